@@ -1,0 +1,47 @@
+//! What must a Kubernetes Service proxy do? The pure answer: no sockets, no clock, no randomness, no threads.
+//!
+//! Data flows through the modules in this order:
+//!
+//! ```text
+//! Service + EndpointSlices + Node
+//!   -> merge     which endpoints does a port have?
+//!   -> eligible  which of them may receive a new flow, and why not the others?
+//!   -> serve     what does this node serve for the Service?
+//!   -> snapshot  everything this node serves, and what differs between two generations
+//!   -> balance   which endpoint does a flow get?
+//! ```
+//!
+//! Time, chance and load are arguments, so a test can say exactly what happens.
+
+pub mod address;
+pub mod affinity;
+pub mod balance;
+pub mod dial;
+pub mod eligible;
+pub mod endpoint;
+pub mod family;
+pub mod flow;
+pub mod idle;
+pub mod load;
+pub mod merge;
+pub mod node;
+pub mod resolved;
+pub mod serve;
+pub mod service;
+pub mod settings;
+pub mod snapshot;
+pub mod traffic;
+
+pub use affinity::Memory;
+pub use balance::{Balancer, Request, Target};
+pub use dial::Dial;
+pub use endpoint::{Endpoint, EndpointSet, EndpointSlice};
+pub use family::{Family, PerFamily};
+pub use flow::Flow;
+pub use load::{Lease, Load};
+pub use node::Node;
+pub use serve::{HealthCheck, ServedService, ServicePort};
+pub use service::{PortKey, Protocol, Service, ServiceKey};
+pub use settings::{Policy, Settings};
+pub use snapshot::{Changes, Snapshot};
+pub use traffic::{Audience, FrontendKind, Origin, Traffic};

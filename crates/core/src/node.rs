@@ -1,0 +1,30 @@
+//! Where does this proxy run?
+
+use std::{net::IpAddr, sync::Arc};
+
+/// The node of this proxy: the parts of its Node object that decide anything (semantics S7, A4, Z2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// The node's name; endpoints with this `nodeName` are local (semantics P4). Empty: nothing is local.
+    pub name: Arc<str>,
+    /// The label `topology.kubernetes.io/zone`; `None` when absent or empty (semantics T3).
+    pub zone: Option<Arc<str>>,
+    /// `status.addresses` of type InternalIP.
+    pub internal_ips: Vec<IpAddr>,
+    /// Whether the Node object was ever seen.
+    pub known: bool,
+    /// Whether load balancers should stop using the node: it is being deleted or removed by the autoscaler (Z2).
+    pub leaving: bool,
+}
+
+impl Node {
+    /// A node of which only the name is known.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Whether an endpoint with this `nodeName` runs here (semantics P4: exact, case-sensitive, never when empty).
+    pub fn is_local(&self, node_name: Option<&str>) -> bool {
+        !self.name.is_empty() && node_name == Some(&*self.name)
+    }
+}

@@ -1,0 +1,106 @@
+//! Which list of endpoints does a flow choose from? (semantics P1-P7)
+
+use crate::{EndpointSet, Family, Node, ServicePort};
+use ipnet::IpNet;
+
+/// What kind of address a client dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FrontendKind {
+    /// A cluster IP: internal traffic, whoever sends it.
+    ClusterIp,
+    /// One of `spec.externalIPs`.
+    ExternalIp,
+    /// A load-balancer address of `status.loadBalancer`.
+    LoadBalancerIp,
+    /// A node port on an address of the node.
+    NodePort,
+}
+
+impl FrontendKind {
+    /// The word used in tables, logs and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "cluster-ip",
+            Self::ExternalIp => "external-ip",
+            Self::LoadBalancerIp => "load-balancer",
+            Self::NodePort => "node-port",
+        }
+    }
+}
+
+/// Where a flow comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A process of this node: the source is a local address.
+    Node,
+    /// A recognised pod.
+    Pod,
+    /// Anybody else.
+    Outside,
+}
+
+/// Which of a port's two lists applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Traffic {
+    /// Endpoints of the whole cluster.
+    Cluster,
+    /// Endpoints of this node only.
+    Local,
+}
+
+/// Who can be served through a frontend right now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Anybody.
+    Everyone,
+    /// Only the node's own processes: externalTrafficPolicy is Local and no endpoint is (semantics P6, N3).
+    NodeOnly,
+}
+
+impl ServicePort {
+    /// The list that a flow from `origin` to a frontend of this kind chooses from.
+    pub fn traffic(&self, kind: FrontendKind, origin: Origin) -> Traffic {
+        let local = match kind {
+            FrontendKind::ClusterIp => self.internal_local,
+            // Pods and the node itself short-circuit to the cluster list, as a load balancer would bring them there.
+            _ => self.external_local && origin == Origin::Outside,
+        };
+        if local { Traffic::Local } else { Traffic::Cluster }
+    }
+
+    /// The endpoints of one kind of traffic. Empty when this port does not use that list.
+    pub fn endpoints(&self, traffic: Traffic) -> Option<&EndpointSet> {
+        match traffic {
+            Traffic::Cluster => self.cluster.as_ref(),
+            Traffic::Local => self.local.as_ref(),
+        }
+    }
+
+    /// Who has a usable endpoint behind a frontend of this kind; `None` when nobody has (semantics N1-N3).
+    pub fn audience(&self, kind: FrontendKind) -> Option<Audience> {
+        let usable = |origin| {
+            self.endpoints(self.traffic(kind, origin)).is_some_and(|endpoints| !endpoints.is_empty())
+        };
+        if usable(Origin::Outside) {
+            Some(Audience::Everyone)
+        } else if usable(Origin::Node) {
+            Some(Audience::NodeOnly)
+        } else {
+            None
+        }
+    }
+    /// The sources that may use a frontend of this kind; `None` means all. Only load-balancer addresses are guarded
+    /// (semantics A5).
+    pub fn sources(&self, kind: FrontendKind, node: &Node) -> Option<Vec<IpNet>> {
+        if kind != FrontendKind::LoadBalancerIp || self.source_ranges.is_empty() {
+            return None;
+        }
+        let mut sources = self.source_ranges.clone();
+        // A node in the ranges reaches the addresses through itself, with such an address as its source.
+        let primary = node.internal_ips.iter().find(|ip| Family::of(**ip) == self.family);
+        if primary.is_some_and(|ip| sources.iter().any(|range| range.contains(ip))) {
+            sources.extend(self.load_balancer_ips.iter().copied().map(IpNet::from));
+        }
+        Some(sources)
+    }
+}
