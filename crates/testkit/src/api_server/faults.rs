@@ -1,0 +1,49 @@
+//! Which requests does the test want refused?
+
+use std::collections::BTreeSet;
+
+use super::resource::{Resource, Target};
+use super::status::Failure;
+
+/// Failures that a test has asked for.
+#[derive(Debug)]
+pub(super) struct Faults {
+    pub(super) forbidden: BTreeSet<Resource>,
+    pub(super) absent: BTreeSet<Resource>,
+    /// How many further requests fail, and with which code.
+    pub(super) failing: (u32, u16),
+    pub(super) streaming_lists: bool,
+    pub(super) token: Option<String>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            forbidden: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            failing: (0, 0),
+            streaming_lists: true,
+            token: None,
+        }
+    }
+}
+
+impl Faults {
+    /// Whether a request gets past them, in the order in which an API server would look.
+    pub(super) fn check(&mut self, target: &Target, verb: &str, token: Option<&str>) -> Result<(), Failure> {
+        if self.failing.0 > 0 {
+            self.failing.0 -= 1;
+            return Err(Failure::injected(self.failing.1));
+        }
+        if self.token.is_some() && self.token.as_deref() != token {
+            return Err(Failure::unauthorized());
+        }
+        if self.forbidden.contains(&target.resource) {
+            return Err(Failure::forbidden(target.resource, verb, target.namespace.as_deref()));
+        }
+        if self.absent.contains(&target.resource) {
+            return Err(Failure::not_served());
+        }
+        Ok(())
+    }
+}

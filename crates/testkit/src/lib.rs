@@ -1,0 +1,32 @@
+//! Dev-only servers that weir's tests and benchmarks put in the place of endpoints and of the API server.
+//!
+//! | question | answer |
+//! |---|---|
+//! | an endpoint that speaks TCP, well or badly | [`TcpServer`] with a [`Behaviour`] |
+//! | an endpoint that speaks UDP | [`UdpServer`] with a [`UdpBehaviour`] |
+//! | an endpoint that is not there | [`refused_address`], [`BlackHole`] |
+//! | the Kubernetes API server | [`ApiServer`], or a [`RealApiServer`] |
+//! | hosts of a network | [`Namespace`] |
+//! | a server that must not share the caller's thread | [`OwnThread`] |
+//!
+//! Every server is spawned on the current tokio runtime and ends when its handle is dropped. A wait for
+//! something that a server should see (`wait_for_…`) gives up after [`WAIT_LIMIT`].
+
+mod api_server;
+mod counter;
+mod namespace;
+mod own_thread;
+mod real_api_server;
+mod tasks;
+mod tcp;
+mod udp;
+mod unreachable;
+
+pub use api_server::{ApiServer, Parameters, Requests, Resource};
+pub use counter::WAIT_LIMIT;
+pub use namespace::Namespace;
+pub use own_thread::OwnThread;
+pub use real_api_server::RealApiServer;
+pub use tcp::{Behaviour, TcpServer};
+pub use udp::{UdpBehaviour, UdpServer};
+pub use unreachable::{BlackHole, refused_address};

@@ -1,0 +1,197 @@
+//! How is a real API server run for a test? etcd and kube-apiserver on loopback ports, gone with their handle.
+
+use std::{
+    env,
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+/// The variable that names the folder of the two programs, as for controller-runtime's envtest.
+const ASSETS: &str = "KUBEBUILDER_ASSETS";
+
+/// How long the programs may take to open their ports.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// A Kubernetes API server with its own etcd, both empty at first.
+#[derive(Debug)]
+pub struct RealApiServer {
+    assets: PathBuf,
+    etcd_client: SocketAddr,
+    address: SocketAddr,
+    // In the order in which they go.
+    api_server: Option<Program>,
+    _etcd: Program,
+    folder: Folder,
+}
+
+impl RealApiServer {
+    /// Starts both programs; `None`, said on standard output, when `KUBEBUILDER_ASSETS` is not set.
+    ///
+    /// # Errors
+    /// When a program is missing or does not open its port in time.
+    pub async fn start() -> io::Result<Option<Self>> {
+        let Some(assets) = env::var_os(ASSETS).filter(|assets| !assets.is_empty()) else {
+            println!("SKIPPED: {ASSETS} does not name a folder with kube-apiserver and etcd");
+            return Ok(None);
+        };
+        let assets = PathBuf::from(assets);
+        let folder = Folder::new()?;
+        let [etcd_client, etcd_peer, address] = free_addresses()?;
+        let etcd = Command::new(assets.join("etcd"))
+            .arg("--name=default")
+            .arg(format!("--data-dir={}", folder.path("etcd").display()))
+            .arg(format!("--listen-client-urls=http://{etcd_client}"))
+            .arg(format!("--advertise-client-urls=http://{etcd_client}"))
+            .arg(format!("--listen-peer-urls=http://{etcd_peer}"))
+            .arg(format!("--initial-advertise-peer-urls=http://{etcd_peer}"))
+            .arg(format!("--initial-cluster=default=http://{etcd_peer}"))
+            .arg("--unsafe-no-fsync")
+            .run(&folder.path("etcd.log"))?;
+        folder.write_credentials()?;
+        let mut server = Self { assets, etcd_client, address, api_server: None, _etcd: etcd, folder };
+        server.restart().await?;
+        Ok(Some(server))
+    }
+
+    /// Ends the API server, as a crash would. etcd keeps its state.
+    pub fn shut_down(&mut self) {
+        self.api_server = None;
+    }
+
+    /// Brings the API server (back) up on its port.
+    ///
+    /// # Errors
+    /// When it does not open the port in time.
+    pub async fn restart(&mut self) -> io::Result<()> {
+        let file = |name: &str| self.folder.path(name).display().to_string();
+        let api_server = Command::new(self.assets.join("kube-apiserver"))
+            .arg(format!("--etcd-servers=http://{}", self.etcd_client))
+            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+            .arg(format!("--secure-port={}", self.address.port()))
+            .arg("--endpoint-reconciler-type=none")
+            .args([
+                format!("--cert-dir={}", file("pki")),
+                format!("--token-auth-file={}", file("tokens.csv")),
+            ])
+            .args(["--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount"])
+            .arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local")
+            .arg(format!("--service-account-key-file={}", file("accounts.key")))
+            .arg(format!("--service-account-signing-key-file={}", file("accounts.key")))
+            .args(["--service-cluster-ip-range=10.96.0.0/16", "--profiling=false"])
+            .run(&self.folder.path("kube-apiserver.log"))?;
+        self.api_server = Some(api_server);
+        let opened = timeout(START_LIMIT, async {
+            while TcpStream::connect(self.address).await.is_err() {
+                sleep(Duration::from_millis(50)).await;
+            }
+        });
+        opened.await.map_err(|_| {
+            let log = fs::read_to_string(self.folder.path("kube-apiserver.log")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(10).collect();
+            io::Error::new(io::ErrorKind::TimedOut, format!("kube-apiserver is not up:\n{}", tail.join("\n")))
+        })
+    }
+
+    /// A kubeconfig (YAML) of an administrator.
+    pub fn kubeconfig(&self) -> String {
+        self.kubeconfig_for("administrator-token")
+    }
+
+    /// A kubeconfig (YAML) of somebody who may do nothing.
+    pub fn kubeconfig_of_nobody(&self) -> String {
+        self.kubeconfig_for("nobody-token")
+    }
+
+    /// A kubeconfig (YAML) with any token.
+    pub fn kubeconfig_for(&self, token: &str) -> String {
+        // kube-apiserver puts its self-made authority behind its certificate.
+        let authority = self.folder.path("pki").join("apiserver.crt");
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: real\n\
+             clusters:\n- name: real\n  cluster: {{ server: \"https://{}\", certificate-authority: \"{}\" }}\n\
+             users:\n- name: real\n  user: {{ token: \"{token}\" }}\n\
+             contexts:\n- name: real\n  context: {{ cluster: real, user: real }}\n",
+            self.address,
+            authority.display()
+        )
+    }
+}
+
+/// Three free loopback addresses, held together so that they differ.
+fn free_addresses() -> io::Result<[SocketAddr; 3]> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let held = [bind()?, bind()?, bind()?];
+    Ok([held[0].local_addr()?, held[1].local_addr()?, held[2].local_addr()?])
+}
+
+/// A folder that is removed with its handle.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = Self(env::temp_dir().join(format!("weir-api-server-{}-{number}", std::process::id())));
+        fs::create_dir_all(folder.path("pki"))?;
+        Ok(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn write_credentials(&self) -> io::Result<()> {
+        let tokens = "administrator-token,administrator,1,\"system:masters\"\nnobody-token,nobody,2\n";
+        fs::write(self.path("tokens.csv"), tokens)?;
+        let made = Command::new("openssl")
+            .args(["genrsa", "-out"])
+            .arg(self.path("accounts.key"))
+            .arg("2048")
+            .stderr(Stdio::null())
+            .status()?;
+        if made.success() { Ok(()) } else { Err(io::Error::other("openssl genrsa failed")) }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running program that ends with its handle.
+#[derive(Debug)]
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// Starts a program that writes to a log file.
+trait Run {
+    fn run(&mut self, log: &Path) -> io::Result<Program>;
+}
+
+impl Run for Command {
+    fn run(&mut self, log: &Path) -> io::Result<Program> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let program = self.get_program().to_owned();
+        let child = self.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
+        let failed = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
+        };
+        Ok(Program(child.map_err(failed)?))
+    }
+}
