@@ -1,0 +1,61 @@
+//! Which objects does an API server hold, now and after each change?
+
+mod access;
+mod config;
+mod explain;
+mod target;
+mod watch;
+
+pub use config::ConfigError;
+
+use crate::{Scope, source::Inputs};
+use access::Access;
+use k8s_openapi::api::{
+    core::v1::{Node, Service},
+    discovery::v1::EndpointSlice,
+    networking::v1::ServiceCIDR,
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use target::Target;
+use tokio::task::JoinSet;
+use tracing::info;
+use watch::Watch;
+
+/// An API server and how to reach it.
+#[derive(Clone, Debug)]
+pub struct KubeSource {
+    /// The kubeconfig; without it `$KUBECONFIG`, else the Pod's service account, else `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in the kubeconfig; without it the current one.
+    pub context: Option<String>,
+    /// The API server's URL in place of the configured one: for hosts where the `kubernetes` Service is not
+    /// reachable yet.
+    pub api_server: Option<String>,
+    /// After how long a watch is renewed; a silent stream is noticed a few seconds later.
+    pub watch_timeout: Duration,
+}
+
+impl Default for KubeSource {
+    fn default() -> Self {
+        Self { kubeconfig: None, context: None, api_server: None, watch_timeout: Duration::from_secs(45) }
+    }
+}
+
+/// Starts one watch for each kind, with its own back-off: none waits for another.
+pub(crate) async fn start(
+    source: KubeSource,
+    scope: &Scope,
+    inputs: Inputs,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ConfigError> {
+    let access = Arc::new(Access::new(source).await?);
+    info!("watching the API server at {}", access.server());
+    let selection = &scope.selection;
+    tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, &inputs).run());
+    tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, &inputs).run());
+    tasks.spawn(Watch::<ServiceCIDR>::new(&access, Target::service_cidrs(), scope, &inputs).run());
+    if !scope.node_name.is_empty() {
+        tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, &inputs).run());
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Why did a list or watch fail, in words for an operator, and what may help?
+
+use super::target::{Need, Target};
+use kube::runtime::watcher;
+use rustls::CertificateError;
+use std::{error::Error, io};
+
+/// What a failure means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// The label of the metric.
+    pub(super) reason: Reason,
+    /// For the operator. The same words for the same cause.
+    pub(super) message: String,
+    /// The HTTP status, when the API server answered.
+    pub(super) code: Option<u16>,
+}
+
+/// The kinds of failure that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// 401: who we are is not accepted.
+    Unauthorized,
+    /// 403: what we want is not allowed.
+    Forbidden,
+    /// 404: the kind does not exist there.
+    NotFound,
+    /// 410: our position in the history is too old. Ordinary; a new list follows.
+    Expired,
+    /// Another answer that is no success.
+    Refused,
+    /// No connection.
+    Unreachable,
+    /// The certificates do not fit.
+    Tls,
+    /// An established stream broke off, or said something unintelligible.
+    Broken,
+}
+
+impl Reason {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// Says what a watcher's error means.
+pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> Failure {
+    let (verb, cause): (_, &(dyn Error + 'static)) = match error {
+        watcher::Error::InitialListFailed(cause) => ("list", cause),
+        watcher::Error::WatchStartFailed(cause) | watcher::Error::WatchFailed(cause) => ("watch", cause),
+        watcher::Error::WatchError(status) => ("watch", status),
+        watcher::Error::NoResourceVersion => ("watch", error),
+    };
+    let attempt = Attempt { verb, resource: target.kind.resource(), server, need: target.need };
+    match error {
+        watcher::Error::WatchError(status) => attempt.answered(status.code, &status.message),
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => {
+            attempt.answered(status.code, &status.message)
+        }
+        watcher::Error::WatchFailed(_) => attempt.broken_off(cause),
+        _ => attempt.not_answered(cause),
+    }
+}
+
+/// What was tried.
+struct Attempt<'a> {
+    verb: &'a str,
+    resource: &'a str,
+    server: &'a str,
+    need: Need,
+}
+
+impl Attempt<'_> {
+    fn answered(&self, code: u16, detail: &str) -> Failure {
+        let Self { verb, resource, server, .. } = self;
+        let detail: String = detail.chars().take(300).collect();
+        let (reason, message) = match code {
+            401 => (
+                Reason::Unauthorized,
+                format!(
+                    "the API server at {server} does not accept our credentials (401 Unauthorized on {verb} \
+                     {resource}): the token or certificate is wrong or has expired; log in again or renew it"
+                ),
+            ),
+            403 => (
+                Reason::Forbidden,
+                format!(
+                    "not allowed to {verb} {resource} at the API server {server} (403 Forbidden: {detail}); apply \
+                     weir's ClusterRole{}",
+                    self.without()
+                ),
+            ),
+            404 => (
+                Reason::NotFound,
+                format!("the API server at {server} does not offer {resource} (404){}", self.without()),
+            ),
+            410 => (Reason::Expired, format!("the watch of {resource} was away for too long; listing again")),
+            _ => (
+                Reason::Refused,
+                format!("the API server at {server} refuses to {verb} {resource} ({code}: {detail})"),
+            ),
+        };
+        Failure { reason, message, code: Some(code) }
+    }
+
+    fn without(&self) -> String {
+        match self.need {
+            Need::Must => String::new(),
+            Need::Should(effect) | Need::May(effect) => format!("; {effect}"),
+        }
+    }
+
+    fn not_answered(&self, cause: &(dyn Error + 'static)) -> Failure {
+        let Self { verb, resource, server, .. } = self;
+        let chain = chain(cause);
+        if let Some(error) = find::<rustls::Error>(&chain) {
+            let message = format!("no trusted connection to the API server at {server}: {}", tls(error));
+            return Failure { reason: Reason::Tls, message, code: None };
+        }
+        let io = find::<io::Error>(&chain).map(io::Error::kind);
+        let words = chain.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let why = match io {
+            Some(io::ErrorKind::ConnectionRefused) => "connection refused; is the API server running there?",
+            Some(io::ErrorKind::TimedOut) => "no answer; is the address right, and the way there open?",
+            _ if words.iter().any(|text| text.contains("dns error")) => {
+                "its name cannot be resolved; name an address with --api-server, or check DNS"
+            }
+            _ => {
+                let last = words.last().map_or("", String::as_str);
+                let message = format!("cannot {verb} {resource} at the API server {server}: {last}");
+                return Failure { reason: Reason::Unreachable, message, code: None };
+            }
+        };
+        let message = format!("cannot reach the API server at {server}: {why}");
+        Failure { reason: Reason::Unreachable, message, code: None }
+    }
+
+    fn broken_off(&self, cause: &(dyn Error + 'static)) -> Failure {
+        let last = chain(cause).last().map(ToString::to_string).unwrap_or_default();
+        let message = format!("the watch of {} at {} broke off: {last}", self.resource, self.server);
+        Failure { reason: Reason::Broken, message, code: None }
+    }
+}
+
+fn tls(error: &rustls::Error) -> String {
+    use CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+            "its certificate is from an authority we do not know; check certificate-authority in the kubeconfig"
+                .into()
+        }
+        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            "its certificate has expired".into()
+        }
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        ) => "its certificate is not for this name or address; use one that it names, or set \
+              tls-server-name in the kubeconfig"
+            .into(),
+        other => other.to_string(),
+    }
+}
+
+/// An error and its causes. What an I/O error wraps is no cause of it for the standard library, but is for us.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut chain = vec![error];
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+        chain.extend(next);
+    }
+    chain
+}
+
+fn find<'a, T: Error + 'static>(chain: &[&'a (dyn Error + 'static)]) -> Option<&'a T> {
+    chain.iter().rev().find_map(|error| error.downcast_ref())
+}
+
+#[cfg(test)]
+mod tests;

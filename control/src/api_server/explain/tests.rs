@@ -1,0 +1,62 @@
+use super::*;
+use crate::Selection;
+
+fn of_service(cause: impl Error + Send + Sync + 'static) -> Failure {
+    let error = watcher::Error::WatchStartFailed(kube::Error::Service(Box::new(cause)));
+    explain(&error, &Target::services(&Selection::default()), "https://api:6443")
+}
+
+fn of_status(code: u16, target: &Target) -> Failure {
+    let status = kube::core::Status::failure("detail", "Reason").with_code(code);
+    let error = watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)));
+    explain(&error, target, "https://api:6443")
+}
+
+#[test]
+fn a_bad_certificate_is_found_inside_an_io_error_and_named() {
+    let cases = [
+        (CertificateError::UnknownIssuer, "from an authority we do not know"),
+        (CertificateError::Expired, "has expired"),
+        (CertificateError::NotValidForName, "is not for this name or address"),
+        (CertificateError::Revoked, "Revoked"),
+    ];
+    for (certificate, words) in cases {
+        let failure = of_service(io::Error::other(rustls::Error::InvalidCertificate(certificate)));
+        assert_eq!(failure.reason, Reason::Tls);
+        assert!(
+            failure.message.contains(words) && failure.message.contains("https://api:6443"),
+            "{failure:?}"
+        );
+    }
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_says_what_to_check() {
+    let cases = [
+        (io::ErrorKind::ConnectionRefused, "is the API server running there?"),
+        (io::ErrorKind::TimedOut, "no answer"),
+    ];
+    for (kind, words) in cases {
+        let failure = of_service(io::Error::from(kind));
+        assert_eq!(failure.reason, Reason::Unreachable);
+        assert!(failure.message.contains(words), "{failure:?}");
+    }
+}
+
+#[test]
+fn an_answer_is_named_with_verb_and_resource() {
+    let services = Target::services(&Selection::default());
+    let cases = [
+        (401, Reason::Unauthorized, "401 Unauthorized on list services"),
+        (403, Reason::Forbidden, "not allowed to list services"),
+        (404, Reason::NotFound, "does not offer services"),
+        (410, Reason::Expired, "listing again"),
+        (503, Reason::Refused, "refuses to list services (503: detail)"),
+    ];
+    for (code, reason, words) in cases {
+        let failure = of_status(code, &services);
+        assert_eq!((failure.reason, failure.code), (reason, Some(code)));
+        assert!(failure.message.contains(words), "{failure:?}");
+    }
+    assert!(of_status(403, &Target::node("a")).message.contains("; zone hints and node ports"));
+}

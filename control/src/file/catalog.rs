@@ -1,0 +1,166 @@
+//! What do all files say together? Keeps the last good state of each and tells the store what differs.
+
+use super::{
+    Report,
+    contents::{Contents, Entry},
+    paths::{Fingerprint, Look, Root, Seen, is_stdin},
+    problem::FileProblem,
+};
+use crate::{Event, Kind, ObjectKey, Selection};
+use std::{
+    collections::{HashMap, hash_map},
+    path::Path,
+    sync::Arc,
+};
+
+/// All files that were read.
+pub(super) struct Catalog {
+    selection: Selection,
+    files: Vec<Known>,
+    /// What the store was told last: the entry of each key that is served.
+    told: HashMap<ObjectKey, u64>,
+    next_entry: u64,
+}
+
+/// One file and what is known from it.
+struct Known {
+    root: usize,
+    path: Arc<Path>,
+    /// What the file was like when it was read; `None`: it has to be read again.
+    fingerprint: Option<Fingerprint>,
+    contents: Contents,
+}
+
+/// What follows from a look at the files.
+#[derive(Debug)]
+pub(super) struct Load {
+    /// What the store is told: a list of every kind.
+    pub(super) events: Vec<Event>,
+    pub(super) report: Report,
+    /// Whether a path or a file could not be read at all, and the first of them.
+    pub(super) unreadable: Option<FileProblem>,
+}
+
+/// Reads a file's bytes, or says why it cannot be read.
+pub(super) type Read<'a> = dyn FnMut(&Path) -> Result<Vec<u8>, String> + 'a;
+
+impl Catalog {
+    pub(super) fn new(selection: Selection) -> Self {
+        Self { selection, files: Vec::new(), told: HashMap::new(), next_entry: 0 }
+    }
+
+    /// Reads what changed since the last load.
+    pub(super) fn load(&mut self, look: &Look, read: &mut Read<'_>) -> Load {
+        let mut problems = Vec::new();
+        let mut before: HashMap<Arc<Path>, Known> = HashMap::new();
+        let mut lost: HashMap<usize, Vec<Known>> = HashMap::new();
+        for known in std::mem::take(&mut self.files) {
+            match look.roots.get(known.root) {
+                Some(Root::Lost(..)) => lost.entry(known.root).or_default().push(known),
+                _ => drop(before.insert(Arc::clone(&known.path), known)),
+            }
+        }
+        for (root, seen) in look.roots.iter().enumerate() {
+            match seen {
+                Root::Lost(path, reason) => {
+                    problems.push(unreadable(path, reason, lost.contains_key(&root)));
+                    for mut known in lost.remove(&root).unwrap_or_default() {
+                        known.contents.keep_all();
+                        known.fingerprint = None;
+                        self.files.push(known);
+                    }
+                }
+                Root::Files(files) => {
+                    for seen in files {
+                        let known = self.renew(root, seen, before.remove(&seen.path), read);
+                        self.files.push(known);
+                    }
+                }
+            }
+        }
+        let broken = self.files.iter().find_map(|known| known.contents.unreadable.clone());
+        let unreadable = problems.first().cloned().or(broken);
+        let (events, report) = self.merge(problems);
+        Load { events, report, unreadable }
+    }
+
+    fn renew(&mut self, root: usize, seen: &Seen, known: Option<Known>, read: &mut Read<'_>) -> Known {
+        let (path, fingerprint) = (Arc::clone(&seen.path), Some(seen.fingerprint.clone()));
+        let old = match known {
+            Some(known) if known.fingerprint == fingerprint => return Known { root, ..known },
+            Some(known) => known.contents,
+            None => Contents::default(),
+        };
+        match read(&path) {
+            Ok(bytes) => {
+                let contents = old.renewed(&path, &bytes, &self.selection, &mut self.next_entry);
+                Known { root, path, fingerprint, contents }
+            }
+            // Without a fingerprint it is read again at the next load.
+            Err(reason) => {
+                let problem = unreadable(&path, &reason, !old.entries.is_empty());
+                let contents = old.kept(problem.clone());
+                let contents = Contents { unreadable: Some(problem), ..contents };
+                Known { root, path, fingerprint: None, contents }
+            }
+        }
+    }
+
+    /// Whether some file has to be read again although nothing about it changed.
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.files.iter().any(|known| known.contents.unreadable.is_some())
+    }
+
+    /// Finds the entry that counts for each key: the first one; what was only kept gives way to what is there.
+    fn merge(&mut self, mut problems: Vec<FileProblem>) -> (Vec<Event>, Report) {
+        let mut report = Report::default();
+        let mut served: HashMap<&ObjectKey, &Entry> = HashMap::new();
+        let contents = || self.files.iter().map(|known| &known.contents);
+        for entry in contents().flat_map(|contents| &contents.entries).filter(|entry| !entry.kept) {
+            match served.entry(&entry.key) {
+                hash_map::Entry::Vacant(vacant) => drop(vacant.insert(entry)),
+                hash_map::Entry::Occupied(first) => problems.push(duplicate(entry, first.get())),
+            }
+        }
+        for entry in contents().flat_map(|contents| &contents.entries).filter(|entry| entry.kept) {
+            served.entry(&entry.key).or_insert(entry);
+        }
+        for contents in contents() {
+            problems.extend(contents.problems.iter().cloned());
+            for (kind, count) in &contents.skipped {
+                *report.skipped.entry(kind.clone()).or_default() += count;
+            }
+        }
+        let mut events: Vec<Event> = Kind::ALL.map(Event::Begin).into();
+        let mut told = HashMap::with_capacity(served.len());
+        for (key, entry) in served {
+            let Some(object) = &entry.object else { continue };
+            events.push(match self.told.get(key) {
+                Some(id) if *id == entry.id => Event::Keep(key.clone()),
+                _ => Event::Put(key.clone(), object.clone()),
+            });
+            told.insert(key.clone(), entry.id);
+        }
+        events.extend(Kind::ALL.map(Event::Complete));
+        problems.sort_unstable();
+        report.objects = told.len();
+        report.problems = problems;
+        self.told = told;
+        (events, report)
+    }
+}
+
+fn unreadable(path: &Arc<Path>, reason: &str, known: bool) -> FileProblem {
+    let kept = if known { "; its last state stays served" } else { "" };
+    let message = if is_stdin(path) {
+        format!("cannot be read: {reason}{kept}")
+    } else {
+        format!("cannot read it: {reason}{kept}")
+    };
+    FileProblem::of_file(path, message)
+}
+
+fn duplicate(entry: &Entry, first: &Entry) -> FileProblem {
+    let message = format!("is defined twice; the first in {} is used", first.place);
+    FileProblem { object: Some(entry.key.to_string()), ..entry.place.problem(message) }
+}

@@ -1,0 +1,143 @@
+//! What is known from one file, and what stays known when it changes for the worse?
+
+use super::{
+    objects::{Found, Objects},
+    parse,
+    problem::{FileProblem, Place},
+};
+use crate::{Object, ObjectKey, Selection};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+};
+
+/// What one file says.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) entries: Vec<Entry>,
+    pub(super) problems: Vec<FileProblem>,
+    /// Kinds that weir does not look at, with counts.
+    pub(super) skipped: BTreeMap<String, usize>,
+    /// Why the file could not be read at all the last time.
+    pub(super) unreadable: Option<FileProblem>,
+}
+
+/// One object of a file.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Differs whenever the object differs.
+    pub(super) id: u64,
+    pub(super) key: ObjectKey,
+    /// `None`: it is there but not ours to serve.
+    pub(super) object: Option<Object>,
+    pub(super) place: Place,
+    /// Whether this is the last good version of something that cannot be read now.
+    pub(super) kept: bool,
+}
+
+/// How many problems and unknown kinds of one file are listed; a hostile file has millions.
+const MOST_PROBLEMS: usize = 1000;
+
+impl Contents {
+    /// Marks everything as the last good state.
+    pub(super) fn keep_all(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.kept = true);
+        self.problems.clear();
+    }
+
+    /// The last good state, because of a problem with the whole file.
+    pub(super) fn kept(mut self, problem: FileProblem) -> Self {
+        self.keep_all();
+        self.problems.push(problem);
+        self.unreadable = None;
+        self
+    }
+
+    /// What the file says now that it holds these bytes. A bad document loses only itself.
+    pub(super) fn renewed(
+        self,
+        path: &Arc<Path>,
+        bytes: &[u8],
+        selection: &Selection,
+        next_id: &mut u64,
+    ) -> Self {
+        let problem = |message: &str| FileProblem::of_file(path, message);
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return self.kept(problem("is not text in UTF-8; its last good state stays served"));
+        };
+        // A shell redirection empties the file long before the new content comes.
+        if text.trim().is_empty() && !self.entries.is_empty() {
+            let message = "is empty; its last good state stays served (to serve nothing, delete the file or \
+                           leave a comment in it)";
+            return self.kept(problem(message));
+        }
+        let mut objects = Objects { selection, found: Vec::new(), problems: Vec::new() };
+        let mut broken = false;
+        for document in parse::documents(text, path.extension().is_some_and(|ending| ending == "json")) {
+            let place = Place {
+                file: Arc::clone(path),
+                document: document.number,
+                line: document.line,
+                item: String::new(),
+            };
+            match document.content {
+                Ok(value) => objects.read(place, value),
+                Err(mistake) => {
+                    broken = true;
+                    objects.problems.push(Place { line: mistake.line, ..place }.problem(mistake.message));
+                }
+            }
+        }
+        self.merged(objects, broken, path, next_id)
+    }
+
+    fn merged(self, objects: Objects<'_>, mut broken: bool, path: &Arc<Path>, next_id: &mut u64) -> Self {
+        let mut old: HashMap<ObjectKey, Entry> = HashMap::with_capacity(self.entries.len());
+        for entry in self.entries {
+            // Of two with one key the first counts.
+            old.entry(entry.key.clone()).or_insert(entry);
+        }
+        let mut new = Self { problems: objects.problems, ..Self::default() };
+        let mut refused = Vec::new();
+        let mut fresh = HashSet::new();
+        for (place, found) in objects.found {
+            match found {
+                Found::Object(key, object) => {
+                    let same = old.get(&key).filter(|entry| entry.object == object && !fresh.contains(&key));
+                    let id = same.map_or_else(|| fresh_id(next_id), |entry| entry.id);
+                    fresh.insert(key.clone());
+                    new.entries.push(Entry { id, key, object, place, kept: false });
+                }
+                Found::Refused(key) => refused.push((place, key)),
+                Found::Skipped(kind) => {
+                    if new.skipped.len() < MOST_PROBLEMS || new.skipped.contains_key(&kind) {
+                        *new.skipped.entry(kind).or_default() += 1;
+                    }
+                }
+                Found::Unknown => broken = true,
+            }
+        }
+        old.retain(|key, _| !fresh.contains(key));
+        for (place, key) in refused {
+            if let Some(entry) = old.remove(&key) {
+                new.entries.push(Entry { place, kept: true, ..entry });
+            }
+        }
+        if broken {
+            // What cannot be recognised may be any of the objects that are missing.
+            new.entries.extend(old.into_values().map(|entry| Entry { kept: true, ..entry }));
+        }
+        if new.problems.len() > MOST_PROBLEMS {
+            let more = format!("has {} more problems", new.problems.len() - MOST_PROBLEMS);
+            new.problems.truncate(MOST_PROBLEMS);
+            new.problems.push(FileProblem::of_file(path, more));
+        }
+        new
+    }
+}
+
+fn fresh_id(next: &mut u64) -> u64 {
+    *next += 1;
+    *next
+}

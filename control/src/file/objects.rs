@@ -1,0 +1,142 @@
+//! Which objects does a document hold? Lists are unpacked; kinds that do not matter are skipped.
+
+use super::problem::{FileProblem, Place};
+use crate::{
+    Event, Kind, Object, ObjectKey, Problem, Selection,
+    translate::{Translate, translate},
+};
+use k8s_openapi::{
+    Resource,
+    api::{
+        core::v1::{Node, Service},
+        discovery::v1::EndpointSlice,
+        networking::v1::ServiceCIDR,
+    },
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What one object of a document came to.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It exists; `None`: it is not ours to serve.
+    Object(ObjectKey, Option<Object>),
+    /// It exists but cannot be used.
+    Refused(ObjectKey),
+    /// It is of a kind that weir does not look at.
+    Skipped(String),
+    /// Nobody can tell which object it is.
+    Unknown,
+}
+
+/// Reads the objects of one document.
+pub(super) struct Objects<'a> {
+    pub(super) selection: &'a Selection,
+    pub(super) found: Vec<(Place, Found)>,
+    pub(super) problems: Vec<FileProblem>,
+}
+
+/// What `apiVersion` and `kind` are when an item does not say, as in a `ServiceList`.
+#[derive(Clone, Copy)]
+struct Defaults<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+}
+
+impl Objects<'_> {
+    pub(super) fn read(&mut self, place: Place, value: Value) {
+        self.read_item(place, value, Defaults { api_version: "", kind: "" });
+    }
+
+    fn read_item(&mut self, place: Place, mut value: Value, defaults: Defaults<'_>) {
+        let Value::Object(fields) = &mut value else {
+            // An explicit null is an empty document.
+            if !value.is_null() {
+                self.unknown(place, "is not an object");
+            }
+            return;
+        };
+        let word = |name: &str, default: &str| {
+            let text = fields.get(name).map_or(Some(default), Value::as_str);
+            text.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let (api_version, kind) = (word("apiVersion", defaults.api_version), word("kind", defaults.kind));
+        let (Some(api_version), Some(kind)) = (api_version, kind) else {
+            return self.unknown(place, "has no apiVersion and kind, so nobody can tell what it is");
+        };
+        if let (Some(of), Some(Value::Array(items))) = (kind.strip_suffix("List"), fields.get_mut("items")) {
+            let items = std::mem::take(items);
+            let api_version = if of.is_empty() { "" } else { &api_version };
+            for (index, item) in items.into_iter().enumerate() {
+                let dot = if place.item.is_empty() { "" } else { "." };
+                let item_place =
+                    Place { item: format!("{}{dot}items[{index}]", place.item), ..place.clone() };
+                self.read_item(item_place, item, Defaults { api_version, kind: of });
+            }
+            return;
+        }
+        let is = |of: (&str, &str)| (api_version.as_str(), kind.as_str()) == of;
+        if is(words::<Service>()) {
+            self.read_object::<Service>(place, value);
+        } else if is(words::<EndpointSlice>()) {
+            self.read_object::<EndpointSlice>(place, value);
+        } else if is(words::<Node>()) {
+            self.read_object::<Node>(place, value);
+        } else if is(words::<ServiceCIDR>()) {
+            self.read_object::<ServiceCIDR>(place, value);
+        } else {
+            let words = format!("{api_version} {kind}").chars().take(MOST_WORD).collect();
+            self.found.push((place, Found::Skipped(words)));
+        }
+    }
+
+    fn read_object<T: Translate + DeserializeOwned>(&mut self, place: Place, value: Value) {
+        let key = key(T::KIND, &value);
+        let object = match serde_path_to_error::deserialize::<_, T>(value) {
+            Ok(object) => object,
+            Err(error) => {
+                let field = error.path().to_string();
+                let message = error.into_inner().to_string();
+                let object = key.as_ref().map_or_else(|| T::KIND.to_string(), ObjectKey::to_string);
+                self.problems.push(place.field_problem(Problem { object, field, message, refused: true }));
+                let found = key.map_or(Found::Unknown, Found::Refused);
+                return self.found.push((place, found));
+            }
+        };
+        let translation = translate(&object, self.selection);
+        self.problems.extend(translation.problems.into_iter().map(|problem| place.field_problem(problem)));
+        let found = match translation.event {
+            Event::Put(key, object) => Found::Object(key, Some(object)),
+            Event::Delete(key) => Found::Object(key, None),
+            Event::Keep(key) if key.name.is_empty() => Found::Unknown,
+            Event::Keep(key) => Found::Refused(key),
+            Event::Begin(_) | Event::Complete(_) => Found::Unknown,
+        };
+        self.found.push((place, found));
+    }
+
+    fn unknown(&mut self, place: Place, message: &str) {
+        self.problems.push(place.problem(message));
+        self.found.push((place, Found::Unknown));
+    }
+}
+
+/// How much of an unknown kind's name is shown.
+const MOST_WORD: usize = 100;
+
+fn words<T: Resource>() -> (&'static str, &'static str) {
+    (T::API_VERSION, T::KIND)
+}
+
+/// The identity of an object that may be malformed otherwise.
+fn key(kind: Kind, value: &Value) -> Option<ObjectKey> {
+    let metadata = value.get("metadata")?;
+    let name = metadata.get("name")?.as_str().filter(|name| !name.is_empty())?;
+    let namespaced = matches!(kind, Kind::Service | Kind::EndpointSlice);
+    let namespace = match metadata.get("namespace") {
+        None | Some(Value::Null) if namespaced => "default",
+        None | Some(Value::Null) => "",
+        Some(namespace) => namespace.as_str()?,
+    };
+    Some(ObjectKey::new(kind, namespace, name))
+}

@@ -1,0 +1,227 @@
+//! How do a source's events become published Snapshots? One task applies, commits and publishes.
+
+use super::{
+    Status, WatchState,
+    journal::{Journal, Repeats},
+    meters::Meters,
+    pace::Pace,
+};
+use crate::{Event, FileProblem, Kind, ObjectKey, Problem, Store, translate::Translation};
+use std::{collections::HashMap, sync::Arc};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Duration, Instant, interval, sleep_until},
+};
+use tracing::{debug, info, warn};
+use weir_core::Snapshot;
+
+/// What a source tells the driver.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// One object came, changed or went, or a list begins or is complete.
+    Object(Translation),
+    /// The manifests were loaded. All of it becomes visible at once.
+    Manifests {
+        /// What the store is told.
+        events: Vec<Event>,
+        /// All that is wrong with the manifests now.
+        problems: Vec<FileProblem>,
+    },
+    /// The state of a watch.
+    Watch(Kind, WatchState),
+}
+
+/// Where a source puts its inputs. Bounded: a source that is faster than the driver waits.
+pub(crate) type Inputs = mpsc::Sender<Input>;
+
+const CAPACITY: usize = 1024;
+
+/// How often metrics are touched.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// How many lines one load of manifests may add to the log.
+const MOST_LINES: usize = 20;
+
+pub(super) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
+    mpsc::channel(CAPACITY)
+}
+
+/// Owns the store.
+pub(super) struct Driver {
+    store: Store,
+    pace: Pace,
+    /// Whether events were applied that are not committed.
+    pending: bool,
+    problems: Journal<ObjectKey, Problem>,
+    file_problems: Journal<(), FileProblem>,
+    repeats: HashMap<Kind, Repeats>,
+    meters: Meters,
+    snapshots: watch::Sender<Snapshot>,
+    status: watch::Sender<Status>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        node_name: &str,
+        snapshots: watch::Sender<Snapshot>,
+        status: watch::Sender<Status>,
+    ) -> Self {
+        Self {
+            store: Store::new(node_name),
+            pace: Pace::default(),
+            pending: false,
+            problems: Journal::default(),
+            file_problems: Journal::default(),
+            repeats: HashMap::new(),
+            meters: Meters::register(),
+            snapshots,
+            status,
+        }
+    }
+
+    /// Runs until the source ends.
+    pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        let mut batch = Vec::with_capacity(CAPACITY);
+        let mut touch = interval(TOUCH_EVERY);
+        loop {
+            let received = tokio::select! {
+                received = inputs.recv_many(&mut batch, CAPACITY) => received,
+                _ = touch.tick() => {
+                    self.meters.touch();
+                    continue;
+                }
+            };
+            if received == 0 {
+                return;
+            }
+            self.take(&mut batch);
+            // Before both lists are complete nothing may be served (semantics S6).
+            if self.pending && self.store.is_ready() {
+                self.gather(&mut inputs, &mut batch).await;
+                self.commit();
+            }
+        }
+    }
+
+    /// Takes in what else comes until the commit is due, and what waits then.
+    async fn gather(&mut self, inputs: &mut mpsc::Receiver<Input>, batch: &mut Vec<Input>) {
+        let now = Instant::now();
+        self.status.send_if_modified(|status| status.oldest_unapplied.replace(now).is_none());
+        let due = self.pace.due(now);
+        loop {
+            tokio::select! {
+                biased;
+                () = sleep_until(due) => break,
+                received = inputs.recv_many(batch, CAPACITY) => {
+                    if received == 0 {
+                        return;
+                    }
+                    self.take(batch);
+                }
+            }
+        }
+        // A count, not "until empty": a source that never pauses must not hold the commit off.
+        for _ in 0..inputs.len() {
+            batch.extend(inputs.try_recv().ok());
+        }
+        self.take(batch);
+    }
+
+    fn take(&mut self, batch: &mut Vec<Input>) {
+        for input in batch.drain(..) {
+            match input {
+                Input::Object(Translation { event, problems }) => {
+                    self.note_problems(&event, problems);
+                    self.apply(event);
+                }
+                Input::Manifests { events, problems } => {
+                    events.into_iter().for_each(|event| self.apply(event));
+                    self.note_file_problems(problems);
+                }
+                Input::Watch(kind, state) => self.note_watch(kind, state),
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        self.meters.event(&event);
+        self.store.apply(event);
+        self.pending = true;
+    }
+
+    fn commit(&mut self) {
+        let commit = self.store.commit();
+        let now = Instant::now();
+        self.pending = false;
+        self.pace.committed(now);
+        if commit.changed {
+            debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
+            self.meters.generation.set(commit.snapshot.generation as f64);
+            self.snapshots.send_replace(commit.snapshot.clone());
+        }
+        self.status.send_modify(|status| {
+            if !status.ready {
+                info!("Services and EndpointSlices are listed; {}", services(&commit.snapshot));
+            }
+            status.ready = true;
+            status.oldest_unapplied = None;
+            status.last_synced = Some(now);
+            status.generation = commit.snapshot.generation;
+            status.node_known = commit.snapshot.node.known;
+        });
+    }
+
+    fn note_problems(&mut self, event: &Event, problems: Vec<Problem>) {
+        let (Event::Put(key, _) | Event::Keep(key) | Event::Delete(key)) = event else { return };
+        for problem in self.problems.news(key, problems) {
+            self.meters.problem(key.kind);
+            let Problem { object, field, message, .. } = problem;
+            warn!(%object, %field, "{message}");
+        }
+    }
+
+    fn note_file_problems(&mut self, problems: Vec<FileProblem>) {
+        let all: Arc<[FileProblem]> = problems.into();
+        let news = self.file_problems.news(&(), all.iter().cloned());
+        self.status.send_if_modified(|status| {
+            let changed = status.problems != all;
+            status.problems = all;
+            changed
+        });
+        self.meters.file_problems.increment(news.len() as u64);
+        for problem in news.iter().take(MOST_LINES) {
+            warn!("{problem}");
+        }
+        if news.len() > MOST_LINES {
+            warn!("and {} more problems in the manifests", news.len() - MOST_LINES);
+        }
+    }
+
+    fn note_watch(&mut self, kind: Kind, state: WatchState) {
+        self.meters.watch(kind, &state);
+        if self.repeats.entry(kind).or_default().is_news(&state, Instant::now()) {
+            match &state {
+                WatchState::Connecting => {}
+                WatchState::Connected => info!("watching {} again", kind.resource()),
+                WatchState::Failing(message) => warn!("{message}"),
+                WatchState::Off(message) => info!("{message}"),
+            }
+        }
+        self.status.send_if_modified(|status| {
+            let changed = status.watches.get(&kind) != Some(&state);
+            status.watches.insert(kind, state);
+            changed
+        });
+    }
+}
+
+fn services(snapshot: &Snapshot) -> String {
+    match snapshot.services().count() {
+        0 => "there is no Service to serve".into(),
+        1 => "1 Service to serve".into(),
+        many => format!("{many} Services to serve"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

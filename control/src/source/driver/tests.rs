@@ -1,0 +1,154 @@
+use super::*;
+use crate::{Object, source::pace::INTERVAL, translate::Translation};
+use std::{num::NonZeroU16, time::Duration};
+use tokio::time::{advance, timeout};
+use weir_core::{PerFamily, Protocol, Service, ServiceKey, Settings, service::PortSpec};
+
+struct Rig {
+    inputs: Inputs,
+    snapshots: watch::Receiver<Snapshot>,
+    status: watch::Receiver<Status>,
+}
+
+impl Rig {
+    fn start() -> Self {
+        let (inputs, received) = channel();
+        let (publish, snapshots) = watch::channel(Snapshot::default());
+        let (tell, status) = watch::channel(Status::default());
+        tokio::spawn(Driver::new("node", publish, tell).run(received));
+        Self { inputs, snapshots, status }
+    }
+
+    /// Both lists are complete and hold nothing, and some quiet time has passed.
+    async fn ready() -> Self {
+        let mut rig = Self::start();
+        for kind in [Kind::Service, Kind::EndpointSlice] {
+            rig.send(Event::Begin(kind)).await;
+            rig.send(Event::Complete(kind)).await;
+        }
+        rig.status.wait_for(|status| status.ready).await.unwrap();
+        advance(Duration::from_secs(1)).await;
+        rig
+    }
+
+    async fn send(&self, event: Event) {
+        self.inputs.send(Input::Object(Translation { event, problems: Vec::new() })).await.unwrap();
+    }
+
+    /// Waits for a published Snapshot; returns after how long it came.
+    async fn published(&mut self) -> Duration {
+        let start = Instant::now();
+        timeout(Duration::from_secs(60), self.snapshots.changed()).await.unwrap().unwrap();
+        start.elapsed()
+    }
+
+    fn services(&self) -> usize {
+        self.snapshots.borrow().services().count()
+    }
+}
+
+fn put(number: u16) -> Event {
+    let key = ServiceKey::new("default", format!("web-{number}"));
+    let port = NonZeroU16::new(80).unwrap();
+    let port = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
+    let mut cluster_ips = PerFamily::default();
+    *cluster_ips.get_mut(weir_core::Family::V4) = Some([10, 96, 0, 1].into());
+    let service = Service {
+        key: key.clone(),
+        cluster_ips,
+        external_ips: PerFamily::default(),
+        load_balancer_ips: PerFamily::default(),
+        source_ranges: PerFamily::default(),
+        internal_local: false,
+        external_local: false,
+        affinity: None,
+        health_check_node_port: None,
+        ports: vec![port],
+        settings: Settings::default(),
+    };
+    Event::Put(ObjectKey::new(Kind::Service, key.namespace, key.name), Object::Service(Box::new(service)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_published_before_both_lists_are_complete() {
+    let mut rig = Rig::start();
+    rig.send(Event::Begin(Kind::Service)).await;
+    rig.send(put(1)).await;
+    rig.send(Event::Complete(Kind::Service)).await;
+    rig.send(Event::Begin(Kind::EndpointSlice)).await;
+    assert!(timeout(Duration::from_secs(3600), rig.snapshots.changed()).await.is_err());
+    assert_eq!(*rig.status.borrow(), Status::default());
+    rig.send(Event::Complete(Kind::EndpointSlice)).await;
+    rig.published().await;
+    assert_eq!((rig.services(), rig.snapshots.borrow().generation), (1, 1));
+    assert!(rig.status.borrow().ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_change_is_published_at_once_and_a_burst_in_one_go_afterwards() {
+    let mut rig = Rig::ready().await;
+    rig.send(put(1)).await;
+    assert_eq!(rig.published().await, Duration::ZERO);
+    let first = Instant::now();
+    for number in 2..20 {
+        rig.send(put(number)).await;
+        advance(Duration::from_millis(1)).await;
+    }
+    assert!(!rig.snapshots.has_changed().unwrap(), "a burst is not published change by change");
+    rig.published().await;
+    assert_eq!(first.elapsed(), INTERVAL);
+    assert_eq!((rig.services(), rig.snapshots.borrow().generation), (19, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_waits_goes_into_one_commit() {
+    let mut rig = Rig::ready().await;
+    for number in 0..1000 {
+        rig.inputs.try_send(Input::Object(Translation { event: put(number), problems: Vec::new() })).unwrap();
+    }
+    assert_eq!(rig.published().await, Duration::ZERO);
+    assert_eq!((rig.services(), rig.snapshots.borrow().generation), (1000, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_never_pauses_cannot_hold_changes_back() {
+    let mut rig = Rig::ready().await;
+    let inputs = rig.inputs.clone();
+    let flood = tokio::spawn(async move {
+        for number in (0..1000).cycle() {
+            let event = put(number);
+            if inputs.send(Input::Object(Translation { event, problems: Vec::new() })).await.is_err() {
+                return;
+            }
+        }
+    });
+    rig.published().await;
+    flood.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_changes_nothing_is_a_sync_but_publishes_nothing() {
+    let mut rig = Rig::ready().await;
+    rig.send(put(1)).await;
+    rig.published().await;
+    let synced = rig.status.borrow_and_update().last_synced;
+    advance(Duration::from_secs(1)).await;
+    rig.send(put(1)).await;
+    let again = rig.status.wait_for(|status| status.last_synced != synced).await.unwrap().clone();
+    assert_eq!((again.oldest_unapplied, again.generation), (None, 1));
+    assert!(!rig.snapshots.has_changed().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_says_since_when_a_change_waits() {
+    let mut rig = Rig::ready().await;
+    rig.send(put(1)).await;
+    rig.published().await;
+    advance(Duration::from_millis(10)).await;
+    let arrived = Instant::now();
+    rig.send(put(2)).await;
+    let waiting = rig.status.wait_for(|status| status.oldest_unapplied.is_some()).await.unwrap().clone();
+    assert_eq!(waiting.oldest_unapplied, Some(arrived));
+    rig.published().await;
+    assert_eq!(rig.status.borrow().oldest_unapplied, None);
+}

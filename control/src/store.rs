@@ -1,0 +1,227 @@
+//! What is desired, given all objects seen so far? Pure, keyed and incremental: a change visits its own Service only.
+
+use crate::object::{Event, Kind, Object, ObjectKey};
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, serve::serve};
+
+/// All translated objects, and the [`Snapshot`] that follows from them.
+#[derive(Debug)]
+pub struct Store {
+    services: HashMap<ServiceKey, Service>,
+    /// Slices by the Service they belong to, then by their own name: a fixed order for merging.
+    slices: HashMap<ServiceKey, BTreeMap<Arc<str>, EndpointSlice>>,
+    /// The Service of each slice, to find it when the slice goes or changes its owner.
+    owners: HashMap<ObjectKey, ServiceKey>,
+    service_cidrs: BTreeMap<Arc<str>, Vec<IpNet>>,
+    node: Node,
+    lists: HashMap<Kind, List>,
+    stale: Stale,
+    snapshot: Snapshot,
+}
+
+/// What must be computed again.
+#[derive(Debug, Default)]
+struct Stale {
+    services: BTreeSet<ServiceKey>,
+    everything: bool,
+    node: bool,
+    service_cidrs: bool,
+}
+
+/// How far the list of one kind is.
+#[derive(Debug)]
+enum List {
+    /// Objects that the running list has named; `complete` says whether an earlier list was complete.
+    Running {
+        seen: HashSet<ObjectKey>,
+        complete: bool,
+    },
+    Complete,
+}
+
+/// The outcome of [`Store::commit`].
+#[derive(Debug)]
+pub struct Commit {
+    /// The state that follows from all events so far.
+    pub snapshot: Snapshot,
+    /// Whether it differs from the last one.
+    pub changed: bool,
+    /// How many Services were computed.
+    pub visited: usize,
+}
+
+impl Store {
+    /// An empty store for the proxy on `node_name`.
+    pub fn new(node_name: &str) -> Self {
+        let node = Node::named(node_name);
+        let snapshot = Snapshot::of(node.clone());
+        Self {
+            services: HashMap::new(),
+            slices: HashMap::new(),
+            owners: HashMap::new(),
+            service_cidrs: BTreeMap::new(),
+            node,
+            lists: HashMap::new(),
+            stale: Stale::default(),
+            snapshot,
+        }
+    }
+
+    /// Takes in what a source says. Nothing is computed yet.
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::Begin(kind) => {
+                let complete = self.is_complete(kind);
+                self.lists.insert(kind, List::Running { seen: HashSet::new(), complete });
+            }
+            Event::Put(key, object) => {
+                self.mark_seen(&key);
+                self.put(key, object);
+            }
+            Event::Keep(key) => self.mark_seen(&key),
+            Event::Delete(key) => self.delete(&key),
+            Event::Complete(kind) => {
+                if let Some(List::Running { seen, .. }) = self.lists.insert(kind, List::Complete) {
+                    self.delete_unseen(kind, &seen);
+                }
+            }
+        }
+    }
+
+    /// Whether Services and EndpointSlices were both listed completely; before that nothing is served (semantics S6).
+    pub fn is_ready(&self) -> bool {
+        self.is_complete(Kind::Service) && self.is_complete(Kind::EndpointSlice)
+    }
+
+    /// Computes what follows from the events since the last commit.
+    pub fn commit(&mut self) -> Commit {
+        let stale = std::mem::take(&mut self.stale);
+        let mut next = self.snapshot.clone();
+        let mut changed = false;
+        if stale.node {
+            next.node = Arc::new(self.node.clone());
+            changed = true;
+        }
+        if stale.service_cidrs {
+            next.service_cidrs = self.service_cidrs.values().flatten().copied().collect();
+            changed |= next.service_cidrs != self.snapshot.service_cidrs;
+        }
+        let mut keys = stale.services;
+        if stale.everything {
+            keys.extend(self.services.keys().cloned());
+        }
+        for key in &keys {
+            changed |= self.serve(key, &mut next);
+        }
+        next.generation += u64::from(changed);
+        self.snapshot = next;
+        Commit { snapshot: self.snapshot.clone(), changed, visited: keys.len() }
+    }
+
+    /// Puts the served form of one Service into the Snapshot; returns whether it differs.
+    fn serve(&self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
+        let Some(service) = self.services.get(key) else { return snapshot.remove(key).is_some() };
+        let slices = self.slices.get(key).into_iter().flat_map(BTreeMap::values);
+        let served = serve(service, slices, &self.node);
+        if snapshot.get(key).is_some_and(|known| **known == served) {
+            return false;
+        }
+        snapshot.insert(Arc::new(served));
+        true
+    }
+
+    fn is_complete(&self, kind: Kind) -> bool {
+        matches!(self.lists.get(&kind), Some(List::Complete | List::Running { complete: true, .. }))
+    }
+
+    fn mark_seen(&mut self, key: &ObjectKey) {
+        if let Some(List::Running { seen, .. }) = self.lists.get_mut(&key.kind) {
+            seen.insert(key.clone());
+        }
+    }
+
+    fn put(&mut self, key: ObjectKey, object: Object) {
+        match object {
+            Object::Service(service) => {
+                self.stale.services.insert(service.key.clone());
+                self.services.insert(service.key.clone(), *service);
+            }
+            Object::EndpointSlice(slice) => self.put_slice(key, slice),
+            Object::Node(node) if node.name == self.node.name => {
+                // Only the zone decides about endpoints (semantics S7).
+                self.stale.everything |= node.zone != self.node.zone;
+                self.stale.node |= node != self.node;
+                self.node = node;
+            }
+            Object::Node(_) => {}
+            Object::ServiceCidr(cidrs) => {
+                self.stale.service_cidrs = true;
+                self.service_cidrs.insert(key.name, cidrs);
+            }
+        }
+    }
+
+    fn put_slice(&mut self, key: ObjectKey, slice: EndpointSlice) {
+        let owner = slice.service.clone();
+        match self.owners.insert(key.clone(), owner.clone()) {
+            Some(old) if old != owner => self.take_slice(&old, &key.name),
+            _ => {}
+        }
+        self.stale.services.insert(owner.clone());
+        self.slices.entry(owner).or_default().insert(key.name, slice);
+    }
+
+    fn take_slice(&mut self, owner: &ServiceKey, name: &str) {
+        if let Some(slices) = self.slices.get_mut(owner) {
+            slices.remove(name);
+            if slices.is_empty() {
+                self.slices.remove(owner);
+            }
+        }
+        self.stale.services.insert(owner.clone());
+    }
+
+    fn delete(&mut self, key: &ObjectKey) {
+        match key.kind {
+            Kind::Service => {
+                let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
+                if self.services.remove(&key).is_some() {
+                    self.stale.services.insert(key);
+                }
+            }
+            Kind::EndpointSlice => {
+                if let Some(owner) = self.owners.remove(key) {
+                    self.take_slice(&owner, &key.name);
+                }
+            }
+            // A node that is deleted under a running proxy keeps its last known form (semantics S7).
+            Kind::Node => {}
+            Kind::ServiceCidr => {
+                self.stale.service_cidrs |= self.service_cidrs.remove(&key.name).is_some();
+            }
+        }
+    }
+
+    fn delete_unseen(&mut self, kind: Kind, seen: &HashSet<ObjectKey>) {
+        let known: Vec<ObjectKey> = match kind {
+            Kind::Service => {
+                let key = |key: &ServiceKey| {
+                    ObjectKey::new(kind, Arc::clone(&key.namespace), Arc::clone(&key.name))
+                };
+                self.services.keys().map(key).collect()
+            }
+            Kind::EndpointSlice => self.owners.keys().cloned().collect(),
+            Kind::Node => Vec::new(),
+            Kind::ServiceCidr => {
+                self.service_cidrs.keys().map(|name| ObjectKey::new(kind, "", Arc::clone(name))).collect()
+            }
+        };
+        for key in known.iter().filter(|key| !seen.contains(key)) {
+            self.delete(key);
+        }
+    }
+}

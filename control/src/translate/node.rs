@@ -1,0 +1,61 @@
+//! What do a core/v1 Node and a networking/v1 ServiceCIDR say? (semantics S7, A4, N5, T3, Z2)
+
+use super::{Notes, Translate, labels};
+use ipnet::IpNet;
+use k8s_openapi::api::{core::v1::Node as ApiNode, networking::v1::ServiceCIDR};
+use std::{net::IpAddr, sync::Arc};
+use weir_core::{
+    Node,
+    address::{parse_cidr, parse_ip},
+};
+
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// The cluster autoscaler's taint on a node that it is about to remove.
+const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
+
+pub(super) fn node(object: &ApiNode, notes: &mut Notes) -> Node {
+    let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+    Node {
+        name: object.key().name,
+        zone: labels(&object.metadata)
+            .get(ZONE)
+            .filter(|zone| !zone.is_empty())
+            .map(|zone| Arc::from(&**zone)),
+        internal_ips: internal_ips(object, notes),
+        known: true,
+        leaving: object.metadata.deletion_timestamp.is_some()
+            || taints.iter().any(|taint| taint.key == TO_BE_DELETED),
+    }
+}
+
+fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
+    let addresses = object.status.as_ref().and_then(|status| status.addresses.as_deref()).unwrap_or_default();
+    let internal = addresses.iter().enumerate().filter(|(_, address)| address.type_ == "InternalIP");
+    let mut found = Vec::new();
+    for (index, address) in internal {
+        match parse_ip(&address.address) {
+            Some(ip) => found.push(ip),
+            None => {
+                let message = format_args!("{:?} is not an IP address; it is ignored", address.address);
+                notes.note(format_args!("status.addresses[{index}].address"), message);
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn service_cidr(object: &ServiceCIDR, notes: &mut Notes) -> Vec<IpNet> {
+    let cidrs = object.spec.as_ref().and_then(|spec| spec.cidrs.as_deref()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (index, cidr) in cidrs.iter().enumerate() {
+        match parse_cidr(cidr) {
+            Some(net) => found.push(net),
+            None => notes.note(
+                format_args!("spec.cidrs[{index}]"),
+                format_args!("{cidr:?} is not a CIDR; it is ignored"),
+            ),
+        }
+    }
+    found
+}

@@ -1,0 +1,171 @@
+//! What does a core/v1 Service ask for? (semantics S1-S4, A1-A6, P1, P5, F1, H1)
+
+use super::{Notes, SERVICE_PROXY_NAME, Selection, Translate, labels, settings, text};
+use crate::object::Problem;
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
+use std::{net::IpAddr, time::Duration};
+use weir_core::{
+    Family, PerFamily, Protocol, Service, ServiceKey,
+    address::{parse_cidr, parse_ip},
+    service::PortSpec,
+};
+
+/// The API's default for `sessionAffinityConfig.clientIP.timeoutSeconds`.
+const AFFINITY_TIMEOUT: i32 = 10_800;
+
+pub(super) fn service(
+    object: &ApiService,
+    selection: &Selection,
+    notes: &mut Notes,
+) -> Result<Option<Service>, Problem> {
+    let Some(spec) = &object.spec else { return Ok(None) };
+    if labels(&object.metadata).get(SERVICE_PROXY_NAME) != selection.service_proxy_name.as_ref() {
+        return Ok(None);
+    }
+    let external_name = spec.type_.as_deref() == Some("ExternalName");
+    if external_name || matches!(spec.cluster_ip.as_deref(), None | Some("" | "None")) {
+        return Ok(None);
+    }
+    let external_local = is_external_local(spec);
+    let key = object.key();
+    Ok(Some(Service {
+        key: ServiceKey { namespace: key.namespace, name: key.name },
+        cluster_ips: cluster_ips(spec, notes)?,
+        external_ips: external_ips(spec, notes),
+        load_balancer_ips: load_balancer_ips(object, notes),
+        source_ranges: source_ranges(spec, notes),
+        internal_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
+        external_local,
+        affinity: affinity(spec, notes)?,
+        health_check_node_port: if external_local && spec.type_.as_deref() == Some("LoadBalancer") {
+            notes.optional_port("spec.healthCheckNodePort", spec.health_check_node_port)?
+        } else {
+            None
+        },
+        ports: ports(spec, notes)?,
+        settings: settings::settings(&object.metadata, notes),
+    }))
+}
+
+fn cluster_ips(spec: &ServiceSpec, notes: &Notes) -> Result<PerFamily<Option<IpAddr>>, Problem> {
+    let mut found = PerFamily::default();
+    let families = spec.ip_families.as_deref().unwrap_or_default();
+    let cluster_ips = spec.cluster_ips.as_deref().unwrap_or_default();
+    let read = |field: String, text: &str| {
+        parse_ip(text).ok_or_else(|| notes.problem(field, format_args!("{text:?} is not an IP address")))
+    };
+    if families.is_empty() {
+        let ip = read("spec.clusterIP".into(), spec.cluster_ip.as_deref().unwrap_or_default())?;
+        *found.get_mut(Family::of(ip)) = Some(ip);
+        return Ok(found);
+    }
+    for (index, (family, cluster_ip)) in families.iter().zip(cluster_ips).enumerate() {
+        let Some(family) = Family::ALL.into_iter().find(|known| known.as_str() == family) else {
+            let message = format_args!("{family:?} is not IPv4 or IPv6");
+            return Err(notes.problem(format_args!("spec.ipFamilies[{index}]"), message));
+        };
+        let field = format!("spec.clusterIPs[{index}]");
+        let ip = read(field.clone(), cluster_ip)?;
+        if Family::of(ip) != family {
+            return Err(notes.problem(field, format_args!("{ip} is not an {family} address")));
+        }
+        found.get_mut(family).get_or_insert(ip);
+    }
+    Ok(found)
+}
+
+fn external_ips(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Vec<IpAddr>> {
+    let mut found = PerFamily::<Vec<IpAddr>>::default();
+    for (index, text) in spec.external_ips.iter().flatten().enumerate() {
+        match parse_ip(text.trim()) {
+            Some(ip) => found.get_mut(Family::of(ip)).push(ip),
+            None if text.trim().is_empty() => {}
+            None => {
+                let message = format_args!("{text:?} is not an IP address; it is ignored");
+                notes.note(format_args!("spec.externalIPs[{index}]"), message);
+            }
+        }
+    }
+    found
+}
+
+fn load_balancer_ips(object: &ApiService, notes: &mut Notes) -> PerFamily<Vec<IpAddr>> {
+    let mut found = PerFamily::<Vec<IpAddr>>::default();
+    let status = object.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+    let ingress = status.and_then(|load_balancer| load_balancer.ingress.as_deref()).unwrap_or_default();
+    for (index, ingress) in ingress.iter().enumerate() {
+        let text = ingress.ip.as_deref().unwrap_or_default();
+        // With ipMode Proxy the load balancer rewrites the destination: the address is not for us to answer.
+        if text.is_empty() || !matches!(ingress.ip_mode.as_deref(), None | Some("VIP")) {
+            continue;
+        }
+        match parse_ip(text) {
+            Some(ip) => found.get_mut(Family::of(ip)).push(ip),
+            None => {
+                let message = format_args!("{text:?} is not an IP address; it is ignored");
+                notes.note(format_args!("status.loadBalancer.ingress[{index}].ip"), message);
+            }
+        }
+    }
+    found
+}
+
+fn source_ranges(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Vec<IpNet>> {
+    let mut found = PerFamily::<Vec<IpNet>>::default();
+    for (index, text) in spec.load_balancer_source_ranges.iter().flatten().enumerate() {
+        match parse_cidr(text.trim()) {
+            Some(net) => found.get_mut(Family::of(net.addr())).push(net),
+            None if text.trim().is_empty() => {}
+            None => {
+                let message = format_args!("{text:?} is not a CIDR; it is ignored");
+                notes.note(format_args!("spec.loadBalancerSourceRanges[{index}]"), message);
+            }
+        }
+    }
+    for family in Family::ALL {
+        let ranges = found.get_mut(family);
+        if ranges.iter().any(|net| net.prefix_len() == 0) {
+            ranges.clear();
+        }
+    }
+    found
+}
+
+fn is_external_local(spec: &ServiceSpec) -> bool {
+    let externally_accessible = match spec.type_.as_deref() {
+        Some("NodePort" | "LoadBalancer") => true,
+        None | Some("ClusterIP") => spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty()),
+        _ => false,
+    };
+    externally_accessible && spec.external_traffic_policy.as_deref() == Some("Local")
+}
+
+fn affinity(spec: &ServiceSpec, notes: &Notes) -> Result<Option<Duration>, Problem> {
+    if spec.session_affinity.as_deref() != Some("ClientIP") {
+        return Ok(None);
+    }
+    let config = spec.session_affinity_config.as_ref().and_then(|config| config.client_ip.as_ref());
+    let seconds = config.and_then(|client_ip| client_ip.timeout_seconds).unwrap_or(AFFINITY_TIMEOUT);
+    let seconds = u64::try_from(seconds).ok().filter(|&seconds| seconds > 0).ok_or_else(|| {
+        let field = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
+        notes.problem(field, format_args!("{seconds} is not a time-out; it is 1 to 86400 seconds"))
+    })?;
+    Ok(Some(Duration::from_secs(seconds)))
+}
+
+fn ports(spec: &ServiceSpec, notes: &Notes) -> Result<Vec<PortSpec>, Problem> {
+    let ports = spec.ports.iter().flatten().enumerate();
+    ports
+        .map(|(index, port)| {
+            let field = |name| format!("spec.ports[{index}].{name}");
+            let protocol = port.protocol.as_deref().unwrap_or("TCP").parse::<Protocol>();
+            Ok(PortSpec {
+                name: text(port.name.as_deref()),
+                protocol: protocol.map_err(|error| notes.problem(field("protocol"), error))?,
+                port: notes.port(field("port"), port.port)?,
+                node_port: notes.optional_port(field("nodePort"), port.node_port)?,
+            })
+        })
+        .collect()
+}
