@@ -1,0 +1,113 @@
+//! Where did each client of a Service port land before? Shared by all workers (semantics F1-F6).
+
+use dashmap::DashMap;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+use weir_core::Memory;
+
+/// Clients remembered for one Service port at most. Beyond it newcomers are balanced without being remembered.
+const MAX_CLIENTS: usize = 131_072;
+
+/// What a Service port remembers of its clients. Takes memory only once a client was remembered.
+#[derive(Debug, Default)]
+pub(crate) struct AffinityTable {
+    clients: OnceLock<DashMap<IpAddr, Memory>>,
+}
+
+/// One look-up.
+pub(crate) struct Visit<'a> {
+    pub(crate) client: IpAddr,
+    pub(crate) now: Instant,
+    pub(crate) timeout: Duration,
+    /// The generation of the route in use.
+    pub(crate) epoch: u64,
+    /// Endpoints that failed for this very connection.
+    pub(crate) tried: &'a [SocketAddr],
+}
+
+impl AffinityTable {
+    /// The endpoint that the client landed on before, else the one that `pick` gives; it is remembered from now on.
+    ///
+    /// `place` is that of [`Memory::recall`]. Look-up and memory are one step, so that two first connections of a
+    /// client land on the same endpoint.
+    pub(crate) fn choose(
+        &self,
+        visit: &Visit<'_>,
+        place: impl Fn(SocketAddr) -> Option<(usize, u64)>,
+        pick: impl FnOnce() -> Option<SocketAddr>,
+    ) -> Option<SocketAddr> {
+        let clients = self.clients.get_or_init(DashMap::new);
+        let land = |memory: &mut Memory| {
+            visit.tried.iter().for_each(|&address| memory.forget(address));
+            let address = memory.recall(visit.now, visit.timeout, place).or_else(pick)?;
+            memory.remember(address, visit.now, visit.epoch);
+            Some(address)
+        };
+        if let Some(mut memory) = clients.get_mut(&visit.client) {
+            return land(&mut memory);
+        }
+        if clients.len() >= MAX_CLIENTS {
+            return land(&mut Memory::default());
+        }
+        land(&mut clients.entry(visit.client).or_default())
+    }
+
+    /// Drops clients whose time-out has passed.
+    pub(crate) fn sweep(&self, now: Instant, timeout: Duration) {
+        if let Some(clients) = self.clients.get() {
+            clients.retain(|_, memory| !memory.is_expired(now, timeout));
+        }
+    }
+
+    /// Forgets everything: affinity was switched off.
+    pub(crate) fn clear(&self) {
+        if let Some(clients) = self.clients.get() {
+            clients.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 9, 9, 9));
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, last], 80))
+    }
+
+    fn visit(tried: &[SocketAddr]) -> Visit<'_> {
+        Visit { client: CLIENT, now: Instant::now(), timeout: Duration::from_secs(60), epoch: 0, tried }
+    }
+
+    #[test]
+    fn a_client_comes_back_to_its_endpoint() {
+        let table = AffinityTable::default();
+        let anywhere = |_| Some((0, 0));
+        assert_eq!(table.choose(&visit(&[]), anywhere, || Some(address(1))), Some(address(1)));
+        assert_eq!(table.choose(&visit(&[]), anywhere, || Some(address(2))), Some(address(1)));
+    }
+
+    #[test]
+    fn a_client_whose_endpoint_failed_is_remembered_at_the_next_one() {
+        let table = AffinityTable::default();
+        let anywhere = |_| Some((0, 0));
+        table.choose(&visit(&[]), anywhere, || Some(address(1)));
+        assert_eq!(table.choose(&visit(&[address(1)]), anywhere, || Some(address(2))), Some(address(2)));
+        assert_eq!(table.choose(&visit(&[]), anywhere, || Some(address(3))), Some(address(2)));
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let table = AffinityTable::default();
+        for client in 0..MAX_CLIENTS as u32 + 10 {
+            let visit = Visit { client: IpAddr::V4(client.into()), ..visit(&[]) };
+            assert_eq!(table.choose(&visit, |_| Some((0, 0)), || Some(address(1))), Some(address(1)));
+        }
+        assert_eq!(table.clients.get().map(DashMap::len), Some(MAX_CLIENTS));
+    }
+}

@@ -1,0 +1,98 @@
+//! Why did a connection or a UDP flow end? One word, the same in logs, metrics and the API.
+
+use std::fmt;
+
+/// Why a connection or a UDP flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// Both sides ended it in order.
+    Finished,
+    /// The client reset it.
+    ClientReset,
+    /// The endpoint reset it.
+    EndpointReset,
+    /// The client stopped answering: keepalive or TCP_USER_TIMEOUT ran out.
+    ClientTimeout,
+    /// The endpoint stopped answering: keepalive or TCP_USER_TIMEOUT ran out.
+    EndpointTimeout,
+    /// No byte for longer than the idle time-out.
+    IdleTimeout,
+    /// One side had ended and the other sent no byte for longer than the half-closed time-out.
+    HalfClosedTimeout,
+    /// The Service has no usable endpoint for this client.
+    NoEndpoints,
+    /// Every endpoint tried refused the connection, or an endpoint has no socket on the UDP port.
+    ConnectRefused,
+    /// No endpoint tried answered in time.
+    ConnectTimeout,
+    /// There is no way to the endpoints tried.
+    ConnectUnreachable,
+    /// The client left before an endpoint was connected.
+    ClientGone,
+    /// The client is outside loadBalancerSourceRanges.
+    SourceDenied,
+    /// This host ran out of descriptors, ports or memory.
+    LocalLimit,
+    /// The endpoint of a UDP flow stopped serving; the next datagram gets another one.
+    EndpointRemoved,
+    /// The frontend of a UDP flow is no longer served.
+    FrontendRemoved,
+    /// The flow was the one idle for longest when there was no room for another.
+    Evicted,
+    /// weir stopped before the connection ended.
+    Drained,
+}
+
+impl Closed {
+    /// All reasons.
+    pub const ALL: [Closed; 18] = [
+        Self::Finished,
+        Self::ClientReset,
+        Self::EndpointReset,
+        Self::ClientTimeout,
+        Self::EndpointTimeout,
+        Self::IdleTimeout,
+        Self::HalfClosedTimeout,
+        Self::NoEndpoints,
+        Self::ConnectRefused,
+        Self::ConnectTimeout,
+        Self::ConnectUnreachable,
+        Self::ClientGone,
+        Self::SourceDenied,
+        Self::LocalLimit,
+        Self::EndpointRemoved,
+        Self::FrontendRemoved,
+        Self::Evicted,
+        Self::Drained,
+    ];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::ClientReset => "client_reset",
+            Self::EndpointReset => "endpoint_reset",
+            Self::ClientTimeout => "client_timeout",
+            Self::EndpointTimeout => "endpoint_timeout",
+            Self::IdleTimeout => "idle_timeout",
+            Self::HalfClosedTimeout => "half_closed_timeout",
+            Self::NoEndpoints => "no_endpoints",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::ConnectUnreachable => "connect_unreachable",
+            Self::ClientGone => "client_gone",
+            Self::SourceDenied => "source_denied",
+            Self::LocalLimit => "local_limit",
+            Self::EndpointRemoved => "endpoint_removed",
+            Self::FrontendRemoved => "frontend_removed",
+            Self::Evicted => "evicted",
+            Self::Drained => "drained",
+        }
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,43 @@
+//! How is a data plane set up?
+
+use ipnet::IpNet;
+use std::num::NonZeroUsize;
+
+/// On which addresses of this host node ports are served (semantics A4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NodePortAddresses {
+    /// The Node's InternalIPs that are local; 127.0.0.1 while no Node object is known.
+    #[default]
+    Primary,
+    /// Addresses of this host inside these networks. A family without a network is unrestricted.
+    Within(Vec<IpNet>),
+}
+
+/// The set-up of a data plane.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Threads that relay. Each accepts, relays and closes connections of its own.
+    pub workers: NonZeroUsize,
+    /// Where node ports are served.
+    pub node_port_addresses: NodePortAddresses,
+    /// Serve cluster IPs that are not local on stable 127/8 addresses.
+    pub map_loopback: bool,
+    /// How many listening sockets there may be, all workers together.
+    pub listener_budget: usize,
+    /// How many UDP flows there may be, all workers together. Each takes one descriptor.
+    pub udp_flows: usize,
+}
+
+impl Default for Config {
+    /// One worker a core, and limits that leave at least a quarter of the descriptors to TCP connections.
+    fn default() -> Self {
+        let descriptors = crate::host::descriptor_limit();
+        Self {
+            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            node_port_addresses: NodePortAddresses::default(),
+            map_loopback: false,
+            listener_budget: (descriptors / 2).max(1),
+            udp_flows: (descriptors / 4).clamp(1, 65_536),
+        }
+    }
+}

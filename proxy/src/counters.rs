@@ -1,0 +1,174 @@
+//! Which metrics does the data plane have? Handles are registered when a Service port appears.
+
+use crate::Closed;
+use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use std::sync::OnceLock;
+use weir_core::{Protocol, ServicePort};
+
+const LABELS: usize = 4;
+
+/// Metric handles of one Service port. Nothing is looked up by label after registration.
+#[derive(Debug)]
+pub(crate) struct PortCounters {
+    labels: [Label; LABELS],
+    pub(crate) opened: Counter,
+    pub(crate) active: Gauge,
+    closed: [OnceLock<Counter>; Closed::ALL.len()],
+    pub(crate) to_endpoint: Counter,
+    pub(crate) to_client: Counter,
+    pub(crate) datagrams_to_endpoint: Counter,
+    pub(crate) datagrams_to_client: Counter,
+    pub(crate) dropped: Counter,
+    cluster_endpoints: Gauge,
+    local_endpoints: Gauge,
+}
+
+impl PortCounters {
+    pub(crate) fn register(port: &ServicePort) -> Self {
+        let name = if port.key.name.is_empty() { port.port.to_string() } else { port.key.name.to_string() };
+        let labels = [
+            Label::new("namespace", port.key.service.namespace.to_string()),
+            Label::new("service", port.key.service.name.to_string()),
+            Label::new("port", name),
+            Label::new("protocol", port.key.protocol.as_str()),
+        ];
+        let with = |key: &'static str, value: &'static str| [&labels[..], &[Label::new(key, value)]].concat();
+        let family =
+            |traffic| [with("family", port.family.as_str()), vec![Label::new("traffic", traffic)]].concat();
+        let udp = port.key.protocol == Protocol::Udp;
+        let of = |udp_name: &'static str, tcp_name: &'static str| if udp { udp_name } else { tcp_name };
+        let datagrams = |direction| match udp {
+            true => metrics::counter!("weir_udp_datagrams_total", with("direction", direction)),
+            false => Counter::noop(),
+        };
+        Self {
+            opened: metrics::counter!(
+                of("weir_udp_flows_opened_total", "weir_connections_opened_total"),
+                labels.to_vec()
+            ),
+            active: metrics::gauge!(of("weir_udp_flows", "weir_connections_active"), labels.to_vec()),
+            closed: [const { OnceLock::new() }; Closed::ALL.len()],
+            to_endpoint: metrics::counter!("weir_bytes_total", with("direction", "to_endpoint")),
+            to_client: metrics::counter!("weir_bytes_total", with("direction", "to_client")),
+            datagrams_to_endpoint: datagrams("to_endpoint"),
+            datagrams_to_client: datagrams("to_client"),
+            dropped: match udp {
+                true => metrics::counter!("weir_udp_datagrams_dropped_total", labels.to_vec()),
+                false => Counter::noop(),
+            },
+            cluster_endpoints: metrics::gauge!("weir_endpoints", family("cluster")),
+            local_endpoints: metrics::gauge!("weir_endpoints", family("local")),
+            labels,
+        }
+    }
+
+    /// Shows how many endpoints flows can get.
+    pub(crate) fn set_endpoints(&self, port: &ServicePort) {
+        let count = |set: Option<&weir_core::EndpointSet>| set.map_or(0, weir_core::EndpointSet::len) as f64;
+        self.cluster_endpoints.set(count(port.cluster.as_ref()));
+        self.local_endpoints.set(count(port.local.as_ref()));
+    }
+
+    /// Shows no endpoints: the port is gone.
+    pub(crate) fn clear_endpoints(&self) {
+        self.cluster_endpoints.set(0.0);
+        self.local_endpoints.set(0.0);
+    }
+
+    /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
+    /// cut quiet ports off from their handles.
+    pub(crate) fn touch(&self) {
+        let counters = [&self.opened, &self.to_endpoint, &self.to_client, &self.dropped];
+        let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
+        let closed = self.closed.iter().filter_map(OnceLock::get);
+        counters.into_iter().chain(datagrams).chain(closed).for_each(|counter| counter.increment(0));
+        let gauges = [&self.active, &self.cluster_endpoints, &self.local_endpoints];
+        gauges.into_iter().for_each(|gauge| gauge.increment(0.0));
+    }
+
+    /// The counter of connections or flows that ended for `reason`.
+    pub(crate) fn closed(&self, reason: Closed) -> &Counter {
+        let udp = self.labels[LABELS - 1].value() == Protocol::Udp.as_str();
+        let name = if udp { "weir_udp_flows_closed_total" } else { "weir_connections_closed_total" };
+        self.closed[reason as usize].get_or_init(|| {
+            let labels = [&self.labels[..], &[Label::new("reason", reason.as_str())]].concat();
+            metrics::counter!(name, labels)
+        })
+    }
+}
+
+/// Metrics of the data plane that belong to no Service port.
+#[derive(Clone, Debug)]
+pub(crate) struct ProcessCounters {
+    /// Time until an endpoint accepted a connection.
+    pub(crate) connect_duration: Histogram,
+    /// Accepts that failed, for want of descriptors or memory.
+    pub(crate) accept_errors: Counter,
+    /// How long it took to apply a Snapshot.
+    pub(crate) sync_duration: Histogram,
+    /// When a Snapshot was last applied.
+    pub(crate) last_sync: Gauge,
+    attempts: [Counter; 6],
+}
+
+impl ProcessCounters {
+    pub(crate) fn register() -> Self {
+        describe();
+        let attempt =
+            |result: &'static str| metrics::counter!("weir_connect_attempts_total", "result" => result);
+        Self {
+            connect_duration: metrics::histogram!("weir_connect_duration_seconds"),
+            accept_errors: metrics::counter!("weir_accept_errors_total"),
+            sync_duration: metrics::histogram!("weir_sync_duration_seconds"),
+            last_sync: metrics::gauge!("weir_sync_last_timestamp_seconds"),
+            attempts: ["connected", "refused", "timeout", "unreachable", "local_limit", "client_gone"]
+                .map(attempt),
+        }
+    }
+
+    /// Counts one attempt; `None` means connected.
+    pub(crate) fn attempt(&self, failure: Option<Closed>) {
+        let index = match failure {
+            None => 0,
+            Some(Closed::ConnectRefused) => 1,
+            Some(Closed::ConnectTimeout) => 2,
+            Some(Closed::LocalLimit) => 4,
+            Some(Closed::ClientGone | Closed::Drained) => 5,
+            Some(_) => 3,
+        };
+        self.attempts[index].increment(1);
+    }
+
+    /// Marks every series as alive, as [`PortCounters::touch`].
+    pub(crate) fn touch(&self) {
+        self.attempts.iter().chain([&self.accept_errors]).for_each(|counter| counter.increment(0));
+        self.last_sync.increment(0.0);
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
+    counter!("weir_connections_opened_total", "TCP connections accepted");
+    counter!("weir_connections_closed_total", "TCP connections ended, by reason");
+    gauge!("weir_connections_active", "TCP connections accepted and not ended");
+    counter!("weir_udp_flows_opened_total", "UDP flows begun");
+    counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
+    gauge!("weir_udp_flows", "UDP flows begun and not ended");
+    counter!("weir_bytes_total", Unit::Bytes, "Payload relayed, by direction");
+    counter!("weir_udp_datagrams_total", "Datagrams relayed, by direction");
+    counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
+    gauge!("weir_endpoints", "Endpoints that new flows can get, by kind of traffic");
+    counter!("weir_connect_attempts_total", "Attempts to connect to an endpoint, by result");
+    histogram!(
+        "weir_connect_duration_seconds",
+        Unit::Seconds,
+        "Time until an endpoint accepted a connection"
+    );
+    counter!(
+        "weir_accept_errors_total",
+        "Connections that could not be accepted for want of descriptors or memory"
+    );
+    gauge!("weir_frontends", "Service addresses, by state");
+    gauge!("weir_sync_last_timestamp_seconds", Unit::Seconds, "When the last change was applied, Unix time");
+    histogram!("weir_sync_duration_seconds", Unit::Seconds, "Time to apply a change to the data plane");
+}

@@ -1,0 +1,59 @@
+//! What do all connections and flows through one address on one worker have in common?
+
+use crate::{
+    Closed,
+    plan::Binding,
+    slot::{Route, Slot},
+    tally::Tally,
+    worker::Worker,
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+};
+use weir_core::{Flow, FrontendKind, Origin, Protocol, Traffic};
+
+/// One frontend on one worker: what all its connections have in common.
+pub(crate) struct Frontend {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) tally: Rc<Tally>,
+    /// The Service address, which is not always the one that is listened on.
+    pub(crate) address: SocketAddr,
+    pub(crate) kind: FrontendKind,
+}
+
+impl Frontend {
+    pub(crate) fn new(worker: Rc<Worker>, binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
+        Rc::new(Self {
+            worker,
+            tally: Tally::new(Arc::clone(&slot.counters)),
+            slot,
+            address: binding.frontend,
+            kind: binding.kind,
+        })
+    }
+
+    /// The flow of a client of this frontend.
+    pub(crate) fn flow(&self, protocol: Protocol, client: SocketAddr) -> Flow {
+        Flow {
+            protocol,
+            client: SocketAddr::new(client.ip().to_canonical(), client.port()),
+            frontend: self.address,
+        }
+    }
+
+    /// Which endpoints a client chooses from, or why it is not served.
+    pub(crate) fn traffic(&self, route: &Route, client: IpAddr) -> Result<Traffic, Closed> {
+        if let Some(sources) = route.port.sources(self.kind, &route.place.node)
+            && !sources.iter().any(|net| net.contains(&client))
+        {
+            return Err(Closed::SourceDenied);
+        }
+        // Only with externalTrafficPolicy Local does the origin matter; pods count as outside without detection.
+        let local =
+            route.port.external_local && self.kind != FrontendKind::ClusterIp && route.place.is_own(client);
+        Ok(route.port.traffic(self.kind, if local { Origin::Node } else { Origin::Outside }))
+    }
+}

@@ -1,0 +1,53 @@
+//! What may this process do on this host, and which addresses does the host have?
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
+
+/// Raises the limit of descriptors as far as this process may.
+pub(crate) fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "cannot raise the limit of open files to its hard limit");
+    }
+}
+
+/// How many descriptors this process may have open once it has raised its limit.
+pub(crate) fn descriptor_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile).maximum;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1 << 20)
+}
+
+/// Whether an address can be bound here. Asks the kernel: it also knows of whole networks routed to `lo`.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
+}
+
+/// All addresses of this host's interfaces.
+pub(crate) fn interface_addresses() -> BTreeSet<IpAddr> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    interfaces
+        .filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
+        })
+        .collect()
+}
+
+/// The lowest port that this process may bind: 1 with CAP_NET_BIND_SERVICE, else what the kernel leaves unprivileged.
+pub(crate) fn lowest_port() -> u16 {
+    const CAP_NET_BIND_SERVICE: u32 = 10;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0);
+    if effective & (1 << CAP_NET_BIND_SERVICE) != 0 {
+        return 1;
+    }
+    let unprivileged = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    unprivileged.ok().and_then(|start| start.trim().parse().ok()).unwrap_or(1024)
+}

@@ -1,0 +1,37 @@
+//! The data plane of weir: how do a Service's clients reach its endpoints?
+//!
+//! ```text
+//! Snapshot -> plan (pure) -> listeners -> worker: accept -> slot.pick -> dial -> relay
+//! ```
+//!
+//! The thread that calls [`Proxy::apply`] owns the listeners, slots and the registry of endpoint loads. Worker threads
+//! own their connections and flows. They share slots: immutable routes, swapped whole.
+
+mod affinity;
+mod closed;
+mod config;
+mod connection;
+mod counters;
+mod endpoints;
+mod error;
+mod filter;
+mod frontend;
+mod host;
+mod listeners;
+mod place;
+mod plan;
+mod proxy;
+mod slot;
+mod socket;
+mod tally;
+mod tcp;
+mod thread;
+mod udp;
+mod worker;
+
+pub use closed::Closed;
+pub use config::{Config, NodePortAddresses};
+pub use connection::ConnectionInfo;
+pub use error::Error;
+pub use listeners::{Applied, FrontendRow, FrontendState};
+pub use proxy::{Drained, Proxy, TOUCH_EVERY};

@@ -1,0 +1,201 @@
+//! What must be served, and how do slots and sockets follow each Snapshot?
+
+mod report;
+mod retry;
+mod sockets;
+
+pub use report::{Applied, FrontendRow, FrontendState};
+
+use crate::{
+    Config,
+    endpoints::Endpoints,
+    host,
+    place::Place,
+    plan::{self, Plan, Socket, Surroundings, loopback::Loopback},
+    slot::Slot,
+    thread::WorkerHandle,
+};
+use sockets::Sockets;
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+use weir_core::{Changes, Family, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot};
+
+/// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    config: Config,
+    place: Arc<Place>,
+    around: Surroundings,
+    snapshot: Snapshot,
+    endpoints: Endpoints,
+    slots: Slots,
+    /// Slots of ports that are gone; connections may still hold them.
+    retired: Vec<Weak<Slot>>,
+    plan: Plan,
+    loopback: Loopback,
+    sockets: Sockets,
+}
+
+/// Slots by Service port and family.
+type Slots = HashMap<(PortKey, Family), Arc<Slot>>;
+
+impl Listeners {
+    pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>) -> Self {
+        let map_loopback = config.map_loopback.then(host::lowest_port);
+        let mut listeners = Self {
+            sockets: Sockets::new(workers, config.listener_budget),
+            config,
+            place: Arc::default(),
+            around: Surroundings { node_addresses: Vec::new(), map_loopback },
+            snapshot: Snapshot::default(),
+            endpoints: Endpoints::default(),
+            slots: HashMap::new(),
+            retired: Vec::new(),
+            plan: Plan::default(),
+            loopback: Loopback::default(),
+        };
+        listeners.look_around(&Snapshot::default());
+        listeners
+    }
+
+    /// The threads that serve.
+    pub(crate) fn workers(&self) -> &[WorkerHandle] {
+        self.sockets.workers()
+    }
+
+    /// Serves `snapshot` from now on. Costs what differs from the Snapshot before.
+    pub(crate) async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
+        let changes = Changes::between(&self.snapshot, snapshot);
+        let mut affected: BTreeMap<ServiceKey, Arc<ServedService>> = BTreeMap::new();
+        let mut affect =
+            |served: &Arc<ServedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
+        if changes.node.is_some() && self.look_around(snapshot) {
+            snapshot.services().for_each(&mut affect);
+        }
+        changes.changed.iter().for_each(&mut affect);
+        self.assign_loopback(&changes).iter().filter_map(|key| snapshot.get(key)).for_each(affect);
+
+        let mut touched = HashSet::new();
+        for key in &changes.removed {
+            self.retire(key, None);
+            touched.extend(self.plan.replace(key, Vec::new()));
+        }
+        for (key, served) in &affected {
+            self.retire(key, Some(served));
+            touched.extend(self.place_service(served));
+        }
+        self.snapshot = snapshot.clone();
+        self.sockets.settle(touched, &self.plan, &self.place, &self.slots).await
+    }
+
+    /// Looks at this host's addresses again, and serves accordingly.
+    pub(crate) async fn refresh(&mut self) -> Applied {
+        let snapshot = self.snapshot.clone();
+        let mut touched = HashSet::new();
+        if self.look_around(&snapshot) {
+            snapshot.services().for_each(|served| touched.extend(self.place_service(served)));
+        }
+        self.sockets.settle(touched, &self.plan, &self.place, &self.slots).await
+    }
+
+    /// Tries again what is due.
+    pub(crate) async fn retry(&mut self) -> Applied {
+        let due = self.sockets.due(Instant::now());
+        self.sockets.settle(due, &self.plan, &self.place, &self.slots).await
+    }
+
+    /// When something is to be tried again.
+    pub(crate) fn next_retry(&self) -> Option<Instant> {
+        self.sockets.next_retry()
+    }
+
+    /// Drops what nothing refers to any more, and keeps the metrics of what is there alive.
+    pub(crate) fn sweep(&mut self) {
+        let now = Instant::now();
+        self.endpoints.sweep();
+        self.retired.retain(|slot| slot.strong_count() > 0);
+        let retired = self.retired.iter().filter_map(Weak::upgrade);
+        for slot in self.slots.values().cloned().chain(retired) {
+            slot.sweep(now);
+            slot.counters.touch();
+        }
+        self.sockets.count(&self.plan);
+    }
+
+    /// Finds this host's addresses; returns whether they, or the node, changed.
+    fn look_around(&mut self, snapshot: &Snapshot) -> bool {
+        let addresses = host::interface_addresses();
+        let wanted = &self.config.node_port_addresses;
+        self.around.node_addresses = plan::node_addresses(wanted, &snapshot.node, &addresses, host::is_local);
+        let place = Place { node: Arc::clone(&snapshot.node), addresses };
+        let changed = *self.place != place;
+        self.place = Arc::new(place);
+        changed
+    }
+
+    /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.
+    fn assign_loopback(&mut self, changes: &Changes) -> Vec<ServiceKey> {
+        if !self.config.map_loopback {
+            return Vec::new();
+        }
+        changes.removed.iter().for_each(|key| self.loopback.release(key));
+        for ServedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
+            let v4 = ports.iter().find(|port| port.family == Family::V4);
+            match v4.or(ports.first()).map(|port| port.cluster_ip) {
+                Some(ip) if host::is_local(ip) => self.loopback.release(key),
+                Some(IpAddr::V4(ip)) => self.loopback.want(key, Some(ip)),
+                Some(IpAddr::V6(_)) => self.loopback.want(key, None),
+                None => self.loopback.release(key),
+            }
+        }
+        self.loopback.reassign()
+    }
+
+    /// Brings the slots and bindings of one Service up to date; returns the sockets that may be affected.
+    fn place_service(&mut self, served: &ServedService) -> Vec<Socket> {
+        for port in &served.ports {
+            self.update_slot(port);
+        }
+        let mapped = self.loopback.get(&served.key);
+        self.plan.replace(&served.key, plan::bindings(served, &self.around, mapped))
+    }
+
+    fn update_slot(&mut self, port: &Arc<ServicePort>) {
+        let key = (port.key.clone(), port.family);
+        match self.slots.get(&key) {
+            None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
+            Some(slot) => slot.update(port, &self.place, &mut self.endpoints),
+            None => {
+                let slot = Slot::new(port, &self.place, &mut self.endpoints);
+                self.slots.insert(key, Arc::new(slot));
+            }
+        }
+    }
+
+    /// Says once that a port is not served.
+    fn report_unsupported(&self, port: &ServicePort) {
+        let before = self.snapshot.get(&port.key.service);
+        if !before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
+            tracing::warn!("{} is not served: weir does not relay SCTP", port.key);
+        }
+    }
+
+    /// Takes out the slots of ports that the Service had and no longer has.
+    fn retire(&mut self, key: &ServiceKey, served: Option<&ServedService>) {
+        let Some(before) = self.snapshot.get(key) else { return };
+        let now = served.map_or(&[][..], |served| &served.ports);
+        for port in &before.ports {
+            if now.iter().any(|other| other.key == port.key && other.family == port.family) {
+                continue;
+            }
+            if let Some(slot) = self.slots.remove(&(port.key.clone(), port.family)) {
+                slot.counters.clear_endpoints();
+                self.retired.push(Arc::downgrade(&slot));
+            }
+        }
+    }
+}

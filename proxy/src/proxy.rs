@@ -1,0 +1,134 @@
+//! How is the data plane driven?
+
+use crate::{
+    Closed, Config, ConnectionInfo, Error,
+    counters::ProcessCounters,
+    host,
+    listeners::{Applied, Listeners},
+    thread::{Command, WorkerHandle},
+};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::{oneshot, watch};
+use weir_core::Snapshot;
+
+/// How often this host's addresses are looked at.
+const REFRESH: Duration = Duration::from_secs(10);
+
+/// How often every metric handle is touched, and what nobody needs is dropped. A recorder that drops quiet series must
+/// wait for longer than this: it would cut a live handle off from its series.
+pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// The data plane: worker threads and what they serve.
+#[derive(Debug)]
+pub struct Proxy {
+    listeners: Listeners,
+    counters: ProcessCounters,
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still open when the time was up; they were reset.
+    pub reset: usize,
+}
+
+impl Proxy {
+    /// Starts the workers. Raises the limit of open files as far as this process may.
+    pub fn start(config: Config) -> Result<Self, Error> {
+        host::raise_descriptor_limit();
+        let counters = ProcessCounters::register();
+        let count = config.workers.get();
+        let flows = config.udp_flows.div_ceil(count);
+        let start = |worker| WorkerHandle::start(worker, flows, counters.clone());
+        let workers = (0..count).map(start).collect::<Result<_, _>>()?;
+        Ok(Self { listeners: Listeners::new(config, workers), counters })
+    }
+
+    /// Serves a Snapshot from now on; returns the frontends whose state changed.
+    pub async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
+        let started = Instant::now();
+        let applied = self.listeners.apply(snapshot).await;
+        self.counters.sync_duration.record(started.elapsed());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.counters.last_sync.set(now.as_secs_f64());
+        applied
+    }
+
+    /// Applies every Snapshot that comes, and retries what failed, until the sender is gone.
+    ///
+    /// `applied` hears of each Snapshot that is served, and of frontends that changed their state. May be cancelled.
+    pub async fn run(
+        &mut self,
+        snapshots: &mut watch::Receiver<Snapshot>,
+        mut applied: impl FnMut(Option<&Snapshot>, Applied),
+    ) {
+        let mut refresh = tokio::time::interval(REFRESH);
+        let mut sweep = tokio::time::interval(TOUCH_EVERY);
+        if snapshots.borrow().generation > 0 {
+            snapshots.mark_changed();
+        }
+        loop {
+            let retry = self.listeners.next_retry();
+            let due = async {
+                match retry {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = snapshots.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let snapshot = snapshots.borrow_and_update().clone();
+                    let rows = self.apply(&snapshot).await;
+                    applied(Some(&snapshot), rows);
+                }
+                () = due => applied(None, self.listeners.retry().await),
+                _ = refresh.tick() => applied(None, self.listeners.refresh().await),
+                _ = sweep.tick() => {
+                    self.listeners.sweep();
+                    self.counters.touch();
+                }
+            }
+        }
+    }
+
+    /// Lists the live TCP connections of all workers.
+    pub async fn connections(&self) -> Vec<ConnectionInfo> {
+        let asked = self.ask_all(|done| Command::List { done });
+        answers(asked).await.into_iter().flatten().collect()
+    }
+
+    /// Ends all live TCP connections with a reset; returns how many there were.
+    pub async fn end_connections(&self, reason: Closed) -> usize {
+        let asked = self.ask_all(|done| Command::EndAll { reason, done });
+        answers(asked).await.into_iter().sum()
+    }
+
+    /// Accepts nothing new, lets connections finish for `patience`, resets the rest and ends the workers.
+    pub async fn drain(self, patience: Duration) -> Drained {
+        let drained = answers(self.ask_all(|done| Command::Drain { done }));
+        let reset = match tokio::time::timeout(patience, drained).await {
+            Ok(_) => 0,
+            Err(_) => self.end_connections(Closed::Drained).await,
+        };
+        // The resets are sent by the connections themselves; each worker answers when its last one is gone.
+        let last = answers(self.ask_all(|done| Command::Drain { done }));
+        let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
+        Drained { reset }
+    }
+
+    fn ask_all<T>(&self, command: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<oneshot::Receiver<T>> {
+        self.listeners.workers().iter().map(|worker| worker.ask(&command)).collect()
+    }
+}
+
+/// Waits for all answers; workers that have ended give none.
+async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for answer in asked {
+        answers.extend(answer.await.ok());
+    }
+    answers
+}

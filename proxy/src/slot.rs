@@ -1,0 +1,153 @@
+//! Which endpoint does a new flow of a Service port get right now? A slot holds the port's current route.
+
+use crate::{
+    affinity::{AffinityTable, Visit},
+    counters::PortCounters,
+    endpoints::Endpoints,
+    place::Place,
+};
+use arc_swap::{ArcSwap, Guard};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
+use weir_core::{Balancer, EndpointSet, Lease, Request, ServicePort, Target, Traffic};
+
+/// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
+/// replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    route: ArcSwap<Route>,
+    affinity: AffinityTable,
+    /// What happened on this port.
+    pub(crate) counters: Arc<PortCounters>,
+}
+
+/// How flows of a port are placed, from one Snapshot.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The port.
+    pub(crate) port: Arc<ServicePort>,
+    /// Where this proxy runs, to tell where a client comes from.
+    pub(crate) place: Arc<Place>,
+    /// Counts the routes of this slot.
+    pub(crate) epoch: u64,
+    cluster: Option<Balancer>,
+    local: Option<Balancer>,
+    /// Endpoints that serve, eligible or not, sorted: what keeps a UDP flow alive (semantics C2, C3).
+    serving: Box<[SocketAddr]>,
+    /// Since which epoch each endpoint has been reachable without a gap; filled only with affinity.
+    reachable_since: HashMap<SocketAddr, u64>,
+}
+
+/// The endpoint that a flow got; it counts as load while the lease lives.
+pub(crate) struct Picked {
+    pub(crate) address: SocketAddr,
+    pub(crate) lease: Lease,
+}
+
+impl Slot {
+    pub(crate) fn new(port: &Arc<ServicePort>, place: &Arc<Place>, endpoints: &mut Endpoints) -> Self {
+        let route = Route::build(port, place, None, endpoints);
+        let counters = Arc::new(PortCounters::register(port));
+        counters.set_endpoints(port);
+        Self { route: ArcSwap::from_pointee(route), affinity: AffinityTable::default(), counters }
+    }
+
+    /// The current route.
+    pub(crate) fn route(&self) -> Guard<Arc<Route>> {
+        self.route.load()
+    }
+
+    /// Puts the next Snapshot's route in place.
+    pub(crate) fn update(&self, port: &Arc<ServicePort>, place: &Arc<Place>, endpoints: &mut Endpoints) {
+        let previous = self.route.load();
+        let route = Route::build(port, place, Some(&previous), endpoints);
+        if route.port.affinity.is_none() && previous.port.affinity.is_some() {
+            self.affinity.clear();
+        }
+        self.counters.set_endpoints(port);
+        self.route.store(Arc::new(route));
+    }
+
+    /// Picks an endpoint of `route` for a flow, by affinity first.
+    pub(crate) fn pick(&self, route: &Route, traffic: Traffic, request: &Request<'_>) -> Option<Picked> {
+        let balancer = route.balancer(traffic)?;
+        let Some(timeout) = route.port.affinity else { return balancer.pick(request).map(Picked::of) };
+        let visit = Visit {
+            client: request.flow.client.ip(),
+            now: request.now,
+            timeout,
+            epoch: route.epoch,
+            tried: request.tried,
+        };
+        let standing = |address| Some((balancer.position(address)?, *route.reachable_since.get(&address)?));
+        let address =
+            self.affinity.choose(&visit, standing, || balancer.pick(request).map(|target| target.address))?;
+        balancer.position(address).map(|position| Picked::of(&balancer.targets()[position]))
+    }
+
+    /// Forgets clients whose affinity has expired.
+    pub(crate) fn sweep(&self, now: Instant) {
+        if let Some(timeout) = self.route.load().port.affinity {
+            self.affinity.sweep(now, timeout);
+        }
+    }
+}
+
+impl Route {
+    fn build(
+        port: &Arc<ServicePort>,
+        place: &Arc<Place>,
+        previous: Option<&Route>,
+        endpoints: &mut Endpoints,
+    ) -> Self {
+        let epoch = previous.map_or(0, |previous| previous.epoch + 1);
+        let mut balancer = |set: Option<&EndpointSet>, before: Option<&Balancer>| {
+            let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
+            let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
+            Some(Balancer::build(port.settings.balance, targets, before))
+        };
+        let mut serving: Vec<SocketAddr> = port
+            .merged
+            .iter()
+            .filter(|endpoint| endpoint.conditions.serving)
+            .map(|endpoint| endpoint.address)
+            .collect();
+        serving.sort_unstable();
+        Self {
+            cluster: balancer(port.cluster.as_ref(), previous.and_then(|route| route.cluster.as_ref())),
+            local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_ref())),
+            reachable_since: reachable_since(port, previous, epoch),
+            serving: serving.into(),
+            port: Arc::clone(port),
+            place: Arc::clone(place),
+            epoch,
+        }
+    }
+
+    /// What places flows of one kind of traffic.
+    pub(crate) fn balancer(&self, traffic: Traffic) -> Option<&Balancer> {
+        match traffic {
+            Traffic::Cluster => self.cluster.as_ref(),
+            Traffic::Local => self.local.as_ref(),
+        }
+    }
+
+    /// Whether an endpoint still serves, so that a UDP flow may stay with it.
+    pub(crate) fn serves(&self, address: SocketAddr) -> bool {
+        self.serving.binary_search(&address).is_ok()
+    }
+}
+
+fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> HashMap<SocketAddr, u64> {
+    if port.affinity.is_none() {
+        return HashMap::new();
+    }
+    let since =
+        |address| previous.and_then(|route| route.reachable_since.get(&address)).copied().unwrap_or(epoch);
+    port.reachable().iter().map(|endpoint| (endpoint.address, since(endpoint.address))).collect()
+}
+
+impl Picked {
+    fn of(target: &Target) -> Self {
+        Self { address: target.address, lease: target.load.lease() }
+    }
+}

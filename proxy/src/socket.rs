@@ -1,0 +1,93 @@
+//! How are sockets opened? Every socket option of the data plane is set here.
+
+use crate::{filter, plan::Socket as Address};
+use ipnet::IpNet;
+use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
+use std::{io, net::SocketAddr, time::Duration};
+use weir_core::Protocol;
+
+/// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
+pub(crate) const BACKLOG: i32 = 4096;
+
+/// A dead peer is found by probing three times, 15 s apart.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// Sent data that stays unacknowledged for this long means a dead peer (tcp(7), TCP_USER_TIMEOUT).
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Room for datagrams that arrive while a worker is busy; the kernel caps it at `net.core.rmem_max`.
+const UDP_RECEIVE_BUFFER: usize = 4 << 20;
+
+/// Opens `count` sockets on one address, for as many workers; the kernel spreads clients over them.
+///
+/// The first is bound alone: SO_REUSEPORT from the start would silently share the address with any other process of
+/// the same user, a second weir for instance.
+///
+/// Only packets from `admitted` get through; `None` means all.
+pub(crate) fn open_group(
+    address: Address,
+    admitted: Option<&[IpNet]>,
+    count: usize,
+) -> io::Result<Vec<Socket>> {
+    let first = unbound(address)?;
+    restrict(&first, address, admitted)?;
+    first.bind(&address.address.into())?;
+    first.set_reuse_port(true)?;
+    let mut group = vec![first];
+    for _ in 1..count {
+        let next = unbound(address)?;
+        restrict(&next, address, admitted)?;
+        next.set_reuse_port(true)?;
+        next.bind(&address.address.into())?;
+        group.push(next);
+    }
+    if address.protocol == Protocol::Tcp {
+        group.iter().try_for_each(|socket| socket.listen(BACKLOG))?;
+    }
+    Ok(group)
+}
+
+fn unbound(address: Address) -> io::Result<Socket> {
+    let (kind, transport) = match address.protocol {
+        Protocol::Udp => (Type::DGRAM, Transport::UDP),
+        _ => (Type::STREAM, Transport::TCP),
+    };
+    let socket = Socket::new(Domain::for_address(address.address), kind.nonblocking(), Some(transport))?;
+    if address.address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if address.protocol == Protocol::Udp {
+        // Less room than asked for is still a working socket.
+        let _ = socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER);
+    } else {
+        socket.set_reuse_address(true)?;
+        // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
+        set_stream_options(&SockRef::from(&socket))?;
+    }
+    Ok(socket)
+}
+
+/// Has the kernel drop what is not admitted. A list too long for it is checked for each connection instead.
+fn restrict(socket: &Socket, address: Address, admitted: Option<&[IpNet]>) -> io::Result<()> {
+    match admitted.and_then(|sources| filter::program(sources, address.address.is_ipv4())) {
+        Some(program) => socket.attach_filter(&program),
+        None => Ok(()),
+    }
+}
+
+/// Options of both legs of a relayed connection.
+pub(crate) fn set_stream_options(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(KEEPALIVE_PROBES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}
+
+/// A UDP socket that exchanges datagrams with one endpoint only.
+pub(crate) fn udp_connected(endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
+    socket.connect(&endpoint.into())?;
+    Ok(socket.into())
+}

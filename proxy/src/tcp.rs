@@ -1,0 +1,133 @@
+//! What happens to a TCP client, from accept to close?
+
+mod dial;
+pub(crate) mod relay;
+
+use crate::{
+    connection::Connection, frontend::Frontend, plan::Binding, slot::Slot, socket::BACKLOG, tally::Opened,
+    worker::Worker,
+};
+use relay::Relay;
+use socket2::SockRef;
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use weir_core::Protocol;
+
+/// How long to wait after an accept that failed for want of descriptors or memory.
+const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(1);
+
+/// Accepts until `stop`; then serves what is still queued and closes the socket.
+pub(crate) async fn listen(
+    worker: Rc<Worker>,
+    socket: std::net::TcpListener,
+    binding: Binding,
+    slot: Arc<Slot>,
+    stop: CancellationToken,
+) {
+    let frontend = Frontend::new(worker, &binding, slot);
+    let listener = match TcpListener::from_std(socket) {
+        Ok(listener) => listener,
+        Err(error) => {
+            return tracing::error!(%error, frontend = %frontend.address, "cannot watch a listening socket");
+        }
+    };
+    let mut backoff = Backoff::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return serve_queued(&frontend, &listener),
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((client, peer)) => {
+                backoff = Backoff::default();
+                tokio::task::spawn_local(serve(Rc::clone(&frontend), client, peer));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                frontend.worker.counters.accept_errors.increment(1);
+                backoff.wait(&error, frontend.address).await;
+            }
+        }
+    }
+}
+
+/// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
+fn serve_queued(frontend: &Rc<Frontend>, listener: &TcpListener) {
+    let socket = SockRef::from(listener);
+    for _ in 0..BACKLOG {
+        let Ok((client, peer)) = socket.accept() else { return };
+        let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
+        if let (Ok(client), Some(peer)) = (client, peer.as_socket()) {
+            tokio::task::spawn_local(serve(Rc::clone(frontend), client, peer));
+        }
+    }
+}
+
+/// The peer gave up before it was accepted, or its network failed (accept(2)): nothing is wrong here.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+        TimedOut,
+    };
+    let passing = [
+        ConnectionAborted,
+        ConnectionReset,
+        HostUnreachable,
+        Interrupted,
+        NetworkDown,
+        NetworkUnreachable,
+        TimedOut,
+    ];
+    passing.contains(&error.kind())
+}
+
+/// Waits longer after each failed accept in a row, and says so once.
+#[derive(Default)]
+struct Backoff {
+    wait: Duration,
+}
+
+impl Backoff {
+    async fn wait(&mut self, error: &io::Error, frontend: SocketAddr) {
+        if self.wait.is_zero() {
+            tracing::warn!(%error, %frontend, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
+        }
+        self.wait = (self.wait * 2).clamp(*ACCEPT_BACKOFF.start(), *ACCEPT_BACKOFF.end());
+        tokio::time::sleep(self.wait).await;
+    }
+}
+
+/// One connection, from accept to close.
+async fn serve(frontend: Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
+    let opened = Opened::new(&frontend.slot.counters);
+    let flow = frontend.flow(Protocol::Tcp, peer);
+    let connection = Connection::new(flow, frontend.slot.route().port.key.clone());
+    let _enlisted = frontend.worker.enlist(Rc::clone(&connection));
+    let reason = match dial::connect(&frontend, &connection, &client).await {
+        Ok(upstream) => {
+            let mut relay = Relay::new(&frontend, Rc::clone(&connection), client, upstream);
+            let reason = relay.run().await;
+            relay.close(reason);
+            reason
+        }
+        Err(reason) => {
+            // A client that was accepted but cannot be served gets a reset, never a clean end.
+            let _ = client.set_zero_linger();
+            reason
+        }
+    };
+    tracing::debug!(
+        client = %peer, frontend = %frontend.address, service = %connection.port, endpoint = ?connection.endpoint.get(),
+        to_endpoint = connection.to_endpoint.get(), to_client = connection.to_client.get(), %reason, "connection closed"
+    );
+    frontend.tally.flush();
+    opened.end(reason);
+}

@@ -1,0 +1,168 @@
+//! What happens to the datagrams of a UDP frontend?
+
+mod flow;
+
+pub(crate) use flow::FlowTable;
+
+use crate::{
+    Closed, frontend::Frontend, plan::Binding, slot::Slot, socket, tally::Direction, worker::Worker,
+};
+use flow::UdpFlow;
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+use weir_core::{Protocol, Request};
+
+/// Datagrams forwarded before other tasks of the worker get their turn.
+const TURN: usize = 64;
+
+/// One UDP frontend on one worker, with a flow for each client that it knows.
+pub(crate) struct Clients {
+    pub(crate) frontend: Rc<Frontend>,
+    /// Receives from clients and replies to them, so replies come from the address that the client dialled.
+    pub(crate) socket: UdpSocket,
+    flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
+}
+
+/// Forwards until `stop`; then ends the frontend's flows, unless the worker drains: then they live as long as it does.
+pub(crate) async fn listen(
+    worker: Rc<Worker>,
+    socket: std::net::UdpSocket,
+    binding: Binding,
+    slot: Arc<Slot>,
+    stop: CancellationToken,
+) {
+    let frontend = Frontend::new(worker, &binding, slot);
+    let socket = match UdpSocket::from_std(socket) {
+        Ok(socket) => socket,
+        Err(error) => {
+            return tracing::error!(%error, frontend = %frontend.address, "cannot watch a UDP socket");
+        }
+    };
+    let clients = Rc::new(Clients { frontend, socket, flows: RefCell::default() });
+    loop {
+        tokio::select! {
+            ready = clients.socket.readable() => match ready {
+                Ok(()) => clients.forward_waiting(),
+                Err(error) => return tracing::error!(%error, frontend = %clients.frontend.address, "cannot watch a UDP socket"),
+            },
+            () = stop.cancelled(), if !clients.frontend.worker.draining.get() => break,
+        }
+        tokio::task::consume_budget().await;
+    }
+    clients.flows.take().into_values().for_each(|flow| flow.end(Closed::FrontendRemoved));
+    // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
+    while Rc::strong_count(&clients) > 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Clients {
+    /// Forwards the datagrams that are waiting, up to a turn.
+    fn forward_waiting(self: &Rc<Self>) {
+        let mut scratch = self.frontend.worker.scratch.borrow_mut();
+        for _ in 0..TURN {
+            match self.socket.try_recv_from(&mut scratch) {
+                Ok((length, client)) => {
+                    if self.forward(client, &scratch[..length]).is_none() {
+                        self.frontend.worker.tallies.dropped(&self.frontend.tally);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // An ICMP error about an earlier reply: that client is gone, the others are not.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Forwards one datagram; `None` means that it was dropped.
+    fn forward(self: &Rc<Self>, client: SocketAddr, datagram: &[u8]) -> Option<()> {
+        let flow = self.flow(client)?;
+        match flow.send(datagram) {
+            Ok(()) => {}
+            // The endpoint answered an earlier datagram with "port unreachable"; this one was not sent.
+            Err(error) if is_refused(&error) => {
+                self.reopen(&flow, Closed::ConnectRefused)?.send(datagram).ok()?
+            }
+            Err(_) => return None,
+        }
+        self.frontend.worker.tallies.datagram(&self.frontend.tally, Direction::ToEndpoint, datagram.len());
+        Some(())
+    }
+
+    /// The flow of a client: the one it has while its endpoint serves, else a new one (semantics C2, C3).
+    fn flow(self: &Rc<Self>, client: SocketAddr) -> Option<Rc<UdpFlow>> {
+        let known = self.flows.borrow().get(&client).cloned();
+        let Some(flow) = known else { return self.open(client, &[]) };
+        match flow.must_move(&self.frontend.slot.route()) {
+            None => Some(flow),
+            Some(reason) => self.reopen(&flow, reason),
+        }
+    }
+
+    /// Ends a flow and begins another one for its client, with another endpoint if this one refused.
+    fn reopen(self: &Rc<Self>, flow: &UdpFlow, reason: Closed) -> Option<Rc<UdpFlow>> {
+        flow.end(reason);
+        self.flows.borrow_mut().remove(&flow.client);
+        let tried = [flow.endpoint];
+        self.open(flow.client, if reason == Closed::ConnectRefused { &tried } else { &[] })
+    }
+
+    fn open(self: &Rc<Self>, client: SocketAddr, tried: &[SocketAddr]) -> Option<Rc<UdpFlow>> {
+        let Frontend { worker, slot, .. } = &*self.frontend;
+        if worker.draining.get() {
+            return None;
+        }
+        let flow = self.frontend.flow(Protocol::Udp, client);
+        let route = slot.route();
+        let traffic = self.frontend.traffic(&route, flow.client.ip()).ok()?;
+        let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
+        // With nothing else left, the endpoint that refused gets another chance.
+        let picked = slot
+            .pick(&route, traffic, &request(tried))
+            .or_else(|| slot.pick(&route, traffic, &request(&[])))?;
+        worker.flows.borrow_mut().make_room();
+        let opened = socket::udp_connected(picked.address).and_then(UdpSocket::from_std);
+        let upstream = match opened {
+            Ok(upstream) => upstream,
+            Err(error) => {
+                tracing::debug!(%error, endpoint = %picked.address, "cannot open a socket for a UDP flow");
+                return None;
+            }
+        };
+        let flow = UdpFlow::start(self, client, picked, upstream, &route);
+        self.flows.borrow_mut().insert(client, Rc::clone(&flow));
+        Some(flow)
+    }
+
+    /// Replies to a client. A reply that the socket has no room for is dropped, as any network may do.
+    fn reply(&self, client: SocketAddr, datagram: &[u8]) {
+        match self.socket.try_send_to(datagram, client) {
+            Ok(length) => {
+                self.frontend.worker.tallies.datagram(&self.frontend.tally, Direction::ToClient, length)
+            }
+            Err(_) => self.frontend.worker.tallies.dropped(&self.frontend.tally),
+        }
+    }
+
+    /// Forgets a flow that has ended, unless the client has a newer one.
+    fn forget(&self, flow: &Rc<UdpFlow>) {
+        let mut flows = self.flows.borrow_mut();
+        if flows.get(&flow.client).is_some_and(|known| Rc::ptr_eq(known, flow)) {
+            flows.remove(&flow.client);
+        }
+    }
+}
+
+/// Whether an error says that nobody listens at the endpoint.
+fn is_refused(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ConnectionRefused
+}

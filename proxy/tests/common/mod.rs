@@ -1,0 +1,159 @@
+//! A Service in front of real servers: what every test of the data plane starts from.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::{NonZeroU16, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use weir_core::{
+    EndpointSlice, Family, Node, PerFamily, Protocol, Service, ServiceKey, Settings, Snapshot,
+    endpoint::{Conditions, SliceEndpoint, SlicePort},
+    serve::serve,
+    service::PortSpec,
+};
+use weir_proxy::{Applied, Config, FrontendState, Proxy};
+
+/// Nothing here takes this long; it only keeps a broken test from hanging.
+pub(crate) const HANG: Duration = Duration::from_secs(20);
+
+/// The node that tests run on.
+pub(crate) const NODE: &str = "node-a";
+
+/// A Service that a test can change before it is served.
+pub(crate) struct TestService {
+    pub(crate) service: Service,
+    pub(crate) endpoints: Vec<(SocketAddr, Conditions, &'static str)>,
+}
+
+/// A Service with one port on a free port of `ip`, without endpoints.
+pub(crate) fn service(name: &str, protocol: Protocol, ip: &str) -> TestService {
+    let ip: IpAddr = ip.parse().unwrap();
+    let port = free_port(protocol, ip);
+    let mut cluster_ips = PerFamily::default();
+    *cluster_ips.get_mut(Family::of(ip)) = Some(ip);
+    let service = Service {
+        key: ServiceKey::new("default", name),
+        cluster_ips,
+        external_ips: PerFamily::default(),
+        load_balancer_ips: PerFamily::default(),
+        source_ranges: PerFamily::default(),
+        internal_local: false,
+        external_local: false,
+        affinity: None,
+        health_check_node_port: None,
+        ports: vec![PortSpec { name: "".into(), protocol, port, node_port: None }],
+        settings: Settings::default(),
+    };
+    TestService { service, endpoints: Vec::new() }
+}
+
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port(protocol: Protocol, ip: IpAddr) -> NonZeroU16 {
+    let address = match protocol {
+        Protocol::Udp => std::net::UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap(),
+        _ => std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap(),
+    };
+    NonZeroU16::new(address.port()).unwrap()
+}
+
+impl TestService {
+    /// The same with these ready endpoints.
+    pub(crate) fn with(mut self, endpoints: &[SocketAddr]) -> Self {
+        self.endpoints = endpoints.iter().map(|&address| (address, Conditions::default(), NODE)).collect();
+        self
+    }
+
+    /// Where clients dial it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let ips = &self.service.cluster_ips;
+        SocketAddr::new(ips.v4.or(ips.v6).unwrap(), self.service.ports[0].port.get())
+    }
+
+    pub(crate) fn slices(&self) -> Vec<EndpointSlice> {
+        let port = &self.service.ports[0];
+        let slice =
+            |(index, (address, conditions, node)): (usize, &(SocketAddr, Conditions, &str))| EndpointSlice {
+                name: format!("slice-{index}").into(),
+                service: self.service.key.clone(),
+                family: Family::of(address.ip()),
+                ports: vec![SlicePort {
+                    name: Arc::clone(&port.name),
+                    protocol: port.protocol,
+                    port: NonZeroU16::new(address.port()).unwrap(),
+                }],
+                endpoints: vec![SliceEndpoint {
+                    ip: address.ip(),
+                    conditions: *conditions,
+                    node: Some((*node).into()),
+                    zone: None,
+                    hints: Arc::default(),
+                }],
+            };
+        self.endpoints.iter().enumerate().map(slice).collect()
+    }
+}
+
+/// What a node serves for these Services.
+pub(crate) fn snapshot(services: &[&TestService]) -> Snapshot {
+    let node = Node::named(NODE);
+    let mut snapshot = Snapshot::of(node.clone());
+    for service in services {
+        snapshot.insert(Arc::new(serve(&service.service, &service.slices(), &node)));
+    }
+    snapshot.generation = 1;
+    snapshot
+}
+
+/// A data plane with two workers.
+pub(crate) fn proxy() -> Proxy {
+    proxy_with(|_| {})
+}
+
+pub(crate) fn proxy_with(change: impl FnOnce(&mut Config)) -> Proxy {
+    let mut config = Config { workers: NonZeroUsize::new(2).unwrap(), ..Config::default() };
+    change(&mut config);
+    Proxy::start(config).unwrap()
+}
+
+/// A data plane that serves these Services.
+pub(crate) async fn serving(services: &[&TestService]) -> Proxy {
+    let mut proxy = proxy();
+    proxy.apply(&snapshot(services)).await;
+    proxy
+}
+
+/// The states of the frontends that changed.
+pub(crate) fn states(applied: &Applied) -> Vec<FrontendState> {
+    applied.rows.iter().map(|row| row.state.clone()).collect()
+}
+
+/// Runs a step that must not hang.
+pub(crate) async fn within<T>(step: impl Future<Output = T>) -> T {
+    tokio::time::timeout(HANG, step).await.expect("the step hangs")
+}
+
+/// Connects, or says how the client fails.
+pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
+    within(TcpStream::connect(address)).await
+}
+
+/// Sends `request`, ends the sending side and reads all of the answer.
+pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut client = connect(address).await?;
+    client.write_all(request).await?;
+    client.shutdown().await?;
+    let mut answer = Vec::new();
+    within(client.read_to_end(&mut answer)).await?;
+    Ok(answer)
+}
+
+/// Connects and reads the name with which a server greets.
+pub(crate) async fn greeting(address: SocketAddr) -> std::io::Result<String> {
+    Ok(String::from_utf8(exchange(address, b"").await?).unwrap())
+}

@@ -1,0 +1,173 @@
+//! Who is served when clients are other hosts? In network namespaces: needs root.
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+mod common;
+
+use common::{TestService, greeting, proxy, service, within};
+use std::{
+    net::SocketAddr,
+    num::NonZeroU16,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+};
+use weir_core::{Node, PerFamily, Protocol, Snapshot, endpoint::Conditions, serve::serve};
+use weir_testkit::{Behaviour, Namespace, TcpServer};
+
+const NODE_PORT: u16 = 30080;
+
+/// A node at 10.9.0.1 and an outside host at 10.9.0.2.
+struct Hosts {
+    /// One test at a time: `ip` is another process, which for a moment holds the sockets of all tests.
+    _alone: MutexGuard<'static, ()>,
+    node: Namespace,
+    outside: Namespace,
+}
+
+fn hosts() -> Option<Hosts> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let hosts = Hosts { _alone, node: Namespace::create("node")?, outside: Namespace::create("outside")? };
+    hosts.node.join("10.9.0.1/24", &hosts.outside, "10.9.0.2/24").unwrap();
+    Some(hosts)
+}
+
+/// What a node with the InternalIP 10.9.0.1 serves.
+fn snapshot(service: &TestService) -> Snapshot {
+    let node = Node { known: true, internal_ips: vec![[10, 9, 0, 1].into()], ..Node::named(common::NODE) };
+    let mut snapshot = Snapshot::of(node.clone());
+    snapshot.insert(Arc::new(serve(&service.service, &service.slices(), &node)));
+    snapshot.generation = 1;
+    snapshot
+}
+
+/// Serves each Snapshot that comes, on the node, until the sender is gone.
+async fn serve_all(mut snapshots: mpsc::UnboundedReceiver<(Snapshot, oneshot::Sender<()>)>) {
+    let mut proxy = proxy();
+    while let Some((snapshot, served)) = snapshots.recv().await {
+        proxy.apply(&snapshot).await;
+        served.send(()).unwrap();
+    }
+}
+
+/// Runs `test` beside a proxy on the node; `apply` has it serve a Service.
+fn on(hosts: &Hosts, test: impl FnOnce(&dyn Fn(&TestService)) + Send) {
+    let (sender, snapshots) = mpsc::unbounded_channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| hosts.node.run(|| serve_all(snapshots)).unwrap());
+        let apply = move |service: &TestService| {
+            let (served, done) = oneshot::channel();
+            sender.send((snapshot(service), served)).unwrap();
+            done.blocking_recv().unwrap();
+        };
+        test(&apply);
+    });
+}
+
+/// How long a client waits before it is sure that nobody answers.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// Whether a client hears nothing at all: neither an answer nor a refusal.
+fn is_dropped(host: &Namespace, address: &str) -> bool {
+    let address: SocketAddr = address.parse().unwrap();
+    host.run(|| async move { tokio::time::timeout(SILENCE, TcpStream::connect(address)).await.is_err() })
+        .unwrap()
+}
+
+fn ask(host: &Namespace, address: &str) -> std::io::Result<String> {
+    let address: SocketAddr = address.parse().unwrap();
+    host.run(|| within(greeting(address))).unwrap()
+}
+
+/// An endpoint on the node itself, for as long as the sender lives.
+fn with_endpoint(hosts: &Hosts, test: impl FnOnce(SocketAddr) + Send) {
+    let (started, address) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            hosts.node.run(|| async {
+                let server = TcpServer::start("10.9.0.1:0".parse().unwrap(), Behaviour::Greet("pod".into()))
+                    .await
+                    .unwrap();
+                started.send(server.address()).unwrap();
+                let _ = stopped.await;
+            })
+        });
+        test(address.blocking_recv().unwrap());
+        drop(stop);
+    });
+}
+
+fn node_port_service() -> TestService {
+    let mut web = service("web", Protocol::Tcp, "127.0.0.9");
+    web.service.ports[0].node_port = NonZeroU16::new(NODE_PORT);
+    web
+}
+
+#[test]
+fn with_external_policy_local_and_only_remote_endpoints_the_node_is_served_and_others_are_dropped() {
+    let Some(hosts) = hosts() else { return };
+    with_endpoint(&hosts, |endpoint| {
+        on(&hosts, |apply| {
+            let mut web = node_port_service().with(&[endpoint]);
+            web.service.external_local = true;
+            apply(&web);
+            assert_eq!(ask(&hosts.outside, "10.9.0.1:30080").unwrap(), "pod");
+
+            web.endpoints = vec![(endpoint, Conditions::default(), "node-b")];
+            apply(&web);
+            assert_eq!(ask(&hosts.node, "10.9.0.1:30080").unwrap(), "pod");
+            assert!(is_dropped(&hosts.outside, "10.9.0.1:30080"));
+
+            web = web.with(&[endpoint]);
+            apply(&web);
+            assert_eq!(ask(&hosts.outside, "10.9.0.1:30080").unwrap(), "pod");
+        });
+    });
+}
+
+#[test]
+fn load_balancer_source_ranges_drop_clients_outside_of_them() {
+    let Some(hosts) = hosts() else { return };
+    hosts.node.ip(&["route", "add", "local", "198.51.100.0/24", "dev", "lo"]).unwrap();
+    hosts.outside.ip(&["route", "add", "198.51.100.0/24", "via", "10.9.0.1"]).unwrap();
+    with_endpoint(&hosts, |endpoint| {
+        on(&hosts, |apply| {
+            let mut web = node_port_service().with(&[endpoint]);
+            web.service.load_balancer_ips = PerFamily { v4: vec![[198, 51, 100, 9].into()], v6: vec![] };
+            let address = format!("198.51.100.9:{}", web.service.ports[0].port);
+            web.service.source_ranges = PerFamily { v4: vec!["10.9.0.2/32".parse().unwrap()], v6: vec![] };
+            apply(&web);
+            assert_eq!(ask(&hosts.outside, &address).unwrap(), "pod");
+
+            web.service.source_ranges.v4 = vec!["10.9.0.3/32".parse().unwrap()];
+            apply(&web);
+            assert!(is_dropped(&hosts.outside, &address));
+            assert_eq!(
+                ask(&hosts.outside, "10.9.0.1:30080").unwrap(),
+                "pod",
+                "only the load balancer's address is guarded"
+            );
+        });
+    });
+}
+
+#[test]
+fn a_whole_service_network_routed_to_lo_is_served_without_any_address_on_an_interface() {
+    let Some(hosts) = hosts() else { return };
+    hosts.node.ip(&["route", "add", "local", "10.96.0.0/16", "dev", "lo"]).unwrap();
+    hosts.outside.ip(&["route", "add", "10.96.0.0/16", "via", "10.9.0.1"]).unwrap();
+    with_endpoint(&hosts, |endpoint| {
+        on(&hosts, |apply| {
+            let mut web = node_port_service().with(&[endpoint]);
+            web.service.cluster_ips = PerFamily { v4: Some([10, 96, 0, 10].into()), v6: None };
+            apply(&web);
+            let address = web.address().to_string();
+            assert_eq!(ask(&hosts.outside, &address).unwrap(), "pod");
+            assert_eq!(ask(&hosts.node, &address).unwrap(), "pod");
+        });
+    });
+}
