@@ -1,0 +1,99 @@
+//! What can be said on weir's command line?
+
+mod config_file;
+mod layer;
+mod options;
+mod run;
+mod values;
+
+pub(crate) use options::{DemoOptions, Output, ResolveOptions};
+pub(crate) use run::RunOptions;
+
+use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use layer::Layer;
+use options::ResolveArgs;
+use run::{CONFIG, Origins, RunArgs};
+use std::{ffi::OsString, path::PathBuf};
+use values::usage;
+
+/// A load balancer for Kubernetes Services that runs as an ordinary process.
+///
+/// weir reads Services and EndpointSlices from an API server or from files, listens on the Services' addresses, and
+/// spreads TCP connections and UDP flows over the endpoints behind them. It needs no kernel modules and no privileges.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Parsed,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  weir demo                                             see it work, with nothing else needed
+  weir run --kubeconfig ~/.kube/config --map loopback   reach a cluster's Services from here
+  weir run --manifests ./manifests                      serve what files say
+  weir resolve --manifests ./manifests                  print what would be served
+
+'weir run --help' explains every flag.";
+
+#[derive(Debug, Subcommand)]
+enum Parsed {
+    /// Serve Services: the proxy itself.
+    #[command(after_help = RUN_NOTES)]
+    Run(Box<RunArgs>),
+    /// See weir work: a Service with endpoints inside this process, and the line to try.
+    Demo(DemoOptions),
+    /// Print what this node would serve for given manifests.
+    Resolve(ResolveArgs),
+}
+
+const RUN_NOTES: &str = "\
+Instead of --drain-timeout 25s you can set WEIR_DRAIN_TIMEOUT=25s, or write 'drain-timeout: 25s'
+into the --config file; so for each flag. Flags override variables, variables override the file.
+
+Examples:
+  weir run --kubeconfig ~/.kube/config --map loopback
+  weir run --manifests ./manifests --service-proxy-name weir";
+
+/// What weir was asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Serve Services.
+    Run(Box<RunOptions>),
+    /// Show how it works.
+    Demo(DemoOptions),
+    /// Print what would be served.
+    Resolve(ResolveOptions),
+}
+
+/// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let mut command = Cli::command();
+    let mut matches = command.try_get_matches_from_mut(&arguments)?;
+    let mut origins = Origins::default();
+    if let Some(given) = matches.subcommand_matches(RUN) {
+        let run = RunArgs::augment_args(clap::Command::new(RUN));
+        let variables = Layer::of_variables(&run, &variable).map_err(usage)?;
+        let file = match given.get_one(CONFIG).cloned().or_else(|| variables.get(CONFIG).map(PathBuf::from)) {
+            Some(path) => config_file::read(&path, &run)?,
+            None => Layer::default(),
+        };
+        origins = Origins::new(given, &variables, &file);
+        command = Cli::command().mut_subcommand(RUN, |run| variables.apply(file.apply(run)));
+        matches = command.try_get_matches_from_mut(&arguments)?;
+    }
+    match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
+        Parsed::Run(args) => Ok(Command::Run(Box::new(args.options(origins)?))),
+        Parsed::Demo(options) => Ok(Command::Demo(options)),
+        Parsed::Resolve(args) => Ok(Command::Resolve(args.options()?)),
+    }
+}
+
+const RUN: &str = "run";
+
+#[cfg(test)]
+mod tests;

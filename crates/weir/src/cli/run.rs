@@ -1,0 +1,229 @@
+//! Which settings does `weir run` take?
+
+use super::{
+    layer::Layer,
+    values::{self, Listen, NodePortAddress},
+};
+use crate::{logging::LogFormat, node_name};
+use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
+use std::{cmp::Ordering, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use weir_control::{FileSource, KubeSource, Scope, Source};
+use weir_proxy::NodePortAddresses;
+
+/// The id of `--config`.
+pub(super) const CONFIG: &str = "config";
+
+/// The flags of `weir run`.
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    served: ServedArgs,
+    #[command(flatten)]
+    process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Where Services come from")]
+struct SourceArgs {
+    /// Kubeconfig [default: $KUBECONFIG, else the Pod's service account, else ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context in the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+
+    /// The API server in place of the configured one, as in https://10.0.0.1:6443
+    #[arg(long, value_name = "URL")]
+    api_server: Option<String>,
+
+    /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable);
+    /// watched, and used instead of an API server
+    #[arg(long, value_name = "PATH", value_delimiter = ',', action = ArgAction::Append)]
+    manifests: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is served")]
+struct ServedArgs {
+    /// How traffic gets here; bind: weir listens on Service addresses that this host has
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+
+    /// Serve cluster IPs that this host does not have on stable loopback addresses instead
+    /// (10.96.0.10:80 on 127.96.0.10:80, or port 20080 where 80 may not be bound) and print the table
+    #[arg(long, value_enum, value_name = "WHERE")]
+    map: Option<Map>,
+
+    /// This node's name: endpoints on it are local [default: $NODE_NAME, else the host name]
+    #[arg(long, value_name = "NAME")]
+    node_name: Option<String>,
+
+    /// Serve only Services with this value of the label service.kubernetes.io/service-proxy-name,
+    /// to try weir on one Service beside kube-proxy
+    #[arg(long, value_name = "NAME")]
+    service_proxy_name: Option<String>,
+
+    /// Where node ports are served: 'primary' (this Node's InternalIPs) or networks, comma separated
+    #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
+    node_port_addresses: Vec<NodePortAddress>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "How weir runs")]
+struct ProcessArgs {
+    /// YAML file whose keys are these flags, without dashes in front
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Threads that relay [default: one a core]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+
+    /// How long open connections may go on after SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = values::duration)]
+    drain_timeout: Duration,
+
+    /// Where /livez, /healthz and /readyz are answered; empty for nowhere
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10256")]
+    health_address: Listen,
+
+    /// Where /metrics is answered; empty for nowhere
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
+    admin_address: Listen,
+
+    /// Log filter, as in info or warn,weir_proxy=debug (also $WEIR_LOG)
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = values::log_level)]
+    log_level: String,
+
+    /// How log lines are written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// How traffic gets here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    #[default]
+    Bind,
+}
+
+/// Where Services are served whose addresses are not local.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Map {
+    Loopback,
+}
+
+/// Settings of `weir run`, checked and complete.
+#[derive(Clone, Debug)]
+pub(crate) struct RunOptions {
+    /// Where objects come from.
+    pub(crate) source: Source,
+    /// For whom they are read.
+    pub(crate) scope: Scope,
+    /// Serve cluster IPs that are not local on stable 127/8 addresses.
+    pub(crate) map_loopback: bool,
+    /// Where node ports are served.
+    pub(crate) node_port_addresses: NodePortAddresses,
+    /// Threads that relay.
+    pub(crate) workers: NonZeroUsize,
+    /// How long open connections may go on at the end.
+    pub(crate) drain_timeout: Duration,
+    /// Where the probes are answered.
+    pub(crate) health_address: Option<SocketAddr>,
+    /// Where metrics are served.
+    pub(crate) admin_address: Option<SocketAddr>,
+    /// Which log lines are written.
+    pub(crate) log_level: String,
+    /// How they are written.
+    pub(crate) log_format: LogFormat,
+}
+
+impl RunOptions {
+    /// The set-up of the data plane.
+    pub(crate) fn proxy_config(&self) -> weir_proxy::Config {
+        weir_proxy::Config {
+            workers: self.workers,
+            node_port_addresses: self.node_port_addresses.clone(),
+            map_loopback: self.map_loopback,
+            ..weir_proxy::Config::default()
+        }
+    }
+}
+
+impl RunArgs {
+    /// Checks the flags together and fills in what follows from the host.
+    pub(super) fn options(self, origins: Origins) -> Result<RunOptions, clap::Error> {
+        let Self { source, served, process } = self;
+        let Mode::Bind = served.mode;
+        Ok(RunOptions {
+            source: source.source(origins)?,
+            scope: Scope {
+                node_name: node_name::node_name(served.node_name.as_deref()),
+                selection: values::selection(served.service_proxy_name),
+            },
+            map_loopback: served.map == Some(Map::Loopback),
+            node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,
+            workers: workers(process.workers),
+            drain_timeout: process.drain_timeout,
+            health_address: process.health_address.0,
+            admin_address: process.admin_address.0,
+            log_level: process.log_level,
+            log_format: process.log_format,
+        })
+    }
+}
+
+impl SourceArgs {
+    fn source(self, origins: Origins) -> Result<Source, clap::Error> {
+        match origins.manifests.cmp(&origins.api_server) {
+            Ordering::Greater => Ok(Source::File(FileSource::new(self.manifests))),
+            Ordering::Equal if origins.manifests.is_some() => Err(values::usage(
+                "--manifests cannot be used together with --kubeconfig, --context or --api-server: \
+                 objects come from files or from an API server",
+            )),
+            _ => Ok(Source::Kube(KubeSource {
+                kubeconfig: self.kubeconfig,
+                context: self.context,
+                api_server: self.api_server,
+                ..KubeSource::default()
+            })),
+        }
+    }
+}
+
+/// Where the two kinds of source were set. The stronger origin decides: `--manifests` beats `$WEIR_KUBECONFIG`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Origins {
+    manifests: Option<Origin>,
+    api_server: Option<Origin>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    File,
+    Variable,
+    Flag,
+}
+
+impl Origins {
+    pub(super) fn new(given: &ArgMatches, variables: &Layer, file: &Layer) -> Self {
+        let origin = |id: &str| {
+            let flag = given.value_source(id).is_some().then_some(Origin::Flag);
+            let variable = || variables.get(id).map(|_| Origin::Variable);
+            flag.or_else(variable).or_else(|| file.get(id).map(|_| Origin::File))
+        };
+        Self {
+            manifests: origin("manifests"),
+            api_server: ["kubeconfig", "context", "api_server"].into_iter().filter_map(origin).max(),
+        }
+    }
+}
+
+/// How many threads relay: as many as asked for, else one a core.
+pub(super) fn workers(asked: Option<u16>) -> NonZeroUsize {
+    let asked = asked.and_then(|workers| NonZeroUsize::new(workers.into()));
+    asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,113 @@
+//! Does a flag override a variable, a variable the file, and the file the default?
+
+use super::*;
+use std::{fs, num::NonZeroUsize, time::Duration};
+use weir_control::Source;
+use weir_proxy::NodePortAddresses;
+
+/// Parses `weir run` with these flags, variables, and lines of a config file.
+fn run(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<RunOptions, String> {
+    let path = std::env::temp_dir().join(format!("weir-cli-{:x}.yaml", rand::random::<u64>()));
+    fs::write(&path, file).unwrap();
+    let config = ["--config".to_owned(), path.display().to_string()];
+    let arguments = ["weir", "run"].into_iter().chain(flags.iter().copied()).map(str::to_owned).chain(config);
+    let variable =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+    let parsed = parse(arguments, variable);
+    fs::remove_file(&path).unwrap();
+    match parsed {
+        Ok(Command::Run(options)) => Ok(*options),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => {
+            assert_eq!(error.exit_code(), 2);
+            Err(error.to_string())
+        }
+    }
+}
+
+fn paths(source: &Source) -> Option<Vec<&str>> {
+    match source {
+        Source::File(source) => Some(source.paths.iter().map(|path| path.to_str().unwrap()).collect()),
+        Source::Kube(_) => None,
+    }
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn flags_override_variables_override_the_file_overrides_defaults() {
+    let workers =
+        |flags: &[&str], variables: &[(&str, &str)], file| run(flags, variables, file).unwrap().workers.get();
+    let variables = [("WEIR_WORKERS", "3")];
+    assert_eq!(workers(&["--workers", "2"], &variables, "workers: 4"), 2);
+    assert_eq!(workers(&[], &variables, "workers: 4"), 3);
+    assert_eq!(workers(&[], &[], "workers: 4"), 4);
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    assert_eq!(workers(&[], &[], ""), cores);
+}
+
+#[test]
+fn defaults_are_those_of_the_design() {
+    let options = run(&["--node-name", " Node-A "], &[], "").unwrap();
+    assert_eq!(options.health_address, Some("127.0.0.1:10256".parse().unwrap()));
+    assert_eq!(options.admin_address, Some("127.0.0.1:10249".parse().unwrap()));
+    assert_eq!(options.drain_timeout, Duration::from_secs(25));
+    assert_eq!(options.node_port_addresses, NodePortAddresses::Primary);
+    assert_eq!(options.scope.node_name, "node-a");
+    assert_eq!(paths(&options.source), None);
+    assert!(!options.map_loopback);
+}
+
+#[test]
+fn lists_come_repeated_with_commas_or_as_yaml() {
+    let manifests = |flags: &[&str], variables: &[(&str, &str)], file| {
+        let options = run(flags, variables, file).unwrap();
+        paths(&options.source).unwrap().join(" ")
+    };
+    assert_eq!(manifests(&["--manifests", "a", "--manifests", "b"], &[], ""), "a b");
+    assert_eq!(manifests(&[], &[("WEIR_MANIFESTS", "a,b")], ""), "a b");
+    assert_eq!(manifests(&[], &[], "manifests: [a, b]"), "a b");
+    assert_eq!(manifests(&["--manifests", "c"], &[("WEIR_MANIFESTS", "a,b")], "manifests: d"), "c");
+}
+
+#[test]
+fn the_strongest_origin_decides_where_objects_come_from() {
+    let kube = [("WEIR_KUBECONFIG", "kubeconfig")];
+    let options = run(&["--manifests", "a"], &kube, "context: c").unwrap();
+    assert_eq!(paths(&options.source), Some(vec!["a"]));
+    let Source::Kube(source) = run(&["--context", "c"], &kube, "manifests: a").unwrap().source else {
+        panic!("the flag is stronger than the file");
+    };
+    assert_eq!((source.context.as_deref(), source.kubeconfig), (Some("c"), Some("kubeconfig".into())));
+    let conflict = run(&["--manifests", "a", "--context", "c"], &[], "").unwrap_err();
+    assert!(conflict.contains("--manifests cannot be used together"), "{conflict}");
+}
+
+#[test]
+fn bad_values_name_the_variable_or_the_file_and_key() {
+    let problem = run(&[], &[("WEIR_WORKERS", "many")], "").unwrap_err();
+    assert!(problem.starts_with("error: variable WEIR_WORKERS: invalid value 'many'"), "{problem}");
+    let problem = run(&[], &[], "mode: node").unwrap_err();
+    assert!(problem.contains(".yaml: mode: ") && problem.contains("possible values: bind"), "{problem}");
+    let missing = parse(["weir", "run", "--config", "/nowhere"], |_| None).unwrap_err();
+    assert_eq!(missing.exit_code(), 2);
+    assert!(missing.to_string().starts_with("error: config file /nowhere: cannot be read"), "{missing}");
+}
+
+#[test]
+fn the_log_level_has_a_short_variable_too() {
+    let level = |variables: &[(&str, &str)]| run(&[], variables, "log-level: error").unwrap().log_level;
+    assert_eq!(level(&[]), "error");
+    assert_eq!(level(&[("WEIR_LOG", "debug")]), "debug");
+    assert_eq!(level(&[("WEIR_LOG", "debug"), ("WEIR_LOG_LEVEL", "warn")]), "warn");
+}
+
+#[test]
+fn resolve_takes_an_empty_node_name_as_no_node() {
+    let parsed = parse(["weir", "resolve", "--manifests", "-", "--node-name", "", "-o", "json"], |_| None);
+    let Ok(Command::Resolve(options)) = parsed else { panic!("{parsed:?}") };
+    assert_eq!((&*options.scope.node_name, options.output), ("", Output::Json));
+}

@@ -1,0 +1,118 @@
+//! How are the values of flags written?
+
+use ipnet::IpNet;
+use std::{net::SocketAddr, str::FromStr, time::Duration};
+use tracing_subscriber::EnvFilter;
+use weir_control::Selection;
+use weir_core::address::parse_cidr;
+use weir_proxy::NodePortAddresses;
+
+/// Where a server of weir's own listens; the empty text switches it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let address =
+            text.parse().map_err(|_| "must be IP:PORT, as in 127.0.0.1:10256, or empty for none")?;
+        Ok(Self(Some(address)))
+    }
+}
+
+/// One value of `--node-port-addresses`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodePortAddress {
+    Primary,
+    Within(IpNet),
+}
+
+impl FromStr for NodePortAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim() {
+            "primary" => Ok(Self::Primary),
+            cidr => parse_cidr(cidr)
+                .map(Self::Within)
+                .ok_or("must be 'primary' alone, or networks as in 192.168.0.0/16,fd00::/8"),
+        }
+    }
+}
+
+/// Puts the values of `--node-port-addresses` together.
+pub(crate) fn node_port_addresses(values: &[NodePortAddress]) -> Result<NodePortAddresses, clap::Error> {
+    let networks: Vec<IpNet> = values
+        .iter()
+        .filter_map(|value| match value {
+            NodePortAddress::Primary => None,
+            NodePortAddress::Within(network) => Some(*network),
+        })
+        .collect();
+    match networks.len() {
+        0 => Ok(NodePortAddresses::Primary),
+        given if given == values.len() => Ok(NodePortAddresses::Within(networks)),
+        _ => Err(usage("--node-port-addresses: 'primary' must stand alone, without networks")),
+    }
+}
+
+/// Which Services are ours.
+pub(crate) fn selection(service_proxy_name: Option<String>) -> Selection {
+    Selection { service_proxy_name: service_proxy_name.filter(|name| !name.is_empty()) }
+}
+
+/// A duration as people write it: `25s`, `1m 30s`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 25s or 1m30s"))
+}
+
+/// A log filter, as in `info` or `warn,weir_proxy=debug`.
+pub(crate) fn log_level(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{error}; write it as in info or warn,weir_proxy=debug")),
+    }
+}
+
+/// A usage error (exit code 2).
+pub(crate) fn usage(message: impl std::fmt::Display) -> clap::Error {
+    clap::Error::raw(clap::error::ErrorKind::ValueValidation, format_args!("{message}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(text: &str) -> Result<NodePortAddresses, String> {
+        let values: Result<Vec<NodePortAddress>, _> = text.split(',').map(str::parse).collect();
+        node_port_addresses(&values.map_err(str::to_owned)?).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn node_port_addresses_are_primary_or_networks_but_not_both() {
+        assert_eq!(addresses("primary"), Ok(NodePortAddresses::Primary));
+        let networks = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).to_vec();
+        assert_eq!(addresses("10.1.2.3/8,fd00::/8"), Ok(NodePortAddresses::Within(networks)));
+        assert!(addresses("primary,10.0.0.0/8").unwrap_err().contains("must stand alone"));
+        assert!(addresses("10.0.0.1").unwrap_err().contains("192.168.0.0/16"));
+    }
+
+    #[test]
+    fn an_empty_listen_address_is_off() {
+        assert_eq!("".parse(), Ok(Listen(None)));
+        assert_eq!("[::1]:1".parse(), Ok(Listen(Some(([0, 0, 0, 0, 0, 0, 0, 1], 1).into()))));
+        assert!("localhost".parse::<Listen>().is_err());
+    }
+
+    #[test]
+    fn durations_and_log_levels_say_how_they_are_written() {
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("25").unwrap_err().contains("25s"));
+        assert!(log_level("warn,weir_proxy=debug").is_ok());
+        assert!(log_level("weir=loud").unwrap_err().contains("weir_proxy=debug"));
+    }
+}

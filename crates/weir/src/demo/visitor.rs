@@ -1,0 +1,83 @@
+//! Who visits the demo's Service while nobody else does?
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+/// A request that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much of an answer is read.
+const LONGEST_ANSWER: u64 = 4096;
+
+/// Requests to the Service, made at a steady rate.
+pub(super) struct Visitor {
+    counts: Arc<Counts>,
+    task: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    answered: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Visitor {
+    /// Makes `rate` requests a second; none with 0.
+    pub(super) fn start(service: SocketAddr, rate: u32) -> Self {
+        let counts = Arc::<Counts>::default();
+        let task = (rate > 0).then(|| tokio::spawn(visit(service, rate, Arc::clone(&counts))));
+        Self { counts, task }
+    }
+
+    /// Makes no more requests.
+    pub(super) fn stop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Display for Visitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (answered, failed) = (&self.counts.answered, &self.counts.failed);
+        write!(f, "{} answered, {} failed", answered.load(Ordering::Relaxed), failed.load(Ordering::Relaxed))
+    }
+}
+
+async fn visit(service: SocketAddr, rate: u32, counts: Arc<Counts>) {
+    let mut ticks = interval(Duration::from_secs(1) / rate);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let counts = Arc::clone(&counts);
+        tokio::spawn(async move {
+            let outcome = match timeout(PATIENCE, get(service)).await {
+                Ok(Ok(())) => &counts.answered,
+                Ok(Err(_)) | Err(_) => &counts.failed,
+            };
+            outcome.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+}
+
+async fn get(service: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect(service).await?;
+    let request = format!("GET / HTTP/1.1\r\nHost: {service}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
+    if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}

@@ -1,0 +1,44 @@
+//! What would this node serve? `weir resolve` reads manifests once and prints what follows from them.
+
+mod rows;
+
+use crate::{
+    cli::{Output, ResolveOptions},
+    stdout,
+};
+use anyhow::Context;
+use std::process::ExitCode;
+use weir_control::{Report, load_manifests};
+use weir_core::resolved::Resolved;
+
+/// Prints what the node would serve. What is wrong with the manifests goes to standard error; if that takes away a
+/// whole object or document, the exit code is 1.
+pub(crate) fn resolve(options: &ResolveOptions) -> anyhow::Result<ExitCode> {
+    let loaded = load_manifests(&options.manifests, &options.scope)?;
+    let text = match options.output {
+        Output::Json => {
+            let resolved = Resolved::of(&loaded.snapshot);
+            serde_json::to_string_pretty(&resolved).context("cannot write JSON")? + "\n"
+        }
+        Output::Table => rows::table(&loaded.snapshot, &options.node_port_addresses).to_string(),
+    };
+    stdout::print(&text)?;
+    Ok(report(&loaded.report))
+}
+
+fn report(report: &Report) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for problem in &report.problems {
+        if problem.refused {
+            eprintln!("error: {problem}");
+            code = ExitCode::FAILURE;
+        } else {
+            // A part that the API server itself would tolerate (semantics A2, A3, A5).
+            eprintln!("warning: {problem}");
+        }
+    }
+    for (kind, count) in &report.skipped {
+        eprintln!("note: {count} x {kind}: not a kind that weir looks at");
+    }
+    code
+}

@@ -1,0 +1,153 @@
+//! How do the parts of `weir run` work together?
+
+use crate::{
+    admin,
+    cli::RunOptions,
+    frontends::Frontends,
+    health::{Health, Moment},
+    logging, metrics,
+    probes::Probes,
+};
+use anyhow::Context;
+use std::{process::ExitCode, time::Duration};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+use weir_control::{Control, Status};
+use weir_core::Family;
+use weir_proxy::Proxy;
+
+/// Serves Services until SIGTERM or SIGINT; then lets connections finish.
+pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
+    logging::init(&options.log_level, options.log_format)?;
+    // Control plane and HTTP share this one thread; they cannot delay a byte, which workers relay.
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let outcome = runtime.block_on(serve(options));
+    // Reading from standard input cannot be cancelled, and must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(options: RunOptions) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let probes = Probes::new(Health::new(false));
+    let servers = Servers::start(&options, &probes)?;
+    let mut proxy = Proxy::start(options.proxy_config())?;
+    let control = weir_control::start(options.source, options.scope).await?;
+    let mut frontends = Frontends::new(options.map_loopback);
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = serve_snapshots(&mut proxy, &control, &probes, &mut frontends) => anyhow::bail!("the control plane has ended"),
+    };
+    info!(
+        "{signal}: draining; connections may go on for {:?}, a second signal ends them",
+        options.drain_timeout
+    );
+    probes.health().set_draining();
+    tokio::select! {
+        drained = proxy.drain(options.drain_timeout) => match drained.reset {
+            0 => info!("all connections have ended"),
+            reset => info!("{reset} connections were still open and were reset"),
+        },
+        signal = signals.next() => info!("{signal}: ending at once"),
+    }
+    servers.stop().await;
+    Ok(())
+}
+
+/// Serves what the control plane publishes, and keeps the probes informed of how far that is.
+async fn serve_snapshots(proxy: &mut Proxy, control: &Control, probes: &Probes, frontends: &mut Frontends) {
+    let (served, seen) = watch::channel(0);
+    let mut snapshots = control.snapshots.clone();
+    let serving = proxy.run(&mut snapshots, |snapshot, applied| {
+        frontends.show(&applied.rows);
+        if let Some(snapshot) = snapshot {
+            probes.health().set_node(&snapshot.node);
+            served.send_replace(snapshot.generation);
+        }
+    });
+    tokio::select! {
+        () = serving => {}
+        () = report_progress(control.status.clone(), seen, probes) => {}
+    }
+}
+
+/// Tells the probes when changes wait and when they are served (semantics Z1).
+async fn report_progress(
+    mut status: watch::Receiver<Status>,
+    mut served: watch::Receiver<u64>,
+    probes: &Probes,
+) {
+    loop {
+        let Status { ready, oldest_unapplied, generation, .. } = *status.borrow_and_update();
+        let up_to_date = oldest_unapplied.is_none() && *served.borrow_and_update() >= generation;
+        // Families are applied together, so they report together.
+        for family in Family::ALL.into_iter().filter(|_| ready) {
+            match up_to_date {
+                true => probes.health().updated(family, Moment::now()),
+                false => probes.health().queued(family, Moment::now()),
+            }
+        }
+        if ready && up_to_date {
+            probes.health().set_ready();
+        }
+        let changed = tokio::select! {
+            changed = status.changed() => changed,
+            changed = served.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// The servers for probes and operators, and what keeps metrics in order.
+struct Servers {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Servers {
+    fn start(options: &RunOptions, probes: &Probes) -> anyhow::Result<Self> {
+        let metrics = metrics::install()?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        if let Some(address) = options.health_address {
+            tasks.spawn(probes.clone().serve(address, stop.clone()));
+        }
+        if let Some(address) = options.admin_address {
+            tasks.spawn(admin::serve(address, metrics.clone(), stop.clone()));
+        }
+        tasks.spawn(metrics::upkeep(metrics, stop.clone()));
+        tasks.close();
+        Ok(Self { stop, tasks })
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+/// What an operator or a supervisor sends to end weir.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

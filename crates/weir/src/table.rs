@@ -1,0 +1,50 @@
+//! How does a table for people look? As kubectl's: a header in capitals, columns as wide as their widest cell.
+
+use std::fmt;
+
+/// Blanks between two columns.
+const GAP: usize = 3;
+
+/// A table of texts.
+#[derive(Clone, Debug)]
+pub(crate) struct Table<const COLUMNS: usize> {
+    rows: Vec<[String; COLUMNS]>,
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// A table with these column names.
+    pub(crate) fn new(header: [&str; COLUMNS]) -> Self {
+        Self { rows: vec![header.map(str::to_uppercase)] }
+    }
+
+    /// Adds a row.
+    pub(crate) fn push(&mut self, row: [String; COLUMNS]) {
+        self.rows.push(row);
+    }
+}
+
+impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width =
+            |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; COLUMNS] = std::array::from_fn(width);
+        for row in &self.rows {
+            let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<0$}", width + GAP));
+            writeln!(f, "{}", padded.collect::<String>().trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_without_blanks() {
+        let mut table = Table::new(["service", "address"]);
+        table.push(["default/web".into(), "127.96.0.10:80".into()]);
+        table.push(["a/b".into(), String::new()]);
+        assert_eq!(table.to_string(), "SERVICE       ADDRESS\ndefault/web   127.96.0.10:80\na/b\n");
+    }
+}

@@ -1,0 +1,62 @@
+//! How does the built `weir` answer on its command line?
+
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+use std::process::{Command, Output};
+
+fn weir(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn help_shows_a_newcomer_what_to_type() {
+    let output = weir(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    for line in [
+        "weir demo",
+        "weir run --kubeconfig ~/.kube/config --map loopback",
+        "weir run --manifests ./manifests",
+    ] {
+        assert!(stdout(&output).contains(line), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    assert_eq!(stdout(&weir(&["--version"])), concat!("weir ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn usage_errors_end_with_exit_code_2() {
+    for arguments in [
+        &[][..],
+        &["fly"],
+        &["run", "--workers", "0"],
+        &["run", "--mode", "node"],
+        &["run", "--manifests", "a", "--kubeconfig", "b"],
+        &["run", "--config", "/nowhere"],
+        &["resolve"],
+        &["demo", "--endpoints", "0"],
+    ] {
+        let output = weir(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).is_empty() && stdout(&output).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn variables_are_read_from_the_environment() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_weir")).arg("run").env("WEIR_WORKERS", "257").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).starts_with("error: variable WEIR_WORKERS: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1..=256"), "{}", stderr(&output));
+}

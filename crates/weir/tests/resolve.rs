@@ -1,0 +1,182 @@
+//! Does the built `weir resolve` print what kube-proxy would program? Every golden vector, through standard input.
+
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+#[test]
+fn every_curated_case_is_resolved_as_kube_proxy_does() {
+    check("curated.json", 250);
+}
+
+#[test]
+fn every_random_case_is_resolved_as_kube_proxy_does() {
+    check("random.json", 500);
+}
+
+fn check(file: &str, at_least: usize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance").join(file);
+    let mut vectors: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let Value::Array(cases) = vectors["cases"].take() else { panic!("no cases in {file}") };
+    assert!(cases.len() >= at_least, "vectors are missing");
+    let half = cases.len().div_ceil(2);
+    let failures: Vec<String> = thread::scope(|scope| {
+        let of = |cases: &[Value]| cases.iter().filter_map(mismatch).collect::<Vec<_>>();
+        let halves: Vec<_> = cases.chunks(half).map(|cases| scope.spawn(move || of(cases))).collect();
+        halves.into_iter().flat_map(|half| half.join().unwrap()).collect()
+    });
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases fail:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+}
+
+/// Names the case and the first difference.
+fn mismatch(case: &Value) -> Option<String> {
+    let (id, node) = (&case["id"], case["node"]["name"].as_str().unwrap());
+    let output = weir(&["--node-name", node, "-o", "json"], &manifests(case).to_string());
+    if !output.status.success() {
+        return Some(format!("{id}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let resolved: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for family in ["IPv4", "IPv6"] {
+        for part in ["ports", "healthChecks"] {
+            let empty = json!([]);
+            let got = resolved[family].get(part).unwrap_or(&empty);
+            let want = case["expect"][family].get(part).unwrap_or(&empty);
+            if got != want {
+                return Some(format!("{id}: {family} {part}\n  want {want}\n  got  {got}"));
+            }
+        }
+    }
+    None
+}
+
+/// The case's objects as `kubectl get -o json` would print them.
+fn manifests(case: &Value) -> Value {
+    let mut items = Vec::new();
+    let mut add = |objects: &Value, api_version: &str, kind: &str| {
+        for object in objects.as_array().into_iter().flatten() {
+            let mut object = object.clone();
+            object["apiVersion"] = api_version.into();
+            object["kind"] = kind.into();
+            items.push(object);
+        }
+    };
+    add(&case["services"], "v1", "Service");
+    add(&case["endpointSlices"], "discovery.k8s.io/v1", "EndpointSlice");
+    let node = &case["node"];
+    if node["name"] != "" {
+        let metadata = json!({ "name": node["name"], "labels": node["labels"] });
+        add(&json!([{ "metadata": metadata }]), "v1", "Node");
+    }
+    json!({ "apiVersion": "v1", "kind": "List", "items": items })
+}
+
+fn weir(arguments: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["resolve", "--manifests", "-"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may end without reading everything.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+const WEB: &str = r#"
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  annotations: { weir.dev/balance: maglev }
+spec:
+  type: NodePort
+  clusterIP: 10.96.0.10
+  externalTrafficPolicy: Local
+  externalIPs: [203.0.113.7, nonsense]
+  ports: [{ name: http, port: 80, nodePort: 30080 }]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+ports: [{ name: http, port: 8080 }]
+endpoints:
+- { addresses: [10.244.0.1], nodeName: node-b }
+- { addresses: [10.244.0.2], nodeName: node-b }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+---
+apiVersion: v1
+kind: Node
+metadata: { name: node-a }
+status: { addresses: [{ type: InternalIP, address: 192.168.0.2 }] }
+"#;
+
+#[test]
+fn the_table_has_a_row_for_each_address_a_client_may_dial() {
+    let output = weir(&["--node-name", "node-a"], WEB);
+    let expected = "\
+NAMESPACE   SERVICE   PORT   PROTOCOL   KIND          ADDRESS             BALANCE   CLUSTER/LOCAL   ENDPOINTS
+default     web       http   TCP        cluster-ip    10.96.0.10:80       maglev    2/0             10.244.0.1:8080,10.244.0.2:8080
+default     web       http   TCP        external-ip   203.0.113.7:80      maglev    2/0             10.244.0.1:8080,10.244.0.2:8080 (this node only)
+default     web       http   TCP        node-port     192.168.0.2:30080   maglev    2/0             10.244.0.1:8080,10.244.0.2:8080 (this node only)
+";
+    assert_eq!(texts(&output).0, expected);
+    let output = weir(&["--node-name", "node-a", "--node-port-addresses", "10.0.0.0/8"], WEB);
+    assert!(texts(&output).0.contains("10.0.0.0/8:30080"));
+}
+
+#[test]
+fn a_part_that_is_left_out_is_a_warning_and_exit_code_0() {
+    let output = weir(&["--node-name", "node-a", "-o", "json"], WEB);
+    let (_, stderr) = texts(&output);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr.starts_with("warning: ") && stderr.contains("spec.externalIPs[1]"), "{stderr}");
+    assert!(stderr.contains("\nnote: 1 x apps/v1 Deployment"), "{stderr}");
+}
+
+#[test]
+fn a_refused_object_or_document_is_an_error_and_exit_code_1_but_the_rest_is_printed() {
+    let bad_port = "apiVersion: v1\nkind: Service\nmetadata: { name: bad }\n\
+                    spec: { clusterIP: 10.96.0.11, ports: [{ port: 70000 }] }\n";
+    for (bad, said) in [(bad_port, "spec.ports[0].port"), ("a: [\n", "document 5")] {
+        let output = weir(&["--node-name", "node-a", "-o", "json"], &format!("{WEB}---\n{bad}"));
+        let (stdout, stderr) = texts(&output);
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("error: standard input") && stderr.contains(said), "{stderr}");
+        assert!(stdout.contains("10.96.0.10"), "{stdout}");
+    }
+}
+
+#[test]
+fn manifests_that_are_not_there_are_an_error_on_one_line() {
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["resolve", "--manifests", "/nowhere/at-all"])
+        .output()
+        .unwrap();
+    let (stdout, stderr) = texts(&output);
+    assert_eq!((output.status.code(), &*stdout, stderr.lines().count()), (Some(1), "", 1), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains("/nowhere/at-all"), "{stderr}");
+}

@@ -1,0 +1,255 @@
+//! Does the program serve, follow its input, and end as an operator expects? The built binary, over real sockets.
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use weir_testkit::{Behaviour, OwnThread, TcpServer};
+
+/// Nothing here takes this long; it only keeps a broken test from hanging.
+const HANG: Duration = Duration::from_secs(30);
+
+/// A running weir with a folder of manifests. Killed and removed when dropped.
+struct Weir {
+    child: Child,
+    folder: PathBuf,
+    health: SocketAddr,
+}
+
+fn free(ip: Ipv4Addr) -> SocketAddr {
+    TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap()
+}
+
+fn manifest(service: SocketAddr, endpoints: &[SocketAddr]) -> String {
+    let slices = endpoints.iter().enumerate().map(|(index, endpoint)| {
+        let (ip, port) = (endpoint.ip(), endpoint.port());
+        format!(
+            "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: web-{index}, labels: \
+             {{kubernetes.io/service-name: web}}}}\naddressType: IPv4\nports: [{{name: \"\", port: {port}}}]\n\
+             endpoints: [{{addresses: [{ip}]}}]\n"
+        )
+    });
+    let (ip, port) = (service.ip(), service.port());
+    let service = format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{clusterIP: {ip}, clusterIPs: [{ip}], \
+         ipFamilies: [IPv4], ports: [{{port: {port}}}]}}\n"
+    );
+    slices.fold(service, |all, slice| all + &slice)
+}
+
+impl Weir {
+    /// Starts `weir run` through a shell line, in which `"$@"` stands for the command.
+    fn start(shell: &str, manifest: &str, flags: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(format!("weir-run-{:016x}", rand::random::<u64>()));
+        fs::create_dir(&folder).unwrap();
+        let health = free(Ipv4Addr::LOCALHOST);
+        let weir = env!("CARGO_BIN_EXE_weir");
+        let child = Command::new("sh")
+            .args(["-c", shell, "sh", weir, "run", "--admin-address", "", "--workers", "2", "--manifests"])
+            .arg(&folder)
+            .args(flags)
+            .env("WEIR_HEALTH_ADDRESS", health.to_string())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(folder.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let weir = Self { child, folder, health };
+        weir.write(manifest);
+        weir
+    }
+
+    /// The same, and waits until it serves.
+    fn ready(manifest: &str, flags: &[&str]) -> Self {
+        let weir = Self::start("exec \"$@\"", manifest, flags);
+        weir.wait_until_ready();
+        weir
+    }
+
+    fn wait_until_ready(&self) {
+        wait_for("readiness", || self.probe("/readyz") == Some(200));
+    }
+
+    fn write(&self, manifest: &str) {
+        let next = self.folder.join(".next");
+        fs::write(&next, manifest).unwrap();
+        fs::rename(next, self.folder.join("web.yaml")).unwrap();
+    }
+
+    /// The status that a probe gets, if there is an answer.
+    fn probe(&self, path: &str) -> Option<u16> {
+        let mut stream = TcpStream::connect(self.health).ok()?;
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.split(' ').nth(1)?.parse().ok()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_for("the end of weir", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    fn output(&mut self) -> BufReader<ChildStdout> {
+        BufReader::new(self.child.stdout.take().unwrap())
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+}
+
+impl Drop for Weir {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Asks until it is so. The state of another process can only be asked for.
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < HANG, "{what} does not come");
+        std::thread::yield_now();
+    }
+}
+
+fn greeter(name: &str) -> OwnThread<TcpServer> {
+    let behaviour = Behaviour::Greet(name.to_owned());
+    OwnThread::start(|| TcpServer::start("127.0.0.2:0".parse().unwrap(), behaviour)).unwrap()
+}
+
+fn greeting(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(HANG))?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[test]
+fn a_service_is_served_and_follows_its_manifest() {
+    let (a, b) = (greeter("a"), greeter("b"));
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let weir = Weir::ready(&manifest(service, &[a.address()]), &[]);
+    assert_eq!(greeting(service).unwrap(), "a");
+    weir.write(&manifest(service, &[b.address()]));
+    wait_for("the new endpoint", || greeting(service).is_ok_and(|name| name == "b"));
+    weir.write(&manifest(service, &[]));
+    wait_for("the refusal", || {
+        TcpStream::connect(service).is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused)
+    });
+}
+
+#[test]
+fn a_broken_manifest_is_named_and_the_last_good_state_stays_served() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let weir = Weir::ready(&manifest(service, &[a.address()]), &[]);
+    weir.write("kind: [");
+    wait_for("the complaint", || weir.log().contains("web.yaml: document 1"));
+    assert_eq!(greeting(service).unwrap(), "a");
+}
+
+#[test]
+fn sigterm_lets_connections_finish_and_exits_with_0() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let mut weir = Weir::ready(&manifest(service, &[a.address()]), &[]);
+    let mut open = TcpStream::connect(service).unwrap();
+    open.read_exact(&mut [0]).unwrap();
+    weir.signal("TERM");
+    wait_for("the drain", || weir.probe("/readyz") == Some(503));
+    assert_eq!((weir.probe("/healthz"), weir.probe("/livez")), (Some(503), Some(200)));
+    wait_for("the refusal", || TcpStream::connect(service).is_err());
+    open.write_all(b"x").unwrap();
+    open.read_exact(&mut [0]).unwrap();
+    drop(open);
+    assert_eq!(weir.wait().code(), Some(0));
+}
+
+#[test]
+fn a_drain_that_takes_too_long_ends_with_a_reset_and_0() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let mut weir = Weir::ready(&manifest(service, &[a.address()]), &["--drain-timeout", "100ms"]);
+    let mut open = TcpStream::connect(service).unwrap();
+    open.read_exact(&mut [0]).unwrap();
+    weir.signal("INT");
+    assert_eq!(open.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(weir.wait().code(), Some(0));
+}
+
+#[test]
+fn after_kill_9_a_new_weir_serves_at_once() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let manifest = manifest(service, &[a.address()]);
+    let mut first = Weir::ready(&manifest, &[]);
+    let mut open = TcpStream::connect(service).unwrap();
+    open.read_exact(&mut [0]).unwrap();
+    first.signal("KILL");
+    first.wait();
+    let _second = Weir::ready(&manifest, &[]);
+    assert_eq!(greeting(service).unwrap(), "a");
+}
+
+#[test]
+fn cluster_ips_that_are_not_local_are_mapped_to_loopback_and_the_table_says_where() {
+    let a = greeter("a");
+    // An address of TEST-NET-2, which no host has (RFC 5737).
+    let service = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77)), 80);
+    let mut weir = Weir::ready(&manifest(service, &[a.address()]), &["--map", "loopback"]);
+    let mut lines = weir.output().lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().starts_with("SERVICE"));
+    let row = lines.next().unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[..3], ["default/web", "80/TCP", "198.51.100.77:80"]);
+    assert!(["127.51.100.77:80", "127.51.100.77:20080"].contains(&cells[3]), "{row}");
+    assert_eq!(greeting(cells[3].parse().unwrap()).unwrap(), "a");
+    weir.write(&manifest(service, &[]));
+    assert!(lines.next().unwrap().ends_with("no endpoints"));
+}
+
+#[test]
+fn a_health_address_in_use_does_not_stop_the_data_plane() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = holder.local_addr().unwrap().to_string();
+    let weir =
+        Weir::start("exec \"$@\"", &manifest(service, &[a.address()]), &["--health-address", &address]);
+    wait_for("service", || greeting(service).is_ok_and(|name| name == "a"));
+    wait_for("the warning", || weir.log().contains(&address));
+}
+
+#[test]
+fn out_of_descriptors_weir_neither_dies_nor_floods_the_log_and_recovers() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let weir = Weir::start("ulimit -n 64; exec \"$@\"", &manifest(service, &[a.address()]), &[]);
+    weir.wait_until_ready();
+    let flood: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(service).unwrap()).collect();
+    wait_for("the limit", || weir.log().contains("ulimit -n"));
+    drop(flood);
+    wait_for("recovery", || greeting(service).is_ok_and(|name| name == "a"));
+    let lines = weir.log().lines().count();
+    assert!(lines < 50, "{lines} lines in the log:\n{}", weir.log());
+}
