@@ -206,3 +206,6 @@ impl FlowTable {
         oldest.compact(flows.len(), |id| flows.contains_key(&id));
     }
 }
+
+#[cfg(test)]
+mod tests;

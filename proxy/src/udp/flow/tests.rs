@@ -1,0 +1,101 @@
+//! Does a UDP flow end when it should, in simulated time?
+
+use super::*;
+use crate::{
+    counters::ProcessCounters,
+    endpoints::Endpoints,
+    frontend::Frontend,
+    place::Place,
+    plan::{Binding, Socket},
+    slot::Slot,
+    worker::Worker,
+};
+use std::sync::Arc;
+use tokio::task::LocalSet;
+use weir_core::{Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
+
+const IDLE: Duration = Duration::from_secs(30);
+const ASSURED_IDLE: Duration = Duration::from_secs(120);
+
+/// A frontend with one endpoint, which the test plays.
+async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let port = std::num::NonZeroU16::new(address.port()).unwrap();
+    let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
+    let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
+    let port = Arc::clone(&serve_fixed(&service, &[endpoint.local_addr().unwrap()]).ports[0]);
+    let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
+    let socket_address = Socket { protocol: Protocol::Udp, address };
+    let kind = weir_core::FrontendKind::ClusterIp;
+    let binding = Binding { socket: socket_address, frontend: address, kind, port };
+    let frontend = Frontend::new(Worker::new(8, ProcessCounters::register()), &binding, Arc::new(slot));
+    Rc::new(Clients { frontend, socket, flows: RefCell::default() })
+}
+
+/// Waits until the frontend has no flow. Looks once a second.
+async fn end_of_flows(clients: &Clients) {
+    while !clients.frontend.worker.flows.borrow().flows.is_empty() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flow_without_an_answer_ends_after_30_seconds() {
+    let test = async {
+        let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+        let clients = clients(&endpoint).await;
+        let start = Instant::now();
+        clients.forward("127.0.0.1:9".parse().unwrap(), b"x").unwrap();
+        end_of_flows(&clients).await;
+        let idle = IDLE.as_secs();
+        assert!((idle..=idle + 1).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+        assert!(clients.flows.borrow().is_empty());
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_longer() {
+    let test = async {
+        let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+        let clients = clients(&endpoint).await;
+        let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = client.local_addr().unwrap();
+        let start = Instant::now();
+        let mut buffer = [0; 8];
+        for _ in 0..ASSURED {
+            clients.forward(address, b"ask").unwrap();
+            let (length, from) = endpoint.recv_from(&mut buffer).await.unwrap();
+            endpoint.send_to(&buffer[..length], from).await.unwrap();
+            client.recv_from(&mut buffer).await.unwrap();
+            tokio::time::advance(IDLE - Duration::from_secs(1)).await;
+        }
+        let spoken = start.elapsed();
+        end_of_flows(&clients).await;
+        let quiet = (start.elapsed() - spoken).as_secs();
+        let expected = (ASSURED_IDLE - IDLE).as_secs() + 1;
+        assert!((expected..=expected + 1).contains(&quiet), "{quiet} s");
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test]
+async fn a_flow_that_is_told_to_end_gives_its_load_back() {
+    let test = async {
+        let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+        let clients = clients(&endpoint).await;
+        clients.forward("127.0.0.1:9".parse().unwrap(), b"x").unwrap();
+        let live = || {
+            let route = clients.frontend.slot.route();
+            route.balancer(weir_core::Traffic::Cluster).unwrap().targets()[0].load.live()
+        };
+        assert_eq!(live(), 1);
+        clients.flows.take().into_values().for_each(|flow| flow.end(Closed::FrontendRemoved));
+        while Rc::strong_count(&clients) > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(live(), 0);
+    };
+    LocalSet::new().run_until(test).await;
+}
