@@ -130,10 +130,11 @@ impl Listeners {
     fn look_around(&mut self, snapshot: &Snapshot) -> bool {
         let addresses = host::interface_addresses();
         let wanted = &self.config.node_port_addresses;
-        self.around.node_addresses = plan::node_addresses(wanted, &snapshot.node, &addresses, host::is_local);
+        let node_addresses = plan::node_addresses(wanted, &snapshot.node, &addresses, host::is_local);
         let place = Place { node: Arc::clone(&snapshot.node), addresses };
-        let changed = *self.place != place;
+        let changed = *self.place != place || self.around.node_addresses != node_addresses;
         self.place = Arc::new(place);
+        self.around.node_addresses = node_addresses;
         changed
     }
 

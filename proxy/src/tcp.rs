@@ -21,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use weir_core::Protocol;
 
 /// How long to wait after an accept that failed for want of descriptors or memory.
-const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(1);
+const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_millis(500);
 
 /// Accepts until `stop`; then serves what is still queued and closes the socket.
 pub(crate) async fn listen(

@@ -162,5 +162,6 @@ fn unreadable(path: &Arc<Path>, reason: &str, known: bool) -> FileProblem {
 
 fn duplicate(entry: &Entry, first: &Entry) -> FileProblem {
     let message = format!("is defined twice; the first in {} is used", first.place);
-    FileProblem { object: Some(entry.key.to_string()), ..entry.place.problem(message) }
+    let field = Some(format!("{}metadata.name", entry.place.prefix()));
+    FileProblem { object: Some(entry.key.to_string()), field, ..entry.place.problem(message) }
 }

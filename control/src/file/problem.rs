@@ -79,10 +79,15 @@ impl Place {
         }
     }
 
+    /// What comes before the path of a field of the object here.
+    pub(super) fn prefix(&self) -> String {
+        if self.item.is_empty() { String::new() } else { format!("{}.", self.item) }
+    }
+
     /// A problem with a field of the object here.
     pub(super) fn field_problem(&self, problem: Problem) -> FileProblem {
         let Problem { object, field, message, refused } = problem;
-        let field = if self.item.is_empty() { field } else { format!("{}.{field}", self.item) };
+        let field = format!("{}{field}", self.prefix());
         FileProblem { object: Some(object), field: Some(field), refused, ..self.problem(message) }
     }
 }

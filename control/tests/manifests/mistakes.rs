@@ -112,7 +112,7 @@ fn an_object_that_is_there_twice_is_served_in_its_first_form_and_both_places_are
     let loaded = folder.load();
     assert_eq!(served(&loaded.snapshot), ["api:443", "dns:53", "web:1"]);
     let said = problems(&folder, &loaded);
-    let expected = "b.yaml: document 2, line 10: Service default/web: is defined twice; the first in a.yaml: \
+    let expected = "b.yaml: document 2, line 10: Service default/web: metadata.name: is defined twice; the first in a.yaml: \
                     document 1, line 1 is used";
     assert_eq!(said, [expected]);
 }

@@ -2,40 +2,14 @@
 
 use super::*;
 use proptest::prelude::*;
-use weir_core::{Endpoint, EndpointSet, PerFamily, Settings, endpoint::Conditions};
+use weir_core::{PerFamily, Service, serve::serve_fixed, service::PortSpec};
 
 fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
-    let cluster_ip: IpAddr = cluster_ip.parse().unwrap();
-    let endpoint = Endpoint {
-        address: SocketAddr::from(([10, 244, 0, 1], 8080)),
-        conditions: Conditions::default(),
-        node: None,
-        zone: None,
-        hints: Arc::default(),
-    };
-    let merged: Arc<[Endpoint]> = [endpoint].into();
-    ServicePort {
-        key: PortKey {
-            service: ServiceKey::new("default", service),
-            name: "".into(),
-            protocol: Protocol::Tcp,
-        },
-        family: Family::of(cluster_ip),
-        cluster_ip,
-        port: NonZeroU16::new(number).unwrap(),
-        node_port: None,
-        external_ips: vec![],
-        load_balancer_ips: vec![],
-        source_ranges: vec![],
-        internal_local: false,
-        external_local: false,
-        affinity: None,
-        settings: Settings::default(),
-        cluster: Some(EndpointSet::select(&merged, |_| true)),
-        local: None,
-        has_any: true,
-        merged,
-    }
+    let port = NonZeroU16::new(number).unwrap();
+    let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
+    let key = ServiceKey::new("default", service);
+    let service = Service::new(key, cluster_ip.parse().unwrap(), vec![spec]);
+    ServicePort::clone(&serve_fixed(&service, &[SocketAddr::from(([10, 244, 0, 1], 8080))]).ports[0])
 }
 
 fn served(ports: Vec<ServicePort>) -> ServedService {

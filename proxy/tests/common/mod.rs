@@ -12,12 +12,13 @@ use tokio::{
     net::TcpStream,
 };
 use weir_core::{
-    EndpointSlice, Family, Node, PerFamily, Protocol, Service, ServiceKey, Settings, Snapshot,
+    EndpointSlice, Family, Node, Protocol, Service, ServiceKey, Snapshot,
     endpoint::{Conditions, SliceEndpoint, SlicePort},
     serve::serve,
     service::PortSpec,
 };
 use weir_proxy::{Applied, Config, FrontendState, Proxy};
+use weir_testkit::{Behaviour, TcpServer};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 pub(crate) const HANG: Duration = Duration::from_secs(20);
@@ -35,21 +36,8 @@ pub(crate) struct TestService {
 pub(crate) fn service(name: &str, protocol: Protocol, ip: &str) -> TestService {
     let ip: IpAddr = ip.parse().unwrap();
     let port = free_port(protocol, ip);
-    let mut cluster_ips = PerFamily::default();
-    *cluster_ips.get_mut(Family::of(ip)) = Some(ip);
-    let service = Service {
-        key: ServiceKey::new("default", name),
-        cluster_ips,
-        external_ips: PerFamily::default(),
-        load_balancer_ips: PerFamily::default(),
-        source_ranges: PerFamily::default(),
-        internal_local: false,
-        external_local: false,
-        affinity: None,
-        health_check_node_port: None,
-        ports: vec![PortSpec { name: "".into(), protocol, port, node_port: None }],
-        settings: Settings::default(),
-    };
+    let ports = vec![PortSpec { name: "".into(), protocol, port, node_port: None }];
+    let service = Service::new(ServiceKey::new("default", name), ip, ports);
     TestService { service, endpoints: Vec::new() }
 }
 
@@ -156,4 +144,23 @@ pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Re
 /// Connects and reads the name with which a server greets.
 pub(crate) async fn greeting(address: SocketAddr) -> std::io::Result<String> {
     Ok(String::from_utf8(exchange(address, b"").await?).unwrap())
+}
+
+/// A server on a loopback address of its own.
+pub(crate) async fn server(behaviour: Behaviour) -> TcpServer {
+    TcpServer::start("127.0.0.2:0".parse().unwrap(), behaviour).await.unwrap()
+}
+
+/// Servers that greet with these names.
+pub(crate) async fn greeters(names: &[&str]) -> Vec<TcpServer> {
+    let mut servers = Vec::new();
+    for name in names {
+        servers.push(server(Behaviour::Greet((*name).to_owned())).await);
+    }
+    servers
+}
+
+/// Where servers listen.
+pub(crate) fn addresses(servers: &[TcpServer]) -> Vec<SocketAddr> {
+    servers.iter().map(TcpServer::address).collect()
 }

@@ -9,12 +9,14 @@ use crate::{
     slot::Slot,
     worker::Worker,
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroU16, sync::Arc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use weir_core::{Family, FrontendKind, Load, PortKey, Protocol, ServiceKey, ServicePort, Settings};
+use weir_core::{
+    FrontendKind, Load, Protocol, Service, ServiceKey, Settings, serve::serve_fixed, service::PortSpec,
+};
 
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -32,24 +34,10 @@ async fn connected() -> (TcpStream, TcpStream) {
 }
 
 fn frontend(idle_timeout: Duration) -> Rc<Frontend> {
-    let port = Arc::new(ServicePort {
-        key: PortKey { service: ServiceKey::new("default", "web"), name: "".into(), protocol: Protocol::Tcp },
-        family: Family::V4,
-        cluster_ip: [10, 96, 0, 10].into(),
-        port: std::num::NonZeroU16::MIN,
-        node_port: None,
-        external_ips: vec![],
-        load_balancer_ips: vec![],
-        source_ranges: vec![],
-        internal_local: false,
-        external_local: false,
-        affinity: None,
-        settings: Settings { idle_timeout, ..Settings::default() },
-        merged: [].into(),
-        cluster: None,
-        local: None,
-        has_any: false,
-    });
+    let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
+    let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
+    let service = Service { settings: Settings { idle_timeout, ..Settings::default() }, ..service };
+    let port = Arc::clone(&serve_fixed(&service, &[]).ports[0]);
     let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let socket = Socket { protocol: Protocol::Tcp, address };

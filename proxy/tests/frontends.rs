@@ -1,0 +1,221 @@
+//! Are Service addresses served as Services come, change and go, and when weir stops?
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+mod common;
+
+use common::{
+    addresses, connect, greeters, greeting, proxy, server, service, serving, snapshot, states, within,
+};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use weir_core::{Audience, Protocol};
+use weir_proxy::FrontendState;
+use weir_testkit::{Behaviour, TcpServer};
+
+#[tokio::test]
+async fn a_frontend_without_endpoints_refuses_and_opens_when_one_appears() {
+    let mut web = service("web", Protocol::Tcp, "127.0.0.9");
+    let mut proxy = proxy();
+    assert_eq!(states(&proxy.apply(&snapshot(&[&web])).await), [FrontendState::NoEndpoints]);
+    assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+
+    let servers = greeters(&["a"]).await;
+    web = web.with(&addresses(&servers));
+    assert_eq!(
+        states(&proxy.apply(&snapshot(&[&web])).await),
+        [FrontendState::Listening(Audience::Everyone)]
+    );
+    assert_eq!(greeting(web.address()).await.unwrap(), "a");
+
+    web = web.with(&[]);
+    assert_eq!(states(&proxy.apply(&snapshot(&[&web])).await), [FrontendState::NoEndpoints]);
+    assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn established_connections_outlive_every_change() {
+    let server = server(Behaviour::Echo).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[server.address()]);
+    let mut proxy = serving(&[&web]).await;
+    let mut client = connect(web.address()).await.unwrap();
+    client.write_all(b"1").await.unwrap();
+    assert_eq!(client.read_u8().await.unwrap(), b'1');
+    proxy.apply(&snapshot(&[])).await;
+    assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    client.write_all(b"2").await.unwrap();
+    assert_eq!(within(client.read_u8()).await.unwrap(), b'2');
+}
+
+#[tokio::test]
+async fn a_change_of_one_service_leaves_the_others_alone() {
+    let servers = greeters(&["a", "b"]).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[servers[0].address()]);
+    let api = service("api", Protocol::Tcp, "127.0.0.10").with(&[servers[1].address()]);
+    let mut proxy = serving(&[&web, &api]).await;
+    let applied = proxy.apply(&snapshot(&[&web])).await;
+    let changed: Vec<_> = applied.rows.iter().map(|row| (&*row.port.service.name, &row.state)).collect();
+    assert_eq!(changed, [("api", &FrontendState::Removed)]);
+    assert_eq!(greeting(web.address()).await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn an_address_that_moves_to_another_service_is_served_by_it_at_once() {
+    let servers = greeters(&["a", "b"]).await;
+    let old = service("old", Protocol::Tcp, "127.0.0.9").with(&[servers[0].address()]);
+    let mut new = service("new", Protocol::Tcp, "127.0.0.9").with(&[servers[1].address()]);
+    new.service.ports = old.service.ports.clone();
+    let mut proxy = serving(&[&old]).await;
+    assert_eq!(greeting(old.address()).await.unwrap(), "a");
+    proxy.apply(&snapshot(&[&new])).await;
+    assert_eq!(greeting(new.address()).await.unwrap(), "b");
+}
+
+#[tokio::test]
+async fn affinity_brings_a_client_back_until_its_endpoint_leaves() {
+    let servers = greeters(&["a", "b", "c"]).await;
+    let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    web.service.affinity = Some(Duration::from_secs(60));
+    let mut proxy = serving(&[&web]).await;
+    let first = greeting(web.address()).await.unwrap();
+    for _ in 0..30 {
+        assert_eq!(greeting(web.address()).await.unwrap(), first);
+    }
+    let gone = servers["abc".find(&first).unwrap()].address();
+    web.endpoints.retain(|(address, ..)| *address != gone);
+    proxy.apply(&snapshot(&[&web])).await;
+    let second = greeting(web.address()).await.unwrap();
+    assert_ne!(first, second);
+    web = web.with(&addresses(&servers));
+    proxy.apply(&snapshot(&[&web])).await;
+    for _ in 0..30 {
+        assert_eq!(
+            greeting(web.address()).await.unwrap(),
+            second,
+            "an endpoint that left and came back is forgotten"
+        );
+    }
+}
+
+#[tokio::test]
+async fn affinity_is_shared_by_all_addresses_of_a_port_and_not_by_its_ports() {
+    let servers = greeters(&["a", "b", "c", "d", "e", "f", "g", "h"]).await;
+    let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    let node_port = common::free_port(Protocol::Tcp, "127.0.0.1".parse().unwrap());
+    web.service.affinity = Some(Duration::from_secs(60));
+    web.service.ports[0].node_port = Some(node_port);
+    let api = service("api", Protocol::Tcp, "127.0.0.10").with(&addresses(&servers));
+    let api = common::TestService {
+        service: weir_core::Service { affinity: web.service.affinity, ..api.service },
+        ..api
+    };
+    let _proxy = serving(&[&web, &api]).await;
+    let first = greeting(web.address()).await.unwrap();
+    let node = SocketAddr::from(([127, 0, 0, 1], node_port.get()));
+    for _ in 0..20 {
+        assert_eq!(greeting(node).await.unwrap(), first);
+    }
+    let other = greeting(api.address()).await.unwrap();
+    assert_eq!(greeting(api.address()).await.unwrap(), other, "another port has a memory of its own");
+    assert_eq!(greeting(web.address()).await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn ipv6_services_reach_ipv6_endpoints() {
+    let server = TcpServer::start("[::1]:0".parse().unwrap(), Behaviour::Greet("six".into())).await.unwrap();
+    let web = service("web", Protocol::Tcp, "::1").with(&[server.address()]);
+    let _proxy = serving(&[&web]).await;
+    assert_eq!(greeting(web.address()).await.unwrap(), "six");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_reported_and_served_once_it_is_free_while_others_serve() {
+    let servers = greeters(&["a"]).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    let api = service("api", Protocol::Tcp, "127.0.0.10").with(&addresses(&servers));
+    let holder = std::net::TcpListener::bind(web.address()).unwrap();
+    let mut proxy = proxy();
+    let applied = proxy.apply(&snapshot(&[&web, &api])).await;
+    let failed = applied.rows.iter().find(|row| *row.port.service.name == *"web").unwrap();
+    assert!(
+        matches!(&failed.state, FrontendState::Failed(why) if why.contains("in use") && why.contains("ss -")),
+        "{failed:?}"
+    );
+    assert_eq!(greeting(api.address()).await.unwrap(), "a");
+
+    drop(holder);
+    let (_publish, mut snapshots) = tokio::sync::watch::channel(snapshot(&[&web, &api]));
+    let opened = within(async {
+        let (seen, mut opened) = tokio::sync::mpsc::unbounded_channel();
+        let run = proxy.run(&mut snapshots, |_, applied| {
+            applied.rows.into_iter().for_each(|row| seen.send(row).unwrap())
+        });
+        tokio::select! {
+            row = opened.recv() => row.unwrap(),
+            () = run => unreachable!("the sender lives"),
+        }
+    })
+    .await;
+    assert_eq!(
+        (&*opened.port.service.name, opened.state),
+        ("web", FrontendState::Listening(Audience::Everyone))
+    );
+    assert_eq!(greeting(web.address()).await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn a_second_proxy_of_the_same_user_does_not_silently_share_an_address() {
+    let servers = greeters(&["a"]).await;
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let web = service("web", protocol, "127.0.0.9").with(&addresses(&servers));
+        let _first = serving(&[&web]).await;
+        let applied = proxy().apply(&snapshot(&[&web])).await;
+        assert!(
+            matches!(&states(&applied)[..], [FrontendState::Failed(why)] if why.contains("in use")),
+            "{applied:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_drain_lets_connections_finish_and_resets_those_that_do_not() {
+    let server = server(Behaviour::Echo).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[server.address()]);
+    let proxy = serving(&[&web]).await;
+    let mut finishing = connect(web.address()).await.unwrap();
+    let mut staying = connect(web.address()).await.unwrap();
+    for client in [&mut finishing, &mut staying] {
+        client.write_all(b"x").await.unwrap();
+        client.read_u8().await.unwrap();
+    }
+    let draining = tokio::spawn(proxy.drain(Duration::from_millis(500)));
+    finishing.write_all(b"y").await.unwrap();
+    assert_eq!(finishing.read_u8().await.unwrap(), b'y');
+    drop(finishing);
+    assert_eq!(draining.await.unwrap().reset, 1);
+    assert_eq!(within(staying.read_u8()).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_draining_proxy_refuses_newcomers_while_connections_go_on() {
+    let server = server(Behaviour::Echo).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[server.address()]);
+    let proxy = serving(&[&web]).await;
+    let mut staying = connect(web.address()).await.unwrap();
+    staying.write_all(b"x").await.unwrap();
+    staying.read_u8().await.unwrap();
+    let draining = tokio::spawn(proxy.drain(common::HANG));
+    within(async { while connect(web.address()).await.is_ok() {} }).await;
+    assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    staying.write_all(b"y").await.unwrap();
+    assert_eq!(staying.read_u8().await.unwrap(), b'y');
+    drop(staying);
+    assert_eq!(within(draining).await.unwrap().reset, 0);
+}
+
+#[tokio::test]
+async fn a_drain_without_connections_ends_at_once() {
+    let server = server(Behaviour::Echo).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[server.address()]);
+    let proxy = serving(&[&web]).await;
+    assert_eq!(within(proxy.drain(Duration::from_secs(3600))).await.reset, 0);
+}
