@@ -37,7 +37,14 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let probes = Probes::new(Health::new(false));
     let servers = Servers::start(&options, &probes)?;
     let mut proxy = Proxy::start(options.proxy_config())?;
-    let control = weir_control::start(options.source, options.scope).await?;
+    let control = tokio::select! {
+        control = weir_control::start(options.source, options.scope) => control?,
+        // Standard input or a credential plugin may keep the start waiting.
+        signal = signals.next() => {
+            info!("{signal}: ending before anything was served");
+            return Ok(());
+        }
+    };
     let mut frontends = Frontends::new(options.map_loopback);
     let signal = tokio::select! {
         signal = signals.next() => signal,

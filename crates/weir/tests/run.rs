@@ -198,6 +198,25 @@ fn a_drain_that_takes_too_long_ends_with_a_reset_and_0() {
 }
 
 #[test]
+fn sigterm_ends_a_weir_that_still_waits_for_its_input() {
+    let health = free(Ipv4Addr::LOCALHOST).to_string();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--manifests", "-", "--admin-address", "", "--health-address", &health])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for("the health server", || TcpStream::connect(&health).is_ok());
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let mut status = None;
+    wait_for("the end of weir", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert_eq!(status.unwrap().code(), Some(0));
+}
+
+#[test]
 fn after_kill_9_a_new_weir_serves_at_once() {
     let a = greeter("a");
     let service = free(Ipv4Addr::new(127, 0, 0, 9));
