@@ -132,7 +132,7 @@ impl Relay {
             }
         };
         let mut lane = Lane { from, to, scratch: &mut worker.scratch.borrow_mut(), moved: 0 };
-        let result = half.poll(&mut lane, context);
+        let result = lane.poll(half, context);
         let moved = lane.moved;
         if moved > 0 {
             total.set(total.get() + moved);

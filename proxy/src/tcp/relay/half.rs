@@ -46,25 +46,19 @@ impl Half {
     pub(super) fn is_ended(&self) -> bool {
         self.state == State::Ended
     }
+}
 
+impl<From: AsyncRead + Unpin, To: AsyncWrite + Unpin> Lane<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
-    pub(super) fn poll<From, To>(
-        &mut self,
-        lane: &mut Lane<'_, From, To>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), Failure>>
-    where
-        From: AsyncRead + Unpin,
-        To: AsyncWrite + Unpin,
-    {
+    pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         for _ in 0..TURN {
-            ready!(self.flush(lane, context))?;
-            match self.state {
-                State::Open => ready!(self.read(lane, context))?,
+            ready!(self.flush(half, context))?;
+            match half.state {
+                State::Open => ready!(self.read(half, context))?,
                 State::Ending => {
                     // Fails only when the connection is gone, which reading from that side reports.
-                    let _ = ready!(Pin::new(&mut *lane.to).poll_shutdown(context));
-                    self.state = State::Ended;
+                    let _ = ready!(Pin::new(&mut *self.to).poll_shutdown(context));
+                    half.state = State::Ended;
                 }
                 State::Ended => return Poll::Ready(Ok(())),
             }
@@ -74,50 +68,35 @@ impl Half {
     }
 
     /// Reads once and writes at once; keeps what could not be written.
-    fn read<From, To>(
-        &mut self,
-        lane: &mut Lane<'_, From, To>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), Failure>>
-    where
-        From: AsyncRead + Unpin,
-        To: AsyncWrite + Unpin,
-    {
-        let mut buffer = ReadBuf::new(lane.scratch);
-        ready!(Pin::new(&mut *lane.from).poll_read(context, &mut buffer)).map_err(Failure::Reading)?;
+    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let mut buffer = ReadBuf::new(self.scratch);
+        ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(Failure::Reading)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
-            self.state = State::Ending;
+            half.state = State::Ending;
             return Poll::Ready(Ok(()));
         }
-        let written = match Pin::new(&mut *lane.to).poll_write(context, bytes) {
+        let written = match Pin::new(&mut *self.to).poll_write(context, bytes) {
             Poll::Ready(result) => result.map_err(Failure::Writing)?,
             Poll::Pending => 0,
         };
-        lane.moved += written as u64;
-        self.pending.extend_from_slice(&bytes[written..]);
+        self.moved += written as u64;
+        half.pending.extend_from_slice(&bytes[written..]);
         Poll::Ready(Ok(()))
     }
 
     /// Writes what is pending.
-    fn flush<From, To>(
-        &mut self,
-        lane: &mut Lane<'_, From, To>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), Failure>>
-    where
-        To: AsyncWrite + Unpin,
-    {
-        while self.written < self.pending.len() {
-            let rest = &self.pending[self.written..];
+    fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        while half.written < half.pending.len() {
+            let rest = &half.pending[half.written..];
             let written =
-                ready!(Pin::new(&mut *lane.to).poll_write(context, rest)).map_err(Failure::Writing)?;
-            self.written += written;
-            lane.moved += written as u64;
+                ready!(Pin::new(&mut *self.to).poll_write(context, rest)).map_err(Failure::Writing)?;
+            half.written += written;
+            self.moved += written as u64;
         }
-        if !self.pending.is_empty() {
-            self.pending = Vec::new();
-            self.written = 0;
+        if !half.pending.is_empty() {
+            half.pending = Vec::new();
+            half.written = 0;
         }
         Poll::Ready(Ok(()))
     }

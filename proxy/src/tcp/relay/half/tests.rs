@@ -81,7 +81,7 @@ proptest! {
         loop {
             // A new buffer at each look: nothing may be left in the worker's between two.
             let mut lane = Lane { from: &mut from, to: &mut to, scratch: &mut vec![0; scratch], moved: 0 };
-            let ended = half.poll(&mut lane, &mut context).is_ready();
+            let ended = lane.poll(&mut half, &mut context).is_ready();
             counted += lane.moved;
             prop_assert_eq!(counted, to.bytes.len() as u64, "the count follows what was written");
             if ended {
