@@ -13,7 +13,7 @@ use crate::{
 };
 use ipnet::IpNet;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     io,
     net::SocketAddr,
@@ -31,6 +31,8 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
     open: HashMap<Socket, Open>,
+    /// Wanted, but without a usable endpoint; told to be so once.
+    closed: HashSet<Socket>,
     retries: Retries,
     conflicts: Conflicts,
     budget: usize,
@@ -78,6 +80,7 @@ impl Sockets {
         Self {
             workers,
             open: HashMap::new(),
+            closed: HashSet::new(),
             retries: Retries::default(),
             conflicts: Conflicts::default(),
             budget,
@@ -121,9 +124,11 @@ impl Sockets {
             let closed = self.open.remove(&socket);
             if serves.is_none() {
                 self.retries.forget(socket);
-                applied
-                    .rows
-                    .extend(binding.map(|binding| FrontendRow::of(binding, FrontendState::NoEndpoints)));
+                let news = binding.filter(|_| self.closed.insert(socket));
+                applied.rows.extend(news.map(|binding| FrontendRow::of(binding, FrontendState::NoEndpoints)));
+            }
+            if binding.is_none() || serves.is_some() {
+                self.closed.remove(&socket);
             }
             if let Some(open) = closed {
                 if binding.is_none() {
