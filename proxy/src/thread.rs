@@ -141,8 +141,10 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
 /// Serves who is in the listeners' queues, and answers when the last connection has ended. UDP sockets stay: their flows
 /// have no end, and go on for as long as TCP connections do.
 async fn drain(worker: Rc<Worker>, listeners: Vec<Listener>, done: oneshot::Sender<()>) {
-    listeners.iter().for_each(|listener| listener.stop.cancel());
-    for listener in listeners.into_iter().filter(|listener| listener.protocol == Protocol::Tcp) {
+    let (tcp, _udp): (Vec<_>, Vec<_>) =
+        listeners.into_iter().partition(|listener| listener.protocol == Protocol::Tcp);
+    tcp.iter().for_each(|listener| listener.stop.cancel());
+    for listener in tcp {
         let _ = listener.closed.await;
     }
     worker.drained.borrow_mut().push(done);

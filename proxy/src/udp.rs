@@ -32,7 +32,7 @@ pub(crate) struct Clients {
     flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
 }
 
-/// Forwards until `stop`; then ends the frontend's flows, unless the worker drains: then they live as long as it does.
+/// Forwards until `stop`; then ends the frontend's flows.
 pub(crate) async fn listen(
     worker: Rc<Worker>,
     socket: std::net::UdpSocket,
@@ -54,7 +54,7 @@ pub(crate) async fn listen(
                 Ok(()) => clients.forward_waiting(),
                 Err(error) => return tracing::error!(%error, frontend = %clients.frontend.address, "cannot watch a UDP socket"),
             },
-            () = stop.cancelled(), if !clients.frontend.worker.draining.get() => break,
+            () = stop.cancelled() => break,
         }
         tokio::task::consume_budget().await;
     }

@@ -7,10 +7,13 @@ use common::{
     addresses, connect, greeters, greeting, proxy, server, service, serving, snapshot, states, within,
 };
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UdpSocket,
+};
 use weir_core::{Audience, Protocol};
 use weir_proxy::FrontendState;
-use weir_testkit::{Behaviour, TcpServer};
+use weir_testkit::{Behaviour, TcpServer, UdpBehaviour, UdpServer};
 
 #[tokio::test]
 async fn a_frontend_without_endpoints_refuses_and_opens_when_one_appears() {
@@ -210,6 +213,33 @@ async fn a_draining_proxy_refuses_newcomers_while_connections_go_on() {
     assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     staying.write_all(b"y").await.unwrap();
     assert_eq!(staying.read_u8().await.unwrap(), b'y');
+    drop(staying);
+    assert_eq!(within(draining).await.unwrap().reset, 0);
+}
+
+#[tokio::test]
+async fn udp_flows_go_on_for_as_long_as_a_drain_waits_for_connections() {
+    let tcp = server(Behaviour::Echo).await;
+    let udp = UdpServer::start("127.0.0.2:0".parse().unwrap(), UdpBehaviour::Echo).await.unwrap();
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[tcp.address()]);
+    let dns = service("dns", Protocol::Udp, "127.0.0.9").with(&[udp.address()]);
+    let proxy = serving(&[&web, &dns]).await;
+    let mut staying = connect(web.address()).await.unwrap();
+    staying.write_all(b"x").await.unwrap();
+    staying.read_u8().await.unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(dns.address()).await.unwrap();
+    let ask = async || {
+        client.send(b"x").await.unwrap();
+        within(client.recv(&mut [0; 8])).await
+    };
+    assert_eq!(ask().await.unwrap(), 1);
+    let draining = tokio::spawn(proxy.drain(common::HANG));
+    within(async { while connect(web.address()).await.is_ok() {} }).await;
+    for _ in 0..3 {
+        assert_eq!(ask().await.unwrap(), 1);
+    }
+    assert_eq!(udp.sources().len(), 1, "it is the same flow");
     drop(staying);
     assert_eq!(within(draining).await.unwrap().reset, 0);
 }

@@ -40,7 +40,9 @@ pub(crate) async fn connect(
         frontend.worker.counters.attempt(attempt.as_ref().err().copied());
         match attempt {
             Ok(stream) => return Ok(Upstream { stream, address: picked.address, lease: picked.lease }),
-            Err(reason @ (Closed::ClientGone | Closed::Drained)) => return Err(reason),
+            Err(reason) if reason == Closed::ClientGone || connection.ordered().is_some() => {
+                return Err(reason);
+            }
             Err(reason) => failure = reason,
         }
         tracing::debug!(endpoint = %picked.address, service = %connection.port, reason = %failure, "endpoint not reached");
