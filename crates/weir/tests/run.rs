@@ -4,12 +4,12 @@
 use std::{
     fs,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::PathBuf,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
-use weir_testkit::{Behaviour, OwnThread, TcpServer};
+use weir_testkit::{Behaviour, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(30);
@@ -50,10 +50,11 @@ impl Weir {
         let health = free(Ipv4Addr::LOCALHOST);
         let weir = env!("CARGO_BIN_EXE_weir");
         let child = Command::new("sh")
-            .args(["-c", shell, "sh", weir, "run", "--admin-address", "", "--workers", "2", "--manifests"])
+            .args(["-c", shell, "sh", weir, "run", "--workers", "2", "--manifests"])
             .arg(&folder)
             .args(flags)
             .env("WEIR_HEALTH_ADDRESS", health.to_string())
+            .env("WEIR_ADMIN_ADDRESS", "")
             .stdout(Stdio::piped())
             .stderr(fs::File::create(folder.join("log")).unwrap())
             .spawn()
@@ -82,12 +83,7 @@ impl Weir {
 
     /// The status that a probe gets, if there is an answer.
     fn probe(&self, path: &str) -> Option<u16> {
-        let mut stream = TcpStream::connect(self.health).ok()?;
-        stream.set_read_timeout(Some(HANG)).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        answer.split(' ').nth(1)?.parse().ok()
+        get(self.health, path)?.split(' ').nth(1)?.parse().ok()
     }
 
     fn signal(&self, name: &str) {
@@ -119,6 +115,16 @@ impl Drop for Weir {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The whole answer to a GET request, if there is one.
+fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(HANG)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
 }
 
 /// Asks until it is so. The state of another process can only be asked for.
@@ -156,6 +162,43 @@ fn a_service_is_served_and_follows_its_manifest() {
     wait_for("the refusal", || {
         TcpStream::connect(service).is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused)
     });
+}
+
+#[test]
+fn metrics_tell_what_was_relayed_and_how_it_ended() {
+    let a = greeter("a");
+    let udp =
+        OwnThread::start(|| UdpServer::start("127.0.0.2:0".parse().unwrap(), UdpBehaviour::Echo)).unwrap();
+    let (web, dns) = (free(Ipv4Addr::new(127, 0, 0, 9)), free(Ipv4Addr::new(127, 0, 0, 9)));
+    let dns_manifest =
+        manifest(dns, &[udp.address()]).replace("web", "dns").replace("port:", "protocol: UDP, port:");
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let manifests = format!("{}---\n{dns_manifest}", manifest(web, &[a.address()]));
+    let weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
+    assert_eq!(greeting(web).unwrap(), "a");
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(HANG)).unwrap();
+    client.send_to(b"hello", dns).unwrap();
+    client.recv(&mut [0; 8]).unwrap();
+    let port = web.port();
+    let of_web = format!("{{namespace=\"default\",service=\"web\",port=\"{port}\",protocol=\"TCP\"");
+    let of_dns = format!("{{namespace=\"default\",service=\"dns\",port=\"{}\",protocol=\"UDP\"", dns.port());
+    let expected = [
+        format!("weir_connections_opened_total{of_web}}} 1"),
+        format!("weir_connections_closed_total{of_web},reason=\"finished\"}} 1"),
+        format!("weir_connections_active{of_web}}} 0"),
+        format!("weir_bytes_total{of_web},direction=\"to_client\"}} 1"),
+        format!("weir_endpoints{of_web},family=\"IPv4\",traffic=\"cluster\"}} 1"),
+        format!("weir_udp_flows{of_dns}}} 1"),
+        format!("weir_udp_datagrams_total{of_dns},direction=\"to_endpoint\"}} 1"),
+        format!("weir_udp_datagrams_total{of_dns},direction=\"to_client\"}} 1"),
+        "weir_frontends{state=\"listening\"} 2".to_owned(),
+        "weir_sync_last_timestamp_seconds ".to_owned(),
+    ];
+    for line in expected {
+        wait_for(&line, || get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}"))));
+    }
+    drop(weir);
 }
 
 #[test]
