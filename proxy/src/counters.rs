@@ -2,18 +2,18 @@
 
 use crate::Closed;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use weir_core::{Protocol, ServicePort};
 
-const LABELS: usize = 4;
+const ATTEMPTS: &str = "weir_connect_attempts_total";
 
 /// Metric handles of one Service port. Nothing is looked up by label after registration.
 #[derive(Debug)]
 pub(crate) struct PortCounters {
-    labels: [Label; LABELS],
     pub(crate) opened: Counter,
     pub(crate) active: Gauge,
-    closed: [OnceLock<Counter>; Closed::ALL.len()],
+    /// Connections or flows that ended.
+    pub(crate) closed: ByReason,
     pub(crate) to_endpoint: Counter,
     pub(crate) to_client: Counter,
     pub(crate) datagrams_to_endpoint: Counter,
@@ -47,7 +47,11 @@ impl PortCounters {
                 labels.to_vec()
             ),
             active: metrics::gauge!(of("weir_udp_flows", "weir_connections_active"), labels.to_vec()),
-            closed: [const { OnceLock::new() }; Closed::ALL.len()],
+            closed: ByReason::new(
+                of("weir_udp_flows_closed_total", "weir_connections_closed_total"),
+                "reason",
+                labels.to_vec(),
+            ),
             to_endpoint: metrics::counter!("weir_bytes_total", with("direction", "to_endpoint")),
             to_client: metrics::counter!("weir_bytes_total", with("direction", "to_client")),
             datagrams_to_endpoint: datagrams("to_endpoint"),
@@ -58,7 +62,6 @@ impl PortCounters {
             },
             cluster_endpoints: metrics::gauge!("weir_endpoints", family("cluster")),
             local_endpoints: metrics::gauge!("weir_endpoints", family("local")),
-            labels,
         }
     }
 
@@ -80,25 +83,42 @@ impl PortCounters {
     pub(crate) fn touch(&self) {
         let counters = [&self.opened, &self.to_endpoint, &self.to_client, &self.dropped];
         let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
-        let closed = self.closed.iter().filter_map(OnceLock::get);
-        counters.into_iter().chain(datagrams).chain(closed).for_each(|counter| counter.increment(0));
+        let all = counters.into_iter().chain(datagrams).chain(self.closed.known());
+        all.for_each(|counter| counter.increment(0));
         let gauges = [&self.active, &self.cluster_endpoints, &self.local_endpoints];
         gauges.into_iter().for_each(|gauge| gauge.increment(0.0));
     }
+}
 
-    /// The counter of connections or flows that ended for `reason`.
-    pub(crate) fn closed(&self, reason: Closed) -> &Counter {
-        let udp = self.labels[LABELS - 1].value() == Protocol::Udp.as_str();
-        let name = if udp { "weir_udp_flows_closed_total" } else { "weir_connections_closed_total" };
-        self.closed[reason as usize].get_or_init(|| {
-            let labels = [&self.labels[..], &[Label::new("reason", reason.as_str())]].concat();
-            metrics::counter!(name, labels)
+/// A counter for each reason, registered when a reason first occurs: most never do.
+#[derive(Debug)]
+pub(crate) struct ByReason {
+    name: &'static str,
+    key: &'static str,
+    labels: Vec<Label>,
+    counters: [OnceLock<Counter>; Closed::ALL.len()],
+}
+
+impl ByReason {
+    fn new(name: &'static str, key: &'static str, labels: Vec<Label>) -> Self {
+        Self { name, key, labels, counters: [const { OnceLock::new() }; Closed::ALL.len()] }
+    }
+
+    /// The counter of one reason.
+    pub(crate) fn get(&self, reason: Closed) -> &Counter {
+        self.counters[reason as usize].get_or_init(|| {
+            let labels = [&self.labels[..], &[Label::new(self.key, reason.as_str())]].concat();
+            metrics::counter!(self.name, labels)
         })
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Counter> {
+        self.counters.iter().filter_map(OnceLock::get)
     }
 }
 
 /// Metrics of the data plane that belong to no Service port.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct ProcessCounters {
     /// Time until an endpoint accepted a connection.
     pub(crate) connect_duration: Histogram,
@@ -108,40 +128,34 @@ pub(crate) struct ProcessCounters {
     pub(crate) sync_duration: Histogram,
     /// When a Snapshot was last applied.
     pub(crate) last_sync: Gauge,
-    attempts: [Counter; 6],
+    connected: Counter,
+    not_connected: ByReason,
 }
 
 impl ProcessCounters {
-    pub(crate) fn register() -> Self {
+    pub(crate) fn register() -> Arc<Self> {
         describe();
-        let attempt =
-            |result: &'static str| metrics::counter!("weir_connect_attempts_total", "result" => result);
-        Self {
+        Arc::new(Self {
             connect_duration: metrics::histogram!("weir_connect_duration_seconds"),
             accept_errors: metrics::counter!("weir_accept_errors_total"),
             sync_duration: metrics::histogram!("weir_sync_duration_seconds"),
             last_sync: metrics::gauge!("weir_sync_last_timestamp_seconds"),
-            attempts: ["connected", "refused", "timeout", "unreachable", "local_limit", "client_gone"]
-                .map(attempt),
-        }
+            connected: metrics::counter!(ATTEMPTS, "result" => "connected"),
+            not_connected: ByReason::new(ATTEMPTS, "result", Vec::new()),
+        })
     }
 
-    /// Counts one attempt; `None` means connected.
+    /// Counts one attempt to reach an endpoint, by how it ended; `None` means connected.
     pub(crate) fn attempt(&self, failure: Option<Closed>) {
-        let index = match failure {
-            None => 0,
-            Some(Closed::ConnectRefused) => 1,
-            Some(Closed::ConnectTimeout) => 2,
-            Some(Closed::LocalLimit) => 4,
-            Some(Closed::ClientGone | Closed::Drained) => 5,
-            Some(_) => 3,
-        };
-        self.attempts[index].increment(1);
+        failure.map_or(&self.connected, |reason| self.not_connected.get(reason)).increment(1);
     }
 
     /// Marks every series as alive, as [`PortCounters::touch`].
     pub(crate) fn touch(&self) {
-        self.attempts.iter().chain([&self.accept_errors]).for_each(|counter| counter.increment(0));
+        self.not_connected
+            .known()
+            .chain([&self.connected, &self.accept_errors])
+            .for_each(|counter| counter.increment(0));
         self.last_sync.increment(0.0);
     }
 }
@@ -158,7 +172,7 @@ fn describe() {
     counter!("weir_udp_datagrams_total", "Datagrams relayed, by direction");
     counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
     gauge!("weir_endpoints", "Endpoints that new flows can get, by kind of traffic");
-    counter!("weir_connect_attempts_total", "Attempts to connect to an endpoint, by result");
+    counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
     histogram!(
         "weir_connect_duration_seconds",
         Unit::Seconds,

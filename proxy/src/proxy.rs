@@ -7,7 +7,10 @@ use crate::{
     listeners::{Applied, Listeners},
     thread::{Command, WorkerHandle},
 };
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 use tokio::sync::{oneshot, watch};
 use weir_core::Snapshot;
 
@@ -22,7 +25,7 @@ pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Proxy {
     listeners: Listeners,
-    counters: ProcessCounters,
+    counters: Arc<ProcessCounters>,
 }
 
 /// How a drain ended.
@@ -39,7 +42,7 @@ impl Proxy {
         let counters = ProcessCounters::register();
         let count = config.workers.get();
         let flows = config.udp_flows.div_ceil(count);
-        let start = |worker| WorkerHandle::start(worker, flows, counters.clone());
+        let start = |worker| WorkerHandle::start(worker, flows, Arc::clone(&counters));
         let workers = (0..count).map(start).collect::<Result<_, _>>()?;
         Ok(Self { listeners: Listeners::new(config, workers), counters })
     }

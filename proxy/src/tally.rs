@@ -130,6 +130,6 @@ impl Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         self.counters.active.decrement(1.0);
-        self.counters.closed(self.reason).increment(1);
+        self.counters.closed.get(self.reason).increment(1);
     }
 }

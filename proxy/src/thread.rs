@@ -43,7 +43,11 @@ pub(crate) struct WorkerHandle {
 
 impl WorkerHandle {
     /// Starts worker number `worker`, which may hold `udp_flows` flows.
-    pub(crate) fn start(worker: usize, udp_flows: usize, counters: ProcessCounters) -> Result<Self, Error> {
+    pub(crate) fn start(
+        worker: usize,
+        udp_flows: usize,
+        counters: Arc<ProcessCounters>,
+    ) -> Result<Self, Error> {
         let (commands, orders) = mpsc::unbounded_channel();
         let fail = |source| Error::Worker { worker, source };
         let (ready, started) = std::sync::mpsc::channel();

@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
+    sync::Arc,
 };
 use tokio::sync::oneshot;
 
@@ -14,7 +15,7 @@ const SCRATCH: usize = 64 * 1024;
 /// One data-plane thread: its listeners, connections and flows belong to it alone.
 pub(crate) struct Worker {
     /// Metrics that belong to no Service port.
-    pub(crate) counters: ProcessCounters,
+    pub(crate) counters: Arc<ProcessCounters>,
     /// Counts not yet flushed.
     pub(crate) tallies: Tallies,
     /// The UDP flows of all listeners.
@@ -31,7 +32,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(udp_flows: usize, counters: ProcessCounters) -> Rc<Self> {
+    pub(crate) fn new(udp_flows: usize, counters: Arc<ProcessCounters>) -> Rc<Self> {
         Rc::new(Self {
             counters,
             tallies: Tallies::default(),
