@@ -100,8 +100,11 @@ pub(crate) fn bindings(
     found
 }
 
+/// A port that may be bound. One that is too high to shift stays as it is, and its failure to bind is reported.
 fn shifted(port: NonZeroU16, lowest: u16) -> u16 {
-    if port.get() < lowest { port.get() + PORT_SHIFT } else { port.get() }
+    let allowed = port.get() >= lowest;
+    let shifted = port.checked_add(PORT_SHIFT).filter(|_| !allowed);
+    shifted.unwrap_or(port).get()
 }
 
 /// The addresses that node ports are served on (semantics A4).

@@ -71,6 +71,14 @@ fn a_mapped_service_listens_on_its_loopback_address_and_above_privileged_ports()
 }
 
 #[test]
+fn a_port_that_cannot_be_shifted_stays_and_is_reported_when_it_cannot_be_bound() {
+    let port = |number| NonZeroU16::new(number).unwrap();
+    assert_eq!(shifted(port(80), 1024), 20080);
+    assert_eq!(shifted(port(1024), 1024), 1024);
+    assert_eq!(shifted(port(49_000), 50_000), 49_000);
+}
+
+#[test]
 fn node_ports_are_on_primary_addresses_that_are_local_and_on_localhost_without_a_node() {
     let local: BTreeSet<IpAddr> =
         ["192.168.0.2", "10.0.0.5", "127.0.0.1"].map(|ip| ip.parse().unwrap()).into();
