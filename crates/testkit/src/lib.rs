@@ -17,6 +17,7 @@ mod counter;
 mod namespace;
 mod own_thread;
 mod real_api_server;
+mod skip;
 mod tasks;
 mod tcp;
 mod udp;

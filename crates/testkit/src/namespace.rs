@@ -13,6 +13,8 @@ use std::{
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::Builder;
 
+use crate::skip::skipped;
+
 /// Set by CI: tests that need namespaces must run, and fail where they cannot.
 const REQUIRED: &str = "WEIR_REQUIRE_NETNS";
 
@@ -38,7 +40,7 @@ impl Namespace {
             Err(error) => {
                 let why = format!("network namespaces need root and iproute2: {error}");
                 assert!(std::env::var_os(REQUIRED).is_none(), "{why}");
-                eprintln!("SKIPPED: {why}");
+                skipped(&why);
                 None
             }
         }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use crate::skip::skipped;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -33,13 +34,13 @@ pub struct RealApiServer {
 }
 
 impl RealApiServer {
-    /// Starts both programs; `None`, said on standard output, when `KUBEBUILDER_ASSETS` is not set.
+    /// Starts both programs; `None`, said loudly, when `KUBEBUILDER_ASSETS` is not set.
     ///
     /// # Errors
     /// When a program is missing or does not open its port in time.
     pub async fn start() -> io::Result<Option<Self>> {
         let Some(assets) = env::var_os(ASSETS).filter(|assets| !assets.is_empty()) else {
-            println!("SKIPPED: {ASSETS} does not name a folder with kube-apiserver and etcd");
+            skipped(&format!("{ASSETS} does not name a folder with kube-apiserver and etcd"));
             return Ok(None);
         };
         let assets = PathBuf::from(assets);
