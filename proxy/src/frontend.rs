@@ -46,9 +46,7 @@ impl Frontend {
 
     /// Which endpoints a client chooses from, or why it is not served.
     pub(crate) fn traffic(&self, route: &Route, client: IpAddr) -> Result<Traffic, Closed> {
-        if let Some(sources) = route.port.sources(self.kind, &route.place.node)
-            && !sources.iter().any(|net| net.contains(&client))
-        {
+        if !route.admits(self.kind, client) {
             return Err(Closed::SourceDenied);
         }
         // Only with externalTrafficPolicy Local does the origin matter; pods count as outside without detection.

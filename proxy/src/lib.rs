@@ -17,6 +17,7 @@ mod error;
 mod filter;
 mod frontend;
 mod host;
+mod listener;
 mod listeners;
 mod place;
 mod plan;

@@ -1,5 +1,6 @@
 //! What must be served, and how do slots and sockets follow each Snapshot?
 
+mod group;
 mod report;
 mod retry;
 mod sockets;

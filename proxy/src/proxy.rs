@@ -5,7 +5,7 @@ use crate::{
     counters::ProcessCounters,
     host,
     listeners::{Applied, Listeners},
-    thread::{Command, WorkerHandle},
+    thread::{Command, WorkerHandle, answers},
 };
 use std::{
     sync::Arc,
@@ -109,8 +109,14 @@ impl Proxy {
         answers(asked).await.into_iter().sum()
     }
 
+    /// Accepts nothing new. When this returns, clients that connect are refused; connections and UDP flows go on.
+    pub async fn stop_accepting(&self) {
+        answers(self.ask_all(|done| Command::StopAccepting { done })).await;
+    }
+
     /// Accepts nothing new, lets connections finish for `patience`, resets the rest and ends the workers.
     pub async fn drain(self, patience: Duration) -> Drained {
+        self.stop_accepting().await;
         let drained = answers(self.ask_all(|done| Command::Drain { done }));
         let reset = match tokio::time::timeout(patience, drained).await {
             Ok(_) => 0,
@@ -125,13 +131,4 @@ impl Proxy {
     fn ask_all<T>(&self, command: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<oneshot::Receiver<T>> {
         self.listeners.workers().iter().map(|worker| worker.ask(&command)).collect()
     }
-}
-
-/// Waits for all answers; workers that have ended give none.
-async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
-    let mut answers = Vec::with_capacity(asked.len());
-    for answer in asked {
-        answers.extend(answer.await.ok());
-    }
-    answers
 }

@@ -7,8 +7,14 @@ use crate::{
     place::Place,
 };
 use arc_swap::{ArcSwap, Guard};
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
-use weir_core::{Balancer, EndpointSet, Lease, Request, ServicePort, Target, Traffic};
+use ipnet::IpNet;
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Instant,
+};
+use weir_core::{Balancer, EndpointSet, FrontendKind, Lease, Request, ServicePort, Target, Traffic};
 
 /// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
 /// replaced as a whole.
@@ -31,6 +37,8 @@ pub(crate) struct Route {
     pub(crate) epoch: u64,
     cluster: Option<Balancer>,
     local: Option<Balancer>,
+    /// Who may use the load-balancer addresses; `None` means all.
+    guard: Option<Vec<IpNet>>,
     /// Endpoints that serve, eligible or not, sorted: what keeps a UDP flow alive (semantics C2, C3).
     serving: Box<[SocketAddr]>,
     /// Since which epoch each endpoint has been reachable without a gap; filled only with affinity.
@@ -115,6 +123,7 @@ impl Route {
         Self {
             cluster: balancer(port.cluster.as_ref(), previous.and_then(|route| route.cluster.as_ref())),
             local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_ref())),
+            guard: port.sources(FrontendKind::LoadBalancerIp, &place.node),
             reachable_since: reachable_since(port, previous, epoch),
             serving: serving.into(),
             port: Arc::clone(port),
@@ -129,6 +138,12 @@ impl Route {
             Traffic::Cluster => self.cluster.as_ref(),
             Traffic::Local => self.local.as_ref(),
         }
+    }
+
+    /// Whether a client may use an address of this kind (semantics A5).
+    pub(crate) fn admits(&self, kind: FrontendKind, client: IpAddr) -> bool {
+        let guard = self.guard.as_ref().filter(|_| kind == FrontendKind::LoadBalancerIp);
+        guard.is_none_or(|sources| sources.iter().any(|net| net.contains(&client)))
     }
 
     /// Whether an endpoint still serves, so that a UDP flow may stay with it.

@@ -3,7 +3,7 @@
 use crate::{filter, plan::Socket as Address};
 use ipnet::IpNet;
 use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
 use weir_core::Protocol;
 
 /// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
@@ -30,14 +30,12 @@ pub(crate) fn open_group(
     admitted: Option<&[IpNet]>,
     count: usize,
 ) -> io::Result<Vec<Socket>> {
-    let first = unbound(address)?;
-    restrict(&first, address, admitted)?;
+    let first = unbound(address, admitted)?;
     first.bind(&address.address.into())?;
     first.set_reuse_port(true)?;
     let mut group = vec![first];
     for _ in 1..count {
-        let next = unbound(address)?;
-        restrict(&next, address, admitted)?;
+        let next = unbound(address, admitted)?;
         next.set_reuse_port(true)?;
         next.bind(&address.address.into())?;
         group.push(next);
@@ -48,7 +46,7 @@ pub(crate) fn open_group(
     Ok(group)
 }
 
-fn unbound(address: Address) -> io::Result<Socket> {
+fn unbound(address: Address, admitted: Option<&[IpNet]>) -> io::Result<Socket> {
     let (kind, transport) = match address.protocol {
         Protocol::Udp => (Type::DGRAM, Transport::UDP),
         _ => (Type::STREAM, Transport::TCP),
@@ -65,14 +63,23 @@ fn unbound(address: Address) -> io::Result<Socket> {
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
         set_stream_options(&SockRef::from(&socket))?;
     }
+    if admitted.is_some() {
+        admit(&socket, address, admitted)?;
+    }
     Ok(socket)
 }
 
-/// Has the kernel drop what is not admitted. A list too long for it is checked for each connection instead.
-fn restrict(socket: &Socket, address: Address, admitted: Option<&[IpNet]>) -> io::Result<()> {
+/// Has the kernel drop what is not admitted, from now on. A list too long for it is checked for each connection
+/// instead.
+pub(crate) fn admit(socket: &impl AsFd, address: Address, admitted: Option<&[IpNet]>) -> io::Result<()> {
+    let socket = SockRef::from(socket);
     match admitted.and_then(|sources| filter::program(sources, address.address.is_ipv4())) {
         Some(program) => socket.attach_filter(&program),
-        None => Ok(()),
+        None => match socket.detach_filter() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            // ENOENT: it had none.
+            _ => Ok(()),
+        },
     }
 }
 

@@ -3,17 +3,14 @@
 mod dial;
 pub(crate) mod relay;
 
-use crate::{
-    connection::Connection, frontend::Frontend, plan::Binding, slot::Slot, socket::BACKLOG, tally::Opened,
-    worker::Worker,
-};
+use crate::{Closed, connection::Connection, frontend::Frontend, socket::BACKLOG, tally::Opened};
 use relay::Relay;
 use socket2::SockRef;
 use std::{
+    cell::RefCell,
     io::{self, ErrorKind},
     net::SocketAddr,
     rc::Rc,
-    sync::Arc,
     time::Duration,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -24,50 +21,61 @@ use weir_core::Protocol;
 const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_millis(500);
 
-/// Accepts until `stop`; then serves what is still queued and closes the socket.
-pub(crate) async fn listen(
-    worker: Rc<Worker>,
-    socket: std::net::TcpListener,
-    binding: Binding,
-    slot: Arc<Slot>,
-    stop: CancellationToken,
-) {
-    let frontend = Frontend::new(worker, &binding, slot);
-    let listener = match TcpListener::from_std(socket) {
-        Ok(listener) => listener,
-        Err(error) => {
-            return tracing::error!(%error, frontend = %frontend.address, "cannot watch a listening socket");
-        }
-    };
-    let mut backoff = Backoff::default();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = stop.cancelled() => return serve_queued(&frontend, &listener),
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((client, peer)) => {
-                backoff = Backoff::default();
-                tokio::task::spawn_local(serve(Rc::clone(&frontend), client, peer));
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                frontend.worker.counters.accept_errors.increment(1);
-                backoff.wait(&error, frontend.address).await;
+/// A listening socket on one worker.
+pub(crate) struct Acceptor {
+    pub(crate) socket: TcpListener,
+    /// What it serves now.
+    frontend: RefCell<Rc<Frontend>>,
+}
+
+impl Acceptor {
+    pub(crate) fn new(frontend: Rc<Frontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
+        let socket = TcpListener::from_std(socket)?;
+        Ok(Rc::new(Self { socket, frontend: RefCell::new(frontend) }))
+    }
+
+    /// Who connects from now on reaches this frontend.
+    pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
+        self.frontend.replace(frontend);
+    }
+
+    fn frontend(&self) -> Rc<Frontend> {
+        Rc::clone(&self.frontend.borrow())
+    }
+
+    /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
+    fn serve_queued(&self) {
+        let socket = SockRef::from(&self.socket);
+        for _ in 0..BACKLOG {
+            let Ok((client, peer)) = socket.accept() else { return };
+            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
+            if let (Ok(client), Some(peer)) = (client, peer.as_socket()) {
+                begin(self.frontend(), client, peer);
             }
         }
     }
 }
 
-/// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
-fn serve_queued(frontend: &Rc<Frontend>, listener: &TcpListener) {
-    let socket = SockRef::from(listener);
-    for _ in 0..BACKLOG {
-        let Ok((client, peer)) = socket.accept() else { return };
-        let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
-        if let (Ok(client), Some(peer)) = (client, peer.as_socket()) {
-            tokio::task::spawn_local(serve(Rc::clone(frontend), client, peer));
+/// Accepts until `stop`; then serves what is still queued and closes the socket.
+pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => return acceptor.serve_queued(),
+            accepted = acceptor.socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((client, peer)) => {
+                backoff = Backoff::default();
+                begin(acceptor.frontend(), client, peer);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                let frontend = acceptor.frontend();
+                frontend.worker.counters.accept_errors.increment(1);
+                backoff.wait(&error, frontend.address).await;
+            }
         }
     }
 }
@@ -106,15 +114,29 @@ impl Backoff {
     }
 }
 
-/// One connection, from accept to close.
-async fn serve(frontend: Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
+/// Counts and lists a client at once, so that a drain which begins in this moment waits for it too; then serves it.
+fn begin(frontend: Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
     let opened = Opened::new(&frontend.slot.counters);
     let flow = frontend.flow(Protocol::Tcp, peer);
     let connection = Connection::new(flow, frontend.slot.route().port.key.clone());
-    let _enlisted = frontend.worker.enlist(Rc::clone(&connection));
-    let reason = match dial::connect(&frontend, &connection, &client).await {
+    let enlisted = frontend.worker.enlist(Rc::clone(&connection));
+    tokio::task::spawn_local(async move {
+        let reason = serve(&frontend, &connection, client).await;
+        tracing::debug!(
+            client = %peer, frontend = %frontend.address, service = %connection.port, endpoint = ?connection.endpoint.get(),
+            to_endpoint = connection.to_endpoint.get(), to_client = connection.to_client.get(), %reason, "connection closed"
+        );
+        frontend.tally.flush();
+        opened.end(reason);
+        drop(enlisted);
+    });
+}
+
+/// One connection, from accept to close.
+async fn serve(frontend: &Rc<Frontend>, connection: &Rc<Connection>, client: TcpStream) -> Closed {
+    match dial::connect(frontend, connection, &client).await {
         Ok(upstream) => {
-            let mut relay = Relay::new(&frontend, Rc::clone(&connection), client, upstream);
+            let mut relay = Relay::new(frontend, Rc::clone(connection), client, upstream);
             let reason = relay.run().await;
             relay.close(reason);
             reason
@@ -124,11 +146,5 @@ async fn serve(frontend: Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
             let _ = client.set_zero_linger();
             reason
         }
-    };
-    tracing::debug!(
-        client = %peer, frontend = %frontend.address, service = %connection.port, endpoint = ?connection.endpoint.get(),
-        to_endpoint = connection.to_endpoint.get(), to_client = connection.to_client.get(), %reason, "connection closed"
-    );
-    frontend.tally.flush();
-    opened.end(reason);
+    }
 }

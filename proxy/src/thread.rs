@@ -1,17 +1,17 @@
 //! How is a data-plane thread started, and what can it be told?
 
 use crate::{
-    Closed, ConnectionInfo, Error, counters::ProcessCounters, plan::Binding, slot::Slot, tcp, udp,
+    Closed, ConnectionInfo, Error,
+    counters::ProcessCounters,
+    listener::{Listener, Serving},
     worker::Worker,
 };
-use std::{collections::HashMap, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{collections::HashMap, io, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
     time::MissedTickBehavior,
 };
-use tokio_util::sync::CancellationToken;
-use weir_core::Protocol;
 
 /// How often counts reach the metrics.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -20,10 +20,14 @@ const FLUSH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Serve a bound socket.
-    Listen { id: ListenerId, socket: socket2::Socket, binding: Binding, slot: Arc<Slot> },
+    Listen { id: ListenerId, socket: socket2::Socket, serving: Serving },
+    /// Serve something else through it from now on. The answer comes when that is so.
+    Redirect { id: ListenerId, serving: Serving, done: oneshot::Sender<io::Result<()>> },
     /// Stop serving it. What is in its queue is served first; the answer comes when the socket is closed.
     Close { id: ListenerId, done: oneshot::Sender<()> },
-    /// Accept nothing new. Answers when the last TCP connection has ended.
+    /// Accept nothing new. Answers when all TCP sockets that listened are closed.
+    StopAccepting { done: oneshot::Sender<()> },
+    /// Answers when the last TCP connection has ended, once nothing new is accepted.
     Drain { done: oneshot::Sender<()> },
     /// End all connections. Answers how many there were.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
@@ -94,6 +98,15 @@ impl Drop for WorkerHandle {
     }
 }
 
+/// Waits for all answers; workers that have ended give none.
+pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for answer in asked {
+        answers.extend(answer.await.ok());
+    }
+    answers
+}
+
 async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut listeners = HashMap::new();
     let mut flush = tokio::time::interval(FLUSH);
@@ -112,23 +125,26 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
 
 fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerId, Listener>) {
     match command {
-        Command::Listen { id, socket, binding, slot } => {
-            let (stop, protocol) = (CancellationToken::new(), binding.socket.protocol);
-            let closed = serve(worker, socket, binding, slot, stop.clone());
-            listeners.insert(id, Listener { protocol, stop, closed });
+        Command::Listen { id, socket, serving } => match Listener::start(worker, socket, serving) {
+            Ok(listener) => drop(listeners.insert(id, listener)),
+            Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
+        },
+        Command::Redirect { id, serving, done } => {
+            let Some(listener) = listeners.get(&id) else { return };
+            let _ = done.send(listener.redirect(worker, serving));
         }
         Command::Close { id, done } => {
-            let Some(listener) = listeners.remove(&id) else { return };
-            listener.stop.cancel();
-            tokio::task::spawn_local(async move {
-                let _ = listener.closed.await;
-                let _ = done.send(());
-            });
+            answer_when_closed(listeners.remove(&id).into_iter().map(Listener::close).collect(), done);
+        }
+        Command::StopAccepting { done } => {
+            worker.draining.set(true);
+            // UDP sockets stay: their flows have no end, and go on for as long as TCP connections do.
+            let tcp = listeners.extract_if(|_, listener| listener.is_tcp());
+            answer_when_closed(tcp.map(|(_, listener)| listener.close()).collect(), done);
         }
         Command::Drain { done } => {
-            worker.draining.set(true);
-            let listeners: Vec<Listener> = listeners.drain().map(|(_, listener)| listener).collect();
-            tokio::task::spawn_local(drain(Rc::clone(worker), listeners, done));
+            worker.drained.borrow_mut().push(done);
+            worker.answer_if_drained();
         }
         Command::EndAll { reason, done } => {
             let connections = worker.connections.borrow();
@@ -142,36 +158,11 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
     }
 }
 
-/// Serves who is in the listeners' queues, and answers when the last connection has ended. UDP sockets stay: their flows
-/// have no end, and go on for as long as TCP connections do.
-async fn drain(worker: Rc<Worker>, listeners: Vec<Listener>, done: oneshot::Sender<()>) {
-    let (tcp, _udp): (Vec<_>, Vec<_>) =
-        listeners.into_iter().partition(|listener| listener.protocol == Protocol::Tcp);
-    tcp.iter().for_each(|listener| listener.stop.cancel());
-    for listener in tcp {
-        let _ = listener.closed.await;
-    }
-    worker.drained.borrow_mut().push(done);
-    worker.answer_if_drained();
-}
-
-/// A served socket.
-struct Listener {
-    protocol: Protocol,
-    stop: CancellationToken,
-    closed: tokio::task::JoinHandle<()>,
-}
-
-fn serve(
-    worker: &Rc<Worker>,
-    socket: socket2::Socket,
-    binding: Binding,
-    slot: Arc<Slot>,
-    stop: CancellationToken,
-) -> tokio::task::JoinHandle<()> {
-    let worker = Rc::clone(worker);
-    match binding.socket.protocol {
-        Protocol::Udp => tokio::task::spawn_local(udp::listen(worker, socket.into(), binding, slot, stop)),
-        _ => tokio::task::spawn_local(tcp::listen(worker, socket.into(), binding, slot, stop)),
-    }
+fn answer_when_closed(closing: Vec<tokio::task::JoinHandle<()>>, done: oneshot::Sender<()>) {
+    tokio::task::spawn_local(async move {
+        for closed in closing {
+            let _ = closed.await;
+        }
+        let _ = done.send(());
+    });
 }

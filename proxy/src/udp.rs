@@ -4,9 +4,7 @@ mod flow;
 
 pub(crate) use flow::FlowTable;
 
-use crate::{
-    Closed, frontend::Frontend, plan::Binding, slot::Slot, socket, tally::Direction, worker::Worker,
-};
+use crate::{Closed, frontend::Frontend, socket, tally::Direction};
 use flow::UdpFlow;
 use std::{
     cell::RefCell,
@@ -24,41 +22,31 @@ use weir_core::{Protocol, Request};
 /// Datagrams forwarded before other tasks of the worker get their turn.
 const TURN: usize = 64;
 
-/// One UDP frontend on one worker, with a flow for each client that it knows.
+/// One UDP socket on one worker, with a flow for each client that it knows.
 pub(crate) struct Clients {
-    pub(crate) frontend: Rc<Frontend>,
     /// Receives from clients and replies to them, so replies come from the address that the client dialled.
     pub(crate) socket: UdpSocket,
+    /// What it serves now.
+    frontend: RefCell<Rc<Frontend>>,
     flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
 }
 
-/// Forwards until `stop`; then ends the frontend's flows.
-pub(crate) async fn listen(
-    worker: Rc<Worker>,
-    socket: std::net::UdpSocket,
-    binding: Binding,
-    slot: Arc<Slot>,
-    stop: CancellationToken,
-) {
-    let frontend = Frontend::new(worker, &binding, slot);
-    let socket = match UdpSocket::from_std(socket) {
-        Ok(socket) => socket,
-        Err(error) => {
-            return tracing::error!(%error, frontend = %frontend.address, "cannot watch a UDP socket");
-        }
-    };
-    let clients = Rc::new(Clients { frontend, socket, flows: RefCell::default() });
+/// Forwards until `stop`; then ends the flows and closes the socket.
+pub(crate) async fn listen(clients: Rc<Clients>, stop: CancellationToken) {
     loop {
         tokio::select! {
             ready = clients.socket.readable() => match ready {
                 Ok(()) => clients.forward_waiting(),
-                Err(error) => return tracing::error!(%error, frontend = %clients.frontend.address, "cannot watch a UDP socket"),
+                Err(error) => {
+                    let frontend = clients.frontend().address;
+                    return tracing::error!(%error, %frontend, "cannot watch a UDP socket");
+                }
             },
             () = stop.cancelled() => break,
         }
         tokio::task::consume_budget().await;
     }
-    clients.flows.take().into_values().for_each(|flow| flow.end(Closed::FrontendRemoved));
+    clients.end_flows();
     // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
     while Rc::strong_count(&clients) > 1 {
         tokio::task::yield_now().await;
@@ -66,14 +54,36 @@ pub(crate) async fn listen(
 }
 
 impl Clients {
+    pub(crate) fn new(frontend: Rc<Frontend>, socket: std::net::UdpSocket) -> io::Result<Rc<Self>> {
+        let socket = UdpSocket::from_std(socket)?;
+        Ok(Rc::new(Self { socket, frontend: RefCell::new(frontend), flows: RefCell::default() }))
+    }
+
+    /// Who sends from now on reaches this frontend. Flows to another Service port end.
+    pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
+        let before = self.frontend.replace(Rc::clone(&frontend));
+        if !Arc::ptr_eq(&before.slot, &frontend.slot) {
+            self.end_flows();
+        }
+    }
+
+    fn frontend(&self) -> Rc<Frontend> {
+        Rc::clone(&self.frontend.borrow())
+    }
+
+    fn end_flows(&self) {
+        self.flows.take().into_values().for_each(|flow| flow.end(Closed::FrontendRemoved));
+    }
+
     /// Forwards the datagrams that are waiting, up to a turn.
     fn forward_waiting(self: &Rc<Self>) {
-        let mut scratch = self.frontend.worker.scratch.borrow_mut();
+        let frontend = self.frontend();
+        let mut scratch = frontend.worker.scratch.borrow_mut();
         for _ in 0..TURN {
             match self.socket.try_recv_from(&mut scratch) {
                 Ok((length, client)) => {
-                    if self.forward(client, &scratch[..length]).is_none() {
-                        self.frontend.worker.tallies.dropped(&self.frontend.tally);
+                    if self.forward(&frontend, client, &scratch[..length]).is_none() {
+                        frontend.worker.tallies.dropped(&frontend.tally);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -84,46 +94,56 @@ impl Clients {
     }
 
     /// Forwards one datagram; `None` means that it was dropped.
-    fn forward(self: &Rc<Self>, client: SocketAddr, datagram: &[u8]) -> Option<()> {
-        let flow = self.flow(client)?;
+    fn forward(self: &Rc<Self>, frontend: &Rc<Frontend>, client: SocketAddr, datagram: &[u8]) -> Option<()> {
+        let flow = self.flow(frontend, client)?;
         match flow.send(datagram) {
             Ok(()) => {}
             // The endpoint answered an earlier datagram with "port unreachable"; this one was not sent.
             Err(error) if is_refused(&error) => {
-                self.reopen(&flow, Closed::ConnectRefused)?.send(datagram).ok()?
+                self.reopen(frontend, &flow, Closed::ConnectRefused)?.send(datagram).ok()?
             }
             Err(_) => return None,
         }
-        self.frontend.worker.tallies.datagram(&self.frontend.tally, Direction::ToEndpoint, datagram.len());
+        frontend.worker.tallies.datagram(&frontend.tally, Direction::ToEndpoint, datagram.len());
         Some(())
     }
 
     /// The flow of a client: the one it has while its endpoint serves, else a new one (semantics C2, C3).
-    fn flow(self: &Rc<Self>, client: SocketAddr) -> Option<Rc<UdpFlow>> {
+    fn flow(self: &Rc<Self>, frontend: &Rc<Frontend>, client: SocketAddr) -> Option<Rc<UdpFlow>> {
         let known = self.flows.borrow().get(&client).cloned();
-        let Some(flow) = known else { return self.open(client, &[]) };
-        match flow.must_move(&self.frontend.slot.route()) {
+        let Some(flow) = known else { return self.open(frontend, client, &[]) };
+        match flow.must_move(&frontend.slot.route()) {
             None => Some(flow),
-            Some(reason) => self.reopen(&flow, reason),
+            Some(reason) => self.reopen(frontend, &flow, reason),
         }
     }
 
     /// Ends a flow and begins another one for its client, with another endpoint if this one refused.
-    fn reopen(self: &Rc<Self>, flow: &UdpFlow, reason: Closed) -> Option<Rc<UdpFlow>> {
+    fn reopen(
+        self: &Rc<Self>,
+        frontend: &Rc<Frontend>,
+        flow: &UdpFlow,
+        reason: Closed,
+    ) -> Option<Rc<UdpFlow>> {
         flow.end(reason);
         self.flows.borrow_mut().remove(&flow.client);
         let tried = [flow.endpoint];
-        self.open(flow.client, if reason == Closed::ConnectRefused { &tried } else { &[] })
+        self.open(frontend, flow.client, if reason == Closed::ConnectRefused { &tried } else { &[] })
     }
 
-    fn open(self: &Rc<Self>, client: SocketAddr, tried: &[SocketAddr]) -> Option<Rc<UdpFlow>> {
-        let Frontend { worker, slot, .. } = &*self.frontend;
+    fn open(
+        self: &Rc<Self>,
+        frontend: &Rc<Frontend>,
+        client: SocketAddr,
+        tried: &[SocketAddr],
+    ) -> Option<Rc<UdpFlow>> {
+        let Frontend { worker, slot, .. } = &**frontend;
         if worker.draining.get() {
             return None;
         }
-        let flow = self.frontend.flow(Protocol::Udp, client);
+        let flow = frontend.flow(Protocol::Udp, client);
         let route = slot.route();
-        let traffic = self.frontend.traffic(&route, flow.client.ip()).ok()?;
+        let traffic = frontend.traffic(&route, flow.client.ip()).ok()?;
         let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
         // With nothing else left, the endpoint that refused gets another chance.
         let picked = slot
@@ -138,18 +158,17 @@ impl Clients {
                 return None;
             }
         };
-        let flow = UdpFlow::start(self, client, picked, upstream, &route);
+        let flow = UdpFlow::start(self, frontend, client, picked, upstream, &route);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
     }
 
     /// Replies to a client. A reply that the socket has no room for is dropped, as any network may do.
-    fn reply(&self, client: SocketAddr, datagram: &[u8]) {
+    fn reply(&self, frontend: &Frontend, client: SocketAddr, datagram: &[u8]) {
+        let Frontend { worker, tally, .. } = frontend;
         match self.socket.try_send_to(datagram, client) {
-            Ok(length) => {
-                self.frontend.worker.tallies.datagram(&self.frontend.tally, Direction::ToClient, length)
-            }
-            Err(_) => self.frontend.worker.tallies.dropped(&self.frontend.tally),
+            Ok(length) => worker.tallies.datagram(tally, Direction::ToClient, length),
+            Err(_) => worker.tallies.dropped(tally),
         }
     }
 

@@ -6,7 +6,7 @@ mod common;
 use common::{
     addresses, connect, greeters, greeting, proxy, server, service, serving, snapshot, states, within,
 };
-use std::{io::ErrorKind, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, io::ErrorKind, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UdpSocket,
@@ -73,6 +73,51 @@ async fn an_address_that_moves_to_another_service_is_served_by_it_at_once() {
     assert_eq!(greeting(old.address()).await.unwrap(), "a");
     proxy.apply(&snapshot(&[&new])).await;
     assert_eq!(greeting(new.address()).await.unwrap(), "b");
+}
+
+#[tokio::test]
+async fn nobody_is_refused_while_an_address_passes_from_service_to_service() {
+    let servers = greeters(&["a", "b"]).await;
+    let old = service("old", Protocol::Tcp, "127.0.0.9").with(&[servers[0].address()]);
+    let mut new = service("new", Protocol::Tcp, "127.0.0.9").with(&[servers[1].address()]);
+    new.service.ports = old.service.ports.clone();
+    let mut proxy = serving(&[&old]).await;
+    let address = old.address();
+    let visitor = tokio::spawn(async move {
+        let mut visits = HashMap::<String, usize>::new();
+        while visits.values().filter(|&&count| count > 50).count() < 2 {
+            *visits.entry(greeting(address).await.unwrap()).or_default() += 1;
+        }
+    });
+    for turn in [&new, &old].into_iter().cycle() {
+        if visitor.is_finished() {
+            break;
+        }
+        proxy.apply(&snapshot(&[turn])).await;
+        tokio::task::yield_now().await;
+    }
+    within(visitor).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_udp_client_follows_an_address_that_passes_to_another_service() {
+    let greeter = async |name: &str| {
+        UdpServer::start("127.0.0.2:0".parse().unwrap(), UdpBehaviour::Greet(name.into())).await.unwrap()
+    };
+    let servers = [greeter("a").await, greeter("b").await];
+    let old = service("old", Protocol::Udp, "127.0.0.9").with(&[servers[0].address()]);
+    let mut new = service("new", Protocol::Udp, "127.0.0.9").with(&[servers[1].address()]);
+    new.service.ports = old.service.ports.clone();
+    let mut proxy = serving(&[&old]).await;
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(old.address()).await.unwrap();
+    for (service, name) in [(&old, b'a'), (&new, b'b'), (&old, b'a')] {
+        proxy.apply(&snapshot(&[service])).await;
+        client.send(b"x").await.unwrap();
+        let mut reply = [0; 8];
+        within(client.recv(&mut reply)).await.unwrap();
+        assert_eq!(reply[0], name);
+    }
 }
 
 #[tokio::test]
@@ -208,9 +253,11 @@ async fn a_draining_proxy_refuses_newcomers_while_connections_go_on() {
     let mut staying = connect(web.address()).await.unwrap();
     staying.write_all(b"x").await.unwrap();
     staying.read_u8().await.unwrap();
+    proxy.stop_accepting().await;
+    for _ in 0..10 {
+        assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
     let draining = tokio::spawn(proxy.drain(common::HANG));
-    within(async { while connect(web.address()).await.is_ok() {} }).await;
-    assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     staying.write_all(b"y").await.unwrap();
     assert_eq!(staying.read_u8().await.unwrap(), b'y');
     drop(staying);
@@ -234,14 +281,13 @@ async fn udp_flows_go_on_for_as_long_as_a_drain_waits_for_connections() {
         within(client.recv(&mut [0; 8])).await
     };
     assert_eq!(ask().await.unwrap(), 1);
-    let draining = tokio::spawn(proxy.drain(common::HANG));
-    within(async { while connect(web.address()).await.is_ok() {} }).await;
+    proxy.stop_accepting().await;
     for _ in 0..3 {
         assert_eq!(ask().await.unwrap(), 1);
     }
     assert_eq!(udp.sources().len(), 1, "it is the same flow");
     drop(staying);
-    assert_eq!(within(draining).await.unwrap().reset, 0);
+    assert_eq!(within(proxy.drain(common::HANG)).await.reset, 0);
 }
 
 #[tokio::test]

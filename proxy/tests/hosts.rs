@@ -7,7 +7,10 @@ use common::{TestService, greeting, proxy, service, within};
 use std::{
     net::SocketAddr,
     num::NonZeroU16,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -125,6 +128,33 @@ fn with_external_policy_local_and_only_remote_endpoints_the_node_is_served_and_o
             web = web.with(&[endpoint]);
             apply(&web);
             assert_eq!(ask(&hosts.outside, "10.9.0.1:30080").unwrap(), "pod");
+        });
+    });
+}
+
+#[test]
+fn the_node_is_served_without_a_gap_while_local_endpoints_come_and_go() {
+    let Some(hosts) = hosts() else { return };
+    with_endpoint(&hosts, |endpoint| {
+        on(&hosts, |apply| {
+            let mut web = node_port_service().with(&[endpoint]);
+            web.service.external_local = true;
+            apply(&web);
+            let stop = AtomicBool::new(false);
+            let visit = || async {
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(within(greeting(([10, 9, 0, 1], NODE_PORT).into())).await.unwrap(), "pod");
+                }
+            };
+            std::thread::scope(|scope| {
+                let visitor = scope.spawn(|| hosts.node.run(visit).unwrap());
+                for node in ["node-b", common::NODE].into_iter().cycle().take(50) {
+                    web.endpoints = vec![(endpoint, Conditions::default(), node)];
+                    apply(&web);
+                }
+                stop.store(true, Ordering::Relaxed);
+                visitor.join().unwrap();
+            });
         });
     });
 }

@@ -68,14 +68,18 @@ impl FrontendRow {
     }
 }
 
-/// Why a socket could not be opened, who might be at fault and what to do.
-pub(super) fn explain(error: &io::Error) -> String {
+/// Why the socket of an address of this kind could not be opened, who might be at fault and what to do.
+pub(super) fn explain(error: &io::Error, kind: FrontendKind) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => {
             "address in use; is another proxy or a host process listening there (ss -lntup)?".to_owned()
         }
-        ErrorKind::AddrNotAvailable => {
+        ErrorKind::AddrNotAvailable if kind == FrontendKind::ClusterIp => {
             "not an address of this host; use --map loopback, or route it to lo (ip route add local ADDRESS dev lo)"
+                .to_owned()
+        }
+        ErrorKind::AddrNotAvailable => {
+            "not an address of this host; if it should be, route it to lo (ip route add local ADDRESS dev lo)"
                 .to_owned()
         }
         ErrorKind::PermissionDenied => {

@@ -2,35 +2,31 @@
 
 use super::{
     Slots,
+    group::{Group, Serves, Wanted},
     report::{self, Applied, Conflicts, FrontendRow, FrontendState},
     retry::Retries,
 };
 use crate::{
     place::Place,
     plan::{Binding, Plan, Socket},
-    socket,
-    thread::{Command, ListenerId, WorkerHandle},
+    thread::{ListenerId, WorkerHandle, answers},
 };
-use ipnet::IpNet;
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     io,
-    net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
-use weir_core::{Audience, Family, FrontendKind, PortKey};
+use tokio::time::{timeout, timeout_at};
 
-/// A worker closes a socket within moments; one that does not answer must not hold up the others.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+/// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The open sockets, and those that could not be opened.
 #[derive(Debug)]
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
-    open: HashMap<Socket, Open>,
+    open: HashMap<Socket, Group>,
     /// Wanted, but without a usable endpoint; told to be so once.
     closed: HashSet<Socket>,
     retries: Retries,
@@ -40,39 +36,12 @@ pub(super) struct Sockets {
     next_id: ListenerId,
 }
 
-/// An open group of sockets, one on each of some workers.
-#[derive(Debug)]
-struct Open {
-    id: ListenerId,
-    serves: Serves,
-    workers: Vec<usize>,
-}
-
-/// What a group of sockets serves. When this changes it has to be opened anew.
-#[derive(Debug, PartialEq)]
-struct Serves {
-    port: PortKey,
-    family: Family,
-    kind: FrontendKind,
-    frontend: SocketAddr,
-    audience: Audience,
-    /// Whose packets get through; `None` means everybody's.
-    admitted: Option<Vec<IpNet>>,
-}
-
-impl Serves {
-    /// `None` when the binding has no usable endpoint.
-    fn of(binding: &Binding, place: &Place) -> Option<Self> {
-        let audience = binding.audience()?;
-        Some(Self {
-            admitted: place.admitted(&binding.port, binding.kind, audience),
-            audience,
-            port: binding.port.key.clone(),
-            family: binding.port.family,
-            kind: binding.kind,
-            frontend: binding.frontend,
-        })
-    }
+/// What is to be done until the sockets are as planned.
+#[derive(Default)]
+struct Steps<'a> {
+    closing: Vec<Group>,
+    redirecting: Vec<(Group, Wanted<'a>)>,
+    opening: Vec<Wanted<'a>>,
 }
 
 impl Sockets {
@@ -101,9 +70,10 @@ impl Sockets {
         self.retries.due(now)
     }
 
-    /// Opens and closes until the touched sockets are as planned.
+    /// Closes, redirects and opens until the touched sockets are as planned.
     ///
-    /// Closing comes first and is waited for: an address can be opened for another Service only when it is free.
+    /// Closing comes first and is waited for, so that what this returns from is what clients find. An address that
+    /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
     pub(super) async fn settle(
         &mut self,
         touched: impl IntoIterator<Item = Socket>,
@@ -112,94 +82,144 @@ impl Sockets {
         slots: &Slots,
     ) -> Applied {
         let mut applied = Applied::default();
-        let mut opening = Vec::new();
-        let mut closing = Vec::new();
-        for socket in touched {
-            let binding = plan.winner(socket);
-            let serves = binding.and_then(|binding| Serves::of(binding, place));
-            self.conflicts.report(plan, socket);
-            if serves.is_some() && self.open.get(&socket).map(|open| &open.serves) == serves.as_ref() {
-                continue;
-            }
-            let closed = self.open.remove(&socket);
-            if serves.is_none() {
-                self.retries.forget(socket);
-                let news = binding.filter(|_| self.closed.insert(socket));
-                applied.rows.extend(news.map(|binding| FrontendRow::of(binding, FrontendState::NoEndpoints)));
-            }
-            if binding.is_none() || serves.is_some() {
-                self.closed.remove(&socket);
-            }
-            if let Some(open) = closed {
-                if binding.is_none() {
-                    applied.rows.push(open.serves.removed(socket));
-                }
-                closing.extend(self.close(open));
-            }
-            opening.extend(binding.zip(serves));
-        }
-        wait_for(closing).await;
-        self.open_all(opening, plan, slots, &mut applied);
+        let Steps { closing, redirecting, mut opening } =
+            self.steps(touched, plan, place, slots, &mut applied);
+        self.close(&closing).await;
+        opening.extend(self.redirect(redirecting, &mut applied).await);
+        self.open_all(opening, plan.len(), &mut applied);
         self.count(plan);
         applied
     }
 
-    fn close(&mut self, open: Open) -> Vec<oneshot::Receiver<()>> {
-        self.descriptors -= open.workers.len();
-        let close = |&worker: &usize| self.workers[worker].ask(|done| Command::Close { id: open.id, done });
-        open.workers.iter().map(close).collect()
+    /// Finds what is to be done. Sockets that are as planned are passed over.
+    fn steps<'a>(
+        &mut self,
+        touched: impl IntoIterator<Item = Socket>,
+        plan: &'a Plan,
+        place: &Place,
+        slots: &'a Slots,
+        applied: &mut Applied,
+    ) -> Steps<'a> {
+        let mut steps = Steps::default();
+        for socket in touched {
+            self.conflicts.report(plan, socket);
+            let binding = plan.winner(socket);
+            let wanted = binding.and_then(|binding| wanted(binding, place, slots));
+            let unchanged =
+                |group: &Group| wanted.as_ref().is_some_and(|wanted| wanted.serves == group.serves);
+            if self.open.get(&socket).is_some_and(unchanged) {
+                continue;
+            }
+            match (self.open.remove(&socket), wanted) {
+                (Some(group), Some(wanted)) => steps.redirecting.push((group, wanted)),
+                (None, Some(wanted)) => {
+                    self.closed.remove(&socket);
+                    steps.opening.push(wanted);
+                }
+                (group, None) => {
+                    applied.rows.extend(self.shut(socket, binding, group.as_ref()));
+                    steps.closing.extend(group);
+                }
+            }
+        }
+        steps
     }
 
-    fn open_all(
+    /// Notes that a socket is not to be open; returns what is to be told of it.
+    fn shut(
         &mut self,
-        opening: Vec<(&Binding, Serves)>,
-        plan: &Plan,
-        slots: &Slots,
+        socket: Socket,
+        binding: Option<&Binding>,
+        open: Option<&Group>,
+    ) -> Option<FrontendRow> {
+        self.retries.forget(socket);
+        match binding {
+            Some(binding) => {
+                let news = self.closed.insert(socket);
+                news.then(|| FrontendRow::of(binding, FrontendState::NoEndpoints))
+            }
+            None => {
+                self.closed.remove(&socket);
+                open.map(|group| group.serves.removed(socket))
+            }
+        }
+    }
+
+    async fn close(&mut self, closing: &[Group]) {
+        self.descriptors -= closing.iter().map(Group::descriptors).sum::<usize>();
+        let asked = closing.iter().flat_map(|group| group.close(&self.workers)).collect();
+        if timeout(PATIENCE, answers(asked)).await.is_err() {
+            tracing::warn!(
+                "a worker is slow to close sockets; their addresses may be reported as in use for a while"
+            );
+        }
+    }
+
+    /// Has open sockets serve something else. Returns what that failed for: it is closed, and to be opened anew.
+    async fn redirect<'a>(
+        &mut self,
+        redirecting: Vec<(Group, Wanted<'a>)>,
         applied: &mut Applied,
-    ) {
+    ) -> Vec<Wanted<'a>> {
+        let ask = |(mut group, wanted): (Group, Wanted<'a>)| {
+            let asked = group.redirect(&wanted, &self.workers);
+            (group, wanted, asked)
+        };
+        let asked: Vec<_> = redirecting.into_iter().map(ask).collect();
+        let (mut failed, mut again) = (Vec::new(), Vec::new());
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for (group, wanted, asked) in asked {
+            // A worker that is slow has the order, and follows it.
+            let answers = timeout_at(deadline, answers(asked)).await.unwrap_or_default();
+            if let Some(error) = answers.into_iter().find_map(Result::err) {
+                let listen = wanted.binding.socket.address;
+                tracing::warn!(%error, %listen, "cannot change whom a socket serves; opening it anew");
+                failed.push(group);
+                again.push(wanted);
+            } else {
+                applied.rows.push(wanted.listening());
+                self.open.insert(wanted.binding.socket, group);
+            }
+        }
+        self.close(&failed).await;
+        again
+    }
+
+    fn open_all(&mut self, opening: Vec<Wanted<'_>>, planned: usize, applied: &mut Applied) {
         let now = Instant::now();
         let mut news = Vec::new();
-        for (binding, serves) in opening {
-            let audience = serves.audience;
-            let state = match self.open(binding, serves, plan, slots) {
+        for wanted in opening {
+            let socket = wanted.binding.socket;
+            match self.open(&wanted, planned) {
                 Ok(()) => {
-                    self.retries.forget(binding.socket);
-                    FrontendState::Listening(audience)
+                    self.retries.forget(socket);
+                    applied.rows.push(wanted.listening());
                 }
                 Err(error) => {
-                    let why = report::explain(&error);
-                    if !self.retries.fail(binding.socket, now, &why) {
-                        continue;
+                    let why = report::explain(&error, wanted.binding.kind);
+                    if self.retries.fail(socket, now, &why) {
+                        let row = FrontendRow::of(wanted.binding, FrontendState::Failed(why.clone()));
+                        applied.rows.push(row.clone());
+                        news.push((row, why));
                     }
-                    news.push((FrontendRow::of(binding, FrontendState::Failed(why.clone())), why.clone()));
-                    FrontendState::Failed(why)
                 }
-            };
-            applied.rows.push(FrontendRow::of(binding, state));
+            }
         }
         report::warn(&news);
     }
 
-    fn open(&mut self, binding: &Binding, serves: Serves, plan: &Plan, slots: &Slots) -> io::Result<()> {
-        let slot = slots.get(&(serves.port.clone(), serves.family));
-        let slot = slot
-            .ok_or_else(|| io::Error::other("the Service port is not known; please report this as a bug"))?;
-        let workers = self.choose_workers(binding.socket, plan.len())?;
-        let group = socket::open_group(binding.socket, serves.admitted.as_deref(), workers.len())?;
-        let id = self.next_id;
+    fn open(&mut self, wanted: &Wanted<'_>, planned: usize) -> io::Result<()> {
+        let members = self.choose_workers(wanted.binding.socket, planned)?;
+        let group = Group::open(self.next_id, wanted, &self.workers, members)?;
         self.next_id += 1;
-        for (&worker, socket) in workers.iter().zip(group) {
-            let (binding, slot) = (binding.clone(), Arc::clone(slot));
-            self.workers[worker].tell(Command::Listen { id, socket, binding, slot });
-        }
-        self.descriptors += workers.len();
-        self.open.insert(binding.socket, Open { id, serves, workers });
+        self.descriptors += group.descriptors();
+        self.open.insert(wanted.binding.socket, group);
         Ok(())
     }
 
     /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
-    fn choose_workers(&self, socket: Socket, wanted: usize) -> io::Result<Vec<usize>> {
-        let share = self.budget / wanted.max(1);
+    fn choose_workers(&self, socket: Socket, planned: usize) -> io::Result<Vec<usize>> {
+        let share = self.budget / planned.max(1);
         let free = self.budget.saturating_sub(self.descriptors);
         let count = self.workers.len().min(share.max(1)).min(free);
         if count == 0 {
@@ -223,28 +243,12 @@ impl Sockets {
     }
 }
 
-impl Serves {
-    fn removed(&self, socket: Socket) -> FrontendRow {
-        FrontendRow {
-            port: self.port.clone(),
-            kind: self.kind,
-            frontend: self.frontend,
-            listen: socket.address,
-            state: FrontendState::Removed,
-        }
+/// `None` when nobody could be served through the binding now.
+fn wanted<'a>(binding: &'a Binding, place: &Place, slots: &'a Slots) -> Option<Wanted<'a>> {
+    let serves = Serves::of(binding, place)?;
+    let slot = slots.get(&(binding.port.key.clone(), binding.port.family));
+    if slot.is_none() {
+        tracing::error!("{} has addresses but no slot; please report this as a bug", binding.port.key);
     }
-}
-
-async fn wait_for(closing: Vec<oneshot::Receiver<()>>) {
-    let all = async {
-        for closed in closing {
-            // An error means that the worker has ended, and its sockets with it.
-            let _ = closed.await;
-        }
-    };
-    if tokio::time::timeout(CLOSE_PATIENCE, all).await.is_err() {
-        tracing::warn!(
-            "a worker is slow to close sockets; their addresses may be reported as in use for a while"
-        );
-    }
+    Some(Wanted { binding, serves, slot: slot? })
 }

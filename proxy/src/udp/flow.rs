@@ -3,6 +3,7 @@
 use super::{Clients, is_refused};
 use crate::{
     Closed,
+    frontend::Frontend,
     slot::{Picked, Route},
     tally::Opened,
 };
@@ -51,6 +52,7 @@ impl UdpFlow {
     /// Starts a flow; its replies are forwarded until it ends.
     pub(super) fn start(
         clients: &Rc<Clients>,
+        frontend: &Rc<Frontend>,
         client: SocketAddr,
         picked: Picked,
         upstream: UdpSocket,
@@ -71,9 +73,9 @@ impl UdpFlow {
             waker: RefCell::default(),
             _lease: picked.lease,
         });
-        let opened = Opened::new(&clients.frontend.slot.counters);
-        let id = clients.frontend.worker.flows.borrow_mut().add(&flow);
-        tokio::task::spawn_local(Rc::clone(&flow).run(Rc::clone(clients), opened, id));
+        let opened = Opened::new(&frontend.slot.counters);
+        let id = frontend.worker.flows.borrow_mut().add(&flow);
+        tokio::task::spawn_local(Rc::clone(&flow).run(Rc::clone(clients), Rc::clone(frontend), opened, id));
         flow
     }
 
@@ -107,10 +109,10 @@ impl UdpFlow {
         }
     }
 
-    async fn run(self: Rc<Self>, clients: Rc<Clients>, opened: Opened, id: u64) {
+    async fn run(self: Rc<Self>, clients: Rc<Clients>, frontend: Rc<Frontend>, opened: Opened, id: u64) {
         let mut timer = pin!(tokio::time::sleep_until(self.deadline()));
         let reason = poll_fn(|context| {
-            if let Poll::Ready(reason) = self.poll_replies(&clients, context) {
+            if let Poll::Ready(reason) = self.poll_replies(&clients, &frontend, context) {
                 return Poll::Ready(reason);
             }
             while timer.as_mut().poll(context).is_ready() {
@@ -125,15 +127,20 @@ impl UdpFlow {
         .await;
         self.ended.set(Some(reason));
         clients.forget(&self);
-        clients.frontend.worker.flows.borrow_mut().remove(id);
-        tracing::debug!(client = %self.client, frontend = %clients.frontend.address, endpoint = %self.endpoint, %reason, "flow ended");
+        frontend.worker.flows.borrow_mut().remove(id);
+        tracing::debug!(client = %self.client, frontend = %frontend.address, endpoint = %self.endpoint, %reason, "flow ended");
         opened.end(reason);
     }
 
     /// Forwards the endpoint's datagrams until there are none; ready when the flow ends.
-    fn poll_replies(&self, clients: &Clients, context: &mut Context<'_>) -> Poll<Closed> {
+    fn poll_replies(
+        &self,
+        clients: &Clients,
+        frontend: &Frontend,
+        context: &mut Context<'_>,
+    ) -> Poll<Closed> {
         self.listen(context);
-        let mut scratch = clients.frontend.worker.scratch.borrow_mut();
+        let mut scratch = frontend.worker.scratch.borrow_mut();
         for _ in 0..TURN {
             if let Some(reason) = self.ended.get() {
                 return Poll::Ready(reason);
@@ -143,7 +150,7 @@ impl UdpFlow {
                 Ok(()) => {
                     self.last_active.set(Instant::now());
                     self.from_endpoint.set(self.from_endpoint.get().saturating_add(1));
-                    clients.reply(self.client, buffer.filled());
+                    clients.reply(frontend, self.client, buffer.filled());
                 }
                 Err(error) if is_refused(&error) => self.refused.set(true),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -30,12 +30,12 @@ async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     let kind = weir_core::FrontendKind::ClusterIp;
     let binding = Binding { socket: socket_address, frontend: address, kind, port };
     let frontend = Frontend::new(Worker::new(8, ProcessCounters::register()), &binding, Arc::new(slot));
-    Rc::new(Clients { frontend, socket, flows: RefCell::default() })
+    Clients::new(frontend, socket.into_std().unwrap()).unwrap()
 }
 
 /// Waits until the frontend has no flow. Looks once a second.
 async fn end_of_flows(clients: &Clients) {
-    while !clients.frontend.worker.flows.borrow().flows.is_empty() {
+    while !clients.frontend().worker.flows.borrow().flows.is_empty() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -46,7 +46,7 @@ async fn a_flow_without_an_answer_ends_after_30_seconds() {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let clients = clients(&endpoint).await;
         let start = Instant::now();
-        clients.forward("127.0.0.1:9".parse().unwrap(), b"x").unwrap();
+        clients.forward(&clients.frontend(), "127.0.0.1:9".parse().unwrap(), b"x").unwrap();
         end_of_flows(&clients).await;
         let idle = IDLE.as_secs();
         assert!((idle..=idle + 1).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
@@ -65,7 +65,7 @@ async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_l
         let start = Instant::now();
         let mut buffer = [0; 8];
         for _ in 0..ASSURED {
-            clients.forward(address, b"ask").unwrap();
+            clients.forward(&clients.frontend(), address, b"ask").unwrap();
             let (length, from) = endpoint.recv_from(&mut buffer).await.unwrap();
             endpoint.send_to(&buffer[..length], from).await.unwrap();
             client.recv_from(&mut buffer).await.unwrap();
@@ -85,13 +85,13 @@ async fn a_flow_that_is_told_to_end_gives_its_load_back() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let clients = clients(&endpoint).await;
-        clients.forward("127.0.0.1:9".parse().unwrap(), b"x").unwrap();
+        clients.forward(&clients.frontend(), "127.0.0.1:9".parse().unwrap(), b"x").unwrap();
         let live = || {
-            let route = clients.frontend.slot.route();
+            let route = clients.frontend().slot.route();
             route.balancer(weir_core::Traffic::Cluster).unwrap().targets()[0].load.live()
         };
         assert_eq!(live(), 1);
-        clients.flows.take().into_values().for_each(|flow| flow.end(Closed::FrontendRemoved));
+        clients.end_flows();
         while Rc::strong_count(&clients) > 1 {
             tokio::task::yield_now().await;
         }
