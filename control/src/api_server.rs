@@ -1,6 +1,7 @@
 //! Which objects does an API server hold, now and after each change?
 
 mod access;
+mod brake;
 mod config;
 mod explain;
 mod target;

@@ -2,9 +2,10 @@
 
 use super::{
     KubeSource,
+    brake::Brake,
     config::{self, ConfigError},
 };
-use kube::Client;
+use kube::{Client, client::ClientBuilder};
 use std::sync::Arc;
 use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
 
@@ -62,7 +63,8 @@ async fn connect(source: &Arc<KubeSource>) -> Result<(Client, String), ConfigErr
     let work = move || {
         let config = runtime.block_on(config::load(&source))?;
         let server = config.cluster_url.to_string();
-        let client = Client::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
+        let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
+        let client = client.with_layer(&Brake::default()).build();
         Ok((client, server.trim_end_matches('/').to_owned()))
     };
     match spawn_blocking(work).await {

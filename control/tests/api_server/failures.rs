@@ -1,7 +1,7 @@
 //! Bad days: lost history, dead streams, refusals, expired credentials. What is known stays served.
 
 use super::{KubeSource, Scope, TempFile, Watching, service, slice};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use weir_control::{Kind, Status, WatchState};
 use weir_testkit::{ApiServer, RealApiServer, Resource};
 
@@ -76,6 +76,19 @@ async fn streams_that_are_cut_are_resumed() {
         weir.sees(name, |snapshot| snapshot.services().any(|service| &*service.key.name == name)).await;
     }
     assert_eq!(weir.control.snapshots.borrow().services().count(), 4);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_every_watch_at_once_is_followed_but_not_asked_without_pause() {
+    let server = server_with(&["web"]).await;
+    server.end_watches_at_once(true);
+    let start = Instant::now();
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    weir.serves(&["web:80->"]).await;
+    server.apply(service("dns", 2)).unwrap();
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    server.wait_for_requests(Resource::Services, |requests| requests.watches >= 8).await.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(2), "eight watches in {:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -155,6 +155,11 @@ impl ApiServer {
         self.state.signals.send_modify(|signals| signals.bookmarks += 1);
     }
 
+    /// With `true`, watches that begin from now on end as soon as they have delivered what there is.
+    pub fn end_watches_at_once(&self, end: bool) {
+        self.state.faults().brief_watches = end;
+    }
+
     /// With `false`, watches with `sendInitialEvents` get 422, as from Kubernetes 1.33 by default.
     pub fn set_streaming_lists(&self, served: bool) {
         self.state.faults().streaming_lists = served;

@@ -13,6 +13,7 @@ pub(super) struct Faults {
     /// How many further requests fail, and with which code.
     pub(super) failing: (u32, u16),
     pub(super) streaming_lists: bool,
+    pub(super) brief_watches: bool,
     pub(super) token: Option<String>,
 }
 
@@ -23,6 +24,7 @@ impl Default for Faults {
             absent: BTreeSet::new(),
             failing: (0, 0),
             streaming_lists: true,
+            brief_watches: false,
             token: None,
         }
     }

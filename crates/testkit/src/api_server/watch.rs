@@ -63,6 +63,7 @@ impl Watch {
         };
         let seconds = parameters.get("timeoutSeconds").and_then(|seconds| seconds.parse().ok());
         let timeout = seconds.filter(|&seconds| seconds > 0).map(Duration::from_secs);
+        let timeout = if state.faults().brief_watches { Some(Duration::ZERO) } else { timeout };
         let allow_bookmarks = wants("allowWatchBookmarks");
         let signals = state.signals.subscribe();
         let bookmarks = signals.borrow().bookmarks;
