@@ -3,7 +3,7 @@
 use super::{KubeSource, Scope, TempFile, Watching, service, slice};
 use std::time::{Duration, Instant};
 use weir_control::{Kind, Status, WatchState};
-use weir_testkit::{ApiServer, RealApiServer, Resource};
+use weir_testkit::{ApiServer, RealApiServer, Resource, UNKNOWN_AUTHORITY};
 
 async fn server_with(services: &[&str]) -> ApiServer {
     let server = ApiServer::start().await.unwrap();
@@ -191,12 +191,9 @@ async fn a_real_api_server_refuses_nobody_strangers_and_unknown_authorities_in_t
     let mut stranger = Watching::start(&server.kubeconfig_for("wrong")).await;
     stranger.fails(Kind::Service, &["does not accept our credentials", "401"]).await;
 
-    let other = TempFile::new(OTHER_AUTHORITY);
+    let other = TempFile::new(UNKNOWN_AUTHORITY);
     let kubeconfig = server.kubeconfig();
     let line = kubeconfig.split('"').find(|part| part.ends_with("apiserver.crt")).unwrap();
     let mut unknown = Watching::start(&kubeconfig.replace(line, &other.0.display().to_string())).await;
     unknown.fails(Kind::Service, &["certificate is from an authority we do not know"]).await;
 }
-
-/// A self-signed certificate that nobody uses.
-const OTHER_AUTHORITY: &str = include_str!("other_authority.pem");

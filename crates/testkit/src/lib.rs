@@ -7,6 +7,7 @@
 //! | an endpoint that is not there | [`refused_address`], [`BlackHole`] |
 //! | the Kubernetes API server | [`ApiServer`], or a [`RealApiServer`] |
 //! | hosts of a network | [`Namespace`] |
+//! | a Pod's service account | [`in_a_pod`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
 //!
 //! Every server is spawned on the current tokio runtime and ends when its handle is dropped. A wait for
@@ -16,6 +17,7 @@ mod api_server;
 mod counter;
 mod namespace;
 mod own_thread;
+mod pod;
 mod real_api_server;
 mod skip;
 mod tasks;
@@ -27,6 +29,7 @@ pub use api_server::{ApiServer, Parameters, Requests, Resource};
 pub use counter::WAIT_LIMIT;
 pub use namespace::Namespace;
 pub use own_thread::OwnThread;
+pub use pod::{UNKNOWN_AUTHORITY, in_a_pod};
 pub use real_api_server::RealApiServer;
 pub use tcp::{Behaviour, TcpServer};
 pub use udp::{UdpBehaviour, UdpServer};

@@ -13,10 +13,7 @@ use std::{
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::Builder;
 
-use crate::skip::skipped;
-
-/// Set by CI: tests that need namespaces must run, and fail where they cannot.
-const REQUIRED: &str = "WEIR_REQUIRE_NETNS";
+use crate::skip::or_skip;
 
 /// A host of a test: a network namespace, removed when this is dropped.
 #[derive(Debug)]
@@ -34,16 +31,9 @@ impl Namespace {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("weir-{}-{number}-{role}", std::process::id());
         let namespace = Self { name };
-        match ip(&["netns", "add", &namespace.name]).and_then(|()| namespace.ip(&["link", "set", "lo", "up"]))
-        {
-            Ok(()) => Some(namespace),
-            Err(error) => {
-                let why = format!("network namespaces need root and iproute2: {error}");
-                assert!(std::env::var_os(REQUIRED).is_none(), "{why}");
-                skipped(&why);
-                None
-            }
-        }
+        let made =
+            ip(&["netns", "add", &namespace.name]).and_then(|()| namespace.ip(&["link", "set", "lo", "up"]));
+        or_skip("network namespaces need root and iproute2", made.map(|()| namespace))
     }
 
     /// Joins two hosts by a cable: each gets an address, as in `10.9.0.1/24`, on an interface named after the other's

@@ -1,0 +1,107 @@
+//! Does the program find its API server where kubectl and a Pod would, and serve what it holds?
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+mod common;
+
+use common::{WEIR, Weir, folder, free, greeter, greeting, wait_for};
+use serde_json::json;
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::Command,
+};
+use weir_testkit::{ApiServer, OwnThread, TcpServer, in_a_pod};
+
+/// An API server that holds one Service with one endpoint, and a folder with its kubeconfig.
+struct Cluster {
+    server: OwnThread<ApiServer>,
+    service: SocketAddr,
+    folder: PathBuf,
+    _endpoint: OwnThread<TcpServer>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let server = OwnThread::start(ApiServer::start).unwrap();
+        let (service, endpoint) = (free(Ipv4Addr::new(127, 0, 0, 9)), greeter("a"));
+        let address = endpoint.address();
+        let objects = [
+            json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web" },
+                "spec": { "clusterIP": service.ip(), "ports": [{ "port": service.port() }] } }),
+            json!({ "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": { "name": "web-1", "labels": { "kubernetes.io/service-name": "web" } },
+                "addressType": "IPv4", "ports": [{ "name": "", "port": address.port() }],
+                "endpoints": [{ "addresses": [address.ip()] }] }),
+        ];
+        for object in objects {
+            server.apply(object).unwrap();
+        }
+        server.require_token("secret");
+        let folder = folder();
+        fs::create_dir(folder.join(".kube")).unwrap();
+        fs::write(folder.join(".kube/config"), server.kubeconfig()).unwrap();
+        Self { server, service, folder, _endpoint: endpoint }
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.folder.join(".kube/config")
+    }
+
+    /// Serves the Service with this command.
+    fn is_served_by(&self, mut command: Command) {
+        command.arg("run").env("WEIR_NODE_NAME", "node-a");
+        let weir = Weir::spawn(command, self.folder.clone());
+        weir.wait_until_ready();
+        wait_for("the Service", || greeting(self.service).is_ok_and(|name| name == "a"));
+    }
+}
+
+/// The program without what the environment says about API servers.
+fn weir() -> Command {
+    let mut command = Command::new(WEIR);
+    command.env_remove("KUBECONFIG").env("HOME", "/nowhere");
+    command
+}
+
+#[test]
+fn the_variable_names_the_kubeconfig() {
+    let cluster = Cluster::start();
+    let mut command = weir();
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    cluster.is_served_by(command);
+}
+
+#[test]
+fn the_kubeconfig_in_the_home_folder_is_found() {
+    let cluster = Cluster::start();
+    let mut command = weir();
+    command.env("HOME", &cluster.folder);
+    cluster.is_served_by(command);
+}
+
+#[test]
+fn the_flag_beats_the_variable() {
+    let cluster = Cluster::start();
+    let mut command = weir();
+    command.env("WEIR_KUBECONFIG", cluster.kubeconfig()).env("KUBECONFIG", "/nowhere/config");
+    cluster.is_served_by(command);
+}
+
+#[test]
+fn in_a_pod_the_service_account_is_used_and_its_token() {
+    let cluster = Cluster::start();
+    let Some(mut command) = in_a_pod(WEIR, "secret") else { return };
+    command.env_remove("KUBECONFIG").env("HOME", "/nowhere").env("WEIR_API_SERVER", cluster.server.url());
+    cluster.is_served_by(command);
+}
+
+#[test]
+fn without_any_the_program_says_where_it_looked() {
+    let output = weir().arg("run").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for place in ["--kubeconfig", "KUBECONFIG", "~/.kube/config", "--manifests"] {
+        assert!(said.contains(place), "{said}");
+    }
+}

@@ -1,0 +1,165 @@
+//! The built program with manifests or an API server: what the tests of `weir run` start from.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::{
+    fs,
+    io::{BufReader, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use weir_testkit::{Behaviour, OwnThread, TcpServer};
+
+/// Nothing here takes this long; it only keeps a broken test from hanging.
+pub(crate) const HANG: Duration = Duration::from_secs(30);
+
+/// A running weir with a folder of manifests. Killed and removed when dropped.
+pub(crate) struct Weir {
+    child: Child,
+    folder: PathBuf,
+    health: SocketAddr,
+}
+
+/// The built program.
+pub(crate) const WEIR: &str = env!("CARGO_BIN_EXE_weir");
+
+/// A new folder.
+pub(crate) fn folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("weir-run-{:016x}", rand::random::<u64>()));
+    fs::create_dir(&folder).unwrap();
+    folder
+}
+
+pub(crate) fn free(ip: Ipv4Addr) -> SocketAddr {
+    TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap()
+}
+
+pub(crate) fn manifest(service: SocketAddr, endpoints: &[SocketAddr]) -> String {
+    let slices = endpoints.iter().enumerate().map(|(index, endpoint)| {
+        let (ip, port) = (endpoint.ip(), endpoint.port());
+        format!(
+            "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: web-{index}, labels: \
+             {{kubernetes.io/service-name: web}}}}\naddressType: IPv4\nports: [{{name: \"\", port: {port}}}]\n\
+             endpoints: [{{addresses: [{ip}]}}]\n"
+        )
+    });
+    let (ip, port) = (service.ip(), service.port());
+    let service = format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{clusterIP: {ip}, clusterIPs: [{ip}], \
+         ipFamilies: [IPv4], ports: [{{port: {port}}}]}}\n"
+    );
+    slices.fold(service, |all, slice| all + &slice)
+}
+
+impl Weir {
+    /// Starts `weir run` on a manifest through a shell line, in which `"$@"` stands for the command.
+    pub(crate) fn start(shell: &str, manifest: &str, flags: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", shell, "sh", WEIR, "run", "--manifests"]);
+        let folder = folder();
+        command.arg(&folder).args(flags);
+        let weir = Self::spawn(command, folder);
+        weir.write(manifest);
+        weir
+    }
+
+    /// Starts a command that is `weir run` in some way, with a folder of its own.
+    pub(crate) fn spawn(mut command: Command, folder: PathBuf) -> Self {
+        let health = free(Ipv4Addr::LOCALHOST);
+        let child = command
+            .env("WEIR_WORKERS", "2")
+            .env("WEIR_HEALTH_ADDRESS", health.to_string())
+            .env("WEIR_ADMIN_ADDRESS", "")
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(folder.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, folder, health }
+    }
+
+    /// The same, and waits until it serves.
+    pub(crate) fn ready(manifest: &str, flags: &[&str]) -> Self {
+        let weir = Self::start("exec \"$@\"", manifest, flags);
+        weir.wait_until_ready();
+        weir
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
+        wait_for("readiness", || self.probe("/readyz") == Some(200));
+    }
+
+    pub(crate) fn write(&self, manifest: &str) {
+        let next = self.folder.join(".next");
+        fs::write(&next, manifest).unwrap();
+        fs::rename(next, self.folder.join("web.yaml")).unwrap();
+    }
+
+    /// The status that a probe gets, if there is an answer.
+    pub(crate) fn probe(&self, path: &str) -> Option<u16> {
+        get(self.health, path)?.split(' ').nth(1)?.parse().ok()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_for("the end of weir", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    pub(crate) fn output(&mut self) -> BufReader<ChildStdout> {
+        BufReader::new(self.child.stdout.take().unwrap())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+}
+
+impl Drop for Weir {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The whole answer to a GET request, if there is one.
+pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(HANG)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// Asks until it is so. The state of another process can only be asked for.
+pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < HANG, "{what} does not come");
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn greeter(name: &str) -> OwnThread<TcpServer> {
+    let behaviour = Behaviour::Greet(name.to_owned());
+    OwnThread::start(|| TcpServer::start("127.0.0.2:0".parse().unwrap(), behaviour)).unwrap()
+}
+
+pub(crate) fn greeting(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(HANG))?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
