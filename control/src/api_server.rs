@@ -9,7 +9,7 @@ mod watch;
 
 pub use config::ConfigError;
 
-use crate::{Scope, source::Inputs};
+use crate::{Scope, driver::Inputs};
 use access::Access;
 use k8s_openapi::api::{
     core::v1::{Node, Service},

@@ -9,13 +9,11 @@ mod contents;
 mod objects;
 mod parse;
 mod paths;
-mod problem;
-
-pub use problem::FileProblem;
+mod place;
 
 use crate::{
-    Scope, Store,
-    source::{Input, Inputs},
+    FileProblem, Scope, Store,
+    driver::{Input, Inputs},
 };
 use catalog::{Catalog, Load};
 use paths::Look;

@@ -1,19 +1,26 @@
 //! How does desired state reach the data plane? API server or files in, [`weir_core::Snapshot`]s out.
 //!
 //! ```text
-//! source (api_server | file) -> translate -> store -> watch::Receiver<Snapshot>
+//! source -> api_server | file -> translate -> driver (store) -> watch::Receiver<Snapshot>
 //! ```
 
 pub mod api_server;
+mod driver;
 pub mod file;
 pub mod object;
+pub mod problem;
+mod scope;
 pub mod source;
+mod status;
 pub mod store;
 pub mod translate;
 
 pub use api_server::{ConfigError, KubeSource};
-pub use file::{FileProblem, FileSource, Loaded, Report, load_manifests, load_manifests_with};
-pub use object::{Event, Kind, Object, ObjectKey, Problem};
-pub use source::{Control, Scope, Source, StartError, Status, WatchState, start};
+pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
+pub use object::{Event, Kind, Object, ObjectKey};
+pub use problem::{FileProblem, Problem};
+pub use scope::Scope;
+pub use source::{Control, Source, StartError, start};
+pub use status::{Status, WatchState};
 pub use store::{Commit, Store};
 pub use translate::Selection;

@@ -103,17 +103,3 @@ pub enum Event {
     /// The list that began is complete.
     Complete(Kind),
 }
-
-/// What is wrong with an object, where, and what it means.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[error("{object}: {field}: {message}")]
-pub struct Problem {
-    /// Which object, as in `Service default/web`.
-    pub object: String,
-    /// The path of the field, as in `spec.ports[0].port`.
-    pub field: String,
-    /// What is wrong and what weir does about it.
-    pub message: String,
-    /// Whether the whole object is refused; else only this part of it is left out.
-    pub refused: bool,
-}

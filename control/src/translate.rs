@@ -5,7 +5,10 @@ mod service;
 mod settings;
 mod slice;
 
-use crate::object::{Event, Kind, Object, ObjectKey, Problem};
+use crate::{
+    object::{Event, Kind, Object, ObjectKey},
+    problem::Problem,
+};
 use k8s_openapi::{
     api::{
         core::v1::{Node, Service},

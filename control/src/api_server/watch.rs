@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Event, Kind, Scope, Selection, WatchState,
-    source::{Input, Inputs, WATCH_ERRORS},
+    driver::{Input, Inputs, WATCH_ERRORS},
     translate::{Translate, Translation, translate},
 };
 use futures::StreamExt;

@@ -4,9 +4,8 @@ use super::{
     Report,
     contents::{Contents, Entry},
     paths::{Fingerprint, Look, Root, Seen, is_stdin},
-    problem::FileProblem,
 };
-use crate::{Event, Kind, ObjectKey, Selection};
+use crate::{Event, FileProblem, Kind, ObjectKey, Selection};
 use std::{
     collections::{HashMap, hash_map},
     path::Path,

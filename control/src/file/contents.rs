@@ -3,9 +3,9 @@
 use super::{
     objects::{Found, Objects},
     parse,
-    problem::{FileProblem, Place},
+    place::Place,
 };
-use crate::{Object, ObjectKey, Selection};
+use crate::{FileProblem, Object, ObjectKey, Selection};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::Path,

@@ -1,8 +1,8 @@
 //! Which objects does a document hold? Lists are unpacked; kinds that do not matter are skipped.
 
-use super::problem::{FileProblem, Place};
+use super::place::Place;
 use crate::{
-    Event, Kind, Object, ObjectKey, Problem, Selection,
+    Event, FileProblem, Kind, Object, ObjectKey, Problem, Selection,
     translate::{Translate, translate},
 };
 use k8s_openapi::{

@@ -1,7 +1,7 @@
 //! What does a core/v1 Service ask for? (semantics S1-S4, A1-A6, P1, P5, F1, H1)
 
 use super::{Notes, SERVICE_PROXY_NAME, Selection, Translate, labels, settings, text};
-use crate::object::Problem;
+use crate::problem::Problem;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
 use std::{net::IpAddr, time::Duration};

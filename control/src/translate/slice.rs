@@ -1,7 +1,7 @@
 //! Which endpoints does a discovery/v1 EndpointSlice list, and for which Service? (semantics S5, E1-E4, O1-O4, R1)
 
 use super::{Notes, Translate, labels, text};
-use crate::object::Problem;
+use crate::problem::Problem;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice};
 use std::sync::Arc;
 use weir_core::{

@@ -1,7 +1,20 @@
-//! What is wrong in which file, document, object and field?
+//! What is wrong with an object or a file, where, and what does weir do about it?
 
-use crate::Problem;
 use std::{fmt, path::Path, sync::Arc};
+
+/// What is wrong with an object, where, and what it means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{object}: {field}: {message}")]
+pub struct Problem {
+    /// Which object, as in `Service default/web`.
+    pub object: String,
+    /// The path of the field, as in `spec.ports[0].port`.
+    pub field: String,
+    /// What is wrong and what weir does about it.
+    pub message: String,
+    /// Whether the whole object is refused; else only this part of it is left out.
+    pub refused: bool,
+}
 
 /// One thing that is wrong with the manifests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +37,7 @@ pub struct FileProblem {
 
 impl FileProblem {
     /// A problem with a file or directory as a whole.
-    pub(super) fn of_file(file: &Arc<Path>, message: impl Into<String>) -> Self {
+    pub(crate) fn of_file(file: &Arc<Path>, message: impl Into<String>) -> Self {
         Self {
             file: Arc::clone(file),
             document: None,
@@ -57,44 +70,3 @@ impl fmt::Display for FileProblem {
 }
 
 impl std::error::Error for FileProblem {}
-
-/// Where in which file an object is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) file: Arc<Path>,
-    pub(super) document: usize,
-    pub(super) line: usize,
-    /// The path of the object inside the document: empty, or `items[3]` in a List.
-    pub(super) item: String,
-}
-
-impl Place {
-    /// A problem with what is here.
-    pub(super) fn problem(&self, message: impl Into<String>) -> FileProblem {
-        FileProblem {
-            document: Some(self.document),
-            line: Some(self.line),
-            field: (!self.item.is_empty()).then(|| self.item.clone()),
-            ..FileProblem::of_file(&self.file, message)
-        }
-    }
-
-    /// What comes before the path of a field of the object here.
-    pub(super) fn prefix(&self) -> String {
-        if self.item.is_empty() { String::new() } else { format!("{}.", self.item) }
-    }
-
-    /// A problem with a field of the object here.
-    pub(super) fn field_problem(&self, problem: Problem) -> FileProblem {
-        let Problem { object, field, message, refused } = problem;
-        let field = format!("{}{field}", self.prefix());
-        FileProblem { object: Some(object), field: Some(field), refused, ..self.problem(message) }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: document {}, line {}", self.file.display(), self.document, self.line)?;
-        if self.item.is_empty() { Ok(()) } else { write!(f, ": {}", self.item) }
-    }
-}

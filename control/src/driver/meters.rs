@@ -1,7 +1,6 @@
 //! What does the control plane count?
 
-use super::WatchState;
-use crate::{Event, Kind};
+use crate::{Event, Kind, WatchState};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 /// Handles, registered once.

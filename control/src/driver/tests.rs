@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Object, source::pace::INTERVAL, translate::Translation};
+use crate::{Object, driver::pace::INTERVAL, translate::Translation};
 use std::{num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{PerFamily, Protocol, Service, ServiceKey, Settings, service::PortSpec};

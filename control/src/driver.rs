@@ -1,12 +1,17 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
-use super::{
-    Status, WatchState,
-    journal::{Journal, Repeats},
-    meters::Meters,
-    pace::Pace,
+mod journal;
+mod meters;
+mod pace;
+
+pub(crate) use meters::WATCH_ERRORS;
+
+use crate::{
+    Event, FileProblem, Kind, ObjectKey, Problem, Status, Store, WatchState, translate::Translation,
 };
-use crate::{Event, FileProblem, Kind, ObjectKey, Problem, Store, translate::Translation};
+use journal::{Journal, Repeats};
+use meters::Meters;
+use pace::Pace;
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
@@ -42,12 +47,12 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 /// How many lines one load of manifests may add to the log.
 const MOST_LINES: usize = 20;
 
-pub(super) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
+pub(crate) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
     mpsc::channel(CAPACITY)
 }
 
 /// Owns the store.
-pub(super) struct Driver {
+pub(crate) struct Driver {
     store: Store,
     pace: Pace,
     /// Whether events were applied that are not committed.
@@ -61,7 +66,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
+    pub(crate) fn new(
         node_name: &str,
         snapshots: watch::Sender<Snapshot>,
         status: watch::Sender<Status>,
@@ -80,7 +85,7 @@ impl Driver {
     }
 
     /// Runs until the source ends.
-    pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         let mut batch = Vec::with_capacity(CAPACITY);
         let mut touch = interval(TOUCH_EVERY);
         loop {

@@ -1,0 +1,12 @@
+//! For whom are objects read?
+
+use crate::Selection;
+
+/// For whom objects are read.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The name of this proxy's node; empty when it runs on none.
+    pub node_name: String,
+    /// Which Services are ours.
+    pub selection: Selection,
+}
