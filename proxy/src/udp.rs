@@ -1,8 +1,8 @@
 //! What happens to the datagrams of a UDP frontend?
 
 mod flow;
-
-pub(crate) use flow::FlowTable;
+mod replies;
+pub(crate) mod table;
 
 use crate::{Closed, frontend::Frontend, socket, tally::Direction};
 use flow::UdpFlow;
@@ -158,7 +158,8 @@ impl Clients {
                 return None;
             }
         };
-        let flow = UdpFlow::start(self, frontend, client, picked, upstream, &route);
+        let flow = Rc::new(UdpFlow::new(client, picked, upstream, &route));
+        replies::start(self, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
     }

@@ -1,6 +1,6 @@
 //! What does one data-plane thread own?
 
-use crate::{connection::Connection, counters::ProcessCounters, tally::Tallies, udp::FlowTable};
+use crate::{connection::Connection, counters::ProcessCounters, tally::Tallies, udp::table::FlowTable};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,

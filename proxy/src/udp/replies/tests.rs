@@ -1,6 +1,6 @@
 //! Does a UDP flow end when it should, in simulated time?
 
-use super::*;
+use super::{super::flow::ASSURED, *};
 use crate::{
     counters::ProcessCounters,
     endpoints::Endpoints,
@@ -10,8 +10,8 @@ use crate::{
     slot::Slot,
     worker::Worker,
 };
-use std::sync::Arc;
-use tokio::task::LocalSet;
+use std::{sync::Arc, time::Duration};
+use tokio::{net::UdpSocket, task::LocalSet};
 use weir_core::{Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
 
 const IDLE: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
 
 /// Waits until the frontend has no flow. Looks once a second.
 async fn end_of_flows(clients: &Clients) {
-    while !clients.frontend().worker.flows.borrow().flows.is_empty() {
+    while !clients.frontend().worker.flows.borrow().is_empty() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
