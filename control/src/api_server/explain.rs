@@ -16,6 +16,17 @@ pub(super) struct Failure {
     pub(super) code: Option<u16>,
 }
 
+impl Failure {
+    /// Whether asking the same again is of no use, as far as the answer's status tells.
+    ///
+    /// 500 counts: it is what a streaming list gets when the server's storage is too old for it. An API server that is
+    /// starting or has too much to do says 429, 503 or 504.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self.reason, Reason::Refused | Reason::NotFound | Reason::Expired)
+            && self.code.is_some_and(|code| (400..=500).contains(&code) && code != 429)
+    }
+}
+
 /// The kinds of failure that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {

@@ -35,8 +35,10 @@ pub(super) struct Watch<T> {
     target: Target,
     selection: Selection,
     inputs: Inputs,
-    /// Whether the API server is asked to stream its lists.
+    /// Whether the API server is asked to stream the list.
     streaming: bool,
+    /// Whether was said that it does not.
+    pages_noted: bool,
     backoff: DefaultBackoff,
     connected: bool,
     kind: PhantomData<fn() -> T>,
@@ -63,6 +65,7 @@ where
             selection: scope.selection.clone(),
             inputs: inputs.clone(),
             streaming: true,
+            pages_noted: false,
             backoff: DefaultBackoff::default(),
             connected: false,
             kind: PhantomData,
@@ -77,11 +80,13 @@ where
             let lent = self.access.lend().await;
             match self.follow(lent).await {
                 Next::Paged => {
-                    let resource = self.target.kind.resource();
-                    info!("the API server does not stream lists of {resource}; using pages");
                     self.streaming = false;
+                    if !std::mem::replace(&mut self.pages_noted, true) {
+                        let resource = self.target.kind.resource();
+                        info!("the API server does not stream lists of {resource}; using pages");
+                    }
                 }
-                Next::StartOver => {}
+                Next::StartOver => self.streaming = true,
                 Next::End => return,
             }
         }
@@ -157,10 +162,11 @@ where
     /// Says what went wrong, waits, and decides whether this watcher can go on.
     async fn fail(&mut self, error: &watcher::Error, list: &mut List, lent: &Lent) -> Option<Next> {
         let failure = explain(error, &self.target, self.access.server());
-        let refused = matches!(error, watcher::Error::WatchStartFailed(_))
-            && matches!(failure.reason, Reason::Refused | Reason::NotFound | Reason::Expired)
-            && failure.code.is_some_and(|code| (400..500).contains(&code) && code != 429);
-        if refused && self.streaming && !list.complete && failure.reason == Reason::Refused {
+        let refused = matches!(error, watcher::Error::WatchStartFailed(_)) && failure.is_final();
+        // It may also say so in the stream, after an answer that began well.
+        let in_stream = matches!(error, watcher::Error::WatchError(_)) && failure.is_final();
+        let streaming = self.streaming && !list.complete && failure.reason == Reason::Refused;
+        if streaming && (refused || in_stream) {
             return Some(Next::Paged);
         }
         // A list that this failure cut short does not count as one that never ends.

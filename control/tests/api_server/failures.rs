@@ -16,7 +16,7 @@ async fn server_with(services: &[&str]) -> ApiServer {
 #[tokio::test]
 async fn without_streaming_lists_pages_are_used() {
     let server = server_with(&[]).await;
-    server.set_streaming_lists(false);
+    server.refuse_streaming_lists(422);
     for number in 0..1001 {
         server.apply(service(&format!("web-{number}"), number)).unwrap();
     }
@@ -27,6 +27,17 @@ async fn without_streaming_lists_pages_are_used() {
     assert_eq!(requests.last_list["limit"], "500");
     server.apply(slice("web-7", "10.0.0.7")).unwrap();
     weir.sees("a change", |snapshot| super::served(snapshot).contains(&"web-7:80->10.0.0.7".into())).await;
+}
+
+#[tokio::test]
+async fn a_server_that_fails_only_at_streaming_lists_is_asked_for_pages() {
+    let server = server_with(&["web"]).await;
+    server.refuse_streaming_lists(500);
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    weir.serves(&["web:80->"]).await;
+    server.apply(service("dns", 2)).unwrap();
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    weir.is("connected", |status| status.watches.get(&Kind::Service) == Some(&WatchState::Connected)).await;
 }
 
 #[tokio::test]

@@ -160,9 +160,10 @@ impl ApiServer {
         self.state.faults().brief_watches = end;
     }
 
-    /// With `false`, watches with `sendInitialEvents` get 422, as from Kubernetes 1.33 by default.
-    pub fn set_streaming_lists(&self, served: bool) {
-        self.state.faults().streaming_lists = served;
+    /// Refuses watches with `sendInitialEvents` with this status code: 422 in answer, as Kubernetes 1.33 does by
+    /// default, or 500 as an ERROR event, as newer ones do on an etcd before 3.5.13.
+    pub fn refuse_streaming_lists(&self, code: u16) {
+        self.state.faults().streaming_lists_refused = Some(code);
     }
 
     /// With `true`, requests for a resource get 403. Open watches go on.

@@ -6,28 +6,16 @@ use super::resource::{Resource, Target};
 use super::status::Failure;
 
 /// Failures that a test has asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) forbidden: BTreeSet<Resource>,
     pub(super) absent: BTreeSet<Resource>,
     /// How many further requests fail, and with which code.
     pub(super) failing: (u32, u16),
-    pub(super) streaming_lists: bool,
+    /// The status code of streaming lists that are not served.
+    pub(super) streaming_lists_refused: Option<u16>,
     pub(super) brief_watches: bool,
     pub(super) token: Option<String>,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self {
-            forbidden: BTreeSet::new(),
-            absent: BTreeSet::new(),
-            failing: (0, 0),
-            streaming_lists: true,
-            brief_watches: false,
-            token: None,
-        }
-    }
 }
 
 impl Faults {

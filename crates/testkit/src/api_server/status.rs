@@ -82,6 +82,13 @@ impl Failure {
         Self::new(422, format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {detail}"))
     }
 
+    /// As kube-apiserver words it when its etcd cannot tell how far a watch is.
+    pub(super) fn no_watch_progress() -> Self {
+        let message = "a watch stream was requested by the client but the required storage feature \
+                       RequestWatchProgress is disabled";
+        Self::new(500, message)
+    }
+
     /// A resource version that this server has not reached.
     pub(super) fn too_new(requested: u64, current: u64) -> Self {
         Self::new(504, format!("Too large resource version: {requested}, current: {current}"))

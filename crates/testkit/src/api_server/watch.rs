@@ -35,6 +35,8 @@ pub(super) struct Watch {
     allow_bookmarks: bool,
     bookmarks: u64,
     deadline: Option<Instant>,
+    /// What goes wrong before anything is delivered.
+    failure: Option<Failure>,
     ended: bool,
     signals: Receiver<Signals>,
     open: Open,
@@ -50,7 +52,8 @@ impl Watch {
     ) -> Result<Self, Failure> {
         let wants = |key: &str| parameters.get(key).is_some_and(|value| value == "true" || value == "1");
         let streaming = wants("sendInitialEvents");
-        check_streaming(parameters, state.faults().streaming_lists)?;
+        let refused = state.faults().streaming_lists_refused;
+        check_streaming(parameters, refused)?;
         let selection = Selection::parse(target, parameters)?;
         let (initial, delivered) = {
             let store = state.store();
@@ -76,6 +79,7 @@ impl Watch {
             allow_bookmarks,
             bookmarks,
             deadline: timeout.map(|timeout| Instant::now() + timeout),
+            failure: refused.filter(|&code| streaming && code == 500).map(|_| Failure::no_watch_progress()),
             ended: false,
             signals,
             open: Open::new(state, on_connection),
@@ -108,6 +112,10 @@ impl Watch {
     /// What can be sent now: initial objects, their end, changes, a bookmark, in this order.
     fn lines(&mut self, signals: &Signals) -> Vec<u8> {
         let mut out = Vec::new();
+        if let Some(failure) = self.failure.take() {
+            self.fail(&mut out, &failure);
+            return out;
+        }
         for object in self.initial.by_ref().take(BATCH) {
             write_event(&mut out, "ADDED", &object);
         }
@@ -138,13 +146,16 @@ impl Watch {
                     changes.iter().for_each(|change| self.write_change(out, change));
                     self.delivered = complete;
                 }
-                Err(expired) => {
-                    let event = json!({ "type": "ERROR", "object": expired.status() });
-                    out.extend_from_slice(format!("{event}\n").as_bytes());
-                    self.ended = true;
-                }
+                Err(expired) => self.fail(out, &expired),
             }
         }
+    }
+
+    /// Ends with an ERROR event.
+    fn fail(&mut self, out: &mut Vec<u8>, failure: &Failure) {
+        let event = json!({ "type": "ERROR", "object": failure.status() });
+        out.extend_from_slice(format!("{event}\n").as_bytes());
+        self.ended = true;
     }
 
     /// An object that enters or leaves the selection is added or deleted as far as this watch can see.
@@ -198,17 +209,19 @@ impl Drop for Open {
     }
 }
 
-/// Refuses streaming lists where the server has none (Kubernetes 1.33 without the WatchList gate), and
-/// those that do not say how fresh they must be.
-fn check_streaming(parameters: &Parameters, served: bool) -> Result<(), Failure> {
-    let asked = parameters.contains_key("sendInitialEvents");
+/// Refuses streaming lists where the server has none (Kubernetes 1.33 without the WatchList gate) or cannot have any,
+/// and those that do not say how fresh they must be.
+fn check_streaming(parameters: &Parameters, refused: Option<u16>) -> Result<(), Failure> {
+    if !parameters.contains_key("sendInitialEvents") {
+        return Ok(());
+    }
     let not_older = parameters.get("resourceVersionMatch").is_some_and(|value| value == "NotOlderThan");
-    let detail = match (asked, served, not_older) {
-        (false, ..) | (true, true, true) => return Ok(()),
-        (true, false, _) => {
-            "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
-        }
-        (true, true, false) => "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+    let detail = match refused {
+        None if not_older => return Ok(()),
+        None => "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        // The answer begins well, and its first event says what is wrong.
+        Some(500) => return Ok(()),
+        Some(_) => "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
     };
     Err(Failure::invalid_list_options("sendInitialEvents", detail))
 }

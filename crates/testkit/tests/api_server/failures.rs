@@ -23,7 +23,7 @@ async fn list_services(server: &ApiServer) -> Result<usize, Box<Status>> {
 #[tokio::test]
 async fn a_server_without_streaming_lists_says_422_and_still_serves_list_and_watch() {
     let server = ApiServer::start().await.unwrap();
-    server.set_streaming_lists(false);
+    server.refuse_streaming_lists(422);
     let mut streaming = Watched::start(&server, Config::default().streaming_lists()).await;
     let error = streaming.next().await;
     assert!(error.contains("sendInitialEvents is forbidden") && error.contains("Invalid"), "{error}");
