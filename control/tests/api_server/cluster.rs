@@ -50,6 +50,14 @@ impl Cluster {
         }
     }
 
+    /// The kubeconfig of somebody whom a real server knows but allows nothing.
+    pub(crate) fn kubeconfig_of_nobody(&self) -> String {
+        match self {
+            Self::Test(server) => server.kubeconfig(),
+            Self::Real(server, _) => server.kubeconfig_of_nobody(),
+        }
+    }
+
     /// Creates or replaces an object.
     pub(crate) async fn apply(&self, object: Value) {
         match self {

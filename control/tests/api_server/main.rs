@@ -6,6 +6,7 @@ mod cluster;
 mod configuration;
 mod failures;
 mod old_server;
+mod rights;
 mod scenarios;
 
 use cluster::{Cluster, slice};
