@@ -27,7 +27,8 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
 }
 
-/// All addresses of this host's interfaces.
+/// All addresses of this host's interfaces but IPv6 link-local ones: those are none without an interface (RFC 4007), and
+/// on many nodes every pod brings one, which would have all Services placed anew.
 pub(crate) fn interface_addresses() -> BTreeSet<IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     interfaces
@@ -36,6 +37,7 @@ pub(crate) fn interface_addresses() -> BTreeSet<IpAddr> {
             let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
         })
+        .filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
         .collect()
 }
 
