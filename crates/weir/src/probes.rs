@@ -30,15 +30,17 @@ impl Probes {
 
     /// Answers probes on `address` until `stop`.
     pub(crate) async fn serve(self, address: SocketAddr, stop: CancellationToken) {
-        let handler = move |request: hyper::Request<_>| std::future::ready(self.answer(request.uri().path()));
+        let handler = move |request: hyper::Request<_>| {
+            std::future::ready(self.answer(request.uri().path(), Moment::now()))
+        };
         SERVER.serve(address, handler, stop).await;
     }
 
-    fn answer(&self, path: &str) -> Reply {
+    fn answer(&self, path: &str, now: Moment) -> Reply {
         let health = self.health();
         match path {
-            "/livez" => counted("kubeproxy_proxy_livez_total", health.livez(Moment::now())),
-            "/healthz" => counted("kubeproxy_proxy_healthz_total", health.healthz(Moment::now())),
+            "/livez" => counted("kubeproxy_proxy_livez_total", health.livez(now)),
+            "/healthz" => counted("kubeproxy_proxy_healthz_total", health.healthz(now)),
             "/readyz" => json(health.readyz()),
             _ => not_found(),
         }
@@ -84,9 +86,11 @@ mod tests {
     async fn assert_answers(case: &Value) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let probes = Probes::new(state(case));
+        let start = Moment::now();
+        let probes = Probes::new(state(case, start));
+        let asked = start + AGE;
         let handler =
-            move |request: hyper::Request<_>| std::future::ready(probes.answer(request.uri().path()));
+            move |request: hyper::Request<_>| std::future::ready(probes.answer(request.uri().path(), asked));
         let server = tokio::spawn(SERVER.accept_all(listener, handler, CancellationToken::new()));
         let (method, path) = (case["method"].as_str().unwrap(), case["path"].as_str().unwrap());
         let mut seen = Client::connect(address).await.request(method, path).await;
@@ -98,10 +102,15 @@ mod tests {
         assert_eq!(without_times(&seen.body), case["body"].as_str().unwrap(), "{name}");
     }
 
-    fn state(case: &Value) -> Health {
+    /// How long before it was asked each recorded proxy had synced for the first time.
+    const AGE: Duration = Duration::from_secs(90);
+
+    /// A change that came then is late when it is asked, and one that came at the end is not.
+    const LATE: Duration = Duration::from_secs(29);
+
+    fn state(case: &Value, start: Moment) -> Health {
         let (state, name) = (&case["state"], case["name"].as_str().unwrap());
-        let now = Moment::now();
-        let queued_at = if state["late"] == true { back(now, 61) } else { now };
+        let (late, now) = (start + LATE, start + AGE);
         let mut health = Health::new(true);
         let known = !state.get("node").is_some_and(Value::is_null);
         let leaving =
@@ -109,14 +118,16 @@ mod tests {
         health.set_node(&Node { known, leaving, ..Node::named("node-a") });
         let families = state["proxiers"].as_u64().unwrap_or(2);
         for family in Family::ALL.into_iter().take(usize::try_from(families).unwrap()) {
-            health.updated(family, back(now, 90));
+            health.updated(family, start);
         }
         match name {
             "healthz-recovered" => {
-                health.queued(Family::V4, back(now, 61));
+                health.queued(Family::V4, late);
                 health.updated(Family::V4, now);
             }
-            _ if state["queued"] == "IPv4" => health.queued(Family::V4, queued_at),
+            _ if state["queued"] == "IPv4" => {
+                health.queued(Family::V4, if state["late"] == true { late } else { now })
+            }
             _ => {}
         }
         match name {
@@ -125,14 +136,6 @@ mod tests {
             _ => {}
         }
         health
-    }
-
-    fn back(now: Moment, seconds: u64) -> Moment {
-        let ago = Duration::from_secs(seconds);
-        Moment {
-            steady: now.steady.checked_sub(ago).expect("the host is up for minutes"),
-            wall: now.wall - ago,
-        }
     }
 
     /// Replaces every time by `<time>`, as the vectors do.
@@ -147,8 +150,8 @@ mod tests {
     #[tokio::test]
     async fn readyz_turns_when_the_first_state_is_applied() {
         let probes = Probes::new(Health::new(false));
-        assert_eq!(probes.answer("/readyz").status(), 503);
+        assert_eq!(probes.answer("/readyz", Moment::now()).status(), 503);
         probes.health().set_ready();
-        assert_eq!(probes.answer("/readyz").status(), 200);
+        assert_eq!(probes.answer("/readyz", Moment::now()).status(), 200);
     }
 }
