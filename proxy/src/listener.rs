@@ -58,7 +58,7 @@ impl Listener {
     }
 
     /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
-    /// are; UDP flows end when another Service port takes over.
+    /// are; UDP flows move with their next datagram if another Service port takes over.
     pub(crate) fn redirect(&self, worker: &Rc<Worker>, serving: Serving) -> io::Result<()> {
         let Serving { binding, slot, admitted } = serving;
         let (address, admitted) = (binding.socket, admitted.as_deref());

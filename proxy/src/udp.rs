@@ -12,7 +12,6 @@ use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     rc::Rc,
-    sync::Arc,
     time::Instant,
 };
 use tokio::net::UdpSocket;
@@ -59,12 +58,10 @@ impl Clients {
         Ok(Rc::new(Self { socket, frontend: RefCell::new(frontend), flows: RefCell::default() }))
     }
 
-    /// Who sends from now on reaches this frontend. Flows to another Service port end.
+    /// Who sends from now on reaches this frontend. Flows to another Service port move with their next datagram; until
+    /// then their clients still hear what they have asked for.
     pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
-        let before = self.frontend.replace(Rc::clone(&frontend));
-        if !Arc::ptr_eq(&before.slot, &frontend.slot) {
-            self.end_flows();
-        }
+        self.frontend.replace(frontend);
     }
 
     fn frontend(&self) -> Rc<Frontend> {
@@ -112,7 +109,7 @@ impl Clients {
     fn flow(self: &Rc<Self>, frontend: &Rc<Frontend>, client: SocketAddr) -> Option<Rc<UdpFlow>> {
         let known = self.flows.borrow().get(&client).cloned();
         let Some(flow) = known else { return self.open(frontend, client, &[]) };
-        match flow.must_move(&frontend.slot.route()) {
+        match flow.must_move(&frontend.slot, &frontend.slot.route()) {
             None => Some(flow),
             Some(reason) => self.reopen(frontend, &flow, reason),
         }
@@ -158,7 +155,7 @@ impl Clients {
                 return None;
             }
         };
-        let flow = Rc::new(UdpFlow::new(client, picked, upstream, &route));
+        let flow = Rc::new(UdpFlow::new(client, picked, upstream, slot, &route));
         replies::start(self, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)

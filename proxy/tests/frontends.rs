@@ -121,6 +121,27 @@ async fn a_udp_client_follows_an_address_that_passes_to_another_service() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_on_its_way_when_the_address_passes_on_still_arrives() {
+    let bind = async |ip: &str| UdpSocket::bind((ip, 0)).await.unwrap();
+    let (first, second, client) = (bind("127.0.0.2").await, bind("127.0.0.2").await, bind("127.0.0.1").await);
+    let old = service("old", Protocol::Udp, "127.0.0.9").with(&[first.local_addr().unwrap()]);
+    let mut new = service("new", Protocol::Udp, "127.0.0.9").with(&[second.local_addr().unwrap()]);
+    new.service.ports = old.service.ports.clone();
+    let mut proxy = serving(&[&old]).await;
+    client.connect(old.address()).await.unwrap();
+    let mut buffer = [0; 8];
+
+    client.send(b"1").await.unwrap();
+    let (_, upstream) = within(first.recv_from(&mut buffer)).await.unwrap();
+    proxy.apply(&snapshot(&[&new])).await;
+    first.send_to(b"late", upstream).await.unwrap();
+    assert_eq!(within(client.recv(&mut buffer)).await.unwrap(), 4);
+
+    client.send(b"23").await.unwrap();
+    assert_eq!(within(second.recv(&mut buffer)).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn affinity_brings_a_client_back_until_its_endpoint_leaves() {
     let servers = greeters(&["a", "b", "c"]).await;
     let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));

@@ -2,13 +2,14 @@
 
 use crate::{
     Closed,
-    slot::{Picked, Route},
+    slot::{Picked, Route, Slot},
 };
 use socket2::SockRef;
 use std::{
     cell::{Cell, RefCell},
     io,
     net::SocketAddr,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -23,6 +24,8 @@ pub(crate) struct UdpFlow {
     pub(super) client: SocketAddr,
     pub(super) endpoint: SocketAddr,
     upstream: UdpSocket,
+    /// The Service port that placed it.
+    slot: Arc<Slot>,
     /// The route by which the flow was last found to be in order.
     epoch: Cell<u64>,
     last_active: Cell<Instant>,
@@ -40,11 +43,18 @@ pub(crate) struct UdpFlow {
 
 impl UdpFlow {
     /// A flow that begins now; `upstream` is connected to the picked endpoint.
-    pub(super) fn new(client: SocketAddr, picked: Picked, upstream: UdpSocket, route: &Route) -> Self {
+    pub(super) fn new(
+        client: SocketAddr,
+        picked: Picked,
+        upstream: UdpSocket,
+        slot: &Arc<Slot>,
+        route: &Route,
+    ) -> Self {
         Self {
             client,
             endpoint: picked.address,
             upstream,
+            slot: Arc::clone(slot),
             epoch: Cell::new(route.epoch),
             last_active: Cell::new(Instant::now()),
             from_client: Cell::new(0),
@@ -59,9 +69,14 @@ impl UdpFlow {
     }
 
     /// Why the flow cannot stay with its endpoint. Costs comparisons only while the Snapshot is the same.
-    pub(super) fn must_move(&self, route: &Route) -> Option<Closed> {
+    ///
+    /// `slot` is the Service port that its address belongs to now, and `route` that port's route.
+    pub(super) fn must_move(&self, slot: &Arc<Slot>, route: &Route) -> Option<Closed> {
         if self.refused.get() {
             return Some(Closed::ConnectRefused);
+        }
+        if !Arc::ptr_eq(&self.slot, slot) {
+            return Some(Closed::FrontendRemoved);
         }
         if self.ended.get().is_none() && self.epoch.replace(route.epoch) == route.epoch {
             return None;
