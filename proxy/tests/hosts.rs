@@ -85,21 +85,24 @@ fn ask(host: &Namespace, address: &str) -> std::io::Result<String> {
     host.run(|| within(greeting(address))).unwrap()
 }
 
-/// An endpoint on the node itself, for as long as the sender lives.
+/// An endpoint on the node itself, while `test` runs.
 fn with_endpoint(hosts: &Hosts, test: impl FnOnce(SocketAddr) + Send) {
-    let (started, address) = oneshot::channel();
+    with_endpoint_at("10.9.0.1:0", hosts, test);
+}
+
+fn with_endpoint_at(address: &str, hosts: &Hosts, test: impl FnOnce(SocketAddr) + Send) {
+    let address: SocketAddr = address.parse().unwrap();
+    let (started, start) = oneshot::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             hosts.node.run(|| async {
-                let server = TcpServer::start("10.9.0.1:0".parse().unwrap(), Behaviour::Greet("pod".into()))
-                    .await
-                    .unwrap();
+                let server = TcpServer::start(address, Behaviour::Greet("pod".into())).await.unwrap();
                 started.send(server.address()).unwrap();
                 let _ = stopped.await;
             })
         });
-        test(address.blocking_recv().unwrap());
+        test(start.blocking_recv().unwrap());
         drop(stop);
     });
 }
@@ -181,6 +184,29 @@ fn load_balancer_source_ranges_drop_clients_outside_of_them() {
                 "pod",
                 "only the load balancer's address is guarded"
             );
+        });
+    });
+}
+
+#[test]
+fn load_balancer_source_ranges_guard_ipv6_addresses_too() {
+    let Some(hosts) = hosts() else { return };
+    hosts.node.ip(&["address", "add", "fd00:9::1/64", "dev", "outside", "nodad"]).unwrap();
+    hosts.outside.ip(&["address", "add", "fd00:9::2/64", "dev", "node", "nodad"]).unwrap();
+    hosts.node.ip(&["address", "add", "2001:db8:1::9", "dev", "lo"]).unwrap();
+    hosts.outside.ip(&["route", "add", "2001:db8:1::/64", "via", "fd00:9::1"]).unwrap();
+    with_endpoint_at("[fd00:9::1]:0", &hosts, |endpoint| {
+        on(&hosts, |apply| {
+            let mut web = service("web", Protocol::Tcp, "::1").with(&[endpoint]);
+            let address = format!("[2001:db8:1::9]:{}", web.service.ports[0].port);
+            web.service.load_balancer_ips.v6 = vec!["2001:db8:1::9".parse().unwrap()];
+            web.service.source_ranges.v6 = vec!["fd00:9::2/127".parse().unwrap()];
+            apply(&web);
+            assert_eq!(ask(&hosts.outside, &address).unwrap(), "pod");
+
+            web.service.source_ranges.v6 = vec!["fd00:9::4/127".parse().unwrap()];
+            apply(&web);
+            assert!(is_dropped(&hosts.outside, &address));
         });
     });
 }

@@ -74,13 +74,9 @@ pub(super) fn explain(error: &io::Error, kind: FrontendKind) -> String {
         ErrorKind::AddrInUse => {
             "address in use; is another proxy or a host process listening there (ss -lntup)?".to_owned()
         }
-        ErrorKind::AddrNotAvailable if kind == FrontendKind::ClusterIp => {
-            "not an address of this host; use --map loopback, or route it to lo (ip route add local ADDRESS dev lo)"
-                .to_owned()
-        }
         ErrorKind::AddrNotAvailable => {
-            "not an address of this host; if it should be, route it to lo (ip route add local ADDRESS dev lo)"
-                .to_owned()
+            let map = if kind == FrontendKind::ClusterIp { "use --map loopback, or " } else { "" };
+            format!("not an address of this host; {map}add it (ip address add ADDRESS dev lo)")
         }
         ErrorKind::PermissionDenied => {
             "no permission; ports below 1024 need CAP_NET_BIND_SERVICE, or use --map loopback".to_owned()
