@@ -1,13 +1,7 @@
-//! What is known of a live connection, and how is it told to end?
+//! What is known of a live connection?
 
-use crate::Closed;
-use std::{
-    cell::{Cell, RefCell},
-    net::SocketAddr,
-    rc::Rc,
-    task::{Context, Waker},
-    time::Instant,
-};
+use crate::order::Order;
+use std::{cell::Cell, net::SocketAddr, rc::Rc, time::Instant};
 use weir_core::{Flow, PortKey};
 
 /// A live connection as its worker sees it: enough to list it and to end it from outside.
@@ -20,8 +14,8 @@ pub(crate) struct Connection {
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
     pub(crate) to_endpoint: Cell<u64>,
     pub(crate) to_client: Cell<u64>,
-    order: Cell<Option<Closed>>,
-    waker: RefCell<Option<Waker>>,
+    /// Tells it to end.
+    pub(crate) order: Order,
 }
 
 impl Connection {
@@ -33,39 +27,8 @@ impl Connection {
             endpoint: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
-            order: Cell::default(),
-            waker: RefCell::default(),
+            order: Order::default(),
         })
-    }
-
-    /// Tells the connection to end. It does so at its next chance.
-    pub(crate) fn order(&self, reason: Closed) {
-        self.order.set(Some(reason));
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    /// What the connection was told, if anything.
-    pub(crate) fn ordered(&self) -> Option<Closed> {
-        self.order.get()
-    }
-
-    /// Has the task woken when an order comes.
-    pub(crate) fn listen(&self, context: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
-            *waker = Some(context.waker().clone());
-        }
-    }
-
-    /// Resolves when an order comes.
-    pub(crate) async fn wait_for_order(&self) -> Closed {
-        std::future::poll_fn(|context| {
-            self.listen(context);
-            self.ordered().map_or(std::task::Poll::Pending, std::task::Poll::Ready)
-        })
-        .await
     }
 
     /// A copy for other threads.

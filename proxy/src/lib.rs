@@ -19,6 +19,7 @@ mod frontend;
 mod host;
 mod listener;
 mod listeners;
+mod order;
 mod place;
 mod plan;
 mod proxy;

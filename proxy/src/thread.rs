@@ -148,7 +148,7 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
         }
         Command::EndAll { reason, done } => {
             let connections = worker.connections.borrow();
-            connections.values().for_each(|connection| connection.order(reason));
+            connections.values().for_each(|connection| connection.order.give(reason));
             let _ = done.send(connections.len());
         }
         Command::List { done } => {

@@ -69,7 +69,7 @@ impl Clients {
     }
 
     fn end_flows(&self) {
-        self.flows.take().into_values().for_each(|flow| flow.end(Closed::FrontendRemoved));
+        self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
     }
 
     /// Forwards the datagrams that are waiting, up to a turn.
@@ -122,7 +122,7 @@ impl Clients {
         flow: &UdpFlow,
         reason: Closed,
     ) -> Option<Rc<UdpFlow>> {
-        flow.end(reason);
+        flow.end.give(reason);
         self.flows.borrow_mut().remove(&flow.client);
         let tried = [flow.endpoint];
         self.open(frontend, flow.client, if reason == Closed::ConnectRefused { &tried } else { &[] })

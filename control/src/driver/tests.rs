@@ -2,7 +2,7 @@ use super::*;
 use crate::{Object, driver::pace::INTERVAL, translate::Translation};
 use std::{num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
-use weir_core::{PerFamily, Protocol, Service, ServiceKey, Settings, service::PortSpec};
+use weir_core::{Protocol, Service, ServiceKey, service::PortSpec};
 
 struct Rig {
     inputs: Inputs,
@@ -51,21 +51,7 @@ fn put(number: u16) -> Event {
     let key = ServiceKey::new("default", format!("web-{number}"));
     let port = NonZeroU16::new(80).unwrap();
     let port = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
-    let mut cluster_ips = PerFamily::default();
-    *cluster_ips.get_mut(weir_core::Family::V4) = Some([10, 96, 0, 1].into());
-    let service = Service {
-        key: key.clone(),
-        cluster_ips,
-        external_ips: PerFamily::default(),
-        load_balancer_ips: PerFamily::default(),
-        source_ranges: PerFamily::default(),
-        internal_local: false,
-        external_local: false,
-        affinity: None,
-        health_check_node_port: None,
-        ports: vec![port],
-        settings: Settings::default(),
-    };
+    let service = Service::new(key.clone(), [10, 96, 0, 1].into(), vec![port]);
     Event::Put(ObjectKey::new(Kind::Service, key.namespace, key.name), Object::Service(Box::new(service)))
 }
 

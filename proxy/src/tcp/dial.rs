@@ -35,12 +35,12 @@ pub(crate) async fn connect(
         let attempt = tokio::select! {
             attempt = attempt(&picked, timeout, frontend) => attempt,
             reason = gone(client) => Err(reason),
-            reason = connection.wait_for_order() => Err(reason),
+            reason = connection.order.wait() => Err(reason),
         };
         frontend.worker.counters.attempt(attempt.as_ref().err().copied());
         match attempt {
             Ok(stream) => return Ok(Upstream { stream, address: picked.address, lease: picked.lease }),
-            Err(reason) if reason == Closed::ClientGone || connection.ordered().is_some() => {
+            Err(reason) if reason == Closed::ClientGone || connection.order.given().is_some() => {
                 return Err(reason);
             }
             Err(reason) => failure = reason,

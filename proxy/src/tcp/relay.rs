@@ -95,8 +95,7 @@ impl Relay {
     }
 
     fn step(&mut self, context: &mut Context<'_>) -> Step {
-        self.connection.listen(context);
-        if let Some(reason) = self.connection.ordered() {
+        if let Some(reason) = self.connection.order.poll(context) {
             return Step::Over(reason);
         }
         let was_half_closed = self.is_half_closed();

@@ -2,15 +2,16 @@
 
 use crate::{
     Closed,
+    order::Order,
     slot::{Picked, Route, Slot},
 };
 use socket2::SockRef;
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     io,
     net::SocketAddr,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{io::ReadBuf, net::UdpSocket, time::Instant};
@@ -35,8 +36,8 @@ pub(crate) struct UdpFlow {
     assured_timeout: Duration,
     /// Whether the endpoint said that nobody listens there; the next datagram looks for another one.
     refused: Cell<bool>,
-    ended: Cell<Option<Closed>>,
-    waker: RefCell<Option<Waker>>,
+    /// Tells it to end; once it has, why it did.
+    pub(super) end: Order,
     /// Counts the flow as load of its endpoint.
     _lease: Lease,
 }
@@ -62,8 +63,7 @@ impl UdpFlow {
             timeout: route.port.settings.udp_idle_timeout,
             assured_timeout: route.port.settings.udp_assured_timeout,
             refused: Cell::new(false),
-            ended: Cell::new(None),
-            waker: RefCell::default(),
+            end: Order::default(),
             _lease: picked.lease,
         }
     }
@@ -78,10 +78,10 @@ impl UdpFlow {
         if !Arc::ptr_eq(&self.slot, slot) {
             return Some(Closed::FrontendRemoved);
         }
-        if self.ended.get().is_none() && self.epoch.replace(route.epoch) == route.epoch {
+        if self.end.given().is_none() && self.epoch.replace(route.epoch) == route.epoch {
             return None;
         }
-        self.ended.get().or_else(|| (!route.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
+        self.end.given().or_else(|| (!route.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
     }
 
     /// Sends a client's datagram to the endpoint.
@@ -122,28 +122,5 @@ impl UdpFlow {
     pub(super) fn deadline(&self) -> Instant {
         let assured = self.from_client.get() >= ASSURED && self.from_endpoint.get() >= ASSURED;
         self.last_active.get() + if assured { self.assured_timeout } else { self.timeout }
-    }
-
-    /// Tells the flow to end, and notes why. The first reason counts.
-    pub(super) fn end(&self, reason: Closed) {
-        if self.ended.get().is_none() {
-            self.ended.set(Some(reason));
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
-        }
-    }
-
-    /// Why the flow has ended, if it has.
-    pub(super) fn ended(&self) -> Option<Closed> {
-        self.ended.get()
-    }
-
-    /// Has the task woken when the flow is told to end.
-    pub(super) fn listen(&self, context: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
-            *waker = Some(context.waker().clone());
-        }
     }
 }

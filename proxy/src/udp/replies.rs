@@ -20,7 +20,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
     let (clients, frontend, flow) = (Rc::clone(clients), Rc::clone(frontend), Rc::clone(flow));
     tokio::task::spawn_local(async move {
         let reason = forward(&clients, &frontend, &flow).await;
-        flow.end(reason);
+        flow.end.give(reason);
         clients.forget(&flow);
         frontend.worker.flows.borrow_mut().remove(id);
         tracing::debug!(client = %flow.client, frontend = %frontend.address, endpoint = %flow.endpoint, %reason, "flow ended");
@@ -51,10 +51,9 @@ async fn forward(clients: &Clients, frontend: &Frontend, flow: &UdpFlow) -> Clos
 
 /// Forwards what waits, up to a turn; ready when the flow was told to end.
 fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
-    flow.listen(context);
     let mut scratch = frontend.worker.scratch.borrow_mut();
     for _ in 0..TURN {
-        if let Some(reason) = flow.ended() {
+        if let Some(reason) = flow.end.poll(context) {
             return Poll::Ready(reason);
         }
         let mut buffer = ReadBuf::new(&mut scratch);

@@ -28,7 +28,7 @@ impl FlowTable {
             let last_active = |id| Some(self.flows.get(&id)?.upgrade()?.last_active().into_std());
             let Some(id) = self.oldest.pop(last_active) else { return };
             if let Some(flow) = self.flows.remove(&id).and_then(|flow| flow.upgrade()) {
-                flow.end(Closed::Evicted);
+                flow.end.give(Closed::Evicted);
             }
         }
     }

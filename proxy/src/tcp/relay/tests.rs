@@ -136,7 +136,7 @@ async fn a_relay_that_is_told_to_end_resets_both_sides() {
     let connection = Rc::clone(&relay.connection);
     let (reason, ()) = tokio::join!(relay.run(), async {
         tokio::task::yield_now().await;
-        connection.order(Closed::Drained);
+        connection.order.give(Closed::Drained);
     });
     assert_eq!(reason, Closed::Drained);
     relay.close(reason);
