@@ -5,7 +5,11 @@ mod backend;
 mod cluster;
 mod visitor;
 
-use crate::cli::DemoOptions;
+use crate::{
+    cli::DemoOptions,
+    signals::Signals,
+    stdout::{self, Reader},
+};
 use anyhow::Context;
 use backend::Backend;
 use cluster::Cluster;
@@ -21,7 +25,7 @@ const AWAY: Duration = Duration::from_secs(4);
 /// How long connections may go on at the end.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Shows a Service until the time is up or somebody presses Ctrl-C.
+/// Shows a Service until the time is up, somebody presses Ctrl-C, or nobody reads along any more.
 pub(crate) fn demo(options: DemoOptions) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     runtime.block_on(show(options))?;
@@ -29,6 +33,7 @@ pub(crate) fn demo(options: DemoOptions) -> anyhow::Result<ExitCode> {
 }
 
 async fn show(options: DemoOptions) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
     let backends = backend::start(options.endpoints).await?;
     let addresses: Vec<SocketAddr> = backends.iter().map(Backend::address).collect();
     let mut cluster = Cluster::create(&addresses)?;
@@ -38,9 +43,9 @@ async fn show(options: DemoOptions) -> anyhow::Result<()> {
     let mut proxy = Proxy::start(Config { workers: options.workers(), ..Config::default() })?;
     let mut snapshots = control.snapshots.clone();
     proxy.apply(&snapshots.wait_for(|snapshot| snapshot.generation > 0).await?.clone()).await;
-    introduce(&cluster, &backends);
+    stdout::print(&introduction(&cluster, &backends))?;
 
-    let mut visitor = Visitor::start(cluster.http(), options.rate);
+    let visitor = Visitor::start(cluster.http(), options.rate);
     let time_is_up = async {
         match options.seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
@@ -49,26 +54,33 @@ async fn show(options: DemoOptions) -> anyhow::Result<()> {
     };
     tokio::select! {
         () = proxy.run(&mut snapshots, |_, _| ()) => anyhow::bail!("the control plane has ended"),
-        result = report(&mut cluster, &backends, &visitor) => return result,
-        _ = tokio::signal::ctrl_c() => {}
+        result = report(&mut cluster, &backends, &visitor) => result?,
+        _ = signals.next() => {}
         () = time_is_up => {}
     }
-    visitor.stop();
+    visitor.stop().await;
     proxy.drain(DRAIN).await;
     let served: u64 = backends.iter().map(Backend::connections).sum();
-    println!("\nThe endpoints served {served} connections; of the demo's own {visitor}.");
+    stdout::print(&format!("\nThe endpoints served {served} connections; of the demo's own {visitor}.\n"))?;
     Ok(())
 }
 
-fn introduce(cluster: &Cluster, backends: &[Backend]) {
-    let (http, udp) = (cluster.http(), cluster.udp());
-    println!("Service default/demo has {} endpoints. Try it from another terminal:\n", backends.len());
-    println!("    curl http://{http}/");
-    println!("    echo hello | nc -u -w1 {} {}\n", udp.ip(), udp.port());
-    println!("Every few seconds one endpoint leaves and returns. Ctrl-C ends the demo.\n");
+fn introduction(cluster: &Cluster, backends: &[Backend]) -> String {
+    let (endpoints, http, udp) = (backends.len(), cluster.http(), cluster.udp());
+    let (udp, udp_port) = (udp.ip(), udp.port());
+    format!(
+        "Service default/demo has {endpoints} endpoints. Try it from another terminal:
+
+    curl http://{http}/
+    echo hello | nc -u -w1 {udp} {udp_port}
+
+Every few seconds one endpoint leaves and returns. Ctrl-C ends the demo.
+
+"
+    )
 }
 
-/// Prints a line for each endpoint once a second, and has endpoints leave and return.
+/// Prints a line for each endpoint once a second, and has endpoints leave and return. Ends when nobody reads along.
 async fn report(cluster: &mut Cluster, backends: &[Backend], visitor: &Visitor) -> anyhow::Result<()> {
     let mut ticks = interval(Duration::from_secs(1));
     let mut before: Vec<u64> = vec![0; backends.len()];
@@ -80,16 +92,17 @@ async fn report(cluster: &mut Cluster, backends: &[Backend], visitor: &Visitor) 
             cluster.next()?;
             turn += AWAY;
         }
+        let mut lines = String::new();
         for (index, backend) in backends.iter().enumerate() {
             let total = backend.connections();
             let state = if cluster.is_away(index) { "away" } else { "ready" };
             let (name, address) = (backend.name(), backend.address());
-            println!(
-                "{name:<8} {address:<21} {state:<5} {total:>7} connections (+{})",
-                total - before[index]
-            );
+            let new = total - before[index];
+            lines += &format!("{name:<8} {address:<21} {state:<5} {total:>7} connections (+{new})\n");
             before[index] = total;
         }
-        println!("requests: {visitor}\n");
+        if stdout::print(&format!("{lines}requests: {visitor}\n\n"))? == Reader::Gone {
+            return Ok(());
+        }
     }
 }

@@ -12,6 +12,7 @@ mod node_name;
 mod probes;
 mod resolve;
 mod run;
+mod signals;
 mod stdout;
 mod table;
 

@@ -7,14 +7,11 @@ use crate::{
     health::{Health, Moment},
     logging, metrics,
     probes::Probes,
+    signals::Signals,
 };
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
-use tokio::{
-    runtime::Builder,
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use tokio::{runtime::Builder, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 use weir_control::{Control, Status};
@@ -136,25 +133,5 @@ impl Servers {
     async fn stop(self) {
         self.stop.cancel();
         self.tasks.wait().await;
-    }
-}
-
-/// What an operator or a supervisor sends to end weir.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }

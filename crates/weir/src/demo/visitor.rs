@@ -12,9 +12,9 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    task::JoinHandle,
     time::{MissedTickBehavior, interval, timeout},
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A request that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +25,8 @@ const LONGEST_ANSWER: u64 = 4096;
 /// Requests to the Service, made at a steady rate.
 pub(super) struct Visitor {
     counts: Arc<Counts>,
-    task: Option<JoinHandle<()>>,
+    stop: CancellationToken,
+    requests: TaskTracker,
 }
 
 #[derive(Default)]
@@ -37,16 +38,20 @@ struct Counts {
 impl Visitor {
     /// Makes `rate` requests a second; none with 0.
     pub(super) fn start(service: SocketAddr, rate: u32) -> Self {
-        let counts = Arc::<Counts>::default();
-        let task = (rate > 0).then(|| tokio::spawn(visit(service, rate, Arc::clone(&counts))));
-        Self { counts, task }
+        let visitor =
+            Self { counts: Arc::default(), stop: CancellationToken::new(), requests: TaskTracker::new() };
+        if rate > 0 {
+            let visits = visit(service, rate, Arc::clone(&visitor.counts), visitor.requests.clone());
+            tokio::spawn(visitor.stop.clone().run_until_cancelled_owned(visits));
+        }
+        visitor
     }
 
-    /// Makes no more requests.
-    pub(super) fn stop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
+    /// Makes no more requests, and waits for those under way: the Service is still there for them.
+    pub(super) async fn stop(&self) {
+        self.stop.cancel();
+        self.requests.close();
+        self.requests.wait().await;
     }
 }
 
@@ -57,13 +62,13 @@ impl fmt::Display for Visitor {
     }
 }
 
-async fn visit(service: SocketAddr, rate: u32, counts: Arc<Counts>) {
+async fn visit(service: SocketAddr, rate: u32, counts: Arc<Counts>, requests: TaskTracker) {
     let mut ticks = interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let counts = Arc::clone(&counts);
-        tokio::spawn(async move {
+        requests.spawn(async move {
             let outcome = match timeout(PATIENCE, get(service)).await {
                 Ok(Ok(())) => &counts.answered,
                 Ok(Err(_)) | Err(_) => &counts.failed,
