@@ -59,7 +59,8 @@ impl Proxy {
 
     /// Applies every Snapshot that comes, and retries what failed, until the sender is gone.
     ///
-    /// `applied` hears of each Snapshot that is served, and of frontends that changed their state. May be cancelled.
+    /// `applied` hears of each Snapshot that is served, and of frontends that changed their state. May be
+    /// cancelled to drain or to drop the proxy.
     pub async fn run(
         &mut self,
         snapshots: &mut watch::Receiver<Snapshot>,

@@ -161,24 +161,23 @@ impl Sockets {
         redirecting: Vec<(Group, Wanted<'a>)>,
         applied: &mut Applied,
     ) -> Vec<Wanted<'a>> {
-        let ask = |(mut group, wanted): (Group, Wanted<'a>)| {
-            let asked = group.redirect(&wanted, &self.workers);
-            (group, wanted, asked)
-        };
-        let asked: Vec<_> = redirecting.into_iter().map(ask).collect();
+        let mut asked = Vec::with_capacity(redirecting.len());
+        for (mut group, wanted) in redirecting {
+            let socket = wanted.binding.socket;
+            asked.push((socket, group.redirect(&wanted, &self.workers), wanted));
+            self.open.insert(socket, group);
+        }
         let (mut failed, mut again) = (Vec::new(), Vec::new());
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        for (group, wanted, asked) in asked {
+        for (socket, asked, wanted) in asked {
             // A worker that is slow has the order, and follows it.
             let answers = timeout_at(deadline, answers(asked)).await.unwrap_or_default();
             if let Some(error) = answers.into_iter().find_map(Result::err) {
-                let listen = wanted.binding.socket.address;
-                tracing::warn!(%error, %listen, "cannot change whom a socket serves; opening it anew");
-                failed.push(group);
+                tracing::warn!(%error, listen = %socket.address, "cannot change whom a socket serves; opening it anew");
+                failed.extend(self.open.remove(&socket));
                 again.push(wanted);
             } else {
                 applied.rows.push(wanted.listening());
-                self.open.insert(wanted.binding.socket, group);
             }
         }
         self.close(&failed).await;
