@@ -57,7 +57,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
             0 => info!("all connections have ended"),
             reset => info!("{reset} connections were still open and were reset"),
         },
-        signal = signals.next() => info!("{signal}: ending at once"),
+        signal = signals.another() => info!("{signal}: ending at once"),
     }
     servers.stop().await;
     Ok(())

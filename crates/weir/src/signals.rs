@@ -1,7 +1,14 @@
 //! What ends weir from outside?
 
 use anyhow::Context;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::time::Duration;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::Instant,
+};
+
+/// Signals that come this soon after one are the same: timeout(1), for one, signals its child and then its whole group.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// What an operator or a supervisor sends to end weir.
 pub(crate) struct Signals {
@@ -21,6 +28,17 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// The next one that is no echo of one that came just before.
+    pub(crate) async fn another(&mut self) -> &'static str {
+        let before = Instant::now();
+        loop {
+            let name = self.next().await;
+            if before.elapsed() >= ECHO {
+                return name;
+            }
         }
     }
 }

@@ -90,6 +90,27 @@ fn sigterm_lets_connections_finish_and_exits_with_0() {
 }
 
 #[test]
+fn a_signal_that_comes_twice_at_once_is_one_and_a_later_one_ends_connections() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let mut weir = Weir::ready(&manifest(service, &[a.address()]), &["--drain-timeout", "1h"]);
+    let mut open = TcpStream::connect(service).unwrap();
+    open.read_exact(&mut [0]).unwrap();
+    // As timeout(1) does.
+    let twice = "kill -TERM $0; kill -TERM $0";
+    assert!(Command::new("sh").args(["-c", twice, &weir.pid()]).status().unwrap().success());
+    wait_for("the drain", || weir.probe("/readyz") == Some(503));
+    open.write_all(b"x").unwrap();
+    open.read_exact(&mut [0]).unwrap();
+
+    wait_for("the end of weir", || {
+        weir.signal("TERM");
+        weir.has_ended()
+    });
+    assert_eq!(weir.wait().code(), Some(0));
+}
+
+#[test]
 fn a_drain_that_takes_too_long_ends_with_a_reset_and_0() {
     let a = greeter("a");
     let service = free(Ipv4Addr::new(127, 0, 0, 9));

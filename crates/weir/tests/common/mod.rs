@@ -100,9 +100,17 @@ impl Weir {
         get(self.health, path)?.split(' ').nth(1)?.parse().ok()
     }
 
+    pub(crate) fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+        let kill = Command::new("kill").args([&format!("-{name}"), &self.pid()]).status();
+        assert!(kill.unwrap().success());
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
