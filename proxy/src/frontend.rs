@@ -12,7 +12,7 @@ use std::{
     rc::Rc,
     sync::Arc,
 };
-use weir_core::{Flow, FrontendKind, Origin, Protocol, Traffic};
+use weir_core::{Flow, FrontendKind, Origin, Protocol, Traffic, Verdict};
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct Frontend {
@@ -52,6 +52,9 @@ impl Frontend {
         // Only with externalTrafficPolicy Local does the origin matter; pods count as outside without detection.
         let local =
             route.port.external_local && self.kind != FrontendKind::ClusterIp && route.place.is_own(client);
-        Ok(route.port.traffic(self.kind, if local { Origin::Node } else { Origin::Outside }))
+        match route.port.verdict(self.kind, if local { Origin::Node } else { Origin::Outside }) {
+            Verdict::Endpoint(traffic) => Ok(traffic),
+            Verdict::Reject | Verdict::Drop => Err(Closed::NoEndpoints),
+        }
     }
 }

@@ -44,4 +44,4 @@ pub use serve::{HealthCheck, ServedService, ServicePort};
 pub use service::{PortKey, Protocol, Service, ServiceKey};
 pub use settings::{Policy, Settings};
 pub use snapshot::{Changes, Snapshot};
-pub use traffic::{Audience, FrontendKind, Origin, Traffic};
+pub use traffic::{Audience, FrontendKind, Origin, Traffic, Verdict};

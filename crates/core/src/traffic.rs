@@ -1,4 +1,4 @@
-//! Which list of endpoints does a flow choose from? (semantics P1-P7)
+//! Which list of endpoints does a flow choose from, and what does it get when that is empty? (semantics P1-P7, N1-N3, A5)
 
 use crate::{EndpointSet, Family, Node, ServicePort};
 use ipnet::IpNet;
@@ -48,6 +48,17 @@ pub enum Traffic {
     Local,
 }
 
+/// What a new flow gets at a Service address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// One of the endpoints of this list.
+    Endpoint(Traffic),
+    /// A refusal: there is no usable endpoint anywhere (semantics N1).
+    Reject,
+    /// Silence: there are usable endpoints, but none for this flow (semantics N2, N3).
+    Drop,
+}
+
 /// Who can be served through a frontend right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
@@ -76,11 +87,19 @@ impl ServicePort {
         }
     }
 
-    /// Who has a usable endpoint behind a frontend of this kind; `None` when nobody has (semantics N1-N3).
+    /// What a flow from `origin` to a frontend of this kind gets, if its source is admitted.
+    pub fn verdict(&self, kind: FrontendKind, origin: Origin) -> Verdict {
+        let traffic = self.traffic(kind, origin);
+        match self.endpoints(traffic) {
+            Some(endpoints) if !endpoints.is_empty() => Verdict::Endpoint(traffic),
+            _ if self.has_any => Verdict::Drop,
+            _ => Verdict::Reject,
+        }
+    }
+
+    /// Who has a usable endpoint behind a frontend of this kind; `None` when nobody has.
     pub fn audience(&self, kind: FrontendKind) -> Option<Audience> {
-        let usable = |origin| {
-            self.endpoints(self.traffic(kind, origin)).is_some_and(|endpoints| !endpoints.is_empty())
-        };
+        let usable = |origin| matches!(self.verdict(kind, origin), Verdict::Endpoint(_));
         if usable(Origin::Outside) {
             Some(Audience::Everyone)
         } else if usable(Origin::Node) {
@@ -89,6 +108,7 @@ impl ServicePort {
             None
         }
     }
+
     /// The sources that may use a frontend of this kind; `None` means all. Only load-balancer addresses are guarded
     /// (semantics A5).
     pub fn sources(&self, kind: FrontendKind, node: &Node) -> Option<Vec<IpNet>> {
