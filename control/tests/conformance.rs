@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod golden;
+
+use golden::{cases, event, events};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::{fs, path::Path};
-use weir_control::{
-    Commit, Event, Kind, ObjectKey, Selection, Store,
-    translate::{Translate, translate},
-};
+use weir_control::{Commit, Event, Kind, ObjectKey, Store};
 use weir_core::{Snapshot, resolved::Resolved};
 
 #[test]
@@ -96,15 +94,6 @@ fn check_states(file: &str, at_least: usize) {
     );
 }
 
-fn cases(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance").join(file);
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut file: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(file["format"], 1);
-    let Value::Array(cases) = file["cases"].take() else { panic!("no cases in {}", path.display()) };
-    cases
-}
-
 fn store(case: &Value) -> Store {
     let mut store = Store::new(case["node"]["name"].as_str().unwrap());
     put_node(&mut store, case, &case["node"]["labels"]);
@@ -116,15 +105,6 @@ fn put_node(store: &mut Store, case: &Value, labels: &Value) {
     if name != "" {
         store.apply(event::<Node>(&json!({ "metadata": { "name": name, "labels": labels } })));
     }
-}
-
-fn event<T: Translate + DeserializeOwned>(object: &Value) -> Event {
-    let object: T = serde_json::from_value(object.clone()).unwrap();
-    translate(&object, &Selection::default()).event
-}
-
-fn events<T: Translate + DeserializeOwned>(objects: &Value) -> Vec<Event> {
-    objects.as_array().into_iter().flatten().map(event::<T>).collect()
 }
 
 fn events_of_slices(case: &Value) -> Vec<Event> {

@@ -2,46 +2,37 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod golden;
+
+use golden::event;
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
 };
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use std::{fs, path::Path, sync::LazyLock};
-use weir_control::{
-    Event, Kind, ObjectKey, Selection, Store,
-    translate::{Translate, translate},
-};
+use serde_json::json;
+use std::sync::LazyLock;
+use weir_control::{Event, Kind, ObjectKey, Store};
 use weir_core::Snapshot;
 
 /// The objects of every golden vector: of each, its node, Services and slices.
 static CASES: LazyLock<Vec<(String, Vec<Event>)>> = LazyLock::new(|| {
     let mut cases = Vec::new();
     for file in ["curated.json", "random.json"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance").join(file);
-        let file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        for case in file["cases"].as_array().unwrap() {
+        for case in golden::cases(file) {
             let node = &case["node"];
             let mut events = Vec::new();
             if node["name"] != "" {
                 let node = json!({ "metadata": { "name": node["name"], "labels": node["labels"] } });
                 events.push(event::<Node>(&node));
             }
-            events.extend(case["services"].as_array().into_iter().flatten().map(event::<Service>));
-            events
-                .extend(case["endpointSlices"].as_array().into_iter().flatten().map(event::<EndpointSlice>));
+            events.extend(golden::events::<Service>(&case["services"]));
+            events.extend(golden::events::<EndpointSlice>(&case["endpointSlices"]));
             cases.push((node["name"].as_str().unwrap().to_owned(), events));
         }
     }
     cases
 });
-
-fn event<T: Translate + DeserializeOwned>(object: &Value) -> Event {
-    let object: T = serde_json::from_value(object.clone()).unwrap();
-    translate(&object, &Selection::default()).event
-}
 
 fn key(event: &Event) -> Option<&ObjectKey> {
     match event {

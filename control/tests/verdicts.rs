@@ -2,23 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod golden;
+
+use golden::{cases, event, events};
 use k8s_openapi::api::{
     core::v1::{Node as ApiNode, Service},
     discovery::v1::EndpointSlice,
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    fs,
     net::{IpAddr, SocketAddr},
-    path::Path,
     sync::Arc,
 };
-use weir_control::{
-    Selection, Store,
-    translate::{Translate, translate},
-};
+use weir_control::Store;
 use weir_core::{Family, FrontendKind, Node, Origin, ServicePort, Traffic, Verdict};
 
 /// The network of the vectors (conformance/FORMAT.md, "Flow").
@@ -53,12 +50,6 @@ impl Network {
     }
 }
 
-fn cases(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance").join(file);
-    let mut file: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    serde_json::from_value(file["cases"].take()).unwrap()
-}
-
 /// The ports of a case, and the node that serves them.
 fn served(case: &Value) -> (Vec<Arc<ServicePort>>, Arc<Node>) {
     let mut store = Store::new(case["node"]["name"].as_str().unwrap());
@@ -66,19 +57,13 @@ fn served(case: &Value) -> (Vec<Arc<ServicePort>>, Arc<Node>) {
         .map(|family| json!({ "type": "InternalIP", "address": Network::of(family).node }))
         .to_vec();
     let metadata = json!({ "name": case["node"]["name"], "labels": case["node"]["labels"] });
-    apply::<ApiNode>(&mut store, &json!([{ "metadata": metadata, "status": { "addresses": addresses } }]));
-    apply::<Service>(&mut store, &case["services"]);
-    apply::<EndpointSlice>(&mut store, &case["endpointSlices"]);
+    store.apply(event::<ApiNode>(&json!({ "metadata": metadata, "status": { "addresses": addresses } })));
+    let (services, slices) = (&case["services"], &case["endpointSlices"]);
+    let objects = [events::<Service>(services), events::<EndpointSlice>(slices)];
+    objects.into_iter().flatten().for_each(|event| store.apply(event));
     let snapshot = store.commit().snapshot;
     let ports = snapshot.services().flat_map(|service| service.ports.iter().cloned()).collect();
     (ports, snapshot.node)
-}
-
-fn apply<T: Translate + DeserializeOwned>(store: &mut Store, objects: &Value) {
-    for object in objects.as_array().into_iter().flatten() {
-        let object: T = serde_json::from_value(object.clone()).unwrap();
-        store.apply(translate(&object, &Selection::default()).event);
-    }
 }
 
 /// Which port, and which kind of its addresses, a destination belongs to. A VIP that is an external IP too is guarded as
