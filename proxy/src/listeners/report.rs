@@ -70,16 +70,17 @@ impl FrontendRow {
 
 /// Why the socket of an address of this kind could not be opened, who might be at fault and what to do.
 pub(super) fn explain(error: &io::Error, kind: FrontendKind) -> String {
+    // Only cluster IPs can be mapped.
+    let or_map = if kind == FrontendKind::ClusterIp { ", or use --map loopback" } else { "" };
     match error.kind() {
         ErrorKind::AddrInUse => {
             "address in use; is another proxy or a host process listening there (ss -lntup)?".to_owned()
         }
         ErrorKind::AddrNotAvailable => {
-            let map = if kind == FrontendKind::ClusterIp { "use --map loopback, or " } else { "" };
-            format!("not an address of this host; {map}add it (ip address add ADDRESS dev lo)")
+            format!("not an address of this host; add it (ip address add ADDRESS dev lo){or_map}")
         }
         ErrorKind::PermissionDenied => {
-            "no permission; ports below 1024 need CAP_NET_BIND_SERVICE, or use --map loopback".to_owned()
+            format!("no permission; ports below 1024 need CAP_NET_BIND_SERVICE{or_map}")
         }
         _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
             "out of file descriptors; raise the limit (ulimit -n, LimitNOFILE)".to_owned()
@@ -132,6 +133,30 @@ impl Conflicts {
                 others.join(", ")
             );
             self.told.insert(socket, claims);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_cannot_be_opened_says_why_and_what_to_do() {
+        let of = |errno: rustix::io::Errno, kind| explain(&errno.into(), kind);
+        let cases = [
+            (rustix::io::Errno::ADDRINUSE, ["in use", "another proxy or a host process"]),
+            (rustix::io::Errno::ADDRNOTAVAIL, ["not an address of this host", "ip address add"]),
+            (rustix::io::Errno::ACCESS, ["no permission", "CAP_NET_BIND_SERVICE"]),
+            (rustix::io::Errno::MFILE, ["out of file descriptors", "ulimit -n"]),
+        ];
+        for (errno, words) in cases {
+            let said = of(errno, FrontendKind::NodePort);
+            assert!(words.iter().all(|word| said.contains(word)) && !said.contains("--map"), "{said}");
+        }
+        for errno in [rustix::io::Errno::ADDRNOTAVAIL, rustix::io::Errno::ACCESS] {
+            let said = of(errno, FrontendKind::ClusterIp);
+            assert!(said.ends_with("or use --map loopback"), "{said}");
         }
     }
 }
