@@ -37,8 +37,12 @@ pub(crate) fn interface_addresses() -> BTreeSet<IpAddr> {
             let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
             v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
         })
-        .filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+        .filter(|&ip| !needs_interface(ip))
         .collect()
+}
+
+fn needs_interface(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// The lowest port that this process may bind: 1 with CAP_NET_BIND_SERVICE, else what the kernel leaves unprivileged.
@@ -52,4 +56,18 @@ pub(crate) fn lowest_port() -> u16 {
     }
     let unprivileged = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     unprivileged.ok().and_then(|start| start.trim().parse().ok()).unwrap_or(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ipv6_link_local_addresses_need_an_interface() {
+        for (text, needs) in [("fe80::1", true), ("febf::1", true), ("fec0::1", false), ("::1", false)] {
+            assert_eq!(needs_interface(text.parse().unwrap()), needs, "{text}");
+        }
+        assert!(!needs_interface([169, 254, 0, 1].into()));
+        assert!(interface_addresses().contains(&IpAddr::from([127, 0, 0, 1])));
+    }
 }
