@@ -113,13 +113,19 @@ fn node_port_service() -> TestService {
     web
 }
 
+/// The same with externalTrafficPolicy Local and this endpoint, which is local.
+fn local_service(endpoint: SocketAddr) -> TestService {
+    let mut web = node_port_service().with(&[endpoint]);
+    web.service.external_local = true;
+    web
+}
+
 #[test]
 fn with_external_policy_local_and_only_remote_endpoints_the_node_is_served_and_others_are_dropped() {
     let Some(hosts) = hosts() else { return };
     with_endpoint(&hosts, |endpoint| {
         on(&hosts, |apply| {
-            let mut web = node_port_service().with(&[endpoint]);
-            web.service.external_local = true;
+            let mut web = local_service(endpoint);
             apply(&web);
             assert_eq!(ask(&hosts.outside, "10.9.0.1:30080").unwrap(), "pod");
 
@@ -140,8 +146,7 @@ fn the_node_is_served_without_a_gap_while_local_endpoints_come_and_go() {
     let Some(hosts) = hosts() else { return };
     with_endpoint(&hosts, |endpoint| {
         on(&hosts, |apply| {
-            let mut web = node_port_service().with(&[endpoint]);
-            web.service.external_local = true;
+            let mut web = local_service(endpoint);
             apply(&web);
             let stop = AtomicBool::new(false);
             let visit = || async {
