@@ -3,11 +3,11 @@
 
 mod common;
 
-use common::{WEIR, folder, get};
+use common::{HANG, WEIR, folder, get};
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    net::SocketAddr,
+    net::{SocketAddr, UdpSocket},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
 };
@@ -17,6 +17,8 @@ struct Demo {
     child: Child,
     output: Option<BufReader<ChildStdout>>,
     service: SocketAddr,
+    /// Where the Service's UDP port is.
+    echo: (String, u16),
     folder: PathBuf,
 }
 
@@ -33,7 +35,12 @@ impl Demo {
             assert_ne!(output.read_line(&mut line).unwrap(), 0, "the demo ends without a line to try");
         }
         let service = line.trim().trim_start_matches("curl http://").trim_end_matches('/').parse().unwrap();
-        Self { child, output: Some(output), service, folder }
+        line.clear();
+        output.read_line(&mut line).unwrap();
+        let (_, echo) = line.trim().split_once("nc -u -w1 ").expect("a line to try with UDP");
+        let (ip, port) = echo.split_once(' ').unwrap();
+        let echo = (ip.to_owned(), port.parse().unwrap());
+        Self { child, output: Some(output), service, echo, folder }
     }
 
     /// Waits for the end, which must be a good one.
@@ -45,11 +52,18 @@ impl Demo {
 }
 
 #[test]
-fn the_line_to_try_works_and_the_time_ends_the_demo() {
+fn the_lines_to_try_work_and_the_time_ends_the_demo() {
     let mut demo = Demo::start(&["--seconds", "2", "--rate", "50"]);
     for _ in 0..10 {
         assert!(get(demo.service, "/").unwrap().contains("Hello from web-"));
     }
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(HANG)).unwrap();
+    client.connect((demo.echo.0.as_str(), demo.echo.1)).unwrap();
+    client.send(b"hello").unwrap();
+    let mut reply = [0; 64];
+    let length = client.recv(&mut reply).unwrap();
+    assert!(reply[..length].starts_with(b"web-") && reply[..length].ends_with(b": hello"));
     let mut output = String::new();
     demo.output.take().unwrap().read_to_string(&mut output).unwrap();
     for words in ["web-1 ", "web-2 ", "web-3 ", " connections (+", " answered, 0 failed."] {
