@@ -1,14 +1,21 @@
 //! What is known of a live connection?
 
-use crate::order::Order;
-use std::{cell::Cell, net::SocketAddr, rc::Rc, time::Instant};
-use weir_core::{Flow, PortKey};
+use crate::{Closed, frontend::Frontend, order::Order};
+use std::{
+    cell::Cell,
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use tokio::time;
+use weir_core::{Flow, PortKey, settings::HALF_CLOSED_TIMEOUT};
 
 /// A live connection as its worker sees it: enough to list it and to end it from outside.
-#[derive(Debug)]
 pub(crate) struct Connection {
+    /// Its number on its worker.
+    pub(crate) id: u64,
+    pub(crate) frontend: Rc<Frontend>,
     pub(crate) flow: Flow,
-    pub(crate) port: PortKey,
     pub(crate) opened: Instant,
     /// Set once an endpoint accepted.
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
@@ -16,26 +23,55 @@ pub(crate) struct Connection {
     pub(crate) to_client: Cell<u64>,
     /// Tells it to end.
     pub(crate) order: Order,
+    idle_timeout: Duration,
+    last_active: Cell<time::Instant>,
+    half_closed: Cell<bool>,
 }
 
 impl Connection {
-    pub(crate) fn new(flow: Flow, port: PortKey) -> Rc<Self> {
+    pub(crate) fn new(id: u64, frontend: Rc<Frontend>, flow: Flow) -> Rc<Self> {
+        let now = time::Instant::now();
         Rc::new(Self {
+            id,
             flow,
-            port,
-            opened: Instant::now(),
+            opened: now.into_std(),
             endpoint: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             order: Order::default(),
+            idle_timeout: frontend.slot.route().port.settings.idle_timeout,
+            last_active: Cell::new(now),
+            half_closed: Cell::default(),
+            frontend,
         })
+    }
+
+    /// Notes that bytes moved or that a side ended.
+    pub(crate) fn note_active(&self) {
+        self.last_active.set(time::Instant::now());
+    }
+
+    /// Notes that one side has ended: the connection may be silent for less long from now on.
+    pub(crate) fn note_half_closed(&self) {
+        self.half_closed.set(true);
+    }
+
+    /// When it has been silent for too long.
+    pub(crate) fn deadline(&self) -> Instant {
+        let most = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
+        self.last_active.get().into_std() + self.idle_timeout.min(most)
+    }
+
+    /// What its end is called if it has been silent for too long.
+    pub(crate) fn silence(&self) -> Closed {
+        if self.half_closed.get() { Closed::HalfClosedTimeout } else { Closed::IdleTimeout }
     }
 
     /// A copy for other threads.
     pub(crate) fn info(&self) -> ConnectionInfo {
         ConnectionInfo {
             flow: self.flow,
-            port: self.port.clone(),
+            port: self.frontend.port_key(),
             endpoint: self.endpoint.get(),
             opened: self.opened,
             to_endpoint: self.to_endpoint.get(),

@@ -12,7 +12,7 @@ use std::{
     rc::Rc,
     sync::Arc,
 };
-use weir_core::{Flow, FrontendKind, Origin, Protocol, Traffic, Verdict};
+use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct Frontend {
@@ -33,6 +33,11 @@ impl Frontend {
             address: binding.frontend,
             kind: binding.kind,
         })
+    }
+
+    /// The Service port behind it.
+    pub(crate) fn port_key(&self) -> PortKey {
+        self.slot.route().port.key.clone()
     }
 
     /// The flow of a client of this frontend.

@@ -11,6 +11,7 @@ mod affinity;
 mod closed;
 mod config;
 mod connection;
+mod connections;
 mod counters;
 mod endpoints;
 mod error;

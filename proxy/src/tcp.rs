@@ -1,7 +1,8 @@
 //! What happens to a TCP client, from accept to close?
 
 mod dial;
-pub(crate) mod relay;
+pub(crate) mod pipe;
+mod relay;
 
 use crate::{Closed, connection::Connection, frontend::Frontend, socket::BACKLOG, tally::Opened};
 use relay::Relay;
@@ -10,6 +11,7 @@ use std::{
     cell::RefCell,
     io::{self, ErrorKind},
     net::SocketAddr,
+    pin::pin,
     rc::Rc,
     time::Duration,
 };
@@ -50,7 +52,7 @@ impl Acceptor {
             let Ok((client, peer)) = socket.accept() else { return };
             let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
             if let (Ok(client), Some(peer)) = (client, peer.as_socket()) {
-                begin(self.frontend(), client, peer);
+                begin(&self.frontend(), client, peer);
             }
         }
     }
@@ -59,16 +61,17 @@ impl Acceptor {
 /// Accepts until `stop`; then serves what is still queued and closes the socket.
 pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
+    let mut stopped = pin!(stop.cancelled());
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.cancelled() => return acceptor.serve_queued(),
+            () = &mut stopped => return acceptor.serve_queued(),
             accepted = acceptor.socket.accept() => accepted,
         };
         match accepted {
             Ok((client, peer)) => {
                 backoff = Backoff::default();
-                begin(acceptor.frontend(), client, peer);
+                begin(&acceptor.frontend(), client, peer);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -115,28 +118,26 @@ impl Backoff {
 }
 
 /// Counts and lists a client at once, so that a drain which begins in this moment waits for it too; then serves it.
-fn begin(frontend: Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
+fn begin(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
     let opened = Opened::new(&frontend.slot.counters);
-    let flow = frontend.flow(Protocol::Tcp, peer);
-    let connection = Connection::new(flow, frontend.slot.route().port.key.clone());
-    let enlisted = frontend.worker.enlist(Rc::clone(&connection));
+    let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
     tokio::task::spawn_local(async move {
-        let reason = serve(&frontend, &connection, client).await;
+        let reason = serve(&connection, client).await;
         tracing::debug!(
-            client = %peer, frontend = %frontend.address, service = %connection.port, endpoint = ?connection.endpoint.get(),
-            to_endpoint = connection.to_endpoint.get(), to_client = connection.to_client.get(), %reason, "connection closed"
+            client = %connection.flow.client, frontend = %connection.flow.frontend, service = %connection.frontend.port_key(),
+            endpoint = ?connection.endpoint.get(), to_endpoint = connection.to_endpoint.get(),
+            to_client = connection.to_client.get(), %reason, "connection closed"
         );
-        frontend.tally.flush();
+        connection.frontend.tally.flush();
         opened.end(reason);
-        drop(enlisted);
     });
 }
 
 /// One connection, from accept to close.
-async fn serve(frontend: &Rc<Frontend>, connection: &Rc<Connection>, client: TcpStream) -> Closed {
-    match dial::connect(frontend, connection, &client).await {
+async fn serve(connection: &Rc<Connection>, client: TcpStream) -> Closed {
+    match dial::connect(connection, &client).await {
         Ok(upstream) => {
-            let mut relay = Relay::new(frontend, Rc::clone(connection), client, upstream);
+            let mut relay = Relay::new(connection, client, upstream);
             let reason = relay.run().await;
             relay.close(reason);
             reason

@@ -6,15 +6,11 @@ use crate::{
     listener::{Listener, Serving},
     worker::Worker,
 };
-use std::{collections::HashMap, io, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{collections::HashMap, io, pin::pin, rc::Rc, sync::Arc, thread::JoinHandle};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
-    time::MissedTickBehavior,
 };
-
-/// How often counts reach the metrics.
-const FLUSH: Duration = Duration::from_secs(1);
 
 /// What a worker can be told.
 #[derive(Debug)]
@@ -109,15 +105,14 @@ pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
 
 async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut listeners = HashMap::new();
-    let mut flush = tokio::time::interval(FLUSH);
-    flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut clock = pin!(worker.keep_time());
     loop {
         tokio::select! {
             command = commands.recv() => match command {
                 Some(command) => obey(&worker, command, &mut listeners),
                 None => break,
             },
-            _ = flush.tick() => worker.tallies.flush(),
+            () = &mut clock => {}
         }
     }
     worker.tallies.flush();
@@ -148,12 +143,11 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
         }
         Command::EndAll { reason, done } => {
             let connections = worker.connections.borrow();
-            connections.values().for_each(|connection| connection.order.give(reason));
-            let _ = done.send(connections.len());
+            let _ = done.send(connections.iter().map(|connection| connection.order.give(reason)).count());
         }
         Command::List { done } => {
-            let _ =
-                done.send(worker.connections.borrow().values().map(|connection| connection.info()).collect());
+            let connections = worker.connections.borrow();
+            let _ = done.send(connections.iter().map(|connection| connection.info()).collect());
         }
     }
 }

@@ -1,16 +1,27 @@
 //! What does one data-plane thread own?
 
-use crate::{connection::Connection, counters::ProcessCounters, tally::Tallies, udp::table::FlowTable};
+use crate::{
+    connection::Connection, connections::Connections, counters::ProcessCounters, frontend::Frontend,
+    tally::Tallies, tcp::pipe::Pipes, udp::table::FlowTable,
+};
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    ops::Deref,
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, MissedTickBehavior},
+};
+use weir_core::Flow;
 
 /// How much is relayed in one go, and the largest UDP datagram.
 const SCRATCH: usize = 64 * 1024;
+
+/// How often counts reach the metrics, and how late a connection that has been silent for too long may end.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// One data-plane thread: its listeners, connections and flows belong to it alone.
 pub(crate) struct Worker {
@@ -22,11 +33,12 @@ pub(crate) struct Worker {
     pub(crate) flows: RefCell<FlowTable>,
     /// Lent while bytes are in flight, so that an idle connection holds no buffer.
     pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// Lent while much is in flight.
+    pub(crate) pipes: Rc<Pipes>,
     /// Whether nothing new is accepted.
     pub(crate) draining: Cell<bool>,
     /// The live connections.
-    pub(crate) connections: RefCell<HashMap<u64, Rc<Connection>>>,
-    next_connection: Cell<u64>,
+    pub(crate) connections: RefCell<Connections>,
     /// Who waits for the last connection to end.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
 }
@@ -38,19 +50,28 @@ impl Worker {
             tallies: Tallies::default(),
             flows: RefCell::new(FlowTable::new(udp_flows)),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
+            pipes: Rc::default(),
             draining: Cell::new(false),
             connections: RefCell::default(),
-            next_connection: Cell::new(0),
             drained: RefCell::default(),
         })
     }
 
-    /// Lists a connection until the guard is dropped.
-    pub(crate) fn enlist(self: &Rc<Self>, connection: Rc<Connection>) -> Enlisted {
-        let id = self.next_connection.get();
-        self.next_connection.set(id + 1);
-        self.connections.borrow_mut().insert(id, connection);
-        Enlisted { worker: Rc::clone(self), id }
+    /// Lists a connection through `frontend` until the guard is dropped.
+    pub(crate) fn enlist(self: &Rc<Self>, frontend: &Rc<Frontend>, flow: Flow) -> Enlisted {
+        let connection = self.connections.borrow_mut().add(Rc::clone(frontend), flow);
+        Enlisted { worker: Rc::clone(self), connection }
+    }
+
+    /// Does what is due once a second, for as long as it is polled.
+    pub(crate) async fn keep_time(&self) {
+        let mut clock = tokio::time::interval(TICK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            self.tallies.flush();
+            self.connections.borrow_mut().end_silent(Instant::now().into_std());
+        }
     }
 
     /// Tells who waits, once nothing new is accepted and the last connection has ended.
@@ -66,12 +87,20 @@ impl Worker {
 /// Keeps a connection on its worker's list.
 pub(crate) struct Enlisted {
     worker: Rc<Worker>,
-    id: u64,
+    connection: Rc<Connection>,
+}
+
+impl Deref for Enlisted {
+    type Target = Rc<Connection>;
+
+    fn deref(&self) -> &Rc<Connection> {
+        &self.connection
+    }
 }
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        self.worker.connections.borrow_mut().remove(&self.id);
+        self.worker.connections.borrow_mut().remove(self.connection.id);
         self.worker.answer_if_drained();
     }
 }

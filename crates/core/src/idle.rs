@@ -1,4 +1,5 @@
-//! Which of many flows has been idle for longest? Exact, although no flow reports its activity here.
+//! Which of many flows has been idle for longest, and which for too long? Exact, although no flow reports its activity
+//! here.
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Instant};
 
@@ -20,6 +21,20 @@ impl OldestIdle {
         while let Some(Reverse((at, flow))) = self.known.pop() {
             match last_active(flow) {
                 Some(last) if last > at => self.push(last, flow),
+                Some(_) => return Some(flow),
+                None => {}
+            }
+        }
+        None
+    }
+
+    /// Takes out a flow whose time has come, if times are deadlines instead of activities: those move later by themselves
+    /// as well. One that moves to an earlier time has to be pushed again.
+    pub fn pop_due(&mut self, now: Instant, deadline: impl Fn(u64) -> Option<Instant>) -> Option<u64> {
+        while let Some(&Reverse((at, flow))) = self.known.peek().filter(|Reverse((at, _))| *at <= now) {
+            self.known.pop();
+            match deadline(flow) {
+                Some(later) if later > at => self.push(later, flow),
                 Some(_) => return Some(flow),
                 None => {}
             }
@@ -70,6 +85,25 @@ mod tests {
                 }
                 queue.compact(last.len(), |flow| last.contains_key(&flow));
                 prop_assert!(queue.len() <= 64 + 2 * last.len());
+            }
+        }
+
+        #[test]
+        fn exactly_those_whose_deadline_has_passed_are_due(steps in prop::collection::vec((0u64..20, 0u64..60), 1..200)) {
+            let start = Instant::now();
+            let mut queue = OldestIdle::default();
+            let mut deadlines = HashMap::new();
+            for (tick, (flow, after)) in steps.into_iter().enumerate() {
+                let now = start + Duration::from_millis(tick as u64);
+                let deadline = now + Duration::from_millis(after);
+                // A deadline that moves later is not told.
+                if deadlines.insert(flow, deadline).is_none_or(|before| deadline < before) {
+                    queue.push(deadline, flow);
+                }
+                while let Some(due) = queue.pop_due(now, |flow| deadlines.get(&flow).copied()) {
+                    prop_assert!(deadlines.remove(&due).is_some_and(|deadline| deadline <= now));
+                }
+                prop_assert!(deadlines.values().all(|&deadline| deadline > now), "one that is due was not given");
             }
         }
     }

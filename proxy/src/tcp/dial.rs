@@ -23,15 +23,12 @@ pub(crate) struct Upstream {
 /// Connects to an endpoint; on failure to another one, for as long as [`Dial`] allows.
 ///
 /// Nothing was read from the client yet, so it does not notice. A client that leaves ends the attempt.
-pub(crate) async fn connect(
-    frontend: &Frontend,
-    connection: &Connection,
-    client: &TcpStream,
-) -> Result<Upstream, Closed> {
+pub(crate) async fn connect(connection: &Connection, client: &TcpStream) -> Result<Upstream, Closed> {
+    let frontend = &*connection.frontend;
     let mut dial = Dial::start(Instant::now(), frontend.slot.route().port.settings.connect_timeout);
     let mut tried = Tried::none();
     let mut failure = Closed::NoEndpoints;
-    while let Some((picked, timeout)) = next(frontend, connection, &mut dial, &tried)? {
+    while let Some((picked, timeout)) = next(connection, &mut dial, &tried)? {
         let attempt = tokio::select! {
             attempt = attempt(&picked, timeout, frontend) => attempt,
             reason = gone(client) => Err(reason),
@@ -45,7 +42,7 @@ pub(crate) async fn connect(
             }
             Err(reason) => failure = reason,
         }
-        tracing::debug!(endpoint = %picked.address, service = %connection.port, reason = %failure, "endpoint not reached");
+        tracing::debug!(endpoint = %picked.address, service = %frontend.port_key(), reason = %failure, "endpoint not reached");
         tried.push(picked.address);
     }
     Err(failure)
@@ -53,11 +50,11 @@ pub(crate) async fn connect(
 
 /// The next endpoint to try and the time it has, by the newest route; `None` when none may be tried.
 fn next(
-    frontend: &Frontend,
     connection: &Connection,
     dial: &mut Dial,
     tried: &Tried,
 ) -> Result<Option<(Picked, Duration)>, Closed> {
+    let frontend = &*connection.frontend;
     let route = frontend.slot.route();
     let now = Instant::now();
     let traffic = frontend.traffic(&route, connection.flow.client.ip())?;

@@ -1,22 +1,18 @@
 //! How do bytes get from one side of a connection to the other, and when does it end?
 
 mod half;
+mod manner;
 
-use crate::{Closed, connection::Connection, frontend::Frontend, tally::Direction, tcp::dial::Upstream};
+use crate::{Closed, connection::Connection, tally::Direction, tcp::dial::Upstream};
 use half::{Half, Lane};
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     io::{self, ErrorKind},
-    pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll},
-    time::Duration,
 };
-use tokio::{
-    net::TcpStream,
-    time::{Instant, Sleep},
-};
-use weir_core::{Lease, settings::HALF_CLOSED_TIMEOUT};
+use tokio::net::TcpStream;
+use weir_core::Lease;
 
 /// One client and one endpoint, connected. The value is complete at any await: nothing but its parts is needed to go
 /// on relaying elsewhere.
@@ -25,64 +21,31 @@ pub(crate) struct Relay {
     upstream: TcpStream,
     to_endpoint: Half,
     to_client: Half,
-    last_active: Instant,
-    idle_timeout: Duration,
-    frontend: Rc<Frontend>,
     connection: Rc<Connection>,
     /// Counts the connection as load of its endpoint.
     _lease: Lease,
 }
 
-/// What one look at both directions brought.
-enum Step {
-    /// No byte moved and no side ended.
-    Idle,
-    /// Something moved.
-    Moved,
-    /// A side ended, so the deadline is an earlier one now.
-    HalfClosed,
-    /// It is over.
-    Over(Closed),
-}
-
 impl Relay {
-    pub(crate) fn new(
-        frontend: &Rc<Frontend>,
-        connection: Rc<Connection>,
-        client: TcpStream,
-        upstream: Upstream,
-    ) -> Self {
+    pub(crate) fn new(connection: &Rc<Connection>, client: TcpStream, upstream: Upstream) -> Self {
         connection.endpoint.set(Some(upstream.address));
-        Self {
+        let relay = Self {
             client,
             upstream: upstream.stream,
             to_endpoint: Half::default(),
             to_client: Half::default(),
-            last_active: Instant::now(),
-            idle_timeout: frontend.slot.route().port.settings.idle_timeout,
-            frontend: Rc::clone(frontend),
-            connection,
+            connection: Rc::clone(connection),
             _lease: upstream.lease,
-        }
+        };
+        relay.watch();
+        relay
     }
 
     /// Relays until the connection ends. May be dropped and called again; nothing is lost in between.
     ///
-    /// The timer is not touched when bytes move: it looks at the last activity when it fires.
+    /// There is no timer here: the worker's clock looks at the last activity, and tells the connection to end.
     pub(crate) async fn run(&mut self) -> Closed {
-        let mut timer = pin!(tokio::time::sleep_until(self.deadline()));
-        let mut watched = false;
-        poll_fn(|context| {
-            match self.step(context) {
-                Step::Over(reason) => return Poll::Ready(reason),
-                Step::Moved if watched && !timer.is_elapsed() => return Poll::Pending,
-                Step::HalfClosed => timer.as_mut().reset(self.deadline()),
-                Step::Idle | Step::Moved => {}
-            }
-            watched = true;
-            self.poll_timer(timer.as_mut(), context)
-        })
-        .await
+        poll_fn(|context| self.poll(context)).await
     }
 
     /// Ends the connection: in order when both sides did, else with a reset to both.
@@ -94,48 +57,53 @@ impl Relay {
         }
     }
 
-    fn step(&mut self, context: &mut Context<'_>) -> Step {
+    /// Looks at both directions once.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Closed> {
         if let Some(reason) = self.connection.order.poll(context) {
-            return Step::Over(reason);
+            return Poll::Ready(reason);
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
         let (to_client, reply) = self.pump(Direction::ToClient, context);
         let (to_endpoint, request) = self.pump(Direction::ToEndpoint, context);
         if let Err(reason) = reply.and(request) {
-            return Step::Over(reason);
+            return Poll::Ready(reason);
         }
         if self.to_client.is_ended() && self.to_endpoint.is_ended() {
-            return Step::Over(Closed::Finished);
+            return Poll::Ready(Closed::Finished);
         }
         let half_closed = self.is_half_closed() && !was_half_closed;
         if half_closed || to_client + to_endpoint > 0 {
-            self.last_active = Instant::now();
+            self.connection.note_active();
         }
-        match (half_closed, to_client + to_endpoint) {
-            (true, _) => Step::HalfClosed,
-            (false, 0) => Step::Idle,
-            (false, _) => Step::Moved,
+        if half_closed {
+            self.connection.note_half_closed();
+            self.watch();
         }
+        Poll::Pending
     }
 
     /// Moves what can be moved in one direction; returns how many bytes were.
     fn pump(&mut self, direction: Direction, context: &mut Context<'_>) -> (u64, Result<(), Closed>) {
-        let worker = &self.frontend.worker;
-        let (half, from, to, total) = match direction {
+        let connection = &*self.connection;
+        let worker = &connection.frontend.worker;
+        let (half, from, to, last, total) = match direction {
             Direction::ToEndpoint => {
-                (&mut self.to_endpoint, &mut self.client, &mut self.upstream, &self.connection.to_endpoint)
+                let last = self.to_client.is_ended();
+                (&mut self.to_endpoint, &mut self.client, &mut self.upstream, last, &connection.to_endpoint)
             }
             Direction::ToClient => {
-                (&mut self.to_client, &mut self.upstream, &mut self.client, &self.connection.to_client)
+                let last = self.to_endpoint.is_ended();
+                (&mut self.to_client, &mut self.upstream, &mut self.client, last, &connection.to_client)
             }
         };
-        let mut lane = Lane { from, to, scratch: &mut worker.scratch.borrow_mut(), moved: 0 };
+        let scratch = &mut worker.scratch.borrow_mut();
+        let mut lane = Lane { from, to, scratch, pipes: &worker.pipes, last, moved: 0 };
         let result = lane.poll(half, context);
         let moved = lane.moved;
         if moved > 0 {
             total.set(total.get() + moved);
-            worker.tallies.bytes(&self.frontend.tally, direction, moved);
+            worker.tallies.bytes(&connection.frontend.tally, direction, moved);
         }
         match result {
             Poll::Ready(Err(failure)) => (moved, Err(failure.reason(direction))),
@@ -143,32 +111,12 @@ impl Relay {
         }
     }
 
-    fn poll_timer(&self, mut timer: Pin<&mut Sleep>, context: &mut Context<'_>) -> Poll<Closed> {
-        while timer.as_mut().poll(context).is_ready() {
-            let deadline = self.deadline();
-            if deadline <= Instant::now() {
-                return Poll::Ready(self.expired());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    }
-
     fn is_half_closed(&self) -> bool {
         self.to_client.is_ended() || self.to_endpoint.is_ended()
     }
 
-    fn deadline(&self) -> Instant {
-        let timeout = if self.is_half_closed() {
-            self.idle_timeout.min(HALF_CLOSED_TIMEOUT)
-        } else {
-            self.idle_timeout
-        };
-        self.last_active + timeout
-    }
-
-    fn expired(&self) -> Closed {
-        if self.is_half_closed() { Closed::HalfClosedTimeout } else { Closed::IdleTimeout }
+    fn watch(&self) {
+        self.connection.frontend.worker.connections.borrow_mut().watch(&self.connection);
     }
 }
 

@@ -1,23 +1,41 @@
 //! How do the bytes of one direction move?
 
-use super::Failure;
+use super::{Failure, manner::Manner};
+use crate::tcp::pipe::{Lent, Pipe, Pipes};
 use std::{
+    io,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+};
 
-/// Reads in one direction before other connections of the worker get their turn.
-const TURN: usize = 16;
+/// Bytes moved in one direction before other connections of the worker get their turn, and reads that may take: one
+/// whose sender sends single bytes must not hold up the others either.
+const TURN: u64 = 256 * 1024;
+const READS: usize = 16;
 
 /// One direction of a relay.
 #[derive(Debug, Default)]
 pub(super) struct Half {
-    /// Read but not yet written; without memory while nothing is in flight.
-    pending: Vec<u8>,
-    /// How much of `pending` was written.
-    written: usize,
+    pending: Pending,
+    manner: Manner,
     state: State,
+}
+
+/// What was read but not yet written. It takes no memory and no descriptor while nothing is in flight.
+#[derive(Debug, Default)]
+enum Pending {
+    #[default]
+    Nothing,
+    Bytes {
+        bytes: Box<[u8]>,
+        written: usize,
+    },
+    Piped(Lent),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,8 +55,24 @@ pub(super) struct Lane<'a, From, To> {
     pub(super) to: &'a mut To,
     /// The worker's buffer. Nothing stays in it between two looks.
     pub(super) scratch: &'a mut [u8],
+    /// The worker's pipes.
+    pub(super) pipes: &'a Rc<Pipes>,
+    /// Whether nothing comes the other way any more: then closing `to` passes the end on, and no call before it.
+    pub(super) last: bool,
     /// Bytes written so far.
     pub(super) moved: u64,
+}
+
+/// Where bytes come from: a socket, or what a test puts in its place.
+pub(super) trait Source: AsyncRead + Unpin {
+    /// Fills an empty pipe; 0 is the end.
+    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
+}
+
+/// Where bytes go.
+pub(super) trait Sink: AsyncWrite + Unpin {
+    /// Drains a pipe as far as there is room.
+    fn poll_drain(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
 }
 
 impl Half {
@@ -48,13 +82,15 @@ impl Half {
     }
 }
 
-impl<From: AsyncRead + Unpin, To: AsyncWrite + Unpin> Lane<'_, From, To> {
+impl<From: Source, To: Sink> Lane<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
     pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        for _ in 0..TURN {
+        for _ in 0..READS {
             ready!(self.flush(half, context))?;
             match half.state {
+                State::Open if self.moved >= TURN => break,
                 State::Open => ready!(self.read(half, context))?,
+                State::Ending if self.last => half.state = State::Ended,
                 State::Ending => {
                     // Fails only when the connection is gone, which reading from that side reports.
                     let _ = ready!(Pin::new(&mut *self.to).poll_shutdown(context));
@@ -63,42 +99,107 @@ impl<From: AsyncRead + Unpin, To: AsyncWrite + Unpin> Lane<'_, From, To> {
                 State::Ended => return Poll::Ready(Ok(())),
             }
         }
-        context.waker().wake_by_ref();
+        give_way(context);
         Poll::Pending
     }
 
     /// Reads once and writes at once; keeps what could not be written.
     fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let pipe = if half.manner.is_spliced() { self.pipes.lend() } else { None };
+        let length = ready!(match pipe {
+            Some(pipe) => self.splice(half, pipe, context),
+            None => self.copy(half, context),
+        })?;
+        match length {
+            0 => half.state = State::Ending,
+            length => half.manner.learn(length),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
         let mut buffer = ReadBuf::new(self.scratch);
         ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(Failure::Reading)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
-            half.state = State::Ending;
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(0));
         }
         let written = match Pin::new(&mut *self.to).poll_write(context, bytes) {
             Poll::Ready(result) => result.map_err(Failure::Writing)?,
             Poll::Pending => 0,
         };
         self.moved += written as u64;
-        half.pending.extend_from_slice(&bytes[written..]);
-        Poll::Ready(Ok(()))
+        if written < bytes.len() {
+            half.pending = Pending::Bytes { bytes: bytes[written..].into(), written: 0 };
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn splice(
+        &mut self,
+        half: &mut Half,
+        mut pipe: Lent,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<usize, Failure>> {
+        let length = ready!(self.from.poll_fill(&mut pipe, context)).map_err(Failure::Reading)?;
+        half.pending = Pending::Piped(pipe);
+        match self.flush(half, context) {
+            Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
+            _ => Poll::Ready(Ok(length)),
+        }
     }
 
     /// Writes what is pending.
     fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        while half.written < half.pending.len() {
-            let rest = &half.pending[half.written..];
-            let written =
-                ready!(Pin::new(&mut *self.to).poll_write(context, rest)).map_err(Failure::Writing)?;
-            half.written += written;
-            self.moved += written as u64;
+        match &mut half.pending {
+            Pending::Nothing => return Poll::Ready(Ok(())),
+            Pending::Bytes { bytes, written } => {
+                while *written < bytes.len() {
+                    let rest = &bytes[*written..];
+                    let count = ready!(Pin::new(&mut *self.to).poll_write(context, rest));
+                    let count = count.map_err(Failure::Writing)?;
+                    *written += count;
+                    self.moved += count as u64;
+                }
+            }
+            Pending::Piped(pipe) => {
+                while !pipe.is_empty() {
+                    let count = ready!(self.to.poll_drain(pipe, context)).map_err(Failure::Writing)?;
+                    self.moved += count as u64;
+                }
+            }
         }
-        if !half.pending.is_empty() {
-            half.pending = Vec::new();
-            half.written = 0;
-        }
+        half.pending = Pending::Nothing;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Has the task polled again, but only after the sockets were looked at: who became ready meanwhile comes first.
+fn give_way(context: &mut Context<'_>) {
+    let _ = std::pin::pin!(tokio::task::yield_now()).poll(context);
+}
+
+impl Source for TcpStream {
+    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_read_ready(context))?;
+            match self.try_io(Interest::READABLE, || pipe.fill(&*self)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+impl Sink for TcpStream {
+    fn poll_drain(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_write_ready(context))?;
+            match self.try_io(Interest::WRITABLE, || pipe.drain(&*self)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
     }
 }
 

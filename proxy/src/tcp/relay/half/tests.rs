@@ -1,10 +1,12 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Half, Lane};
+use super::{Half, Lane, Sink, Source};
+use crate::tcp::pipe::{Pipe, Pipes};
 use proptest::prelude::*;
 use std::{
     io,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, Waker},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,7 +17,24 @@ type Schedule = std::vec::IntoIter<usize>;
 struct Sender {
     bytes: Vec<u8>,
     sent: usize,
+    spliced: usize,
     schedule: Schedule,
+}
+
+impl Sender {
+    fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
+        Self { bytes, sent: 0, spliced: 0, schedule: schedule.into_iter() }
+    }
+
+    fn next(&mut self) -> Option<&[u8]> {
+        let most = match self.schedule.next() {
+            Some(0) => return None,
+            Some(most) => most,
+            None => usize::MAX,
+        };
+        let rest = &self.bytes[self.sent..];
+        Some(&rest[..most.min(rest.len())])
+    }
 }
 
 impl AsyncRead for Sender {
@@ -24,32 +43,51 @@ impl AsyncRead for Sender {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let most = match self.schedule.next() {
-            Some(0) => return Poll::Pending,
-            Some(most) => most,
-            None => usize::MAX,
-        };
-        let count = most.min(buffer.remaining()).min(self.bytes.len() - self.sent);
-        buffer.put_slice(&self.bytes[self.sent..self.sent + count]);
+        let room = buffer.remaining();
+        let Some(next) = self.next() else { return Poll::Pending };
+        let count = next.len().min(room);
+        buffer.put_slice(&next[..count]);
         self.sent += count;
         Poll::Ready(Ok(()))
     }
 }
 
+impl Source for Sender {
+    fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(next) = self.next() else { return Poll::Pending };
+        let count = pipe.put(next);
+        self.sent += count;
+        self.spliced += count;
+        Poll::Ready(Ok(count))
+    }
+}
+
+#[derive(Default)]
 struct Receiver {
     bytes: Vec<u8>,
     shut_down: bool,
     schedule: Schedule,
 }
 
+impl Receiver {
+    fn new(schedule: Vec<usize>) -> Self {
+        Self { schedule: schedule.into_iter(), ..Self::default() }
+    }
+
+    fn room(&mut self) -> Option<usize> {
+        assert!(!self.shut_down, "written after the end");
+        match self.schedule.next() {
+            Some(0) => None,
+            Some(most) => Some(most),
+            None => Some(usize::MAX),
+        }
+    }
+}
+
 impl AsyncWrite for Receiver {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        assert!(!self.shut_down, "written after the end");
-        let count = match self.schedule.next() {
-            Some(0) => return Poll::Pending,
-            Some(most) => most.min(bytes.len()),
-            None => bytes.len(),
-        };
+        let Some(room) = self.room() else { return Poll::Pending };
+        let count = room.min(bytes.len());
         self.bytes.extend_from_slice(&bytes[..count]);
         Poll::Ready(Ok(count))
     }
@@ -64,34 +102,68 @@ impl AsyncWrite for Receiver {
     }
 }
 
+impl Sink for Receiver {
+    fn poll_drain(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(room) = self.room() else { return Poll::Pending };
+        let bytes = pipe.take(room);
+        self.bytes.extend_from_slice(&bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
+
+/// Looks at a direction until it has ended; checks after each look that the count follows what was written.
+fn relay(from: &mut Sender, to: &mut Receiver, scratch: usize, last: bool, pipes: &Rc<Pipes>) {
+    let mut half = Half::default();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut counted = 0;
+    for _ in 0..20_000 {
+        // A new buffer at each look: nothing may be left in the worker's between two.
+        let mut lane = Lane { from, to, scratch: &mut vec![0; scratch], pipes, last, moved: 0 };
+        let ended = lane.poll(&mut half, &mut context).is_ready();
+        counted += lane.moved;
+        assert_eq!(counted, to.bytes.len() as u64, "the count follows what was written");
+        if ended {
+            assert!(half.is_ended());
+            assert!(matches!(half.pending, super::Pending::Nothing), "no memory is held at the end");
+            return;
+        }
+    }
+    panic!("never ends");
+}
+
+/// Not ready, small or large.
+fn turns() -> impl Strategy<Value = Vec<usize>> {
+    let turn = prop_oneof![Just(0), 1usize..300, 32_000usize..70_000];
+    prop::collection::vec(turn, 0..100)
+}
+
 proptest! {
     #[test]
     fn every_byte_arrives_in_order_and_then_the_end(
-        bytes in prop::collection::vec(any::<u8>(), 0..5000),
-        given in prop::collection::vec(0usize..300, 0..200),
-        taken in prop::collection::vec(0usize..300, 0..200),
-        scratch in 1usize..400,
+        length in prop_oneof![0usize..5_000, 0usize..2_000_000],
+        given in turns(),
+        taken in turns(),
+        scratch in prop_oneof![1_000usize..5_000, Just(65_536)],
+        last in any::<bool>(),
     ) {
-        let mut from = Sender { bytes: bytes.clone(), sent: 0, schedule: given.into_iter() };
-        let mut to = Receiver { bytes: Vec::new(), shut_down: false, schedule: taken.into_iter() };
-        let mut half = Half::default();
-        let mut context = Context::from_waker(Waker::noop());
-        let mut counted = 0;
-        let mut looks = 0;
-        loop {
-            // A new buffer at each look: nothing may be left in the worker's between two.
-            let mut lane = Lane { from: &mut from, to: &mut to, scratch: &mut vec![0; scratch], moved: 0 };
-            let ended = lane.poll(&mut half, &mut context).is_ready();
-            counted += lane.moved;
-            prop_assert_eq!(counted, to.bytes.len() as u64, "the count follows what was written");
-            if ended {
-                break;
-            }
-            looks += 1;
-            prop_assert!(looks < 20_000, "never ends");
-        }
-        prop_assert!(half.is_ended() && to.shut_down);
-        prop_assert_eq!(to.bytes, bytes);
-        prop_assert_eq!(half.pending.capacity(), 0, "no memory is held at the end");
+        let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
+        let pipes = Rc::new(Pipes::default());
+        relay(&mut from, &mut to, scratch, last, &pipes);
+        prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
+        prop_assert!(to.bytes == bytes);
+        let (free, open) = pipes.count();
+        prop_assert_eq!(free, open, "every pipe is back");
     }
+}
+
+#[test]
+fn a_stream_of_large_reads_goes_through_one_pipe() {
+    let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
+    let (mut from, mut to) = (Sender::new(bytes.clone(), Vec::new()), Receiver::default());
+    let pipes = Rc::new(Pipes::default());
+    relay(&mut from, &mut to, 65_536, false, &pipes);
+    assert!(to.bytes == bytes && to.shut_down);
+    assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
+    assert_eq!(pipes.count(), (1, 1));
 }
