@@ -1,0 +1,81 @@
+//! How does the comparison get a machine of its own, of which nothing stays?
+//!
+//! The program starts itself again under `unshare`: in network, mount and PID namespaces, as root of a user namespace
+//! where it is not root already. The inner program is the init process of its PID namespace, so everything ends with it;
+//! names of namespaces and configurations lie in its own /run. It ends when its standard input does, which the kernel
+//! closes however the outer program ends.
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use std::{
+    env, fs, io,
+    io::Read,
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+    thread,
+};
+
+/// Where configurations and logs of proxies lie; only the inner program sees it.
+pub(crate) const FOLDER: &str = "/run/compare";
+
+/// Runs this program again, isolated and with this weir, until it ends.
+pub(crate) fn enter(weir: &Path) -> Result<ExitCode> {
+    let probe = unshare().arg("true").output().context("cannot run unshare: install util-linux")?;
+    if !probe.status.success() {
+        bail!(
+            "no namespaces of its own for the comparison: {}; run it as root, or allow unprivileged user namespaces \
+             (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)",
+            String::from_utf8_lossy(&probe.stderr).trim()
+        );
+    }
+    let program = env::current_exe().context("cannot find this program's own file")?;
+    let mut inner = unshare()
+        .arg(program)
+        .args(env::args_os().skip(1))
+        .args(["--isolated", "--weir"])
+        .arg(weir)
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("cannot run unshare")?;
+    // Waiting would close it, and with it the inner program.
+    let _alive = inner.stdin.take();
+    let status = inner.wait().context("cannot wait for the isolated program")?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    if !geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    // ip, nft and proxies are not on the path of ordinary users.
+    let path = env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command
+}
+
+/// What the inner program does first.
+pub(crate) fn settle() -> Result<()> {
+    thread::spawn(|| {
+        let mut ended = [0];
+        while matches!(io::stdin().read(&mut ended), Ok(1..)) {}
+        std::process::exit(1);
+    });
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "none", "/run"]).status();
+    if !mounted.context("cannot run mount: install mount")?.success() {
+        bail!("cannot mount a tmpfs on /run in the namespace of the comparison");
+    }
+    fs::create_dir_all(FOLDER).with_context(|| format!("cannot create {FOLDER}"))?;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files to its hard limit")
+}
+
+/// How many files a process may open.
+pub(crate) fn descriptors() -> usize {
+    // Above this proxies would reserve memory for descriptors that nobody opens.
+    const ENOUGH: u64 = 100_000;
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(ENOUGH).min(ENOUGH);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,45 @@
+//! On which machine is it measured?
+
+use serde::Serialize;
+use std::{fs, num::NonZeroUsize, thread};
+
+/// What decides how fast everything is.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Machine {
+    /// The processor's name.
+    pub(crate) processor: String,
+    /// How many cores this process may use.
+    pub(crate) cores: usize,
+    /// The kernel's release.
+    pub(crate) kernel: String,
+}
+
+impl Machine {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Self {
+            processor: processor(&information).unwrap_or("unknown processor").into(),
+            cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            kernel: release.trim().into(),
+        }
+    }
+}
+
+fn processor(information: &str) -> Option<&str> {
+    let line = information.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_is_named_by_its_first_core() {
+        let text = "processor\t: 0\nmodel name\t: Fast 9000\n\nprocessor\t: 1\nmodel name\t: Fast 9000\n";
+        assert_eq!(processor(text), Some("Fast 9000"));
+        assert_eq!(processor(""), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! How do weir and other proxies do the same work, side by side on one machine?
+
+mod arguments;
+mod backend;
+mod clients;
+mod config;
+mod isolation;
+mod latency;
+mod machine;
+mod measure;
+mod meter;
+mod network;
+mod programs;
+mod proxy;
+mod report;
+mod sample;
+mod session;
+mod summary;
+mod table;
+mod ticks;
+mod usage;
+mod way;
+mod weir;
+mod work;
+
+use anyhow::Result;
+use arguments::Arguments;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("compare: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.isolated {
+        isolation::settle()?;
+        return session::run(arguments).map(|()| ExitCode::SUCCESS);
+    }
+    // Built outside: inside there is no way to a package registry.
+    let weir = weir::find(arguments)?;
+    isolation::enter(&weir)
+}

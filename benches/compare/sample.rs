@@ -1,0 +1,39 @@
+//! What does one measurement say?
+
+use crate::{way::Way, work::Work};
+use serde::Serialize;
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Sample {
+    /// The round, from 1.
+    pub(crate) round: u16,
+    /// What was done.
+    pub(crate) work: Work,
+    /// By which way.
+    pub(crate) way: Way,
+    /// What it says.
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
+    /// How often something went wrong.
+    pub(crate) errors: u64,
+    /// What went wrong first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_error: Option<String>,
+}
+
+/// The figures of a measurement, or the medians of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Figures {
+    /// In the unit of the work.
+    pub(crate) value: Option<f64>,
+    /// Processor time of the proxy, in the unit of the work.
+    pub(crate) cpu: Option<f64>,
+    /// Microseconds that half of all operations stay below.
+    pub(crate) p50: Option<f64>,
+    /// Microseconds that 99 of 100 operations stay below.
+    pub(crate) p99: Option<f64>,
+    /// Connections that were open while memory was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connections: Option<f64>,
+}

@@ -1,0 +1,100 @@
+//! In which order is everything measured?
+//!
+//! Round by round, and within a round work by work, each by all ways in turn: what else happens on the machine hits all of
+//! them alike. A proxy runs only while it is measured.
+
+use crate::{
+    arguments::Arguments, backend, clients::Load, config::Resources, isolation, machine::Machine,
+    measure::Measurement, meter::Meter, network::Network, programs::Programs, proxy::Proxy, report::Report,
+    sample::Sample, table, way::Way, work::Work,
+};
+use anyhow::{Context, Result};
+use std::{collections::BTreeMap, fs, sync::Arc};
+
+/// Measures and reports.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut session = Session::prepare(arguments)?;
+    print!("{}", table::header(&session.report));
+    for round in 1..=arguments.pace().rounds {
+        session.round(round)?;
+    }
+    print!("{}", table::body(&session.report));
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&session.report)?;
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+struct Session<'arguments> {
+    arguments: &'arguments Arguments,
+    programs: Programs,
+    resources: Resources,
+    lanes: usize,
+    network: Arc<Network>,
+    received: backend::Received,
+    report: Report,
+    /// The rates of open loops, by the closed one that sets them in the first round.
+    rates: BTreeMap<Work, f64>,
+}
+
+impl<'arguments> Session<'arguments> {
+    fn prepare(arguments: &'arguments Arguments) -> Result<Self> {
+        let programs = Programs::find(arguments)?;
+        let machine = Machine::this();
+        // Clients and endpoints get as many threads together as the proxy.
+        let lanes = (machine.cores / 2).max(1);
+        let resources = Resources { cores: machine.cores, descriptors: isolation::descriptors() };
+        let network = Arc::new(Network::build()?);
+        let received = backend::start(&network, lanes)?;
+        let report = Report::begin(arguments, machine, &programs);
+        Ok(Self { arguments, programs, resources, lanes, network, received, report, rates: BTreeMap::new() })
+    }
+
+    fn round(&mut self, round: u16) -> Result<()> {
+        for work in self.arguments.works() {
+            for way in self.report.ways() {
+                if way.can(work) {
+                    let sample = self.measure(round, work, way)?;
+                    eprintln!("{}", table::progress(&sample));
+                    self.report.samples.push(sample);
+                }
+            }
+            self.set_rate(work);
+        }
+        Ok(())
+    }
+
+    fn measure(&self, round: u16, work: Work, way: Way) -> Result<Sample> {
+        let pace = self.arguments.pace();
+        let proxy = Proxy::start(way, &self.network, &self.programs, self.resources)?;
+        let idle = self.resources.connections(way).min(pace.idle_limit);
+        let rate = work.closed().and_then(|closed| self.rates.get(&closed)).copied().unwrap_or(0.0);
+        let meter = Arc::new(Meter::new());
+        let measurement = Measurement {
+            work,
+            way,
+            loads: Load::of(work, self.lanes, idle, rate),
+            pace,
+            network: &self.network,
+            received: &self.received,
+            proxy: &proxy,
+        };
+        let figures = measurement.run(&meter).with_context(|| {
+            format!("{} by {} failed; it said:\n{}", work.name(), way.name(), proxy.log())
+        })?;
+        Ok(Sample { round, work, way, figures, errors: meter.errors(), first_error: meter.first_error() })
+    }
+
+    /// Half of what the slowest proxy reached, so that all of them can keep up.
+    fn set_rate(&mut self, work: Work) {
+        let rates = self.report.samples.iter().filter(|sample| sample.work == work);
+        let proxies = rates.clone().filter(|sample| sample.way.has_process());
+        let least = |rates: &mut dyn Iterator<Item = &Sample>| {
+            rates.filter_map(|sample| sample.figures.value).reduce(f64::min)
+        };
+        if let Some(rate) = least(&mut proxies.into_iter()).or_else(|| least(&mut rates.into_iter())) {
+            self.rates.entry(work).or_insert(rate / 2.0);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What does a proxy use? The processor time and memory of a process and of all that it started.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+/// The process and what descends from it, now.
+pub(crate) fn processes(root: u32) -> BTreeSet<u32> {
+    let parents: Vec<(u32, u32)> = all().filter_map(|process| Some((process, parent(process)?))).collect();
+    let mut found = BTreeSet::from([root]);
+    // As deep as it gets; a proxy's tree has two levels.
+    while parents.iter().any(|(child, parent)| found.contains(parent) && found.insert(*child)) {}
+    found
+}
+
+fn all() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn parent(process: u32) -> Option<u32> {
+    after_name(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?.nth(1)?.parse().ok()
+}
+
+/// The fields of `stat` behind the name, which may hold spaces and parentheses.
+fn after_name(stat: &str) -> Option<impl Iterator<Item = &str>> {
+    Some(stat.rsplit_once(')')?.1.split_whitespace())
+}
+
+/// Processor time of all threads of these processes so far.
+pub(crate) fn cpu(processes: &BTreeSet<u32>) -> Duration {
+    processes.iter().filter_map(|process| exact_cpu(*process).or_else(|| coarse_cpu(*process))).sum()
+}
+
+/// In nanoseconds, where the kernel keeps scheduler statistics.
+fn exact_cpu(process: u32) -> Option<Duration> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
+    let nanoseconds = |thread: &Path| {
+        let text = fs::read_to_string(thread.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    };
+    threads.map(|thread| nanoseconds(&thread.path())).sum()
+}
+
+/// In ticks of a hundredth of a second.
+fn coarse_cpu(process: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let ticks: u64 = after_name(&stat)?.skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    Some(Duration::from_millis(ticks * 10))
+}
+
+/// Memory of these processes that belongs to no file, in bytes.
+pub(crate) fn anonymous_memory(processes: &BTreeSet<u32>) -> u64 {
+    let of = |process| rss_anon(&fs::read_to_string(format!("/proc/{process}/status")).ok()?);
+    processes.iter().filter_map(of).sum()
+}
+
+fn rss_anon(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio, id};
+
+    #[test]
+    fn a_process_is_found_with_its_children() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let found = processes(id());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(found.contains(&id()) && found.contains(&child.id()), "{found:?}");
+    }
+
+    #[test]
+    fn this_process_has_used_processor_time_and_memory() {
+        let this = BTreeSet::from([id()]);
+        assert!(cpu(&this) > Duration::ZERO);
+        assert!(anonymous_memory(&this) > 0);
+    }
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_shifts_no_field() {
+        let mut fields = after_name("7 (a ) b) S 3 7 7").unwrap();
+        assert_eq!((fields.next(), fields.next()), (Some("S"), Some("3")));
+    }
+
+    #[test]
+    fn anonymous_memory_is_read_in_kibibytes() {
+        assert_eq!(rss_anon("VmRSS:\t 90 kB\nRssAnon:\t    12 kB\n"), Some(12 * 1024));
+        assert_eq!(rss_anon("VmRSS:\t 90 kB\n"), None);
+    }
+}

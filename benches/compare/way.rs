@@ -1,0 +1,94 @@
+//! Which ways are there from a client to an endpoint?
+
+use crate::{network, work::Work};
+use clap::ValueEnum;
+use serde::Serialize;
+use std::net::Ipv4Addr;
+
+/// A way from the client to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Way {
+    /// No proxy between them.
+    Direct,
+    /// The kernel translates addresses, as nft tells it to.
+    Nat,
+    /// HAProxy in TCP mode.
+    Haproxy,
+    /// NGINX' stream module.
+    Nginx,
+    /// realm.
+    Realm,
+    /// weir.
+    Weir,
+}
+
+impl Way {
+    /// All, in the order of the report.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Direct, Self::Nat, Self::Haproxy, Self::Nginx, Self::Realm, Self::Weir];
+
+    /// What it is called in tables.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Nat => "kernel NAT",
+            Self::Haproxy => "HAProxy",
+            Self::Nginx => "NGINX",
+            Self::Realm => "realm",
+            Self::Weir => "weir",
+        }
+    }
+
+    /// Whether a process relays the bytes.
+    pub(crate) const fn has_process(self) -> bool {
+        !matches!(self, Self::Direct | Self::Nat)
+    }
+
+    /// Whether weir is measured against it.
+    pub(crate) const fn is_peer(self) -> bool {
+        matches!(self, Self::Haproxy | Self::Nginx | Self::Realm)
+    }
+
+    /// Where the client finds it.
+    pub(crate) const fn address(self) -> Ipv4Addr {
+        match self {
+            Self::Direct => network::DIRECT_ENDPOINT,
+            _ => network::FRONTEND,
+        }
+    }
+
+    /// HAProxy relays no UDP, and without a process there is none whose memory could grow.
+    pub(crate) fn can(self, work: Work) -> bool {
+        match work {
+            Work::Udp | Work::OpenUdp => self != Self::Haproxy,
+            Work::Idle => self.has_process(),
+            _ => true,
+        }
+    }
+
+    /// Descriptors that one relayed connection takes: realm opens a pipe for each direction at once.
+    pub(crate) const fn descriptors(self) -> usize {
+        match self {
+            Self::Realm => 6,
+            _ => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn haproxy_is_not_asked_for_udp() {
+        let for_udp: Vec<Way> = Way::ALL.into_iter().filter(|way| way.can(Work::Udp)).collect();
+        assert_eq!(for_udp, [Way::Direct, Way::Nat, Way::Nginx, Way::Realm, Way::Weir]);
+    }
+
+    #[test]
+    fn memory_is_asked_of_processes_only() {
+        let for_memory = Way::ALL.into_iter().filter(|way| way.can(Work::Idle));
+        assert!(for_memory.eq(Way::ALL.into_iter().filter(|way| way.has_process())));
+    }
+}
