@@ -23,6 +23,8 @@ pub(crate) struct Connection {
     pub(crate) to_client: Cell<u64>,
     /// Tells it to end.
     pub(crate) order: Order,
+    /// Whether it has just become old enough for its peers to be watched.
+    grown: Cell<bool>,
     idle_timeout: Duration,
     last_active: Cell<time::Instant>,
     half_closed: Cell<bool>,
@@ -39,6 +41,7 @@ impl Connection {
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             order: Order::default(),
+            grown: Cell::default(),
             idle_timeout: frontend.slot.route().port.settings.idle_timeout,
             last_active: Cell::new(now),
             half_closed: Cell::default(),
@@ -54,6 +57,17 @@ impl Connection {
     /// Notes that one side has ended: the connection may be silent for less long from now on.
     pub(crate) fn note_half_closed(&self) {
         self.half_closed.set(true);
+    }
+
+    /// Notes that it has lived for long enough to be worth more care, and has its task look.
+    pub(crate) fn note_grown(&self) {
+        self.grown.set(true);
+        self.order.wake();
+    }
+
+    /// Whether it has grown since the last look.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.grown.take()
     }
 
     /// When it has been silent for too long.

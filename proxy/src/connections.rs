@@ -1,7 +1,7 @@
 //! Which connections does a worker have, and which of them have been silent for too long?
 
 use crate::{connection::Connection, frontend::Frontend};
-use std::{collections::HashMap, rc::Rc, time::Instant};
+use std::{collections::HashMap, ops::Range, rc::Rc, time::Instant};
 use weir_core::{Flow, idle::OldestIdle};
 
 /// The live connections of one worker.
@@ -11,6 +11,8 @@ use weir_core::{Flow, idle::OldestIdle};
 pub(crate) struct Connections {
     live: HashMap<u64, Rc<Connection>>,
     deadlines: OldestIdle,
+    /// The numbers of those that came between the last two ticks.
+    young: Range<u64>,
     next: u64,
 }
 
@@ -36,8 +38,9 @@ impl Connections {
         self.deadlines.push(connection.deadline(), connection.id);
     }
 
-    /// Tells connections that have been silent for too long to end.
-    pub(crate) fn end_silent(&mut self, now: Instant) {
+    /// One tick of the clock: tells connections that have been silent for too long to end, and those that have lived
+    /// through a whole tick that they have grown.
+    pub(crate) fn tick(&mut self, now: Instant) {
         let Self { live, deadlines, .. } = self;
         while let Some(id) =
             deadlines.pop_due(now, |id| live.get(&id).map(|connection| connection.deadline()))
@@ -46,6 +49,8 @@ impl Connections {
                 connection.order.give(connection.silence());
             }
         }
+        self.young.clone().filter_map(|id| live.get(&id)).for_each(|connection| connection.note_grown());
+        self.young = self.young.end..self.next;
     }
 
     /// All of them.

@@ -19,9 +19,14 @@ impl Order {
     pub(crate) fn give(&self, reason: Closed) {
         if self.reason.get().is_none() {
             self.reason.set(Some(reason));
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
+            self.wake();
+        }
+    }
+
+    /// Wakes the task without an order.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
         }
     }
 

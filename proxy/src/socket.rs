@@ -9,11 +9,11 @@ use weir_core::Protocol;
 /// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
 
-/// A dead peer is found by probing three times, 15 s apart.
+/// A silent peer is probed this often (tcp(7), TCP_KEEPIDLE and TCP_KEEPINTVL).
 const KEEPALIVE: Duration = Duration::from_secs(15);
-const KEEPALIVE_PROBES: u32 = 3;
 
-/// Sent data that stays unacknowledged for this long means a dead peer (tcp(7), TCP_USER_TIMEOUT).
+/// Data or probes that stay unacknowledged for this long mean a dead peer (tcp(7), TCP_USER_TIMEOUT; it overrides the
+/// number of probes).
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Room for datagrams that arrive while a worker is busy; the kernel caps it at `net.core.rmem_max`.
@@ -61,7 +61,8 @@ fn unbound(address: Address, admitted: Option<&[IpNet]>) -> io::Result<Socket> {
     } else {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
-        set_stream_options(&SockRef::from(&socket))?;
+        socket.set_tcp_nodelay(true)?;
+        watch_peer(&socket)?;
     }
     if admitted.is_some() {
         admit(&socket, address, admitted)?;
@@ -83,14 +84,27 @@ pub(crate) fn admit(socket: &impl AsFd, address: Address, admitted: Option<&[IpN
     }
 }
 
-/// Options of both legs of a relayed connection.
-pub(crate) fn set_stream_options(socket: &SockRef<'_>) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
-    let keepalive =
-        TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE).with_retries(KEEPALIVE_PROBES);
-    socket.set_tcp_keepalive(&keepalive)?;
+/// Has the kernel end a connection whose peer is dead.
+pub(crate) fn watch_peer(socket: &impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
+
+/// Begins to connect to an endpoint.
+///
+/// Its peer is not watched yet: connections that end at once need not be, and four calls are saved for each of them.
+pub(crate) fn tcp_connecting(endpoint: SocketAddr) -> io::Result<std::net::TcpStream> {
+    let socket =
+        Socket::new(Domain::for_address(endpoint), Type::STREAM.nonblocking(), Some(Transport::TCP))?;
+    socket.set_tcp_nodelay(true)?;
+    match socket.connect(&endpoint.into()) {
+        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
+        _ => Ok(socket.into()),
+    }
+}
+
+const EINPROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
 /// A UDP socket that exchanges datagrams with one endpoint only.
 pub(crate) fn udp_connected(endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {

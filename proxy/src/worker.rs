@@ -70,7 +70,7 @@ impl Worker {
         loop {
             clock.tick().await;
             self.tallies.flush();
-            self.connections.borrow_mut().end_silent(Instant::now().into_std());
+            self.connections.borrow_mut().tick(Instant::now().into_std());
         }
     }
 

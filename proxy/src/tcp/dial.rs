@@ -1,16 +1,12 @@
 //! How does a client get connected to an endpoint?
 
-use crate::{Closed, connection::Connection, frontend::Frontend, slot::Picked, socket::set_stream_options};
-use socket2::SockRef;
+use crate::{Closed, connection::Connection, frontend::Frontend, slot::Picked, socket::tcp_connecting};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     time::{Duration, Instant},
 };
-use tokio::{
-    io::Interest,
-    net::{TcpSocket, TcpStream},
-};
+use tokio::{io::Interest, net::TcpStream};
 use weir_core::{Dial, Lease, Request, dial::MAX_ATTEMPTS};
 
 /// A connected endpoint.
@@ -30,6 +26,7 @@ pub(crate) async fn connect(connection: &Connection, client: &TcpStream) -> Resu
     let mut failure = Closed::NoEndpoints;
     while let Some((picked, timeout)) = next(connection, &mut dial, &tried)? {
         let attempt = tokio::select! {
+            biased;
             attempt = attempt(&picked, timeout, frontend) => attempt,
             reason = gone(client) => Err(reason),
             reason = connection.order.wait() => Err(reason),
@@ -76,10 +73,14 @@ async fn attempt(picked: &Picked, timeout: Duration, frontend: &Frontend) -> Res
 }
 
 async fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    let stream = socket.connect(address).await?;
-    set_stream_options(&SockRef::from(&stream))?;
-    Ok(stream)
+    let stream = TcpStream::from_std(tcp_connecting(address)?)?;
+    let ready = stream.ready(Interest::WRITABLE | Interest::ERROR).await?;
+    // The event tells success from failure: only a failed connection is asked why.
+    let failed = ready.is_error() || ready.is_write_closed();
+    match failed.then(|| stream.take_error()).transpose()?.flatten() {
+        Some(error) => Err(error),
+        None => Ok(stream),
+    }
 }
 
 fn classify(error: &io::Error) -> Closed {

@@ -3,7 +3,7 @@
 mod half;
 mod manner;
 
-use crate::{Closed, connection::Connection, tally::Direction, tcp::dial::Upstream};
+use crate::{Closed, connection::Connection, socket::watch_peer, tally::Direction, tcp::dial::Upstream};
 use half::{Half, Lane};
 use std::{
     future::poll_fn,
@@ -61,6 +61,10 @@ impl Relay {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Closed> {
         if let Some(reason) = self.connection.order.poll(context) {
             return Poll::Ready(reason);
+        }
+        if self.connection.has_grown() {
+            // Without it a dead endpoint is noticed later, by the idle time-out.
+            let _ = watch_peer(&self.upstream);
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.

@@ -176,3 +176,15 @@ async fn a_peer_that_stops_answering_is_told_from_one_that_resets() {
     assert_eq!(writing(ErrorKind::BrokenPipe, Direction::ToEndpoint), Closed::EndpointReset);
     assert_eq!(writing(ErrorKind::BrokenPipe, Direction::ToClient), Closed::ClientReset);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_watched_once_its_connection_has_lived_through_a_tick() {
+    let mut pair = pair(IDLE).await;
+    let watched = |relay: &Relay| {
+        let socket = socket2::SockRef::from(&relay.upstream);
+        (socket.keepalive().unwrap(), socket.tcp_user_timeout().unwrap().is_some())
+    };
+    assert_eq!(watched(&pair.relay), (false, false));
+    tokio::time::timeout(3 * TICK, run(&mut pair.relay)).await.unwrap_err();
+    assert_eq!(watched(&pair.relay), (true, true));
+}
