@@ -1,6 +1,6 @@
 //! What is known of a live connection?
 
-use crate::{Closed, frontend::Frontend, order::Order};
+use crate::{Closed, frontend::Frontend, order::Order, worker::TICK};
 use std::{
     cell::Cell,
     net::SocketAddr,
@@ -51,7 +51,7 @@ impl Connection {
 
     /// Notes that bytes moved or that a side ended.
     pub(crate) fn note_active(&self) {
-        self.last_active.set(time::Instant::now());
+        self.last_active.set(self.frontend.worker.clock.get());
     }
 
     /// Notes that one side has ended: the connection may be silent for less long from now on.
@@ -70,15 +70,24 @@ impl Connection {
         self.grown.take()
     }
 
-    /// When it has been silent for too long.
+    /// When it has been silent for too long. Never too early: it may have been active up to a tick later than is known.
     pub(crate) fn deadline(&self) -> Instant {
         let most = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
-        self.last_active.get().into_std() + self.idle_timeout.min(most)
+        self.last_active.get().into_std() + self.idle_timeout.min(most) + TICK
     }
 
     /// What its end is called if it has been silent for too long.
     pub(crate) fn silence(&self) -> Closed {
         if self.half_closed.get() { Closed::HalfClosedTimeout } else { Closed::IdleTimeout }
+    }
+
+    /// Logs that it has ended.
+    pub(crate) fn log_end(&self, reason: Closed) {
+        tracing::debug!(
+            client = %self.flow.client, frontend = %self.flow.frontend, service = %self.frontend.port_key(),
+            endpoint = ?self.endpoint.get(), to_endpoint = self.to_endpoint.get(),
+            to_client = self.to_client.get(), %reason, "connection closed"
+        );
     }
 
     /// A copy for other threads.

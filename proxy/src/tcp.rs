@@ -4,7 +4,7 @@ mod dial;
 pub(crate) mod pipe;
 mod relay;
 
-use crate::{Closed, connection::Connection, frontend::Frontend, socket::BACKLOG, tally::Opened};
+use crate::{frontend::Frontend, socket::BACKLOG, tally::Opened};
 use relay::Relay;
 use socket2::SockRef;
 use std::{
@@ -117,35 +117,54 @@ impl Backoff {
     }
 }
 
-/// Counts and lists a client at once, so that a drain which begins in this moment waits for it too; then serves it.
 fn begin(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
-    let opened = Opened::new(&frontend.slot.counters);
-    let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
-    tokio::task::spawn_local(async move {
-        let reason = serve(&connection, client).await;
-        tracing::debug!(
-            client = %connection.flow.client, frontend = %connection.flow.frontend, service = %connection.frontend.port_key(),
-            endpoint = ?connection.endpoint.get(), to_endpoint = connection.to_endpoint.get(),
-            to_client = connection.to_client.get(), %reason, "connection closed"
-        );
-        connection.frontend.tally.flush();
-        opened.end(reason);
-    });
+    tokio::task::spawn_local(session(frontend, client, peer));
 }
 
-/// One connection, from accept to close.
-async fn serve(connection: &Rc<Connection>, client: TcpStream) -> Closed {
-    match dial::connect(connection, &client).await {
-        Ok(upstream) => {
-            let mut relay = Relay::new(connection, client, upstream);
-            let reason = relay.run().await;
-            relay.close(reason);
-            reason
-        }
-        Err(reason) => {
-            // A client that was accepted but cannot be served gets a reset, never a clean end.
-            let _ = client.set_zero_linger();
-            reason
-        }
+/// One connection, from accept to close. It is counted and listed at once, so that a drain which begins in this moment
+/// waits for it, too.
+fn session(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
+    let opened = Opened::new(&frontend.slot.counters);
+    let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
+    async move {
+        // Boxed, as a connection is dialled for a moment and relayed for long: what dialling takes is given back then.
+        let reason = match Box::pin(dial::connect(&connection, &client)).await {
+            Ok(upstream) => {
+                let mut relay = Relay::new(&connection, client, upstream);
+                let reason = relay.run().await;
+                relay.close(reason);
+                reason
+            }
+            Err(reason) => {
+                // A client that was accepted but cannot be served gets a reset, never a clean end.
+                let _ = client.set_zero_linger();
+                reason
+            }
+        };
+        connection.log_end(reason);
+        connection.frontend.tally.flush();
+        opened.end(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Connection;
+
+    /// The size of the future that a function returns, without calling it.
+    fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_takes_little_memory_of_its_own() {
+        let future = size_of_future(|frontend: &Rc<Frontend>, client, peer| session(frontend, client, peer));
+        assert!(future <= 320, "the future of a connection takes {future} bytes");
+        assert!(
+            size_of::<Connection>() <= 240,
+            "what is known of it takes {} bytes",
+            size_of::<Connection>()
+        );
     }
 }

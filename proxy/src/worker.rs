@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     pub(crate) draining: Cell<bool>,
     /// The live connections.
     pub(crate) connections: RefCell<Connections>,
+    /// When the clock last ticked: exact enough for time-outs of minutes, and free to read.
+    pub(crate) clock: Cell<Instant>,
     /// Who waits for the last connection to end.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
 }
@@ -53,14 +55,14 @@ impl Worker {
             pipes: Rc::default(),
             draining: Cell::new(false),
             connections: RefCell::default(),
+            clock: Cell::new(Instant::now()),
             drained: RefCell::default(),
         })
     }
 
     /// Lists a connection through `frontend` until the guard is dropped.
-    pub(crate) fn enlist(self: &Rc<Self>, frontend: &Rc<Frontend>, flow: Flow) -> Enlisted {
-        let connection = self.connections.borrow_mut().add(Rc::clone(frontend), flow);
-        Enlisted { worker: Rc::clone(self), connection }
+    pub(crate) fn enlist(&self, frontend: &Rc<Frontend>, flow: Flow) -> Enlisted {
+        Enlisted(self.connections.borrow_mut().add(Rc::clone(frontend), flow))
     }
 
     /// Does what is due once a second, for as long as it is polled.
@@ -69,8 +71,10 @@ impl Worker {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             clock.tick().await;
+            let now = Instant::now();
+            self.clock.set(now);
             self.tallies.flush();
-            self.connections.borrow_mut().tick(Instant::now().into_std());
+            self.connections.borrow_mut().tick(now.into_std());
         }
     }
 
@@ -85,22 +89,20 @@ impl Worker {
 }
 
 /// Keeps a connection on its worker's list.
-pub(crate) struct Enlisted {
-    worker: Rc<Worker>,
-    connection: Rc<Connection>,
-}
+pub(crate) struct Enlisted(Rc<Connection>);
 
 impl Deref for Enlisted {
     type Target = Rc<Connection>;
 
     fn deref(&self) -> &Rc<Connection> {
-        &self.connection
+        &self.0
     }
 }
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        self.worker.connections.borrow_mut().remove(self.connection.id);
-        self.worker.answer_if_drained();
+        let worker = &self.0.frontend.worker;
+        worker.connections.borrow_mut().remove(self.0.id);
+        worker.answer_if_drained();
     }
 }

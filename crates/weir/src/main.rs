@@ -19,6 +19,9 @@ mod table;
 use cli::Command;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit codes: 0 ok, 1 failure, 2 usage.
 fn main() -> ExitCode {
     // Two crates that each pick a provider panic at the first TLS handshake; whoever comes first decides.

@@ -21,13 +21,14 @@ pub(crate) struct Upstream {
 /// Nothing was read from the client yet, so it does not notice. A client that leaves ends the attempt.
 pub(crate) async fn connect(connection: &Connection, client: &TcpStream) -> Result<Upstream, Closed> {
     let frontend = &*connection.frontend;
-    let mut dial = Dial::start(Instant::now(), frontend.slot.route().port.settings.connect_timeout);
+    let mut now = connection.opened;
+    let mut dial = Dial::start(now, frontend.slot.route().port.settings.connect_timeout);
     let mut tried = Tried::none();
     let mut failure = Closed::NoEndpoints;
-    while let Some((picked, timeout)) = next(connection, &mut dial, &tried)? {
+    while let Some((picked, timeout)) = next(connection, now, &mut dial, &tried)? {
         let attempt = tokio::select! {
             biased;
-            attempt = attempt(&picked, timeout, frontend) => attempt,
+            attempt = attempt(&picked, now, timeout, frontend) => attempt,
             reason = gone(client) => Err(reason),
             reason = connection.order.wait() => Err(reason),
         };
@@ -41,6 +42,7 @@ pub(crate) async fn connect(connection: &Connection, client: &TcpStream) -> Resu
         }
         tracing::debug!(endpoint = %picked.address, service = %frontend.port_key(), reason = %failure, "endpoint not reached");
         tried.push(picked.address);
+        now = Instant::now();
     }
     Err(failure)
 }
@@ -48,12 +50,12 @@ pub(crate) async fn connect(connection: &Connection, client: &TcpStream) -> Resu
 /// The next endpoint to try and the time it has, by the newest route; `None` when none may be tried.
 fn next(
     connection: &Connection,
+    now: Instant,
     dial: &mut Dial,
     tried: &Tried,
 ) -> Result<Option<(Picked, Duration)>, Closed> {
     let frontend = &*connection.frontend;
     let route = frontend.slot.route();
-    let now = Instant::now();
     let traffic = frontend.traffic(&route, connection.flow.client.ip())?;
     let Some(balancer) = route.balancer(traffic) else { return Ok(None) };
     let tried = tried.as_slice();
@@ -64,9 +66,13 @@ fn next(
     Ok(frontend.slot.pick(&route, traffic, &request).map(|picked| (picked, timeout)))
 }
 
-async fn attempt(picked: &Picked, timeout: Duration, frontend: &Frontend) -> Result<TcpStream, Closed> {
-    let started = Instant::now();
-    let connected = tokio::time::timeout(timeout, open(picked.address)).await;
+async fn attempt(
+    picked: &Picked,
+    started: Instant,
+    timeout: Duration,
+    frontend: &Frontend,
+) -> Result<TcpStream, Closed> {
+    let connected = tokio::time::timeout_at((started + timeout).into(), open(picked.address)).await;
     let stream = connected.map_err(|_| Closed::ConnectTimeout)?.map_err(|error| classify(&error))?;
     frontend.worker.counters.connect_duration.record(started.elapsed());
     Ok(stream)

@@ -40,10 +40,10 @@ async fn run(relay: &mut Relay) -> Closed {
     }
 }
 
-/// Checks that `timeout` has passed since `start`, and no more than the clock's precision beyond.
+/// Checks that `timeout` has passed since `start`, and no more than two ticks beyond.
 fn assert_passed(start: Instant, timeout: Duration) {
     let elapsed = start.elapsed();
-    assert!(elapsed >= timeout && elapsed <= timeout + TICK + Duration::from_millis(1), "{elapsed:?}");
+    assert!(elapsed >= timeout && elapsed <= timeout + 2 * TICK + Duration::from_millis(1), "{elapsed:?}");
 }
 
 async fn connected() -> (TcpStream, TcpStream) {
