@@ -58,6 +58,11 @@ impl Connections {
         self.live.values()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.live.is_empty()

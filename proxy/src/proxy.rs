@@ -104,6 +104,11 @@ impl Proxy {
         answers(asked).await.into_iter().flatten().collect()
     }
 
+    /// How many live TCP connections each worker has: the kernel spreads them by a hash of their addresses.
+    pub async fn connections_by_worker(&self) -> Vec<usize> {
+        answers(self.ask_all(|done| Command::Count { done })).await
+    }
+
     /// Ends all live TCP connections with a reset; returns how many there were.
     pub async fn end_connections(&self, reason: Closed) -> usize {
         let asked = self.ask_all(|done| Command::EndAll { reason, done });

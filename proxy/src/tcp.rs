@@ -148,23 +148,6 @@ fn session(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) -> impl
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connection::Connection;
-
-    /// The size of the future that a function returns, without calling it.
-    fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_connection_takes_little_memory_of_its_own() {
-        let future = size_of_future(|frontend: &Rc<Frontend>, client, peer| session(frontend, client, peer));
-        assert!(future <= 320, "the future of a connection takes {future} bytes");
-        assert!(
-            size_of::<Connection>() <= 240,
-            "what is known of it takes {} bytes",
-            size_of::<Connection>()
-        );
-    }
-}
+mod fixture;
+#[cfg(test)]
+mod tests;

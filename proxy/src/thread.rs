@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Drain { done: oneshot::Sender<()> },
     /// End all connections. Answers how many there were.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
+    /// Count the live connections.
+    Count { done: oneshot::Sender<usize> },
     /// List the live connections.
     List { done: oneshot::Sender<Vec<ConnectionInfo>> },
 }
@@ -145,6 +147,7 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
             let connections = worker.connections.borrow();
             let _ = done.send(connections.iter().map(|connection| connection.order.give(reason)).count());
         }
+        Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
         Command::List { done } => {
             let connections = worker.connections.borrow();
             let _ = done.send(connections.iter().map(|connection| connection.info()).collect());

@@ -4,9 +4,10 @@
 mod common;
 
 use common::{
-    addresses, connect, exchange, greeters, greeting, proxy, server, service, serving, snapshot, within,
+    addresses, connect, exchange, greeters, greeting, proxy, proxy_with, server, service, serving, snapshot,
+    within,
 };
-use std::{collections::HashMap, io::ErrorKind, time::Duration};
+use std::{collections::HashMap, io::ErrorKind, num::NonZeroUsize, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_core::{Policy, Protocol};
 use weir_testkit::Behaviour;
@@ -173,4 +174,49 @@ async fn a_client_that_leaves_while_an_endpoint_is_dialled_ends_the_attempt() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_kernel_spreads_many_connections_evenly_over_the_workers() {
+    const WORKERS: usize = 4;
+    const CLIENTS: usize = 1_000;
+    let servers = greeters(&["a"]).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    let mut proxy = proxy_with(|config| config.workers = NonZeroUsize::new(WORKERS).unwrap());
+    proxy.apply(&snapshot(&[&web])).await;
+    let mut open = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = connect(web.address()).await.unwrap();
+        client.read_u8().await.unwrap();
+        open.push(client);
+    }
+    let counts = proxy.connections_by_worker().await;
+    assert_eq!(counts.iter().sum::<usize>(), CLIENTS);
+    // Six standard deviations of a fair spread.
+    let (fair, off) = (CLIENTS / WORKERS, 82);
+    assert!(counts.iter().all(|count| count.abs_diff(fair) <= off), "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_mouse_is_served_beside_elephants_on_its_worker() {
+    let elephant = server(Behaviour::Source { bytes: u64::MAX }).await;
+    let mouse = server(Behaviour::Echo).await;
+    let bulk = service("bulk", Protocol::Tcp, "127.0.0.9").with(&[elephant.address()]);
+    let web = service("web", Protocol::Tcp, "127.0.0.10").with(&[mouse.address()]);
+    let mut proxy = proxy_with(|config| config.workers = NonZeroUsize::MIN);
+    proxy.apply(&snapshot(&[&bulk, &web])).await;
+    let mut elephants = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let mut client = connect(bulk.address()).await.unwrap();
+        elephants.spawn(async move {
+            let mut buffer = vec![0; 1 << 20];
+            while client.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
+        });
+    }
+    let mut client = connect(web.address()).await.unwrap();
+    for _ in 0..1_000 {
+        client.write_all(b"squeak").await.unwrap();
+        within(client.read_exact(&mut [0; 6])).await.unwrap();
+    }
+    assert!(elephants.try_join_next().is_none(), "an elephant has ended");
 }

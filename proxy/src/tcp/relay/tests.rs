@@ -2,24 +2,18 @@
 
 use super::*;
 use crate::{
-    counters::ProcessCounters,
-    endpoints::Endpoints,
-    frontend::Frontend,
-    place::Place,
-    plan::{Binding, Socket},
-    slot::Slot,
-    worker::{Enlisted, TICK, Worker},
+    tcp::fixture,
+    worker::{Enlisted, TICK},
 };
-use std::{net::SocketAddr, num::NonZeroU16, sync::Arc, time::Duration};
+use allocation_counter::measure;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    runtime::Builder,
     time::Instant,
 };
-use weir_core::{
-    FrontendKind, Load, Protocol, Service, ServiceKey, Settings, serve::serve_fixed, service::PortSpec,
-    settings::HALF_CLOSED_TIMEOUT,
-};
+use weir_core::{Load, Protocol, settings::HALF_CLOSED_TIMEOUT};
 
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -52,20 +46,8 @@ async fn connected() -> (TcpStream, TcpStream) {
     (near.unwrap(), far.unwrap().0)
 }
 
-fn frontend(idle_timeout: Duration) -> Rc<Frontend> {
-    let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
-    let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
-    let service = Service { settings: Settings { idle_timeout, ..Settings::default() }, ..service };
-    let port = Arc::clone(&serve_fixed(&service, &[]).ports[0]);
-    let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
-    let address = SocketAddr::from(([10, 96, 0, 10], 1));
-    let socket = Socket { protocol: Protocol::Tcp, address };
-    let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
-    Frontend::new(Worker::new(1, ProcessCounters::register()), &binding, Arc::new(slot))
-}
-
 async fn pair(idle_timeout: Duration) -> Pair {
-    let frontend = frontend(idle_timeout);
+    let frontend = fixture::frontend(idle_timeout, &[]);
     let (client, accepted) = connected().await;
     let (stream, endpoint) = connected().await;
     let address = stream.peer_addr().unwrap();
@@ -187,4 +169,37 @@ async fn an_endpoint_is_watched_once_its_connection_has_lived_through_a_tick() {
     assert_eq!(watched(&pair.relay), (false, false));
     tokio::time::timeout(3 * TICK, run(&mut pair.relay)).await.unwrap_err();
     assert_eq!(watched(&pair.relay), (true, true));
+}
+
+/// Sends a message to the endpoint and back, so many times, beside the relay.
+async fn exchange(pair: &mut Pair, message: &[u8], buffer: &mut [u8], times: usize) {
+    let Pair { relay, client, endpoint, .. } = pair;
+    let conversation = async {
+        for _ in 0..times {
+            let (sent, received) = tokio::join!(client.write_all(message), endpoint.read_exact(buffer));
+            sent.and(received).unwrap();
+            let (sent, received) = tokio::join!(endpoint.write_all(message), client.read_exact(buffer));
+            sent.and(received).unwrap();
+        }
+    };
+    tokio::select! {
+        reason = relay.run() => panic!("{reason}"),
+        () = conversation => {}
+    }
+}
+
+#[test]
+fn relaying_a_message_allocates_nothing() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let mut pair = runtime.block_on(pair(IDLE));
+    // Copied, and large enough to be spliced.
+    for length in [64, 16 << 10, 1 << 20] {
+        let (message, mut buffer) = (vec![7; length], vec![0; length]);
+        let mut allocations = |times| {
+            measure(|| runtime.block_on(exchange(&mut pair, &message, &mut buffer, times))).count_total
+        };
+        allocations(10);
+        assert_eq!(allocations(100), allocations(1), "{length} bytes");
+    }
+    assert!(pair.relay.connection.frontend.worker.pipes.count().1 > 0, "the large messages were spliced");
 }

@@ -1,6 +1,6 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Half, Lane, Sink, Source};
+use super::{Half, Lane, READS, Sink, Source, TURN};
 use crate::tcp::pipe::{Pipe, Pipes};
 use proptest::prelude::*;
 use std::{
@@ -166,4 +166,22 @@ fn a_stream_of_large_reads_goes_through_one_pipe() {
     assert!(to.bytes == bytes && to.shut_down);
     assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
     assert_eq!(pipes.count(), (1, 1));
+}
+
+#[test]
+fn one_look_at_an_endless_stream_is_bounded() {
+    let pipes = Rc::new(Pipes::default());
+    let mut context = Context::from_waker(Waker::noop());
+    // Large reads, and single bytes: neither may hold up the other connections of a worker.
+    for (given, most) in [(usize::MAX, TURN + 65_536), (1, READS as u64)] {
+        let mut from = Sender::new(vec![7; 40 << 20], vec![given; 10_000]);
+        let (mut to, mut half) = (Receiver::default(), Half::default());
+        for _ in 0..50 {
+            let scratch = &mut vec![0; 65_536];
+            let mut lane =
+                Lane { from: &mut from, to: &mut to, scratch, pipes: &pipes, last: false, moved: 0 };
+            assert!(lane.poll(&mut half, &mut context).is_pending());
+            assert!((1..=most).contains(&lane.moved), "{} bytes in one look", lane.moved);
+        }
+    }
 }

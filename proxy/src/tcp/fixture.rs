@@ -1,0 +1,28 @@
+//! What do tests of TCP connections start from?
+
+use crate::{
+    counters::ProcessCounters,
+    endpoints::Endpoints,
+    frontend::Frontend,
+    place::Place,
+    plan::{Binding, Socket},
+    slot::Slot,
+    worker::Worker,
+};
+use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
+use weir_core::{
+    FrontendKind, Protocol, Service, ServiceKey, Settings, serve::serve_fixed, service::PortSpec,
+};
+
+/// A frontend of a worker that has no other.
+pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<Frontend> {
+    let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
+    let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
+    let service = Service { settings: Settings { idle_timeout, ..Settings::default() }, ..service };
+    let port = Arc::clone(&serve_fixed(&service, endpoints).ports[0]);
+    let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
+    let address = SocketAddr::from(([10, 96, 0, 10], 1));
+    let socket = Socket { protocol: Protocol::Tcp, address };
+    let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
+    Frontend::new(Worker::new(1, ProcessCounters::register()), &binding, Arc::new(slot))
+}

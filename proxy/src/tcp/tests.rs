@@ -1,0 +1,77 @@
+//! What does a TCP connection take?
+
+use super::{fixture, *};
+use crate::connection::Connection;
+use allocation_counter::measure;
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    runtime::{Builder, LocalOptions},
+};
+
+/// The size of the future that a function returns, without calling it.
+fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn a_connection_takes_little_memory_of_its_own() {
+    let future = size_of_future(|frontend: &Rc<Frontend>, client, peer| session(frontend, client, peer));
+    assert!(future <= 320, "the future of a connection takes {future} bytes");
+    assert!(size_of::<Connection>() <= 240, "what is known of it takes {} bytes", size_of::<Connection>());
+}
+
+async fn listening() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// Client and endpoint of one connection, from open to close.
+async fn visit(address: SocketAddr, endpoint: &TcpListener) {
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"ping").await.unwrap();
+    let (mut served, _) = endpoint.accept().await.unwrap();
+    served.read_exact(&mut [0; 4]).await.unwrap();
+    served.write_all(b"pong").await.unwrap();
+    client.read_exact(&mut [0; 4]).await.unwrap();
+    client.shutdown().await.unwrap();
+    assert_eq!(served.read(&mut [0]).await.unwrap(), 0);
+    drop(served);
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[test]
+fn a_connection_allocates_few_times_and_gives_all_of_it_back() {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
+    let (endpoint, direct, frontend, front) = runtime.block_on(async {
+        let (endpoint, direct) = listening().await;
+        let (listener, front) = listening().await;
+        let frontend = fixture::frontend(Duration::from_secs(600), &[direct]);
+        let acceptor = Acceptor::new(Rc::clone(&frontend), listener.into_std().unwrap()).unwrap();
+        tokio::task::spawn_local(listen(acceptor, CancellationToken::new()));
+        (endpoint, direct, frontend, front)
+    });
+    const TIMES: usize = 100;
+    let count = |address| {
+        measure(|| {
+            runtime.block_on(async {
+                for _ in 0..TIMES {
+                    visit(address, &endpoint).await;
+                }
+                while !frontend.worker.connections.borrow().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+            });
+        })
+    };
+    for address in [front, direct] {
+        count(address);
+    }
+    let (without, with) = (count(direct), count(front));
+    let of_one = (with.count_total - without.count_total) as f64 / TIMES as f64;
+    println!("{of_one} allocations for each connection");
+    // Among them the state of two sockets in the runtime, the task, what is known of it, and what dialling takes.
+    assert!(of_one <= 7.0, "{of_one} allocations for each connection");
+    assert!(with.count_current.abs() < 10, "{} allocations were not given back", with.count_current);
+}
