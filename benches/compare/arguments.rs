@@ -31,6 +31,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// Also draw rates and processor times to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
     /// One short round: shows that everything works, and measures little
     #[arg(long)]
     pub(crate) brief: bool,

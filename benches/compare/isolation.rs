@@ -8,7 +8,9 @@
 use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use std::{
-    env, fs, io,
+    env,
+    ffi::OsStr,
+    fs, io,
     io::Read,
     path::Path,
     process::{Command, ExitCode, Stdio},
@@ -18,8 +20,8 @@ use std::{
 /// Where configurations and logs of proxies lie; only the inner program sees it.
 pub(crate) const FOLDER: &str = "/run/compare";
 
-/// Runs this program again, isolated and with this weir, until it ends.
-pub(crate) fn enter(weir: &Path) -> Result<ExitCode> {
+/// Runs this program again, isolated and with this weir if it takes part, until it ends.
+pub(crate) fn enter(weir: Option<&Path>) -> Result<ExitCode> {
     let probe = unshare().arg("true").output().context("cannot run unshare: install util-linux")?;
     if !probe.status.success() {
         bail!(
@@ -32,8 +34,8 @@ pub(crate) fn enter(weir: &Path) -> Result<ExitCode> {
     let mut inner = unshare()
         .arg(program)
         .args(env::args_os().skip(1))
-        .args(["--isolated", "--weir"])
-        .arg(weir)
+        .arg("--isolated")
+        .args(weir.into_iter().flat_map(|weir| [OsStr::new("--weir"), weir.as_os_str()]))
         .stdin(Stdio::piped())
         .spawn()
         .context("cannot run unshare")?;

@@ -10,6 +10,7 @@ mod machine;
 mod measure;
 mod meter;
 mod network;
+mod plot;
 mod programs;
 mod proxy;
 mod report;
@@ -46,5 +47,5 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     // Built outside: inside there is no way to a package registry.
     let weir = weir::find(arguments)?;
-    isolation::enter(&weir)
+    isolation::enter(weir.as_deref())
 }

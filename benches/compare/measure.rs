@@ -77,12 +77,14 @@ impl Measurement<'_> {
 
     async fn rate(&self, processes: &BTreeSet<u32>, meter: &Meter) -> Figures {
         sleep(self.pace.warm_up).await;
-        let (done, cpu, started) = (self.done(meter), usage::cpu(processes), Instant::now());
+        let (done, beside) = (self.done(meter), meter.beside());
+        let (cpu, started) = (usage::cpu(processes), Instant::now());
         meter.measure(true);
         sleep(self.pace.measured).await;
         meter.measure(false);
         let seconds = started.elapsed().as_secs_f64();
         let done = (self.done(meter) - done) as f64;
+        let beside = (meter.beside() - beside) as f64 * 8.0 / seconds / 1e9;
         let cpu = usage::cpu(processes).saturating_sub(cpu).as_secs_f64();
         let (value, cpu) = match self.work.unit() {
             Unit::Bytes => (done * 8.0 / seconds / 1e9, cpu / (done / 1e9)),
@@ -94,6 +96,7 @@ impl Measurement<'_> {
             cpu: Some(cpu).filter(|_| done > 0.0 && self.way.has_process() && self.work.has_cpu()),
             p50: quantile(0.5),
             p99: quantile(0.99),
+            beside: (self.work == Work::BesideBulk).then_some(beside),
             connections: None,
         }
     }

@@ -17,6 +17,7 @@ pub(crate) struct Meter {
     started: Timespec,
     measuring: AtomicBool,
     done: AtomicU64,
+    beside: AtomicU64,
     errors: AtomicU64,
     first_error: Mutex<Option<String>>,
     latencies: Latencies,
@@ -30,6 +31,7 @@ impl Meter {
             started: clock_gettime(ClockId::Monotonic),
             measuring: AtomicBool::new(false),
             done: AtomicU64::new(0),
+            beside: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             first_error: Mutex::new(None),
             latencies: Latencies::default(),
@@ -59,6 +61,16 @@ impl Meter {
     /// So much more is done.
     pub(crate) fn add(&self, amount: u64) {
         self.done.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// So many bytes more were transferred beside the work.
+    pub(crate) fn add_beside(&self, bytes: u64) {
+        self.beside.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that were transferred beside the work so far.
+    pub(crate) fn beside(&self) -> u64 {
+        self.beside.load(Ordering::Relaxed)
     }
 
     /// What is done so far.

@@ -73,6 +73,7 @@ impl Report {
             cpu: of(|figures| figures.cpu),
             p50: of(|figures| figures.p50),
             p99: of(|figures| figures.p99),
+            beside: of(|figures| figures.beside),
             connections: of(|figures| figures.connections),
         }
     }
@@ -102,7 +103,7 @@ pub(crate) mod tests {
                 cpu: (way != Way::Direct).then_some(1e4 / value),
                 p50: Some(1e5 / value),
                 p99: Some(2e5 / value),
-                connections: None,
+                ..Figures::default()
             },
             errors: u64::from(way == Way::Nginx),
             first_error: None,

@@ -33,6 +33,9 @@ pub(crate) struct Figures {
     pub(crate) p50: Option<f64>,
     /// Microseconds that 99 of 100 operations stay below.
     pub(crate) p99: Option<f64>,
+    /// Gigabits a second that were transferred beside the work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) beside: Option<f64>,
     /// Connections that were open while memory was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connections: Option<f64>,

@@ -4,26 +4,48 @@
 //! them alike. A proxy runs only while it is measured.
 
 use crate::{
-    arguments::Arguments, backend, clients::Load, config::Resources, isolation, machine::Machine,
-    measure::Measurement, meter::Meter, network::Network, programs::Programs, proxy::Proxy, report::Report,
-    sample::Sample, table, way::Way, work::Work,
+    arguments::Arguments,
+    backend,
+    clients::Load,
+    config::Resources,
+    isolation,
+    machine::Machine,
+    measure::Measurement,
+    meter::Meter,
+    network::Network,
+    plot,
+    programs::Programs,
+    proxy::Proxy,
+    report::Report,
+    sample::{Figures, Sample},
+    table,
+    way::Way,
+    work::Work,
 };
-use anyhow::{Context, Result};
-use std::{collections::BTreeMap, fs, sync::Arc};
+use anyhow::{Context, Result, ensure};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 /// Measures and reports.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut session = Session::prepare(arguments)?;
     print!("{}", table::header(&session.report));
     for round in 1..=arguments.pace().rounds {
-        session.round(round)?;
+        session.round(round);
     }
     print!("{}", table::body(&session.report));
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&session.report)?;
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        write(path, &serde_json::to_string_pretty(&session.report)?)?;
     }
+    if let Some(path) = &arguments.svg {
+        write(path, &plot::svg(&session.report))?;
+    }
+    let failed = session.report.samples.iter().filter(|sample| sample.figures.value.is_none()).count();
+    ensure!(failed == 0, "{failed} of {} measurements failed: see above", session.report.samples.len());
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 struct Session<'arguments> {
@@ -48,29 +70,38 @@ impl<'arguments> Session<'arguments> {
         let network = Arc::new(Network::build()?);
         let received = backend::start(&network, lanes)?;
         let report = Report::begin(arguments, machine, &programs);
+        ensure!(!report.versions.is_empty(), "nothing to compare: {}", table::missing(&report));
         Ok(Self { arguments, programs, resources, lanes, network, received, report, rates: BTreeMap::new() })
     }
 
-    fn round(&mut self, round: u16) -> Result<()> {
+    fn round(&mut self, round: u16) {
         for work in self.arguments.works() {
             for way in self.report.ways() {
                 if way.can(work) {
-                    let sample = self.measure(round, work, way)?;
+                    let sample = self.measure(round, work, way);
                     eprintln!("{}", table::progress(&sample));
                     self.report.samples.push(sample);
                 }
             }
             self.set_rate(work);
         }
-        Ok(())
     }
 
-    fn measure(&self, round: u16, work: Work, way: Way) -> Result<Sample> {
+    /// A way that fails is a measurement too: the others go on.
+    fn measure(&self, round: u16, work: Work, way: Way) -> Sample {
+        let meter = Arc::new(Meter::new());
+        let figures = self.figures(work, way, &meter).unwrap_or_else(|error| {
+            meter.failed(format_args!("{error:#}"));
+            Figures::default()
+        });
+        Sample { round, work, way, figures, errors: meter.errors(), first_error: meter.first_error() }
+    }
+
+    fn figures(&self, work: Work, way: Way, meter: &Arc<Meter>) -> Result<Figures> {
         let pace = self.arguments.pace();
         let proxy = Proxy::start(way, &self.network, &self.programs, self.resources)?;
         let idle = self.resources.connections(way).min(pace.idle_limit);
         let rate = work.closed().and_then(|closed| self.rates.get(&closed)).copied().unwrap_or(0.0);
-        let meter = Arc::new(Meter::new());
         let measurement = Measurement {
             work,
             way,
@@ -80,10 +111,7 @@ impl<'arguments> Session<'arguments> {
             received: &self.received,
             proxy: &proxy,
         };
-        let figures = measurement.run(&meter).with_context(|| {
-            format!("{} by {} failed; it said:\n{}", work.name(), way.name(), proxy.log())
-        })?;
-        Ok(Sample { round, work, way, figures, errors: meter.errors(), first_error: meter.first_error() })
+        measurement.run(meter).with_context(|| format!("{} said:\n{}", way.name(), proxy.log()))
     }
 
     /// Half of what the slowest proxy reached, so that all of them can keep up.

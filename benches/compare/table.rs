@@ -20,10 +20,13 @@ pub(crate) fn header(report: &Report) -> String {
     for participant in &report.versions {
         let _ = writeln!(text, "  {:<10}  {}", participant.way.name(), participant.version);
     }
-    for (way, advice) in &report.missing {
-        let _ = writeln!(text, "  {:<10}  MISSING: {advice}", way.name());
-    }
-    text
+    text + &missing(report)
+}
+
+/// What was asked for and is not there.
+pub(crate) fn missing(report: &Report) -> String {
+    let line = |(way, advice): &(Way, &str)| format!("  {:<10}  MISSING: {advice}\n", way.name());
+    report.missing.iter().map(line).collect()
 }
 
 /// What was measured.
@@ -81,6 +84,7 @@ fn rows_of(report: &Report, work: Work) -> Vec<Vec<String>> {
             figures(way).value.map(|_| main(work, &figures(way)))
         }),
         row("  p50/p99 µs".into(), &|way| latency(&figures(way))),
+        row("  bulk beside it, Gb/s".into(), &|way| figures(way).beside.map(|rate| format!("{rate:.2}"))),
         row("  connections".into(), &|way| figures(way).connections.map(|count| format!("{count:.0}"))),
         row("  ERRORS".into(), &errors),
     ];

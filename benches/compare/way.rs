@@ -40,6 +40,11 @@ impl Way {
         }
     }
 
+    /// What it is called on the command line.
+    pub(crate) fn argument(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// Whether a process relays the bytes.
     pub(crate) const fn has_process(self) -> bool {
         !matches!(self, Self::Direct | Self::Nat)

@@ -9,20 +9,20 @@ use std::{
     process::Command,
 };
 
-/// The program that is given, or builds it.
-pub(crate) fn find(arguments: &Arguments) -> Result<PathBuf> {
+/// The program that is given, or builds it; `None` where weir does not take part.
+pub(crate) fn find(arguments: &Arguments) -> Result<Option<PathBuf>> {
     if !arguments.ways().contains(&Way::Weir) {
-        return Ok(PathBuf::new());
+        return Ok(None);
     }
     if let Some(given) = &arguments.weir {
-        return given.canonicalize().with_context(|| format!("no weir at {}", given.display()));
+        return given.canonicalize().map(Some).with_context(|| format!("no weir at {}", given.display()));
     }
     let program = env::current_exe().context("cannot find this program's own file")?;
     let Some((target, profile)) = target_and_profile(&program) else {
         bail!("{} does not lie in a target folder of cargo: name a weir with --weir", program.display());
     };
     build(target, profile)?;
-    Ok(program.with_file_name("weir"))
+    Ok(Some(program.with_file_name("weir")))
 }
 
 fn build(target: &Path, profile: &OsStr) -> Result<()> {

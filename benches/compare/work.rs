@@ -73,6 +73,11 @@ impl Work {
         }
     }
 
+    /// What it is called on the command line.
+    pub(crate) fn argument(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// What is counted, and the processor time that goes with it.
     pub(crate) const fn unit(self) -> Unit {
         match self {

@@ -25,12 +25,12 @@ async fn send(address: SocketAddr) -> io::Result<Infallible> {
     }
 }
 
-/// Receives on so many streams, and counts the bytes if they are the work.
-pub(super) async fn down(address: SocketAddr, streams: usize, counted: bool, meter: &Arc<Meter>) {
+/// Receives on so many streams; `received` gets the bytes.
+pub(super) async fn down(address: SocketAddr, streams: usize, received: fn(&Meter, u64), meter: &Arc<Meter>) {
     for _ in 0..streams {
         let meter = Arc::clone(meter);
         tokio::spawn(async move {
-            let Err(error) = receive(address, |bytes| meter.add(if counted { bytes } else { 0 })).await;
+            let Err(error) = receive(address, |bytes| received(&meter, bytes)).await;
             meter.failed(error);
         });
     }

@@ -1,0 +1,127 @@
+//! Does a comparison that is interrupted leave anything behind?
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::{Write, stderr},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+/// All of it takes less, also on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn an_interrupted_comparison_leaves_no_process_namespace_or_file() {
+    if let Err(why) = possible() {
+        assert!(env::var_os("WEIR_REQUIRE_NETNS").is_none(), "{why}");
+        // Past the test harness, which keeps what a passing test prints to itself.
+        let _ = writeln!(stderr(), "SKIPPED: {why}");
+        return;
+    }
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let mut comparison = start();
+        let (family, new) = relaying(&comparison).await;
+
+        kill_process(Pid::from_child(&comparison), signal).unwrap();
+        assert!(!comparison.wait().unwrap().success());
+
+        until(&format!("the end of {family:?} after {signal:?}"), || {
+            let entered = || processes().flat_map(namespaces).any(|namespace| new.contains(&namespace));
+            !family.iter().any(|&process| alive(process)) && !entered()
+        })
+        .await;
+        assert_eq!(left_files(), Vec::<PathBuf>::new(), "{signal:?}");
+    }
+}
+
+fn start() -> Child {
+    Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(["--ways", "haproxy", "--works", "pingpong", "--seconds", "600"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program that cargo built starts")
+}
+
+fn possible() -> Result<(), String> {
+    for (command, arguments) in [("unshare", ["--net", "true"]), ("haproxy", ["-v", "-v"])] {
+        let output = Command::new(command).args(arguments).output();
+        let works = output.is_ok_and(|output| output.status.success());
+        works
+            .then_some(())
+            .ok_or(format!("the comparison needs root, util-linux and HAProxy; {command} fails"))?;
+    }
+    Ok(())
+}
+
+/// The processes of a comparison and the namespaces that they made, as soon as its proxy has entered one too: those of
+/// processes and files, that of the comparison and that of the proxy.
+async fn relaying(comparison: &Child) -> (BTreeSet<u32>, BTreeSet<PathBuf>) {
+    let own: BTreeSet<PathBuf> = namespaces(std::process::id()).collect();
+    let (mut family, mut new) = (BTreeSet::new(), BTreeSet::new());
+    until("a proxy", || {
+        family = BTreeSet::from([comparison.id()]);
+        let parents: Vec<(u32, u32)> =
+            processes().filter_map(|child| Some((child, parent(child)?))).collect();
+        while parents.iter().any(|(child, parent)| family.contains(parent) && family.insert(*child)) {}
+        new = family
+            .iter()
+            .copied()
+            .flat_map(namespaces)
+            .filter(|namespace| !own.contains(namespace))
+            .collect();
+        new.len() == 4
+    })
+    .await;
+    (family, new)
+}
+
+/// Waits until something holds; nothing tells when processes that are no children have ended.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn status(process: u32, field: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
+}
+
+fn parent(process: u32) -> Option<u32> {
+    status(process, "PPid")?.parse().ok()
+}
+
+/// A process that ended and is not waited for yet holds nothing any more.
+fn alive(process: u32) -> bool {
+    status(process, "State").is_some_and(|state| !state.starts_with('Z'))
+}
+
+fn namespaces(process: u32) -> impl Iterator<Item = PathBuf> {
+    ["net", "mnt", "pid"]
+        .into_iter()
+        .filter_map(move |kind| fs::read_link(format!("/proc/{process}/ns/{kind}")).ok())
+}
+
+/// What it names is seen by itself alone: its hosts, made by the first process of a PID namespace, and its folder.
+fn left_files() -> Vec<PathBuf> {
+    let entries = fs::read_dir("/run/netns").into_iter().chain(fs::read_dir("/run")).flatten().flatten();
+    let left = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name == "compare" || name.starts_with("weir-1-"))
+    };
+    entries.map(|entry| entry.path()).filter(left).collect()
+}
