@@ -31,6 +31,8 @@ pub(super) async fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     SockRef::from(&socket).set_recv_buffer_size(DATAGRAM_BUFFER)?;
     socket.connect(address).await?;
+    // Only then does tokio know that it can be written to at once.
+    socket.writable().await?;
     Ok(socket)
 }
 
