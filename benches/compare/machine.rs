@@ -12,6 +12,8 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     /// The kernel's release.
     pub(crate) kernel: String,
+    /// How many others wanted to run during the last minute.
+    pub(crate) load: f64,
 }
 
 impl Machine {
@@ -19,10 +21,12 @@ impl Machine {
     pub(crate) fn this() -> Self {
         let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Self {
             processor: processor(&information).unwrap_or("unknown processor").into(),
             cores: thread::available_parallelism().map_or(1, NonZeroUsize::get),
             kernel: release.trim().into(),
+            load: load.split_whitespace().next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
         }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) mod tests {
             }
         }
         Report {
-            machine: Machine { processor: "Fast 9000".into(), cores: 2, kernel: "6.18".into() },
+            machine: Machine { processor: "Fast 9000".into(), cores: 2, kernel: "6.18".into(), load: 0.5 },
             rounds: 3,
             seconds: 1.0,
             versions: speeds

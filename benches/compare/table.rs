@@ -9,6 +9,9 @@ use crate::{
 };
 use std::fmt::Write;
 
+/// From this load on somebody else takes part of the time, and the figures say less.
+const BUSY: f64 = 0.5;
+
 /// Where and with what it is measured, known before the first measurement.
 pub(crate) fn header(report: &Report) -> String {
     let machine = &report.machine;
@@ -16,6 +19,9 @@ pub(crate) fn header(report: &Report) -> String {
         "{}, {} cores, Linux {}; client, proxy and endpoints share them\n{} rounds of {} s\n",
         machine.processor, machine.cores, machine.kernel, report.rounds, report.seconds
     );
+    if machine.load >= BUSY {
+        let _ = writeln!(text, "OTHERS USE THIS MACHINE (load {:.1}): expect noise", machine.load);
+    }
     // Writing to a String cannot fail.
     for participant in &report.versions {
         let _ = writeln!(text, "  {:<10}  {}", participant.way.name(), participant.version);
@@ -141,6 +147,14 @@ mod tests {
         for part in ["Fast 9000, 2 cores, Linux 6.18", "HAProxy <1.0>", "realm       MISSING: build it"] {
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn a_busy_machine_is_said_to_be_busy() {
+        let mut report = example();
+        assert!(header(&report).contains("(load 0.5): expect noise"));
+        report.machine.load = 0.1;
+        assert!(!header(&report).contains("noise"));
     }
 
     #[test]

@@ -23,11 +23,11 @@ async fn an_interrupted_comparison_leaves_no_process_namespace_or_file() {
         return;
     }
     for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
-        let mut comparison = start();
-        let (family, new) = relaying(&comparison).await;
+        let mut comparison = Comparison::start();
+        let (family, new) = relaying(comparison.0.id()).await;
 
-        kill_process(Pid::from_child(&comparison), signal).unwrap();
-        assert!(!comparison.wait().unwrap().success());
+        kill_process(Pid::from_child(&comparison.0), signal).unwrap();
+        assert!(!comparison.0.wait().unwrap().success());
 
         until(&format!("the end of {family:?} after {signal:?}"), || {
             let entered = || processes().flat_map(namespaces).any(|namespace| new.contains(&namespace));
@@ -38,13 +38,26 @@ async fn an_interrupted_comparison_leaves_no_process_namespace_or_file() {
     }
 }
 
-fn start() -> Child {
-    Command::new(env!("CARGO_BIN_EXE_compare"))
-        .args(["--ways", "haproxy", "--works", "pingpong", "--seconds", "600"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program that cargo built starts")
+/// A comparison that would take ten minutes; a test that fails ends it too.
+struct Comparison(Child);
+
+impl Comparison {
+    fn start() -> Self {
+        let started = Command::new(env!("CARGO_BIN_EXE_compare"))
+            .args(["--ways", "haproxy", "--works", "pingpong", "--seconds", "600"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(started.expect("the program that cargo built starts"))
+    }
+}
+
+impl Drop for Comparison {
+    fn drop(&mut self) {
+        // It has ended already where the test passes.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn possible() -> Result<(), String> {
@@ -60,11 +73,11 @@ fn possible() -> Result<(), String> {
 
 /// The processes of a comparison and the namespaces that they made, as soon as its proxy has entered one too: those of
 /// processes and files, that of the comparison and that of the proxy.
-async fn relaying(comparison: &Child) -> (BTreeSet<u32>, BTreeSet<PathBuf>) {
+async fn relaying(comparison: u32) -> (BTreeSet<u32>, BTreeSet<PathBuf>) {
     let own: BTreeSet<PathBuf> = namespaces(std::process::id()).collect();
     let (mut family, mut new) = (BTreeSet::new(), BTreeSet::new());
     until("a proxy", || {
-        family = BTreeSet::from([comparison.id()]);
+        family = BTreeSet::from([comparison]);
         let parents: Vec<(u32, u32)> =
             processes().filter_map(|child| Some((child, parent(child)?))).collect();
         while parents.iter().any(|(child, parent)| family.contains(parent) && family.insert(*child)) {}
