@@ -97,6 +97,7 @@ pub(crate) mod tests {
         let sample = |round: u16, work, way, value: f64| Sample {
             round,
             work,
+            units: work.units(),
             way,
             figures: Figures {
                 value: Some(value * f64::from(round)),

@@ -10,6 +10,8 @@ pub(crate) struct Sample {
     pub(crate) round: u16,
     /// What was done.
     pub(crate) work: Work,
+    /// The units of its value and, in brackets, of processor time.
+    pub(crate) units: String,
     /// By which way.
     pub(crate) way: Way,
     /// What it says.
@@ -30,8 +32,10 @@ pub(crate) struct Figures {
     /// Processor time of the proxy, in the unit of the work.
     pub(crate) cpu: Option<f64>,
     /// Microseconds that half of all operations stay below.
+    #[serde(rename = "p50_us")]
     pub(crate) p50: Option<f64>,
     /// Microseconds that 99 of 100 operations stay below.
+    #[serde(rename = "p99_us")]
     pub(crate) p99: Option<f64>,
     /// Gigabits a second that were transferred beside the work.
     #[serde(skip_serializing_if = "Option::is_none")]

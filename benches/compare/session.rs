@@ -1,7 +1,7 @@
 //! In which order is everything measured?
 //!
-//! Round by round, and within a round work by work, each by all ways in turn: what else happens on the machine hits all of
-//! them alike. A proxy runs only while it is measured.
+//! Round by round, and within a round work by work, each by all ways in turn, of which another one is first in each round:
+//! what else happens on the machine hits all of them alike. A proxy runs only while it is measured.
 
 use crate::{
     arguments::Arguments,
@@ -75,8 +75,11 @@ impl<'arguments> Session<'arguments> {
     }
 
     fn round(&mut self, round: u16) {
+        let mut ways = self.report.ways();
+        let first = usize::from(round - 1) % ways.len();
+        ways.rotate_left(first);
         for work in self.arguments.works() {
-            for way in self.report.ways() {
+            for &way in &ways {
                 if way.can(work) {
                     let sample = self.measure(round, work, way);
                     eprintln!("{}", table::progress(&sample));
@@ -94,7 +97,15 @@ impl<'arguments> Session<'arguments> {
             meter.failed(format_args!("{error:#}"));
             Figures::default()
         });
-        Sample { round, work, way, figures, errors: meter.errors(), first_error: meter.first_error() }
+        Sample {
+            round,
+            work,
+            units: work.units(),
+            way,
+            figures,
+            errors: meter.errors(),
+            first_error: meter.first_error(),
+        }
     }
 
     fn figures(&self, work: Work, way: Way, meter: &Arc<Meter>) -> Result<Figures> {

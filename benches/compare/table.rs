@@ -79,14 +79,11 @@ fn rows_of(report: &Report, work: Work) -> Vec<Vec<String>> {
         let filled = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".into()));
         any.then(|| [title].into_iter().chain(filled).collect())
     };
-    let unit = work.unit();
-    let units =
-        if work.has_cpu() { format!("{} ({})", unit.value(), unit.cpu()) } else { unit.value().into() };
     let figures = |way| report.figures(work, way);
     let errors =
         |way| Some(report.errors(work, way)).filter(|errors| *errors > 0).map(|errors| errors.to_string());
     let rows = [
-        row(format!("{}, {units}", work.name()), &|way| {
+        row(format!("{}, {}", work.name(), work.units()), &|way| {
             figures(way).value.map(|_| main(work, &figures(way)))
         }),
         row("  p50/p99 µs".into(), &|way| latency(&figures(way))),

@@ -28,7 +28,7 @@ pub(crate) fn find(arguments: &Arguments) -> Result<Option<PathBuf>> {
 fn build(target: &Path, profile: &OsStr) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--locked", "--quiet", "--bin", "weir", "--profile"])
+        .args(["build", "--locked", "--bin", "weir", "--profile"])
         .arg(profile)
         .arg("--target-dir")
         .arg(target)

@@ -97,6 +97,12 @@ impl Work {
         }
     }
 
+    /// The units of its figures, for people.
+    pub(crate) fn units(self) -> String {
+        let unit = self.unit();
+        if self.has_cpu() { format!("{} ({})", unit.value(), unit.cpu()) } else { unit.value().into() }
+    }
+
     /// Processor time beside bulk transfers is mostly theirs, and belongs to no exchange.
     pub(crate) const fn has_cpu(self) -> bool {
         !matches!(self, Self::BesideBulk | Self::Idle)
