@@ -50,10 +50,10 @@ impl Measurement<'_> {
     /// Starts the clients, measures, and ends them.
     pub(crate) fn run(&self, meter: &Arc<Meter>) -> Result<Figures> {
         let processes = self.proxy.processes();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::scope(|scope| {
             let clients: Vec<_> =
                 self.loads.iter().map(|load| scope.spawn(move || self.clients(*load, meter))).collect();
-            let runtime = Builder::new_current_thread().enable_all().build()?;
             let figures = runtime.block_on(async {
                 match self.work {
                     Work::Idle => self.memory(&processes, meter).await,
