@@ -1,9 +1,10 @@
 //! What does TCP through weir cost, beside a direct connection and beside the simplest proxy that could work?
 
-use criterion::{BenchmarkGroup, SamplingMode, Throughput, measurement::WallTime};
+use criterion::{BenchmarkGroup, BenchmarkId, SamplingMode, Throughput, measurement::WallTime};
 use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
+    thread,
 };
 use tokio::net;
 use weir_bench::{PATIENCE, Weir};
@@ -13,10 +14,13 @@ use weir_testkit::{Behaviour, OwnThread, TcpServer};
 const BULK: u64 = 64 << 20;
 const MESSAGE: [u8; 64] = [b'w'; 64];
 
+/// What the sockets between two ends hold without anybody reading.
+const FITS: usize = 64 << 10;
+
 fn main() {
     let mut criterion = weir_bench::criterion();
     bulk(criterion.benchmark_group("tcp/bulk"));
-    requests(criterion.benchmark_group("tcp/requests"));
+    messages(criterion.benchmark_group("tcp/messages"));
     connections(criterion.benchmark_group("tcp/connections"));
     criterion.final_summary();
 }
@@ -43,19 +47,45 @@ fn bulk(mut group: BenchmarkGroup<'_, WallTime>) {
     }
 }
 
-/// One connection sends 64 bytes and waits for them to come back, again and again.
-fn requests(mut group: BenchmarkGroup<'_, WallTime>) {
-    group.throughput(Throughput::Elements(1));
+/// One connection sends a message and waits for it to come back, again and again.
+fn messages(mut group: BenchmarkGroup<'_, WallTime>) {
     let ways = Ways::to(Behaviour::Echo);
-    for (way, address) in ways.each() {
-        let mut client = connect(address).expect("the connection opens");
-        let mut exchange = || -> io::Result<()> {
-            client.write_all(&MESSAGE)?;
-            client.read_exact(&mut [0; MESSAGE.len()])
-        };
-        group.bench_function(way, |bencher| {
-            bencher.iter(|| exchange().expect("the echo arrives"));
-        });
+    for size in [64, 1 << 10, 16 << 10, 64 << 10, 1 << 20] {
+        group.throughput(Throughput::Bytes(2 * size as u64));
+        for (way, address) in ways.each() {
+            let mut exchange = Exchange::over(connect(address).expect("the connection opens"), size);
+            group.bench_function(BenchmarkId::new(way, size), |bencher| {
+                bencher.iter(|| exchange.once().expect("the echo arrives"));
+            });
+        }
+    }
+}
+
+/// A connection on which messages come back.
+struct Exchange {
+    client: TcpStream,
+    sent: Vec<u8>,
+    received: Vec<u8>,
+}
+
+impl Exchange {
+    fn over(client: TcpStream, size: usize) -> Self {
+        Self { client, sent: vec![b'w'; size], received: vec![0; size] }
+    }
+
+    fn once(&mut self) -> io::Result<()> {
+        let Self { client, sent, received } = self;
+        if sent.len() <= FITS {
+            client.write_all(sent)?;
+            return client.read_exact(received);
+        }
+        // More than the sockets on the way hold: whoever sends it all before reading would wait for ever.
+        let (mut reader, mut writer) = (&*client, &*client);
+        thread::scope(|scope| {
+            let sending = scope.spawn(move || writer.write_all(sent));
+            reader.read_exact(received)?;
+            sending.join().expect("writing does not panic")
+        })
     }
 }
 

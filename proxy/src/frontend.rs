@@ -26,13 +26,17 @@ pub(crate) struct Frontend {
 
 impl Frontend {
     pub(crate) fn new(worker: Rc<Worker>, binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
-        Rc::new(Self {
-            worker,
-            tally: Tally::new(Arc::clone(&slot.counters)),
-            slot,
-            address: binding.frontend,
-            kind: binding.kind,
-        })
+        Self::at(worker, binding.frontend, binding.kind, slot)
+    }
+
+    /// The frontend at one Service address.
+    pub(crate) fn at(
+        worker: Rc<Worker>,
+        address: SocketAddr,
+        kind: FrontendKind,
+        slot: Arc<Slot>,
+    ) -> Rc<Self> {
+        Rc::new(Self { worker, tally: Tally::new(Arc::clone(&slot.counters)), slot, address, kind })
     }
 
     /// The Service port behind it.

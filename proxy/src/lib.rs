@@ -21,6 +21,7 @@ mod host;
 mod listener;
 mod listeners;
 mod order;
+mod peers;
 mod place;
 mod plan;
 mod proxy;

@@ -42,8 +42,7 @@ impl Proxy {
         let counters = ProcessCounters::register();
         let count = config.workers.get();
         let flows = config.udp_flows.div_ceil(count);
-        let start = |worker| WorkerHandle::start(worker, flows, Arc::clone(&counters));
-        let workers = (0..count).map(start).collect::<Result<_, _>>()?;
+        let workers = WorkerHandle::start_all(count, flows, &counters)?;
         Ok(Self { listeners: Listeners::new(config, workers), counters })
     }
 
@@ -104,7 +103,8 @@ impl Proxy {
         answers(asked).await.into_iter().flatten().collect()
     }
 
-    /// How many live TCP connections each worker has: the kernel spreads them by a hash of their addresses.
+    /// How many live TCP connections each worker has. No worker takes one while it has more than twice as many as
+    /// another.
     pub async fn connections_by_worker(&self) -> Vec<usize> {
         answers(self.ask_all(|done| Command::Count { done })).await
     }

@@ -4,7 +4,10 @@ mod dial;
 pub(crate) mod pipe;
 mod relay;
 
-use crate::{frontend::Frontend, socket::BACKLOG, tally::Opened};
+use crate::{
+    frontend::Frontend, peers::Peer, slot::Slot, socket::BACKLOG, tally::Opened, thread::Command,
+    worker::Worker,
+};
 use relay::Relay;
 use socket2::SockRef;
 use std::{
@@ -13,11 +16,12 @@ use std::{
     net::SocketAddr,
     pin::pin,
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use weir_core::Protocol;
+use weir_core::{FrontendKind, Protocol};
 
 /// How long to wait after an accept that failed for want of descriptors or memory.
 const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
@@ -43,6 +47,15 @@ impl Acceptor {
 
     fn frontend(&self) -> Rc<Frontend> {
         Rc::clone(&self.frontend.borrow())
+    }
+
+    /// Serves a client here, or has another worker serve it that has far fewer.
+    fn place(&self, client: TcpStream, peer: SocketAddr) {
+        let frontend = self.frontend();
+        match frontend.worker.peers.lighter(rand::random()) {
+            Some(other) => hand_over(&frontend, other, client, peer),
+            None => begin(&frontend, client, peer),
+        }
     }
 
     /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
@@ -71,7 +84,7 @@ pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
         match accepted {
             Ok((client, peer)) => {
                 backoff = Backoff::default();
-                begin(&acceptor.frontend(), client, peer);
+                acceptor.place(client, peer);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -114,6 +127,39 @@ impl Backoff {
         }
         self.wait = (self.wait * 2).clamp(*ACCEPT_BACKOFF.start(), *ACCEPT_BACKOFF.end());
         tokio::time::sleep(self.wait).await;
+    }
+}
+
+/// A client on its way to another worker, and where it connected.
+#[derive(Debug)]
+pub(crate) struct HandedOver {
+    client: std::net::TcpStream,
+    peer: SocketAddr,
+    address: SocketAddr,
+    kind: FrontendKind,
+    slot: Arc<Slot>,
+}
+
+impl HandedOver {
+    /// Serves it on this worker, which has it counted already.
+    pub(crate) fn serve(self, worker: &Rc<Worker>) {
+        let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot);
+        match TcpStream::from_std(self.client) {
+            Ok(client) => begin(&frontend, client, self.peer),
+            Err(error) => tracing::warn!(%error, client = %self.peer, "cannot serve a client"),
+        }
+        worker.peers.remove();
+    }
+}
+
+fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: SocketAddr) {
+    // It fails only if the socket is not watched, and then there is nothing to serve.
+    let Ok(client) = client.into_std() else { return };
+    let (address, kind, slot) = (frontend.address, frontend.kind, Arc::clone(&frontend.slot));
+    let handed_over = HandedOver { client, peer, address, kind, slot };
+    if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
+        frontend.worker.peers.add();
+        refused.serve(&frontend.worker);
     }
 }
 

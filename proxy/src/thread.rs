@@ -4,6 +4,8 @@ use crate::{
     Closed, ConnectionInfo, Error,
     counters::ProcessCounters,
     listener::{Listener, Serving},
+    peers::{Peer, Peers},
+    tcp::HandedOver,
     worker::Worker,
 };
 use std::{collections::HashMap, io, pin::pin, rc::Rc, sync::Arc, thread::JoinHandle};
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Drain { done: oneshot::Sender<()> },
     /// End all connections. Answers how many there were.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
+    /// Serve a client that another worker has accepted.
+    Adopt(HandedOver),
     /// Count the live connections.
     Count { done: oneshot::Sender<usize> },
     /// List the live connections.
@@ -44,32 +48,21 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Starts worker number `worker`, which may hold `udp_flows` flows.
-    pub(crate) fn start(
-        worker: usize,
+    /// Starts `count` workers, which may hold `udp_flows` flows each.
+    pub(crate) fn start_all(
+        count: usize,
         udp_flows: usize,
-        counters: Arc<ProcessCounters>,
-    ) -> Result<Self, Error> {
-        let (commands, orders) = mpsc::unbounded_channel();
-        let fail = |source| Error::Worker { worker, source };
-        let (ready, started) = std::sync::mpsc::channel();
-        let body = move || {
-            let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-            match runtime {
-                Ok(runtime) => {
-                    let _ = ready.send(Ok(()));
-                    runtime.block_on(run(Worker::new(udp_flows, counters), orders));
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
-            }
+        counters: &Arc<ProcessCounters>,
+    ) -> Result<Vec<Self>, Error> {
+        let (commands, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        let all: Arc<[_]> = commands.iter().map(|commands| Peer::new(commands.downgrade())).collect();
+        let start = |(number, (commands, orders))| {
+            let (counters, peers) = (Arc::clone(counters), Peers::new(&all, number));
+            let thread = start_thread(number, orders, move || Worker::new(udp_flows, counters, peers))
+                .map_err(|source| Error::Worker { worker: number, source })?;
+            Ok(Self { commands: Some(commands), thread: Some(thread) })
         };
-        let thread =
-            std::thread::Builder::new().name(format!("weir-worker-{worker}")).spawn(body).map_err(fail)?;
-        let ended = |_| std::io::Error::other("the thread ended at once");
-        started.recv().map_err(ended).and_then(|result| result).map_err(fail)?;
-        Ok(Self { commands: Some(commands), thread: Some(thread) })
+        commands.into_iter().zip(orders).enumerate().map(start).collect()
     }
 
     /// Tells the worker something. A worker that has ended (it panicked) no longer serves, and listens to nothing.
@@ -103,6 +96,27 @@ pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
         answers.extend(answer.await.ok());
     }
     answers
+}
+
+/// Starts a thread that owns a worker; returns once its runtime is up.
+fn start_thread(
+    number: usize,
+    orders: mpsc::UnboundedReceiver<Command>,
+    worker: impl FnOnce() -> Rc<Worker> + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let (ready, started) = std::sync::mpsc::channel();
+    let body = move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => {
+            let _ = ready.send(Ok(()));
+            runtime.block_on(run(worker(), orders));
+        }
+        Err(error) => {
+            let _ = ready.send(Err(error));
+        }
+    };
+    let thread = std::thread::Builder::new().name(format!("weir-worker-{number}")).spawn(body)?;
+    started.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+    Ok(thread)
 }
 
 async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
@@ -147,6 +161,7 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
             let connections = worker.connections.borrow();
             let _ = done.send(connections.iter().map(|connection| connection.order.give(reason)).count());
         }
+        Command::Adopt(handed_over) => handed_over.serve(worker),
         Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
         Command::List { done } => {
             let connections = worker.connections.borrow();

@@ -2,7 +2,7 @@
 
 use crate::{
     connection::Connection, connections::Connections, counters::ProcessCounters, frontend::Frontend,
-    tally::Tallies, tcp::pipe::Pipes, udp::table::FlowTable,
+    peers::Peers, tally::Tallies, tcp::pipe::Pipes, udp::table::FlowTable,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -35,6 +35,8 @@ pub(crate) struct Worker {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Lent while much is in flight.
     pub(crate) pipes: Rc<Pipes>,
+    /// This worker and the others.
+    pub(crate) peers: Peers,
     /// Whether nothing new is accepted.
     pub(crate) draining: Cell<bool>,
     /// The live connections.
@@ -46,13 +48,14 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(udp_flows: usize, counters: Arc<ProcessCounters>) -> Rc<Self> {
+    pub(crate) fn new(udp_flows: usize, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
         Rc::new(Self {
             counters,
             tallies: Tallies::default(),
             flows: RefCell::new(FlowTable::new(udp_flows)),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             pipes: Rc::default(),
+            peers,
             draining: Cell::new(false),
             connections: RefCell::default(),
             clock: Cell::new(Instant::now()),
@@ -62,6 +65,7 @@ impl Worker {
 
     /// Lists a connection through `frontend` until the guard is dropped.
     pub(crate) fn enlist(&self, frontend: &Rc<Frontend>, flow: Flow) -> Enlisted {
+        self.peers.add();
         Enlisted(self.connections.borrow_mut().add(Rc::clone(frontend), flow))
     }
 
@@ -102,6 +106,7 @@ impl Deref for Enlisted {
 impl Drop for Enlisted {
     fn drop(&mut self) {
         let worker = &self.0.frontend.worker;
+        worker.peers.remove();
         worker.connections.borrow_mut().remove(self.0.id);
         worker.answer_if_drained();
     }

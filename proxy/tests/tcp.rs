@@ -177,7 +177,23 @@ async fn a_client_that_leaves_while_an_endpoint_is_dialled_ends_the_attempt() {
 }
 
 #[tokio::test]
-async fn the_kernel_spreads_many_connections_evenly_over_the_workers() {
+async fn few_connections_are_spread_evenly_over_two_workers() {
+    let servers = greeters(&["a"]).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    let proxy = serving(&[&web]).await;
+    let mut open = Vec::new();
+    for expected in [[0, 1], [1, 1], [1, 2], [2, 2]] {
+        let mut client = connect(web.address()).await.unwrap();
+        client.read_u8().await.unwrap();
+        open.push(client);
+        let mut counts = proxy.connections_by_worker().await;
+        counts.sort_unstable();
+        assert_eq!(counts, expected);
+    }
+}
+
+#[tokio::test]
+async fn connections_are_spread_evenly_over_the_workers() {
     const WORKERS: usize = 4;
     const CLIENTS: usize = 1_000;
     let servers = greeters(&["a"]).await;

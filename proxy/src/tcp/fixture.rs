@@ -4,6 +4,7 @@ use crate::{
     counters::ProcessCounters,
     endpoints::Endpoints,
     frontend::Frontend,
+    peers::Peers,
     place::Place,
     plan::{Binding, Socket},
     slot::Slot,
@@ -24,5 +25,5 @@ pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<F
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let socket = Socket { protocol: Protocol::Tcp, address };
     let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
-    Frontend::new(Worker::new(1, ProcessCounters::register()), &binding, Arc::new(slot))
+    Frontend::new(Worker::new(1, ProcessCounters::register(), Peers::default()), &binding, Arc::new(slot))
 }

@@ -5,6 +5,7 @@ use crate::{
     counters::ProcessCounters,
     endpoints::Endpoints,
     frontend::Frontend,
+    peers::Peers,
     place::Place,
     plan::{Binding, Socket},
     slot::Slot,
@@ -29,7 +30,11 @@ async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     let socket_address = Socket { protocol: Protocol::Udp, address };
     let kind = weir_core::FrontendKind::ClusterIp;
     let binding = Binding { socket: socket_address, frontend: address, kind, port };
-    let frontend = Frontend::new(Worker::new(8, ProcessCounters::register()), &binding, Arc::new(slot));
+    let frontend = Frontend::new(
+        Worker::new(8, ProcessCounters::register(), Peers::default()),
+        &binding,
+        Arc::new(slot),
+    );
     Clients::new(frontend, socket.into_std().unwrap()).unwrap()
 }
 
