@@ -2,6 +2,7 @@
 
 use crate::{filter, plan::Socket as Address};
 use ipnet::IpNet;
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
 use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
 use weir_core::Protocol;
@@ -16,8 +17,12 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// number of probes).
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Room for datagrams that arrive while a worker is busy; the kernel caps it at `net.core.rmem_max`.
-const UDP_RECEIVE_BUFFER: usize = 4 << 20;
+/// Room for datagrams that arrive while a worker is busy, or leave faster than a device takes them. The kernel caps it
+/// at `net.core.rmem_max` and `net.core.wmem_max`.
+const UDP_BUFFER: usize = 4 << 20;
+
+/// The same for the datagrams of one flow.
+const UDP_FLOW_BUFFER: usize = 1 << 20;
 
 /// Opens `count` sockets on one address, for as many workers; the kernel spreads clients over them.
 ///
@@ -56,8 +61,7 @@ fn unbound(address: Address, admitted: Option<&[IpNet]>) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
     }
     if address.protocol == Protocol::Udp {
-        // Less room than asked for is still a working socket.
-        let _ = socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER);
+        set_datagram_options(&socket, address.address, UDP_BUFFER)?;
     } else {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
@@ -109,6 +113,22 @@ const EINPROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 /// A UDP socket that exchanges datagrams with one endpoint only.
 pub(crate) fn udp_connected(endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
+    set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER)?;
     socket.connect(&endpoint.into())?;
     Ok(socket.into())
+}
+
+/// Options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a datagram is
+/// the sender's choice; with path MTU discovery those that do not fit would vanish, and only weir would hear why.
+fn set_datagram_options(socket: &Socket, address: SocketAddr, buffer: usize) -> io::Result<()> {
+    if address.is_ipv4() {
+        sockopt::set_ip_recvtos(socket, true)?;
+        sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+    } else {
+        sockopt::set_ipv6_recvtclass(socket, true)?;
+        sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
+    }
+    // Less room than asked for is still a working socket.
+    let _ = (socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer));
+    Ok(())
 }

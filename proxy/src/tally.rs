@@ -76,22 +76,25 @@ impl Tallies {
         self.add(tally, cell, count);
     }
 
-    /// Counts one relayed datagram and its bytes.
-    pub(crate) fn datagram(&self, tally: &Rc<Tally>, direction: Direction, length: usize) {
+    /// Counts relayed datagrams and their bytes.
+    pub(crate) fn datagrams(&self, tally: &Rc<Tally>, direction: Direction, count: usize, bytes: usize) {
         let cell = match direction {
             Direction::ToEndpoint => &tally.datagrams_to_endpoint,
             Direction::ToClient => &tally.datagrams_to_client,
         };
-        self.add(tally, cell, 1);
-        self.bytes(tally, direction, length as u64);
+        self.add(tally, cell, count as u64);
+        self.bytes(tally, direction, bytes as u64);
     }
 
-    /// Counts one datagram that went nowhere.
-    pub(crate) fn dropped(&self, tally: &Rc<Tally>) {
-        self.add(tally, &tally.dropped, 1);
+    /// Counts datagrams that went nowhere.
+    pub(crate) fn dropped(&self, tally: &Rc<Tally>, count: usize) {
+        self.add(tally, &tally.dropped, count as u64);
     }
 
     fn add(&self, tally: &Rc<Tally>, cell: &Cell<u64>, count: u64) {
+        if count == 0 {
+            return;
+        }
         cell.set(cell.get() + count);
         if !tally.dirty.replace(true) {
             self.dirty.borrow_mut().push(Rc::clone(tally));

@@ -1,33 +1,47 @@
-//! What happens to the datagrams of a UDP frontend?
+//! Which flow does a datagram of a UDP frontend belong to?
 
+mod batch;
+mod by_flow;
 mod flow;
+mod outbox;
 mod replies;
+mod requests;
+mod socket;
 pub(crate) mod table;
+mod train;
 
-use crate::{Closed, frontend::Frontend, socket, tally::Direction};
+use crate::{
+    Closed,
+    frontend::Frontend,
+    slot::{Picked, Route},
+};
+use batch::Senders;
 use flow::UdpFlow;
+pub(crate) use requests::Datagrams;
+use socket::BatchSocket;
 use std::{
     cell::RefCell,
     collections::HashMap,
-    io::{self, ErrorKind},
-    net::SocketAddr,
+    io,
+    net::{SocketAddr, UdpSocket},
     rc::Rc,
     time::Instant,
 };
-use tokio::net::UdpSocket;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_core::{Protocol, Request};
 
-/// Datagrams forwarded before other tasks of the worker get their turn.
-const TURN: usize = 64;
+/// Batches that a socket forwards before other tasks of the worker get their turn.
+const TURN: usize = 4;
 
 /// One UDP socket on one worker, with a flow for each client that it knows.
 pub(crate) struct Clients {
     /// Receives from clients and replies to them, so replies come from the address that the client dialled.
-    pub(crate) socket: UdpSocket,
+    pub(crate) socket: BatchSocket,
     /// What it serves now.
     frontend: RefCell<Rc<Frontend>>,
     flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
+    /// The tasks of the flows, which share the socket.
+    tasks: TaskTracker,
 }
 
 /// Forwards until `stop`; then ends the flows and closes the socket.
@@ -35,7 +49,10 @@ pub(crate) async fn listen(clients: Rc<Clients>, stop: CancellationToken) {
     loop {
         tokio::select! {
             ready = clients.socket.readable() => match ready {
-                Ok(()) => clients.forward_waiting(),
+                // The runtime finds a socket with a backlog ready at once, so it would not be the others' turn.
+                Ok(()) => if clients.forward_waiting() {
+                    tokio::task::yield_now().await;
+                },
                 Err(error) => {
                     let frontend = clients.frontend().address;
                     return tracing::error!(%error, %frontend, "cannot watch a UDP socket");
@@ -45,17 +62,19 @@ pub(crate) async fn listen(clients: Rc<Clients>, stop: CancellationToken) {
         }
         tokio::task::consume_budget().await;
     }
-    clients.end_flows();
     // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
-    while Rc::strong_count(&clients) > 1 {
-        tokio::task::yield_now().await;
-    }
+    clients.end_flows().await;
 }
 
 impl Clients {
-    pub(crate) fn new(frontend: Rc<Frontend>, socket: std::net::UdpSocket) -> io::Result<Rc<Self>> {
-        let socket = UdpSocket::from_std(socket)?;
-        Ok(Rc::new(Self { socket, frontend: RefCell::new(frontend), flows: RefCell::default() }))
+    pub(crate) fn new(frontend: Rc<Frontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
+        let from = if socket.local_addr()?.is_ipv4() { Senders::V4 } else { Senders::V6 };
+        Ok(Rc::new(Self {
+            socket: BatchSocket::new(socket, from)?,
+            frontend: RefCell::new(frontend),
+            flows: RefCell::default(),
+            tasks: TaskTracker::new(),
+        }))
     }
 
     /// Who sends from now on reaches this frontend. Flows to another Service port move with their next datagram; until
@@ -68,50 +87,25 @@ impl Clients {
         Rc::clone(&self.frontend.borrow())
     }
 
-    fn end_flows(&self) {
+    /// Ends all flows; resolves when their sockets are closed.
+    async fn end_flows(&self) {
         self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
-    }
-
-    /// Forwards the datagrams that are waiting, up to a turn.
-    fn forward_waiting(self: &Rc<Self>) {
-        let frontend = self.frontend();
-        let mut scratch = frontend.worker.scratch.borrow_mut();
-        for _ in 0..TURN {
-            match self.socket.try_recv_from(&mut scratch) {
-                Ok((length, client)) => {
-                    if self.forward(&frontend, client, &scratch[..length]).is_none() {
-                        frontend.worker.tallies.dropped(&frontend.tally);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // An ICMP error about an earlier reply: that client is gone, the others are not.
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Forwards one datagram; `None` means that it was dropped.
-    fn forward(self: &Rc<Self>, frontend: &Rc<Frontend>, client: SocketAddr, datagram: &[u8]) -> Option<()> {
-        let flow = self.flow(frontend, client)?;
-        match flow.send(datagram) {
-            Ok(()) => {}
-            // The endpoint answered an earlier datagram with "port unreachable"; this one was not sent.
-            Err(error) if is_refused(&error) => {
-                self.reopen(frontend, &flow, Closed::ConnectRefused)?.send(datagram).ok()?
-            }
-            Err(_) => return None,
-        }
-        frontend.worker.tallies.datagram(&frontend.tally, Direction::ToEndpoint, datagram.len());
-        Some(())
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// The flow of a client: the one it has while its endpoint serves, else a new one (semantics C2, C3).
-    fn flow(self: &Rc<Self>, frontend: &Rc<Frontend>, client: SocketAddr) -> Option<Rc<UdpFlow>> {
-        let known = self.flows.borrow().get(&client).cloned();
-        let Some(flow) = known else { return self.open(frontend, client, &[]) };
-        match flow.must_move(&frontend.slot, &frontend.slot.route()) {
+    fn flow(
+        self: &Rc<Self>,
+        frontend: &Rc<Frontend>,
+        route: &Route,
+        client: SocketAddr,
+        known: Option<Rc<UdpFlow>>,
+    ) -> Option<Rc<UdpFlow>> {
+        let Some(flow) = known else { return self.open(frontend, route, client, &[]) };
+        match flow.must_move(&frontend.slot, route) {
             None => Some(flow),
-            Some(reason) => self.reopen(frontend, &flow, reason),
+            Some(reason) => self.reopen(frontend, route, &flow, reason),
         }
     }
 
@@ -119,18 +113,20 @@ impl Clients {
     fn reopen(
         self: &Rc<Self>,
         frontend: &Rc<Frontend>,
+        route: &Route,
         flow: &UdpFlow,
         reason: Closed,
     ) -> Option<Rc<UdpFlow>> {
         flow.end.give(reason);
         self.flows.borrow_mut().remove(&flow.client);
         let tried = [flow.endpoint];
-        self.open(frontend, flow.client, if reason == Closed::ConnectRefused { &tried } else { &[] })
+        self.open(frontend, route, flow.client, if reason == Closed::ConnectRefused { &tried } else { &[] })
     }
 
     fn open(
         self: &Rc<Self>,
         frontend: &Rc<Frontend>,
+        route: &Route,
         client: SocketAddr,
         tried: &[SocketAddr],
     ) -> Option<Rc<UdpFlow>> {
@@ -139,35 +135,24 @@ impl Clients {
             return None;
         }
         let flow = frontend.flow(Protocol::Udp, client);
-        let route = slot.route();
-        let traffic = frontend.traffic(&route, flow.client.ip()).ok()?;
+        let traffic = frontend.traffic(route, flow.client.ip()).ok()?;
         let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
         // With nothing else left, the endpoint that refused gets another chance.
         let picked = slot
-            .pick(&route, traffic, &request(tried))
-            .or_else(|| slot.pick(&route, traffic, &request(&[])))?;
+            .pick(route, traffic, &request(tried))
+            .or_else(|| slot.pick(route, traffic, &request(&[])))?;
         worker.flows.borrow_mut().make_room();
-        let opened = socket::udp_connected(picked.address).and_then(UdpSocket::from_std);
-        let upstream = match opened {
+        let upstream = match upstream(&picked) {
             Ok(upstream) => upstream,
             Err(error) => {
                 tracing::debug!(%error, endpoint = %picked.address, "cannot open a socket for a UDP flow");
                 return None;
             }
         };
-        let flow = Rc::new(UdpFlow::new(client, picked, upstream, slot, &route));
+        let flow = Rc::new(UdpFlow::new(client, picked, upstream, slot, route));
         replies::start(self, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
-    }
-
-    /// Replies to a client. A reply that the socket has no room for is dropped, as any network may do.
-    fn reply(&self, frontend: &Frontend, client: SocketAddr, datagram: &[u8]) {
-        let Frontend { worker, tally, .. } = frontend;
-        match self.socket.try_send_to(datagram, client) {
-            Ok(length) => worker.tallies.datagram(tally, Direction::ToClient, length),
-            Err(_) => worker.tallies.dropped(tally),
-        }
     }
 
     /// Forgets a flow that has ended, unless the client has a newer one.
@@ -179,7 +164,6 @@ impl Clients {
     }
 }
 
-/// Whether an error says that nobody listens at the endpoint.
-fn is_refused(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::ConnectionRefused
+fn upstream(picked: &Picked) -> io::Result<BatchSocket> {
+    BatchSocket::new(crate::socket::udp_connected(picked.address)?, Senders::Peer)
 }

@@ -1,8 +1,14 @@
 //! What does one data-plane thread own?
 
 use crate::{
-    connection::Connection, connections::Connections, counters::ProcessCounters, frontend::Frontend,
-    peers::Peers, tally::Tallies, tcp::pipe::Pipes, udp::table::FlowTable,
+    connection::Connection,
+    connections::Connections,
+    counters::ProcessCounters,
+    frontend::Frontend,
+    peers::Peers,
+    tally::Tallies,
+    tcp::pipe::Pipes,
+    udp::{Datagrams, table::FlowTable},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -17,7 +23,7 @@ use tokio::{
 };
 use weir_core::Flow;
 
-/// How much is relayed in one go, and the largest UDP datagram.
+/// How much is relayed in one go.
 const SCRATCH: usize = 64 * 1024;
 
 /// How often counts reach the metrics, and how late a connection that has been silent for too long may end.
@@ -37,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) pipes: Rc<Pipes>,
     /// This worker and the others.
     pub(crate) peers: Peers,
+    /// The same for datagrams, which are forwarded in batches.
+    pub(crate) datagrams: RefCell<Datagrams>,
     /// Whether nothing new is accepted.
     pub(crate) draining: Cell<bool>,
     /// The live connections.
@@ -56,6 +64,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             pipes: Rc::default(),
             peers,
+            datagrams: RefCell::default(),
             draining: Cell::new(false),
             connections: RefCell::default(),
             clock: Cell::new(Instant::now()),

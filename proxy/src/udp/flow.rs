@@ -1,20 +1,13 @@
 //! What is one client's UDP mapping, and how long does it live?
 
+use super::{outbox::Way, socket::BatchSocket};
 use crate::{
     Closed,
     order::Order,
     slot::{Picked, Route, Slot},
 };
-use socket2::SockRef;
-use std::{
-    cell::Cell,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-use tokio::{io::ReadBuf, net::UdpSocket, time::Instant};
+use std::{cell::Cell, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use weir_core::Lease;
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
@@ -24,7 +17,11 @@ pub(super) const ASSURED: u32 = 2;
 pub(crate) struct UdpFlow {
     pub(super) client: SocketAddr,
     pub(super) endpoint: SocketAddr,
-    upstream: UdpSocket,
+    pub(super) upstream: BatchSocket,
+    /// Its place among the flows of the batch that is being forwarded, if it is there.
+    pub(super) place: Cell<usize>,
+    most_segment_to_endpoint: Cell<usize>,
+    most_segment_to_client: Cell<usize>,
     /// The Service port that placed it.
     slot: Arc<Slot>,
     /// The route by which the flow was last found to be in order.
@@ -47,7 +44,7 @@ impl UdpFlow {
     pub(super) fn new(
         client: SocketAddr,
         picked: Picked,
-        upstream: UdpSocket,
+        upstream: BatchSocket,
         slot: &Arc<Slot>,
         route: &Route,
     ) -> Self {
@@ -55,6 +52,9 @@ impl UdpFlow {
             client,
             endpoint: picked.address,
             upstream,
+            place: Cell::new(0),
+            most_segment_to_endpoint: Cell::new(usize::MAX),
+            most_segment_to_client: Cell::new(usize::MAX),
             slot: Arc::clone(slot),
             epoch: Cell::new(route.epoch),
             last_active: Cell::new(Instant::now()),
@@ -84,33 +84,46 @@ impl UdpFlow {
         self.end.given().or_else(|| (!route.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
     }
 
-    /// Sends a client's datagram to the endpoint.
-    pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
-        // Not through the runtime: it would wait to hear that the new socket is writable, and this one just is.
-        SockRef::from(&self.upstream).send(datagram)?;
-        self.spoke(&self.from_client);
-        Ok(())
-    }
-
-    /// Receives a datagram of the endpoint. An endpoint that refuses is noted, and loses the flow.
-    pub(super) fn poll_receive(
-        &self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let received = ready!(self.upstream.poll_recv(context, buffer));
-        match &received {
-            Ok(()) => self.spoke(&self.from_endpoint),
-            Err(error) if super::is_refused(error) => self.refused.set(true),
-            // The host or network is unreachable for now; the flow lives until it is idle for too long.
-            Err(_) => {}
+    /// How datagrams get to the endpoint.
+    pub(super) fn to_endpoint(&self) -> Way<'_> {
+        Way {
+            socket: self.upstream.descriptor(),
+            to: None,
+            ipv6: self.endpoint.is_ipv6(),
+            most_segment: &self.most_segment_to_endpoint,
         }
-        Poll::Ready(received)
     }
 
-    fn spoke(&self, side: &Cell<u32>) {
-        self.last_active.set(Instant::now());
-        side.set(side.get().saturating_add(1));
+    /// How datagrams get to the client, from the socket to which it sends.
+    pub(super) fn to_client(&self, socket: &BatchSocket) -> Way<'_> {
+        Way {
+            socket: socket.descriptor(),
+            to: Some(self.client),
+            ipv6: self.client.is_ipv6(),
+            most_segment: &self.most_segment_to_client,
+        }
+    }
+
+    /// Notes that the endpoint refuses; the flow leaves it with its next datagram.
+    pub(super) fn refuse(&self) {
+        self.refused.set(true);
+    }
+
+    /// Notes that datagrams of the client went to the endpoint.
+    pub(super) fn client_spoke(&self, datagrams: usize) {
+        self.spoke(&self.from_client, datagrams);
+    }
+
+    /// Notes that datagrams of the endpoint came.
+    pub(super) fn endpoint_spoke(&self, datagrams: usize) {
+        self.spoke(&self.from_endpoint, datagrams);
+    }
+
+    fn spoke(&self, side: &Cell<u32>, datagrams: usize) {
+        if datagrams > 0 {
+            self.last_active.set(Instant::now());
+            side.set(side.get().saturating_add(datagrams as u32));
+        }
     }
 
     /// When a datagram was last forwarded, in either direction.

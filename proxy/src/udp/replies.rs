@@ -1,24 +1,27 @@
 //! How do an endpoint's datagrams get back to its client, and when does that end?
 
-use super::{Clients, flow::UdpFlow};
-use crate::{Closed, frontend::Frontend, tally::Opened};
+use super::{Clients, TURN, flow::UdpFlow, requests::Datagrams, train::Unsent};
+use crate::{
+    Closed,
+    frontend::Frontend,
+    tally::{Direction, Opened},
+};
 use std::{
     future::{Future, poll_fn},
+    io::ErrorKind,
     pin::pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
-use tokio::{io::ReadBuf, time::Instant};
-
-/// Replies forwarded before other tasks of the worker get their turn.
-const TURN: usize = 64;
+use tokio::time::Instant;
 
 /// Lists a flow and forwards its replies until it ends.
 pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<UdpFlow>) {
     let opened = Opened::new(&frontend.slot.counters);
     let id = frontend.worker.flows.borrow_mut().add(flow);
-    let (clients, frontend, flow) = (Rc::clone(clients), Rc::clone(frontend), Rc::clone(flow));
-    tokio::task::spawn_local(async move {
+    let (tasks, clients) = (clients.tasks.clone(), Rc::clone(clients));
+    let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
+    tasks.spawn_local(async move {
         let reason = forward(&clients, &frontend, &flow).await;
         flow.end.give(reason);
         clients.forget(&flow);
@@ -51,18 +54,34 @@ async fn forward(clients: &Clients, frontend: &Frontend, flow: &UdpFlow) -> Clos
 
 /// Forwards what waits, up to a turn; ready when the flow was told to end.
 fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
-    let mut scratch = frontend.worker.scratch.borrow_mut();
     for _ in 0..TURN {
         if let Some(reason) = flow.end.poll(context) {
             return Poll::Ready(reason);
         }
-        let mut buffer = ReadBuf::new(&mut scratch);
-        if ready!(flow.poll_receive(context, &mut buffer)).is_ok() {
-            clients.reply(frontend, flow.client, buffer.filled());
+        if ready!(flow.upstream.poll_readable(context)).is_err() {
+            // The runtime is ending, and this task with it.
+            return Poll::Pending;
         }
+        forward_waiting(clients, frontend, flow, &mut frontend.worker.datagrams.borrow_mut());
     }
     context.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// Forwards a batch to the client. A reply that the socket has no room for is dropped, as any network may do.
+fn forward_waiting(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
+    let Datagrams { batch, outbox, .. } = datagrams;
+    match flow.upstream.receive(batch) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => flow.refuse(),
+        // The host or network is unreachable for now; the flow lives until it is idle for too long.
+        Ok(_) | Err(_) => {}
+    }
+    let mut unsent = Unsent::new(&mut batch.trains);
+    flow.endpoint_spoke(unsent.datagrams());
+    let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_client(&clients.socket));
+    flow.upstream.saw(sent.longest);
+    frontend.count(Direction::ToClient, &sent);
+    frontend.worker.tallies.dropped(&frontend.tally, unsent.datagrams());
 }
 
 #[cfg(test)]

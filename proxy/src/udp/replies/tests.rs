@@ -38,6 +38,13 @@ async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     Clients::new(frontend, socket.into_std().unwrap()).unwrap()
 }
 
+/// Sends a datagram to the frontend and has it forwarded.
+async fn ask(client: &UdpSocket, clients: &Rc<Clients>) {
+    client.send_to(b"ask", clients.frontend().address).await.unwrap();
+    clients.socket.readable().await.unwrap();
+    assert!(!clients.forward_waiting());
+}
+
 /// Waits until the frontend has no flow. Looks once a second.
 async fn end_of_flows(clients: &Clients) {
     while !clients.frontend().worker.flows.borrow().is_empty() {
@@ -51,7 +58,7 @@ async fn a_flow_without_an_answer_ends_after_30_seconds() {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let clients = clients(&endpoint).await;
         let start = Instant::now();
-        clients.forward(&clients.frontend(), "127.0.0.1:9".parse().unwrap(), b"x").unwrap();
+        ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &clients).await;
         end_of_flows(&clients).await;
         let idle = IDLE.as_secs();
         assert!((idle..=idle + 1).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
@@ -66,11 +73,10 @@ async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_l
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let clients = clients(&endpoint).await;
         let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = client.local_addr().unwrap();
         let start = Instant::now();
         let mut buffer = [0; 8];
         for _ in 0..ASSURED {
-            clients.forward(&clients.frontend(), address, b"ask").unwrap();
+            ask(&client, &clients).await;
             let (length, from) = endpoint.recv_from(&mut buffer).await.unwrap();
             endpoint.send_to(&buffer[..length], from).await.unwrap();
             client.recv_from(&mut buffer).await.unwrap();
@@ -90,17 +96,14 @@ async fn a_flow_that_is_told_to_end_gives_its_load_back() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let clients = clients(&endpoint).await;
-        clients.forward(&clients.frontend(), "127.0.0.1:9".parse().unwrap(), b"x").unwrap();
+        ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &clients).await;
         let live = || {
             let route = clients.frontend().slot.route();
             route.balancer(weir_core::Traffic::Cluster).unwrap().targets()[0].load.live()
         };
         assert_eq!(live(), 1);
-        clients.end_flows();
-        while Rc::strong_count(&clients) > 1 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(live(), 0);
+        clients.end_flows().await;
+        assert_eq!((live(), Rc::strong_count(&clients)), (0, 1));
     };
     LocalSet::new().run_until(test).await;
 }
