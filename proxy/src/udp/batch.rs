@@ -18,6 +18,9 @@ use std::{
 /// Messages received at most in one go.
 pub(super) const BATCH: usize = 64;
 
+/// Messages received in one go where hardly any are expected: to prepare for each of them takes time.
+pub(super) const FEW: usize = 4;
+
 /// The largest message: a datagram, or a train of them.
 const MESSAGE: usize = 64 * 1024;
 
@@ -77,23 +80,23 @@ impl Batch {
         self.senders.clear();
     }
 
-    /// Receives what waits in a socket that is not asked for trains; returns whether more may wait.
-    pub(super) fn receive(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
+    /// Receives what waits in a socket that is not asked for trains, up to `N` datagrams; returns whether more may wait.
+    pub(super) fn receive<const N: usize>(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
         let Self { buffer, trains, senders, v4, v6, peer, .. } = self;
         let count = match from {
-            Senders::V4 => receive_many(socket, v4, buffer, |slot, message| {
+            Senders::V4 => receive_many::<N, _>(socket, v4, buffer, |slot, message| {
                 trains.push(train(slot, message));
                 senders.extend(message.address.map(sender_v4));
             }),
-            Senders::V6 => receive_many(socket, v6, buffer, |slot, message| {
+            Senders::V6 => receive_many::<N, _>(socket, v6, buffer, |slot, message| {
                 trains.push(train(slot, message));
                 senders.extend(message.address.map(sender_v6));
             }),
             Senders::Peer => {
-                receive_many(socket, peer, buffer, |slot, message| trains.push(train(slot, message)))
+                receive_many::<N, _>(socket, peer, buffer, |slot, message| trains.push(train(slot, message)))
             }
         };
-        count.map(|count| count == BATCH)
+        count.map(|count| count == N)
     }
 
     /// The same for a socket that is asked for trains, whose control messages are not alike. One call for each train:
@@ -130,14 +133,14 @@ impl Batch {
     }
 }
 
-fn receive_many<S: SockaddrLike + Copy>(
+fn receive_many<const N: usize, S: SockaddrLike + Copy>(
     socket: RawFd,
     headers: &mut MultiHeaders<S>,
     buffer: &mut [u8],
     mut each: impl FnMut(usize, &RecvMsg<'_, '_, S>),
 ) -> nix::Result<usize> {
     let mut slots = buffer.chunks_exact_mut(STRIDE);
-    let mut spaces: [[IoSliceMut<'_>; 1]; BATCH] = array::from_fn(|_| {
+    let mut spaces: [[IoSliceMut<'_>; 1]; N] = array::from_fn(|_| {
         let slot = slots.next().expect("the buffer has a slot for each message");
         [IoSliceMut::new(&mut slot[..MESSAGE])]
     });

@@ -1,6 +1,6 @@
 //! How does a UDP socket receive many datagrams for one wake-up?
 
-use super::batch::{Batch, Senders};
+use super::batch::{BATCH, Batch, FEW, Senders};
 use nix::{
     errno::Errno,
     sys::socket::{setsockopt, sockopt::UdpGroSegment},
@@ -23,11 +23,18 @@ pub(crate) struct BatchSocket {
     /// Whether it asks for trains (UDP_GRO). It does once it has seen one, and for good: trains that wait would else be
     /// taken for datagrams. For small datagrams without trains one call for many is faster than one call for each.
     trains: Cell<bool>,
+    /// Whether many datagrams waited when it was last looked at.
+    many: Cell<bool>,
 }
 
 impl BatchSocket {
     pub(super) fn new(socket: std::net::UdpSocket, from: Senders) -> io::Result<Self> {
-        Ok(Self { socket: UdpSocket::from_std(socket)?, from, trains: Cell::new(false) })
+        Ok(Self {
+            socket: UdpSocket::from_std(socket)?,
+            from,
+            trains: Cell::default(),
+            many: Cell::default(),
+        })
     }
 
     /// Receives what waits, up to a batch; returns whether more may wait. Without anything it is `WouldBlock`. Another
@@ -36,11 +43,13 @@ impl BatchSocket {
         batch.clear();
         let mut received = Err(Errno::EAGAIN);
         let call = || {
-            received = if self.trains.get() {
-                batch.receive_trains(self.descriptor(), self.from)
-            } else {
-                batch.receive(self.descriptor(), self.from)
+            let (socket, from) = (self.descriptor(), self.from);
+            received = match (self.trains.get(), self.many.get()) {
+                (true, _) => batch.receive_trains(socket, from),
+                (_, true) => batch.receive::<BATCH>(socket, from),
+                (_, false) => batch.receive::<FEW>(socket, from),
             };
+            self.many.set(batch.trains.len() >= FEW);
             // An empty socket is not asked again before the kernel reports it as readable. What comes after this call
             // has it reported.
             match received {
