@@ -1,6 +1,9 @@
 //! How does a UDP socket receive many datagrams for one wake-up?
 
-use super::batch::{BATCH, Batch, FEW, Senders};
+use super::{
+    batch::{BATCH, Batch, FEW, Senders},
+    train::Train,
+};
 use nix::{
     errno::Errno,
     sys::socket::{setsockopt, sockopt::UdpGroSegment},
@@ -16,6 +19,9 @@ use tokio::{io::Interest, net::UdpSocket};
 /// Bytes in a row from which a sender is taken for one that sends trains.
 const TRAIN: usize = 8 * 1024;
 
+/// Bytes of a large datagram.
+const LARGE: usize = 16 * 1024;
+
 /// A UDP socket that receives in batches.
 pub(crate) struct BatchSocket {
     socket: UdpSocket,
@@ -23,8 +29,17 @@ pub(crate) struct BatchSocket {
     /// Whether it asks for trains (UDP_GRO). It does once it has seen one, and for good: trains that wait would else be
     /// taken for datagrams. For small datagrams without trains one call for many is faster than one call for each.
     trains: Cell<bool>,
-    /// Whether many datagrams waited when it was last looked at.
-    many: Cell<bool>,
+    /// How many datagrams are expected when it is next looked at.
+    expected: Cell<Expected>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Expected {
+    /// Large ones, which are best sent while they are in the processor's cache: one by one.
+    Large,
+    #[default]
+    Few,
+    Many,
 }
 
 impl BatchSocket {
@@ -33,7 +48,7 @@ impl BatchSocket {
             socket: UdpSocket::from_std(socket)?,
             from,
             trains: Cell::default(),
-            many: Cell::default(),
+            expected: Cell::default(),
         })
     }
 
@@ -44,12 +59,13 @@ impl BatchSocket {
         let mut received = Err(Errno::EAGAIN);
         let call = || {
             let (socket, from) = (self.descriptor(), self.from);
-            received = match (self.trains.get(), self.many.get()) {
-                (true, _) => batch.receive_trains(socket, from),
-                (_, true) => batch.receive::<BATCH>(socket, from),
-                (_, false) => batch.receive::<FEW>(socket, from),
+            received = match self.expected.get() {
+                _ if self.trains.get() => batch.receive_trains(socket, from),
+                Expected::Large => batch.receive::<1>(socket, from),
+                Expected::Few => batch.receive::<FEW>(socket, from),
+                Expected::Many => batch.receive::<BATCH>(socket, from),
             };
-            self.many.set(batch.trains.len() >= FEW);
+            self.expect(&batch.trains);
             // An empty socket is not asked again before the kernel reports it as readable. What comes after this call
             // has it reported.
             match received {
@@ -59,6 +75,17 @@ impl BatchSocket {
         };
         let _ = self.socket.try_io(Interest::READABLE, call);
         Ok(received?)
+    }
+
+    /// Expects what came last.
+    fn expect(&self, trains: &[Train]) {
+        let expected = match trains {
+            [] => return,
+            [first, ..] if first.length >= LARGE => Expected::Large,
+            some if some.len() >= FEW => Expected::Many,
+            _ => Expected::Few,
+        };
+        self.expected.set(expected);
     }
 
     /// Takes note of how many bytes came as datagrams of equal size from one sender.
