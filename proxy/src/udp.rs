@@ -2,6 +2,8 @@
 
 mod batch;
 mod by_flow;
+#[cfg(test)]
+mod fixture;
 mod flow;
 mod outbox;
 mod replies;
@@ -167,3 +169,6 @@ impl Clients {
 fn upstream(picked: &Picked) -> io::Result<BatchSocket> {
     BatchSocket::new(crate::socket::udp_connected(picked.address)?, Senders::Peer)
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,6 @@ impl<'a> Unsent<'a> {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

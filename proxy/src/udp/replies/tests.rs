@@ -1,42 +1,14 @@
 //! Does a UDP flow end when it should, in simulated time?
 
-use super::{super::flow::ASSURED, *};
-use crate::{
-    counters::ProcessCounters,
-    endpoints::Endpoints,
-    frontend::Frontend,
-    peers::Peers,
-    place::Place,
-    plan::{Binding, Socket},
-    slot::Slot,
-    worker::Worker,
+use super::{
+    super::{fixture::clients, flow::ASSURED},
+    *,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::{net::UdpSocket, task::LocalSet};
-use weir_core::{Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
 
 const IDLE: Duration = Duration::from_secs(30);
 const ASSURED_IDLE: Duration = Duration::from_secs(120);
-
-/// A frontend with one endpoint, which the test plays.
-async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    let port = std::num::NonZeroU16::new(address.port()).unwrap();
-    let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
-    let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
-    let port = Arc::clone(&serve_fixed(&service, &[endpoint.local_addr().unwrap()]).ports[0]);
-    let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
-    let socket_address = Socket { protocol: Protocol::Udp, address };
-    let kind = weir_core::FrontendKind::ClusterIp;
-    let binding = Binding { socket: socket_address, frontend: address, kind, port };
-    let frontend = Frontend::new(
-        Worker::new(8, ProcessCounters::register(), Peers::default()),
-        &binding,
-        Arc::new(slot),
-    );
-    Clients::new(frontend, socket.into_std().unwrap()).unwrap()
-}
 
 /// Sends a datagram to the frontend and has it forwarded.
 async fn ask(client: &UdpSocket, clients: &Rc<Clients>) {

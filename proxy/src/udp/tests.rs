@@ -1,0 +1,72 @@
+//! Does relaying datagrams leave the allocator alone?
+
+use super::{fixture, *};
+use allocation_counter::measure;
+use socket2::SockRef;
+use tokio::{net, runtime::Builder, task::LocalSet};
+
+/// What a client sends again and again: this many datagrams of a size, in one go if they are a train.
+#[derive(Clone, Copy, Debug)]
+struct Burst {
+    datagrams: usize,
+    length: usize,
+    tos: u32,
+    train: bool,
+}
+
+async fn bind() -> net::UdpSocket {
+    net::UdpSocket::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// Has bursts relayed to the endpoint and back.
+async fn relay(client: &net::UdpSocket, endpoint: &net::UdpSocket, burst: Burst, times: usize) {
+    let buffer = &mut [0; 2048][..];
+    let sent = &[7; 65_507][..burst.datagrams * burst.length];
+    for _ in 0..times {
+        if burst.train {
+            client.send(sent).await.unwrap();
+        } else {
+            for datagram in sent.chunks(burst.length) {
+                client.send(datagram).await.unwrap();
+            }
+        }
+        for _ in 0..burst.datagrams {
+            let (length, from) = endpoint.recv_from(buffer).await.unwrap();
+            endpoint.send_to(&buffer[..length], from).await.unwrap();
+        }
+        for _ in 0..burst.datagrams {
+            assert_eq!(client.recv(buffer).await.unwrap(), burst.length);
+        }
+    }
+}
+
+#[test]
+fn relaying_a_datagram_allocates_nothing() {
+    let one = Burst { datagrams: 1, length: 64, tos: 0, train: false };
+    let many = Burst { datagrams: 100, ..one };
+    let marked = Burst { tos: 0b1011_1010, ..many };
+    let train = Burst { datagrams: 40, length: 1400, tos: 2, train: true };
+    for burst in [one, many, marked, train] {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let tasks = LocalSet::new();
+        let (client, endpoint, stop) = tasks.block_on(&runtime, async {
+            let (client, endpoint, stop) = (bind().await, bind().await, CancellationToken::new());
+            let clients = fixture::clients(&endpoint).await;
+            client.connect(clients.frontend().address).await.unwrap();
+            SockRef::from(&client).set_tos_v4(burst.tos).unwrap();
+            if burst.train {
+                let segment = burst.length as i32;
+                nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::UdpGsoSegment, &segment)
+                    .unwrap();
+            }
+            tokio::task::spawn_local(listen(clients, stop.clone()));
+            (client, endpoint, stop)
+        });
+        let allocations =
+            |times| measure(|| tasks.block_on(&runtime, relay(&client, &endpoint, burst, times))).count_total;
+        // The first bursts open the flow and have memory that is kept grow as far as it ever does.
+        allocations(10);
+        assert_eq!(allocations(100), allocations(1), "{burst:?}");
+        stop.cancel();
+    }
+}
