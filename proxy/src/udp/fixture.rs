@@ -5,6 +5,7 @@ use crate::{
     counters::ProcessCounters,
     endpoints::Endpoints,
     frontend::Frontend,
+    peers::Peers,
     place::Place,
     plan::{Binding, Socket},
     slot::Slot,
@@ -31,6 +32,10 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
         kind: FrontendKind::ClusterIp,
         port,
     };
-    let frontend = Frontend::new(Worker::new(8, ProcessCounters::register()), &binding, Arc::new(slot));
+    let frontend = Frontend::new(
+        Worker::new(8, ProcessCounters::register(), Peers::default()),
+        &binding,
+        Arc::new(slot),
+    );
     Clients::new(frontend, socket).unwrap()
 }
