@@ -12,7 +12,7 @@ use std::{
 };
 
 /// How much a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes (pipe(7)).
-const SIZE: usize = 256 * 1024;
+pub(crate) const SIZE: usize = 256 * 1024;
 
 /// Pipes that one worker opens at most; they take two descriptors each. Directions that get none copy.
 const MOST: usize = 128;

@@ -19,7 +19,7 @@ use std::{
 pub(super) const BATCH: usize = 64;
 
 /// Messages received in one go where hardly any are expected: to prepare for each of them takes time.
-pub(super) const FEW: usize = 4;
+pub(super) const FEW: usize = 16;
 
 /// The largest message: a datagram, or a train of them.
 const MESSAGE: usize = 64 * 1024;

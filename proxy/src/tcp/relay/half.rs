@@ -15,7 +15,7 @@ use tokio::{
 
 /// Bytes moved in one direction before other connections of the worker get their turn, and reads that may take: one
 /// whose sender sends single bytes must not hold up the others either.
-const TURN: u64 = 256 * 1024;
+const TURN: u64 = 64 * 1024;
 const READS: usize = 16;
 
 /// One direction of a relay.

@@ -1,7 +1,7 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
 use super::{Half, Lane, READS, Sink, Source, TURN};
-use crate::tcp::pipe::{Pipe, Pipes};
+use crate::tcp::pipe::{Pipe, Pipes, SIZE};
 use proptest::prelude::*;
 use std::{
     io,
@@ -173,7 +173,7 @@ fn one_look_at_an_endless_stream_is_bounded() {
     let pipes = Rc::new(Pipes::default());
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
-    for (given, most) in [(usize::MAX, TURN + 65_536), (1, READS as u64)] {
+    for (given, most) in [(usize::MAX, TURN + SIZE as u64), (1, READS as u64)] {
         let mut from = Sender::new(vec![7; 40 << 20], vec![given; 10_000]);
         let (mut to, mut half) = (Receiver::default(), Half::default());
         for _ in 0..50 {
