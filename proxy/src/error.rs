@@ -15,4 +15,7 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The thread that tells the workers the time could not be started.
+    #[error("cannot start the clock's thread; is the limit of threads reached (ulimit -u)?")]
+    Clock(#[source] io::Error),
 }

@@ -8,6 +8,7 @@
 //! own their connections and flows. They share slots: immutable routes, swapped whole.
 
 mod affinity;
+mod clock;
 mod closed;
 mod config;
 mod connection;

@@ -2,6 +2,7 @@
 
 use crate::{
     Closed, Config, ConnectionInfo, Error,
+    clock::Clock,
     counters::ProcessCounters,
     host,
     listeners::{Applied, Listeners},
@@ -26,6 +27,7 @@ pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
 pub struct Proxy {
     listeners: Listeners,
     counters: Arc<ProcessCounters>,
+    _clock: Clock,
 }
 
 /// How a drain ended.
@@ -43,7 +45,8 @@ impl Proxy {
         let count = config.workers.get();
         let flows = config.udp_flows.div_ceil(count);
         let workers = WorkerHandle::start_all(count, flows, &counters)?;
-        Ok(Self { listeners: Listeners::new(config, workers), counters })
+        let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
+        Ok(Self { listeners: Listeners::new(config, workers), counters, _clock: clock })
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.

@@ -8,7 +8,7 @@ use crate::{
     tcp::HandedOver,
     worker::Worker,
 };
-use std::{collections::HashMap, io, pin::pin, rc::Rc, sync::Arc, thread::JoinHandle};
+use std::{collections::HashMap, io, rc::Rc, sync::Arc, thread::JoinHandle};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Drain { done: oneshot::Sender<()> },
     /// End all connections. Answers how many there were.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
+    /// A second has passed.
+    Tick,
     /// Serve a client that another worker has accepted.
     Adopt(HandedOver),
     /// Count the live connections.
@@ -63,6 +65,11 @@ impl WorkerHandle {
             Ok(Self { commands: Some(commands), thread: Some(thread) })
         };
         commands.into_iter().zip(orders).enumerate().map(start).collect()
+    }
+
+    /// A way to tell the worker something that does not keep it alive.
+    pub(crate) fn commands(&self) -> Option<mpsc::WeakUnboundedSender<Command>> {
+        self.commands.as_ref().map(mpsc::UnboundedSender::downgrade)
     }
 
     /// Tells the worker something. A worker that has ended (it panicked) no longer serves, and listens to nothing.
@@ -121,15 +128,8 @@ fn start_thread(
 
 async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut listeners = HashMap::new();
-    let mut clock = pin!(worker.keep_time());
-    loop {
-        tokio::select! {
-            command = commands.recv() => match command {
-                Some(command) => obey(&worker, command, &mut listeners),
-                None => break,
-            },
-            () = &mut clock => {}
-        }
+    while let Some(command) = commands.recv().await {
+        obey(&worker, command, &mut listeners);
     }
     worker.tallies.flush();
 }
@@ -161,6 +161,7 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
             let connections = worker.connections.borrow();
             let _ = done.send(connections.iter().map(|connection| connection.order.give(reason)).count());
         }
+        Command::Tick => worker.tick(),
         Command::Adopt(handed_over) => handed_over.serve(worker),
         Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
         Command::List { done } => {

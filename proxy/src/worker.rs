@@ -17,10 +17,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    sync::oneshot,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::{sync::oneshot, time::Instant};
 use weir_core::Flow;
 
 /// How much is relayed in one go.
@@ -78,17 +75,13 @@ impl Worker {
         Enlisted(self.connections.borrow_mut().add(Rc::clone(frontend), flow))
     }
 
-    /// Does what is due once a second, for as long as it is polled.
-    pub(crate) async fn keep_time(&self) {
-        let mut clock = tokio::time::interval(TICK);
-        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            clock.tick().await;
-            let now = Instant::now();
-            self.clock.set(now);
-            self.tallies.flush();
-            self.connections.borrow_mut().tick(now.into_std());
-        }
+    /// Does what is due once a second.
+    pub(crate) fn tick(&self) {
+        let now = Instant::now();
+        self.clock.set(now);
+        self.tallies.flush();
+        self.connections.borrow_mut().tick(now.into_std());
+        self.flows.borrow_mut().end_idle(now.into_std());
     }
 
     /// Tells who waits, once nothing new is accepted and the last connection has ended.

@@ -7,13 +7,11 @@ use crate::{
     tally::{Direction, Opened},
 };
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     io::ErrorKind,
-    pin::pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
-use tokio::time::Instant;
 
 /// Lists a flow and forwards its replies until it ends.
 pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<UdpFlow>) {
@@ -22,7 +20,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
     let (tasks, clients) = (clients.tasks.clone(), Rc::clone(clients));
     let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
     tasks.spawn_local(async move {
-        let reason = forward(&clients, &frontend, &flow).await;
+        let reason = poll_fn(|context| poll(&clients, &frontend, &flow, context)).await;
         flow.end.give(reason);
         clients.forget(&flow);
         frontend.worker.flows.borrow_mut().remove(id);
@@ -31,28 +29,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
     });
 }
 
-/// Forwards until the flow is told to end or has been idle for too long.
-///
-/// The timer is not touched by datagrams: it looks at the last activity when it fires.
-async fn forward(clients: &Clients, frontend: &Frontend, flow: &UdpFlow) -> Closed {
-    let mut timer = pin!(tokio::time::sleep_until(flow.deadline()));
-    poll_fn(|context| {
-        if let Poll::Ready(reason) = poll(clients, frontend, flow, context) {
-            return Poll::Ready(reason);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            let deadline = flow.deadline();
-            if deadline <= Instant::now() {
-                return Poll::Ready(Closed::IdleTimeout);
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-/// Forwards what waits, up to a turn; ready when the flow was told to end.
+/// Forwards what waits, up to a turn; ready when the flow was told to end, by the worker's clock for instance.
 fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
     for _ in 0..TURN {
         if let Some(reason) = flow.end.poll(context) {

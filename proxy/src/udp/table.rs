@@ -5,6 +5,7 @@ use crate::Closed;
 use std::{
     collections::HashMap,
     rc::{Rc, Weak},
+    time::Instant,
 };
 use weir_core::idle::OldestIdle;
 
@@ -12,6 +13,7 @@ use weir_core::idle::OldestIdle;
 pub(crate) struct FlowTable {
     flows: HashMap<u64, Weak<UdpFlow>>,
     oldest: OldestIdle,
+    deadlines: OldestIdle,
     next: u64,
     most: usize,
 }
@@ -19,7 +21,13 @@ pub(crate) struct FlowTable {
 impl FlowTable {
     /// A table that holds `most` flows.
     pub(crate) fn new(most: usize) -> Self {
-        Self { flows: HashMap::new(), oldest: OldestIdle::default(), next: 0, most: most.max(1) }
+        Self {
+            flows: HashMap::new(),
+            oldest: OldestIdle::default(),
+            deadlines: OldestIdle::default(),
+            next: 0,
+            most: most.max(1),
+        }
     }
 
     /// Ends the flow that has been idle for longest if there is no room for another.
@@ -33,20 +41,33 @@ impl FlowTable {
         }
     }
 
+    /// Ends the flows that have been idle for too long. Looks only at those whose deadline has come, by what is known.
+    pub(crate) fn end_idle(&mut self, now: Instant) {
+        let Self { flows, deadlines, .. } = self;
+        let flow = |id| flows.get(&id).and_then(Weak::upgrade);
+        while let Some(id) = deadlines.pop_due(now, |id| Some(flow(id)?.deadline().into_std())) {
+            if let Some(flow) = flow(id) {
+                flow.end.give(Closed::IdleTimeout);
+            }
+        }
+    }
+
     /// Takes in a flow; returns its number.
     pub(super) fn add(&mut self, flow: &Rc<UdpFlow>) -> u64 {
         let id = self.next;
         self.next += 1;
         self.flows.insert(id, Rc::downgrade(flow));
         self.oldest.push(flow.last_active().into_std(), id);
+        self.deadlines.push(flow.deadline().into_std(), id);
         id
     }
 
     /// Forgets a flow that has ended.
     pub(super) fn remove(&mut self, id: u64) {
         self.flows.remove(&id);
-        let Self { flows, oldest, .. } = self;
+        let Self { flows, oldest, deadlines, .. } = self;
         oldest.compact(flows.len(), |id| flows.contains_key(&id));
+        deadlines.compact(flows.len(), |id| flows.contains_key(&id));
     }
 
     /// Whether there is none.

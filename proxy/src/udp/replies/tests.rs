@@ -4,8 +4,9 @@ use super::{
     super::{fixture::clients, flow::ASSURED},
     *,
 };
+use crate::worker::TICK;
 use std::time::Duration;
-use tokio::{net::UdpSocket, task::LocalSet};
+use tokio::{net::UdpSocket, task::LocalSet, time::Instant};
 
 const IDLE: Duration = Duration::from_secs(30);
 const ASSURED_IDLE: Duration = Duration::from_secs(120);
@@ -17,10 +18,13 @@ async fn ask(client: &UdpSocket, clients: &Rc<Clients>) {
     assert!(!clients.forward_waiting());
 }
 
-/// Waits until the frontend has no flow. Looks once a second.
+/// Lets the worker's clock tick until the frontend has no flow.
 async fn end_of_flows(clients: &Clients) {
-    while !clients.frontend().worker.flows.borrow().is_empty() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    let worker = Rc::clone(&clients.frontend().worker);
+    while !worker.flows.borrow().is_empty() {
+        tokio::time::sleep(TICK).await;
+        worker.tick();
+        tokio::task::yield_now().await;
     }
 }
 
