@@ -1,7 +1,7 @@
 //! Who tells the workers that a second has passed?
 //!
 //! A thread of its own. With a timer in its runtime a worker would have the kernel set one and cancel it at every wait
-//! for sockets, which was measured to cost 5 % of the processor time of an exchange.
+//! for sockets, which was measured to cost 3 to 5 % of the processor time of an exchange.
 
 use crate::{Error, thread::Command, worker::TICK};
 use std::{
