@@ -106,8 +106,8 @@ impl Proxy {
         answers(asked).await.into_iter().flatten().collect()
     }
 
-    /// How many live TCP connections each worker has. No worker takes one while it has more than twice as many as
-    /// another.
+    /// How many live TCP connections each worker has. The kernel spreads them by a hash of their addresses; few are
+    /// spread evenly by the workers themselves.
     pub async fn connections_by_worker(&self) -> Vec<usize> {
         answers(self.ask_all(|done| Command::Count { done })).await
     }
