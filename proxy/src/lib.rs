@@ -31,6 +31,7 @@ mod socket;
 mod tally;
 mod tcp;
 mod thread;
+mod turn;
 mod udp;
 mod worker;
 

@@ -5,6 +5,7 @@ use crate::{
     Closed,
     frontend::Frontend,
     tally::{Direction, Opened},
+    turn::give_way,
 };
 use std::{
     future::poll_fn,
@@ -41,7 +42,7 @@ fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Co
         }
         forward_waiting(clients, frontend, flow, &mut frontend.worker.datagrams.borrow_mut());
     }
-    context.waker().wake_by_ref();
+    give_way(context);
     Poll::Pending
 }
 

@@ -1,7 +1,10 @@
 //! How do the bytes of one direction move?
 
 use super::{Failure, manner::Manner};
-use crate::tcp::pipe::{Lent, Pipe, Pipes};
+use crate::{
+    tcp::pipe::{Lent, Pipe, Pipes},
+    turn::give_way,
+};
 use std::{
     io,
     pin::Pin,
@@ -172,11 +175,6 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         half.pending = Pending::Nothing;
         Poll::Ready(Ok(()))
     }
-}
-
-/// Has the task polled again, but only after the sockets were looked at: who became ready meanwhile comes first.
-fn give_way(context: &mut Context<'_>) {
-    let _ = std::pin::pin!(tokio::task::yield_now()).poll(context);
 }
 
 impl Source for TcpStream {
