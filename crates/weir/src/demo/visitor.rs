@@ -41,8 +41,8 @@ impl Visitor {
         let visitor =
             Self { counts: Arc::default(), stop: CancellationToken::new(), requests: TaskTracker::new() };
         if rate > 0 {
-            let visits = visit(service, rate, Arc::clone(&visitor.counts), visitor.requests.clone());
-            tokio::spawn(visitor.stop.clone().run_until_cancelled_owned(visits));
+            let (counts, stop) = (Arc::clone(&visitor.counts), visitor.stop.clone());
+            tokio::spawn(visit(service, rate, counts, stop, visitor.requests.clone()));
         }
         visitor
     }
@@ -62,11 +62,22 @@ impl fmt::Display for Visitor {
     }
 }
 
-async fn visit(service: SocketAddr, rate: u32, counts: Arc<Counts>, requests: TaskTracker) {
+async fn visit(
+    service: SocketAddr,
+    rate: u32,
+    counts: Arc<Counts>,
+    stop: CancellationToken,
+    requests: TaskTracker,
+) {
     let mut ticks = interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            // First: `requests` is no longer waited for, so that a tick that is due as well comes too late.
+            biased;
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
         let counts = Arc::clone(&counts);
         requests.spawn(async move {
             let outcome = match timeout(PATIENCE, get(service)).await {
@@ -85,4 +96,24 @@ async fn get(service: SocketAddr) -> io::Result<()> {
     let mut answer = String::new();
     stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
     if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tick_that_is_due_as_the_visitor_stops_makes_no_request() {
+        let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let visitor = Visitor::start(service.local_addr().unwrap(), 1);
+        tokio::spawn(async move { while service.accept().await.is_ok() {} });
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        visitor.stop().await;
+        let asked = || visitor.counts.failed.load(Ordering::Relaxed);
+        let before = asked();
+        tokio::time::sleep(PATIENCE * 2).await;
+        assert_eq!((before, asked()), (1, 1));
+    }
 }
