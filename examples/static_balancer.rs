@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use weir_core::{
-    Node, Policy, Protocol, Service, ServiceKey, Snapshot, serve::serve_fixed, service::PortSpec,
+    Node, Policy, Protocol, Service, ServiceKey, Settings, Snapshot, serve::serve_fixed, service::PortSpec,
 };
 use weir_proxy::{Config, Proxy};
 
@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     let port = listen.port().try_into().context("the port to listen on is 1 to 65535")?;
     let port = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
     let mut service = Service::new(ServiceKey::new("default", "static"), listen.ip(), vec![port]);
-    service.settings.balance = Policy::RoundRobin;
+    service.settings = Arc::new(Settings { balance: Policy::RoundRobin, ..Settings::default() });
 
     let mut snapshot = Snapshot::of(Node::default());
     snapshot.insert(Arc::new(serve_fixed(&service, endpoints)));

@@ -21,7 +21,7 @@ async fn a_frontend_without_endpoints_refuses_and_opens_when_one_appears() {
     let mut proxy = proxy();
     assert_eq!(states(&proxy.apply(&snapshot(&[&web])).await), [FrontendState::NoEndpoints]);
     assert_eq!(connect(web.address()).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    web.service.settings.balance = weir_core::Policy::Random;
+    web.settings().balance = weir_core::Policy::Random;
     assert_eq!(states(&proxy.apply(&snapshot(&[&web])).await), [], "its state is the same");
 
     let servers = greeters(&["a"]).await;

@@ -18,7 +18,7 @@ async fn connections_are_spread_over_all_endpoints_by_every_policy() {
     let mut proxy = proxy();
     for policy in Policy::ALL {
         let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
-        web.service.settings.balance = policy;
+        web.settings().balance = policy;
         proxy.apply(&snapshot(&[&web])).await;
         let mut counts = HashMap::<String, usize>::new();
         for _ in 0..90 {
@@ -139,7 +139,7 @@ async fn a_client_gets_a_reset_when_no_endpoint_can_be_reached() {
 async fn a_client_gets_a_reset_when_no_endpoint_answers_in_time() {
     let hole = weir_testkit::BlackHole::start("127.0.0.2:0".parse().unwrap()).unwrap();
     let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&[hole.address()]);
-    web.service.settings.connect_timeout = Duration::from_millis(50);
+    web.settings().connect_timeout = Duration::from_millis(50);
     let _proxy = serving(&[&web]).await;
     let mut client = connect(web.address()).await.unwrap();
     assert_eq!(within(client.read_u8()).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -150,7 +150,7 @@ async fn an_endpoint_that_does_not_answer_costs_time_but_no_error_while_another_
     let hole = weir_testkit::BlackHole::start("127.0.0.2:0".parse().unwrap()).unwrap();
     let servers = greeters(&["a"]).await;
     let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&[hole.address(), servers[0].address()]);
-    web.service.settings.balance = Policy::RoundRobin;
+    web.settings().balance = Policy::RoundRobin;
     let _proxy = serving(&[&web]).await;
     for _ in 0..2 {
         assert_eq!(greeting(web.address()).await.unwrap(), "a");

@@ -4,7 +4,7 @@ use super::{Notes, SERVICE_PROXY_NAME, Selection, Translate, labels, settings, t
 use crate::problem::Problem;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use weir_core::{
     Family, PerFamily, Protocol, Service, ServiceKey,
     address::{parse_cidr, parse_ip},
@@ -44,7 +44,7 @@ pub(super) fn service(
             None
         },
         ports: ports(spec, notes)?,
-        settings: settings::settings(&object.metadata, notes),
+        settings: Arc::new(settings::settings(&object.metadata, notes)),
     }))
 }
 

@@ -41,7 +41,7 @@ pub struct ServicePort {
     /// ClientIP affinity and its idle time-out.
     pub affinity: Option<Duration>,
     /// The Service's settings.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// All merged endpoints, eligible or not, sorted by the text `ip:port`.
     pub merged: Arc<[Endpoint]>,
     /// Endpoints for cluster-wide traffic; `None` when no traffic uses them.
@@ -157,7 +157,7 @@ fn serve_port(
         internal_local: service.internal_local,
         external_local: service.external_local,
         affinity: service.affinity,
-        settings: service.settings,
+        settings: Arc::clone(&service.settings),
         has_any: eligible::has_any(&endpoints),
         cluster,
         local,

@@ -143,7 +143,7 @@ pub struct Service {
     /// The ports.
     pub ports: Vec<PortSpec>,
     /// weir's own settings, from annotations.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
 }
 
 impl Service {
@@ -162,7 +162,7 @@ impl Service {
             affinity: None,
             health_check_node_port: None,
             ports,
-            settings: Settings::default(),
+            settings: Arc::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 use weir_core::{
-    EndpointSlice, Family, Node, Protocol, Service, ServiceKey, Snapshot,
+    EndpointSlice, Family, Node, Protocol, Service, ServiceKey, Settings, Snapshot,
     endpoint::{Conditions, SliceEndpoint, SlicePort},
     serve::serve,
     service::PortSpec,
@@ -55,6 +55,11 @@ impl TestService {
     pub(crate) fn with(mut self, endpoints: &[SocketAddr]) -> Self {
         self.endpoints = endpoints.iter().map(|&address| (address, Conditions::default(), NODE)).collect();
         self
+    }
+
+    /// Its settings, to be changed.
+    pub(crate) fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.service.settings)
     }
 
     /// Where clients dial it.
