@@ -1,14 +1,19 @@
 //! Which endpoint does a new flow get? One immutable balancer for an endpoint set; one file for each algorithm.
 
+mod avoided;
+mod candidates;
 mod least_connections;
 mod maglev;
+mod peak_ewma;
 mod random;
 mod round_robin;
 
 use crate::{Flow, Load, Policy};
+use avoided::Avoided;
+use candidates::Candidates;
 use maglev::Maglev;
 use round_robin::RoundRobin;
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Instant};
 
 /// An endpoint to choose, with its load.
 #[derive(Clone, Debug)]
@@ -39,6 +44,9 @@ pub struct Balancer {
     /// Indexes into `targets`, sorted by address, to find one endpoint among many.
     by_address: Box<[u32]>,
     algorithm: Algorithm,
+    /// Live connections that an endpoint may have.
+    most: Option<NonZeroU32>,
+    avoided: Avoided,
 }
 
 #[derive(Debug)]
@@ -46,6 +54,7 @@ enum Algorithm {
     Random,
     RoundRobin(RoundRobin),
     LeastConnections,
+    PeakEwma,
     Maglev(Maglev),
 }
 
@@ -60,23 +69,65 @@ impl Balancer {
                 Algorithm::RoundRobin(RoundRobin::starting_at(previous.map_or(0, Self::turn)))
             }
             Policy::LeastConnections => Algorithm::LeastConnections,
+            Policy::PeakEwma => Algorithm::PeakEwma,
             Policy::Maglev => Algorithm::Maglev(Maglev::build(&targets)),
         };
         let mut by_address: Box<[u32]> = (0u32..).take(targets.len()).collect();
         by_address.sort_unstable_by_key(|&index| targets[index as usize].address);
-        Self { targets: targets.into(), by_address, algorithm }
+        let avoided = Avoided::new(&targets);
+        Self { targets: targets.into(), by_address, algorithm, most: None, avoided }
     }
 
-    /// Chooses an endpoint. `None` only when every endpoint was tried or there is none.
+    /// Endpoints that have `most` live connections are not chosen.
+    #[must_use]
+    pub fn with_limit(self, most: Option<NonZeroU32>) -> Self {
+        Self { most, ..self }
+    }
+
+    /// Live connections that an endpoint may have.
+    pub fn limit(&self) -> Option<NonZeroU32> {
+        self.most
+    }
+
+    /// Chooses an endpoint. `None` only when every endpoint was tried or is full, or there is none.
+    ///
+    /// Endpoints that are ejected or down are chosen only when there is no other, and by one connection that probes them
+    /// when that is due.
     pub fn pick(&self, request: &Request<'_>) -> Option<&Target> {
-        let candidates = Candidates::new(&self.targets, request.tried);
-        let index = match &self.algorithm {
-            Algorithm::Random => random::pick(&candidates, request.entropy),
-            Algorithm::RoundRobin(rotation) => rotation.pick(&candidates),
-            Algorithm::LeastConnections => least_connections::pick(&candidates, request.entropy),
-            Algorithm::Maglev(table) => table.pick(&candidates, request.flow.hash()),
+        let avoided = self.avoided.now(&self.targets);
+        if let Some(probed) = avoided.and_then(|avoided| avoided.probe(&self.targets, request)) {
+            return Some(&self.targets[probed]);
+        }
+        let candidates =
+            Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
+        let last_resort = || self.choose(&Candidates { avoided: None, ..candidates }, request);
+        let index = match avoided {
+            None => self.choose(&candidates, request),
+            Some(_) => self.choose(&candidates, request).or_else(last_resort),
         }?;
         Some(&self.targets[index])
+    }
+
+    fn choose(&self, candidates: &Candidates<'_>, request: &Request<'_>) -> Option<usize> {
+        match &self.algorithm {
+            Algorithm::Random => random::pick(candidates, request.entropy),
+            Algorithm::RoundRobin(rotation) => rotation.pick(candidates),
+            Algorithm::LeastConnections => least_connections::pick(candidates, request.entropy),
+            Algorithm::PeakEwma => peak_ewma::pick(candidates, request.entropy),
+            Algorithm::Maglev(table) => table.pick(candidates, request.flow.hash()),
+        }
+    }
+
+    /// Whether the endpoint at `position` may be chosen for a client that was there before: it was not tried, is neither
+    /// left alone nor full.
+    pub fn is_welcome(&self, position: usize, tried: &[SocketAddr]) -> bool {
+        let avoided = self.avoided.now(&self.targets);
+        Candidates { targets: &self.targets, tried, most: self.most, avoided }.is_allowed(position)
+    }
+
+    /// Whether an endpoint that was not tried is only not chosen because it is full.
+    pub fn is_full(&self, tried: &[SocketAddr]) -> bool {
+        self.most.is_some() && self.targets.iter().any(|target| !tried.contains(&target.address))
     }
 
     /// All endpoints, in list order.
@@ -96,39 +147,4 @@ impl Balancer {
             _ => 0,
         }
     }
-}
-
-/// The endpoints that may still be chosen.
-struct Candidates<'a> {
-    targets: &'a [Target],
-    tried: &'a [SocketAddr],
-    len: usize,
-}
-
-impl<'a> Candidates<'a> {
-    fn new(targets: &'a [Target], tried: &'a [SocketAddr]) -> Self {
-        let len = if tried.is_empty() {
-            targets.len()
-        } else {
-            targets.iter().filter(|target| !tried.contains(&target.address)).count()
-        };
-        Self { targets, tried, len }
-    }
-
-    fn is_allowed(&self, index: usize) -> bool {
-        self.tried.is_empty() || !self.tried.contains(&self.targets[index].address)
-    }
-
-    /// The index of the n-th candidate.
-    fn nth(&self, n: usize) -> Option<usize> {
-        if self.tried.is_empty() {
-            return (n < self.len).then_some(n);
-        }
-        (0..self.targets.len()).filter(|&index| self.is_allowed(index)).nth(n)
-    }
-}
-
-/// Maps 32 random bits to `0..n` without a division; `n` fits because it counts endpoints in memory.
-fn scale(bits: u32, n: usize) -> usize {
-    ((u64::from(bits) * n as u64) >> 32) as usize
 }

@@ -14,13 +14,16 @@ pub enum Policy {
     /// Fewer live connections of two endpoints chosen at random; uniform while loads are equal.
     #[default]
     LeastConnections,
+    /// The lower product of connect time and live connections of two endpoints chosen at random.
+    PeakEwma,
     /// By a hash of the flow: the same endpoint from every node, and few flows move when the set changes.
     Maglev,
 }
 
 impl Policy {
     /// All policies.
-    pub const ALL: [Policy; 4] = [Self::Random, Self::RoundRobin, Self::LeastConnections, Self::Maglev];
+    pub const ALL: [Policy; 5] =
+        [Self::Random, Self::RoundRobin, Self::LeastConnections, Self::PeakEwma, Self::Maglev];
 
     /// The value of the annotation `weir.dev/balance`.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Policy {
             Self::Random => "random",
             Self::RoundRobin => "round-robin",
             Self::LeastConnections => "least-connections",
+            Self::PeakEwma => "peak-ewma",
             Self::Maglev => "maglev",
         }
     }
@@ -49,7 +53,7 @@ impl FromStr for Policy {
 
 /// The text names no policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of random, round-robin, least-connections, maglev")]
+#[error("must be one of random, round-robin, least-connections, peak-ewma, maglev")]
 pub struct UnknownPolicy;
 
 /// The settings of one Service. `Default` is the one place where the defaults are written down.

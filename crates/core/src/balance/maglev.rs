@@ -46,7 +46,7 @@ impl Maglev {
     }
 
     pub(super) fn pick(&self, candidates: &Candidates<'_>, hash: u64) -> Option<usize> {
-        if candidates.len == 0 {
+        if candidates.targets.is_empty() {
             return None;
         }
         let start = (hash % self.table.len() as u64) as usize;

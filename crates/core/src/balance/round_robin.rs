@@ -18,7 +18,7 @@ impl RoundRobin {
     }
 
     pub(super) fn pick(&self, candidates: &Candidates<'_>) -> Option<usize> {
-        if candidates.len == 0 {
+        if candidates.targets.is_empty() {
             return None;
         }
         let count = candidates.targets.len();

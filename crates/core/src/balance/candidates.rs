@@ -1,0 +1,84 @@
+//! Which endpoints of a set may be chosen for one connection?
+
+use super::{Target, avoided::Avoid};
+use std::{net::SocketAddr, num::NonZeroU32};
+
+/// Draws after which all endpoints are looked at instead: by then few of them are candidates.
+const DRAWS: usize = 8;
+
+/// The endpoints that may be chosen.
+#[derive(Clone, Copy)]
+pub(super) struct Candidates<'a> {
+    pub(super) targets: &'a [Target],
+    pub(super) tried: &'a [SocketAddr],
+    /// Live connections that an endpoint may have.
+    pub(super) most: Option<NonZeroU32>,
+    /// Those that are left alone.
+    pub(super) avoided: Option<Avoid>,
+}
+
+impl Candidates<'_> {
+    /// Whether an endpoint may be chosen.
+    pub(super) fn is_allowed(&self, index: usize) -> bool {
+        let Target { address, load } = &self.targets[index];
+        !(self.tried.contains(address)
+            || self.avoided.is_some_and(|avoided| avoided.avoids(load))
+            || self.most.is_some_and(|most| load.live() >= most.get() as usize))
+    }
+
+    /// Whether all are.
+    fn are_all(&self) -> bool {
+        self.tried.is_empty() && self.avoided.is_none() && self.most.is_none()
+    }
+
+    /// One of them, each with the same probability.
+    pub(super) fn any(&self, entropy: u64) -> Option<usize> {
+        let count = self.targets.len();
+        if self.are_all() {
+            return (count > 0).then(|| scale(entropy as u32, count));
+        }
+        self.draw(entropy, None)
+    }
+
+    /// Two different ones, each pair with the same probability; the first alone is uniform, too. One twice if there is no
+    /// other.
+    pub(super) fn two(&self, entropy: u64) -> Option<(usize, usize)> {
+        let count = self.targets.len();
+        if self.are_all() && count > 1 {
+            let first = scale(entropy as u32, count);
+            let other = scale((entropy >> 32) as u32, count - 1);
+            return Some((first, if other < first { other } else { other + 1 }));
+        }
+        let first = self.any(entropy)?;
+        Some((first, self.draw(next(entropy), Some(first)).unwrap_or(first)))
+    }
+
+    /// A random candidate other than `but`. Drawing needs no look at each of many endpoints.
+    fn draw(&self, mut entropy: u64, but: Option<usize>) -> Option<usize> {
+        let count = self.targets.len();
+        let fits = |index: usize| Some(index) != but && self.is_allowed(index);
+        for _ in 0..DRAWS.min(count) {
+            let index = scale(entropy as u32, count);
+            if fits(index) {
+                return Some(index);
+            }
+            entropy = next(entropy);
+        }
+        let fitting = || (0..count).filter(|&index| fits(index));
+        let rest = fitting().count();
+        fitting().nth(scale(entropy as u32, rest))
+    }
+}
+
+/// More random bits from random bits (SplitMix64, Steele et al. 2014).
+fn next(entropy: u64) -> u64 {
+    let mut bits = entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+/// Maps 32 random bits to `0..n` without a division; `n` fits because it counts endpoints in memory.
+fn scale(bits: u32, n: usize) -> usize {
+    ((u64::from(bits) * n as u64) >> 32) as usize
+}
