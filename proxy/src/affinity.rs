@@ -18,30 +18,30 @@ pub(crate) struct AffinityTable {
 }
 
 /// One look-up.
-pub(crate) struct Visit<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Visit {
     pub(crate) client: IpAddr,
     pub(crate) now: Instant,
     pub(crate) timeout: Duration,
     /// The generation of the route in use.
     pub(crate) epoch: u64,
-    /// Endpoints that failed for this very connection.
-    pub(crate) tried: &'a [SocketAddr],
 }
 
 impl AffinityTable {
     /// The endpoint that the client landed on before, else the one that `pick` gives; it is remembered from now on.
     ///
-    /// `place` is that of [`Memory::recall`]. Look-up and memory are one step, so that two first connections of a
+    /// `unwelcome` endpoints are forgotten; `place` is that of [`Memory::recall`]. Look-up and memory are one step, so that two first connections of a
     /// client land on the same endpoint.
     pub(crate) fn choose(
         &self,
-        visit: &Visit<'_>,
+        visit: Visit,
+        unwelcome: impl Fn(SocketAddr) -> bool,
         place: impl Fn(SocketAddr) -> Option<(usize, u64)>,
         pick: impl FnOnce() -> Option<SocketAddr>,
     ) -> Option<SocketAddr> {
         let clients = self.clients.get_or_init(DashMap::new);
         let land = |memory: &mut Memory| {
-            visit.tried.iter().for_each(|&address| memory.forget(address));
+            memory.forget(unwelcome);
             let address = memory.recall(visit.now, visit.timeout, place).or_else(pick)?;
             memory.remember(address, visit.now, visit.epoch);
             Some(address)
@@ -80,33 +80,37 @@ mod tests {
         SocketAddr::from(([10, 0, 0, last], 80))
     }
 
-    fn visit(tried: &[SocketAddr]) -> Visit<'_> {
-        Visit { client: CLIENT, now: Instant::now(), timeout: Duration::from_secs(60), epoch: 0, tried }
+    fn visit() -> Visit {
+        Visit { client: CLIENT, now: Instant::now(), timeout: Duration::from_secs(60), epoch: 0 }
+    }
+
+    fn choose(table: &AffinityTable, unwelcome: &[SocketAddr], next: u8) -> Option<SocketAddr> {
+        let unwelcome = |address| unwelcome.contains(&address);
+        table.choose(visit(), unwelcome, |_| Some((0, 0)), || Some(address(next)))
     }
 
     #[test]
     fn a_client_comes_back_to_its_endpoint() {
         let table = AffinityTable::default();
-        let anywhere = |_| Some((0, 0));
-        assert_eq!(table.choose(&visit(&[]), anywhere, || Some(address(1))), Some(address(1)));
-        assert_eq!(table.choose(&visit(&[]), anywhere, || Some(address(2))), Some(address(1)));
+        assert_eq!(choose(&table, &[], 1), Some(address(1)));
+        assert_eq!(choose(&table, &[], 2), Some(address(1)));
     }
 
     #[test]
-    fn a_client_whose_endpoint_failed_is_remembered_at_the_next_one() {
+    fn a_client_whose_endpoint_is_unwelcome_is_remembered_at_the_next_one() {
         let table = AffinityTable::default();
-        let anywhere = |_| Some((0, 0));
-        table.choose(&visit(&[]), anywhere, || Some(address(1)));
-        assert_eq!(table.choose(&visit(&[address(1)]), anywhere, || Some(address(2))), Some(address(2)));
-        assert_eq!(table.choose(&visit(&[]), anywhere, || Some(address(3))), Some(address(2)));
+        choose(&table, &[], 1);
+        assert_eq!(choose(&table, &[address(1)], 2), Some(address(2)));
+        assert_eq!(choose(&table, &[], 3), Some(address(2)));
     }
 
     #[test]
     fn the_table_is_bounded() {
         let table = AffinityTable::default();
         for client in 0..MAX_CLIENTS as u32 + 10 {
-            let visit = Visit { client: IpAddr::V4(client.into()), ..visit(&[]) };
-            assert_eq!(table.choose(&visit, |_| Some((0, 0)), || Some(address(1))), Some(address(1)));
+            let visit = Visit { client: IpAddr::V4(client.into()), ..visit() };
+            let chosen = table.choose(visit, |_| false, |_| Some((0, 0)), || Some(address(1)));
+            assert_eq!(chosen, Some(address(1)));
         }
         assert_eq!(table.clients.get().map(DashMap::len), Some(MAX_CLIENTS));
     }

@@ -31,6 +31,10 @@ pub enum Closed {
     ClientGone,
     /// The client is outside loadBalancerSourceRanges.
     SourceDenied,
+    /// All endpoints had as many connections as they may have, and as many clients waited as may.
+    QueueFull,
+    /// All endpoints had as many connections as they may have for longer than a client may wait.
+    QueueTimeout,
     /// This host ran out of descriptors, ports or memory.
     LocalLimit,
     /// The endpoint of a UDP flow stopped serving; the next datagram gets another one.
@@ -45,7 +49,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 18] = [
+    pub const ALL: [Closed; 20] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -59,6 +63,8 @@ impl Closed {
         Self::ConnectUnreachable,
         Self::ClientGone,
         Self::SourceDenied,
+        Self::QueueFull,
+        Self::QueueTimeout,
         Self::LocalLimit,
         Self::EndpointRemoved,
         Self::FrontendRemoved,
@@ -82,6 +88,8 @@ impl Closed {
             Self::ConnectUnreachable => "connect_unreachable",
             Self::ClientGone => "client_gone",
             Self::SourceDenied => "source_denied",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
             Self::LocalLimit => "local_limit",
             Self::EndpointRemoved => "endpoint_removed",
             Self::FrontendRemoved => "frontend_removed",

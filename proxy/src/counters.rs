@@ -124,6 +124,12 @@ pub(crate) struct ProcessCounters {
     pub(crate) connect_duration: Histogram,
     /// Accepts that failed, for want of descriptors or memory.
     pub(crate) accept_errors: Counter,
+    /// Endpoints tried beside one that had not answered yet.
+    pub(crate) hedged: Counter,
+    /// Endpoints tried because the one before failed.
+    pub(crate) retried: Counter,
+    /// Endpoints ejected because connects to them kept failing.
+    pub(crate) ejections: Counter,
     /// How long it took to apply a Snapshot.
     pub(crate) sync_duration: Histogram,
     /// When a Snapshot was last applied.
@@ -138,6 +144,9 @@ impl ProcessCounters {
         Arc::new(Self {
             connect_duration: metrics::histogram!("weir_connect_duration_seconds"),
             accept_errors: metrics::counter!("weir_accept_errors_total"),
+            hedged: metrics::counter!("weir_connects_hedged_total"),
+            retried: metrics::counter!("weir_connects_retried_total"),
+            ejections: metrics::counter!("weir_endpoint_ejections_total"),
             sync_duration: metrics::histogram!("weir_sync_duration_seconds"),
             last_sync: metrics::gauge!("weir_sync_last_timestamp_seconds"),
             connected: metrics::counter!(ATTEMPTS, "result" => "connected"),
@@ -154,7 +163,7 @@ impl ProcessCounters {
     pub(crate) fn touch(&self) {
         self.not_connected
             .known()
-            .chain([&self.connected, &self.accept_errors])
+            .chain([&self.connected, &self.accept_errors, &self.hedged, &self.retried, &self.ejections])
             .for_each(|counter| counter.increment(0));
         self.last_sync.increment(0.0);
     }
@@ -173,6 +182,9 @@ fn describe() {
     counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
     gauge!("weir_endpoints", "Endpoints that new flows can get, by kind of traffic");
     counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
+    counter!("weir_connects_hedged_total", "Endpoints tried beside one that had not answered yet");
+    counter!("weir_connects_retried_total", "Endpoints tried because the one before failed");
+    counter!("weir_endpoint_ejections_total", "Endpoints left alone because connects to them kept failing");
     histogram!(
         "weir_connect_duration_seconds",
         Unit::Seconds,

@@ -1,17 +1,18 @@
-//! What is known of every endpoint's load? One entry for each address and protocol, whichever Services use it.
+//! What is known of every endpoint? One entry for each address and protocol, whichever Services use it.
 
 use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Weak},
 };
-use weir_core::{Load, Protocol};
+use weir_core::{Load, Protocol, Standings};
 
 /// The loads of all endpoints in use. An entry lives as long as a route or a connection holds it, so an endpoint that
-/// leaves and comes back while it still has connections keeps its count.
+/// leaves and comes back while it still has connections keeps its count, and stays ejected.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     loads: HashMap<(Protocol, SocketAddr), Weak<Load>>,
+    standings: Arc<Standings>,
 }
 
 impl Endpoints {
@@ -19,7 +20,7 @@ impl Endpoints {
     pub(crate) fn load(&mut self, protocol: Protocol, address: SocketAddr) -> Arc<Load> {
         let entry = self.loads.entry((protocol, address)).or_default();
         entry.upgrade().unwrap_or_else(|| {
-            let load = Arc::new(Load::default());
+            let load = Arc::new(Load::new(&self.standings));
             *entry = Arc::downgrade(&load);
             load
         })

@@ -14,7 +14,12 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use weir_core::{Balancer, EndpointSet, FrontendKind, Lease, Request, ServicePort, Target, Traffic};
+use tokio::sync::Notify;
+use weir_core::{
+    Balancer, EndpointSet, FrontendKind, Lease, Ratio, Request, ServicePort, Target, Traffic,
+    nearby::{nearby, spills},
+    queue::Queue,
+};
 
 /// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
 /// replaced as a whole.
@@ -22,6 +27,10 @@ use weir_core::{Balancer, EndpointSet, FrontendKind, Lease, Request, ServicePort
 pub(crate) struct Slot {
     route: ArcSwap<Route>,
     affinity: AffinityTable,
+    /// Clients that wait because all endpoints are full.
+    pub(crate) queue: Queue,
+    /// Tells one of them that there may be room.
+    pub(crate) room: Notify,
     /// What happened on this port.
     pub(crate) counters: Arc<PortCounters>,
 }
@@ -36,6 +45,8 @@ pub(crate) struct Route {
     /// Counts the routes of this slot.
     pub(crate) epoch: u64,
     cluster: Option<Balancer>,
+    /// The endpoints of the cluster's list that are preferred, and for how long.
+    near: Option<(Balancer, Ratio)>,
     local: Option<Balancer>,
     /// Who may use the load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
@@ -56,7 +67,13 @@ impl Slot {
         let route = Route::build(port, place, None, endpoints);
         let counters = Arc::new(PortCounters::register(port));
         counters.set_endpoints(port);
-        Self { route: ArcSwap::from_pointee(route), affinity: AffinityTable::default(), counters }
+        Self {
+            route: ArcSwap::from_pointee(route),
+            affinity: AffinityTable::default(),
+            queue: Queue::default(),
+            room: Notify::new(),
+            counters,
+        }
     }
 
     /// The current route.
@@ -73,23 +90,55 @@ impl Slot {
         }
         self.counters.set_endpoints(port);
         self.route.store(Arc::new(route));
+        self.room.notify_waiters();
     }
 
-    /// Picks an endpoint of `route` for a flow, by affinity first.
+    /// Picks an endpoint of `route` for a flow, by affinity first. `None` if there is none left that has room.
     pub(crate) fn pick(&self, route: &Route, traffic: Traffic, request: &Request<'_>) -> Option<Picked> {
         let balancer = route.balancer(traffic)?;
-        let Some(timeout) = route.port.affinity else { return balancer.pick(request).map(Picked::of) };
-        let visit = Visit {
-            client: request.flow.client.ip(),
-            now: request.now,
-            timeout,
-            epoch: route.epoch,
-            tried: request.tried,
+        loop {
+            let target = match route.port.affinity {
+                None => route.choose(traffic, request),
+                Some(timeout) => {
+                    let visit = Visit {
+                        client: request.flow.client.ip(),
+                        now: request.now,
+                        timeout,
+                        epoch: route.epoch,
+                    };
+                    self.recall(route, traffic, request, visit)
+                }
+            }?;
+            // Another worker may have taken the last place; then this endpoint is not chosen again.
+            if let Some(picked) = Picked::of(target, balancer) {
+                return Some(picked);
+            }
+        }
+    }
+
+    /// The endpoint where the client landed before while that is well and has room, else another one.
+    fn recall<'a>(
+        &self,
+        route: &'a Route,
+        traffic: Traffic,
+        request: &Request<'_>,
+        visit: Visit,
+    ) -> Option<&'a Target> {
+        let balancer = route.balancer(traffic)?;
+        let unwelcome = |address| {
+            balancer.position(address).is_some_and(|position| !balancer.is_welcome(position, request.tried))
         };
         let standing = |address| Some((balancer.position(address)?, *route.reachable_since.get(&address)?));
-        let address =
-            self.affinity.choose(&visit, standing, || balancer.pick(request).map(|target| target.address))?;
-        balancer.position(address).map(|position| Picked::of(&balancer.targets()[position]))
+        let pick = || route.choose(traffic, request).map(|target| target.address);
+        let address = self.affinity.choose(visit, unwelcome, standing, pick)?;
+        balancer.position(address).map(|position| &balancer.targets()[position])
+    }
+
+    /// Tells a client that waits for an endpoint that one may have room.
+    pub(crate) fn make_room(&self) {
+        if !self.queue.is_empty() {
+            self.room.notify_one();
+        }
     }
 
     /// Forgets clients whose affinity has expired.
@@ -111,7 +160,8 @@ impl Route {
         let mut balancer = |set: Option<&EndpointSet>, before: Option<&Balancer>| {
             let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
             let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
-            Some(Balancer::build(port.settings.balance, targets, before))
+            let balancer = Balancer::build(port.settings.balance, targets, before);
+            Some(balancer.with_limit(port.settings.limits.connections_per_endpoint))
         };
         let mut serving: Vec<SocketAddr> = port
             .merged
@@ -120,7 +170,12 @@ impl Route {
             .map(|endpoint| endpoint.address)
             .collect();
         serving.sort_unstable();
+        let near = port.settings.topology_spill.and_then(|spill| {
+            let near = nearby(port.cluster.as_ref()?, &place.node)?;
+            Some((balancer(Some(&near), None)?, spill))
+        });
         Self {
+            near,
             cluster: balancer(port.cluster.as_ref(), previous.and_then(|route| route.cluster.as_ref())),
             local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_ref())),
             guard: port.sources(FrontendKind::LoadBalancerIp, &place.node),
@@ -138,6 +193,13 @@ impl Route {
             Traffic::Cluster => self.cluster.as_ref(),
             Traffic::Local => self.local.as_ref(),
         }
+    }
+
+    fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {
+        let balancer = self.balancer(traffic)?;
+        let near = self.near.as_ref().filter(|_| traffic == Traffic::Cluster);
+        let near = near.filter(|(near, spill)| !spills(*spill, near.crowd(), balancer.crowd()));
+        near.and_then(|(near, _)| near.pick_well(request)).or_else(|| balancer.pick(request))
     }
 
     /// Whether a client may use an address of this kind (semantics A5).
@@ -162,7 +224,11 @@ fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> 
 }
 
 impl Picked {
-    fn of(target: &Target) -> Self {
-        Self { address: target.address, lease: target.load.lease() }
+    fn of(target: &Target, balancer: &Balancer) -> Option<Self> {
+        let lease = match balancer.limit() {
+            None => target.load.lease(),
+            Some(most) => target.load.lease_within(most.get() as usize)?,
+        };
+        Some(Self { address: target.address, lease })
     }
 }

@@ -2,12 +2,14 @@
 
 mod dial;
 pub(crate) mod pipe;
+mod race;
 mod relay;
 
 use crate::{
-    frontend::Frontend, peers::Peer, slot::Slot, socket::BACKLOG, tally::Opened, thread::Command,
-    worker::Worker,
+    Closed, connection::Connection, frontend::Frontend, peers::Peer, slot::Slot, socket::BACKLOG,
+    tally::Opened, thread::Command, worker::Worker,
 };
+use dial::Dialled;
 use relay::Relay;
 use socket2::SockRef;
 use std::{
@@ -173,23 +175,29 @@ fn session(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) -> impl
     let opened = Opened::new(&frontend.slot.counters);
     let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
     async move {
-        // Boxed, as a connection is dialled for a moment and relayed for long: what dialling takes is given back then.
-        let reason = match Box::pin(dial::connect(&connection, &client)).await {
-            Ok(upstream) => {
-                let mut relay = Relay::new(&connection, client, upstream);
-                let reason = relay.run().await;
-                relay.close(reason);
-                reason
-            }
-            Err(reason) => {
-                // A client that was accepted but cannot be served gets a reset, never a clean end.
-                let _ = client.set_zero_linger();
-                reason
-            }
-        };
+        let reason = serve(&connection, client).await;
+        connection.frontend.slot.make_room();
         connection.log_end(reason);
         connection.frontend.tally.flush();
         opened.end(reason);
+    }
+}
+
+/// Connects a client to an endpoint and relays until the end. An endpoint that resets the connection before a byte was
+/// relayed is followed by another one.
+async fn serve(connection: &Rc<Connection>, client: TcpStream) -> Closed {
+    let mut dialled = Dialled::new(connection, client);
+    loop {
+        // Boxed, as a connection is dialled for a moment and relayed for long: what dialling takes is given back then.
+        let mut relay = match Box::pin(dialled.connect(connection)).await {
+            Ok(connected) => Relay::new(connection, dialled, connected),
+            Err(reason) => return dialled.refuse(reason),
+        };
+        let reason = relay.run().await;
+        dialled = match relay.close(reason) {
+            Some(dialled) => dialled,
+            None => return reason,
+        };
     }
 }
 

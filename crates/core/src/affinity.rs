@@ -53,9 +53,9 @@ impl Memory {
         }
     }
 
-    /// Forgets an endpoint that could not be reached, so that the client is not sent there again.
-    pub fn forget(&mut self, address: SocketAddr) {
-        self.entries.retain(|entry| entry.address != address);
+    /// Forgets endpoints that could not be reached or have no room, so that the client is not sent there again.
+    pub fn forget(&mut self, unwelcome: impl Fn(SocketAddr) -> bool) {
+        self.entries.retain(|entry| !unwelcome(entry.address));
     }
 
     /// Whether nothing in here counts any more.

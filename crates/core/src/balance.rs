@@ -8,7 +8,7 @@ mod peak_ewma;
 mod random;
 mod round_robin;
 
-use crate::{Flow, Load, Policy};
+use crate::{Flow, Load, Policy, nearby::Crowd};
 use avoided::Avoided;
 use candidates::Candidates;
 use maglev::Maglev;
@@ -106,6 +106,21 @@ impl Balancer {
             Some(_) => self.choose(&candidates, request).or_else(last_resort),
         }?;
         Some(&self.targets[index])
+    }
+
+    /// The same without those that are ejected or down: no probe and no last resort.
+    pub fn pick_well(&self, request: &Request<'_>) -> Option<&Target> {
+        let avoided = self.avoided.now(&self.targets);
+        let candidates =
+            Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
+        let target = &self.targets[self.choose(&candidates, request)?];
+        (!target.load.is_ejected() && !target.load.is_down()).then_some(target)
+    }
+
+    /// How many live connections its endpoints have. Looks at each of them.
+    pub fn crowd(&self) -> Crowd {
+        let live = self.targets.iter().map(|target| target.load.live()).sum();
+        Crowd { endpoints: self.targets.len(), live }
     }
 
     fn choose(&self, candidates: &Candidates<'_>, request: &Request<'_>) -> Option<usize> {

@@ -57,6 +57,7 @@ impl fmt::Display for Failure {
 /// The attempts of one connection to reach some endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Dial {
+    timeout: Duration,
     deadline: Instant,
     /// Attempts that were begun.
     begun: u8,
@@ -80,7 +81,7 @@ pub enum Step {
 impl Dial {
     /// Starts; all attempts together may take `connect_timeout`.
     pub fn start(now: Instant, connect_timeout: Duration) -> Self {
-        Self { deadline: now + connect_timeout, begun: 0, racing: 0, hedge_at: now }
+        Self { timeout: connect_timeout, deadline: now + connect_timeout, begun: 0, racing: 0, hedge_at: now }
     }
 
     /// What to do now, with `untried` endpoints left.
@@ -118,6 +119,11 @@ impl Dial {
     /// The attempts that lost against one that succeeded are over.
     pub fn won(&mut self) {
         self.racing = 1;
+    }
+
+    /// The client had to wait for an endpoint with room until now: its attempts may take as long as ever.
+    pub fn postpone(&mut self, now: Instant) {
+        self.deadline = now + self.timeout;
     }
 
     /// When all attempts must be over.

@@ -117,6 +117,14 @@ impl EndpointSet {
         Self { endpoints: Arc::clone(endpoints), members }
     }
 
+    /// Selects from these those for which `eligible` holds.
+    #[must_use]
+    pub fn filter(&self, mut eligible: impl FnMut(&Endpoint) -> bool) -> Self {
+        let members =
+            self.members.iter().copied().filter(|&i| eligible(&self.endpoints[i as usize])).collect();
+        Self { endpoints: Arc::clone(&self.endpoints), members }
+    }
+
     /// The selected endpoints, sorted.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Endpoint> + Clone {
         self.members.iter().map(|&i| &self.endpoints[i as usize])

@@ -113,7 +113,7 @@ fn length(level: u8) -> u64 {
 impl From<Record> for u64 {
     fn from(record: Record) -> Self {
         let state = record.state as u64;
-        record.until << 20 | state << 16 | u64::from(record.level.min(0xff)) << 8 | u64::from(record.failures)
+        record.until << 20 | state << 16 | u64::from(record.level) << 8 | u64::from(record.failures)
     }
 }
 

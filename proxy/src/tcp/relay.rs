@@ -3,11 +3,19 @@
 mod half;
 mod manner;
 
-use crate::{Closed, connection::Connection, socket::watch_peer, tally::Direction, tcp::dial::Upstream};
-use half::{Half, Lane};
+use crate::{
+    Closed,
+    connection::Connection,
+    socket::watch_peer,
+    tally::Direction,
+    tcp::dial::{Connected, Dialled},
+};
+pub(super) use half::Half;
+use half::Lane;
 use std::{
     future::poll_fn,
     io::{self, ErrorKind},
+    mem,
     rc::Rc,
     task::{Context, Poll},
 };
@@ -23,19 +31,23 @@ pub(crate) struct Relay {
     to_client: Half,
     connection: Rc<Connection>,
     /// Counts the connection as load of its endpoint.
-    _lease: Lease,
+    lease: Lease,
+    /// How the endpoint was reached, until it has proven to be of use.
+    dialled: Option<Box<Dialled>>,
 }
 
 impl Relay {
-    pub(crate) fn new(connection: &Rc<Connection>, client: TcpStream, upstream: Upstream) -> Self {
-        connection.endpoint.set(Some(upstream.address));
+    /// Brings a client and an endpoint together.
+    pub(super) fn new(connection: &Rc<Connection>, mut dialled: Box<Dialled>, connected: Connected) -> Self {
+        connection.endpoint.set(Some(connected.address));
         let relay = Self {
-            client,
-            upstream: upstream.stream,
-            to_endpoint: Half::default(),
+            client: connected.client,
+            upstream: connected.upstream,
+            to_endpoint: mem::take(&mut dialled.request),
             to_client: Half::default(),
             connection: Rc::clone(connection),
-            _lease: upstream.lease,
+            lease: connected.lease,
+            dialled: Some(dialled),
         };
         relay.watch();
         relay
@@ -48,12 +60,29 @@ impl Relay {
         poll_fn(|context| self.poll(context)).await
     }
 
-    /// Ends the connection: in order when both sides did, else with a reset to both.
-    pub(crate) fn close(self, reason: Closed) {
+    /// Ends the connection: in order when both sides did, else with a reset to both. Gives the client back if the endpoint
+    /// has reset it before it was of any use, and another one may be tried.
+    pub(super) fn close(mut self, reason: Closed) -> Option<Box<Dialled>> {
+        if reason == Closed::EndpointReset
+            && let Some(mut dialled) = self.dialled.take()
+            && dialled.was_reset(&self.connection, &self.lease)
+        {
+            (dialled.client, dialled.request) = (Some(self.client), self.to_endpoint.again());
+            return Some(dialled);
+        }
+        self.settle();
         if reason != Closed::Finished {
             // A peer that is gone already needs no reset.
             let _ = self.client.set_zero_linger();
             let _ = self.upstream.set_zero_linger();
+        }
+        None
+    }
+
+    /// Takes note that the endpoint is of use: bytes were relayed, or it has not failed for a while.
+    fn settle(&mut self) {
+        if self.dialled.take().is_some() {
+            self.lease.load().answered(self.connection.frontend.worker.clock.get().into_std());
         }
     }
 
@@ -63,6 +92,7 @@ impl Relay {
             return Poll::Ready(reason);
         }
         if self.connection.has_grown() {
+            self.settle();
             // Without it a dead endpoint is noticed later, by the idle time-out.
             let _ = watch_peer(&self.upstream);
         }
@@ -70,6 +100,9 @@ impl Relay {
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
         let (to_client, reply) = self.pump(Direction::ToClient, context);
         let (to_endpoint, request) = self.pump(Direction::ToEndpoint, context);
+        if to_client + to_endpoint > 0 {
+            self.settle();
+        }
         if let Err(reason) = reply.and(request) {
             return Poll::Ready(reason);
         }

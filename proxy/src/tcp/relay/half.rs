@@ -23,7 +23,7 @@ const READS: usize = 16;
 
 /// One direction of a relay.
 #[derive(Debug, Default)]
-pub(super) struct Half {
+pub(in crate::tcp) struct Half {
     pending: Pending,
     manner: Manner,
     state: State,
@@ -79,6 +79,12 @@ pub(super) trait Sink: AsyncWrite + Unpin {
 }
 
 impl Half {
+    /// The same on the way to somebody else: an end that was passed on is passed on once more.
+    pub(super) fn again(self) -> Self {
+        let state = if self.state == State::Ended { State::Ending } else { self.state };
+        Self { state, ..self }
+    }
+
     /// Whether the end of this direction was passed on.
     pub(super) fn is_ended(&self) -> bool {
         self.state == State::Ended
@@ -127,15 +133,17 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let written = match Pin::new(&mut *self.to).poll_write(context, bytes) {
-            Poll::Ready(result) => result.map_err(Failure::Writing)?,
-            Poll::Pending => 0,
+        let result = match Pin::new(&mut *self.to).poll_write(context, bytes) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(0),
         };
+        let written = *result.as_ref().unwrap_or(&0);
         self.moved += written as u64;
         if written < bytes.len() {
+            // Also after an error: the client may yet be given to another endpoint.
             half.pending = Pending::Bytes { bytes: bytes[written..].into(), written: 0 };
         }
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(result.map(|_| bytes.len()).map_err(Failure::Writing))
     }
 
     fn splice(

@@ -52,12 +52,15 @@ async fn connected() -> (TcpStream, TcpStream) {
 async fn pair(idle_timeout: Duration) -> Pair {
     let frontend = fixture::frontend(idle_timeout, &[]);
     let (client, accepted) = connected().await;
-    let (stream, endpoint) = connected().await;
-    let address = stream.peer_addr().unwrap();
+    let (upstream, endpoint) = connected().await;
+    let address = upstream.peer_addr().unwrap();
     let flow = frontend.flow(Protocol::Tcp, client.local_addr().unwrap());
     let connection = frontend.worker.enlist(&frontend, flow);
-    let upstream = Upstream { stream, address, lease: Arc::new(Load::default()).lease() };
-    Pair { relay: Relay::new(&connection, accepted, upstream), client, endpoint, connection }
+    let lease = Arc::new(Load::default()).lease();
+    let mut dialled = Dialled::new(&connection, accepted);
+    let client_end = dialled.client.take().unwrap();
+    let connected = Connected { client: client_end, upstream, address, lease };
+    Pair { relay: Relay::new(&connection, dialled, connected), client, endpoint, connection }
 }
 
 #[tokio::test(start_paused = true)]
