@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{cell::Cell, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
-use weir_core::Lease;
+use weir_core::{Lease, dial::Failure};
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const ASSURED: u32 = 2;
@@ -36,7 +36,7 @@ pub(crate) struct UdpFlow {
     /// Tells it to end; once it has, why it did.
     pub(super) end: Order,
     /// Counts the flow as load of its endpoint.
-    _lease: Lease,
+    lease: Lease,
 }
 
 impl UdpFlow {
@@ -64,7 +64,7 @@ impl UdpFlow {
             assured_timeout: route.port.settings.udp_assured_timeout,
             refused: Cell::new(false),
             end: Order::default(),
-            _lease: picked.lease,
+            lease: picked.lease,
         }
     }
 
@@ -104,9 +104,10 @@ impl UdpFlow {
         }
     }
 
-    /// Notes that the endpoint refuses; the flow leaves it with its next datagram.
-    pub(super) fn refuse(&self) {
-        self.refused.set(true);
+    /// Notes that the endpoint refuses; the flow leaves it with its next datagram. Returns whether that ejected it.
+    pub(super) fn refuse(&self) -> bool {
+        let first = !self.refused.replace(true);
+        first && self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, Failure::Refused)
     }
 
     /// Notes that datagrams of the client went to the endpoint.
@@ -116,6 +117,9 @@ impl UdpFlow {
 
     /// Notes that datagrams of the endpoint came.
     pub(super) fn endpoint_spoke(&self, datagrams: usize) {
+        if datagrams > 0 && self.from_endpoint.get() == 0 {
+            self.lease.load().answered(Instant::now().into_std());
+        }
         self.spoke(&self.from_endpoint, datagrams);
     }
 

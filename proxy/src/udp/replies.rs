@@ -50,7 +50,7 @@ fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Co
 fn forward_waiting(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
     let Datagrams { batch, outbox, .. } = datagrams;
     match flow.upstream.receive(batch) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => flow.refuse(),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => frontend.note_refused(flow),
         // The host or network is unreachable for now; the flow lives until it is idle for too long.
         Ok(_) | Err(_) => {}
     }

@@ -36,6 +36,15 @@ impl Default for Datagrams {
 }
 
 impl Frontend {
+    /// Takes note that a flow's endpoint has nobody at its port.
+    pub(super) fn note_refused(&self, flow: &UdpFlow) {
+        if flow.refuse() {
+            self.worker.counters.ejections.increment(1);
+            let service = self.port_key();
+            tracing::info!(endpoint = %flow.endpoint, %service, "endpoint ejected: nobody listens at its port");
+        }
+    }
+
     /// Counts datagrams that were sent or dropped.
     pub(super) fn count(&self, direction: Direction, sent: &Sent) {
         let Self { worker, tally, .. } = self;
@@ -76,14 +85,16 @@ impl Clients {
                 self.socket.saw(sent.longest);
                 flow.client_spoke(sent.datagrams);
                 frontend.count(Direction::ToEndpoint, &sent);
+                if sent.refused {
+                    frontend.note_refused(flow);
+                }
                 sent.refused
             };
             // The endpoint answered an earlier datagram with "port unreachable"; what is left was not sent.
             if refuses(&flow)
                 && let Some(next) = self.reopen(frontend, &route, &flow, Closed::ConnectRefused)
-                && refuses(&next)
             {
-                next.refuse();
+                refuses(&next);
             }
             frontend.worker.tallies.dropped(&frontend.tally, unsent.datagrams());
         }
