@@ -8,8 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many endpoints one connection tries at most.
-pub const MAX_ATTEMPTS: usize = 3;
+/// How many endpoints one connection waits for at the same time at most.
+pub const MAX_RACING: usize = 3;
+
+/// How many endpoints one connection tries at most. More than it waits for: with half of many endpoints just gone, three
+/// refusals in a row befall one client in eight.
+pub const MAX_ATTEMPTS: usize = 8;
 
 /// The next endpoint is tried after this long at the latest.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1200);
@@ -89,7 +93,8 @@ impl Dial {
         if now >= self.deadline {
             return Step::GiveUp;
         }
-        let may_begin = untried > 0 && usize::from(self.begun) < MAX_ATTEMPTS;
+        let may_begin =
+            untried > 0 && usize::from(self.begun) < MAX_ATTEMPTS && usize::from(self.racing) < MAX_RACING;
         match (may_begin, self.racing) {
             (true, 0) => Step::Attempt,
             (true, _) if now >= self.hedge_at => Step::Attempt,
@@ -154,15 +159,29 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_fails_is_followed_by_the_next_at_once_and_by_three_in_all() {
+    fn an_endpoint_that_fails_is_followed_by_the_next_at_once_and_eight_are_tried_in_all() {
         let now = Instant::now();
         let mut dial = Dial::start(now, CONNECT);
-        for untried in [9, 8, 7] {
+        for untried in (2..=9).rev() {
             assert_eq!(dial.step(now, untried), Step::Attempt);
             dial.begun(now, None);
             dial.failed(now);
         }
-        assert_eq!(dial.step(now, 6), Step::GiveUp);
+        assert_eq!(dial.step(now, 1), Step::GiveUp);
+    }
+
+    #[test]
+    fn three_that_do_not_answer_are_waited_for_until_the_deadline() {
+        let now = Instant::now();
+        let mut dial = Dial::start(now, CONNECT);
+        for turn in 0..3 {
+            let at = now + turn * ms(250);
+            assert_eq!(dial.step(at, 9), Step::Attempt);
+            dial.begun(at, None);
+        }
+        assert_eq!(dial.step(now + ms(2000), 6), Step::Wait(now + CONNECT));
+        dial.failed(now + ms(2000));
+        assert_eq!(dial.step(now + ms(2000), 6), Step::Attempt);
     }
 
     #[test]
@@ -227,7 +246,7 @@ mod tests {
                     }
                 }
             }
-            prop_assert!(begun <= MAX_ATTEMPTS);
+            prop_assert!(begun <= MAX_ATTEMPTS && racing <= MAX_RACING);
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | the Kubernetes API server | [`ApiServer`], or a [`RealApiServer`] |
 //! | hosts of a network | [`Namespace`] |
 //! | a Pod's service account | [`in_a_pod`] |
+//! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
 //!
 //! Every server is spawned on the current tokio runtime and ends when its handle is dropped. A wait for
@@ -19,6 +20,7 @@ mod namespace;
 mod own_thread;
 mod pod;
 mod real_api_server;
+mod scale;
 mod skip;
 mod tasks;
 mod tcp;
@@ -31,6 +33,7 @@ pub use namespace::Namespace;
 pub use own_thread::OwnThread;
 pub use pod::{UNKNOWN_AUTHORITY, in_a_pod};
 pub use real_api_server::RealApiServer;
+pub use scale::{scaled, scaled_connections};
 pub use tcp::{Behaviour, TcpServer};
 pub use udp::{UdpBehaviour, UdpServer};
 pub use unreachable::{BlackHole, refused_address};

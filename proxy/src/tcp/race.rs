@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::dial::{Failure, MAX_ATTEMPTS};
+use weir_core::dial::{Failure, MAX_RACING};
 
 /// A connection that is being opened.
 pub(super) struct Attempt {
@@ -21,7 +21,7 @@ pub(super) struct Attempt {
 /// The attempts of one client that have neither succeeded nor failed.
 #[derive(Default)]
 pub(super) struct Race {
-    attempts: [Option<Attempt>; MAX_ATTEMPTS],
+    attempts: [Option<Attempt>; MAX_RACING],
 }
 
 /// An attempt that has ended, and how.

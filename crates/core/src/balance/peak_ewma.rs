@@ -1,11 +1,13 @@
 //! Peak EWMA: of two random endpoints the one with the lower product of connect time and live connections.
 //!
-//! A slow endpoint gets fewer connections before it has many (Finagle, "Aperture Load Balancers"; also in Linkerd).
+//! A slow endpoint gets fewer connections before it has many (Finagle, "Aperture Load Balancers"; also in Linkerd). The two may
+//! be the same: so the slowest of all is still tried now and then, and is found out when it has become faster.
 
 use super::Candidates;
 
 pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
-    let (first, second) = candidates.two(entropy)?;
+    let first = candidates.any(entropy)?;
+    let second = candidates.any(entropy.rotate_left(32)).unwrap_or(first);
     let cost = |index: usize| {
         let load = &candidates.targets[index].load;
         load.smoothed().cost(load.live())
