@@ -6,7 +6,7 @@ use crate::{
     listener::{Listener, Serving},
     peers::{Peer, Peers},
     tcp::HandedOver,
-    worker::Worker,
+    worker::{Share, Worker},
 };
 use std::{collections::HashMap, io, rc::Rc, sync::Arc, thread::JoinHandle};
 use tokio::{
@@ -50,17 +50,17 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Starts `count` workers, which may hold `udp_flows` flows each.
+    /// Starts `count` workers, each with the same share.
     pub(crate) fn start_all(
         count: usize,
-        udp_flows: usize,
+        share: &Share,
         counters: &Arc<ProcessCounters>,
     ) -> Result<Vec<Self>, Error> {
         let (commands, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let all: Arc<[_]> = commands.iter().map(|commands| Peer::new(commands.downgrade())).collect();
         let start = |(number, (commands, orders))| {
-            let (counters, peers) = (Arc::clone(counters), Peers::new(&all, number));
-            let thread = start_thread(number, orders, move || Worker::new(udp_flows, counters, peers))
+            let (share, counters, peers) = (share.clone(), Arc::clone(counters), Peers::new(&all, number));
+            let thread = start_thread(number, orders, move || Worker::new(share, counters, peers))
                 .map_err(|source| Error::Worker { worker: number, source })?;
             Ok(Self { commands: Some(commands), thread: Some(thread) })
         };

@@ -1,6 +1,7 @@
 //! What does one data-plane thread own?
 
 use crate::{
+    admission::Admission,
     connection::Connection,
     connections::Connections,
     counters::ProcessCounters,
@@ -30,6 +31,8 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Worker {
     /// Metrics that belong to no Service port.
     pub(crate) counters: Arc<ProcessCounters>,
+    /// Who gets a place.
+    pub(crate) admission: Arc<Admission>,
     /// Counts not yet flushed.
     pub(crate) tallies: Tallies,
     /// The UDP flows of all listeners.
@@ -52,14 +55,25 @@ pub(crate) struct Worker {
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
 }
 
+/// What one worker may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    /// Who gets a place in the process.
+    pub(crate) admission: Arc<Admission>,
+    /// Its own UDP flows.
+    pub(crate) udp_flows: usize,
+}
+
 impl Worker {
-    pub(crate) fn new(udp_flows: usize, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
+    pub(crate) fn new(share: Share, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
+        let Share { admission, udp_flows } = share;
         Rc::new(Self {
             counters,
             tallies: Tallies::default(),
             flows: RefCell::new(FlowTable::new(udp_flows)),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
-            pipes: Rc::default(),
+            pipes: Pipes::new(Arc::clone(&admission.descriptors)),
+            admission,
             peers,
             datagrams: RefCell::default(),
             draining: Cell::new(false),
@@ -80,6 +94,8 @@ impl Worker {
         let now = Instant::now();
         self.clock.set(now);
         self.tallies.flush();
+        self.pipes.close_unused();
+        self.counters.descriptors_used.set(self.admission.descriptors.used() as f64);
         self.connections.borrow_mut().tick(now.into_std());
         self.flows.borrow_mut().end_idle(now.into_std());
     }

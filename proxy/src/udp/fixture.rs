@@ -2,7 +2,9 @@
 
 use super::Clients;
 use crate::{
+    admission::Admission,
     counters::ProcessCounters,
+    descriptors::Descriptors,
     endpoints::Endpoints,
     frontend::Frontend,
     peers::Peers,
@@ -10,7 +12,7 @@ use crate::{
     plan::{Binding, Socket},
     slot::Slot,
     socket,
-    worker::Worker,
+    worker::{Share, Worker},
 };
 use std::{num::NonZeroU16, rc::Rc, sync::Arc};
 use tokio::net::UdpSocket;
@@ -32,8 +34,9 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
         kind: FrontendKind::ClusterIp,
         port,
     };
+    let share = Share { admission: Admission::new(1024, Descriptors::new(4096)), udp_flows: 8 };
     let frontend = Frontend::new(
-        Worker::new(8, ProcessCounters::register(), Peers::default()),
+        Worker::new(share, ProcessCounters::register(), Peers::default()),
         &binding,
         Arc::new(slot),
     );

@@ -145,10 +145,9 @@ impl RunOptions {
     /// The set-up of the data plane.
     pub(crate) fn proxy_config(&self) -> weir_proxy::Config {
         weir_proxy::Config {
-            workers: self.workers,
             node_port_addresses: self.node_port_addresses.clone(),
             map_loopback: self.map_loopback,
-            ..weir_proxy::Config::default()
+            ..weir_proxy::Config::with_workers(self.workers)
         }
     }
 }

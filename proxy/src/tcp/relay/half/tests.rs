@@ -1,7 +1,10 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
 use super::{Half, Lane, READS, Sink, Source, TURN};
-use crate::tcp::pipe::{Pipe, Pipes, SIZE};
+use crate::{
+    descriptors::Descriptors,
+    tcp::pipe::{Pipe, Pipes, SIZE},
+};
 use proptest::prelude::*;
 use std::{
     io,
@@ -148,7 +151,7 @@ proptest! {
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
-        let pipes = Rc::new(Pipes::default());
+        let pipes = Pipes::new(Descriptors::new(1024));
         relay(&mut from, &mut to, scratch, last, &pipes);
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
         prop_assert!(to.bytes == bytes);
@@ -161,7 +164,7 @@ proptest! {
 fn a_stream_of_large_reads_goes_through_one_pipe() {
     let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
     let (mut from, mut to) = (Sender::new(bytes.clone(), Vec::new()), Receiver::default());
-    let pipes = Rc::new(Pipes::default());
+    let pipes = Pipes::new(Descriptors::new(1024));
     relay(&mut from, &mut to, 65_536, false, &pipes);
     assert!(to.bytes == bytes && to.shut_down);
     assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
@@ -170,7 +173,7 @@ fn a_stream_of_large_reads_goes_through_one_pipe() {
 
 #[test]
 fn one_look_at_an_endless_stream_is_bounded() {
-    let pipes = Rc::new(Pipes::default());
+    let pipes = Pipes::new(Descriptors::new(1024));
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
     for (given, most) in [(usize::MAX, TURN + SIZE as u64), (1, READS as u64)] {
