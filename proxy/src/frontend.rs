@@ -11,6 +11,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
+    time::Instant,
 };
 use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
 
@@ -50,6 +51,15 @@ impl Frontend {
             protocol,
             client: SocketAddr::new(client.ip().to_canonical(), client.port()),
             frontend: self.address,
+        }
+    }
+
+    /// Counts a client for which there is no room. The log hears of one a second.
+    pub(crate) fn note_rejected(&self, client: IpAddr, reason: Closed) {
+        self.slot.counters.rejected.get(reason).increment(1);
+        if let Some(others) = self.worker.admission.may_tell_refusal(Instant::now()) {
+            let (frontend, service) = (self.address, self.port_key());
+            tracing::warn!(%client, %frontend, %service, %reason, others, "client refused");
         }
     }
 

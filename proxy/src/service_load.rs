@@ -39,6 +39,7 @@ impl Default for ServiceLoad {
 
 impl ServiceLoad {
     /// How many connections have a place.
+    #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
         self.connections.load(Relaxed)
     }
@@ -68,6 +69,7 @@ impl PerClient {
     }
 
     /// How many a client has.
+    #[cfg(test)]
     pub(crate) fn of(&self, client: IpAddr) -> u32 {
         self.counts.get().and_then(|counts| counts.get(&client).map(|count| *count)).unwrap_or(0)
     }

@@ -74,7 +74,8 @@ impl Acceptor {
             }
             Err(reason) => {
                 refuse(&client);
-                frontend.note_rejected(peer, reason)
+                frontend.note_rejected(peer.ip(), reason);
+                frontend.worker.admission.refused(Instant::now())
             }
         };
         drop(client);
@@ -95,8 +96,7 @@ impl Acceptor {
                 Ok(admitted) => begin(&frontend, client, peer, admitted),
                 Err(reason) => {
                     refuse(&client);
-                    // Nobody comes after these.
-                    let _ = frontend.note_rejected(peer, reason);
+                    frontend.note_rejected(peer.ip(), reason);
                 }
             }
         }
@@ -222,16 +222,6 @@ impl Frontend {
     fn until_turn(&self) -> Option<Duration> {
         let rate = self.slot.route().port.settings.limits.accept_rate?;
         Some(self.slot.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
-    }
-
-    /// Counts a client that got no place; returns how long to accept nobody.
-    fn note_rejected(&self, client: SocketAddr, reason: Closed) -> Option<Duration> {
-        let (now, admission) = (Instant::now(), &self.worker.admission);
-        self.slot.counters.rejected.get(reason).increment(1);
-        if let Some(others) = admission.may_tell_refusal(now) {
-            tracing::warn!(%client, frontend = %self.address, service = %self.port_key(), %reason, others, "client refused");
-        }
-        admission.refused(now)
     }
 }
 

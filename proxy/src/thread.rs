@@ -5,10 +5,11 @@ use crate::{
     counters::ProcessCounters,
     listener::{Listener, Serving},
     peers::{Peer, Peers},
+    service_load::ServiceLoad,
     tcp::HandedOver,
     worker::{Share, Worker},
 };
-use std::{collections::HashMap, io, rc::Rc, sync::Arc, thread::JoinHandle};
+use std::{collections::HashMap, io, net::IpAddr, rc::Rc, sync::Arc, thread::JoinHandle};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Tick,
     /// Serve a client that another worker has accepted.
     Adopt(HandedOver),
+    /// End the client's UDP flow that has been idle for longest, or pass it on to so many others.
+    EvictOf { service: Arc<ServiceLoad>, client: IpAddr, left: usize },
     /// Count the live connections.
     Count { done: oneshot::Sender<usize> },
     /// List the live connections.
@@ -163,6 +166,12 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
         }
         Command::Tick => worker.tick(),
         Command::Adopt(handed_over) => handed_over.serve(worker),
+        Command::EvictOf { service, client, left } => {
+            let evicted = worker.flows.borrow_mut().evict_of(&service, client);
+            if !evicted {
+                worker.peers.pass_on(service, client, left);
+            }
+        }
         Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
         Command::List { done } => {
             let connections = worker.connections.borrow();
