@@ -28,6 +28,9 @@ pub struct Config {
     /// How many TCP connections there may be, all workers together. Each takes two descriptors. When they are nearly
     /// used up, the Service that has most of them is refused first.
     pub max_connections: usize,
+    /// How many bytes that were read and cannot be written yet relays may hold in memory, all workers together. Beyond it
+    /// they read only what they can write at once. What waits in sockets and pipes is the kernel's.
+    pub relay_memory: usize,
     /// How many listening sockets there may be, all workers together.
     pub listener_budget: usize,
     /// How many UDP flows there may be, all workers together. Each takes one descriptor.
@@ -52,6 +55,7 @@ impl Config {
             map_loopback: false,
             descriptors,
             max_connections: (descriptors / 2).max(1),
+            relay_memory: 256 << 20,
             listener_budget: (descriptors / 2).max(1),
             udp_flows: (descriptors / 4).clamp(1, 65_536),
         }

@@ -150,6 +150,8 @@ pub(crate) struct ProcessCounters {
     descriptors_limit: Gauge,
     /// How many it has.
     pub(crate) descriptors_used: Gauge,
+    /// What relays hold of what was read and cannot be written yet.
+    pub(crate) relay_memory: Gauge,
     connected: Counter,
     not_connected: ByReason,
 }
@@ -168,6 +170,7 @@ impl ProcessCounters {
             connections_limit: metrics::gauge!("weir_connections_limit"),
             descriptors_limit: metrics::gauge!("weir_descriptors_limit"),
             descriptors_used: metrics::gauge!("weir_descriptors_used"),
+            relay_memory: metrics::gauge!("weir_relay_memory_bytes"),
             connected: metrics::counter!(ATTEMPTS, "result" => "connected"),
             not_connected: ByReason::new(ATTEMPTS, "result", Vec::new()),
         })
@@ -191,7 +194,10 @@ impl ProcessCounters {
             .chain([&self.connected, &self.accept_errors, &self.hedged, &self.retried, &self.ejections])
             .for_each(|counter| counter.increment(0));
         let limits = [&self.connections_limit, &self.descriptors_limit, &self.descriptors_used];
-        limits.into_iter().chain([&self.last_sync]).for_each(|gauge| gauge.increment(0.0));
+        limits
+            .into_iter()
+            .chain([&self.relay_memory, &self.last_sync])
+            .for_each(|gauge| gauge.increment(0.0));
     }
 }
 
@@ -225,6 +231,7 @@ fn describe() {
         "weir_accept_errors_total",
         "Connections that could not be accepted for want of descriptors or memory"
     );
+    gauge!("weir_relay_memory_bytes", Unit::Bytes, "Bytes read by relays that cannot be written yet");
     gauge!("weir_frontends", "Service addresses, by state");
     gauge!("weir_sync_last_timestamp_seconds", Unit::Seconds, "When the last change was applied, Unix time");
     histogram!("weir_sync_duration_seconds", Unit::Seconds, "Time to apply a change to the data plane");

@@ -49,7 +49,8 @@ impl Proxy {
         let descriptors = Descriptors::new(config.descriptors);
         let admission = Admission::new(config.max_connections, Arc::clone(&descriptors));
         counters.set_limits(admission.most(), descriptors.limit());
-        let share = Share { admission, udp_flows: config.udp_flows.div_ceil(count) };
+        let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
+        let share = Share { admission, udp_flows, relay_memory };
         let workers = WorkerHandle::start_all(count, &share, &counters)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
         Ok(Self { listeners: Listeners::new(config, workers, descriptors), counters, _clock: clock })

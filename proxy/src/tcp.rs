@@ -1,6 +1,7 @@
 //! What happens to a TCP client, from accept to close?
 
 mod dial;
+pub(crate) mod memory;
 pub(crate) mod pipe;
 mod race;
 mod relay;

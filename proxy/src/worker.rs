@@ -8,7 +8,7 @@ use crate::{
     frontend::Frontend,
     peers::Peers,
     tally::Tallies,
-    tcp::pipe::Pipes,
+    tcp::{memory::Memory, pipe::Pipes},
     udp::{Datagrams, table::FlowTable},
 };
 use std::{
@@ -41,6 +41,10 @@ pub(crate) struct Worker {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Lent while much is in flight.
     pub(crate) pipes: Rc<Pipes>,
+    /// For what was read and cannot be written yet.
+    pub(crate) memory: Rc<Memory>,
+    /// How much of it the metric knows of.
+    memory_shown: Cell<usize>,
     /// This worker and the others.
     pub(crate) peers: Peers,
     /// The same for datagrams, which are forwarded in batches.
@@ -62,11 +66,13 @@ pub(crate) struct Share {
     pub(crate) admission: Arc<Admission>,
     /// Its own UDP flows.
     pub(crate) udp_flows: usize,
+    /// Bytes that its relays may hold.
+    pub(crate) relay_memory: usize,
 }
 
 impl Worker {
     pub(crate) fn new(share: Share, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
-        let Share { admission, udp_flows } = share;
+        let Share { admission, udp_flows, relay_memory } = share;
         Rc::new(Self {
             counters,
             tallies: Tallies::default(),
@@ -74,6 +80,8 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH].into()),
             pipes: Pipes::new(Arc::clone(&admission.descriptors)),
             admission,
+            memory: Memory::new(relay_memory),
+            memory_shown: Cell::new(0),
             peers,
             datagrams: RefCell::default(),
             draining: Cell::new(false),
@@ -95,9 +103,17 @@ impl Worker {
         self.clock.set(now);
         self.tallies.flush();
         self.pipes.close_unused();
-        self.counters.descriptors_used.set(self.admission.descriptors.used() as f64);
+        self.show();
         self.connections.borrow_mut().tick(now.into_std());
         self.flows.borrow_mut().end_idle(now.into_std());
+    }
+
+    /// Shows what is used of what is limited.
+    fn show(&self) {
+        self.counters.descriptors_used.set(self.admission.descriptors.used() as f64);
+        let held = self.memory.held();
+        let before = self.memory_shown.replace(held);
+        self.counters.relay_memory.increment(held as f64 - before as f64);
     }
 
     /// Tells who waits, once nothing new is accepted and the last connection has ended.

@@ -2,6 +2,7 @@
 
 mod config_file;
 mod layer;
+mod limits;
 mod options;
 mod run;
 mod values;

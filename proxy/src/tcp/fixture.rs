@@ -27,6 +27,7 @@ pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<F
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let socket = Socket { protocol: Protocol::Tcp, address };
     let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
-    let share = Share { admission: Admission::new(1024, Descriptors::new(4096)), udp_flows: 1 };
+    let admission = Admission::new(1024, Descriptors::new(4096));
+    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20 };
     Frontend::new(Worker::new(share, ProcessCounters::register(), Peers::default()), &binding, Arc::new(slot))
 }

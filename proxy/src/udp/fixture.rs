@@ -34,7 +34,8 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
         kind: FrontendKind::ClusterIp,
         port,
     };
-    let share = Share { admission: Admission::new(1024, Descriptors::new(4096)), udp_flows: 8 };
+    let admission = Admission::new(1024, Descriptors::new(4096));
+    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20 };
     let frontend = Frontend::new(
         Worker::new(share, ProcessCounters::register(), Peers::default()),
         &binding,
