@@ -59,7 +59,7 @@ impl Frontend {
         self.slot.counters.rejected.get(reason).increment(1);
         if let Some(others) = self.worker.admission.may_tell_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
-            tracing::warn!(%client, %frontend, %service, %reason, others, "client refused");
+            tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
         }
     }
 
@@ -75,5 +75,15 @@ impl Frontend {
             Verdict::Endpoint(traffic) => Ok(traffic),
             Verdict::Reject | Verdict::Drop => Err(Closed::NoEndpoints),
         }
+    }
+}
+
+/// Which limit to look at.
+fn advice(reason: Closed) -> &'static str {
+    match reason {
+        Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
+        Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
+        Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
+        _ => "see the limit of open files (ulimit -Hn)",
     }
 }

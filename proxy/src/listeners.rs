@@ -51,7 +51,7 @@ impl Listeners {
     pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>, descriptors: Arc<Descriptors>) -> Self {
         let map_loopback = config.map_loopback.then(host::lowest_port);
         let mut listeners = Self {
-            sockets: Sockets::new(workers, config.listener_budget, descriptors),
+            sockets: Sockets::new(workers, &config, descriptors),
             config,
             place: Arc::default(),
             around: Surroundings { node_addresses: Vec::new(), map_loopback },

@@ -5,10 +5,7 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, OnceLock, Weak, atomic::AtomicUsize},
     time::Instant,
 };
 use weir_core::{Rate, ServiceKey};
@@ -41,7 +38,7 @@ impl ServiceLoad {
     /// How many connections have a place.
     #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
-        self.connections.load(Relaxed)
+        self.connections.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

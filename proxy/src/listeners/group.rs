@@ -94,10 +94,11 @@ impl Group {
         wanted: &Wanted<'_>,
         workers: &[WorkerHandle],
         members: Vec<usize>,
+        backlog: usize,
         taken: Taken,
     ) -> io::Result<Self> {
         let admitted = wanted.serves.admitted.as_deref();
-        let sockets = socket::open_group(wanted.binding.socket, admitted, members.len())?;
+        let sockets = socket::open_group(wanted.binding.socket, admitted, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
         }

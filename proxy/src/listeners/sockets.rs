@@ -7,9 +7,11 @@ use super::{
     retry::Retries,
 };
 use crate::{
+    Config,
     descriptors::Descriptors,
     place::Place,
     plan::{Binding, Plan, Socket},
+    socket::backlog,
     thread::{ListenerId, WorkerHandle, answers},
 };
 use std::{
@@ -36,6 +38,8 @@ pub(super) struct Sockets {
     budget: usize,
     /// How many are open.
     count: usize,
+    /// Clients that may wait on each.
+    backlog: usize,
     descriptors: Arc<Descriptors>,
     next_id: ListenerId,
 }
@@ -49,15 +53,16 @@ struct Steps<'a> {
 }
 
 impl Sockets {
-    pub(super) fn new(workers: Vec<WorkerHandle>, budget: usize, descriptors: Arc<Descriptors>) -> Self {
+    pub(super) fn new(workers: Vec<WorkerHandle>, config: &Config, descriptors: Arc<Descriptors>) -> Self {
         Self {
             workers,
             open: HashMap::new(),
             closed: HashSet::new(),
             retries: Retries::default(),
             conflicts: Conflicts::default(),
-            budget,
+            budget: config.listener_budget,
             count: 0,
+            backlog: backlog(config.max_connections),
             descriptors,
             next_id: 0,
         }
@@ -219,7 +224,7 @@ impl Sockets {
         let Some(taken) = self.descriptors.take(members.len()) else {
             return Err(io::Error::other("connections use up the descriptors; raise ulimit -n"));
         };
-        let group = Group::open(self.next_id, wanted, &self.workers, members, taken)?;
+        let group = Group::open(self.next_id, wanted, &self.workers, members, self.backlog, taken)?;
         self.next_id += 1;
         self.count += group.descriptors();
         self.open.insert(wanted.binding.socket, group);
