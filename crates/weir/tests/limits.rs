@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{HANG, Weir, free, get, greeter, greeting, manifest, wait_for};
+use common::{HANG, Weir, free, get, greeter, greeting, manifest, metric, wait_for};
 use std::{
     collections::VecDeque,
     fs,
@@ -79,12 +79,6 @@ fn processor_time(pid: &str) -> Duration {
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
     Duration::from_millis(10 * ticks)
-}
-
-/// The sum of a metric's series whose text has `part`.
-fn metric(text: &str, name: &str, part: &str) -> f64 {
-    let series = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
-    series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
 #[test]
