@@ -127,3 +127,25 @@ fn with_64_descriptors_and_a_flood_probes_metrics_and_other_services_answer() {
     assert!(metric(&metrics, "weir_rejected_total", "service=\"web\"") > 0.0);
     assert_eq!(metric(&metrics, "weir_rejected_total", "service=\"small\""), 0.0);
 }
+
+#[test]
+fn limits_of_all_services_are_set_by_flags_and_seen_in_metrics() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let admin_flag = admin.to_string();
+    let limits = ["--max-connections", "50", "--max-connections-per-service", "2", "--accept-rate", "1"];
+    let flags = [&["--admin-address", &admin_flag][..], &limits].concat();
+    let weir = Weir::ready(&manifest(service, &[a.address()]), &flags);
+    let metrics = || get(admin, "/metrics").unwrap_or_default();
+    let mut held: Vec<TcpStream> = Vec::new();
+    wait_for("a refusal for the limit of the Service", || {
+        held.extend(TcpStream::connect(service));
+        metric(&metrics(), "weir_rejected_total", "service_limit") > 0.0
+    });
+    // The second one's turn is a second after the first one's.
+    wait_for("both connections", || metric(&metrics(), "weir_connections_active", "") == 2.0);
+    assert!(metric(&metrics(), "weir_accepts_delayed_total", "") >= 1.0);
+    assert_eq!(metric(&metrics(), "weir_connections_limit", ""), 50.0);
+    assert!(weir.log().contains("--max-connections-per-service"), "{}", weir.log());
+}

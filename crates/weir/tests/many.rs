@@ -83,8 +83,8 @@ fn a_million_udp_clients_take_a_bounded_number_of_flows_and_no_more_memory_while
         warm / 1024,
         grown / 1024
     );
-    // Flows that were told to end do so a moment later.
-    assert!(most <= FLOWS as f64 + 256.0, "{most}");
+    // Flows that were told to end do so after the turn of their socket: four batches of 64 on each of two workers.
+    assert!(most <= FLOWS as f64 + 512.0, "{most}");
     assert!(evicted > clients as f64 / 2.0, "{evicted}");
     assert!(grown < 32 * MIB, "{grown}");
 }
@@ -120,7 +120,8 @@ fn very_many_clients_that_do_not_read_are_held_by_little_memory_while_others_are
     const CLIENTS: usize = 100_000;
     const MEMORY: usize = 8 * MIB;
     const ANSWER: u64 = 128 << 10;
-    let clients = scaled(CLIENTS).min((descriptors().saturating_sub(512)) / 2);
+    // Two descriptors for each, here and there, and a Service alone may use 16 of 17 places.
+    let clients = scaled(CLIENTS).min(descriptors().saturating_sub(1024) * 9 / 20);
     let start = |bytes| {
         let behaviour = Behaviour::Source { bytes };
         OwnThread::start(|| TcpServer::start("127.0.0.2:0".parse().unwrap(), behaviour)).unwrap()
@@ -156,6 +157,8 @@ fn very_many_clients_that_do_not_read_are_held_by_little_memory_while_others_are
         metric(&metrics, "weir_connections_active", "\"web\"")
     };
     wait_for("all clients", || look() >= clients as f64);
+    // The metric follows once a second.
+    wait_for("the use of the memory", || look() > 0.0 && most.get() > MEMORY as f64 / 2.0);
     let mut client = TcpStream::connect(fast).unwrap();
     client.set_read_timeout(Some(HANG)).unwrap();
     let mut answer = Vec::new();
@@ -169,7 +172,6 @@ fn very_many_clients_that_do_not_read_are_held_by_little_memory_while_others_are
         MEMORY / 1024
     );
     // Buffers of 64 KiB for all of them would be forty times as much.
-    assert!(most.get() > MEMORY as f64 / 2.0, "the limit is not reached");
     assert!(each < 16 * 1024, "{each}");
     drop(held);
     wait_for("the end of all", || look() == 0.0);
