@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{TestService, connect, exchange, proxy_with, server, service, snapshot, within};
+use common::{TestService, connect, exchange, proxy_with, server, service, snapshot, states, within};
 use std::{
     io::ErrorKind,
     num::NonZeroU32,
@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpSocket, TcpStream, UdpSocket},
 };
 use weir_core::{Protocol, settings::Limits};
-use weir_proxy::Proxy;
+use weir_proxy::{FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer, UdpBehaviour, UdpServer};
 
 fn count(number: u32) -> Option<NonZeroU32> {
@@ -108,6 +108,19 @@ async fn without_descriptors_for_another_connection_newcomers_are_refused_and_se
     drop(held);
     wait_for_connections(&proxy, 0).await;
     assert!(visit(&web).await.is_some());
+}
+
+#[tokio::test]
+async fn listening_sockets_are_paid_from_the_same_budget_and_few_are_better_than_none() {
+    let server = greeter().await;
+    let [first, second] = ["first", "second"].map(|name| limited(name, &server, Limits::default()));
+    for (descriptors, served) in [(4, true), (3, true), (2, false)] {
+        let mut proxy = proxy_with(|config| config.descriptors = descriptors);
+        proxy.apply(&snapshot(&[&first])).await;
+        let states = states(&proxy.apply(&snapshot(&[&first, &second])).await);
+        let failed = matches!(&states[..], [FrontendState::Failed(why)] if why.contains("ulimit -n"));
+        assert_eq!(failed, !served, "{descriptors}: {states:?}");
+    }
 }
 
 #[tokio::test]

@@ -234,11 +234,13 @@ impl Sockets {
     /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
     fn choose_workers(&self, socket: Socket, planned: usize) -> io::Result<Vec<usize>> {
         let share = self.budget / planned.max(1);
-        let free = self.budget.saturating_sub(self.count);
+        let free = self.budget.saturating_sub(self.count).min(self.descriptors.free());
         let count = self.workers.len().min(share.max(1)).min(free);
         if count == 0 {
-            let message =
-                format!("the {} descriptors for listening are used up; raise ulimit -n", self.budget);
+            let message = format!(
+                "the {} descriptors for listening, or all, are used up; raise ulimit -n",
+                self.budget
+            );
             return Err(io::Error::other(message));
         }
         let mut hasher = DefaultHasher::new();
