@@ -82,7 +82,7 @@ pub fn load_manifests_with(
     stdin: impl Read,
     scope: &Scope,
 ) -> Result<Loaded, FileProblem> {
-    let mut catalog = Catalog::new(scope.selection.clone());
+    let mut catalog = Catalog::new(scope.clone());
     let load = first_load(&mut catalog, paths, &paths::look(paths), stdin)?;
     let mut store = Store::new(&scope.node_name);
     load.events.into_iter().for_each(|event| store.apply(event));
@@ -135,7 +135,7 @@ pub(crate) async fn start(
     inputs: Inputs,
     tasks: &mut JoinSet<()>,
 ) -> Result<Report, FileProblem> {
-    let catalog = Catalog::new(scope.selection.clone());
+    let catalog = Catalog::new(scope.clone());
     let mut watch = Watch { source, catalog, look: Look::default(), report: None, noted: BTreeSet::new() };
     let (watch, load) = blocking(move || {
         watch.look = paths::look(&watch.source.paths);

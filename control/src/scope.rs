@@ -1,6 +1,7 @@
 //! For whom are objects read?
 
 use crate::Selection;
+use weir_core::Settings;
 
 /// For whom objects are read.
 #[derive(Clone, Debug, Default)]
@@ -9,4 +10,6 @@ pub struct Scope {
     pub node_name: String,
     /// Which Services are ours.
     pub selection: Selection,
+    /// The settings of Services whose annotations say nothing else.
+    pub defaults: Settings,
 }

@@ -6,6 +6,7 @@ mod settings;
 mod slice;
 
 use crate::{
+    Scope,
     object::{Event, Kind, Object, ObjectKey},
     problem::Problem,
 };
@@ -47,7 +48,7 @@ pub trait Translate: Sized {
     fn metadata(&self) -> &ObjectMeta;
 
     /// What it means; `None` when it is not ours to serve. An error refuses the whole object.
-    fn object(&self, selection: &Selection, notes: &mut Notes) -> Result<Option<Object>, Problem>;
+    fn object(&self, scope: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem>;
 
     /// Its identity. Objects without a namespace are in `default`.
     fn key(&self) -> ObjectKey {
@@ -59,14 +60,14 @@ pub trait Translate: Sized {
 }
 
 /// Translates one object that exists.
-pub fn translate<T: Translate>(object: &T, selection: &Selection) -> Translation {
+pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
     let key = object.key();
     let mut notes = Notes { object: key.to_string(), problems: Vec::new() };
     let event = if key.name.is_empty() {
         notes.problems.push(notes.problem("metadata.name", "is missing; the object is refused"));
         Event::Keep(key)
     } else {
-        match object.object(selection, &mut notes) {
+        match object.object(scope, &mut notes) {
             Ok(Some(object)) => Event::Put(key, object),
             Ok(None) => Event::Delete(key),
             Err(problem) => {
@@ -85,8 +86,8 @@ impl Translate for Service {
         &self.metadata
     }
 
-    fn object(&self, selection: &Selection, notes: &mut Notes) -> Result<Option<Object>, Problem> {
-        Ok(service::service(self, selection, notes)?.map(|service| Object::Service(Box::new(service))))
+    fn object(&self, scope: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+        Ok(service::service(self, scope, notes)?.map(|service| Object::Service(Box::new(service))))
     }
 }
 
@@ -97,7 +98,7 @@ impl Translate for EndpointSlice {
         &self.metadata
     }
 
-    fn object(&self, _: &Selection, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
         Ok(slice::slice(self, notes)?.map(Object::EndpointSlice))
     }
 }
@@ -109,7 +110,7 @@ impl Translate for Node {
         &self.metadata
     }
 
-    fn object(&self, _: &Selection, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
         Ok(Some(Object::Node(node::node(self, notes))))
     }
 }
@@ -121,7 +122,7 @@ impl Translate for ServiceCIDR {
         &self.metadata
     }
 
-    fn object(&self, _: &Selection, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
         Ok(Some(Object::ServiceCidr(node::service_cidr(self, notes))))
     }
 }

@@ -35,6 +35,12 @@ pub enum Closed {
     QueueFull,
     /// All endpoints had as many connections as they may have for longer than a client may wait.
     QueueTimeout,
+    /// The process has no place left for another connection of this Service.
+    OverCapacity,
+    /// The Service has as many connections as it may have.
+    ServiceLimit,
+    /// The client has as many connections to the Service as it may have.
+    ClientLimit,
     /// This host ran out of descriptors, ports or memory.
     LocalLimit,
     /// The endpoint of a UDP flow stopped serving; the next datagram gets another one.
@@ -49,7 +55,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 20] = [
+    pub const ALL: [Closed; 23] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -65,6 +71,9 @@ impl Closed {
         Self::SourceDenied,
         Self::QueueFull,
         Self::QueueTimeout,
+        Self::OverCapacity,
+        Self::ServiceLimit,
+        Self::ClientLimit,
         Self::LocalLimit,
         Self::EndpointRemoved,
         Self::FrontendRemoved,
@@ -90,6 +99,9 @@ impl Closed {
             Self::SourceDenied => "source_denied",
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",
+            Self::OverCapacity => "over_capacity",
+            Self::ServiceLimit => "service_limit",
+            Self::ClientLimit => "client_limit",
             Self::LocalLimit => "local_limit",
             Self::EndpointRemoved => "endpoint_removed",
             Self::FrontendRemoved => "frontend_removed",

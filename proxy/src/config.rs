@@ -22,6 +22,15 @@ pub struct Config {
     pub node_port_addresses: NodePortAddresses,
     /// Serve cluster IPs that are not local on stable 127/8 addresses.
     pub map_loopback: bool,
+    /// How many descriptors connections, flows, listening sockets and pipes may take, all workers together. What it
+    /// leaves of RLIMIT_NOFILE is for the rest of the process.
+    pub descriptors: usize,
+    /// How many TCP connections there may be, all workers together. Each takes two descriptors. When they are nearly
+    /// used up, the Service that has most of them is refused first.
+    pub max_connections: usize,
+    /// How many bytes that were read and cannot be written yet relays may hold in memory, all workers together. Beyond it
+    /// they read only what they can write at once. What waits in sockets and pipes is the kernel's.
+    pub relay_memory: usize,
     /// How many listening sockets there may be, all workers together.
     pub listener_budget: usize,
     /// How many UDP flows there may be, all workers together. Each takes one descriptor.
@@ -29,13 +38,24 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// One worker a core, and limits that leave at least a quarter of the descriptors to TCP connections.
+    /// One worker a core.
     fn default() -> Self {
-        let descriptors = crate::host::descriptor_limit();
+        Self::with_workers(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+impl Config {
+    /// So many workers, and limits by the descriptors that this process may have. UDP flows may take a quarter: whoever
+    /// sends from many addresses must not take the places of TCP connections.
+    pub fn with_workers(workers: NonZeroUsize) -> Self {
+        let descriptors = crate::descriptors::share(crate::host::descriptor_limit(), workers.get());
         Self {
-            workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            workers,
             node_port_addresses: NodePortAddresses::default(),
             map_loopback: false,
+            descriptors,
+            max_connections: (descriptors / 2).max(1),
+            relay_memory: 256 << 20,
             listener_budget: (descriptors / 2).max(1),
             udp_flows: (descriptors / 4).clamp(1, 65_536),
         }

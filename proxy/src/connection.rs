@@ -1,6 +1,6 @@
 //! What is known of a live connection?
 
-use crate::{Closed, frontend::Frontend, order::Order, worker::TICK};
+use crate::{Closed, admission::Admitted, frontend::Frontend, order::Order, worker::TICK};
 use std::{
     cell::Cell,
     net::SocketAddr,
@@ -17,6 +17,8 @@ pub(crate) struct Connection {
     pub(crate) frontend: Rc<Frontend>,
     pub(crate) flow: Flow,
     pub(crate) opened: Instant,
+    /// Its place in the process, until it ends.
+    pub(crate) place: Cell<Option<Admitted>>,
     /// Set once an endpoint accepted.
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
     pub(crate) to_endpoint: Cell<u64>,
@@ -37,6 +39,7 @@ impl Connection {
             id,
             flow,
             opened: now.into_std(),
+            place: Cell::default(),
             endpoint: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),

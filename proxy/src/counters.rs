@@ -14,6 +14,10 @@ pub(crate) struct PortCounters {
     pub(crate) active: Gauge,
     /// Connections or flows that ended.
     pub(crate) closed: ByReason,
+    /// Newcomers that got no place.
+    pub(crate) rejected: ByReason,
+    /// Clients that had to wait for the accept rate.
+    pub(crate) delayed: Counter,
     pub(crate) to_endpoint: Counter,
     pub(crate) to_client: Counter,
     pub(crate) datagrams_to_endpoint: Counter,
@@ -52,6 +56,11 @@ impl PortCounters {
                 "reason",
                 labels.to_vec(),
             ),
+            rejected: ByReason::new("weir_rejected_total", "reason", labels.to_vec()),
+            delayed: match udp {
+                true => Counter::noop(),
+                false => metrics::counter!("weir_accepts_delayed_total", labels.to_vec()),
+            },
             to_endpoint: metrics::counter!("weir_bytes_total", with("direction", "to_endpoint")),
             to_client: metrics::counter!("weir_bytes_total", with("direction", "to_client")),
             datagrams_to_endpoint: datagrams("to_endpoint"),
@@ -81,9 +90,10 @@ impl PortCounters {
     /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
     /// cut quiet ports off from their handles.
     pub(crate) fn touch(&self) {
-        let counters = [&self.opened, &self.to_endpoint, &self.to_client, &self.dropped];
+        let counters = [&self.opened, &self.delayed, &self.to_endpoint, &self.to_client, &self.dropped];
         let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
         let all = counters.into_iter().chain(datagrams).chain(self.closed.known());
+        let all = all.chain(self.rejected.known());
         all.for_each(|counter| counter.increment(0));
         let gauges = [&self.active, &self.cluster_endpoints, &self.local_endpoints];
         gauges.into_iter().for_each(|gauge| gauge.increment(0.0));
@@ -134,6 +144,14 @@ pub(crate) struct ProcessCounters {
     pub(crate) sync_duration: Histogram,
     /// When a Snapshot was last applied.
     pub(crate) last_sync: Gauge,
+    /// How many connections there may be.
+    connections_limit: Gauge,
+    /// How many descriptors the data plane may have open.
+    descriptors_limit: Gauge,
+    /// How many it has.
+    pub(crate) descriptors_used: Gauge,
+    /// What relays hold of what was read and cannot be written yet.
+    pub(crate) relay_memory: Gauge,
     connected: Counter,
     not_connected: ByReason,
 }
@@ -149,9 +167,19 @@ impl ProcessCounters {
             ejections: metrics::counter!("weir_endpoint_ejections_total"),
             sync_duration: metrics::histogram!("weir_sync_duration_seconds"),
             last_sync: metrics::gauge!("weir_sync_last_timestamp_seconds"),
+            connections_limit: metrics::gauge!("weir_connections_limit"),
+            descriptors_limit: metrics::gauge!("weir_descriptors_limit"),
+            descriptors_used: metrics::gauge!("weir_descriptors_used"),
+            relay_memory: metrics::gauge!("weir_relay_memory_bytes"),
             connected: metrics::counter!(ATTEMPTS, "result" => "connected"),
             not_connected: ByReason::new(ATTEMPTS, "result", Vec::new()),
         })
+    }
+
+    /// Shows the limits.
+    pub(crate) fn set_limits(&self, connections: usize, descriptors: usize) {
+        self.connections_limit.set(connections as f64);
+        self.descriptors_limit.set(descriptors as f64);
     }
 
     /// Counts one attempt to reach an endpoint, by how it ended; `None` means connected.
@@ -165,7 +193,11 @@ impl ProcessCounters {
             .known()
             .chain([&self.connected, &self.accept_errors, &self.hedged, &self.retried, &self.ejections])
             .for_each(|counter| counter.increment(0));
-        self.last_sync.increment(0.0);
+        let limits = [&self.connections_limit, &self.descriptors_limit, &self.descriptors_used];
+        limits
+            .into_iter()
+            .chain([&self.relay_memory, &self.last_sync])
+            .for_each(|gauge| gauge.increment(0.0));
     }
 }
 
@@ -174,6 +206,11 @@ fn describe() {
     counter!("weir_connections_opened_total", "TCP connections accepted");
     counter!("weir_connections_closed_total", "TCP connections ended, by reason");
     gauge!("weir_connections_active", "TCP connections accepted and not ended");
+    gauge!("weir_connections_limit", "TCP connections that there may be");
+    counter!("weir_rejected_total", "Clients refused because a limit was reached, by reason");
+    counter!("weir_accepts_delayed_total", "Clients that had to wait for the accept rate");
+    gauge!("weir_descriptors_limit", "Descriptors that the data plane may have open");
+    gauge!("weir_descriptors_used", "Descriptors that the data plane has open");
     counter!("weir_udp_flows_opened_total", "UDP flows begun");
     counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
     gauge!("weir_udp_flows", "UDP flows begun and not ended");
@@ -194,6 +231,7 @@ fn describe() {
         "weir_accept_errors_total",
         "Connections that could not be accepted for want of descriptors or memory"
     );
+    gauge!("weir_relay_memory_bytes", Unit::Bytes, "Bytes read by relays that cannot be written yet");
     gauge!("weir_frontends", "Service addresses, by state");
     gauge!("weir_sync_last_timestamp_seconds", Unit::Seconds, "When the last change was applied, Unix time");
     histogram!("weir_sync_duration_seconds", Unit::Seconds, "Time to apply a change to the data plane");

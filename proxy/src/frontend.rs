@@ -11,6 +11,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
+    time::Instant,
 };
 use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
 
@@ -53,6 +54,15 @@ impl Frontend {
         }
     }
 
+    /// Counts a client for which there is no room. The log hears of one a second.
+    pub(crate) fn note_rejected(&self, client: IpAddr, reason: Closed) {
+        self.slot.counters.rejected.get(reason).increment(1);
+        if let Some(others) = self.worker.admission.may_tell_refusal(Instant::now()) {
+            let (frontend, service) = (self.address, self.port_key());
+            tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
+        }
+    }
+
     /// Which endpoints a client chooses from, or why it is not served.
     pub(crate) fn traffic(&self, route: &Route, client: IpAddr) -> Result<Traffic, Closed> {
         if !route.admits(self.kind, client) {
@@ -65,5 +75,15 @@ impl Frontend {
             Verdict::Endpoint(traffic) => Ok(traffic),
             Verdict::Reject | Verdict::Drop => Err(Closed::NoEndpoints),
         }
+    }
+}
+
+/// Which limit to look at.
+fn advice(reason: Closed) -> &'static str {
+    match reason {
+        Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
+        Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
+        Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
+        _ => "see the limit of open files (ulimit -Hn)",
     }
 }

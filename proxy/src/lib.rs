@@ -7,6 +7,7 @@
 //! The thread that calls [`Proxy::apply`] owns the listeners, slots and the registry of endpoint loads. Worker threads
 //! own their connections and flows. They share slots: immutable routes, swapped whole.
 
+mod admission;
 mod affinity;
 mod clock;
 mod closed;
@@ -14,6 +15,7 @@ mod config;
 mod connection;
 mod connections;
 mod counters;
+mod descriptors;
 mod endpoints;
 mod error;
 mod filter;
@@ -26,6 +28,8 @@ mod peers;
 mod place;
 mod plan;
 mod proxy;
+mod seldom;
+mod service_load;
 mod slot;
 mod socket;
 mod tally;

@@ -9,10 +9,12 @@ pub use report::{Applied, FrontendRow, FrontendState};
 
 use crate::{
     Config,
+    descriptors::Descriptors,
     endpoints::Endpoints,
     host,
     place::Place,
     plan::{self, Plan, Socket, Surroundings, loopback::Loopback},
+    service_load::ServiceLoads,
     slot::Slot,
     thread::WorkerHandle,
 };
@@ -33,6 +35,7 @@ pub(crate) struct Listeners {
     around: Surroundings,
     snapshot: Snapshot,
     endpoints: Endpoints,
+    services: ServiceLoads,
     slots: Slots,
     /// Slots of ports that are gone; connections may still hold them.
     retired: Vec<Weak<Slot>>,
@@ -45,15 +48,16 @@ pub(crate) struct Listeners {
 type Slots = HashMap<(PortKey, Family), Arc<Slot>>;
 
 impl Listeners {
-    pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>) -> Self {
+    pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>, descriptors: Arc<Descriptors>) -> Self {
         let map_loopback = config.map_loopback.then(host::lowest_port);
         let mut listeners = Self {
-            sockets: Sockets::new(workers, config.listener_budget),
+            sockets: Sockets::new(workers, &config, descriptors),
             config,
             place: Arc::default(),
             around: Surroundings { node_addresses: Vec::new(), map_loopback },
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
+            services: ServiceLoads::default(),
             slots: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
@@ -118,6 +122,7 @@ impl Listeners {
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
         self.endpoints.sweep();
+        self.services.sweep();
         self.retired.retain(|slot| slot.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
         for slot in self.slots.values().cloned().chain(retired) {
@@ -173,6 +178,7 @@ impl Listeners {
             Some(slot) => slot.update(port, &self.place, &mut self.endpoints),
             None => {
                 let slot = Slot::new(port, &self.place, &mut self.endpoints);
+                let slot = slot.of_service(self.services.of(&port.key.service));
                 self.slots.insert(key, Arc::new(slot));
             }
         }

@@ -3,10 +3,13 @@
 //! The kernel chooses by a hash of addresses. That is even for many connections; of four long ones it puts all on one
 //! of two workers in one case of eight.
 
-use crate::thread::Command;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use crate::{service_load::ServiceLoad, thread::Command};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 use tokio::sync::mpsc::WeakUnboundedSender;
 
@@ -46,6 +49,21 @@ impl Peers {
     /// Counts one less.
     pub(crate) fn remove(&self) {
         self.all.get(self.own).map(|peer| peer.connections.fetch_sub(1, Relaxed));
+    }
+
+    /// Has another worker end the client's flow that has been idle there for longest: this one has none.
+    pub(crate) fn evict_of(&self, service: Arc<ServiceLoad>, client: IpAddr) {
+        self.pass_on(service, client, self.all.len().saturating_sub(1));
+    }
+
+    /// Asks the next worker, if there are `left` that were not asked yet.
+    pub(crate) fn pass_on(&self, service: Arc<ServiceLoad>, client: IpAddr, left: usize) {
+        let Some(left) = left.checked_sub(1) else { return };
+        let Some(next) = self.all.get((self.own + 1) % self.all.len().max(1)) else { return };
+        if let Some(commands) = next.commands.upgrade() {
+            // One that has ended has no flows.
+            let _ = commands.send(Command::EvictOf { service, client, left });
+        }
     }
 
     /// Another worker, if one chosen at random has so few connections that it should take one. Looking at one of them

@@ -2,11 +2,14 @@
 
 use crate::{
     Closed, Config, ConnectionInfo, Error,
+    admission::Admission,
     clock::Clock,
     counters::ProcessCounters,
+    descriptors::Descriptors,
     host,
     listeners::{Applied, Listeners},
     thread::{Command, WorkerHandle, answers},
+    worker::Share,
 };
 use std::{
     sync::Arc,
@@ -43,10 +46,14 @@ impl Proxy {
         host::raise_descriptor_limit();
         let counters = ProcessCounters::register();
         let count = config.workers.get();
-        let flows = config.udp_flows.div_ceil(count);
-        let workers = WorkerHandle::start_all(count, flows, &counters)?;
+        let descriptors = Descriptors::new(config.descriptors);
+        let admission = Admission::new(config.max_connections, Arc::clone(&descriptors));
+        counters.set_limits(admission.most(), descriptors.limit());
+        let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
+        let share = Share { admission, udp_flows, relay_memory };
+        let workers = WorkerHandle::start_all(count, &share, &counters)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
-        Ok(Self { listeners: Listeners::new(config, workers), counters, _clock: clock })
+        Ok(Self { listeners: Listeners::new(config, workers, descriptors), counters, _clock: clock })
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.

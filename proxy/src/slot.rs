@@ -5,6 +5,7 @@ use crate::{
     counters::PortCounters,
     endpoints::Endpoints,
     place::Place,
+    service_load::ServiceLoad,
 };
 use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
@@ -31,6 +32,8 @@ pub(crate) struct Slot {
     pub(crate) queue: Queue,
     /// Tells one of them that there may be room.
     pub(crate) room: Notify,
+    /// What the whole Service holds.
+    pub(crate) service: Arc<ServiceLoad>,
     /// What happened on this port.
     pub(crate) counters: Arc<PortCounters>,
 }
@@ -71,9 +74,15 @@ impl Slot {
             route: ArcSwap::from_pointee(route),
             affinity: AffinityTable::default(),
             queue: Queue::default(),
+            service: Arc::default(),
             room: Notify::new(),
             counters,
         }
+    }
+
+    /// The same as part of a Service that other slots are part of, too.
+    pub(crate) fn of_service(self, service: Arc<ServiceLoad>) -> Self {
+        Self { service, ..self }
     }
 
     /// The current route.

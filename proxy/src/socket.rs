@@ -8,7 +8,13 @@ use std::{io, net::SocketAddr, os::fd::AsFd, time::Duration};
 use weir_core::Protocol;
 
 /// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
-pub(crate) const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: usize = 4096;
+
+/// How many may wait where `connections` may be open. A flood leaves a full queue behind, of clients that are gone: it
+/// must not take long to get through.
+pub(crate) fn backlog(connections: usize) -> usize {
+    connections.saturating_mul(4).clamp(64, BACKLOG)
+}
 
 /// A silent peer is probed this often (tcp(7), TCP_KEEPIDLE and TCP_KEEPINTVL).
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -29,11 +35,12 @@ const UDP_FLOW_BUFFER: usize = 1 << 20;
 /// The first is bound alone: SO_REUSEPORT from the start would silently share the address with any other process of
 /// the same user, a second weir for instance.
 ///
-/// Only packets from `admitted` get through; `None` means all.
+/// Only packets from `admitted` get through; `None` means all. `backlog` clients may wait on each.
 pub(crate) fn open_group(
     address: Address,
     admitted: Option<&[IpNet]>,
     count: usize,
+    backlog: usize,
 ) -> io::Result<Vec<Socket>> {
     let first = unbound(address, admitted)?;
     first.bind(&address.address.into())?;
@@ -46,7 +53,7 @@ pub(crate) fn open_group(
         group.push(next);
     }
     if address.protocol == Protocol::Tcp {
-        group.iter().try_for_each(|socket| socket.listen(BACKLOG))?;
+        group.iter().try_for_each(|socket| socket.listen(backlog as i32))?;
     }
     Ok(group)
 }

@@ -1,13 +1,22 @@
 //! What happens to a TCP client, from accept to close?
 
 mod dial;
+pub(crate) mod memory;
 pub(crate) mod pipe;
 mod race;
 mod relay;
 
 use crate::{
-    Closed, connection::Connection, frontend::Frontend, peers::Peer, slot::Slot, socket::BACKLOG,
-    tally::Opened, thread::Command, worker::Worker,
+    Closed,
+    admission::{Admission, Admitted},
+    connection::Connection,
+    frontend::Frontend,
+    peers::Peer,
+    slot::Slot,
+    socket::BACKLOG,
+    tally::Opened,
+    thread::Command,
+    worker::Worker,
 };
 use dial::Dialled;
 use relay::Relay;
@@ -19,7 +28,7 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -51,12 +60,28 @@ impl Acceptor {
         Rc::clone(&self.frontend.borrow())
     }
 
-    /// Serves a client here, or has another worker serve it that has far fewer.
-    fn place(&self, client: TcpStream, peer: SocketAddr) {
+    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given.
+    async fn take(&self, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
         let frontend = self.frontend();
-        match frontend.worker.peers.lighter(rand::random()) {
-            Some(other) => hand_over(&frontend, other, client, peer),
-            None => begin(&frontend, client, peer),
+        let pause = match admit(&frontend, peer) {
+            Ok(admitted) => {
+                let turn = frontend.until_turn();
+                if let Some(wait) = turn {
+                    frontend.slot.counters.delayed.increment(1);
+                    stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+                }
+                place(&frontend, client, peer, admitted);
+                return;
+            }
+            Err(reason) => {
+                refuse(&client);
+                frontend.note_rejected(peer.ip(), reason);
+                frontend.worker.admission.refused(Instant::now())
+            }
+        };
+        drop(client);
+        if let Some(pause) = pause {
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 
@@ -66,8 +91,14 @@ impl Acceptor {
         for _ in 0..BACKLOG {
             let Ok((client, peer)) = socket.accept() else { return };
             let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
-            if let (Ok(client), Some(peer)) = (client, peer.as_socket()) {
-                begin(&self.frontend(), client, peer);
+            let (Ok(client), Some(peer)) = (client, peer.as_socket()) else { continue };
+            let frontend = self.frontend();
+            match admit(&frontend, peer) {
+                Ok(admitted) => begin(&frontend, client, peer, admitted),
+                Err(reason) => {
+                    refuse(&client);
+                    frontend.note_rejected(peer.ip(), reason);
+                }
             }
         }
     }
@@ -86,13 +117,13 @@ pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
         match accepted {
             Ok((client, peer)) => {
                 backoff = Backoff::default();
-                acceptor.place(client, peer);
+                acceptor.take(client, peer, &stop).await;
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 let frontend = acceptor.frontend();
                 frontend.worker.counters.accept_errors.increment(1);
-                backoff.wait(&error, frontend.address).await;
+                backoff.wait(&error, frontend.address, &frontend.worker.admission).await;
             }
         }
     }
@@ -116,16 +147,18 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     passing.contains(&error.kind())
 }
 
-/// Waits longer after each failed accept in a row, and says so once.
+/// Waits longer after each failed accept in a row. The log hears of one a second, whichever acceptors fail.
 #[derive(Default)]
 struct Backoff {
     wait: Duration,
 }
 
 impl Backoff {
-    async fn wait(&mut self, error: &io::Error, frontend: SocketAddr) {
-        if self.wait.is_zero() {
-            tracing::warn!(%error, %frontend, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
+    async fn wait(&mut self, error: &io::Error, frontend: SocketAddr, admission: &Admission) {
+        if self.wait.is_zero()
+            && let Some(others) = admission.may_tell_accept_error(Instant::now())
+        {
+            tracing::warn!(%error, %frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
         }
         self.wait = (self.wait * 2).clamp(*ACCEPT_BACKOFF.start(), *ACCEPT_BACKOFF.end());
         tokio::time::sleep(self.wait).await;
@@ -140,6 +173,7 @@ pub(crate) struct HandedOver {
     address: SocketAddr,
     kind: FrontendKind,
     slot: Arc<Slot>,
+    admitted: Admitted,
 }
 
 impl HandedOver {
@@ -147,33 +181,66 @@ impl HandedOver {
     pub(crate) fn serve(self, worker: &Rc<Worker>) {
         let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot);
         match TcpStream::from_std(self.client) {
-            Ok(client) => begin(&frontend, client, self.peer),
+            Ok(client) => begin(&frontend, client, self.peer, self.admitted),
             Err(error) => tracing::warn!(%error, client = %self.peer, "cannot serve a client"),
         }
         worker.peers.remove();
     }
 }
 
-fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: SocketAddr) {
+/// Serves a client here, or has another worker serve it that has far fewer.
+fn place(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
+    match frontend.worker.peers.lighter(rand::random()) {
+        Some(other) => hand_over(frontend, other, client, peer, admitted),
+        None => begin(frontend, client, peer, admitted),
+    }
+}
+
+fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
     // It fails only if the socket is not watched, and then there is nothing to serve.
     let Ok(client) = client.into_std() else { return };
     let (address, kind, slot) = (frontend.address, frontend.kind, Arc::clone(&frontend.slot));
-    let handed_over = HandedOver { client, peer, address, kind, slot };
+    let handed_over = HandedOver { client, peer, address, kind, slot, admitted };
     if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
         frontend.worker.peers.add();
         refused.serve(&frontend.worker);
     }
 }
 
-fn begin(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
-    tokio::task::spawn_local(session(frontend, client, peer));
+fn admit(frontend: &Frontend, peer: SocketAddr) -> Result<Admitted, Closed> {
+    let limits = &frontend.slot.route().port.settings.limits;
+    frontend.worker.admission.admit(&frontend.slot.service, limits, peer.ip().to_canonical())
+}
+
+/// Has a client that is not served get a reset, and its descriptor free at once.
+fn refuse(client: &impl std::os::fd::AsFd) {
+    // One that is gone already needs no reset.
+    let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
+}
+
+impl Frontend {
+    /// How long a client that came now has to wait for its turn, if the Service has an accept rate.
+    fn until_turn(&self) -> Option<Duration> {
+        let rate = self.slot.route().port.settings.limits.accept_rate?;
+        Some(self.slot.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
+    }
+}
+
+fn begin(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
+    tokio::task::spawn_local(session(frontend, client, peer, admitted));
 }
 
 /// One connection, from accept to close. It is counted and listed at once, so that a drain which begins in this moment
 /// waits for it, too.
-fn session(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
+fn session(
+    frontend: &Rc<Frontend>,
+    client: TcpStream,
+    peer: SocketAddr,
+    admitted: Admitted,
+) -> impl Future<Output = ()> + use<> {
     let opened = Opened::new(&frontend.slot.counters);
     let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
+    connection.place.set(Some(admitted));
     async move {
         let reason = serve(&connection, client).await;
         connection.frontend.slot.make_room();

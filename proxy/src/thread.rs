@@ -5,10 +5,11 @@ use crate::{
     counters::ProcessCounters,
     listener::{Listener, Serving},
     peers::{Peer, Peers},
+    service_load::ServiceLoad,
     tcp::HandedOver,
-    worker::Worker,
+    worker::{Share, Worker},
 };
-use std::{collections::HashMap, io, rc::Rc, sync::Arc, thread::JoinHandle};
+use std::{collections::HashMap, io, net::IpAddr, rc::Rc, sync::Arc, thread::JoinHandle};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Tick,
     /// Serve a client that another worker has accepted.
     Adopt(HandedOver),
+    /// End the client's UDP flow that has been idle for longest, or pass it on to so many others.
+    EvictOf { service: Arc<ServiceLoad>, client: IpAddr, left: usize },
     /// Count the live connections.
     Count { done: oneshot::Sender<usize> },
     /// List the live connections.
@@ -50,17 +53,17 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Starts `count` workers, which may hold `udp_flows` flows each.
+    /// Starts `count` workers, each with the same share.
     pub(crate) fn start_all(
         count: usize,
-        udp_flows: usize,
+        share: &Share,
         counters: &Arc<ProcessCounters>,
     ) -> Result<Vec<Self>, Error> {
         let (commands, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let all: Arc<[_]> = commands.iter().map(|commands| Peer::new(commands.downgrade())).collect();
         let start = |(number, (commands, orders))| {
-            let (counters, peers) = (Arc::clone(counters), Peers::new(&all, number));
-            let thread = start_thread(number, orders, move || Worker::new(udp_flows, counters, peers))
+            let (share, counters, peers) = (share.clone(), Arc::clone(counters), Peers::new(&all, number));
+            let thread = start_thread(number, orders, move || Worker::new(share, counters, peers))
                 .map_err(|source| Error::Worker { worker: number, source })?;
             Ok(Self { commands: Some(commands), thread: Some(thread) })
         };
@@ -163,6 +166,12 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
         }
         Command::Tick => worker.tick(),
         Command::Adopt(handed_over) => handed_over.serve(worker),
+        Command::EvictOf { service, client, left } => {
+            let evicted = worker.flows.borrow_mut().evict_of(&service, client);
+            if !evicted {
+                worker.peers.pass_on(service, client, left);
+            }
+        }
         Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
         Command::List { done } => {
             let connections = worker.connections.borrow();

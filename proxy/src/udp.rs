@@ -18,15 +18,16 @@ use crate::{
     slot::{Picked, Route},
 };
 use batch::Senders;
-use flow::UdpFlow;
+use flow::{OfClient, Room, UdpFlow};
 pub(crate) use requests::Datagrams;
 use socket::BatchSocket;
 use std::{
     cell::RefCell,
     collections::HashMap,
     io,
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, SocketAddr, UdpSocket},
     rc::Rc,
+    sync::Arc,
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -143,7 +144,7 @@ impl Clients {
         let picked = slot
             .pick(route, traffic, &request(tried))
             .or_else(|| slot.pick(route, traffic, &request(&[])))?;
-        worker.flows.borrow_mut().make_room();
+        let room = self.room(frontend, route, flow.client.ip())?;
         let upstream = match upstream(&picked) {
             Ok(upstream) => upstream,
             Err(error) => {
@@ -151,10 +152,29 @@ impl Clients {
                 return None;
             }
         };
-        let flow = Rc::new(UdpFlow::new(client, picked, upstream, slot, route));
+        let flow = Rc::new(UdpFlow::new(client, picked, upstream, slot, route, room));
         replies::start(self, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
+    }
+
+    /// Room for another flow of a client, if need be in place of one that has been idle for longest.
+    fn room(&self, frontend: &Rc<Frontend>, route: &Route, client: IpAddr) -> Option<Room> {
+        let Frontend { worker, slot, .. } = &**frontend;
+        let taken = worker.flows.borrow_mut().make_room(&worker.admission.descriptors);
+        let Some(taken) = taken else {
+            frontend.note_rejected(client, Closed::LocalLimit);
+            return None;
+        };
+        let limited = route.port.settings.limits.udp_flows_per_client;
+        let of_client = limited.map(|most| {
+            let (service, fits) = (&slot.service, slot.service.flows.add(client, most));
+            if !fits && !worker.flows.borrow_mut().evict_of(service, client) {
+                worker.peers.evict_of(Arc::clone(service), client);
+            }
+            OfClient { service: Arc::clone(service), client }
+        });
+        Some(Room { _taken: taken, of_client })
     }
 
     /// Forgets a flow that has ended, unless the client has a newer one.

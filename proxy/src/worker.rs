@@ -1,13 +1,14 @@
 //! What does one data-plane thread own?
 
 use crate::{
+    admission::Admission,
     connection::Connection,
     connections::Connections,
     counters::ProcessCounters,
     frontend::Frontend,
     peers::Peers,
     tally::Tallies,
-    tcp::pipe::Pipes,
+    tcp::{memory::Memory, pipe::Pipes},
     udp::{Datagrams, table::FlowTable},
 };
 use std::{
@@ -30,6 +31,8 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Worker {
     /// Metrics that belong to no Service port.
     pub(crate) counters: Arc<ProcessCounters>,
+    /// Who gets a place.
+    pub(crate) admission: Arc<Admission>,
     /// Counts not yet flushed.
     pub(crate) tallies: Tallies,
     /// The UDP flows of all listeners.
@@ -38,6 +41,10 @@ pub(crate) struct Worker {
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Lent while much is in flight.
     pub(crate) pipes: Rc<Pipes>,
+    /// For what was read and cannot be written yet.
+    pub(crate) memory: Rc<Memory>,
+    /// How much of it the metric knows of.
+    memory_shown: Cell<usize>,
     /// This worker and the others.
     pub(crate) peers: Peers,
     /// The same for datagrams, which are forwarded in batches.
@@ -52,14 +59,29 @@ pub(crate) struct Worker {
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
 }
 
+/// What one worker may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    /// Who gets a place in the process.
+    pub(crate) admission: Arc<Admission>,
+    /// Its own UDP flows.
+    pub(crate) udp_flows: usize,
+    /// Bytes that its relays may hold.
+    pub(crate) relay_memory: usize,
+}
+
 impl Worker {
-    pub(crate) fn new(udp_flows: usize, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
+    pub(crate) fn new(share: Share, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
+        let Share { admission, udp_flows, relay_memory } = share;
         Rc::new(Self {
             counters,
             tallies: Tallies::default(),
             flows: RefCell::new(FlowTable::new(udp_flows)),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
-            pipes: Rc::default(),
+            pipes: Pipes::new(Arc::clone(&admission.descriptors)),
+            admission,
+            memory: Memory::new(relay_memory),
+            memory_shown: Cell::new(0),
             peers,
             datagrams: RefCell::default(),
             draining: Cell::new(false),
@@ -80,8 +102,18 @@ impl Worker {
         let now = Instant::now();
         self.clock.set(now);
         self.tallies.flush();
+        self.pipes.close_unused();
+        self.show();
         self.connections.borrow_mut().tick(now.into_std());
         self.flows.borrow_mut().end_idle(now.into_std());
+    }
+
+    /// Shows what is used of what is limited.
+    fn show(&self) {
+        self.counters.descriptors_used.set(self.admission.descriptors.used() as f64);
+        let held = self.memory.held();
+        let before = self.memory_shown.replace(held);
+        self.counters.relay_memory.increment(held as f64 - before as f64);
     }
 
     /// Tells who waits, once nothing new is accepted and the last connection has ended.

@@ -6,7 +6,7 @@ use super::{
     target::{Need, Target},
 };
 use crate::{
-    Event, Kind, Scope, Selection, WatchState,
+    Event, Kind, Scope, WatchState,
     driver::{Input, Inputs, WATCH_ERRORS},
     translate::{Translate, Translation, translate},
 };
@@ -33,7 +33,7 @@ const SLOW_RETRY: Duration = Duration::from_secs(60);
 pub(super) struct Watch<T> {
     access: Arc<Access>,
     target: Target,
-    selection: Selection,
+    scope: Scope,
     inputs: Inputs,
     /// Whether the API server is asked to stream the list.
     streaming: bool,
@@ -62,7 +62,7 @@ where
         Self {
             access: Arc::clone(access),
             target,
-            selection: scope.selection.clone(),
+            scope: scope.clone(),
             inputs: inputs.clone(),
             streaming: true,
             pages_noted: false,
@@ -137,7 +137,7 @@ where
             }
             watcher::Event::InitApply(object) => {
                 list.objects += 1;
-                translate(&object, &self.selection)
+                translate(&object, &self.scope)
             }
             watcher::Event::InitDone => {
                 list.complete = true;
@@ -148,7 +148,7 @@ where
                 }
                 bare(Event::Complete(kind))
             }
-            watcher::Event::Apply(object) => translate(&object, &self.selection),
+            watcher::Event::Apply(object) => translate(&object, &self.scope),
             watcher::Event::Delete(object) => bare(Event::Delete(object.key())),
         };
         // A paged list begins before anything was asked of the API server.

@@ -5,7 +5,7 @@ use super::{
     contents::{Contents, Entry},
     paths::{Fingerprint, Look, Root, Seen, is_stdin},
 };
-use crate::{Event, FileProblem, Kind, ObjectKey, Selection};
+use crate::{Event, FileProblem, Kind, ObjectKey, Scope};
 use std::{
     collections::{HashMap, hash_map},
     path::Path,
@@ -14,7 +14,7 @@ use std::{
 
 /// All files that were read.
 pub(super) struct Catalog {
-    selection: Selection,
+    scope: Scope,
     files: Vec<Known>,
     /// What the store was told last: the entry of each key that is served.
     told: HashMap<ObjectKey, u64>,
@@ -44,8 +44,8 @@ pub(super) struct Load {
 pub(super) type Read<'a> = dyn FnMut(&Path) -> Result<Vec<u8>, String> + 'a;
 
 impl Catalog {
-    pub(super) fn new(selection: Selection) -> Self {
-        Self { selection, files: Vec::new(), told: HashMap::new(), next_entry: 0 }
+    pub(super) fn new(scope: Scope) -> Self {
+        Self { scope, files: Vec::new(), told: HashMap::new(), next_entry: 0 }
     }
 
     /// Reads what changed since the last load.
@@ -92,7 +92,7 @@ impl Catalog {
         };
         match read(&path) {
             Ok(bytes) => {
-                let contents = old.renewed(&path, &bytes, &self.selection, &mut self.next_entry);
+                let contents = old.renewed(&path, &bytes, &self.scope, &mut self.next_entry);
                 Known { root, path, fingerprint, contents }
             }
             // Without a fingerprint it is read again at the next load.

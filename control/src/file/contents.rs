@@ -5,7 +5,7 @@ use super::{
     parse,
     place::Place,
 };
-use crate::{FileProblem, Object, ObjectKey, Selection};
+use crate::{FileProblem, Object, ObjectKey, Scope};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     path::Path,
@@ -55,13 +55,7 @@ impl Contents {
     }
 
     /// What the file says now that it holds these bytes. A bad document loses only itself.
-    pub(super) fn renewed(
-        self,
-        path: &Arc<Path>,
-        bytes: &[u8],
-        selection: &Selection,
-        next_id: &mut u64,
-    ) -> Self {
+    pub(super) fn renewed(self, path: &Arc<Path>, bytes: &[u8], scope: &Scope, next_id: &mut u64) -> Self {
         let problem = |message: &str| FileProblem::of_file(path, message);
         let Ok(text) = std::str::from_utf8(bytes) else {
             return self.kept(problem("is not text in UTF-8; its last good state stays served"));
@@ -72,7 +66,7 @@ impl Contents {
                            leave a comment in it)";
             return self.kept(problem(message));
         }
-        let mut objects = Objects { selection, found: Vec::new(), problems: Vec::new() };
+        let mut objects = Objects { scope, found: Vec::new(), problems: Vec::new() };
         let mut broken = false;
         for document in parse::documents(text, path.extension().is_some_and(|ending| ending == "json")) {
             let place = Place {

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use crate::{
-    Event, FileProblem, Kind, Object, ObjectKey, Problem, Selection,
+    Event, FileProblem, Kind, Object, ObjectKey, Problem, Scope,
     translate::{Translate, translate},
 };
 use k8s_openapi::{
@@ -31,7 +31,7 @@ pub(super) enum Found {
 
 /// Reads the objects of one document.
 pub(super) struct Objects<'a> {
-    pub(super) selection: &'a Selection,
+    pub(super) scope: &'a Scope,
     pub(super) found: Vec<(Place, Found)>,
     pub(super) problems: Vec<FileProblem>,
 }
@@ -103,7 +103,7 @@ impl Objects<'_> {
                 return self.found.push((place, found));
             }
         };
-        let translation = translate(&object, self.selection);
+        let translation = translate(&object, self.scope);
         self.problems.extend(translation.problems.into_iter().map(|problem| place.field_problem(problem)));
         let found = match translation.event {
             Event::Put(key, object) => Found::Object(key, Some(object)),

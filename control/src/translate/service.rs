@@ -1,6 +1,7 @@
 //! What does a core/v1 Service ask for? (semantics S1-S4, A1-A6, P1, P5, F1, H1)
 
-use super::{Notes, SERVICE_PROXY_NAME, Selection, Translate, labels, settings, text};
+use super::{Notes, SERVICE_PROXY_NAME, Translate, labels, settings, text};
+use crate::Scope;
 use crate::problem::Problem;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
@@ -16,11 +17,11 @@ const AFFINITY_TIMEOUT: i32 = 10_800;
 
 pub(super) fn service(
     object: &ApiService,
-    selection: &Selection,
+    scope: &Scope,
     notes: &mut Notes,
 ) -> Result<Option<Service>, Problem> {
     let Some(spec) = &object.spec else { return Ok(None) };
-    if labels(&object.metadata).get(SERVICE_PROXY_NAME) != selection.service_proxy_name.as_ref() {
+    if labels(&object.metadata).get(SERVICE_PROXY_NAME) != scope.selection.service_proxy_name.as_ref() {
         return Ok(None);
     }
     let external_name = spec.type_.as_deref() == Some("ExternalName");
@@ -44,7 +45,7 @@ pub(super) fn service(
             None
         },
         ports: ports(spec, notes)?,
-        settings: Arc::new(settings::settings(&object.metadata, notes)),
+        settings: Arc::new(settings::settings(&object.metadata, &scope.defaults, notes)),
     }))
 }
 

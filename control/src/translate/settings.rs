@@ -31,8 +31,8 @@ const ACCEPT_RATE: RangeInclusive<u32> = 1..=1_000_000;
 const MAX_NETWORKS: usize = 64;
 
 /// A setting that does not parse is noted, and its default is used.
-pub(super) fn settings(metadata: &ObjectMeta, notes: &mut Notes) -> Settings {
-    let mut settings = Settings::default();
+pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, notes: &mut Notes) -> Settings {
+    let mut settings = defaults.clone();
     let mut check = Check::default();
     for (key, value) in metadata.annotations.iter().flatten() {
         let Some(name) = key.strip_prefix(PREFIX) else { continue };
@@ -42,7 +42,9 @@ pub(super) fn settings(metadata: &ObjectMeta, notes: &mut Notes) -> Settings {
             notes.note(field, format_args!("{shown:?}: {message}; the default is used"));
         }
     }
-    settings.health_check = check.on.then_some(check.check);
+    if check.on {
+        settings.health_check = Some(check.check);
+    }
     settings
 }
 
@@ -181,7 +183,7 @@ mod tests {
             annotations.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
         let mut notes = Notes { object: "Service default/web".into(), problems: Vec::new() };
-        let settings = settings(&metadata, &mut notes);
+        let settings = settings(&metadata, &Settings::default(), &mut notes);
         (settings, notes.problems.iter().map(ToString::to_string).collect())
     }
 
@@ -243,6 +245,22 @@ mod tests {
             accept_proxy_protocol: ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).into(),
         };
         assert_eq!((settings, problems), (expected, vec![]));
+    }
+
+    #[test]
+    fn what_is_not_set_is_as_the_operator_wants_it_for_all_services() {
+        let limits = Limits {
+            connections: Some(NonZeroU32::MIN),
+            accept_rate: Some(NonZeroU32::MIN),
+            ..Limits::default()
+        };
+        let defaults = Settings { limits, ..Settings::default() };
+        let annotations = [("weir.dev/accept-rate".to_owned(), "7".to_owned())].into();
+        let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
+        let mut notes = Notes { object: "Service default/web".into(), problems: Vec::new() };
+        let settings = super::settings(&metadata, &defaults, &mut notes);
+        let limits = settings.limits;
+        assert_eq!((limits.connections, limits.accept_rate), (Some(NonZeroU32::MIN), NonZeroU32::new(7)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::{fs, path::Path};
 use weir_control::{
-    Event, Selection,
+    Event, Scope,
     translate::{Translate, translate},
 };
 
@@ -22,7 +22,7 @@ pub(crate) fn cases(file: &str) -> Vec<Value> {
 /// What the store is told of an object.
 pub(crate) fn event<T: Translate + DeserializeOwned>(object: &Value) -> Event {
     let object: T = serde_json::from_value(object.clone()).unwrap();
-    translate(&object, &Selection::default()).event
+    translate(&object, &Scope::default()).event
 }
 
 /// The same for a list of objects, which may be null.

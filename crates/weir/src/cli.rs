@@ -2,6 +2,7 @@
 
 mod config_file;
 mod layer;
+mod limits;
 mod options;
 mod run;
 mod values;
@@ -63,7 +64,7 @@ pub(crate) enum Command {
     /// Show how it works.
     Demo(DemoOptions),
     /// Print what would be served.
-    Resolve(ResolveOptions),
+    Resolve(Box<ResolveOptions>),
 }
 
 /// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
@@ -89,7 +90,7 @@ pub(crate) fn parse(
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
         Parsed::Run(args) => Ok(Command::Run(Box::new(args.options(origins)?))),
         Parsed::Demo(options) => Ok(Command::Demo(options)),
-        Parsed::Resolve(args) => Ok(Command::Resolve(args.options()?)),
+        Parsed::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
     }
 }
 

@@ -40,7 +40,7 @@ async fn show(options: DemoOptions) -> anyhow::Result<()> {
     let mut source = FileSource::new([cluster.manifests()]);
     source.poll_interval = Duration::from_millis(200);
     let control = weir_control::start(Source::File(source), Scope::default()).await?;
-    let mut proxy = Proxy::start(Config { workers: options.workers(), ..Config::default() })?;
+    let mut proxy = Proxy::start(Config::with_workers(options.workers()))?;
     let mut snapshots = control.snapshots.clone();
     proxy.apply(&snapshots.wait_for(|snapshot| snapshot.generation > 0).await?.clone()).await;
     stdout::print(&introduction(&cluster, &backends))?;

@@ -183,17 +183,3 @@ fn a_health_address_in_use_does_not_stop_the_data_plane() {
     wait_for("service", || greeting(service).is_ok_and(|name| name == "a"));
     wait_for("the warning", || weir.log().contains(&address));
 }
-
-#[test]
-fn out_of_descriptors_weir_neither_dies_nor_floods_the_log_and_recovers() {
-    let a = greeter("a");
-    let service = free(Ipv4Addr::new(127, 0, 0, 9));
-    let weir = Weir::start("ulimit -n 64; exec \"$@\"", &manifest(service, &[a.address()]), &[]);
-    weir.wait_until_ready();
-    let flood: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(service).unwrap()).collect();
-    wait_for("the limit", || weir.log().contains("ulimit -n"));
-    drop(flood);
-    wait_for("recovery", || greeting(service).is_ok_and(|name| name == "a"));
-    let lines = weir.log().lines().count();
-    assert!(lines < 50, "{lines} lines in the log:\n{}", weir.log());
-}

@@ -2,6 +2,7 @@
 
 use super::report::{FrontendRow, FrontendState};
 use crate::{
+    descriptors::Taken,
     listener::Serving,
     place::Place,
     plan::{Binding, Socket},
@@ -21,6 +22,8 @@ pub(super) struct Group {
     /// The workers that listen, by number.
     members: Vec<usize>,
     pub(super) serves: Serves,
+    /// The descriptors of the sockets.
+    _taken: Taken,
 }
 
 /// What a group serves, and to whom. Endpoints are not part of it: they follow by themselves.
@@ -91,13 +94,15 @@ impl Group {
         wanted: &Wanted<'_>,
         workers: &[WorkerHandle],
         members: Vec<usize>,
+        backlog: usize,
+        taken: Taken,
     ) -> io::Result<Self> {
         let admitted = wanted.serves.admitted.as_deref();
-        let sockets = socket::open_group(wanted.binding.socket, admitted, members.len())?;
+        let sockets = socket::open_group(wanted.binding.socket, admitted, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
         }
-        Ok(Self { id, members, serves: wanted.serves.clone() })
+        Ok(Self { id, members, serves: wanted.serves.clone(), _taken: taken })
     }
 
     /// Has the open sockets serve something else; each worker answers when it does.

@@ -7,14 +7,18 @@ use super::{
     retry::Retries,
 };
 use crate::{
+    Config,
+    descriptors::Descriptors,
     place::Place,
     plan::{Binding, Plan, Socket},
+    socket::backlog,
     thread::{ListenerId, WorkerHandle, answers},
 };
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time::{timeout, timeout_at};
@@ -32,7 +36,11 @@ pub(super) struct Sockets {
     retries: Retries,
     conflicts: Conflicts,
     budget: usize,
-    descriptors: usize,
+    /// How many are open.
+    count: usize,
+    /// Clients that may wait on each.
+    backlog: usize,
+    descriptors: Arc<Descriptors>,
     next_id: ListenerId,
 }
 
@@ -45,15 +53,17 @@ struct Steps<'a> {
 }
 
 impl Sockets {
-    pub(super) fn new(workers: Vec<WorkerHandle>, budget: usize) -> Self {
+    pub(super) fn new(workers: Vec<WorkerHandle>, config: &Config, descriptors: Arc<Descriptors>) -> Self {
         Self {
             workers,
             open: HashMap::new(),
             closed: HashSet::new(),
             retries: Retries::default(),
             conflicts: Conflicts::default(),
-            budget,
-            descriptors: 0,
+            budget: config.listener_budget,
+            count: 0,
+            backlog: backlog(config.max_connections),
+            descriptors,
             next_id: 0,
         }
     }
@@ -85,6 +95,8 @@ impl Sockets {
         let Steps { closing, redirecting, mut opening } =
             self.steps(touched, plan, place, slots, &mut applied);
         self.close(&closing).await;
+        // Their descriptors may be what the others need.
+        drop(closing);
         opening.extend(self.redirect(redirecting, &mut applied).await);
         self.open_all(opening, plan.len(), &mut applied);
         self.count(plan);
@@ -146,7 +158,7 @@ impl Sockets {
     }
 
     async fn close(&mut self, closing: &[Group]) {
-        self.descriptors -= closing.iter().map(Group::descriptors).sum::<usize>();
+        self.count -= closing.iter().map(Group::descriptors).sum::<usize>();
         let asked = closing.iter().flat_map(|group| group.close(&self.workers)).collect();
         if timeout(PATIENCE, answers(asked)).await.is_err() {
             tracing::warn!(
@@ -209,9 +221,12 @@ impl Sockets {
 
     fn open(&mut self, wanted: &Wanted<'_>, planned: usize) -> io::Result<()> {
         let members = self.choose_workers(wanted.binding.socket, planned)?;
-        let group = Group::open(self.next_id, wanted, &self.workers, members)?;
+        let Some(taken) = self.descriptors.take(members.len()) else {
+            return Err(io::Error::other("connections use up the descriptors; raise ulimit -n"));
+        };
+        let group = Group::open(self.next_id, wanted, &self.workers, members, self.backlog, taken)?;
         self.next_id += 1;
-        self.descriptors += group.descriptors();
+        self.count += group.descriptors();
         self.open.insert(wanted.binding.socket, group);
         Ok(())
     }
@@ -219,11 +234,13 @@ impl Sockets {
     /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
     fn choose_workers(&self, socket: Socket, planned: usize) -> io::Result<Vec<usize>> {
         let share = self.budget / planned.max(1);
-        let free = self.budget.saturating_sub(self.descriptors);
+        let free = self.budget.saturating_sub(self.count).min(self.descriptors.free());
         let count = self.workers.len().min(share.max(1)).min(free);
         if count == 0 {
-            let message =
-                format!("the {} descriptors for listening are used up; raise ulimit -n", self.budget);
+            let message = format!(
+                "the {} descriptors for listening, or all, are used up; raise ulimit -n",
+                self.budget
+            );
             return Err(io::Error::other(message));
         }
         let mut hasher = DefaultHasher::new();

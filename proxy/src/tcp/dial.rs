@@ -4,7 +4,7 @@ use super::{
     race::{Attempt, Ended, Race, classify},
     relay::Half,
 };
-use crate::{Closed, connection::Connection, slot::Picked};
+use crate::{Closed, connection::Connection, descriptors::Taken, slot::Picked};
 use std::{
     future::poll_fn,
     mem,
@@ -149,10 +149,16 @@ impl Dialled {
                 Step::Wait(until) => return Ok(Next::Wait(until)),
                 Step::Attempt => {}
             }
+            // The connection has a place for one socket to an endpoint; another one at the same time is extra.
+            let extra =
+                (!self.race.is_empty()).then(|| connection.frontend.worker.admission.descriptors.take(1));
+            if matches!(extra, Some(None)) {
+                return Ok(Next::Wait(now + LOOK_AGAIN));
+            }
             let tried = self.tried.as_slice();
             let request = Request { flow: &connection.flow, now, entropy: rand::random(), tried };
             match slot.pick(&route, traffic, &request) {
-                Some(picked) => self.begin(connection, picked, now),
+                Some(picked) => self.begin(connection, picked, now, extra.flatten()),
                 None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
                 None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
                 None => return Err(self.failure),
@@ -160,7 +166,7 @@ impl Dialled {
         }
     }
 
-    fn begin(&mut self, connection: &Connection, picked: Picked, now: Instant) {
+    fn begin(&mut self, connection: &Connection, picked: Picked, now: Instant, extra: Option<Taken>) {
         self.tried.push(picked.address);
         let counters = &connection.frontend.worker.counters;
         match (self.race.is_empty(), self.tried.len) {
@@ -169,7 +175,7 @@ impl Dialled {
             (false, _) => counters.hedged.increment(1),
         }
         self.dial.begun(now, picked.lease.load().smoothed().mean());
-        match Attempt::begin(picked, now) {
+        match Attempt::begin(picked, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((picked, error)) => {
                 let failed =

@@ -1,14 +1,16 @@
 //! What do tests of TCP connections start from?
 
 use crate::{
+    admission::Admission,
     counters::ProcessCounters,
+    descriptors::Descriptors,
     endpoints::Endpoints,
     frontend::Frontend,
     peers::Peers,
     place::Place,
     plan::{Binding, Socket},
     slot::Slot,
-    worker::Worker,
+    worker::{Share, Worker},
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use weir_core::{
@@ -25,5 +27,7 @@ pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<F
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let socket = Socket { protocol: Protocol::Tcp, address };
     let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
-    Frontend::new(Worker::new(1, ProcessCounters::register(), Peers::default()), &binding, Arc::new(slot))
+    let admission = Admission::new(1024, Descriptors::new(4096));
+    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20 };
+    Frontend::new(Worker::new(share, ProcessCounters::register(), Peers::default()), &binding, Arc::new(slot))
 }

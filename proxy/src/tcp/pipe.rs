@@ -1,14 +1,16 @@
 //! How do bytes get from one socket to another without being copied? Through a pipe, by splice(2).
 
+use crate::descriptors::{Descriptors, Taken};
 use rustix::{
     io::Errno,
     pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
 };
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io,
     os::fd::{AsFd, OwnedFd},
     rc::Rc,
+    sync::Arc,
 };
 
 /// How much a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes (pipe(7)).
@@ -86,14 +88,28 @@ fn retry(mut call: impl FnMut() -> Result<usize, Errno>) -> io::Result<usize> {
 }
 
 /// The pipes of one worker. Most directions that need one need it for a moment, so few are shared by many.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pipes {
     free: RefCell<Vec<Pipe>>,
-    open: Cell<usize>,
+    /// The descriptors of each that is open.
+    open: RefCell<Vec<Taken>>,
+    descriptors: Arc<Descriptors>,
 }
 
 impl Pipes {
-    /// Lends an empty pipe. `None` when there may be no more, or the process has no descriptors left.
+    /// Pipes that are opened while `descriptors` are not scarce.
+    pub(crate) fn new(descriptors: Arc<Descriptors>) -> Rc<Self> {
+        Rc::new(Self { free: RefCell::default(), open: RefCell::default(), descriptors })
+    }
+
+    /// Closes what is not lent while descriptors are scarce: bytes can be copied, connections need them.
+    pub(crate) fn close_unused(&self) {
+        if self.descriptors.are_scarce() {
+            self.free.take().into_iter().for_each(|pipe| self.close(pipe));
+        }
+    }
+
+    /// Lends an empty pipe. `None` when there may be no more, or descriptors are scarce.
     pub(crate) fn lend(self: &Rc<Self>) -> Option<Lent> {
         let pipe = self.free.borrow_mut().pop().or_else(|| self.open_another())?;
         Some(Lent { pipe: Some(pipe), pipes: Rc::clone(self) })
@@ -102,13 +118,22 @@ impl Pipes {
     /// How many are open but not lent, and how many are open.
     #[cfg(test)]
     pub(crate) fn count(&self) -> (usize, usize) {
-        (self.free.borrow().len(), self.open.get())
+        (self.free.borrow().len(), self.open.borrow().len())
     }
 
     fn open_another(&self) -> Option<Pipe> {
-        let pipe = (self.open.get() < MOST).then(|| Pipe::open().ok()).flatten()?;
-        self.open.set(self.open.get() + 1);
+        if self.open.borrow().len() >= MOST || self.descriptors.are_scarce() {
+            return None;
+        }
+        let taken = self.descriptors.take(2)?;
+        let pipe = Pipe::open().ok()?;
+        self.open.borrow_mut().push(taken);
         Some(pipe)
+    }
+
+    fn close(&self, pipe: Pipe) {
+        drop(pipe);
+        self.open.borrow_mut().pop();
     }
 }
 
@@ -137,7 +162,8 @@ impl Drop for Lent {
     fn drop(&mut self) {
         match self.pipe.take() {
             Some(pipe) if pipe.is_empty() => self.pipes.free.borrow_mut().push(pipe),
-            _ => self.pipes.open.set(self.pipes.open.get() - 1),
+            Some(pipe) => self.pipes.close(pipe),
+            None => {}
         }
     }
 }
@@ -149,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_empty_pipe_is_lent_again_and_one_with_bytes_is_closed() {
-        let pipes = Rc::new(Pipes::default());
+        let pipes = Pipes::new(Descriptors::new(1024));
         drop(pipes.lend().unwrap());
         assert_eq!(pipes.count(), (1, 1));
         let (mut near, far) = UnixStream::pair().unwrap();
@@ -162,10 +188,28 @@ mod tests {
 
     #[test]
     fn a_worker_opens_a_bounded_number_of_pipes() {
-        let pipes = Rc::new(Pipes::default());
+        let pipes = Pipes::new(Descriptors::new(1024));
         let lent: Vec<_> = (0..MOST).map(|_| pipes.lend().unwrap()).collect();
         assert!(pipes.lend().is_none());
         drop(lent);
+        assert!(pipes.lend().is_some());
+    }
+
+    #[test]
+    fn while_descriptors_are_scarce_no_pipe_is_opened_and_none_is_kept() {
+        let descriptors = Descriptors::new(16);
+        let pipes = Pipes::new(Arc::clone(&descriptors));
+        drop(pipes.lend().unwrap());
+        let mut connections = vec![descriptors.take(10).unwrap()];
+        pipes.close_unused();
+        assert_eq!((pipes.count(), descriptors.free()), ((1, 1), 4), "a quarter is not scarce");
+        connections.extend(descriptors.take(1));
+        drop(pipes.lend().expect("one that is open is lent"));
+        pipes.close_unused();
+        assert_eq!((pipes.count(), descriptors.free()), ((0, 0), 5));
+        connections.extend(descriptors.take(2));
+        assert!(pipes.lend().is_none());
+        drop(connections);
         assert!(pipes.lend().is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! Which of several endpoints accepts first?
 
-use crate::{Closed, slot::Picked, socket::tcp_connecting};
+use crate::{Closed, descriptors::Taken, slot::Picked, socket::tcp_connecting};
 use std::{
     future::Future,
     io::{self, ErrorKind},
@@ -16,6 +16,8 @@ pub(super) struct Attempt {
     pub(super) picked: Picked,
     pub(super) stream: TcpStream,
     started: Instant,
+    /// Its descriptor, beside another attempt.
+    _extra: Option<Taken>,
 }
 
 /// The attempts of one client that have neither succeeded nor failed.
@@ -32,9 +34,13 @@ pub(super) struct Ended {
 
 impl Attempt {
     /// Begins to connect. What fails at once is given back with its endpoint.
-    pub(super) fn begin(picked: Picked, now: Instant) -> Result<Self, (Picked, io::Error)> {
+    pub(super) fn begin(
+        picked: Picked,
+        now: Instant,
+        extra: Option<Taken>,
+    ) -> Result<Self, (Picked, io::Error)> {
         match tcp_connecting(picked.address).and_then(TcpStream::from_std) {
-            Ok(stream) => Ok(Self { picked, stream, started: now }),
+            Ok(stream) => Ok(Self { picked, stream, started: now, _extra: extra }),
             Err(error) => Err((picked, error)),
         }
     }

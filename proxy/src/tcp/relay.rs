@@ -135,7 +135,8 @@ impl Relay {
             }
         };
         let scratch = &mut worker.scratch.borrow_mut();
-        let mut lane = Lane { from, to, scratch, pipes: &worker.pipes, last, moved: 0 };
+        let (pipes, memory) = (&worker.pipes, &worker.memory);
+        let mut lane = Lane { from, to, scratch, pipes, memory, last, moved: 0 };
         let result = lane.poll(half, context);
         let moved = lane.moved;
         if moved > 0 {

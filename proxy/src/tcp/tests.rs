@@ -10,13 +10,15 @@ use tokio::{
 };
 
 /// The size of the future that a function returns, without calling it.
-fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+fn size_of_future<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
     size_of::<F>()
 }
 
 #[test]
 fn a_connection_takes_little_memory_of_its_own() {
-    let future = size_of_future(|frontend: &Rc<Frontend>, client, peer| session(frontend, client, peer));
+    let future = size_of_future(|frontend: &Rc<Frontend>, client, peer, admitted| {
+        session(frontend, client, peer, admitted)
+    });
     assert!(future <= 320, "the future of a connection takes {future} bytes");
     assert!(size_of::<Connection>() <= 240, "what is known of it takes {} bytes", size_of::<Connection>());
 }

@@ -2,7 +2,9 @@
 
 use super::Clients;
 use crate::{
+    admission::Admission,
     counters::ProcessCounters,
+    descriptors::Descriptors,
     endpoints::Endpoints,
     frontend::Frontend,
     peers::Peers,
@@ -10,7 +12,7 @@ use crate::{
     plan::{Binding, Socket},
     slot::Slot,
     socket,
-    worker::Worker,
+    worker::{Share, Worker},
 };
 use std::{num::NonZeroU16, rc::Rc, sync::Arc};
 use tokio::net::UdpSocket;
@@ -19,7 +21,7 @@ use weir_core::{FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed,
 /// A frontend on 127.0.0.1 with one endpoint, which the test plays.
 pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     let any = Socket { protocol: Protocol::Udp, address: ([127, 0, 0, 1], 0).into() };
-    let socket: std::net::UdpSocket = socket::open_group(any, None, 1).unwrap().remove(0).into();
+    let socket: std::net::UdpSocket = socket::open_group(any, None, 1, 0).unwrap().remove(0).into();
     let address = socket.local_addr().unwrap();
     let port = NonZeroU16::new(address.port()).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
@@ -32,8 +34,10 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
         kind: FrontendKind::ClusterIp,
         port,
     };
+    let admission = Admission::new(1024, Descriptors::new(4096));
+    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20 };
     let frontend = Frontend::new(
-        Worker::new(8, ProcessCounters::register(), Peers::default()),
+        Worker::new(share, ProcessCounters::register(), Peers::default()),
         &binding,
         Arc::new(slot),
     );

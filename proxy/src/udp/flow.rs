@@ -1,12 +1,19 @@
 //! What is one client's UDP mapping, and how long does it live?
 
-use super::{outbox::Way, socket::BatchSocket};
+use super::{outbox::Way, socket::BatchSocket, table::ClientOfService};
 use crate::{
     Closed,
+    descriptors::Taken,
     order::Order,
+    service_load::ServiceLoad,
     slot::{Picked, Route, Slot},
 };
-use std::{cell::Cell, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::Instant;
 use weir_core::{Lease, dial::Failure};
 
@@ -37,6 +44,27 @@ pub(crate) struct UdpFlow {
     pub(super) end: Order,
     /// Counts the flow as load of its endpoint.
     lease: Lease,
+    room: Room,
+}
+
+/// What a flow takes of what is limited.
+pub(super) struct Room {
+    /// The descriptor of its socket.
+    pub(super) _taken: Taken,
+    /// That it counts as one of its client's, if those are limited.
+    pub(super) of_client: Option<OfClient>,
+}
+
+/// One flow of a client, counted for as long as this lives.
+pub(super) struct OfClient {
+    pub(super) service: Arc<ServiceLoad>,
+    pub(super) client: IpAddr,
+}
+
+impl Drop for OfClient {
+    fn drop(&mut self) {
+        self.service.flows.remove(self.client);
+    }
 }
 
 impl UdpFlow {
@@ -47,6 +75,7 @@ impl UdpFlow {
         upstream: BatchSocket,
         slot: &Arc<Slot>,
         route: &Route,
+        room: Room,
     ) -> Self {
         Self {
             client,
@@ -65,7 +94,13 @@ impl UdpFlow {
             refused: Cell::new(false),
             end: Order::default(),
             lease: picked.lease,
+            room,
         }
+    }
+
+    /// Whose flow it is, if the flows of a client are limited.
+    pub(super) fn counted(&self) -> Option<ClientOfService> {
+        self.room.of_client.as_ref().map(|of| (Arc::as_ptr(&of.service), of.client))
     }
 
     /// Why the flow cannot stay with its endpoint. Costs comparisons only while the Snapshot is the same.

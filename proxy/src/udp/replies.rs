@@ -24,7 +24,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
         let reason = poll_fn(|context| poll(&clients, &frontend, &flow, context)).await;
         flow.end.give(reason);
         clients.forget(&flow);
-        frontend.worker.flows.borrow_mut().remove(id);
+        frontend.worker.flows.borrow_mut().remove(id, &flow);
         tracing::debug!(client = %flow.client, frontend = %frontend.address, endpoint = %flow.endpoint, %reason, "flow ended");
         opened.end(reason);
     });

@@ -83,7 +83,7 @@ impl ResolveArgs {
         };
         Ok(ResolveOptions {
             manifests: self.manifests,
-            scope: Scope { node_name, selection: selection(self.service_proxy_name) },
+            scope: Scope { node_name, selection: selection(self.service_proxy_name), ..Scope::default() },
             node_port_addresses: node_port_addresses(&self.node_port_addresses)?,
             output: self.output,
         })

@@ -2,13 +2,14 @@
 
 use super::{
     layer::Layer,
+    limits::LimitArgs,
     values::{self, Listen, NodePortAddress},
 };
 use crate::{logging::LogFormat, node_name};
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
 use std::{cmp::Ordering, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use weir_control::{FileSource, KubeSource, Scope, Source};
-use weir_proxy::NodePortAddresses;
+use weir_proxy::{Config, NodePortAddresses};
 
 /// The id of `--config`.
 pub(super) const CONFIG: &str = "config";
@@ -20,6 +21,8 @@ pub(super) struct RunArgs {
     source: SourceArgs,
     #[command(flatten)]
     served: ServedArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     process: ProcessArgs,
 }
@@ -127,6 +130,8 @@ pub(crate) struct RunOptions {
     pub(crate) map_loopback: bool,
     /// Where node ports are served.
     pub(crate) node_port_addresses: NodePortAddresses,
+    /// Limits of this process.
+    pub(crate) limits: LimitArgs,
     /// Threads that relay.
     pub(crate) workers: NonZeroUsize,
     /// How long open connections may go on at the end.
@@ -143,29 +148,30 @@ pub(crate) struct RunOptions {
 
 impl RunOptions {
     /// The set-up of the data plane.
-    pub(crate) fn proxy_config(&self) -> weir_proxy::Config {
-        weir_proxy::Config {
-            workers: self.workers,
+    pub(crate) fn proxy_config(&self) -> Config {
+        self.limits.apply(Config {
             node_port_addresses: self.node_port_addresses.clone(),
             map_loopback: self.map_loopback,
-            ..weir_proxy::Config::default()
-        }
+            ..Config::with_workers(self.workers)
+        })
     }
 }
 
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
     pub(super) fn options(self, origins: Origins) -> Result<RunOptions, clap::Error> {
-        let Self { source, served, process } = self;
+        let Self { source, served, limits, process } = self;
         let Mode::Bind = served.mode;
         Ok(RunOptions {
             source: source.source(origins)?,
             scope: Scope {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection: values::selection(served.service_proxy_name),
+                defaults: limits.defaults(),
             },
             map_loopback: served.map == Some(Map::Loopback),
             node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,
+            limits,
             workers: workers(process.workers),
             drain_timeout: process.drain_timeout,
             health_address: process.health_address.0,

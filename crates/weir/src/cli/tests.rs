@@ -62,6 +62,21 @@ fn defaults_are_those_of_the_design() {
 }
 
 #[test]
+fn limits_are_of_the_process_or_of_all_services() {
+    let flags = ["--max-connections", "9", "--accept-rate", "5", "--max-udp-flows-per-client", "3"];
+    let options = run(&flags, &[("WEIR_RELAY_MEMORY", "64MiB")], "max-connections-per-client: 2").unwrap();
+    let config = options.proxy_config();
+    assert_eq!((config.max_connections, config.relay_memory), (9, 64 << 20));
+    let limits = options.scope.defaults.limits;
+    let set = [limits.accept_rate, limits.udp_flows_per_client, limits.connections_per_client];
+    assert_eq!(set.map(|limit| limit.map_or(0, u32::from)), [5, 3, 2]);
+    let options = run(&[], &[], "").unwrap();
+    let defaults = weir_proxy::Config::with_workers(options.workers);
+    assert_eq!(options.proxy_config().max_connections, defaults.max_connections);
+    assert_eq!(options.scope.defaults, weir_core::Settings::default());
+}
+
+#[test]
 fn lists_come_repeated_with_commas_or_as_yaml() {
     let manifests = |flags: &[&str], variables: &[(&str, &str)], file| {
         let options = run(flags, variables, file).unwrap();

@@ -70,6 +70,25 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 25s or 1m30s"))
 }
 
+/// A size in bytes as people write it: `64MiB`, `1GiB`, `65536`.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => Some(0),
+        "KiB" => Some(10),
+        "MiB" => Some(20),
+        "GiB" => Some(30),
+        _ => None,
+    };
+    let size = digits
+        .trim()
+        .parse()
+        .ok()
+        .zip(unit)
+        .and_then(|(number, shift)| usize::checked_mul(number, 1 << shift));
+    size.ok_or_else(|| "must be a size as in 64MiB; units are KiB, MiB, GiB".to_owned())
+}
+
 /// A log filter, as in `info` or `warn,weir_proxy=debug`.
 pub(crate) fn log_level(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
@@ -106,6 +125,15 @@ mod tests {
         assert_eq!("".parse(), Ok(Listen(None)));
         assert_eq!("[::1]:1".parse(), Ok(Listen(Some(([0, 0, 0, 0, 0, 0, 0, 1], 1).into()))));
         assert!("localhost".parse::<Listen>().is_err());
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        let sizes = ["64MiB", "1 GiB", "65536", "0", "2KiB"].map(|text| size(text).unwrap());
+        assert_eq!(sizes, [64 << 20, 1 << 30, 65_536, 0, 2048]);
+        for wrong in ["", "MiB", "64MB", "-1", "1e9", "99999999999999999999GiB", "17179869184GiB"] {
+            assert!(size(wrong).unwrap_err().contains("64MiB"), "{wrong}");
+        }
     }
 
     #[test]

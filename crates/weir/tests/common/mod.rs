@@ -171,3 +171,9 @@ pub(crate) fn greeting(address: SocketAddr) -> std::io::Result<String> {
     stream.read_to_string(&mut text)?;
     Ok(text)
 }
+
+/// The sum of a metric's series whose text has `part`.
+pub(crate) fn metric(text: &str, name: &str, part: &str) -> f64 {
+    let series = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
+    series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}

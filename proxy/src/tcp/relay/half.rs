@@ -2,7 +2,10 @@
 
 use super::{Failure, manner::Manner};
 use crate::{
-    tcp::pipe::{Lent, Pipe, Pipes},
+    tcp::{
+        memory::{Kept, Memory},
+        pipe::{Lent, Pipe, Pipes},
+    },
     turn::give_way,
 };
 use std::{
@@ -21,6 +24,9 @@ use tokio::{
 const TURN: u64 = 64 * 1024;
 const READS: usize = 16;
 
+/// Bytes that are looked at in one go while there is no memory for what cannot be written.
+const PIECE: usize = 16 * 1024;
+
 /// One direction of a relay.
 #[derive(Debug, Default)]
 pub(in crate::tcp) struct Half {
@@ -34,10 +40,8 @@ pub(in crate::tcp) struct Half {
 enum Pending {
     #[default]
     Nothing,
-    Bytes {
-        bytes: Box<[u8]>,
-        written: usize,
-    },
+    /// Boxed: few connections have any, and all would be larger for it.
+    Bytes(Box<Kept>),
     Piped(Lent),
 }
 
@@ -60,6 +64,8 @@ pub(super) struct Lane<'a, From, To> {
     pub(super) scratch: &'a mut [u8],
     /// The worker's pipes.
     pub(super) pipes: &'a Rc<Pipes>,
+    /// The worker's memory for what cannot be written yet.
+    pub(super) memory: &'a Rc<Memory>,
     /// Whether nothing comes the other way any more: then closing `to` passes the end on, and no call before it.
     pub(super) last: bool,
     /// Bytes written so far.
@@ -68,6 +74,9 @@ pub(super) struct Lane<'a, From, To> {
 
 /// Where bytes come from: a socket, or what a test puts in its place.
 pub(super) trait Source: AsyncRead + Unpin {
+    /// Looks at what comes next and leaves it there.
+    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
     /// Fills an empty pipe; 0 is the end.
     fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
 }
@@ -117,7 +126,8 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         let pipe = if half.manner.is_spliced() { self.pipes.lend() } else { None };
         let length = ready!(match pipe {
             Some(pipe) => self.splice(half, pipe, context),
-            None => self.copy(half, context),
+            None if self.memory.has_room(self.scratch.len()) => self.copy(half, context),
+            None => self.copy_at_once(context),
         })?;
         match length {
             0 => half.state = State::Ending,
@@ -141,9 +151,34 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         self.moved += written as u64;
         if written < bytes.len() {
             // Also after an error: the client may yet be given to another endpoint.
-            half.pending = Pending::Bytes { bytes: bytes[written..].into(), written: 0 };
+            half.pending = Pending::Bytes(Box::new(self.memory.keep(&bytes[written..])));
         }
         Poll::Ready(result.map(|_| bytes.len()).map_err(Failure::Writing))
+    }
+
+    /// Copies only what can be written now; the rest stays in the socket that it comes from. Its bytes are copied once
+    /// more, but none is ever pending.
+    fn copy_at_once(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
+        let piece = self.scratch.len().min(PIECE);
+        let mut buffer = ReadBuf::new(&mut self.scratch[..piece]);
+        ready!(self.from.poll_peek(&mut buffer, context)).map_err(Failure::Reading)?;
+        let bytes = buffer.filled();
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let written = ready!(Pin::new(&mut *self.to).poll_write(context, bytes)).map_err(Failure::Writing)?;
+        self.moved += written as u64;
+        let mut rest = written;
+        while rest > 0 {
+            let mut buffer = ReadBuf::new(&mut self.scratch[..rest]);
+            // It is there: it was seen, and nobody else reads.
+            ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(Failure::Reading)?;
+            match buffer.filled().len() {
+                0 => break,
+                taken => rest -= taken,
+            }
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn splice(
@@ -164,12 +199,11 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
     fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         match &mut half.pending {
             Pending::Nothing => return Poll::Ready(Ok(())),
-            Pending::Bytes { bytes, written } => {
-                while *written < bytes.len() {
-                    let rest = &bytes[*written..];
-                    let count = ready!(Pin::new(&mut *self.to).poll_write(context, rest));
+            Pending::Bytes(kept) => {
+                while !kept.rest().is_empty() {
+                    let count = ready!(Pin::new(&mut *self.to).poll_write(context, kept.rest()));
                     let count = count.map_err(Failure::Writing)?;
-                    *written += count;
+                    kept.written += count;
                     self.moved += count as u64;
                 }
             }
@@ -186,6 +220,10 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
 }
 
 impl Source for TcpStream {
+    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_peek(self, context, buffer).map_ok(|_| ())
+    }
+
     fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_read_ready(context))?;

@@ -1,7 +1,13 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
 use super::{Half, Lane, READS, Sink, Source, TURN};
-use crate::tcp::pipe::{Pipe, Pipes, SIZE};
+use crate::{
+    descriptors::Descriptors,
+    tcp::{
+        memory::Memory,
+        pipe::{Pipe, Pipes, SIZE},
+    },
+};
 use proptest::prelude::*;
 use std::{
     io,
@@ -18,12 +24,14 @@ struct Sender {
     bytes: Vec<u8>,
     sent: usize,
     spliced: usize,
+    /// What was looked at and must be there when it is read.
+    seen: usize,
     schedule: Schedule,
 }
 
 impl Sender {
     fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
-        Self { bytes, sent: 0, spliced: 0, schedule: schedule.into_iter() }
+        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule: schedule.into_iter() }
     }
 
     fn next(&mut self) -> Option<&[u8]> {
@@ -44,7 +52,11 @@ impl AsyncRead for Sender {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let room = buffer.remaining();
-        let Some(next) = self.next() else { return Poll::Pending };
+        let next = match std::mem::take(&mut self.seen) {
+            0 => self.next(),
+            seen => Some(&self.bytes[self.sent..self.sent + seen]),
+        };
+        let Some(next) = next else { return Poll::Pending };
         let count = next.len().min(room);
         buffer.put_slice(&next[..count]);
         self.sent += count;
@@ -53,6 +65,15 @@ impl AsyncRead for Sender {
 }
 
 impl Source for Sender {
+    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let room = buffer.remaining();
+        let Some(next) = self.next() else { return Poll::Pending };
+        let count = next.len().min(room);
+        buffer.put_slice(&next[..count]);
+        self.seen = count;
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(next) = self.next() else { return Poll::Pending };
         let count = pipe.put(next);
@@ -112,19 +133,28 @@ impl Sink for Receiver {
 }
 
 /// Looks at a direction until it has ended; checks after each look that the count follows what was written.
-fn relay(from: &mut Sender, to: &mut Receiver, scratch: usize, last: bool, pipes: &Rc<Pipes>) {
+fn relay(
+    from: &mut Sender,
+    to: &mut Receiver,
+    scratch: usize,
+    last: bool,
+    pipes: &Rc<Pipes>,
+    memory: &Rc<Memory>,
+) {
     let mut half = Half::default();
     let mut context = Context::from_waker(Waker::noop());
     let mut counted = 0;
     for _ in 0..20_000 {
         // A new buffer at each look: nothing may be left in the worker's between two.
-        let mut lane = Lane { from, to, scratch: &mut vec![0; scratch], pipes, last, moved: 0 };
+        let mut lane = Lane { from, to, scratch: &mut vec![0; scratch], pipes, memory, last, moved: 0 };
         let ended = lane.poll(&mut half, &mut context).is_ready();
         counted += lane.moved;
+        assert!(memory.has_room(0), "{} bytes are held", memory.held());
         assert_eq!(counted, to.bytes.len() as u64, "the count follows what was written");
         if ended {
             assert!(half.is_ended());
-            assert!(matches!(half.pending, super::Pending::Nothing), "no memory is held at the end");
+            assert!(matches!(half.pending, super::Pending::Nothing), "nothing is pending at the end");
+            assert_eq!(memory.held(), 0, "no memory is held at the end");
             return;
         }
     }
@@ -145,11 +175,12 @@ proptest! {
         taken in turns(),
         scratch in prop_oneof![1_000usize..5_000, Just(65_536)],
         last in any::<bool>(),
+        memory in prop_oneof![Just(0), 0usize..100_000, Just(1 << 20)],
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
-        let pipes = Rc::new(Pipes::default());
-        relay(&mut from, &mut to, scratch, last, &pipes);
+        let pipes = Pipes::new(Descriptors::new(1024));
+        relay(&mut from, &mut to, scratch, last, &pipes, &Memory::new(memory));
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
         prop_assert!(to.bytes == bytes);
         let (free, open) = pipes.count();
@@ -161,8 +192,8 @@ proptest! {
 fn a_stream_of_large_reads_goes_through_one_pipe() {
     let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
     let (mut from, mut to) = (Sender::new(bytes.clone(), Vec::new()), Receiver::default());
-    let pipes = Rc::new(Pipes::default());
-    relay(&mut from, &mut to, 65_536, false, &pipes);
+    let pipes = Pipes::new(Descriptors::new(1024));
+    relay(&mut from, &mut to, 65_536, false, &pipes, &Memory::new(1 << 20));
     assert!(to.bytes == bytes && to.shut_down);
     assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
     assert_eq!(pipes.count(), (1, 1));
@@ -170,7 +201,8 @@ fn a_stream_of_large_reads_goes_through_one_pipe() {
 
 #[test]
 fn one_look_at_an_endless_stream_is_bounded() {
-    let pipes = Rc::new(Pipes::default());
+    let memory = Memory::new(1 << 20);
+    let pipes = Pipes::new(Descriptors::new(1024));
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
     for (given, most) in [(usize::MAX, TURN + SIZE as u64), (1, READS as u64)] {
@@ -178,8 +210,8 @@ fn one_look_at_an_endless_stream_is_bounded() {
         let (mut to, mut half) = (Receiver::default(), Half::default());
         for _ in 0..50 {
             let scratch = &mut vec![0; 65_536];
-            let mut lane =
-                Lane { from: &mut from, to: &mut to, scratch, pipes: &pipes, last: false, moved: 0 };
+            let (from, to, pipes, memory) = (&mut from, &mut to, &pipes, &memory);
+            let mut lane = Lane { from, to, scratch, pipes, memory, last: false, moved: 0 };
             assert!(lane.poll(&mut half, &mut context).is_pending());
             assert!((1..=most).contains(&lane.moved), "{} bytes in one look", lane.moved);
         }

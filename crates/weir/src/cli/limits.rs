@@ -1,0 +1,71 @@
+//! Which limits can be set for the whole process, and for all Services?
+
+use super::values;
+use clap::{Args, value_parser};
+use std::num::{NonZeroU32, NonZeroUsize};
+use weir_core::{Settings, settings::Limits};
+use weir_proxy::Config;
+
+/// Limits of this process, and what Services have that set no other by annotation.
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// TCP connections; when they are nearly used up, the Service with most of them is refused first
+    /// [default: as descriptors allow (ulimit -Hn), two for each]
+    #[arg(long, value_name = "N")]
+    max_connections: Option<NonZeroUsize>,
+
+    /// UDP flows; one more ends the flow that has been idle for longest
+    /// [default: a quarter of the descriptors, at most 65536]
+    #[arg(long, value_name = "N")]
+    max_udp_flows: Option<NonZeroUsize>,
+
+    /// Memory for bytes that were read and cannot be written yet [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    relay_memory: Option<usize>,
+
+    /// TCP connections of one Service (weir.dev/max-connections)
+    #[arg(long, value_name = "N")]
+    max_connections_per_service: Option<NonZeroU32>,
+
+    /// TCP connections to one endpoint; more wait (weir.dev/max-connections-per-endpoint)
+    #[arg(long, value_name = "N")]
+    max_connections_per_endpoint: Option<NonZeroU32>,
+
+    /// TCP connections of one client address to one Service (weir.dev/max-connections-per-client)
+    #[arg(long, value_name = "N")]
+    max_connections_per_client: Option<NonZeroU32>,
+
+    /// TCP clients of one Service served in a second; more wait (weir.dev/accept-rate)
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    accept_rate: Option<u32>,
+
+    /// UDP flows of one client address to one Service (weir.dev/max-udp-flows-per-client)
+    #[arg(long, value_name = "N")]
+    max_udp_flows_per_client: Option<NonZeroU32>,
+}
+
+impl LimitArgs {
+    /// Settings of Services whose annotations say nothing else.
+    pub(crate) fn defaults(&self) -> Settings {
+        let limits = Limits {
+            connections: self.max_connections_per_service,
+            connections_per_endpoint: self.max_connections_per_endpoint,
+            connections_per_client: self.max_connections_per_client,
+            accept_rate: self.accept_rate.and_then(NonZeroU32::new),
+            udp_flows_per_client: self.max_udp_flows_per_client,
+            ..Limits::default()
+        };
+        Settings { limits, ..Settings::default() }
+    }
+
+    /// The same data plane with these limits.
+    pub(crate) fn apply(&self, config: Config) -> Config {
+        Config {
+            max_connections: self.max_connections.map_or(config.max_connections, NonZeroUsize::get),
+            udp_flows: self.max_udp_flows.map_or(config.udp_flows, NonZeroUsize::get),
+            relay_memory: self.relay_memory.unwrap_or(config.relay_memory),
+            ..config
+        }
+    }
+}

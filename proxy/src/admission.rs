@@ -1,0 +1,123 @@
+//! Who gets a place in this process, and what becomes of those who get none?
+
+use crate::{Closed, descriptors::Descriptors, seldom::Seldom, service_load::ServiceLoad};
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+use weir_core::{Rate, limits, settings::Limits};
+
+/// Descriptors of a connection: one to the client and one to the endpoint.
+const EACH: usize = 2;
+
+/// How many newcomers the whole process refuses in a second, so that a flood costs little; the others wait in the
+/// kernel's queue until they are refused, or there is room.
+const REFUSALS: NonZeroU32 = NonZeroU32::new(1280).expect("is not 0");
+
+/// How long an acceptor pauses at least, and at most, once refusals come too fast. Often and briefly costs timers; for
+/// long would leave room unused.
+const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(500);
+
+/// The places of this process, shared by all workers.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// What places are made of, beside the limit of connections.
+    pub(crate) descriptors: Arc<Descriptors>,
+    connections: AtomicUsize,
+    most: usize,
+    refusals: Rate,
+    refusals_told: Seldom,
+    accept_errors_told: Seldom,
+}
+
+impl Admission {
+    /// Places for `most` connections.
+    pub(crate) fn new(most: usize, descriptors: Arc<Descriptors>) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
+            descriptors,
+            connections: AtomicUsize::new(0),
+            most,
+            refusals: Rate::new(now),
+            refusals_told: Seldom::new(now),
+            accept_errors_told: Seldom::new(now),
+        })
+    }
+
+    /// How many connections there may be.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Gives a newcomer a place, or says which limit is reached.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        service: &Arc<ServiceLoad>,
+        limits: &Limits,
+        client: IpAddr,
+    ) -> Result<Admitted, Closed> {
+        let own = service.connections.fetch_add(1, Relaxed);
+        let live = self.connections.fetch_add(1, Relaxed);
+        let free = self.descriptors.claim(EACH);
+        // From here on dropping it takes everything back.
+        let mut admitted =
+            Admitted { admission: Arc::clone(self), service: Arc::clone(service), client: None };
+        if limits.connections.is_some_and(|most| own >= most.get() as usize) {
+            return Err(Closed::ServiceLimit);
+        }
+        if !limits::admits(own, self.most.saturating_sub(live).min(free / EACH)) {
+            return Err(Closed::OverCapacity);
+        }
+        if let Some(most) = limits.connections_per_client {
+            admitted.client = Some(Box::new(client));
+            if !service.clients.add(client, most) {
+                return Err(Closed::ClientLimit);
+            }
+        }
+        Ok(admitted)
+    }
+
+    /// Notes that a newcomer was refused; returns how long to refuse nobody.
+    pub(crate) fn refused(&self, now: Instant) -> Option<Duration> {
+        let wait = self.refusals.reserve(now, REFUSALS);
+        (wait >= *PAUSE.start()).then(|| wait.min(*PAUSE.end()))
+    }
+
+    /// Whether a refusal may be logged; if so, how many were not.
+    pub(crate) fn may_tell_refusal(&self, now: Instant) -> Option<u64> {
+        self.refusals_told.allows(now)
+    }
+
+    /// Whether an accept that failed may be logged; if so, how many were not.
+    pub(crate) fn may_tell_accept_error(&self, now: Instant) -> Option<u64> {
+        self.accept_errors_told.allows(now)
+    }
+}
+
+/// A place, given back when this is dropped. Small, as each connection holds one.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    admission: Arc<Admission>,
+    service: Arc<ServiceLoad>,
+    /// The client, if it is counted.
+    client: Option<Box<IpAddr>>,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.admission.connections.fetch_sub(1, Relaxed);
+        self.service.connections.fetch_sub(1, Relaxed);
+        self.admission.descriptors.give_back(EACH);
+        if let Some(client) = &self.client {
+            self.service.clients.remove(**client);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

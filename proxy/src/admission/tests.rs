@@ -1,0 +1,66 @@
+//! Is the right newcomer refused, and does every place come back?
+
+use super::*;
+use std::iter::from_fn;
+
+const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+fn fill(admission: &Arc<Admission>, service: &Arc<ServiceLoad>, limits: &Limits) -> (Vec<Admitted>, Closed) {
+    let mut reason = Closed::Finished;
+    let admit = || admission.admit(service, limits, CLIENT).map_err(|refused| reason = refused).ok();
+    (from_fn(admit).collect(), reason)
+}
+
+fn count(number: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(number)
+}
+
+#[test]
+fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() {
+    let none = Limits::default();
+    // The limit of connections, and that of descriptors.
+    for (most, descriptors) in [(170, 10_000), (10_000, 340)] {
+        let admission = Admission::new(most, Descriptors::new(descriptors));
+        let [hog, small] = [(); 2].map(|()| Arc::<ServiceLoad>::default());
+        let (held, reason) = fill(&admission, &hog, &none);
+        assert_eq!((held.len(), reason), (160, Closed::OverCapacity));
+        let beside: Vec<_> = (0..9).map(|_| admission.admit(&small, &none, OTHER).unwrap()).collect();
+        assert_eq!(admission.admit(&hog, &none, CLIENT).unwrap_err(), Closed::OverCapacity);
+        assert_eq!((hog.live(), small.live()), (160, 9));
+        drop((held, beside));
+        assert_eq!((hog.live(), small.live(), admission.descriptors.used()), (0, 0, 0));
+        assert_eq!(admission.connections.load(Relaxed), 0);
+    }
+}
+
+#[test]
+fn a_service_and_a_client_hold_no_more_than_their_limits() {
+    let admission = Admission::new(100, Descriptors::new(1_000));
+    let service = Arc::<ServiceLoad>::default();
+    let limits = Limits { connections: count(5), connections_per_client: count(3), ..Limits::default() };
+    let (mut held, reason) = fill(&admission, &service, &limits);
+    assert_eq!((held.len(), reason), (3, Closed::ClientLimit));
+    let others: Vec<_> = (0..2).map(|_| admission.admit(&service, &limits, OTHER).unwrap()).collect();
+    assert_eq!(admission.admit(&service, &limits, OTHER).unwrap_err(), Closed::ServiceLimit);
+    held.pop();
+    assert!(admission.admit(&service, &limits, CLIENT).is_ok());
+    drop((held, others));
+    assert_eq!((service.live(), service.clients.of(CLIENT), service.clients.of(OTHER)), (0, 0, 0));
+}
+
+#[test]
+fn refusals_beyond_a_burst_come_at_their_rate_with_pauses_in_between() {
+    let admission = Admission::new(1, Descriptors::new(2));
+    let start = Instant::now();
+    let (mut now, mut refused, mut pauses) = (start, 0, 0);
+    while now < start + Duration::from_secs(10) {
+        refused += 1;
+        if let Some(pause) = admission.refused(now) {
+            assert!(PAUSE.contains(&pause), "{pause:?}");
+            (now, pauses) = (now + pause, pauses + 1);
+        }
+    }
+    assert!((12_500..13_500).contains(&refused), "{refused}");
+    assert!((300..=400).contains(&pauses), "{pauses}");
+}

@@ -1,0 +1,123 @@
+//! How many descriptors may the data plane have open, and who holds them? One budget for all workers.
+//!
+//! What it leaves of the process's limit keeps health, metrics and the control plane at work while the data plane is full.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+/// Of the process's limit, an eighth within these bounds is never the data plane's: HTTP, watches and files use it.
+const RESERVE: std::ops::RangeInclusive<usize> = 16..=512;
+
+/// What the process has open before anything is served: standard streams, the main runtime, its servers.
+const FIXED: usize = 8;
+
+/// What a worker has open beside connections and flows: three of its runtime, and a client not yet admitted.
+const EACH_WORKER: usize = 4;
+
+/// What the data plane may have open in a process that may have `limit` descriptors. Never nothing.
+pub(crate) fn share(limit: usize, workers: usize) -> usize {
+    let reserve = (limit / 8).clamp(*RESERVE.start(), *RESERVE.end());
+    limit.saturating_sub(reserve + FIXED + EACH_WORKER * workers).max(8)
+}
+
+/// The budget. A connection takes two, a UDP flow and a listening socket one, a pipe two.
+#[derive(Debug)]
+pub(crate) struct Descriptors {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl Descriptors {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { used: AtomicUsize::new(0), limit })
+    }
+
+    /// The size of the budget.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many are held.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Relaxed)
+    }
+
+    /// How many are left.
+    pub(crate) fn free(&self) -> usize {
+        self.limit.saturating_sub(self.used())
+    }
+
+    /// Whether less than a quarter is left: then nothing is kept open that could be opened again.
+    pub(crate) fn are_scarce(&self) -> bool {
+        self.free() < self.limit / 4
+    }
+
+    /// Takes `count`, if so many are left.
+    pub(crate) fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
+        self.take_below(count, self.limit)
+    }
+
+    /// Takes one in place of another that is about to be given back. For that moment the budget may be exceeded, by no
+    /// more than a quarter of the least reserve.
+    pub(crate) fn take_early(self: &Arc<Self>) -> Option<Taken> {
+        self.take_below(1, self.limit + RESERVE.start() / 4)
+    }
+
+    /// Takes `count` whatever is left; returns how many were left before. For a guard that gives them back.
+    pub(crate) fn claim(&self, count: usize) -> usize {
+        self.limit.saturating_sub(self.used.fetch_add(count, Relaxed))
+    }
+
+    /// Gives back what was claimed.
+    pub(crate) fn give_back(&self, count: usize) {
+        self.used.fetch_sub(count, Relaxed);
+    }
+
+    fn take_below(self: &Arc<Self>, count: usize, limit: usize) -> Option<Taken> {
+        let more = |used: usize| Some(used + count).filter(|&used| used <= limit);
+        self.used.fetch_update(Relaxed, Relaxed, more).ok()?;
+        Some(Taken { descriptors: Arc::clone(self), count })
+    }
+}
+
+/// Some of the budget, given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    descriptors: Arc<Descriptors>,
+    count: usize,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.descriptors.give_back(self.count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_an_eighth_within_bounds_and_grows_with_the_workers() {
+        assert_eq!(share(64, 2), 64 - 16 - 16);
+        assert_eq!(share(1024, 2), 1024 - 128 - 16);
+        assert_eq!(share(1 << 20, 64), (1 << 20) - 512 - 264);
+        assert_eq!(share(10, 2), 8);
+    }
+
+    #[test]
+    fn what_is_taken_comes_back_and_there_is_never_more_than_the_budget() {
+        let descriptors = Descriptors::new(4);
+        let held = descriptors.take(3).unwrap();
+        assert!(descriptors.take(2).is_none());
+        assert!(descriptors.are_scarce() == (descriptors.free() < 1));
+        let last = descriptors.take(1).unwrap();
+        assert!(descriptors.take(1).is_none() && descriptors.are_scarce());
+        let early: Vec<_> = std::iter::from_fn(|| descriptors.take_early()).collect();
+        assert_eq!((early.len(), descriptors.free()), (4, 0));
+        drop((held, last, early));
+        assert_eq!((descriptors.used(), descriptors.free()), (0, 4));
+    }
+}

@@ -1,0 +1,55 @@
+//! How much memory do the relays of a worker hold for bytes that were read and cannot be written yet?
+
+use std::{cell::Cell, rc::Rc};
+
+/// The memory of one worker's relays. Each worker has its share, so that relaying touches nothing shared.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    held: Cell<usize>,
+    most: usize,
+}
+
+impl Memory {
+    /// Room for `most` bytes.
+    pub(crate) fn new(most: usize) -> Rc<Self> {
+        Rc::new(Self { held: Cell::new(0), most })
+    }
+
+    /// Bytes held now.
+    pub(crate) fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Whether so many bytes more may be held.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.held.get() + bytes <= self.most
+    }
+
+    /// Keeps a copy of these bytes.
+    pub(crate) fn keep(self: &Rc<Self>, bytes: &[u8]) -> Kept {
+        self.held.set(self.held.get() + bytes.len());
+        Kept { bytes: bytes.into(), written: 0, memory: Rc::clone(self) }
+    }
+}
+
+/// Bytes that count as held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    bytes: Box<[u8]>,
+    /// How many of them were written.
+    pub(super) written: usize,
+    memory: Rc<Memory>,
+}
+
+impl Kept {
+    /// What is still to be written.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.memory.held.set(self.memory.held.get() - self.bytes.len());
+    }
+}
