@@ -37,8 +37,11 @@ pub enum Closed {
     QueueTimeout,
     /// This host ran out of descriptors, ports or memory.
     LocalLimit,
-    /// The endpoint of a UDP flow stopped serving; the next datagram gets another one.
+    /// The endpoint was removed and the Service does not keep its connections; or the endpoint of a UDP flow stopped
+    /// serving, and the next datagram gets another one.
     EndpointRemoved,
+    /// It reached the greatest age that the Service allows.
+    MaxAge,
     /// The frontend of a UDP flow is no longer served.
     FrontendRemoved,
     /// The flow was the one idle for longest when there was no room for another.
@@ -49,7 +52,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 20] = [
+    pub const ALL: [Closed; 21] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -67,6 +70,7 @@ impl Closed {
         Self::QueueTimeout,
         Self::LocalLimit,
         Self::EndpointRemoved,
+        Self::MaxAge,
         Self::FrontendRemoved,
         Self::Evicted,
         Self::Drained,
@@ -92,6 +96,7 @@ impl Closed {
             Self::QueueTimeout => "queue_timeout",
             Self::LocalLimit => "local_limit",
             Self::EndpointRemoved => "endpoint_removed",
+            Self::MaxAge => "max_age",
             Self::FrontendRemoved => "frontend_removed",
             Self::Evicted => "evicted",
             Self::Drained => "drained",

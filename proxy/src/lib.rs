@@ -14,6 +14,7 @@ mod config;
 mod connection;
 mod connections;
 mod counters;
+mod endings;
 mod endpoints;
 mod error;
 mod filter;

@@ -4,6 +4,7 @@ use crate::{
     connection::Connection,
     connections::Connections,
     counters::ProcessCounters,
+    endings::TURN,
     frontend::Frontend,
     peers::Peers,
     tally::Tallies,
@@ -50,6 +51,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Cell<Instant>,
     /// Who waits for the last connection to end.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
+    /// Whether what was due at a tick is still being done.
+    pub(crate) finishing: Cell<bool>,
 }
 
 impl Worker {
@@ -66,6 +69,7 @@ impl Worker {
             connections: RefCell::default(),
             clock: Cell::new(Instant::now()),
             drained: RefCell::default(),
+            finishing: Cell::new(false),
         })
     }
 
@@ -75,13 +79,21 @@ impl Worker {
         Enlisted(self.connections.borrow_mut().add(Rc::clone(frontend), flow))
     }
 
-    /// Does what is due once a second.
-    pub(crate) fn tick(&self) {
+    /// Does what is due once a second. Returns whether there is more to do, for [`crate::endings::finish_tick`].
+    pub(crate) fn tick(&self) -> bool {
         let now = Instant::now();
         self.clock.set(now);
         self.tallies.flush();
-        self.connections.borrow_mut().tick(now.into_std());
-        self.flows.borrow_mut().end_idle(now.into_std());
+        self.connections.borrow_mut().tick();
+        self.tell_due()
+    }
+
+    /// Ends connections and flows whose time has come, as many as may end in one turn; returns whether there may be more.
+    pub(crate) fn tell_due(&self) -> bool {
+        let now = self.clock.get().into_std();
+        let connections = self.connections.borrow_mut().tell_due(now, TURN);
+        let flows = self.flows.borrow_mut().end_idle(now, TURN);
+        connections || flows
     }
 
     /// Tells who waits, once nothing new is accepted and the last connection has ended.

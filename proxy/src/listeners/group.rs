@@ -10,9 +10,9 @@ use crate::{
     thread::{Command, ListenerId, WorkerHandle},
 };
 use ipnet::IpNet;
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
-use weir_core::{Audience, Family, FrontendKind, PortKey};
+use weir_core::{Audience, Family, FrontendKind, PortKey, Protocol};
 
 /// Open sockets on one address, one on each of some workers.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Serves {
     audience: Audience,
     /// Whose packets get through; `None` means everybody's.
     admitted: Option<Arc<[IpNet]>>,
+    /// What accepted TCP connections inherit; `None` for UDP.
+    dead_peer_timeout: Option<Duration>,
 }
 
 /// A binding that has somebody to serve.
@@ -54,6 +56,8 @@ impl Serves {
             family: binding.port.family,
             kind: binding.kind,
             frontend: binding.frontend,
+            dead_peer_timeout: (binding.socket.protocol == Protocol::Tcp)
+                .then_some(binding.port.settings.dead_peer_timeout),
         })
     }
 
@@ -93,7 +97,8 @@ impl Group {
         members: Vec<usize>,
     ) -> io::Result<Self> {
         let admitted = wanted.serves.admitted.as_deref();
-        let sockets = socket::open_group(wanted.binding.socket, admitted, members.len())?;
+        let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
+        let sockets = socket::open_group(wanted.binding.socket, admitted, dead_peer_timeout, members.len())?;
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
         }
