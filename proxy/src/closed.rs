@@ -29,6 +29,8 @@ pub enum Closed {
     ConnectUnreachable,
     /// The client left before an endpoint was connected.
     ClientGone,
+    /// The client had to begin with a PROXY protocol header and did not, or not with one that is understood.
+    ProxyProtocolError,
     /// The client is outside loadBalancerSourceRanges.
     SourceDenied,
     /// All endpoints had as many connections as they may have, and as many clients waited as may.
@@ -52,7 +54,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 21] = [
+    pub const ALL: [Closed; 22] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -65,6 +67,7 @@ impl Closed {
         Self::ConnectTimeout,
         Self::ConnectUnreachable,
         Self::ClientGone,
+        Self::ProxyProtocolError,
         Self::SourceDenied,
         Self::QueueFull,
         Self::QueueTimeout,
@@ -91,6 +94,7 @@ impl Closed {
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectUnreachable => "connect_unreachable",
             Self::ClientGone => "client_gone",
+            Self::ProxyProtocolError => "proxy_protocol_error",
             Self::SourceDenied => "source_denied",
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",

@@ -2,8 +2,8 @@
 
 use crate::{Closed, frontend::Frontend, order::Order, worker::TICK};
 use std::{
-    cell::Cell,
-    net::SocketAddr,
+    cell::{Cell, OnceCell},
+    net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -21,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) frontend: Rc<Frontend>,
     pub(crate) flow: Flow,
+    /// The address that its packets come from, if another proxy speaks for the client of the flow.
+    spoken_for_by: OnceCell<Box<IpAddr>>,
     pub(crate) opened: Instant,
     /// Set once an endpoint accepted.
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
@@ -47,6 +49,7 @@ impl Connection {
         Rc::new(Self {
             id,
             flow,
+            spoken_for_by: OnceCell::new(),
             opened: now.into_std(),
             endpoint: Cell::default(),
             to_endpoint: Cell::default(),
@@ -60,6 +63,19 @@ impl Connection {
             ends_as: Cell::new(Closed::MaxAge),
             frontend,
         })
+    }
+
+    /// The same connection for a client for which its peer speaks. Its time begins anew.
+    pub(crate) fn speaking_for(&self, client: SocketAddr) -> Rc<Self> {
+        let flow = self.frontend.flow(self.flow.protocol, client);
+        let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
+        connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
+        connection
+    }
+
+    /// The address that its packets come from: the one that counts where packets from elsewhere are not let in.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.spoken_for_by.get().map_or(self.flow.client.ip(), |peer| **peer)
     }
 
     /// Notes that bytes moved or that a side ended.

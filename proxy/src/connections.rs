@@ -27,6 +27,11 @@ impl Connections {
         connection
     }
 
+    /// Lists another one in the place of one with the same number.
+    pub(crate) fn replace(&mut self, connection: &Rc<Connection>) {
+        self.live.insert(connection.id, Rc::clone(connection));
+    }
+
     /// Forgets a connection that has ended.
     pub(crate) fn remove(&mut self, id: u64) {
         self.live.remove(&id);

@@ -1,7 +1,9 @@
 //! What happens to a TCP client, from accept to close?
 
 mod dial;
+mod introduction;
 pub(crate) mod pipe;
+mod proxy_protocol;
 mod race;
 mod relay;
 
@@ -173,9 +175,15 @@ fn begin(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) {
 /// waits for it, too.
 fn session(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
     let opened = Opened::new(&frontend.slot.counters);
-    let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
+    let mut connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
     async move {
-        let reason = serve(&connection, client).await;
+        let reason = match introduction::learn_client(&mut connection, &client).await {
+            Ok(()) => serve(&connection, client).await,
+            Err(reason) => {
+                let _ = client.set_zero_linger();
+                reason
+            }
+        };
         connection.frontend.slot.make_room();
         connection.log_end(reason);
         connection.frontend.tally.flush();

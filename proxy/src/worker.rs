@@ -13,6 +13,7 @@ use crate::{
 };
 use std::{
     cell::{Cell, RefCell},
+    net::SocketAddr,
     ops::Deref,
     rc::Rc,
     sync::Arc,
@@ -108,6 +109,14 @@ impl Worker {
 
 /// Keeps a connection on its worker's list.
 pub(crate) struct Enlisted(Rc<Connection>);
+
+impl Enlisted {
+    /// Goes on as the connection of a client for which its peer speaks.
+    pub(crate) fn speak_for(&mut self, client: SocketAddr) {
+        self.0 = self.0.speaking_for(client);
+        self.0.frontend.worker.connections.borrow_mut().replace(&self.0);
+    }
+}
 
 impl Deref for Enlisted {
     type Target = Rc<Connection>;

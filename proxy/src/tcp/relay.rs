@@ -8,7 +8,10 @@ use crate::{
     connection::Connection,
     socket::watch_peer,
     tally::Direction,
-    tcp::dial::{Connected, Dialled},
+    tcp::{
+        dial::{Connected, Dialled},
+        introduction,
+    },
 };
 pub(super) use half::Half;
 use half::Lane;
@@ -43,7 +46,7 @@ impl Relay {
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: mem::take(&mut dialled.request),
+            to_endpoint: introduction::behind_header(connection, mem::take(&mut dialled.request)),
             to_client: Half::default(),
             connection: Rc::clone(connection),
             lease: connected.lease,

@@ -36,7 +36,9 @@ enum Pending {
     Nothing,
     Bytes {
         bytes: Box<[u8]>,
-        written: usize,
+        written: u32,
+        /// So many of the first are a header of this proxy's own, which does not count as relayed.
+        header: u32,
     },
     Piped(Lent),
 }
@@ -79,10 +81,33 @@ pub(super) trait Sink: AsyncWrite + Unpin {
 }
 
 impl Half {
-    /// The same on the way to somebody else: an end that was passed on is passed on once more.
+    /// The same on the way to somebody else: an end that was passed on is passed on once more. A header is not part of it.
     pub(super) fn again(self) -> Self {
         let state = if self.state == State::Ended { State::Ending } else { self.state };
-        Self { state, ..self }
+        let pending = match self.pending {
+            Pending::Bytes { bytes, written, header } => {
+                Pending::of(bytes[written.max(header) as usize..].into(), 0)
+            }
+            pending => pending,
+        };
+        Self { state, pending, ..self }
+    }
+
+    /// The same behind a header.
+    pub(in crate::tcp) fn behind(self, header: &[u8]) -> Self {
+        let rest = match &self.pending {
+            Pending::Bytes { bytes, .. } => bytes,
+            // Nothing is spliced before much was relayed, and then no header comes any more.
+            Pending::Nothing | Pending::Piped(_) => &[][..],
+        };
+        Self { pending: Pending::of([header, rest].concat().into(), header.len()), ..self }
+    }
+
+    /// Whether a header, and nothing else yet, is on its way.
+    fn is_at_header(&self) -> bool {
+        let alone = |bytes: &[u8], header: u32| header > 0 && header as usize == bytes.len();
+        self.state == State::Open
+            && matches!(&self.pending, Pending::Bytes { bytes, written: 0, header } if alone(bytes, *header))
     }
 
     /// Whether the end of this direction was passed on.
@@ -91,10 +116,23 @@ impl Half {
     }
 }
 
+impl Pending {
+    fn of(bytes: Box<[u8]>, header: usize) -> Self {
+        if bytes.is_empty() {
+            return Self::Nothing;
+        }
+        // Neither is longer than the worker's buffer and a header.
+        Self::Bytes { bytes, written: 0, header: header as u32 }
+    }
+}
+
 impl<From: Source, To: Sink> Lane<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
     pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         for _ in 0..READS {
+            if half.is_at_header() {
+                self.add_to_header(half, context)?;
+            }
             ready!(self.flush(half, context))?;
             match half.state {
                 State::Open if self.moved >= TURN => break,
@@ -110,6 +148,23 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         }
         give_way(context);
         Poll::Pending
+    }
+
+    /// Has what the sender says first leave together with the header. If that is nothing yet, the header does not wait.
+    fn add_to_header(&mut self, half: &mut Half, context: &mut Context<'_>) -> Result<(), Failure> {
+        let mut buffer = ReadBuf::new(self.scratch);
+        let Poll::Ready(read) = Pin::new(&mut *self.from).poll_read(context, &mut buffer) else {
+            return Ok(());
+        };
+        read.map_err(Failure::Reading)?;
+        match (&half.pending, buffer.filled()) {
+            (_, []) => half.state = State::Ending,
+            (Pending::Bytes { bytes: header, .. }, first) => {
+                half.pending = Pending::of([header, first].concat().into(), header.len());
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Reads once and writes at once; keeps what could not be written.
@@ -141,7 +196,7 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         self.moved += written as u64;
         if written < bytes.len() {
             // Also after an error: the client may yet be given to another endpoint.
-            half.pending = Pending::Bytes { bytes: bytes[written..].into(), written: 0 };
+            half.pending = Pending::of(bytes[written..].into(), 0);
         }
         Poll::Ready(result.map(|_| bytes.len()).map_err(Failure::Writing))
     }
@@ -164,13 +219,13 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
     fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         match &mut half.pending {
             Pending::Nothing => return Poll::Ready(Ok(())),
-            Pending::Bytes { bytes, written } => {
-                while *written < bytes.len() {
-                    let rest = &bytes[*written..];
+            Pending::Bytes { bytes, written, header } => {
+                while (*written as usize) < bytes.len() {
+                    let rest = &bytes[*written as usize..];
                     let count = ready!(Pin::new(&mut *self.to).poll_write(context, rest));
-                    let count = count.map_err(Failure::Writing)?;
-                    *written += count;
-                    self.moved += count as u64;
+                    let before = (*written).max(*header);
+                    *written += count.map_err(Failure::Writing)? as u32;
+                    self.moved += u64::from((*written).max(*header) - before);
                 }
             }
             Pending::Piped(pipe) => {

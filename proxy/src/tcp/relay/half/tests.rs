@@ -1,6 +1,6 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Half, Lane, READS, Sink, Source, TURN};
+use super::{Failure, Half, Lane, READS, Sink, Source, TURN};
 use crate::tcp::pipe::{Pipe, Pipes, SIZE};
 use proptest::prelude::*;
 use std::{
@@ -11,6 +11,9 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+mod header;
+mod resets;
+
 /// How many bytes a side gives or takes at its next turns; 0 means that it is not ready.
 type Schedule = std::vec::IntoIter<usize>;
 
@@ -19,11 +22,17 @@ struct Sender {
     sent: usize,
     spliced: usize,
     schedule: Schedule,
+    /// After how many bytes it resets.
+    resets_at: usize,
 }
 
 impl Sender {
     fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
-        Self { bytes, sent: 0, spliced: 0, schedule: schedule.into_iter() }
+        Self { bytes, sent: 0, spliced: 0, schedule: schedule.into_iter(), resets_at: usize::MAX }
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        if self.sent >= self.resets_at { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 
     fn next(&mut self) -> Option<&[u8]> {
@@ -32,7 +41,7 @@ impl Sender {
             Some(most) => most,
             None => usize::MAX,
         };
-        let rest = &self.bytes[self.sent..];
+        let rest = &self.bytes[self.sent..self.bytes.len().min(self.resets_at)];
         Some(&rest[..most.min(rest.len())])
     }
 }
@@ -43,6 +52,7 @@ impl AsyncRead for Sender {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.reset()?;
         let room = buffer.remaining();
         let Some(next) = self.next() else { return Poll::Pending };
         let count = next.len().min(room);
@@ -54,6 +64,7 @@ impl AsyncRead for Sender {
 
 impl Source for Sender {
     fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.reset()?;
         let Some(next) = self.next() else { return Poll::Pending };
         let count = pipe.put(next);
         self.sent += count;
@@ -62,16 +73,29 @@ impl Source for Sender {
     }
 }
 
-#[derive(Default)]
 struct Receiver {
     bytes: Vec<u8>,
+    writes: usize,
     shut_down: bool,
     schedule: Schedule,
+    /// After how many bytes it resets.
+    resets_at: usize,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Receiver {
     fn new(schedule: Vec<usize>) -> Self {
-        Self { schedule: schedule.into_iter(), ..Self::default() }
+        let schedule = schedule.into_iter();
+        Self { bytes: Vec::new(), writes: 0, shut_down: false, schedule, resets_at: usize::MAX }
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        if self.bytes.len() >= self.resets_at { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     fn room(&mut self) -> Option<usize> {
@@ -86,8 +110,10 @@ impl Receiver {
 
 impl AsyncWrite for Receiver {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
-        let count = room.min(bytes.len());
+        let count = room.min(bytes.len()).min(self.resets_at - self.bytes.len());
+        self.writes += 1;
         self.bytes.extend_from_slice(&bytes[..count]);
         Poll::Ready(Ok(count))
     }
@@ -104,8 +130,9 @@ impl AsyncWrite for Receiver {
 
 impl Sink for Receiver {
     fn poll_drain(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
-        let bytes = pipe.take(room);
+        let bytes = pipe.take(room.min(self.resets_at - self.bytes.len()));
         self.bytes.extend_from_slice(&bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -113,19 +140,35 @@ impl Sink for Receiver {
 
 /// Looks at a direction until it has ended; checks after each look that the count follows what was written.
 fn relay(from: &mut Sender, to: &mut Receiver, scratch: usize, last: bool, pipes: &Rc<Pipes>) {
-    let mut half = Half::default();
+    relay_behind(0, Half::default(), from, to, scratch, last, pipes).unwrap();
+}
+
+/// The same behind a header of this length, or until a side resets.
+fn relay_behind(
+    header: usize,
+    mut half: Half,
+    from: &mut Sender,
+    to: &mut Receiver,
+    scratch: usize,
+    last: bool,
+    pipes: &Rc<Pipes>,
+) -> Result<(), Failure> {
     let mut context = Context::from_waker(Waker::noop());
     let mut counted = 0;
     for _ in 0..20_000 {
         // A new buffer at each look: nothing may be left in the worker's between two.
         let mut lane = Lane { from, to, scratch: &mut vec![0; scratch], pipes, last, moved: 0 };
-        let ended = lane.poll(&mut half, &mut context).is_ready();
+        let ended = lane.poll(&mut half, &mut context);
         counted += lane.moved;
-        assert_eq!(counted, to.bytes.len() as u64, "the count follows what was written");
-        if ended {
-            assert!(half.is_ended());
-            assert!(matches!(half.pending, super::Pending::Nothing), "no memory is held at the end");
-            return;
+        let relayed = to.bytes.len().saturating_sub(header);
+        assert_eq!(counted, relayed as u64, "the count follows what was written");
+        if let Poll::Ready(result) = ended {
+            assert!(result.is_err() || half.is_ended());
+            assert!(
+                result.is_err() || matches!(half.pending, super::Pending::Nothing),
+                "no memory is held at the end"
+            );
+            return result;
         }
     }
     panic!("never ends");
