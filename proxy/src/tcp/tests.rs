@@ -9,6 +9,8 @@ use tokio::{
     runtime::{Builder, LocalOptions},
 };
 
+mod many;
+
 /// The size of the future that a function returns, without calling it.
 fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
     size_of::<F>()

@@ -16,6 +16,7 @@ use tokio::{
 use weir_core::{Load, Protocol, Settings, settings::HALF_CLOSED_TIMEOUT};
 
 mod endings;
+mod resets;
 
 const IDLE: Duration = Duration::from_secs(600);
 
