@@ -5,7 +5,6 @@ use std::{
     cell::{Cell, OnceCell},
     net::{IpAddr, SocketAddr},
     rc::Rc,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time;
@@ -44,7 +43,8 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(id: u64, frontend: Rc<Frontend>, flow: Flow) -> Rc<Self> {
         let now = time::Instant::now();
-        let settings = Arc::clone(&frontend.slot.route().port.settings);
+        let route = frontend.slot.route();
+        let settings = &route.port.settings;
         let ends_at = settings.max_connection_age.map(|age| now.into_std() + lifetime(age, rand::random()));
         Rc::new(Self {
             id,

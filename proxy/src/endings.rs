@@ -13,6 +13,9 @@ pub(crate) const TURN: usize = 64;
 /// Connections that are looked at in one turn, if none of them has to end.
 const LOOKS: usize = 16 * TURN;
 
+/// Turns that connections get to end when their worker does; one is enough for each that was told.
+const LAST_TURNS: usize = 100;
+
 /// Which endpoints of a port are gone.
 #[derive(Clone, Debug)]
 pub(crate) enum Removed {
@@ -49,6 +52,18 @@ pub(crate) async fn end_all(worker: &Worker, reason: Closed) -> usize {
     count
 }
 
+/// Ends what is left when the worker does. Closing the sockets would pass for an end in order, after which nobody misses
+/// what has not arrived.
+pub(crate) async fn end_last(worker: &Worker) {
+    end_all(worker, Closed::Drained).await;
+    for _ in 0..LAST_TURNS {
+        if worker.connections.borrow().is_empty() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Does to the connections of removed endpoints what the Service asks for. One that is being dialled looks by itself once
 /// it is connected.
 pub(crate) async fn end_removed(worker: &Worker, slot: &Arc<Slot>, removed: &Removed, rule: EndpointRemoved) {
@@ -79,6 +94,8 @@ pub(crate) async fn finish_tick(worker: Rc<Worker>) {
 
 /// Looks at all connections that there are now; `end` says whether one of them has to end.
 async fn in_turns(worker: &Worker, mut end: impl FnMut(&Connection) -> bool) {
+    // One after another: many Services may be deleted at once.
+    let _turns = worker.ending.lock().await;
     let ids = worker.connections.borrow().ids();
     let mut left = LOOKS;
     for id in ids {

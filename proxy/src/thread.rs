@@ -136,6 +136,7 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
     while let Some(command) = commands.recv().await {
         obey(&worker, command, &mut listeners);
     }
+    endings::end_last(&worker).await;
     worker.tallies.flush();
 }
 

@@ -19,7 +19,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{Mutex, oneshot},
+    time::Instant,
+};
 use weir_core::Flow;
 
 /// How much is relayed in one go.
@@ -52,6 +55,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Cell<Instant>,
     /// Who waits for the last connection to end.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
+    /// Held while connections are ended in turns.
+    pub(crate) ending: Mutex<()>,
     /// Whether what was due at a tick is still being done.
     pub(crate) finishing: Cell<bool>,
 }
@@ -70,6 +75,7 @@ impl Worker {
             connections: RefCell::default(),
             clock: Cell::new(Instant::now()),
             drained: RefCell::default(),
+            ending: Mutex::default(),
             finishing: Cell::new(false),
         })
     }

@@ -73,7 +73,7 @@ async fn connections_to_a_removed_endpoint_go_on_by_default() {
 }
 
 #[tokio::test]
-async fn connections_to_a_removed_endpoint_and_only_those_are_reset_on_both_sides_if_the_service_says_so() {
+async fn connections_to_a_removed_endpoint_and_only_those_are_reset_if_the_service_says_so() {
     let Two { mut web, mut proxy, servers, mut clients } = two(EndpointRemoved::Reset).await;
     web = web.with(&[servers[1].address()]);
     proxy.apply(&snapshot(&[&web])).await;
@@ -116,6 +116,18 @@ async fn a_port_that_leaves_its_service_takes_its_connections_with_it() {
     proxy.apply(&snapshot(&[&renamed])).await;
     for client in &mut clients {
         assert_reset(client).await;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_dropped_resets_its_clients_and_leaves_no_endpoint_waiting() {
+    let Two { web: _web, proxy, servers, mut clients } = two(EndpointRemoved::default()).await;
+    tokio::task::spawn_blocking(|| drop(proxy)).await.unwrap();
+    for client in &mut clients {
+        assert_reset(client).await;
+    }
+    for server in &servers {
+        server.wait_for_open(0).await.unwrap();
     }
 }
 
