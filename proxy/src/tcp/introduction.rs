@@ -75,3 +75,23 @@ async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use weir_core::Protocol;
+
+    #[test]
+    fn a_client_that_is_spoken_for_counts_as_itself_but_its_packets_come_from_its_proxy() {
+        let frontend = fixture::frontend(std::time::Duration::MAX, &[]);
+        let worker = &frontend.worker;
+        let [proxy, client] = ["10.0.0.1:40000", "192.0.2.7:4711"].map(|text| text.parse().unwrap());
+        let mut connection = worker.enlist(&frontend, frontend.flow(Protocol::Tcp, proxy));
+        connection.speak_for(client);
+        // Source ranges go by the one, balancing and affinity by the other.
+        assert_eq!((connection.peer(), connection.flow.client), (proxy.ip(), client));
+        assert_eq!(worker.connections.borrow().iter().next().unwrap().flow.client, client);
+        drop(connection);
+        assert!(worker.connections.borrow().is_empty());
+    }
+}
