@@ -29,6 +29,8 @@ pub enum Closed {
     ConnectUnreachable,
     /// The client left before an endpoint was connected.
     ClientGone,
+    /// The client had to begin with a PROXY protocol header and did not, or not with one that is understood.
+    ProxyProtocolError,
     /// The client is outside loadBalancerSourceRanges.
     SourceDenied,
     /// All endpoints had as many connections as they may have, and as many clients waited as may.
@@ -43,8 +45,11 @@ pub enum Closed {
     ClientLimit,
     /// This host ran out of descriptors, ports or memory.
     LocalLimit,
-    /// The endpoint of a UDP flow stopped serving; the next datagram gets another one.
+    /// The endpoint was removed and the Service does not keep its connections; or the endpoint of a UDP flow stopped
+    /// serving, and the next datagram gets another one.
     EndpointRemoved,
+    /// It reached the greatest age that the Service allows.
+    MaxAge,
     /// The frontend of a UDP flow is no longer served.
     FrontendRemoved,
     /// The flow was the one idle for longest when there was no room for another.
@@ -55,7 +60,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 23] = [
+    pub const ALL: [Closed; 25] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -68,6 +73,7 @@ impl Closed {
         Self::ConnectTimeout,
         Self::ConnectUnreachable,
         Self::ClientGone,
+        Self::ProxyProtocolError,
         Self::SourceDenied,
         Self::QueueFull,
         Self::QueueTimeout,
@@ -76,6 +82,7 @@ impl Closed {
         Self::ClientLimit,
         Self::LocalLimit,
         Self::EndpointRemoved,
+        Self::MaxAge,
         Self::FrontendRemoved,
         Self::Evicted,
         Self::Drained,
@@ -96,6 +103,7 @@ impl Closed {
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectUnreachable => "connect_unreachable",
             Self::ClientGone => "client_gone",
+            Self::ProxyProtocolError => "proxy_protocol_error",
             Self::SourceDenied => "source_denied",
             Self::QueueFull => "queue_full",
             Self::QueueTimeout => "queue_timeout",
@@ -104,6 +112,7 @@ impl Closed {
             Self::ClientLimit => "client_limit",
             Self::LocalLimit => "local_limit",
             Self::EndpointRemoved => "endpoint_removed",
+            Self::MaxAge => "max_age",
             Self::FrontendRemoved => "frontend_removed",
             Self::Evicted => "evicted",
             Self::Drained => "drained",

@@ -2,13 +2,17 @@
 
 use crate::{Closed, admission::Admitted, frontend::Frontend, order::Order, worker::TICK};
 use std::{
-    cell::Cell,
-    net::SocketAddr,
+    cell::{Cell, OnceCell},
+    net::{IpAddr, SocketAddr},
     rc::Rc,
     time::{Duration, Instant},
 };
 use tokio::time;
-use weir_core::{Flow, PortKey, settings::HALF_CLOSED_TIMEOUT};
+use weir_core::{
+    Flow, PortKey,
+    ending::{lifetime, time_left},
+    settings::{EndpointRemoved, HALF_CLOSED_TIMEOUT},
+};
 
 /// A live connection as its worker sees it: enough to list it and to end it from outside.
 pub(crate) struct Connection {
@@ -16,6 +20,8 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) frontend: Rc<Frontend>,
     pub(crate) flow: Flow,
+    /// The address that its packets come from, if another proxy speaks for the client of the flow.
+    spoken_for_by: OnceCell<Box<IpAddr>>,
     pub(crate) opened: Instant,
     /// Its place in the process, until it ends.
     pub(crate) place: Cell<Option<Admitted>>,
@@ -30,14 +36,22 @@ pub(crate) struct Connection {
     idle_timeout: Duration,
     last_active: Cell<time::Instant>,
     half_closed: Cell<bool>,
+    /// When it ends whatever happens.
+    ends_at: Cell<Option<Instant>>,
+    /// What its end is called then.
+    ends_as: Cell<Closed>,
 }
 
 impl Connection {
     pub(crate) fn new(id: u64, frontend: Rc<Frontend>, flow: Flow) -> Rc<Self> {
         let now = time::Instant::now();
+        let route = frontend.slot.route();
+        let settings = &route.port.settings;
+        let ends_at = settings.max_connection_age.map(|age| now.into_std() + lifetime(age, rand::random()));
         Rc::new(Self {
             id,
             flow,
+            spoken_for_by: OnceCell::new(),
             opened: now.into_std(),
             place: Cell::default(),
             endpoint: Cell::default(),
@@ -45,11 +59,26 @@ impl Connection {
             to_client: Cell::default(),
             order: Order::default(),
             grown: Cell::default(),
-            idle_timeout: frontend.slot.route().port.settings.idle_timeout,
+            idle_timeout: settings.idle_timeout,
             last_active: Cell::new(now),
             half_closed: Cell::default(),
+            ends_at: Cell::new(ends_at),
+            ends_as: Cell::new(Closed::MaxAge),
             frontend,
         })
+    }
+
+    /// The same connection for a client for which its peer speaks. Its time begins anew.
+    pub(crate) fn speaking_for(&self, client: SocketAddr) -> Rc<Self> {
+        let flow = self.frontend.flow(self.flow.protocol, client);
+        let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
+        connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
+        connection
+    }
+
+    /// The address that its packets come from: the one that counts where packets from elsewhere are not let in.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.spoken_for_by.get().map_or(self.flow.client.ip(), |peer| **peer)
     }
 
     /// Notes that bytes moved or that a side ended.
@@ -73,15 +102,53 @@ impl Connection {
         self.grown.take()
     }
 
-    /// When it has been silent for too long. Never too early: it may have been active up to a tick later than is known.
+    /// Notes the endpoint that accepted. It may have been removed while it was being dialled.
+    pub(crate) fn note_endpoint(&self, address: SocketAddr) {
+        self.endpoint.set(Some(address));
+        if let Some(rule) = self.frontend.slot.if_removed(address) {
+            self.note_removed(rule);
+        }
+    }
+
+    /// Notes that its endpoint was removed; returns whether its deadline has become an earlier one.
+    pub(crate) fn note_removed(&self, rule: EndpointRemoved) -> bool {
+        match time_left(rule, rand::random()) {
+            None => false,
+            Some(Duration::ZERO) => {
+                self.order.give(Closed::EndpointRemoved);
+                false
+            }
+            Some(left) => {
+                let at = time::Instant::now().into_std() + left;
+                let earlier = self.ends_at.get().is_none_or(|known| at < known);
+                if earlier {
+                    self.ends_at.set(Some(at));
+                    self.ends_as.set(Closed::EndpointRemoved);
+                }
+                earlier
+            }
+        }
+    }
+
+    /// When it must end, by what is known now.
     pub(crate) fn deadline(&self) -> Instant {
+        let silent = self.silent_at();
+        self.ends_at.get().map_or(silent, |ends_at| silent.min(ends_at))
+    }
+
+    /// When it has been silent for too long. Never too early: it may have been active up to a tick later than is known.
+    fn silent_at(&self) -> Instant {
         let most = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
         self.last_active.get().into_std() + self.idle_timeout.min(most) + TICK
     }
 
-    /// What its end is called if it has been silent for too long.
-    pub(crate) fn silence(&self) -> Closed {
-        if self.half_closed.get() { Closed::HalfClosedTimeout } else { Closed::IdleTimeout }
+    /// What its end is called if its deadline has come.
+    pub(crate) fn overdue(&self, now: Instant) -> Closed {
+        match self.ends_at.get() {
+            Some(ends_at) if ends_at <= now => self.ends_as.get(),
+            _ if self.half_closed.get() => Closed::HalfClosedTimeout,
+            _ => Closed::IdleTimeout,
+        }
     }
 
     /// Logs that it has ended.

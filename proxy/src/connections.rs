@@ -1,4 +1,4 @@
-//! Which connections does a worker have, and which of them have been silent for too long?
+//! Which connections does a worker have, and which of them must end now?
 
 use crate::{connection::Connection, frontend::Frontend};
 use std::{collections::HashMap, ops::Range, rc::Rc, time::Instant};
@@ -11,6 +11,8 @@ use weir_core::{Flow, idle::OldestIdle};
 pub(crate) struct Connections {
     live: HashMap<u64, Rc<Connection>>,
     deadlines: OldestIdle,
+    /// The numbers of those that came before the last tick, and are to be told that they have grown.
+    grown: Range<u64>,
     /// The numbers of those that came between the last two ticks.
     young: Range<u64>,
     next: u64,
@@ -25,12 +27,17 @@ impl Connections {
         connection
     }
 
+    /// Lists another one in the place of one with the same number.
+    pub(crate) fn replace(&mut self, connection: &Rc<Connection>) {
+        self.live.insert(connection.id, Rc::clone(connection));
+    }
+
     /// Forgets a connection that has ended.
     pub(crate) fn remove(&mut self, id: u64) {
         self.live.remove(&id);
         let Self { live, deadlines, .. } = self;
-        // Two deadlines at most: one from its start, and one since it was half closed.
-        deadlines.compact(2 * live.len(), |id| live.contains_key(&id));
+        // Three deadlines at most: from its start, since it was half closed, and since its endpoint was removed.
+        deadlines.compact(3 * live.len(), |id| live.contains_key(&id));
     }
 
     /// Looks at a connection's deadline from now on; to be told again when that has become an earlier one.
@@ -38,19 +45,37 @@ impl Connections {
         self.deadlines.push(connection.deadline(), connection.id);
     }
 
-    /// One tick of the clock: tells connections that have been silent for too long to end, and those that have lived
-    /// through a whole tick that they have grown.
-    pub(crate) fn tick(&mut self, now: Instant) {
-        let Self { live, deadlines, .. } = self;
-        while let Some(id) =
-            deadlines.pop_due(now, |id| live.get(&id).map(|connection| connection.deadline()))
-        {
-            if let Some(connection) = live.get(&id) {
-                connection.order.give(connection.silence());
+    /// One tick of the clock. What is due then is done by [`Self::tell_due`].
+    pub(crate) fn tick(&mut self) {
+        self.grown.end = self.young.end;
+        self.young = self.young.end..self.next;
+    }
+
+    /// Tells connections whose deadline has come to end, and those that have lived through a whole tick that they have
+    /// grown: `most` at a time. Returns whether there may be more.
+    pub(crate) fn tell_due(&mut self, now: Instant, most: usize) -> bool {
+        let Self { live, deadlines, grown, .. } = self;
+        for _ in 0..most {
+            let deadline = |id| live.get(&id).map(|connection| connection.deadline());
+            if let Some(due) = deadlines.pop_due(now, deadline).and_then(|id| live.get(&id)) {
+                due.order.give(due.overdue(now));
+            } else if let Some(connection) = grown.find_map(|id| live.get(&id)) {
+                connection.note_grown();
+            } else {
+                return false;
             }
         }
-        self.young.clone().filter_map(|id| live.get(&id)).for_each(|connection| connection.note_grown());
-        self.young = self.young.end..self.next;
+        true
+    }
+
+    /// The numbers of all.
+    pub(crate) fn ids(&self) -> Vec<u64> {
+        self.live.keys().copied().collect()
+    }
+
+    /// The one with a number, unless it has ended.
+    pub(crate) fn get(&self, id: u64) -> Option<&Rc<Connection>> {
+        self.live.get(&id)
     }
 
     /// All of them.

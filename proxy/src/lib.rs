@@ -16,6 +16,7 @@ mod connection;
 mod connections;
 mod counters;
 mod descriptors;
+mod endings;
 mod endpoints;
 mod error;
 mod filter;

@@ -66,6 +66,7 @@ impl Listener {
         match &self.served {
             Served::Tcp(acceptor) => {
                 socket::admit(&acceptor.socket, address, admitted)?;
+                socket::watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
                 acceptor.redirect(frontend);
             }
             Served::Udp(clients) => {

@@ -10,13 +10,14 @@ pub use report::{Applied, FrontendRow, FrontendState};
 use crate::{
     Config,
     descriptors::Descriptors,
+    endings::Removed,
     endpoints::Endpoints,
     host,
     place::Place,
     plan::{self, Plan, Socket, Surroundings, loopback::Loopback},
     service_load::ServiceLoads,
     slot::Slot,
-    thread::WorkerHandle,
+    thread::{Command, WorkerHandle},
 };
 use sockets::Sockets;
 use std::{
@@ -25,7 +26,10 @@ use std::{
     sync::{Arc, Weak},
     time::Instant,
 };
-use weir_core::{Changes, Family, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot};
+use weir_core::{
+    Changes, Family, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
+    settings::EndpointRemoved,
+};
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
 #[derive(Debug)]
@@ -175,12 +179,30 @@ impl Listeners {
         let key = (port.key.clone(), port.family);
         match self.slots.get(&key) {
             None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
-            Some(slot) => slot.update(port, &self.place, &mut self.endpoints),
+            Some(slot) => {
+                let removed = ending::removed(&slot.route().port.merged, &port.merged);
+                slot.update(port, &self.place, &mut self.endpoints);
+                if !removed.is_empty() {
+                    self.tell_removed(slot, Removed::endpoints(removed));
+                }
+            }
             None => {
                 let slot = Slot::new(port, &self.place, &mut self.endpoints);
                 let slot = slot.of_service(self.services.of(&port.key.service));
                 self.slots.insert(key, Arc::new(slot));
             }
+        }
+    }
+
+    /// Tells the workers that endpoints are gone, unless the Service keeps their connections.
+    fn tell_removed(&self, slot: &Arc<Slot>, removed: Removed) {
+        let port = Arc::clone(&slot.route().port);
+        let rule = port.settings.on_endpoint_removed;
+        if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
+            return;
+        }
+        for worker in self.workers() {
+            worker.tell(Command::Removed { slot: Arc::clone(slot), removed: removed.clone(), rule });
         }
     }
 
@@ -201,7 +223,8 @@ impl Listeners {
                 continue;
             }
             if let Some(slot) = self.slots.remove(&(port.key.clone(), port.family)) {
-                slot.counters.clear_endpoints();
+                slot.retire();
+                self.tell_removed(&slot, Removed::Port);
                 self.retired.push(Arc::downgrade(&slot));
             }
         }

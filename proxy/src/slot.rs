@@ -12,7 +12,10 @@ use ipnet::IpNet;
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Instant,
 };
 use tokio::sync::Notify;
@@ -20,6 +23,7 @@ use weir_core::{
     Balancer, EndpointSet, FrontendKind, Lease, Ratio, Request, ServicePort, Target, Traffic,
     nearby::{nearby, spills},
     queue::Queue,
+    settings::EndpointRemoved,
 };
 
 /// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
@@ -34,6 +38,8 @@ pub(crate) struct Slot {
     pub(crate) room: Notify,
     /// What the whole Service holds.
     pub(crate) service: Arc<ServiceLoad>,
+    /// Whether the port is gone.
+    retired: AtomicBool,
     /// What happened on this port.
     pub(crate) counters: Arc<PortCounters>,
 }
@@ -76,6 +82,7 @@ impl Slot {
             queue: Queue::default(),
             service: Arc::default(),
             room: Notify::new(),
+            retired: AtomicBool::new(false),
             counters,
         }
     }
@@ -100,6 +107,20 @@ impl Slot {
         self.counters.set_endpoints(port);
         self.route.store(Arc::new(route));
         self.room.notify_waiters();
+    }
+
+    /// Notes that the port is no longer served.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+        self.counters.clear_endpoints();
+    }
+
+    /// What becomes of a connection to this endpoint, if it was removed and the Service does not keep its connections.
+    pub(crate) fn if_removed(&self, address: SocketAddr) -> Option<EndpointRemoved> {
+        let route = self.route.load();
+        let rule = route.port.settings.on_endpoint_removed;
+        let removed = || self.retired.load(Relaxed) || !route.has(address);
+        (rule != EndpointRemoved::Keep && removed()).then_some(rule)
     }
 
     /// Picks an endpoint of `route` for a flow, by affinity first. `None` if there is none left that has room.
@@ -215,6 +236,11 @@ impl Route {
     pub(crate) fn admits(&self, kind: FrontendKind, client: IpAddr) -> bool {
         let guard = self.guard.as_ref().filter(|_| kind == FrontendKind::LoadBalancerIp);
         guard.is_none_or(|sources| sources.iter().any(|net| net.contains(&client)))
+    }
+
+    /// Whether an endpoint is in some slice.
+    fn has(&self, address: SocketAddr) -> bool {
+        self.serves(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
     }
 
     /// Whether an endpoint still serves, so that a UDP flow may stay with it.

@@ -16,13 +16,6 @@ pub(crate) fn backlog(connections: usize) -> usize {
     connections.saturating_mul(4).clamp(64, BACKLOG)
 }
 
-/// A silent peer is probed this often (tcp(7), TCP_KEEPIDLE and TCP_KEEPINTVL).
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-/// Data or probes that stay unacknowledged for this long mean a dead peer (tcp(7), TCP_USER_TIMEOUT; it overrides the
-/// number of probes).
-const USER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Room for datagrams that arrive while a worker is busy, or leave faster than a device takes them. The kernel caps it
 /// at `net.core.rmem_max` and `net.core.wmem_max`.
 const UDP_BUFFER: usize = 4 << 20;
@@ -35,19 +28,22 @@ const UDP_FLOW_BUFFER: usize = 1 << 20;
 /// The first is bound alone: SO_REUSEPORT from the start would silently share the address with any other process of
 /// the same user, a second weir for instance.
 ///
-/// Only packets from `admitted` get through; `None` means all. `backlog` clients may wait on each.
+/// Only packets from `admitted` get through; `None` means all. TCP clients that are silent for `dead_peer_timeout` are dead.
+/// `backlog` of them may wait on each socket.
 pub(crate) fn open_group(
     address: Address,
     admitted: Option<&[IpNet]>,
+    dead_peer_timeout: Duration,
     count: usize,
     backlog: usize,
 ) -> io::Result<Vec<Socket>> {
-    let first = unbound(address, admitted)?;
+    let unbound = || unbound(address, admitted, dead_peer_timeout);
+    let first = unbound()?;
     first.bind(&address.address.into())?;
     first.set_reuse_port(true)?;
     let mut group = vec![first];
     for _ in 1..count {
-        let next = unbound(address, admitted)?;
+        let next = unbound()?;
         next.set_reuse_port(true)?;
         next.bind(&address.address.into())?;
         group.push(next);
@@ -58,7 +54,7 @@ pub(crate) fn open_group(
     Ok(group)
 }
 
-fn unbound(address: Address, admitted: Option<&[IpNet]>) -> io::Result<Socket> {
+fn unbound(address: Address, admitted: Option<&[IpNet]>, dead_peer_timeout: Duration) -> io::Result<Socket> {
     let (kind, transport) = match address.protocol {
         Protocol::Udp => (Type::DGRAM, Transport::UDP),
         _ => (Type::STREAM, Transport::TCP),
@@ -73,7 +69,7 @@ fn unbound(address: Address, admitted: Option<&[IpNet]>) -> io::Result<Socket> {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
         socket.set_tcp_nodelay(true)?;
-        watch_peer(&socket)?;
+        watch_peer(&socket, dead_peer_timeout)?;
     }
     if admitted.is_some() {
         admit(&socket, address, admitted)?;
@@ -95,11 +91,14 @@ pub(crate) fn admit(socket: &impl AsFd, address: Address, admitted: Option<&[IpN
     }
 }
 
-/// Has the kernel end a connection whose peer is dead.
-pub(crate) fn watch_peer(socket: &impl AsFd) -> io::Result<()> {
+/// Has the kernel end a connection whose peer leaves data or probes unacknowledged for `timeout` (tcp(7),
+/// TCP_USER_TIMEOUT; it overrides the number of probes). A silent peer is probed twice in that time (TCP_KEEPIDLE and
+/// TCP_KEEPINTVL, whole seconds).
+pub(crate) fn watch_peer(socket: &impl AsFd, timeout: Duration) -> io::Result<()> {
     let socket = SockRef::from(socket);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+    let interval = (timeout / 2).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(interval).with_interval(interval))?;
+    socket.set_tcp_user_timeout(Some(timeout))
 }
 
 /// Begins to connect to an endpoint.

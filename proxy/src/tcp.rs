@@ -1,8 +1,10 @@
 //! What happens to a TCP client, from accept to close?
 
 mod dial;
+mod introduction;
 pub(crate) mod memory;
 pub(crate) mod pipe;
+mod proxy_protocol;
 mod race;
 mod relay;
 
@@ -239,10 +241,16 @@ fn session(
     admitted: Admitted,
 ) -> impl Future<Output = ()> + use<> {
     let opened = Opened::new(&frontend.slot.counters);
-    let connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
+    let mut connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
     connection.place.set(Some(admitted));
     async move {
-        let reason = serve(&connection, client).await;
+        let reason = match introduction::learn_client(&mut connection, &client).await {
+            Ok(()) => serve(&connection, client).await,
+            Err(reason) => {
+                let _ = client.set_zero_linger();
+                reason
+            }
+        };
         connection.frontend.slot.make_room();
         connection.log_end(reason);
         connection.frontend.tally.flush();

@@ -3,9 +3,11 @@
 use crate::{
     Closed, ConnectionInfo, Error,
     counters::ProcessCounters,
+    endings::{self, Removed},
     listener::{Listener, Serving},
     peers::{Peer, Peers},
     service_load::ServiceLoad,
+    slot::Slot,
     tcp::HandedOver,
     worker::{Share, Worker},
 };
@@ -14,6 +16,7 @@ use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
 };
+use weir_core::settings::EndpointRemoved;
 
 /// What a worker can be told.
 #[derive(Debug)]
@@ -28,7 +31,9 @@ pub(crate) enum Command {
     StopAccepting { done: oneshot::Sender<()> },
     /// Answers when the last TCP connection has ended, once nothing new is accepted.
     Drain { done: oneshot::Sender<()> },
-    /// End all connections. Answers how many there were.
+    /// Endpoints of a Service port are gone, and the Service does not keep their connections.
+    Removed { slot: Arc<Slot>, removed: Removed, rule: EndpointRemoved },
+    /// End all connections. Answers how many there were, once all were told.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
     /// A second has passed.
     Tick,
@@ -134,6 +139,7 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
     while let Some(command) = commands.recv().await {
         obey(&worker, command, &mut listeners);
     }
+    endings::end_last(&worker).await;
     worker.tallies.flush();
 }
 
@@ -161,10 +167,20 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
             worker.answer_if_drained();
         }
         Command::EndAll { reason, done } => {
-            let connections = worker.connections.borrow();
-            let _ = done.send(connections.iter().map(|connection| connection.order.give(reason)).count());
+            let worker = Rc::clone(worker);
+            tokio::task::spawn_local(async move { done.send(endings::end_all(&worker, reason).await) });
         }
-        Command::Tick => worker.tick(),
+        Command::Removed { slot, removed, rule } => {
+            let worker = Rc::clone(worker);
+            tokio::task::spawn_local(async move {
+                endings::end_removed(&worker, &slot, &removed, rule).await;
+            });
+        }
+        Command::Tick => {
+            if worker.tick() {
+                tokio::task::spawn_local(endings::finish_tick(Rc::clone(worker)));
+            }
+        }
         Command::Adopt(handed_over) => handed_over.serve(worker),
         Command::EvictOf { service, client, left } => {
             let evicted = worker.flows.borrow_mut().evict_of(&service, client);

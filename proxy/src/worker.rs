@@ -5,6 +5,7 @@ use crate::{
     connection::Connection,
     connections::Connections,
     counters::ProcessCounters,
+    endings::TURN,
     frontend::Frontend,
     peers::Peers,
     tally::Tallies,
@@ -13,12 +14,16 @@ use crate::{
 };
 use std::{
     cell::{Cell, RefCell},
+    net::SocketAddr,
     ops::Deref,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{Mutex, oneshot},
+    time::Instant,
+};
 use weir_core::Flow;
 
 /// How much is relayed in one go.
@@ -57,6 +62,10 @@ pub(crate) struct Worker {
     pub(crate) clock: Cell<Instant>,
     /// Who waits for the last connection to end.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
+    /// Held while connections are ended in turns.
+    pub(crate) ending: Mutex<()>,
+    /// Whether what was due at a tick is still being done.
+    pub(crate) finishing: Cell<bool>,
 }
 
 /// What one worker may take.
@@ -88,6 +97,8 @@ impl Worker {
             connections: RefCell::default(),
             clock: Cell::new(Instant::now()),
             drained: RefCell::default(),
+            ending: Mutex::default(),
+            finishing: Cell::new(false),
         })
     }
 
@@ -97,15 +108,23 @@ impl Worker {
         Enlisted(self.connections.borrow_mut().add(Rc::clone(frontend), flow))
     }
 
-    /// Does what is due once a second.
-    pub(crate) fn tick(&self) {
+    /// Does what is due once a second. Returns whether there is more to do, for [`crate::endings::finish_tick`].
+    pub(crate) fn tick(&self) -> bool {
         let now = Instant::now();
         self.clock.set(now);
         self.tallies.flush();
         self.pipes.close_unused();
         self.show();
-        self.connections.borrow_mut().tick(now.into_std());
-        self.flows.borrow_mut().end_idle(now.into_std());
+        self.connections.borrow_mut().tick();
+        self.tell_due()
+    }
+
+    /// Ends connections and flows whose time has come, as many as may end in one turn; returns whether there may be more.
+    pub(crate) fn tell_due(&self) -> bool {
+        let now = self.clock.get().into_std();
+        let connections = self.connections.borrow_mut().tell_due(now, TURN);
+        let flows = self.flows.borrow_mut().end_idle(now, TURN);
+        connections || flows
     }
 
     /// Shows what is used of what is limited.
@@ -128,6 +147,14 @@ impl Worker {
 
 /// Keeps a connection on its worker's list.
 pub(crate) struct Enlisted(Rc<Connection>);
+
+impl Enlisted {
+    /// Goes on as the connection of a client for which its peer speaks.
+    pub(crate) fn speak_for(&mut self, client: SocketAddr) {
+        self.0 = self.0.speaking_for(client);
+        self.0.frontend.worker.connections.borrow_mut().replace(&self.0);
+    }
+}
 
 impl Deref for Enlisted {
     type Target = Rc<Connection>;

@@ -143,3 +143,37 @@ async fn with_no_room_for_another_flow_the_one_idle_for_longest_goes() {
     ask(&clients[1], b"x").await.unwrap();
     assert_eq!(server.sources().len(), 4, "the idle one has begun anew");
 }
+
+#[tokio::test]
+async fn no_datagram_is_misdelivered_when_another_service_reuses_the_address_of_a_pod() {
+    let (pod, other) = (UdpSocket::bind("127.0.0.2:0").await.unwrap(), server("other").await);
+    let address = pod.local_addr().unwrap();
+    let (a, b) = (service("a", Protocol::Udp, "127.0.0.9"), service("b", Protocol::Udp, "127.0.0.10"));
+    let (a, b) = (a.with(&[address]), b.with(&[other.address()]));
+    let mut proxy = serving(&[&a, &b]).await;
+    let mut buffer = [0; 64];
+    let mut hear = async || {
+        let (length, from) = within(pod.recv_from(&mut buffer)).await.unwrap();
+        (String::from_utf8_lossy(&buffer[..length]).into_owned(), from)
+    };
+    let of_a = client(&a).await;
+    of_a.send(b"question of a").await.unwrap();
+    let (heard, flow_of_a) = hear().await;
+    assert_eq!(heard, "question of a");
+
+    // The pod goes, and another one gets its address.
+    let (a, b) = (a.with(&[other.address()]), b.with(&[address]));
+    proxy.apply(&snapshot(&[&a, &b])).await;
+    let of_b = client(&b).await;
+    assert_eq!(ask(&of_a, b"1").await.unwrap(), "other:1");
+    of_b.send(b"question of b").await.unwrap();
+    let (heard, flow_of_b) = hear().await;
+    assert_eq!(heard, "question of b", "nothing of a's client before it");
+    for _ in 0..10 {
+        pod.send_to(b"late", flow_of_a).await.unwrap();
+    }
+    pod.send_to(b"answer of b", flow_of_b).await.unwrap();
+    assert_eq!(next(&of_b).await.unwrap(), "answer of b");
+    assert_eq!(ask(&of_a, b"2").await.unwrap(), "other:2", "nothing of the pod before it");
+    assert_eq!(of_a.try_recv(&mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+}

@@ -18,6 +18,7 @@ pub mod affinity;
 pub mod balance;
 pub mod dial;
 pub mod eligible;
+pub mod ending;
 pub mod endpoint;
 pub mod family;
 pub mod flow;

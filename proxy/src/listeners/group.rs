@@ -11,9 +11,9 @@ use crate::{
     thread::{Command, ListenerId, WorkerHandle},
 };
 use ipnet::IpNet;
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
-use weir_core::{Audience, Family, FrontendKind, PortKey};
+use weir_core::{Audience, Family, FrontendKind, PortKey, Protocol};
 
 /// Open sockets on one address, one on each of some workers.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Serves {
     audience: Audience,
     /// Whose packets get through; `None` means everybody's.
     admitted: Option<Arc<[IpNet]>>,
+    /// What accepted TCP connections inherit; `None` for UDP.
+    dead_peer_timeout: Option<Duration>,
 }
 
 /// A binding that has somebody to serve.
@@ -57,6 +59,8 @@ impl Serves {
             family: binding.port.family,
             kind: binding.kind,
             frontend: binding.frontend,
+            dead_peer_timeout: (binding.socket.protocol == Protocol::Tcp)
+                .then_some(binding.port.settings.dead_peer_timeout),
         })
     }
 
@@ -98,7 +102,9 @@ impl Group {
         taken: Taken,
     ) -> io::Result<Self> {
         let admitted = wanted.serves.admitted.as_deref();
-        let sockets = socket::open_group(wanted.binding.socket, admitted, members.len(), backlog)?;
+        let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
+        let address = wanted.binding.socket;
+        let sockets = socket::open_group(address, admitted, dead_peer_timeout, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
         }

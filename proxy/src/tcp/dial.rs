@@ -132,7 +132,7 @@ impl Dialled {
     fn advance(&mut self, connection: &Connection, now: Instant, turn: Turn) -> Result<Next, Closed> {
         let slot = &connection.frontend.slot;
         let route = slot.route();
-        let traffic = match connection.frontend.traffic(&route, connection.flow.client.ip()) {
+        let traffic = match connection.frontend.traffic(&route, connection.peer()) {
             Ok(traffic) => traffic,
             Err(reason) if self.race.is_empty() => return Err(reason),
             Err(_) => return Ok(Next::Wait(self.dial.deadline())),

@@ -19,9 +19,14 @@ use weir_core::{
 
 /// A frontend of a worker that has no other.
 pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<Frontend> {
+    frontend_with(Settings { idle_timeout, ..Settings::default() }, endpoints)
+}
+
+/// The same with these settings.
+pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Rc<Frontend> {
     let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
     let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
-    let service = Service { settings: Arc::new(Settings { idle_timeout, ..Settings::default() }), ..service };
+    let service = Service { settings: Arc::new(settings), ..service };
     let port = Arc::clone(&serve_fixed(&service, endpoints).ports[0]);
     let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
     let address = SocketAddr::from(([10, 96, 0, 10], 1));

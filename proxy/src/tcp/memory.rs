@@ -25,10 +25,10 @@ impl Memory {
         self.held.get() + bytes <= self.most
     }
 
-    /// Keeps a copy of these bytes.
-    pub(crate) fn keep(self: &Rc<Self>, bytes: &[u8]) -> Kept {
+    /// Keeps a copy of these bytes, of which the first are a header of this proxy's own.
+    pub(crate) fn keep(self: &Rc<Self>, bytes: &[u8], header: usize) -> Kept {
         self.held.set(self.held.get() + bytes.len());
-        Kept { bytes: bytes.into(), written: 0, memory: Rc::clone(self) }
+        Kept { bytes: bytes.into(), written: 0, header, memory: Rc::clone(self) }
     }
 }
 
@@ -37,7 +37,9 @@ impl Memory {
 pub(crate) struct Kept {
     bytes: Box<[u8]>,
     /// How many of them were written.
-    pub(super) written: usize,
+    written: usize,
+    /// So many of the first do not count as relayed.
+    header: usize,
     memory: Rc<Memory>,
 }
 
@@ -45,6 +47,23 @@ impl Kept {
     /// What is still to be written.
     pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
+    }
+
+    /// Takes note that so many more were written; returns how many of those count as relayed.
+    pub(super) fn advance(&mut self, count: usize) -> u64 {
+        let before = self.written.max(self.header);
+        self.written += count;
+        (self.written.max(self.header) - before) as u64
+    }
+
+    /// Whether it is a header of which nothing was written.
+    pub(super) fn is_header(&self) -> bool {
+        self.header > 0 && self.written == 0 && self.header == self.bytes.len()
+    }
+
+    /// What is still to be written without the header.
+    pub(super) fn without_header(self) -> Self {
+        self.memory.keep(&self.bytes[self.written.max(self.header)..], 0)
     }
 }
 

@@ -8,7 +8,10 @@ use crate::{
     connection::Connection,
     socket::watch_peer,
     tally::Direction,
-    tcp::dial::{Connected, Dialled},
+    tcp::{
+        dial::{Connected, Dialled},
+        introduction,
+    },
 };
 pub(super) use half::Half;
 use half::Lane;
@@ -39,11 +42,11 @@ pub(crate) struct Relay {
 impl Relay {
     /// Brings a client and an endpoint together.
     pub(super) fn new(connection: &Rc<Connection>, mut dialled: Box<Dialled>, connected: Connected) -> Self {
-        connection.endpoint.set(Some(connected.address));
+        connection.note_endpoint(connected.address);
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: mem::take(&mut dialled.request),
+            to_endpoint: introduction::behind_header(connection, mem::take(&mut dialled.request)),
             to_client: Half::default(),
             connection: Rc::clone(connection),
             lease: connected.lease,
@@ -94,7 +97,8 @@ impl Relay {
         if self.connection.has_grown() {
             self.settle();
             // Without it a dead endpoint is noticed later, by the idle time-out.
-            let _ = watch_peer(&self.upstream);
+            let timeout = self.connection.frontend.slot.route().port.settings.dead_peer_timeout;
+            let _ = watch_peer(&self.upstream, timeout);
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.

@@ -14,14 +14,15 @@ use crate::{
     socket,
     worker::{Share, Worker},
 };
-use std::{num::NonZeroU16, rc::Rc, sync::Arc};
+use std::{num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
 use weir_core::{FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
 
 /// A frontend on 127.0.0.1 with one endpoint, which the test plays.
 pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     let any = Socket { protocol: Protocol::Udp, address: ([127, 0, 0, 1], 0).into() };
-    let socket: std::net::UdpSocket = socket::open_group(any, None, 1, 0).unwrap().remove(0).into();
+    let group = socket::open_group(any, None, Duration::MAX, 1, 0).unwrap();
+    let socket: std::net::UdpSocket = group.into_iter().next().unwrap().into();
     let address = socket.local_addr().unwrap();
     let port = NonZeroU16::new(address.port()).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];

@@ -81,15 +81,18 @@ impl FlowTable {
         true
     }
 
-    /// Ends the flows that have been idle for too long. Looks only at those whose deadline has come, by what is known.
-    pub(crate) fn end_idle(&mut self, now: Instant) {
+    /// Ends flows that have been idle for too long, `most` at a time. Looks only at those whose deadline has come, by what
+    /// is known. Returns whether there may be more.
+    pub(crate) fn end_idle(&mut self, now: Instant, most: usize) -> bool {
         let Self { flows, deadlines, .. } = self;
         let flow = |id| flows.get(&id).and_then(Weak::upgrade);
-        while let Some(id) = deadlines.pop_due(now, |id| Some(flow(id)?.deadline().into_std())) {
-            if let Some(flow) = flow(id) {
-                flow.end.give(Closed::IdleTimeout);
+        for _ in 0..most {
+            match deadlines.pop_due(now, |id| Some(flow(id)?.deadline().into_std())).and_then(flow) {
+                Some(flow) => flow.end.give(Closed::IdleTimeout),
+                None => return false,
             }
         }
+        true
     }
 
     /// Takes in a flow; returns its number.

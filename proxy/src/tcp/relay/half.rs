@@ -88,10 +88,30 @@ pub(super) trait Sink: AsyncWrite + Unpin {
 }
 
 impl Half {
-    /// The same on the way to somebody else: an end that was passed on is passed on once more.
+    /// The same on the way to somebody else: an end that was passed on is passed on once more. A header is not part of it.
     pub(super) fn again(self) -> Self {
         let state = if self.state == State::Ended { State::Ending } else { self.state };
-        Self { state, ..self }
+        let pending = match self.pending {
+            Pending::Bytes(kept) => Pending::of(kept.without_header()),
+            pending => pending,
+        };
+        Self { state, pending, ..self }
+    }
+
+    /// The same behind a header, which is held in `memory`.
+    pub(in crate::tcp) fn behind(self, header: &[u8], memory: &Rc<Memory>) -> Self {
+        let rest = match &self.pending {
+            Pending::Bytes(kept) => kept.rest(),
+            // Nothing is spliced before much was relayed, and then no header comes any more.
+            Pending::Nothing | Pending::Piped(_) => &[][..],
+        };
+        let pending = Pending::of(memory.keep(&[header, rest].concat(), header.len()));
+        Self { pending, ..self }
+    }
+
+    /// Whether a header, and nothing else yet, is on its way.
+    fn is_at_header(&self) -> bool {
+        self.state == State::Open && matches!(&self.pending, Pending::Bytes(kept) if kept.is_header())
     }
 
     /// Whether the end of this direction was passed on.
@@ -100,10 +120,19 @@ impl Half {
     }
 }
 
+impl Pending {
+    fn of(kept: Kept) -> Self {
+        if kept.rest().is_empty() { Self::Nothing } else { Self::Bytes(Box::new(kept)) }
+    }
+}
+
 impl<From: Source, To: Sink> Lane<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
     pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         for _ in 0..READS {
+            if half.is_at_header() {
+                self.add_to_header(half, context)?;
+            }
             ready!(self.flush(half, context))?;
             match half.state {
                 State::Open if self.moved >= TURN => break,
@@ -119,6 +148,27 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         }
         give_way(context);
         Poll::Pending
+    }
+
+    /// Has what the sender says first leave together with the header. If that is nothing yet, the header does not wait.
+    fn add_to_header(&mut self, half: &mut Half, context: &mut Context<'_>) -> Result<(), Failure> {
+        if !self.memory.has_room(self.scratch.len()) {
+            return Ok(());
+        }
+        let mut buffer = ReadBuf::new(self.scratch);
+        let Poll::Ready(read) = Pin::new(&mut *self.from).poll_read(context, &mut buffer) else {
+            return Ok(());
+        };
+        read.map_err(Failure::Reading)?;
+        match (&half.pending, buffer.filled()) {
+            (_, []) => half.state = State::Ending,
+            (Pending::Bytes(kept), first) => {
+                let header = kept.rest();
+                half.pending = Pending::of(self.memory.keep(&[header, first].concat(), header.len()));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Reads once and writes at once; keeps what could not be written.
@@ -151,7 +201,7 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         self.moved += written as u64;
         if written < bytes.len() {
             // Also after an error: the client may yet be given to another endpoint.
-            half.pending = Pending::Bytes(Box::new(self.memory.keep(&bytes[written..])));
+            half.pending = Pending::of(self.memory.keep(&bytes[written..], 0));
         }
         Poll::Ready(result.map(|_| bytes.len()).map_err(Failure::Writing))
     }
@@ -202,9 +252,7 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
             Pending::Bytes(kept) => {
                 while !kept.rest().is_empty() {
                     let count = ready!(Pin::new(&mut *self.to).poll_write(context, kept.rest()));
-                    let count = count.map_err(Failure::Writing)?;
-                    kept.written += count;
-                    self.moved += count as u64;
+                    self.moved += kept.advance(count.map_err(Failure::Writing)?);
                 }
             }
             Pending::Piped(pipe) => {

@@ -13,7 +13,10 @@ use tokio::{
     runtime::Builder,
     time::Instant,
 };
-use weir_core::{Load, Protocol, settings::HALF_CLOSED_TIMEOUT};
+use weir_core::{Load, Protocol, Settings, settings::HALF_CLOSED_TIMEOUT};
+
+mod endings;
+mod resets;
 
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -32,7 +35,7 @@ async fn run(relay: &mut Relay) -> Closed {
     loop {
         tokio::select! {
             reason = relay.run() => return reason,
-            _ = clock.tick() => worker.tick(),
+            _ = clock.tick() => drop(worker.tick()),
         }
     }
 }
@@ -50,7 +53,11 @@ async fn connected() -> (TcpStream, TcpStream) {
 }
 
 async fn pair(idle_timeout: Duration) -> Pair {
-    let frontend = fixture::frontend(idle_timeout, &[]);
+    pair_with(Settings { idle_timeout, ..Settings::default() }).await
+}
+
+async fn pair_with(settings: Settings) -> Pair {
+    let frontend = fixture::frontend_with(settings, &[]);
     let (client, accepted) = connected().await;
     let (upstream, endpoint) = connected().await;
     let address = upstream.peer_addr().unwrap();
@@ -170,11 +177,11 @@ async fn an_endpoint_is_watched_once_its_connection_has_lived_through_a_tick() {
     let mut pair = pair(IDLE).await;
     let watched = |relay: &Relay| {
         let socket = socket2::SockRef::from(&relay.upstream);
-        (socket.keepalive().unwrap(), socket.tcp_user_timeout().unwrap().is_some())
+        (socket.keepalive().unwrap(), socket.tcp_user_timeout().unwrap())
     };
-    assert_eq!(watched(&pair.relay), (false, false));
+    assert_eq!(watched(&pair.relay), (false, None));
     tokio::time::timeout(3 * TICK, run(&mut pair.relay)).await.unwrap_err();
-    assert_eq!(watched(&pair.relay), (true, true));
+    assert_eq!(watched(&pair.relay), (true, Some(Settings::default().dead_peer_timeout)));
 }
 
 /// Sends a message to the endpoint and back, so many times, beside the relay.

@@ -1,6 +1,6 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Half, Lane, READS, Sink, Source, TURN};
+use super::{Failure, Half, Lane, READS, Sink, Source, TURN};
 use crate::{
     descriptors::Descriptors,
     tcp::{
@@ -17,6 +17,9 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+mod header;
+mod resets;
+
 /// How many bytes a side gives or takes at its next turns; 0 means that it is not ready.
 type Schedule = std::vec::IntoIter<usize>;
 
@@ -27,11 +30,18 @@ struct Sender {
     /// What was looked at and must be there when it is read.
     seen: usize,
     schedule: Schedule,
+    /// After how many bytes it resets.
+    resets_at: usize,
 }
 
 impl Sender {
     fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
-        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule: schedule.into_iter() }
+        let schedule = schedule.into_iter();
+        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule, resets_at: usize::MAX }
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        if self.sent >= self.resets_at { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 
     fn next(&mut self) -> Option<&[u8]> {
@@ -40,7 +50,7 @@ impl Sender {
             Some(most) => most,
             None => usize::MAX,
         };
-        let rest = &self.bytes[self.sent..];
+        let rest = &self.bytes[self.sent..self.bytes.len().min(self.resets_at)];
         Some(&rest[..most.min(rest.len())])
     }
 }
@@ -51,6 +61,7 @@ impl AsyncRead for Sender {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.reset()?;
         let room = buffer.remaining();
         let next = match std::mem::take(&mut self.seen) {
             0 => self.next(),
@@ -75,6 +86,7 @@ impl Source for Sender {
     }
 
     fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.reset()?;
         let Some(next) = self.next() else { return Poll::Pending };
         let count = pipe.put(next);
         self.sent += count;
@@ -83,16 +95,29 @@ impl Source for Sender {
     }
 }
 
-#[derive(Default)]
 struct Receiver {
     bytes: Vec<u8>,
+    writes: usize,
     shut_down: bool,
     schedule: Schedule,
+    /// After how many bytes it resets.
+    resets_at: usize,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Receiver {
     fn new(schedule: Vec<usize>) -> Self {
-        Self { schedule: schedule.into_iter(), ..Self::default() }
+        let schedule = schedule.into_iter();
+        Self { bytes: Vec::new(), writes: 0, shut_down: false, schedule, resets_at: usize::MAX }
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        if self.bytes.len() >= self.resets_at { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     fn room(&mut self) -> Option<usize> {
@@ -107,8 +132,10 @@ impl Receiver {
 
 impl AsyncWrite for Receiver {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
-        let count = room.min(bytes.len());
+        let count = room.min(bytes.len()).min(self.resets_at - self.bytes.len());
+        self.writes += 1;
         self.bytes.extend_from_slice(&bytes[..count]);
         Poll::Ready(Ok(count))
     }
@@ -125,11 +152,20 @@ impl AsyncWrite for Receiver {
 
 impl Sink for Receiver {
     fn poll_drain(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
-        let bytes = pipe.take(room);
+        let bytes = pipe.take(room.min(self.resets_at - self.bytes.len()));
         self.bytes.extend_from_slice(&bytes);
         Poll::Ready(Ok(bytes.len()))
     }
+}
+
+fn some_pipes() -> Rc<Pipes> {
+    Pipes::new(Descriptors::new(1024))
+}
+
+fn much_memory() -> Rc<Memory> {
+    Memory::new(1 << 20)
 }
 
 /// Looks at a direction until it has ended; checks after each look that the count follows what was written.
@@ -141,21 +177,38 @@ fn relay(
     pipes: &Rc<Pipes>,
     memory: &Rc<Memory>,
 ) {
-    let mut half = Half::default();
+    relay_behind(0, Half::default(), (from, to), scratch, last, pipes, memory).unwrap();
+}
+
+/// The same behind a header of this length, or until a side resets.
+fn relay_behind(
+    header: usize,
+    mut half: Half,
+    (from, to): (&mut Sender, &mut Receiver),
+    scratch: usize,
+    last: bool,
+    pipes: &Rc<Pipes>,
+    memory: &Rc<Memory>,
+) -> Result<(), Failure> {
     let mut context = Context::from_waker(Waker::noop());
     let mut counted = 0;
     for _ in 0..20_000 {
         // A new buffer at each look: nothing may be left in the worker's between two.
         let mut lane = Lane { from, to, scratch: &mut vec![0; scratch], pipes, memory, last, moved: 0 };
-        let ended = lane.poll(&mut half, &mut context).is_ready();
+        let ended = lane.poll(&mut half, &mut context);
         counted += lane.moved;
         assert!(memory.has_room(0), "{} bytes are held", memory.held());
-        assert_eq!(counted, to.bytes.len() as u64, "the count follows what was written");
-        if ended {
-            assert!(half.is_ended());
-            assert!(matches!(half.pending, super::Pending::Nothing), "nothing is pending at the end");
+        let relayed = to.bytes.len().saturating_sub(header);
+        assert_eq!(counted, relayed as u64, "the count follows what was written");
+        if let Poll::Ready(result) = ended {
+            assert!(result.is_err() || half.is_ended());
+            assert!(
+                result.is_err() || matches!(half.pending, super::Pending::Nothing),
+                "nothing is pending at the end"
+            );
+            drop(half);
             assert_eq!(memory.held(), 0, "no memory is held at the end");
-            return;
+            return result;
         }
     }
     panic!("never ends");
@@ -179,7 +232,7 @@ proptest! {
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
-        let pipes = Pipes::new(Descriptors::new(1024));
+        let pipes = some_pipes();
         relay(&mut from, &mut to, scratch, last, &pipes, &Memory::new(memory));
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
         prop_assert!(to.bytes == bytes);
@@ -192,8 +245,8 @@ proptest! {
 fn a_stream_of_large_reads_goes_through_one_pipe() {
     let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
     let (mut from, mut to) = (Sender::new(bytes.clone(), Vec::new()), Receiver::default());
-    let pipes = Pipes::new(Descriptors::new(1024));
-    relay(&mut from, &mut to, 65_536, false, &pipes, &Memory::new(1 << 20));
+    let pipes = some_pipes();
+    relay(&mut from, &mut to, 65_536, false, &pipes, &much_memory());
     assert!(to.bytes == bytes && to.shut_down);
     assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
     assert_eq!(pipes.count(), (1, 1));
@@ -201,8 +254,8 @@ fn a_stream_of_large_reads_goes_through_one_pipe() {
 
 #[test]
 fn one_look_at_an_endless_stream_is_bounded() {
-    let memory = Memory::new(1 << 20);
-    let pipes = Pipes::new(Descriptors::new(1024));
+    let memory = much_memory();
+    let pipes = some_pipes();
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
     for (given, most) in [(usize::MAX, TURN + SIZE as u64), (1, READS as u64)] {
