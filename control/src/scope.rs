@@ -9,4 +9,7 @@ pub struct Scope {
     pub node_name: String,
     /// Which Services are ours.
     pub selection: Selection,
+    /// Whether special addresses are refused (see [`weir_core::guards`]); `None`: those from an API server are, those in
+    /// manifests are not.
+    pub guards: Option<bool>,
 }

@@ -21,6 +21,7 @@ pub mod eligible;
 pub mod endpoint;
 pub mod family;
 pub mod flow;
+pub mod guards;
 pub mod idle;
 pub mod load;
 pub mod merge;
