@@ -98,6 +98,19 @@ fn in_a_pod_the_service_account_is_used_and_its_token() {
 }
 
 #[test]
+fn objects_of_an_api_server_are_guarded_unless_that_is_switched_off() {
+    let cluster = Cluster::start();
+    let mut command = weir();
+    command.arg("run").env("KUBECONFIG", cluster.kubeconfig());
+    let weir = Weir::spawn(command, cluster.folder.clone());
+    weir.wait_until_ready();
+    for role in ["127.0.0.9 is a loopback address", "127.0.0.2 is a loopback address"] {
+        wait_for(role, || weir.log().contains(role));
+    }
+    assert!(greeting(cluster.service).is_err());
+}
+
+#[test]
 fn without_any_the_program_says_where_it_looked() {
     let output = weir().arg("run").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -197,3 +197,16 @@ fn out_of_descriptors_weir_neither_dies_nor_floods_the_log_and_recovers() {
     let lines = weir.log().lines().count();
     assert!(lines < 50, "{lines} lines in the log:\n{}", weir.log());
 }
+
+#[test]
+fn guards_refuse_special_endpoints_say_so_once_and_count_them() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let manifest = manifest(service, &[a.address()]).replace(&service.ip().to_string(), "203.0.113.9");
+    let weir = Weir::ready(&manifest, &["--guards", "--admin-address", &admin.to_string()]);
+    let count = "\nweir_endpoints_refused_total{reason=\"loopback\"} 1";
+    wait_for(count, || get(admin, "/metrics").is_some_and(|text| text.contains(count)));
+    let said = "127.0.0.2 is a loopback address";
+    wait_for(said, || weir.log().contains(said));
+}
