@@ -27,6 +27,8 @@ pub enum Closed {
     ConnectTimeout,
     /// There is no way to the endpoints tried.
     ConnectUnreachable,
+    /// The endpoints tried are Service addresses that weir itself serves: a connection would come back to it.
+    LoopRefused,
     /// The client left before an endpoint was connected.
     ClientGone,
     /// The client is outside loadBalancerSourceRanges.
@@ -49,7 +51,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 20] = [
+    pub const ALL: [Closed; 21] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -61,6 +63,7 @@ impl Closed {
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectUnreachable,
+        Self::LoopRefused,
         Self::ClientGone,
         Self::SourceDenied,
         Self::QueueFull,
@@ -86,6 +89,7 @@ impl Closed {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectUnreachable => "connect_unreachable",
+            Self::LoopRefused => "loop_refused",
             Self::ClientGone => "client_gone",
             Self::SourceDenied => "source_denied",
             Self::QueueFull => "queue_full",

@@ -22,6 +22,7 @@ mod host;
 mod listener;
 mod listeners;
 mod order;
+mod own;
 mod peers;
 mod place;
 mod plan;

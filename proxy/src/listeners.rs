@@ -90,7 +90,7 @@ impl Listeners {
             touched.extend(self.place_service(served));
         }
         self.snapshot = snapshot.clone();
-        self.sockets.settle(touched, &self.plan, &self.place, &self.slots).await
+        self.settle(touched).await
     }
 
     /// Looks at this host's addresses again, and serves accordingly.
@@ -100,13 +100,22 @@ impl Listeners {
         if self.look_around(&snapshot) {
             snapshot.services().for_each(|served| touched.extend(self.place_service(served)));
         }
-        self.sockets.settle(touched, &self.plan, &self.place, &self.slots).await
+        self.settle(touched).await
     }
 
     /// Tries again what is due.
     pub(crate) async fn retry(&mut self) -> Applied {
         let due = self.sockets.due(Instant::now());
-        self.sockets.settle(due, &self.plan, &self.place, &self.slots).await
+        self.settle(due.into_iter().collect()).await
+    }
+
+    /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
+    async fn settle(&mut self, touched: HashSet<Socket>) -> Applied {
+        let Self { sockets, plan, place, slots, endpoints, .. } = self;
+        let applied = sockets.settle(touched.iter().copied(), plan, place, slots).await;
+        // Nothing is awaited since they were opened, so at most a few connections have gone in a circle, and not for long.
+        touched.into_iter().for_each(|socket| endpoints.note_own(socket, sockets.frontend(socket)));
+        applied
     }
 
     /// When something is to be tried again.

@@ -143,6 +143,10 @@ impl Clients {
         let picked = slot
             .pick(route, traffic, &request(tried))
             .or_else(|| slot.pick(route, traffic, &request(&[])))?;
+        if picked.lease.load().is_forbidden() {
+            worker.counters.attempt(Some(Closed::LoopRefused));
+            return None;
+        }
         worker.flows.borrow_mut().make_room();
         let upstream = match upstream(&picked) {
             Ok(upstream) => upstream,

@@ -210,3 +210,28 @@ fn guards_refuse_special_endpoints_say_so_once_and_count_them() {
     let said = "127.0.0.2 is a loopback address";
     wait_for(said, || weir.log().contains(said));
 }
+
+#[test]
+fn what_would_come_back_to_weir_is_refused_and_counted() {
+    let [a, b] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let circle = format!("{}---\n{}", manifest(a, &[b]), manifest(b, &[a]).replace("web", "back"));
+    let of_udp = circle.replace("port:", "protocol: UDP, port:").replace("name: ", "name: udp-");
+    let of_udp = of_udp.replace("udp-\"\"", "\"\"");
+    let manifests = format!("{circle}---\n{of_udp}");
+    let _weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
+    let read = TcpStream::connect(a).and_then(|mut client| client.read(&mut [0]));
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", a).unwrap();
+    let port = |service: &str, protocol| {
+        format!("{{namespace=\"default\",service=\"{service}\",port=\"{}\",protocol=\"{protocol}\"", a.port())
+    };
+    for line in [
+        format!("weir_connections_closed_total{},reason=\"loop_refused\"}} 1", port("web", "TCP")),
+        format!("weir_udp_datagrams_dropped_total{}}} 1", port("udp-web", "UDP")),
+        format!("weir_udp_flows_opened_total{}}} 0", port("udp-web", "UDP")),
+        "weir_connect_attempts_total{result=\"loop_refused\"} 2".to_owned(),
+    ] {
+        wait_for(&line, || get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}"))));
+    }
+}
