@@ -8,6 +8,7 @@
 //! own their connections and flows. They share slots: immutable routes, swapped whole.
 
 mod affinity;
+mod checks;
 mod clock;
 mod closed;
 mod config;

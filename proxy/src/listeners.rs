@@ -9,6 +9,7 @@ pub use report::{Applied, FrontendRow, FrontendState};
 
 use crate::{
     Config,
+    checks::Checks,
     endpoints::Endpoints,
     host,
     place::Place,
@@ -33,6 +34,7 @@ pub(crate) struct Listeners {
     around: Surroundings,
     snapshot: Snapshot,
     endpoints: Endpoints,
+    checks: Checks,
     slots: Slots,
     /// Slots of ports that are gone; connections may still hold them.
     retired: Vec<Weak<Slot>>,
@@ -54,6 +56,7 @@ impl Listeners {
             around: Surroundings { node_addresses: Vec::new(), map_loopback },
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
+            checks: Checks::new(),
             slots: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
@@ -127,6 +130,7 @@ impl Listeners {
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
         self.endpoints.sweep();
+        self.checks.touch();
         self.retired.retain(|slot| slot.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
         for slot in self.slots.values().cloned().chain(retired) {
@@ -170,6 +174,7 @@ impl Listeners {
     fn place_service(&mut self, served: &ServedService) -> Vec<Socket> {
         for port in &served.ports {
             self.update_slot(port);
+            self.checks.update(port, &mut self.endpoints);
         }
         let mapped = self.loopback.get(&served.key);
         self.plan.replace(&served.key, plan::bindings(served, &self.around, mapped))
@@ -203,6 +208,7 @@ impl Listeners {
             if now.iter().any(|other| other.key == port.key && other.family == port.family) {
                 continue;
             }
+            self.checks.remove(&(port.key.clone(), port.family));
             if let Some(slot) = self.slots.remove(&(port.key.clone(), port.family)) {
                 slot.counters.clear_endpoints();
                 self.retired.push(Arc::downgrade(&slot));

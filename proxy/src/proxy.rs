@@ -25,7 +25,8 @@ pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
 /// The data plane: worker threads and what they serve.
 #[derive(Debug)]
 pub struct Proxy {
-    listeners: Listeners,
+    /// In a box, so that moving the proxy moves little.
+    listeners: Box<Listeners>,
     counters: Arc<ProcessCounters>,
     _clock: Clock,
 }
@@ -46,7 +47,7 @@ impl Proxy {
         let flows = config.udp_flows.div_ceil(count);
         let workers = WorkerHandle::start_all(count, flows, &counters)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
-        Ok(Self { listeners: Listeners::new(config, workers), counters, _clock: clock })
+        Ok(Self { listeners: Box::new(Listeners::new(config, workers)), counters, _clock: clock })
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.

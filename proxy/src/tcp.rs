@@ -2,7 +2,7 @@
 
 mod dial;
 pub(crate) mod pipe;
-mod race;
+pub(crate) mod race;
 mod relay;
 
 use crate::{

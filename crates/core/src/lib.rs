@@ -16,6 +16,7 @@
 pub mod address;
 pub mod affinity;
 pub mod balance;
+pub mod check;
 pub mod dial;
 pub mod eligible;
 pub mod endpoint;

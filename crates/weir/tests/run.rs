@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::{Command, Stdio},
 };
-use weir_testkit::{OwnThread, UdpBehaviour, UdpServer};
+use weir_testkit::{Behaviour, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 
 #[test]
 fn a_service_is_served_and_follows_its_manifest() {
@@ -234,4 +234,36 @@ fn what_would_come_back_to_weir_is_refused_and_counted() {
     ] {
         wait_for(&line, || get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}"))));
     }
+}
+
+#[test]
+fn an_endpoint_that_checks_find_down_gets_no_client_until_they_find_it_up() {
+    let (a, b) = (greeter("a"), free(Ipv4Addr::new(127, 0, 0, 2)));
+    let [service, other] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let checked = |service, rise, name| {
+        let annotations = format!(
+            "metadata: {{annotations: {{weir.dev/health-check: tcp, weir.dev/health-check-interval: 100ms, \
+             weir.dev/health-check-rise: \"{rise}\"}}, name: web}}"
+        );
+        let manifest = manifest(service, &[a.address(), b]).replace("metadata: {name: web}", &annotations);
+        manifest.replace("web", name)
+    };
+    // Nobody has connected to it yet, so only checks can know.
+    let manifests = format!("{}---\n{}", checked(service, 100, "web"), checked(other, 1, "other"));
+    let weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
+    let shows = |line: &str| get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}")));
+    wait_for("the end of b", || shows("weir_endpoints_down 1"));
+    assert!(shows("weir_health_checks_total{result=\"refused\"} "), "why");
+    assert!(weir.log().contains("checks find an endpoint down"));
+
+    // It is up again only after a hundred checks, since the stricter Service wants that.
+    let _b = OwnThread::start(move || TcpServer::start(b, Behaviour::Greet("b".into()))).unwrap();
+    for _ in 0..20 {
+        assert_eq!((greeting(service).unwrap(), greeting(other).unwrap()), ("a".into(), "a".into()));
+    }
+    weir.write(&checked(service, 1, "web"));
+    wait_for("b", || greeting(service).is_ok_and(|name| name == "b"));
+    wait_for("the metric", || shows("weir_endpoints_down 0"));
+    drop(weir);
 }
