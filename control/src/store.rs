@@ -146,12 +146,13 @@ impl Store {
     /// What guards refuse of one Service, if that has changed.
     fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
         let Self { guard, services, slices, .. } = self;
+        let guard = guard.as_mut()?;
         let object = |kind, name| ObjectKey::new(kind, Arc::clone(&key.namespace), name);
         let ours = services.contains_key(key);
         let service = ours.then(|| object(Kind::Service, Arc::clone(&key.name)));
         let slices = slices.get(key).filter(|_| ours).into_iter().flat_map(BTreeMap::keys);
         let slices = slices.map(|name| object(Kind::EndpointSlice, Arc::clone(name)));
-        guard.as_mut()?.news(key, service.into_iter().chain(slices))
+        guard.news(key, service.into_iter().chain(slices))
     }
 
     /// Puts the served form of one Service into the Snapshot; returns whether it differs.

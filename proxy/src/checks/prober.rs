@@ -24,7 +24,7 @@ const RESULTS: &str = "weir_health_checks_total";
 /// What all probers have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
     succeeded: Counter,
     failed: [Counter; Failure::ALL.len()],
     /// Not made, for want of descriptors, ports or memory.

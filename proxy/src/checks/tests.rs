@@ -86,6 +86,29 @@ async fn a_check_leaves_a_reset_and_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_check_waits_while_too_many_others_are_made() {
+    let (_listener, address) = listening("127.0.0.2:0").await;
+    let shared = Shared::new();
+    let all = u32::try_from(shared.turns.available_permits()).unwrap();
+    assert!((4..=64).contains(&all));
+    let others = shared.turns.acquire_many(all).await.unwrap();
+    let mut prober = Prober::new(address, Arc::default(), Arc::clone(&shared));
+    let check = check(Duration::from_secs(5), 1, 1);
+    let terms = Terms { check, service: port("web", None, &[]).key.clone() };
+    let mut checking = Box::pin(prober.check(&terms));
+    for _ in 0..10 {
+        tokio::select! {
+            biased;
+            () = &mut checking => panic!("it did not wait"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(others);
+    timeout(HANG, checking).await.unwrap();
+    assert_eq!(prober.health(), Health::Up);
+}
+
+#[tokio::test]
 async fn this_proxy_itself_is_not_checked() {
     let (listener, address) = listening("127.0.0.2:0").await;
     let load = Arc::new(Load::default());
