@@ -89,3 +89,19 @@ async fn datagrams_reach_an_endpoint_once_it_is_no_service_any_more() {
     while within(client.recv(&mut reply)).await.unwrap() != 3 {}
     assert_eq!(&reply[..3], b"b:x");
 }
+
+#[tokio::test]
+async fn a_mapped_service_is_refused_at_both_of_its_addresses() {
+    let servers = greeters(&["web"]).await;
+    // An address of TEST-NET-2, which no host has (RFC 5737).
+    let mut mapped = service("mapped", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    mapped.service.cluster_ips.v4 = Some([198, 51, 100, 78].into());
+    let listen = SocketAddr::from(([127, 51, 100, 78], mapped.address().port()));
+    let mut proxy = common::proxy_with(|config| config.map_loopback = true);
+    for endpoint in [mapped.address(), listen] {
+        let web = service("web", Protocol::Tcp, "127.0.0.10").with(&[endpoint]);
+        proxy.apply(&snapshot(&[&mapped, &web])).await;
+        assert_eq!(greeting(listen).await.unwrap(), "web");
+        assert!(is_reset(web.address()).await, "{endpoint}");
+    }
+}
