@@ -7,7 +7,7 @@ mod pace;
 pub(crate) use meters::WATCH_ERRORS;
 
 use crate::{
-    Event, FileProblem, Kind, ObjectKey, Problem, Status, Store, WatchState, translate::Translation,
+    Event, FileProblem, Kind, ObjectKey, Problem, Refusals, Status, Store, WatchState, translate::Translation,
 };
 use journal::{Journal, Repeats};
 use meters::Meters;
@@ -18,7 +18,10 @@ use tokio::{
     time::{Duration, Instant, interval, sleep_until},
 };
 use tracing::{debug, info, warn};
-use weir_core::Snapshot;
+use weir_core::{
+    ServiceKey, Snapshot,
+    guards::{Refusal, Role},
+};
 
 /// What a source tells the driver.
 #[derive(Debug)]
@@ -59,6 +62,7 @@ pub(crate) struct Driver {
     pending: bool,
     problems: Journal<ObjectKey, Problem>,
     file_problems: Journal<(), FileProblem>,
+    refusals: Journal<ServiceKey, (Role, Refusal)>,
     repeats: HashMap<Kind, Repeats>,
     meters: Meters,
     snapshots: watch::Sender<Snapshot>,
@@ -67,16 +71,17 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(
-        node_name: &str,
+        store: Store,
         snapshots: watch::Sender<Snapshot>,
         status: watch::Sender<Status>,
     ) -> Self {
         Self {
-            store: Store::new(node_name),
+            store,
             pace: Pace::default(),
             pending: false,
             problems: Journal::default(),
             file_problems: Journal::default(),
+            refusals: Journal::default(),
             repeats: HashMap::new(),
             meters: Meters::register(),
             snapshots,
@@ -159,6 +164,7 @@ impl Driver {
         let now = Instant::now();
         self.pending = false;
         self.pace.committed(now);
+        commit.refusals.iter().for_each(|refusals| self.note_refusals(refusals));
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.meters.generation.set(commit.snapshot.generation as f64);
@@ -181,6 +187,15 @@ impl Driver {
         for problem in self.problems.news(key, problems) {
             self.meters.problem(key.kind);
             let Problem { object, field, message, .. } = problem;
+            warn!(%object, %field, "{message}");
+        }
+    }
+
+    fn note_refusals(&mut self, refusals: &Refusals) {
+        self.meters.refused(&refusals.new);
+        let problems = refusals.problems();
+        for reason in self.refusals.news(&refusals.service, problems.keys().copied()) {
+            let Some(Problem { object, field, message, .. }) = problems.get(&reason) else { continue };
             warn!(%object, %field, "{message}");
         }
     }

@@ -12,7 +12,7 @@ mod paths;
 mod place;
 
 use crate::{
-    FileProblem, Scope, Store,
+    FileProblem, Problem, Scope, Store,
     driver::{Input, Inputs},
 };
 use catalog::{Catalog, Load};
@@ -69,6 +69,8 @@ pub struct Loaded {
     pub snapshot: Snapshot,
     /// What was found.
     pub report: Report,
+    /// What guards refused; nothing without them.
+    pub refused: Vec<Problem>,
 }
 
 /// Reads manifests once and computes what the node would serve. Blocks.
@@ -84,9 +86,11 @@ pub fn load_manifests_with(
 ) -> Result<Loaded, FileProblem> {
     let mut catalog = Catalog::new(scope.clone());
     let load = first_load(&mut catalog, paths, &paths::look(paths), stdin)?;
-    let mut store = Store::new(&scope.node_name);
+    let mut store = Store::new(&scope.node_name).with_guards(scope.guards.unwrap_or(false));
     load.events.into_iter().for_each(|event| store.apply(event));
-    Ok(Loaded { snapshot: store.commit().snapshot, report: load.report })
+    let commit = store.commit();
+    let refused = commit.refusals.iter().flat_map(|refusals| refusals.problems().into_values()).collect();
+    Ok(Loaded { snapshot: commit.snapshot, report: load.report, refused })
 }
 
 /// The most that is read of one file.

@@ -22,5 +22,5 @@ pub use problem::{FileProblem, Problem};
 pub use scope::Scope;
 pub use source::{Control, Source, StartError, start};
 pub use status::{Status, WatchState};
-pub use store::{Commit, Store};
+pub use store::{Commit, Refusals, Store};
 pub use translate::Selection;

@@ -12,4 +12,7 @@ pub struct Scope {
     pub selection: Selection,
     /// The settings of Services whose annotations say nothing else.
     pub defaults: Settings,
+    /// Whether special addresses are refused (see [`weir_core::guards`]); `None`: those from an API server are, those in
+    /// manifests are not.
+    pub guards: Option<bool>,
 }

@@ -5,6 +5,7 @@ use crate::{
     api_server::{self, ConfigError, KubeSource},
     driver::{self, Driver},
     file::{self, FileSource, Report},
+    store::Store,
 };
 use tokio::{sync::watch, task::JoinSet};
 use weir_core::{Node, Snapshot};
@@ -48,6 +49,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (inputs, received) = driver::channel();
     let mut tasks = JoinSet::new();
     let mut first_load = None;
+    let guards = scope.guards.unwrap_or(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
             first_load =
@@ -57,6 +59,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
-    tasks.spawn(Driver::new(&scope.node_name, snapshots, status).run(received));
+    let store = Store::new(&scope.node_name).with_guards(guards);
+    tasks.spawn(Driver::new(store, snapshots, status).run(received));
     Ok(Control { snapshots: published, status: status_seen, first_load, _tasks: tasks })
 }

@@ -1,6 +1,11 @@
 //! What is desired, given all objects seen so far? Pure, keyed and incremental: a change visits its own Service only.
 
+mod guard;
+
+pub use guard::Refusals;
+
 use crate::object::{Event, Kind, Object, ObjectKey};
+use guard::Guard;
 use ipnet::IpNet;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -20,6 +25,8 @@ pub struct Store {
     node: Node,
     lists: HashMap<Kind, List>,
     stale: Stale,
+    /// Refuses special addresses; `None`: the objects are the operator's own.
+    guard: Option<Guard>,
     snapshot: Snapshot,
 }
 
@@ -52,6 +59,8 @@ pub struct Commit {
     pub changed: bool,
     /// How many Services were computed.
     pub visited: usize,
+    /// What guards refuse, for each Service where that has changed.
+    pub refusals: Vec<Refusals>,
 }
 
 impl Store {
@@ -67,8 +76,15 @@ impl Store {
             node,
             lists: HashMap::new(),
             stale: Stale::default(),
+            guard: None,
             snapshot,
         }
+    }
+
+    /// Refuses special addresses from now on (see [`weir_core::guards`]), or no longer.
+    #[must_use]
+    pub fn with_guards(self, on: bool) -> Self {
+        Self { guard: on.then(Guard::default), ..self }
     }
 
     /// Takes in what a source says. Nothing is computed yet.
@@ -78,8 +94,11 @@ impl Store {
                 let complete = self.is_complete(kind);
                 self.lists.insert(kind, List::Running { seen: HashSet::new(), complete });
             }
-            Event::Put(key, object) => {
+            Event::Put(key, mut object) => {
                 self.mark_seen(&key);
+                if let Some(guard) = &mut self.guard {
+                    guard.check(&key, &mut object);
+                }
                 self.put(key, object);
             }
             Event::Keep(key) => self.mark_seen(&key),
@@ -114,12 +133,26 @@ impl Store {
         if stale.everything {
             keys.extend(self.services.keys().cloned());
         }
+        let mut refusals = Vec::new();
         for key in &keys {
             changed |= self.serve(key, &mut next);
+            refusals.extend(self.refusals(key));
         }
         next.generation += u64::from(changed);
         self.snapshot = next;
-        Commit { snapshot: self.snapshot.clone(), changed, visited: keys.len() }
+        Commit { snapshot: self.snapshot.clone(), changed, visited: keys.len(), refusals }
+    }
+
+    /// What guards refuse of one Service, if that has changed.
+    fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
+        let Self { guard, services, slices, .. } = self;
+        let guard = guard.as_mut()?;
+        let object = |kind, name| ObjectKey::new(kind, Arc::clone(&key.namespace), name);
+        let ours = services.contains_key(key);
+        let service = ours.then(|| object(Kind::Service, Arc::clone(&key.name)));
+        let slices = slices.get(key).filter(|_| ours).into_iter().flat_map(BTreeMap::keys);
+        let slices = slices.map(|name| object(Kind::EndpointSlice, Arc::clone(name)));
+        guard.news(key, service.into_iter().chain(slices))
     }
 
     /// Puts the served form of one Service into the Snapshot; returns whether it differs.
@@ -186,6 +219,9 @@ impl Store {
     }
 
     fn delete(&mut self, key: &ObjectKey) {
+        if let Some(guard) = &mut self.guard {
+            guard.forget(key);
+        }
         match key.kind {
             Kind::Service => {
                 let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };

@@ -27,6 +27,8 @@ pub enum Closed {
     ConnectTimeout,
     /// There is no way to the endpoints tried.
     ConnectUnreachable,
+    /// The endpoints tried are Service addresses that weir itself serves: a connection would come back to it.
+    LoopRefused,
     /// The client left before an endpoint was connected.
     ClientGone,
     /// The client had to begin with a PROXY protocol header and did not, or not with one that is understood.
@@ -60,7 +62,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 25] = [
+    pub const ALL: [Closed; 26] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -72,6 +74,7 @@ impl Closed {
         Self::ConnectRefused,
         Self::ConnectTimeout,
         Self::ConnectUnreachable,
+        Self::LoopRefused,
         Self::ClientGone,
         Self::ProxyProtocolError,
         Self::SourceDenied,
@@ -102,6 +105,7 @@ impl Closed {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectUnreachable => "connect_unreachable",
+            Self::LoopRefused => "loop_refused",
             Self::ClientGone => "client_gone",
             Self::ProxyProtocolError => "proxy_protocol_error",
             Self::SourceDenied => "source_denied",

@@ -1,5 +1,6 @@
 //! What is known of every endpoint? One entry for each address and protocol, whichever Services use it.
 
+use crate::{own::OwnAddresses, plan::Socket};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -13,6 +14,7 @@ use weir_core::{Load, Protocol, Standings};
 pub(crate) struct Endpoints {
     loads: HashMap<(Protocol, SocketAddr), Weak<Load>>,
     standings: Arc<Standings>,
+    own: OwnAddresses,
 }
 
 impl Endpoints {
@@ -21,9 +23,20 @@ impl Endpoints {
         let entry = self.loads.entry((protocol, address)).or_default();
         entry.upgrade().unwrap_or_else(|| {
             let load = Arc::new(Load::new(&self.standings));
+            load.set_forbidden(self.own.contains(protocol, address));
             *entry = Arc::downgrade(&load);
             load
         })
+    }
+
+    /// Takes note of the Service address that a socket of this proxy serves now, `None` if it is not open. Endpoints there
+    /// are forbidden meanwhile.
+    pub(crate) fn note_own(&mut self, socket: Socket, frontend: Option<SocketAddr>) {
+        for address in self.own.note(socket, frontend) {
+            if let Some(load) = self.loads.get(&(socket.protocol, address)).and_then(Weak::upgrade) {
+                load.set_forbidden(self.own.contains(socket.protocol, address));
+            }
+        }
     }
 
     /// Forgets endpoints that nothing holds any more.
@@ -35,6 +48,22 @@ impl Endpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_forbidden_while_this_proxy_serves_its_address_whichever_comes_first() {
+        let mut endpoints = Endpoints::default();
+        let address = SocketAddr::from(([10, 96, 0, 10], 80));
+        let socket = Socket { protocol: Protocol::Tcp, address };
+        let before = endpoints.load(Protocol::Tcp, address);
+        let datagrams = endpoints.load(Protocol::Udp, address);
+        endpoints.note_own(socket, Some(address));
+        assert!(before.is_forbidden() && !datagrams.is_forbidden());
+        endpoints.note_own(socket, None);
+        assert!(!before.is_forbidden());
+        drop(before);
+        endpoints.note_own(socket, Some(address));
+        assert!(endpoints.load(Protocol::Tcp, address).is_forbidden());
+    }
 
     #[test]
     fn services_share_the_load_of_an_endpoint_and_it_outlives_snapshots() {

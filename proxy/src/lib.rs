@@ -9,6 +9,7 @@
 
 mod admission;
 mod affinity;
+mod checks;
 mod clock;
 mod closed;
 mod config;
@@ -25,6 +26,7 @@ mod host;
 mod listener;
 mod listeners;
 mod order;
+mod own;
 mod peers;
 mod place;
 mod plan;

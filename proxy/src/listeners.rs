@@ -9,6 +9,7 @@ pub use report::{Applied, FrontendRow, FrontendState};
 
 use crate::{
     Config,
+    checks::Checks,
     descriptors::Descriptors,
     endings::Removed,
     endpoints::Endpoints,
@@ -40,6 +41,7 @@ pub(crate) struct Listeners {
     snapshot: Snapshot,
     endpoints: Endpoints,
     services: ServiceLoads,
+    checks: Checks,
     slots: Slots,
     /// Slots of ports that are gone; connections may still hold them.
     retired: Vec<Weak<Slot>>,
@@ -62,6 +64,7 @@ impl Listeners {
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceLoads::default(),
+            checks: Checks::new(),
             slots: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
@@ -98,7 +101,7 @@ impl Listeners {
             touched.extend(self.place_service(served));
         }
         self.snapshot = snapshot.clone();
-        self.sockets.settle(touched, &self.plan, &self.place, &self.slots).await
+        self.settle(touched).await
     }
 
     /// Looks at this host's addresses again, and serves accordingly.
@@ -108,13 +111,22 @@ impl Listeners {
         if self.look_around(&snapshot) {
             snapshot.services().for_each(|served| touched.extend(self.place_service(served)));
         }
-        self.sockets.settle(touched, &self.plan, &self.place, &self.slots).await
+        self.settle(touched).await
     }
 
     /// Tries again what is due.
     pub(crate) async fn retry(&mut self) -> Applied {
         let due = self.sockets.due(Instant::now());
-        self.sockets.settle(due, &self.plan, &self.place, &self.slots).await
+        self.settle(due.into_iter().collect()).await
+    }
+
+    /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
+    async fn settle(&mut self, touched: HashSet<Socket>) -> Applied {
+        let Self { sockets, plan, place, slots, endpoints, .. } = self;
+        let applied = sockets.settle(touched.iter().copied(), plan, place, slots).await;
+        // Nothing is awaited since they were opened, so at most a few connections have gone in a circle, and not for long.
+        touched.into_iter().for_each(|socket| endpoints.note_own(socket, sockets.frontend(socket)));
+        applied
     }
 
     /// When something is to be tried again.
@@ -127,6 +139,7 @@ impl Listeners {
         let now = Instant::now();
         self.endpoints.sweep();
         self.services.sweep();
+        self.checks.touch();
         self.retired.retain(|slot| slot.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
         for slot in self.slots.values().cloned().chain(retired) {
@@ -170,6 +183,7 @@ impl Listeners {
     fn place_service(&mut self, served: &ServedService) -> Vec<Socket> {
         for port in &served.ports {
             self.update_slot(port);
+            self.checks.update(port, &mut self.endpoints);
         }
         let mapped = self.loopback.get(&served.key);
         self.plan.replace(&served.key, plan::bindings(served, &self.around, mapped))
@@ -222,6 +236,7 @@ impl Listeners {
             if now.iter().any(|other| other.key == port.key && other.family == port.family) {
                 continue;
             }
+            self.checks.remove(&(port.key.clone(), port.family));
             if let Some(slot) = self.slots.remove(&(port.key.clone(), port.family)) {
                 slot.retire();
                 self.tell_removed(&slot, Removed::Port);

@@ -28,7 +28,8 @@ pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
 /// The data plane: worker threads and what they serve.
 #[derive(Debug)]
 pub struct Proxy {
-    listeners: Listeners,
+    /// In a box, so that moving the proxy moves little.
+    listeners: Box<Listeners>,
     counters: Arc<ProcessCounters>,
     _clock: Clock,
 }
@@ -53,7 +54,8 @@ impl Proxy {
         let share = Share { admission, udp_flows, relay_memory };
         let workers = WorkerHandle::start_all(count, &share, &counters)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
-        Ok(Self { listeners: Listeners::new(config, workers, descriptors), counters, _clock: clock })
+        let listeners = Box::new(Listeners::new(config, workers, descriptors));
+        Ok(Self { listeners, counters, _clock: clock })
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.

@@ -5,7 +5,7 @@ mod introduction;
 pub(crate) mod memory;
 pub(crate) mod pipe;
 mod proxy_protocol;
-mod race;
+pub(crate) mod race;
 mod relay;
 
 use crate::{

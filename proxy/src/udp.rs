@@ -144,6 +144,10 @@ impl Clients {
         let picked = slot
             .pick(route, traffic, &request(tried))
             .or_else(|| slot.pick(route, traffic, &request(&[])))?;
+        if picked.lease.load().is_forbidden() {
+            worker.counters.attempt(Some(Closed::LoopRefused));
+            return None;
+        }
         let room = self.room(frontend, route, flow.client.ip())?;
         let upstream = match upstream(&picked) {
             Ok(upstream) => upstream,

@@ -2,7 +2,7 @@ use super::*;
 use crate::{Object, driver::pace::INTERVAL, translate::Translation};
 use std::{num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
-use weir_core::{Protocol, Service, ServiceKey, service::PortSpec};
+use weir_core::{Protocol, Service, service::PortSpec};
 
 struct Rig {
     inputs: Inputs,
@@ -15,7 +15,7 @@ impl Rig {
         let (inputs, received) = channel();
         let (publish, snapshots) = watch::channel(Snapshot::default());
         let (tell, status) = watch::channel(Status::default());
-        tokio::spawn(Driver::new("node", publish, tell).run(received));
+        tokio::spawn(Driver::new(Store::new("node"), publish, tell).run(received));
         Self { inputs, snapshots, status }
     }
 

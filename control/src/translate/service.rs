@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use weir_core::{
-    Family, PerFamily, Protocol, Service, ServiceKey,
+    Family, PerFamily, Protocol, Service, ServiceKey, Settings,
     address::{parse_cidr, parse_ip},
     service::PortSpec,
 };
@@ -29,6 +29,9 @@ pub(super) fn service(
         return Ok(None);
     }
     let external_local = is_external_local(spec);
+    let settings = settings::settings(&object.metadata, &scope.defaults, notes);
+    let ports = ports(spec, notes)?;
+    note_unchecked(&settings, &ports, notes);
     let key = object.key();
     Ok(Some(Service {
         key: ServiceKey { namespace: key.namespace, name: key.name },
@@ -44,8 +47,8 @@ pub(super) fn service(
         } else {
             None
         },
-        ports: ports(spec, notes)?,
-        settings: Arc::new(settings::settings(&object.metadata, &scope.defaults, notes)),
+        ports,
+        settings: Arc::new(settings),
     }))
 }
 
@@ -169,4 +172,14 @@ fn ports(spec: &ServiceSpec, notes: &Notes) -> Result<Vec<PortSpec>, Problem> {
             })
         })
         .collect()
+}
+
+/// A check connects, which only TCP can.
+fn note_unchecked(settings: &Settings, ports: &[PortSpec], notes: &mut Notes) {
+    if settings.health_check.is_some()
+        && let Some(port) = ports.iter().find(|port| port.protocol != Protocol::Tcp)
+    {
+        let message = format_args!("is for TCP only; port {}/{} is not checked", port.port, port.protocol);
+        notes.note("metadata.annotations[weir.dev/health-check]", message);
+    }
 }

@@ -138,3 +138,19 @@ fn a_file_beyond_the_limit_is_refused() {
     let error = weir_control::load_manifests(&[path], &weir_control::Scope::default()).unwrap_err();
     assert!(error.to_string().contains("larger than 64 MiB"), "{error}");
 }
+
+#[test]
+fn a_health_check_of_a_port_that_is_not_tcp_is_noted_and_the_service_is_served() {
+    let folder = Folder::new();
+    let checked = "metadata:\n  annotations: {weir.dev/health-check: tcp}\n";
+    let udp =
+        service("dns", 53).replace("metadata:\n", checked).replace("port: 53", "port: 53\n    protocol: UDP");
+    folder.write("a.yaml", documents(&[udp, service("web", 80).replace("metadata:\n", checked)]));
+    let loaded = folder.load();
+    assert_eq!(served(&loaded.snapshot), ["dns:53", "web:80"]);
+    assert_eq!(
+        problems(&folder, &loaded),
+        ["a.yaml: document 1, line 1: Service default/dns: metadata.annotations[weir.dev/health-check]: \
+          is for TCP only; port 53/UDP is not checked"]
+    );
+}

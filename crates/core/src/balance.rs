@@ -114,7 +114,7 @@ impl Balancer {
         let candidates =
             Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
         let target = &self.targets[self.choose(&candidates, request)?];
-        (!target.load.is_ejected() && !target.load.is_down()).then_some(target)
+        (!target.load.is_ejected() && !target.load.is_out()).then_some(target)
     }
 
     /// How many live connections its endpoints have. Looks at each of them.

@@ -16,12 +16,14 @@
 pub mod address;
 pub mod affinity;
 pub mod balance;
+pub mod check;
 pub mod dial;
 pub mod eligible;
 pub mod ending;
 pub mod endpoint;
 pub mod family;
 pub mod flow;
+pub mod guards;
 pub mod idle;
 pub mod limits;
 pub mod load;

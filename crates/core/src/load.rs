@@ -53,6 +53,7 @@ pub struct Load {
     /// The last [`Failure`] and one, or 0.
     last_failure: AtomicU8,
     down: AtomicBool,
+    forbidden: AtomicBool,
 }
 
 impl Load {
@@ -134,6 +135,23 @@ impl Load {
     /// Whether active checks find it down.
     pub fn is_down(&self) -> bool {
         self.down.load(Relaxed)
+    }
+
+    /// Says whether it must not be connected to, whatever else there is: this proxy itself answers there.
+    pub fn set_forbidden(&self, forbidden: bool) {
+        if self.forbidden.swap(forbidden, Relaxed) != forbidden {
+            self.standings.change();
+        }
+    }
+
+    /// Whether it must not be connected to.
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden.load(Relaxed)
+    }
+
+    /// Whether it is left alone whatever connects to it have shown.
+    pub(crate) fn is_out(&self) -> bool {
+        self.is_down() || self.is_forbidden()
     }
 
     /// Whether connects to it failed so often that it is left alone.

@@ -23,6 +23,9 @@ pub(crate) fn resolve(options: &ResolveOptions) -> anyhow::Result<ExitCode> {
         Output::Table => rows::table(&loaded.snapshot, &options.node_port_addresses).to_string(),
     };
     stdout::print(&text)?;
+    for problem in &loaded.refused {
+        eprintln!("warning: {problem}");
+    }
     Ok(report(&loaded.report))
 }
 

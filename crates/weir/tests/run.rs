@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::{Command, Stdio},
 };
-use weir_testkit::{OwnThread, UdpBehaviour, UdpServer};
+use weir_testkit::{Behaviour, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 
 #[test]
 fn a_service_is_served_and_follows_its_manifest() {
@@ -182,4 +182,74 @@ fn a_health_address_in_use_does_not_stop_the_data_plane() {
         Weir::start("exec \"$@\"", &manifest(service, &[a.address()]), &["--health-address", &address]);
     wait_for("service", || greeting(service).is_ok_and(|name| name == "a"));
     wait_for("the warning", || weir.log().contains(&address));
+}
+
+#[test]
+fn guards_refuse_special_endpoints_say_so_once_and_count_them() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let manifest = manifest(service, &[a.address()]).replace(&service.ip().to_string(), "203.0.113.9");
+    let weir = Weir::ready(&manifest, &["--guards", "--admin-address", &admin.to_string()]);
+    let count = "\nweir_endpoints_refused_total{reason=\"loopback\"} 1";
+    wait_for(count, || get(admin, "/metrics").is_some_and(|text| text.contains(count)));
+    let said = "127.0.0.2 is a loopback address";
+    wait_for(said, || weir.log().contains(said));
+}
+
+#[test]
+fn what_would_come_back_to_weir_is_refused_and_counted() {
+    let [a, b] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let circle = format!("{}---\n{}", manifest(a, &[b]), manifest(b, &[a]).replace("web", "back"));
+    let of_udp = circle.replace("port:", "protocol: UDP, port:").replace("name: ", "name: udp-");
+    let of_udp = of_udp.replace("udp-\"\"", "\"\"");
+    let manifests = format!("{circle}---\n{of_udp}");
+    let _weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
+    let read = TcpStream::connect(a).and_then(|mut client| client.read(&mut [0]));
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"x", a).unwrap();
+    let port = |service: &str, protocol| {
+        format!("{{namespace=\"default\",service=\"{service}\",port=\"{}\",protocol=\"{protocol}\"", a.port())
+    };
+    for line in [
+        format!("weir_connections_closed_total{},reason=\"loop_refused\"}} 1", port("web", "TCP")),
+        format!("weir_udp_datagrams_dropped_total{}}} 1", port("udp-web", "UDP")),
+        format!("weir_udp_flows_opened_total{}}} 0", port("udp-web", "UDP")),
+        "weir_connect_attempts_total{result=\"loop_refused\"} 2".to_owned(),
+    ] {
+        wait_for(&line, || get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}"))));
+    }
+}
+
+#[test]
+fn an_endpoint_that_checks_find_down_gets_no_client_until_they_find_it_up() {
+    let (a, b) = (greeter("a"), free(Ipv4Addr::new(127, 0, 0, 2)));
+    let [service, other] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let checked = |service, rise, name| {
+        let annotations = format!(
+            "metadata: {{annotations: {{weir.dev/health-check: tcp, weir.dev/health-check-interval: 100ms, \
+             weir.dev/health-check-rise: \"{rise}\"}}, name: web}}"
+        );
+        let manifest = manifest(service, &[a.address(), b]).replace("metadata: {name: web}", &annotations);
+        manifest.replace("web", name)
+    };
+    // Nobody has connected to it yet, so only checks can know.
+    let manifests = format!("{}---\n{}", checked(service, 100, "web"), checked(other, 1, "other"));
+    let weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
+    let shows = |line: &str| get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}")));
+    wait_for("the end of b", || shows("weir_endpoints_down 1"));
+    assert!(shows("weir_health_checks_total{result=\"refused\"} "), "why");
+    assert!(weir.log().contains("checks find an endpoint down"));
+
+    // It is up again only after a hundred checks, since the stricter Service wants that.
+    let _b = OwnThread::start(move || TcpServer::start(b, Behaviour::Greet("b".into()))).unwrap();
+    for _ in 0..20 {
+        assert_eq!((greeting(service).unwrap(), greeting(other).unwrap()), ("a".into(), "a".into()));
+    }
+    weir.write(&checked(service, 1, "web"));
+    wait_for("b", || greeting(service).is_ok_and(|name| name == "b"));
+    wait_for("the metric", || shows("weir_endpoints_down 0"));
+    drop(weir);
 }

@@ -93,6 +93,7 @@ fn the_manifests_load_without_a_problem() {
     let expected = [
         "default/api:https/TCP IPv4 2",
         "default/api:https/TCP IPv6 1",
+        "default/checked:http/TCP IPv4 2",
         "default/web:http/TCP IPv4 3",
         "default/web:metrics/TCP IPv4 3",
         "kube-system/kube-dns:dns-tcp/TCP IPv4 2",

@@ -32,7 +32,7 @@ pub(super) struct Serves {
     port: PortKey,
     family: Family,
     kind: FrontendKind,
-    frontend: SocketAddr,
+    pub(super) frontend: SocketAddr,
     audience: Audience,
     /// Whose packets get through; `None` means everybody's.
     admitted: Option<Arc<[IpNet]>>,

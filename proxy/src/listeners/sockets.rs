@@ -18,6 +18,7 @@ use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     io,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -70,6 +71,11 @@ impl Sockets {
 
     pub(super) fn workers(&self) -> &[WorkerHandle] {
         &self.workers
+    }
+
+    /// The Service address that an open socket serves.
+    pub(super) fn frontend(&self, socket: Socket) -> Option<SocketAddr> {
+        self.open.get(&socket).map(|group| group.serves.frontend)
     }
 
     pub(super) fn next_retry(&self) -> Option<Instant> {

@@ -175,6 +175,10 @@ impl Dialled {
             (false, _) => counters.hedged.increment(1),
         }
         self.dial.begun(now, picked.lease.load().smoothed().mean());
+        if picked.lease.load().is_forbidden() {
+            let failed = Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
+            return self.failed(connection, failed, now, Err(Closed::LoopRefused));
+        }
         match Attempt::begin(picked, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((picked, error)) => {

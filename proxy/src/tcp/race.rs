@@ -96,7 +96,7 @@ impl Race {
 }
 
 /// What a failed attempt says: the endpoint's failure, or else what this host lacks.
-pub(super) fn classify(error: &io::Error) -> Result<Failure, Closed> {
+pub(crate) fn classify(error: &io::Error) -> Result<Failure, Closed> {
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Ok(Failure::Refused),
         ErrorKind::TimedOut => Ok(Failure::TimedOut),

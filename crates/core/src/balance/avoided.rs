@@ -67,7 +67,7 @@ impl Avoid {
         let mut ejected: Vec<&Load> = Vec::new();
         let mut down = false;
         for Target { load, .. } in targets {
-            down |= load.is_down();
+            down |= load.is_out();
             if load.is_ejected() {
                 ejected.push(load);
             }
@@ -83,14 +83,14 @@ impl Avoid {
     }
 
     pub(super) fn avoids(self, load: &Load) -> bool {
-        load.is_down() || (load.is_ejected() && load.rank() <= self.rank)
+        load.is_out() || (load.is_ejected() && load.rank() <= self.rank)
     }
 
     /// Takes an endpoint that is due to be probed.
     pub(super) fn probe(self, targets: &[Target], request: &Request<'_>) -> Option<usize> {
         let millis = targets.first()?.load.standings().millis(request.now);
         let untried = |target: &Target| !request.tried.contains(&target.address);
-        let probe = |target: &Target| untried(target) && !target.load.is_down() && target.load.probe(millis);
+        let probe = |target: &Target| untried(target) && !target.load.is_out() && target.load.probe(millis);
         (millis >= self.probe_due).then(|| targets.iter().position(probe)).flatten()
     }
 }
@@ -182,6 +182,18 @@ mod tests {
         assert_eq!(picks(&balancer, now, &[]), HashSet::from([2]));
         targets[2].load.set_down(true);
         assert_eq!(picks(&balancer, now, &[]).len(), 3);
+    }
+
+    #[test]
+    fn an_endpoint_that_is_forbidden_is_not_even_probed_while_there_is_another() {
+        let now = Instant::now();
+        let targets = targets(3);
+        let balancer = Balancer::build(Policy::RoundRobin, targets.clone(), None);
+        targets[1].load.set_forbidden(true);
+        eject(&targets[1], now);
+        assert_eq!(picks(&balancer, now + Duration::from_secs(60), &[]), HashSet::from([0, 2]));
+        targets[1].load.set_forbidden(false);
+        assert!(picks(&balancer, now + Duration::from_secs(60), &[]).contains(&1));
     }
 
     #[test]

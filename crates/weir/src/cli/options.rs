@@ -56,6 +56,11 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "NAME")]
     service_proxy_name: Option<String>,
 
+    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, as
+    /// for objects from an API server
+    #[arg(long)]
+    guards: bool,
+
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: Output,
@@ -83,7 +88,12 @@ impl ResolveArgs {
         };
         Ok(ResolveOptions {
             manifests: self.manifests,
-            scope: Scope { node_name, selection: selection(self.service_proxy_name), ..Scope::default() },
+            scope: Scope {
+                node_name,
+                selection: selection(self.service_proxy_name),
+                guards: Some(self.guards),
+                ..Scope::default()
+            },
             node_port_addresses: node_port_addresses(&self.node_port_addresses)?,
             output: self.output,
         })

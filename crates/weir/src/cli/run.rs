@@ -72,6 +72,11 @@ struct ServedArgs {
     /// Where node ports are served: 'primary' (this Node's InternalIPs) or networks, comma separated
     #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
     node_port_addresses: Vec<NodePortAddress>,
+
+    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified
+    /// [default: true for objects from an API server, false for manifests]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    guards: Option<bool>,
 }
 
 #[derive(Args, Debug)]
@@ -168,6 +173,7 @@ impl RunArgs {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection: values::selection(served.service_proxy_name),
                 defaults: limits.defaults(),
+                guards: served.guards,
             },
             map_loopback: served.map == Some(Map::Loopback),
             node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,

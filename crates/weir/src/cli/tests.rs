@@ -121,6 +121,25 @@ fn the_log_level_has_a_short_variable_too() {
 }
 
 #[test]
+fn guards_are_as_the_source_wants_them_unless_they_are_switched() {
+    let guards =
+        |flags: &[&str], variables: &[(&str, &str)], file| run(flags, variables, file).unwrap().scope.guards;
+    assert_eq!(guards(&[], &[], ""), None);
+    assert_eq!(guards(&["--guards"], &[("WEIR_GUARDS", "false")], ""), Some(true));
+    assert_eq!(guards(&[], &[("WEIR_GUARDS", "false")], "guards: true"), Some(false));
+    assert_eq!(guards(&["--manifests", "a"], &[], "guards: true"), Some(true));
+    let problem = run(&["--guards=maybe"], &[], "").unwrap_err();
+    assert!(problem.contains("--guards"), "{problem}");
+    let resolve = |flag: &[&str]| {
+        let arguments =
+            ["weir", "resolve", "--manifests", "-"].iter().chain(flag).map(|&text| text.to_owned());
+        let Ok(Command::Resolve(options)) = parse(arguments, |_| None) else { panic!("{flag:?}") };
+        options.scope.guards
+    };
+    assert_eq!((resolve(&[]), resolve(&["--guards"])), (Some(false), Some(true)));
+}
+
+#[test]
 fn resolve_takes_an_empty_node_name_as_no_node() {
     let parsed = parse(["weir", "resolve", "--manifests", "-", "--node-name", "", "-o", "json"], |_| None);
     let Ok(Command::Resolve(options)) = parsed else { panic!("{parsed:?}") };
