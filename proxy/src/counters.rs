@@ -138,6 +138,8 @@ pub(crate) struct ProcessCounters {
     pub(crate) hedged: Counter,
     /// Endpoints tried because the one before failed.
     pub(crate) retried: Counter,
+    /// Clients that wait because all endpoints are full.
+    waiting: Gauge,
     /// Endpoints ejected because connects to them kept failing.
     pub(crate) ejections: Counter,
     /// How long it took to apply a Snapshot.
@@ -164,6 +166,7 @@ impl ProcessCounters {
             accept_errors: metrics::counter!("weir_accept_errors_total"),
             hedged: metrics::counter!("weir_connects_hedged_total"),
             retried: metrics::counter!("weir_connects_retried_total"),
+            waiting: metrics::gauge!("weir_queue_waiting"),
             ejections: metrics::counter!("weir_endpoint_ejections_total"),
             sync_duration: metrics::histogram!("weir_sync_duration_seconds"),
             last_sync: metrics::gauge!("weir_sync_last_timestamp_seconds"),
@@ -187,6 +190,12 @@ impl ProcessCounters {
         failure.map_or(&self.connected, |reason| self.not_connected.get(reason)).increment(1);
     }
 
+    /// Shows a client as waiting until the guard is dropped.
+    pub(crate) fn wait(&self) -> Waits<'_> {
+        self.waiting.increment(1.0);
+        Waits(&self.waiting)
+    }
+
     /// Marks every series as alive, as [`PortCounters::touch`].
     pub(crate) fn touch(&self) {
         self.not_connected
@@ -196,8 +205,17 @@ impl ProcessCounters {
         let limits = [&self.connections_limit, &self.descriptors_limit, &self.descriptors_used];
         limits
             .into_iter()
-            .chain([&self.relay_memory, &self.last_sync])
+            .chain([&self.relay_memory, &self.last_sync, &self.waiting])
             .for_each(|gauge| gauge.increment(0.0));
+    }
+}
+
+/// A client that is shown as waiting.
+pub(crate) struct Waits<'a>(&'a Gauge);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 
@@ -219,6 +237,10 @@ fn describe() {
     counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
     gauge!("weir_endpoints", "Endpoints that new flows can get, by kind of traffic");
     counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
+    gauge!(
+        "weir_queue_waiting",
+        "TCP clients that wait because all endpoints have as many connections as they may have"
+    );
     counter!("weir_connects_hedged_total", "Endpoints tried beside one that had not answered yet");
     counter!("weir_connects_retried_total", "Endpoints tried because the one before failed");
     counter!("weir_endpoint_ejections_total", "Endpoints left alone because connects to them kept failing");

@@ -143,15 +143,6 @@ fn unattended(count: usize) -> (Vec<Socket>, Vec<SocketAddr>) {
     (0..count).map(listen).unzip()
 }
 
-/// A twentieth of ten thousand; with `WEIR_FULL` as many as the limit of descriptors allows, if each takes so many.
-fn thousands(descriptors: u64) -> u64 {
-    if std::env::var_os("WEIR_FULL").is_none() {
-        return 10_000 / 20;
-    }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(u64::MAX);
-    10_000.min((limit - 512) / descriptors)
-}
-
 /// Exchanges single bytes until `stop`; returns how many, and the longest pause.
 fn ping_pong(address: SocketAddr, stop: &AtomicBool) -> (u64, Duration) {
     let mut client = std::net::TcpStream::connect(address).unwrap();
@@ -180,7 +171,7 @@ async fn deleting_a_service_with_on_endpoint_removed_reset_and_thousands_of_conn
     let other = service("other", Protocol::Tcp, "127.0.0.10").with(&[echo.address()]);
     let mut proxy = serving(&[&web, &other]).await;
     // Each takes a descriptor of the client and two of the proxy.
-    let many = thousands(3);
+    let many = weir_testkit::scaled_connections(10_000, 3) as u64;
     let mut clients = Vec::new();
     for _ in 0..many {
         clients.push(connect(web.address()).await.unwrap());

@@ -19,7 +19,7 @@ use tokio::{
 };
 use weir_core::{Policy, Protocol};
 use weir_proxy::Proxy;
-use weir_testkit::{Behaviour, BlackHole, TcpServer, UdpBehaviour, UdpServer};
+use weir_testkit::{Behaviour, BlackHole, TcpServer, UdpBehaviour, UdpServer, scaled};
 
 /// Clients that knock at the same time.
 const AT_ONCE: usize = 8;
@@ -69,7 +69,7 @@ async fn one_of_four_endpoints_refuses_and_no_client_notices_until_it_is_back() 
     let refusing = weir_testkit::refused_address().unwrap();
     let web = web(&[addresses(&servers), vec![refusing]].concat());
     let _proxy = serving(&[&web]).await;
-    let slowest = knock(web.address(), 400).await;
+    let slowest = knock(web.address(), scaled(8_000)).await;
     println!("one of four refuses: slowest connect {slowest:?}");
     let back = back_at(refusing).await;
     knock_until_used(web.address(), &back).await;
@@ -81,7 +81,7 @@ async fn one_of_four_endpoints_never_answers_and_no_client_waits_long_until_it_i
     let hole = BlackHole::start("127.0.0.2:0".parse().unwrap()).unwrap();
     let web = web(&[addresses(&servers), vec![hole.address()]].concat());
     let _proxy = serving(&[&web]).await;
-    let slowest = knock(web.address(), 400).await;
+    let slowest = knock(web.address(), scaled(8_000)).await;
     println!("one of four never answers: slowest connect {slowest:?} (goal: {MOST_EXTRA:?} more than usual)");
     assert!(slowest < MOST_EXTRA * 10, "{slowest:?}");
     let address = hole.address();
@@ -96,7 +96,7 @@ async fn one_of_four_endpoints_resets_what_it_accepts_and_no_client_notices() {
     let resetting = server(Behaviour::ResetOnAccept).await;
     let web = web(&[addresses(&servers), vec![resetting.address()]].concat());
     let _proxy = serving(&[&web]).await;
-    let slowest = knock(web.address(), 400).await;
+    let slowest = knock(web.address(), scaled(8_000)).await;
     println!("one of four resets: slowest connect {slowest:?}, {} tries", resetting.accepted());
     // Three failures eject it; those that were under way at that moment, and probes, come on top.
     assert!(resetting.accepted() <= 3 + 2 * AT_ONCE as u64, "it is not ejected: {}", resetting.accepted());

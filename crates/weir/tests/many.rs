@@ -1,5 +1,5 @@
-//! Do flows and memory stay within their bounds with very many clients? The built binary; `WEIR_FULL=1` has it meet all of
-//! them, else a twentieth.
+//! Do flows and memory stay within their bounds with very many clients? The built binary, and a
+//! twentieth of them unless at full size.
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
 mod common;
@@ -15,14 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::{net::TcpSocket, runtime::Builder};
-use weir_testkit::{Behaviour, OwnThread, TcpServer, UdpBehaviour, UdpServer};
-
-/// All of `most`, or a twentieth.
-fn scaled(most: usize) -> usize {
-    let full = std::env::var_os("WEIR_FULL").is_some_and(|value| value == "1");
-    println!("{} of {most}; WEIR_FULL=1 for all", if full { most } else { most / 20 });
-    if full { most } else { most / 20 }
-}
+use weir_testkit::{Behaviour, OwnThread, TcpServer, UdpBehaviour, UdpServer, scaled};
 
 /// What a process holds in memory, bytes (proc_pid_statm(5)).
 fn resident(pid: &str) -> usize {

@@ -229,7 +229,7 @@ fn an_endpoint_that_checks_find_down_gets_no_client_until_they_find_it_up() {
     let admin = free(Ipv4Addr::LOCALHOST);
     let checked = |service, rise, name| {
         let annotations = format!(
-            "metadata: {{annotations: {{weir.dev/health-check: tcp, weir.dev/health-check-interval: 100ms, \
+            "metadata: {{annotations: {{weir.dev/health-check: tcp, weir.dev/health-check-interval: 500ms, \
              weir.dev/health-check-rise: \"{rise}\"}}, name: web}}"
         );
         let manifest = manifest(service, &[a.address(), b]).replace("metadata: {name: web}", &annotations);

@@ -249,6 +249,7 @@ impl Dialled {
         let limits = slot.route().port.settings.limits;
         let mut now = Instant::now();
         let waiting = slot.queue.enter(limits.queue, now, limits.queue_timeout).ok_or(Closed::QueueFull)?;
+        let _shown = connection.frontend.worker.counters.wait();
         while let Some(left) = waiting.left(now) {
             tokio::select! {
                 biased;

@@ -1,18 +1,15 @@
 //! Do thousands of connections end when their time has come, and only then?
 
 use super::*;
-use crate::{endings, host};
+use crate::endings;
 use socket2::{Domain, Socket, Type};
 use tokio::time::{advance, pause};
 use weir_core::settings::HALF_CLOSED_TIMEOUT;
+use weir_testkit::scaled_connections;
 
-/// A twentieth of ten thousand; with `WEIR_FULL` as many as descriptors allow, two for each.
+/// Two descriptors for each.
 fn thousands() -> usize {
-    if std::env::var_os("WEIR_FULL").is_none() {
-        return 10_000 / 20;
-    }
-    host::raise_descriptor_limit();
-    10_000.min((host::descriptor_limit() - 512) / 2)
+    scaled_connections(10_000, 2)
 }
 
 /// A listening socket that nobody accepts from: its clients take no descriptors.
