@@ -38,5 +38,7 @@ async fn of_many_clients_those_near_get_as_much_above_the_mean_as_the_service_al
 
 #[tokio::test]
 async fn without_the_setting_near_endpoints_get_no_more_than_others() {
-    assert_eq!(spread(None, 80).await, [20, 20, 20, 20]);
+    let counts = spread(None, 80).await;
+    // Two random choices are nearly even.
+    assert!(counts.iter().all(|count| count.abs_diff(20) <= 4), "{counts:?}");
 }
