@@ -55,6 +55,14 @@ impl AffinityTable {
         land(&mut clients.entry(visit.client).or_default())
     }
 
+    /// Takes note of where a client has landed after several endpoints were tried at the same time: there and nowhere else.
+    pub(crate) fn landed(&self, visit: Visit, address: SocketAddr) {
+        if let Some(mut memory) = self.clients.get().and_then(|clients| clients.get_mut(&visit.client)) {
+            memory.forget(|other| other != address);
+            memory.remember(address, visit.now, visit.epoch);
+        }
+    }
+
     /// Drops clients whose time-out has passed.
     pub(crate) fn sweep(&self, now: Instant, timeout: Duration) {
         if let Some(clients) = self.clients.get() {
@@ -102,6 +110,15 @@ mod tests {
         choose(&table, &[], 1);
         assert_eq!(choose(&table, &[address(1)], 2), Some(address(2)));
         assert_eq!(choose(&table, &[], 3), Some(address(2)));
+    }
+
+    #[test]
+    fn of_endpoints_that_raced_the_client_is_remembered_at_the_one_that_won() {
+        let table = AffinityTable::default();
+        choose(&table, &[], 1);
+        assert_eq!(choose(&table, &[address(1)], 2), Some(address(2)));
+        table.landed(visit(), address(1));
+        assert_eq!(choose(&table, &[], 3), Some(address(1)));
     }
 
     #[test]

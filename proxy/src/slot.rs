@@ -164,6 +164,14 @@ impl Slot {
         balancer.position(address).map(|position| &balancer.targets()[position])
     }
 
+    /// Takes note of which endpoint a client got of several that were tried at the same time.
+    pub(crate) fn landed(&self, client: IpAddr, address: SocketAddr, now: Instant) {
+        let route = self.route();
+        if let Some(timeout) = route.port.affinity {
+            self.affinity.landed(Visit { client, now, timeout, epoch: route.epoch }, address);
+        }
+    }
+
     /// Tells a client that waits for an endpoint that one may have room.
     pub(crate) fn make_room(&self) {
         if !self.queue.is_empty() {

@@ -27,8 +27,8 @@ impl Standings {
         self.changes.load(Acquire)
     }
 
-    fn change(&self) -> u64 {
-        self.changes.fetch_add(1, Release) + 1
+    fn change(&self) {
+        self.changes.fetch_add(1, Release);
     }
 
     /// A moment in milliseconds.
@@ -109,10 +109,11 @@ impl Load {
             return false;
         }
         let ejected = !before.is_ejected();
-        let change = self.standings.change();
         if ejected {
-            self.rank.store(change, Relaxed);
+            // Before the change is told: whoever looks because of it must find the rank.
+            self.rank.store(self.standings.changes() + 1, Relaxed);
         }
+        self.standings.change();
         ejected
     }
 

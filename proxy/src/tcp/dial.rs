@@ -202,7 +202,10 @@ impl Dialled {
         counters.attempt(None);
         counters.connect_duration.record(took);
         picked.lease.load().connected(now, took);
-        self.end_race(connection, now);
+        if !self.race.is_empty() {
+            connection.frontend.slot.landed(connection.flow.client.ip(), picked.address, now);
+            self.end_race(connection, now);
+        }
         self.dial.won();
         let client = self.client.take()?;
         Some(Connected { client, upstream: stream, address: picked.address, lease: picked.lease })
