@@ -59,25 +59,17 @@ impl Admission {
         self: &Arc<Self>,
         service: &Arc<ServiceLoad>,
         limits: &Limits,
-        client: IpAddr,
     ) -> Result<Admitted, Closed> {
         let own = service.connections.fetch_add(1, Relaxed);
         let live = self.connections.fetch_add(1, Relaxed);
         let free = self.descriptors.claim(EACH);
         // From here on dropping it takes everything back.
-        let mut admitted =
-            Admitted { admission: Arc::clone(self), service: Arc::clone(service), client: None };
+        let admitted = Admitted { admission: Arc::clone(self), service: Arc::clone(service), client: None };
         if limits.connections.is_some_and(|most| own >= most.get() as usize) {
             return Err(Closed::ServiceLimit);
         }
         if !limits::admits(own, self.most.saturating_sub(live).min(free / EACH)) {
             return Err(Closed::OverCapacity);
-        }
-        if let Some(most) = limits.connections_per_client {
-            admitted.client = Some(Box::new(client));
-            if !service.clients.add(client, most) {
-                return Err(Closed::ClientLimit);
-            }
         }
         Ok(admitted)
     }
@@ -106,6 +98,15 @@ pub(crate) struct Admitted {
     service: Arc<ServiceLoad>,
     /// The client, if it is counted.
     client: Option<Box<IpAddr>>,
+}
+
+impl Admitted {
+    /// Counts it as one of its client's, or says that the client has as many as it may have.
+    pub(crate) fn count_client(&mut self, limits: &Limits, client: IpAddr) -> Result<(), Closed> {
+        let Some(most) = limits.connections_per_client else { return Ok(()) };
+        self.client = Some(Box::new(client));
+        if self.service.clients.add(client, most) { Ok(()) } else { Err(Closed::ClientLimit) }
+    }
 }
 
 impl Drop for Admitted {

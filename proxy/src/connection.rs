@@ -73,6 +73,7 @@ impl Connection {
         let flow = self.frontend.flow(self.flow.protocol, client);
         let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
+        connection.place.set(self.place.take());
         connection
     }
 

@@ -209,9 +209,16 @@ fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: Soc
     }
 }
 
+/// Gives a client a place. One that a proxy speaks for is counted once it is known.
 fn admit(frontend: &Frontend, peer: SocketAddr) -> Result<Admitted, Closed> {
-    let limits = &frontend.slot.route().port.settings.limits;
-    frontend.worker.admission.admit(&frontend.slot.service, limits, peer.ip().to_canonical())
+    let route = frontend.slot.route();
+    let settings = &route.port.settings;
+    let mut admitted = frontend.worker.admission.admit(&frontend.slot.service, &settings.limits)?;
+    let client = peer.ip().to_canonical();
+    if !introduction::is_believed(settings, client) {
+        admitted.count_client(&settings.limits, client)?;
+    }
+    Ok(admitted)
 }
 
 /// Has a client that is not served get a reset, and its descriptor free at once.

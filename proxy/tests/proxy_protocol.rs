@@ -6,7 +6,7 @@ mod common;
 
 use common::{TestService, addresses, connect, greeters, server, service, serving, snapshot, within};
 use ppp::{v1, v2};
-use std::{io::ErrorKind, net::SocketAddr, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -256,6 +256,29 @@ async fn session_affinity_goes_by_the_client_that_is_told() {
         names.push(first);
     }
     assert!(names.contains(&b'a') && names.contains(&b'b'), "{names:?}");
+}
+
+#[tokio::test]
+async fn limits_of_clients_go_by_the_client_that_is_told_and_those_of_the_service_by_all() {
+    let servers = greeters(&["a"]).await;
+    let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    believe(&mut web, "127.0.0.0/8");
+    web.settings().limits.connections_per_client = NonZeroU32::new(1);
+    web.settings().limits.connections = NonZeroU32::new(3);
+    let _proxy = serving(&[&web]).await;
+    let visit = async |client: u8| {
+        let told = SocketAddr::from(([192, 0, 2, client], 4711));
+        let mut stream = connect(web.address()).await?;
+        stream.write_all(&header(ProxyProtocol::V2, told, told)).await?;
+        within(stream.read_u8()).await.map(|_| stream)
+    };
+    let first = visit(1).await.unwrap();
+    let _second = visit(2).await.unwrap();
+    assert_eq!(visit(1).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    let _third = visit(3).await.unwrap();
+    assert_eq!(visit(4).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    drop(first);
+    within(async { while visit(1).await.is_err() {} }).await;
 }
 
 #[tokio::test]

@@ -6,9 +6,19 @@ use std::iter::from_fn;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
+fn admit(
+    admission: &Arc<Admission>,
+    service: &Arc<ServiceLoad>,
+    limits: &Limits,
+    client: IpAddr,
+) -> Result<Admitted, Closed> {
+    let mut admitted = admission.admit(service, limits)?;
+    admitted.count_client(limits, client).map(|()| admitted)
+}
+
 fn fill(admission: &Arc<Admission>, service: &Arc<ServiceLoad>, limits: &Limits) -> (Vec<Admitted>, Closed) {
     let mut reason = Closed::Finished;
-    let admit = || admission.admit(service, limits, CLIENT).map_err(|refused| reason = refused).ok();
+    let admit = || admit(admission, service, limits, CLIENT).map_err(|refused| reason = refused).ok();
     (from_fn(admit).collect(), reason)
 }
 
@@ -25,8 +35,8 @@ fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() 
         let [hog, small] = [(); 2].map(|()| Arc::<ServiceLoad>::default());
         let (held, reason) = fill(&admission, &hog, &none);
         assert_eq!((held.len(), reason), (160, Closed::OverCapacity));
-        let beside: Vec<_> = (0..9).map(|_| admission.admit(&small, &none, OTHER).unwrap()).collect();
-        assert_eq!(admission.admit(&hog, &none, CLIENT).unwrap_err(), Closed::OverCapacity);
+        let beside: Vec<_> = (0..9).map(|_| admit(&admission, &small, &none, OTHER).unwrap()).collect();
+        assert_eq!(admit(&admission, &hog, &none, CLIENT).unwrap_err(), Closed::OverCapacity);
         assert_eq!((hog.live(), small.live()), (160, 9));
         drop((held, beside));
         assert_eq!((hog.live(), small.live(), admission.descriptors.used()), (0, 0, 0));
@@ -41,10 +51,10 @@ fn a_service_and_a_client_hold_no_more_than_their_limits() {
     let limits = Limits { connections: count(5), connections_per_client: count(3), ..Limits::default() };
     let (mut held, reason) = fill(&admission, &service, &limits);
     assert_eq!((held.len(), reason), (3, Closed::ClientLimit));
-    let others: Vec<_> = (0..2).map(|_| admission.admit(&service, &limits, OTHER).unwrap()).collect();
-    assert_eq!(admission.admit(&service, &limits, OTHER).unwrap_err(), Closed::ServiceLimit);
+    let others: Vec<_> = (0..2).map(|_| admit(&admission, &service, &limits, OTHER).unwrap()).collect();
+    assert_eq!(admit(&admission, &service, &limits, OTHER).unwrap_err(), Closed::ServiceLimit);
     held.pop();
-    assert!(admission.admit(&service, &limits, CLIENT).is_ok());
+    assert!(admit(&admission, &service, &limits, CLIENT).is_ok());
     drop((held, others));
     assert_eq!((service.live(), service.clients.of(CLIENT), service.clients.of(OTHER)), (0, 0, 0));
 }

@@ -6,8 +6,13 @@ use super::{
 };
 use crate::{Closed, connection::Connection, worker::Enlisted};
 use rustix::net::{RecvFlags, recv};
-use std::{io::ErrorKind, net::SocketAddr, time::Duration};
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use tokio::{io::Interest, net::TcpStream};
+use weir_core::Settings;
 
 /// Puts the header that the Service asks for in front of what a client says.
 pub(super) fn behind_header(connection: &Connection, request: Half) -> Half {
@@ -36,15 +41,29 @@ pub(super) async fn learn_client(connection: &mut Enlisted, client: &TcpStream) 
     let told = told.await?;
     // Also for a proxy that speaks for itself, so that an endpoint may take as long as always to be reached.
     connection.speak_for(told.unwrap_or(connection.flow.client));
-    Ok(())
+    count_client(connection)
+}
+
+/// Counts the connection as one of the client that it is now known to be for.
+fn count_client(connection: &Connection) -> Result<(), Closed> {
+    let frontend = &connection.frontend;
+    let client = connection.flow.client.ip();
+    let Some(mut place) = connection.place.take() else { return Ok(()) };
+    let counted = place.count_client(&frontend.slot.route().port.settings.limits, client);
+    connection.place.set(Some(place));
+    counted.inspect_err(|&reason| frontend.note_rejected(client, reason))
+}
+
+/// Whether a header from this address is believed.
+pub(super) fn is_believed(settings: &Settings, peer: IpAddr) -> bool {
+    settings.accept_proxy_protocol.iter().any(|network| network.contains(&peer))
 }
 
 /// How long a header is waited for, if the client must begin with one.
 fn expects_header(connection: &Connection) -> Option<Duration> {
     let route = connection.frontend.slot.route();
     let settings = &route.port.settings;
-    let believed = settings.accept_proxy_protocol.iter().any(|network| network.contains(&connection.peer()));
-    believed.then_some(settings.connect_timeout)
+    is_believed(settings, connection.peer()).then_some(settings.connect_timeout)
 }
 
 /// Reads a header and nothing of what follows it.
