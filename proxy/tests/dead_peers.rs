@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{HANG, TestService, connect, proxy, service, snapshot, within};
+use common::{HANG, TestService, connect, proxy, service, snapshot};
 use std::{
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,8 +19,15 @@ use tokio_util::sync::CancellationToken;
 use weir_core::{Protocol, Service};
 use weir_testkit::{Behaviour, Namespace, TcpServer};
 
-/// Instead of the usual 30 seconds.
-const DEAD_PEER_TIMEOUT: Duration = Duration::from_secs(2);
+/// The default at full size.
+fn dead_peer_timeout() -> Duration {
+    Duration::from_secs(weir_testkit::scaled(30) as u64)
+}
+
+/// Runs a step that takes a few time-outs at most.
+async fn within<T>(step: impl Future<Output = T>) -> T {
+    tokio::time::timeout(3 * dead_peer_timeout() + HANG, step).await.expect("the step hangs")
+}
 
 const NODE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 9, 0, 1));
 const FAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 9, 0, 2));
@@ -61,7 +68,7 @@ impl Hosts {
             started.send(server.address()).unwrap();
             stop.cancelled().await;
             if endpoint == NODE {
-                server.wait_for_open(0).await.unwrap();
+                within(async { while server.wait_for_open(0).await.is_err() {} }).await;
             }
         };
         std::thread::scope(|scope| {
@@ -84,7 +91,7 @@ async fn serve(endpoint: SocketAddr, ready: oneshot::Sender<SocketAddr>, stop: &
     let mut web = TestService { service, endpoints: Vec::new() }.with(&[endpoint]);
     let mut proxy = proxy();
     proxy.apply(&snapshot(&[&web])).await;
-    web.settings().dead_peer_timeout = DEAD_PEER_TIMEOUT;
+    web.settings().dead_peer_timeout = dead_peer_timeout();
     proxy.apply(&snapshot(&[&web])).await;
     ready.send(web.address()).unwrap();
     stop.cancelled().await;
@@ -94,7 +101,7 @@ async fn serve(endpoint: SocketAddr, ready: oneshot::Sender<SocketAddr>, stop: &
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(HANG, ended).await.expect("a connection stays");
+    within(ended).await;
 }
 
 async fn speaking(address: SocketAddr) -> TcpStream {
@@ -110,10 +117,12 @@ fn a_vanished_endpoint_resets_its_clients_whether_they_wait_or_send() {
     hosts.run(FAR, &hosts.node, |frontend| async move {
         let (mut waiting, mut sending) = (speaking(frontend).await, speaking(frontend).await);
         hosts.cut();
+        let start = Instant::now();
         sending.write_all(b"is anybody there?").await.unwrap();
         for client in [&mut waiting, &mut sending] {
             assert_eq!(within(client.read_u8()).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
         }
+        println!("time-out {:?}: the last client was reset after {:?}", dead_peer_timeout(), start.elapsed());
     });
 }
 
