@@ -27,7 +27,9 @@ impl Resources {
     pub(crate) fn connections(self, way: Way) -> usize {
         /// Listeners, logs, timers, pipes.
         const OTHERS: usize = 512;
-        self.descriptors.saturating_sub(OTHERS) / way.descriptors()
+        let most = self.descriptors.saturating_sub(OTHERS) / way.descriptors();
+        // It keeps a seventeenth for Services that have few, and listening sockets take some.
+        if way == Way::Weir { most.saturating_sub(64) * 16 / 17 } else { most }
     }
 }
 
