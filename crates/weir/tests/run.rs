@@ -185,6 +185,24 @@ fn a_health_address_in_use_does_not_stop_the_data_plane() {
 }
 
 #[test]
+fn an_endpoint_that_refuses_is_ejected_logged_and_counted_and_clients_do_not_notice() {
+    let (a, refusing) = (greeter("a"), free(Ipv4Addr::new(127, 0, 0, 2)));
+    let [service, admin] = [9, 1].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let manifest = manifest(service, &[a.address(), refusing]);
+    let weir = Weir::ready(&manifest, &["--admin-address", &admin.to_string()]);
+    let ejected = "\nweir_endpoint_ejections_total 1";
+    wait_for("the ejection", || {
+        assert_eq!(greeting(service).unwrap(), "a");
+        get(admin, "/metrics").is_some_and(|text| text.contains(ejected))
+    });
+    let log = weir.log();
+    assert!(log.contains("endpoint ejected") && log.contains(&refusing.to_string()), "{log}");
+    let metrics = get(admin, "/metrics").unwrap();
+    assert!(metrics.contains("\nweir_connect_attempts_total{result=\"connect_refused\"} 3"), "{metrics}");
+    assert!(metrics.contains("\nweir_connects_retried_total 3"), "{metrics}");
+}
+
+#[test]
 fn guards_refuse_special_endpoints_say_so_once_and_count_them() {
     let a = greeter("a");
     let service = free(Ipv4Addr::new(127, 0, 0, 9));
