@@ -32,7 +32,7 @@ pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Rc<
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let socket = Socket { protocol: Protocol::Tcp, address };
     let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
-    let admission = Admission::new(1024, Descriptors::new(4096));
+    let admission = Admission::new(1 << 20, Descriptors::new(1 << 20));
     let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20 };
     Frontend::new(Worker::new(share, ProcessCounters::register(), Peers::default()), &binding, Arc::new(slot))
 }

@@ -72,7 +72,9 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         assert!(frontend.worker.tick(), "there is more to do than one turn does");
         let told = |connection: &&Rc<Connection>| connection.order.given().is_some();
         assert_eq!(frontend.worker.connections.borrow().iter().filter(told).count(), endings::TURN);
+        let start = std::time::Instant::now();
         tick(&frontend).await;
         assert_eq!(live(), 0, "of {many}");
+        println!("{many} half-closed connections were reaped within {:?}", start.elapsed());
     });
 }
