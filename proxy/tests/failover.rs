@@ -195,7 +195,7 @@ async fn a_rolling_update_of_all_endpoints_breaks_no_connection() {
         let new = server(Behaviour::Echo).await;
         web.endpoints.push((new.address(), Default::default(), common::NODE));
         proxy.apply(&snapshot(&[&web])).await;
-        new.wait_for_accepted(1).await.unwrap();
+        new.wait_for_accepted(scaled(2_000) as u64).await.unwrap();
         web.endpoints.remove(0);
         proxy.apply(&snapshot(&[&web])).await;
         assert_eq!(web.endpoints.len(), 4, "turn {turn}");
