@@ -1,17 +1,7 @@
 //! How is a data plane set up?
 
-use ipnet::IpNet;
 use std::num::NonZeroUsize;
-
-/// On which addresses of this host node ports are served (semantics A4).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum NodePortAddresses {
-    /// The Node's InternalIPs that are local; 127.0.0.1 while no Node object is known.
-    #[default]
-    Primary,
-    /// Addresses of this host inside these networks. A family without a network is unrestricted.
-    Within(Vec<IpNet>),
-}
+use weir_core::NodePortAddresses;
 
 /// The set-up of a data plane.
 #[derive(Clone, Debug)]

@@ -43,7 +43,7 @@ mod udp;
 mod worker;
 
 pub use closed::Closed;
-pub use config::{Config, NodePortAddresses};
+pub use config::Config;
 pub use connection::ConnectionInfo;
 pub use error::Error;
 pub use listeners::{Applied, FrontendRow, FrontendState};

@@ -29,7 +29,7 @@ use std::{
 };
 use weir_core::{
     Changes, Family, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
-    settings::EndpointRemoved,
+    node_ports::Localhost, settings::EndpointRemoved,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
@@ -94,7 +94,7 @@ impl Listeners {
         let mut touched = HashSet::new();
         for key in &changes.removed {
             self.retire(key, None);
-            touched.extend(self.plan.replace(key, Vec::new()));
+            touched.extend(plan::replace(&mut self.plan, key, Vec::new()));
         }
         for (key, served) in &affected {
             self.retire(key, Some(served));
@@ -153,7 +153,7 @@ impl Listeners {
     fn look_around(&mut self, snapshot: &Snapshot) -> bool {
         let addresses = host::interface_addresses();
         let wanted = &self.config.node_port_addresses;
-        let node_addresses = plan::node_addresses(wanted, &snapshot.node, &addresses, host::is_local);
+        let node_addresses = wanted.resolve(&snapshot.node, &addresses, host::is_local, Localhost::Served);
         let place = Place { node: Arc::clone(&snapshot.node), addresses };
         let changed = *self.place != place || self.around.node_addresses != node_addresses;
         self.place = Arc::new(place);
@@ -186,7 +186,7 @@ impl Listeners {
             self.checks.update(port, &mut self.endpoints);
         }
         let mapped = self.loopback.get(&served.key);
-        self.plan.replace(&served.key, plan::bindings(served, &self.around, mapped))
+        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.around, mapped))
     }
 
     fn update_slot(&mut self, port: &Arc<ServicePort>) {

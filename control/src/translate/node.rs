@@ -23,6 +23,7 @@ pub(super) fn node(object: &ApiNode, notes: &mut Notes) -> Node {
             .filter(|zone| !zone.is_empty())
             .map(|zone| Arc::from(&**zone)),
         internal_ips: internal_ips(object, notes),
+        pod_cidrs: pod_cidrs(object, notes),
         known: true,
         leaving: object.metadata.deletion_timestamp.is_some()
             || taints.iter().any(|taint| taint.key == TO_BE_DELETED),
@@ -45,14 +46,27 @@ fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
     found
 }
 
+/// An old API server says only `podCIDR`.
+fn pod_cidrs(object: &ApiNode, notes: &mut Notes) -> Vec<IpNet> {
+    let Some(spec) = &object.spec else { return Vec::new() };
+    match spec.pod_cidrs.as_deref() {
+        None | Some([]) => cidrs("spec.podCIDR", spec.pod_cidr.as_slice(), notes),
+        Some(several) => cidrs("spec.podCIDRs", several, notes),
+    }
+}
+
 pub(super) fn service_cidr(object: &ServiceCIDR, notes: &mut Notes) -> Vec<IpNet> {
-    let cidrs = object.spec.as_ref().and_then(|spec| spec.cidrs.as_deref()).unwrap_or_default();
+    let listed = object.spec.as_ref().and_then(|spec| spec.cidrs.as_deref()).unwrap_or_default();
+    cidrs("spec.cidrs", listed, notes)
+}
+
+fn cidrs(field: &str, texts: &[String], notes: &mut Notes) -> Vec<IpNet> {
     let mut found = Vec::new();
-    for (index, cidr) in cidrs.iter().enumerate() {
+    for (index, cidr) in texts.iter().enumerate() {
         match parse_cidr(cidr) {
             Some(net) => found.push(net),
             None => notes.note(
-                format_args!("spec.cidrs[{index}]"),
+                format_args!("{field}[{index}]"),
                 format_args!("{cidr:?} is not a CIDR; it is ignored"),
             ),
         }

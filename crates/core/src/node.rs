@@ -1,5 +1,6 @@
 //! Where does this proxy run?
 
+use ipnet::IpNet;
 use std::{net::IpAddr, sync::Arc};
 
 /// The node of this proxy: the parts of its Node object that decide anything (semantics S7, A4, Z2).
@@ -11,6 +12,8 @@ pub struct Node {
     pub zone: Option<Arc<str>>,
     /// `status.addresses` of type InternalIP.
     pub internal_ips: Vec<IpAddr>,
+    /// `spec.podCIDRs`.
+    pub pod_cidrs: Vec<IpNet>,
     /// Whether the Node object was ever seen.
     pub known: bool,
     /// Whether load balancers should stop using the node: it is being deleted or removed by the autoscaler (Z2).

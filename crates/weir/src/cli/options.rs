@@ -8,7 +8,7 @@ use crate::node_name;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use std::{num::NonZeroUsize, path::PathBuf};
 use weir_control::Scope;
-use weir_proxy::NodePortAddresses;
+use weir_core::NodePortAddresses;
 
 /// Settings of `weir demo`.
 #[derive(Args, Clone, Debug)]

@@ -9,7 +9,8 @@ use crate::{logging::LogFormat, node_name};
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
 use std::{cmp::Ordering, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use weir_control::{FileSource, KubeSource, Scope, Source};
-use weir_proxy::{Config, NodePortAddresses};
+use weir_core::NodePortAddresses;
+use weir_proxy::Config;
 
 /// The id of `--config`.
 pub(super) const CONFIG: &str = "config";

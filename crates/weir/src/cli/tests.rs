@@ -3,7 +3,7 @@
 use super::*;
 use std::{fs, num::NonZeroUsize, time::Duration};
 use weir_control::Source;
-use weir_proxy::NodePortAddresses;
+use weir_core::NodePortAddresses;
 
 /// Parses `weir run` with these flags, variables, and lines of a config file.
 fn run(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<RunOptions, String> {

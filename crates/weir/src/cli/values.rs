@@ -4,8 +4,8 @@ use ipnet::IpNet;
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 use tracing_subscriber::EnvFilter;
 use weir_control::Selection;
+use weir_core::NodePortAddresses;
 use weir_core::address::parse_cidr;
-use weir_proxy::NodePortAddresses;
 
 /// Where a server of weir's own listens; the empty text switches it off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

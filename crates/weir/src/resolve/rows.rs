@@ -3,8 +3,8 @@
 use crate::table::Table;
 use ipnet::IpNet;
 use std::{net::IpAddr, net::Ipv4Addr, num::NonZeroU16};
+use weir_core::NodePortAddresses;
 use weir_core::{Audience, Family, FrontendKind, Node, Origin, Protocol, ServicePort, Snapshot};
-use weir_proxy::NodePortAddresses;
 
 /// More endpoints than this are counted, not listed.
 const MOST_LISTED: usize = 3;

@@ -1,0 +1,155 @@
+//! Which addresses does a Service answer at, and who gets one that several claim? (semantics A1-A4, A7, A8)
+
+use crate::{Family, FrontendKind, PortKey, Protocol, ServedService, ServiceKey, ServicePort};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+/// What clients dial: an address and port with its transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frontend {
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// The address and port.
+    pub address: SocketAddr,
+}
+
+impl std::fmt::Display for Frontend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.protocol)
+    }
+}
+
+/// That a Service port is to answer at an address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Where.
+    pub frontend: Frontend,
+    /// What kind of address that is.
+    pub kind: FrontendKind,
+    /// The Service port.
+    pub port: Arc<ServicePort>,
+}
+
+impl Claim {
+    /// Who comes first if several claim the same.
+    pub fn rank(&self) -> Rank {
+        Rank::of(self.kind, &self.port.key)
+    }
+}
+
+/// All addresses that a Service is to answer at, given the addresses on which node ports are served.
+pub fn claims<'a>(
+    served: &'a ServedService,
+    node_port_addresses: &'a [IpAddr],
+) -> impl Iterator<Item = Claim> + use<'a> {
+    served.ports.iter().flat_map(|port| {
+        let own = |kind| move |&ip: &IpAddr| (SocketAddr::new(ip, port.port.get()), kind);
+        let external = port.external_ips.iter().map(own(FrontendKind::ExternalIp));
+        let load_balancer = port.load_balancer_ips.iter().map(own(FrontendKind::LoadBalancerIp));
+        let of_node = node_port_addresses.iter().filter(|&&ip| Family::of(ip) == port.family);
+        let node_ports = port.node_port.into_iter().flat_map(move |number| {
+            of_node.clone().map(move |&ip| (SocketAddr::new(ip, number.get()), FrontendKind::NodePort))
+        });
+        std::iter::once(own(FrontendKind::ClusterIp)(&port.cluster_ip))
+            .chain(external)
+            .chain(load_balancer)
+            .chain(node_ports)
+            .map(|(address, kind)| Claim {
+                frontend: Frontend { protocol: port.key.protocol, address },
+                kind,
+                port: Arc::clone(port),
+            })
+    })
+}
+
+/// Who gets an address that several claim: a cluster IP's Service, then the Service that comes first by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(u8, PortKey, u8);
+
+impl Rank {
+    /// The rank of a Service port at an address of this kind.
+    pub fn of(kind: FrontendKind, port: &PortKey) -> Self {
+        let kind = match kind {
+            FrontendKind::ClusterIp => 0,
+            // Both at once in one Service: the one that source ranges guard (semantics A8).
+            FrontendKind::LoadBalancerIp => 1,
+            FrontendKind::ExternalIp => 2,
+            FrontendKind::NodePort => 3,
+        };
+        Self(kind.min(1), port.clone(), kind)
+    }
+}
+
+/// Everything that is claimed, with one winner for each address. Changing a Service costs what that Service claims.
+#[derive(Debug)]
+pub struct Claims<Address, Claim> {
+    by_address: HashMap<Address, BTreeMap<Rank, Claim>>,
+    of_service: HashMap<ServiceKey, Vec<(Address, Rank)>>,
+}
+
+impl<Address, Claim> Default for Claims<Address, Claim> {
+    fn default() -> Self {
+        Self { by_address: HashMap::new(), of_service: HashMap::new() }
+    }
+}
+
+impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
+    /// Puts the claims of one Service in place of its earlier ones; returns the addresses that may be affected.
+    pub fn replace(
+        &mut self,
+        service: &ServiceKey,
+        claims: impl IntoIterator<Item = (Address, Rank, Claim)>,
+    ) -> Vec<Address> {
+        let mut touched = Vec::new();
+        for (address, rank) in self.of_service.remove(service).unwrap_or_default() {
+            if let Some(claims) = self.by_address.get_mut(&address) {
+                claims.remove(&rank);
+                if claims.is_empty() {
+                    self.by_address.remove(&address);
+                }
+            }
+            touched.push(address);
+        }
+        let mut owned = Vec::new();
+        for (address, rank, claim) in claims {
+            self.by_address.entry(address).or_default().insert(rank.clone(), claim);
+            owned.push((address, rank));
+            touched.push(address);
+        }
+        if !owned.is_empty() {
+            self.of_service.insert(service.clone(), owned);
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// Who answers at an address.
+    pub fn winner(&self, address: Address) -> Option<&Claim> {
+        self.by_address.get(&address)?.values().next()
+    }
+
+    /// Who else claims it.
+    pub fn losers(&self, address: Address) -> impl Iterator<Item = &Claim> {
+        self.by_address.get(&address).into_iter().flat_map(|claims| claims.values().skip(1))
+    }
+
+    /// All addresses that are claimed, with their winners, in no order.
+    pub fn winners(&self) -> impl Iterator<Item = (Address, &Claim)> {
+        self.by_address.iter().filter_map(|(address, claims)| Some((*address, claims.values().next()?)))
+    }
+
+    /// How many addresses are claimed.
+    pub fn len(&self) -> usize {
+        self.by_address.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.by_address.is_empty()
+    }
+}
