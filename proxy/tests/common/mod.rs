@@ -17,7 +17,7 @@ use weir_core::{
     serve::serve,
     service::PortSpec,
 };
-use weir_proxy::{Applied, Config, FrontendState, Proxy};
+use weir_proxy::{Applied, Config, FrontendRow, FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
@@ -117,7 +117,10 @@ pub(crate) fn proxy_with(change: impl FnOnce(&mut Config)) -> Proxy {
 /// A data plane that serves these Services.
 pub(crate) async fn serving(services: &[&TestService]) -> Proxy {
     let mut proxy = proxy();
-    proxy.apply(&snapshot(services)).await;
+    let applied = proxy.apply(&snapshot(services)).await;
+    let failed = |row: &FrontendRow| matches!(row.state, FrontendState::Failed(_));
+    // Else the test would talk to whoever took the port after it was found to be free.
+    assert!(!applied.rows.iter().any(failed), "{:?}", applied.rows);
     proxy
 }
 
