@@ -29,7 +29,8 @@ pub struct Bridges {
 /// When netlink cannot be used.
 pub async fn bridges() -> Result<Bridges, Error> {
     let routes = Routes::open()?;
-    let for_all = PerFamily::from_fn(|family| fs::read_to_string(setting(family)).is_ok_and(|on| on.trim() == "1"));
+    let for_all =
+        PerFamily::from_fn(|family| fs::read_to_string(setting(family)).is_ok_and(|on| on.trim() == "1"));
     let mut found = Bridges::default();
     let mut names = BTreeMap::new();
     let mut links = routes.handle().link().get().execute();

@@ -116,7 +116,9 @@ const FEATURES: &[Feature] = &[
 
 fn explain(lacking: &[&Feature], said: &str) -> String {
     if lacking.is_empty() {
-        return format!("nft does not accept the rules; is it older than 1.0.1 (nft --version)? It said: {said}");
+        return format!(
+            "nft does not accept the rules; is it older than 1.0.1 (nft --version)? It said: {said}"
+        );
     }
     if lacking.len() == FEATURES.len() {
         return format!(

@@ -75,7 +75,8 @@ mod tests {
         let listing =
             format!("table inet weir {{\n\tset a {{\n\t}}\n\n\tchain {OWNER}{owner} {{\n\t}}\n}}\n");
         assert_eq!(Owner::of_listing(&listing), Some(owner));
-        for foreign in ["", "chain prerouting {", "chain owner_ {", "chain owner_12 {", "chain owner_zz_1 {"] {
+        for foreign in ["", "chain prerouting {", "chain owner_ {", "chain owner_12 {", "chain owner_zz_1 {"]
+        {
             assert_eq!(Owner::of_listing(foreign), None, "{foreign}");
         }
     }

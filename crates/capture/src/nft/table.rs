@@ -104,12 +104,7 @@ fn sets(text: &mut String, table: &Table, plan: &Plan, family: Family) {
 }
 
 /// Rules that tell where a packet comes from; the last one is for outsiders.
-fn of_origin(
-    table: &Table,
-    family: Family,
-    inside: impl Fn(Origin) -> String,
-    outside: &str,
-) -> Vec<String> {
+fn of_origin(table: &Table, family: Family, inside: impl Fn(Origin) -> String, outside: &str) -> Vec<String> {
     // A packet of this node was routed to lo. An outsider that uses an address of this node does not come from there.
     let mut rules = vec![format!("iif \"lo\" fib saddr type local {}", inside(Origin::Node))];
     if let Some(networks) = of_family(&table.pods, family) {
@@ -124,7 +119,8 @@ fn of_origin(
 
 /// Networks of one family in braces, none inside another; `None` where there are none.
 fn of_family(networks: &[IpNet], family: Family) -> Option<String> {
-    let of_family = networks.iter().filter(|net| Family::of(net.addr()) == family).map(IpNet::trunc).collect();
+    let of_family =
+        networks.iter().filter(|net| Family::of(net.addr()) == family).map(IpNet::trunc).collect();
     let networks = IpNet::aggregate(&of_family);
     (!networks.is_empty()).then(|| braces(networks))
 }
@@ -139,7 +135,8 @@ fn origins(text: &mut String, table: &Table, family: Family) {
         let mut rules = Vec::new();
         for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
             let give = match (table.receivers.of(family, protocol), family) {
-                _ if *table.bound.get(family) => String::new(),
+                // Only where a socket is there to receive it: for a closed one the kernel may stay silent.
+                _ if *table.bound.get(family) => "socket transparent 1 ".into(),
                 (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", port(ports)),
                 (Some(ports), Family::V6) => format!("tproxy ip6 to [::1]:{} ", port(ports)),
                 (None, _) => continue,
@@ -184,7 +181,12 @@ fn base(text: &mut String, name: &str, hook: &str, rules: &[String]) {
 /// The chains that the kernel enters.
 fn base_chains(text: &mut String, table: &Table) {
     base(text, "prerouting", "filter hook prerouting priority raw", &prerouting(table));
-    base(text, "prerouting_tracked", "filter hook prerouting priority dstnat + 10", &prerouting_tracked(table));
+    base(
+        text,
+        "prerouting_tracked",
+        "filter hook prerouting priority dstnat + 10",
+        &prerouting_tracked(table),
+    );
     base(text, "output", "route hook output priority raw", &output(table));
     base(text, "output_tracked", "route hook output priority mangle", &output_tracked());
     base(text, "output_unallocated", "filter hook output priority filter", &unallocated(table));
@@ -247,9 +249,17 @@ fn output(table: &Table) -> Vec<String> {
     rules.push(format!("meta mark & {TO_ENDPOINT:#x} != 0 accept"));
     for family in table.families() {
         let (ip, digit, captured) = (ip(family), digit(family), mark(CAPTURED));
-        rules.push(format!(
-            "meta l4proto {{ tcp, udp }} {ip} daddr . meta l4proto . th dport @frontends{digit} notrack {captured} accept"
-        ));
+        let key = format!("{ip} daddr . meta l4proto . th dport");
+        // The kernel sends no ICMP error from an address that is not local to one that is: not from prerouting. From here
+        // it does, and the sender's call fails, as it does with kube-proxy.
+        let here = family == Family::V4;
+        for map in ["guards", "exceptions"].iter().filter(|_| here) {
+            rules.push(format!("meta l4proto udp {key} vmap @{map}{digit}"));
+        }
+        rules.push(format!("meta l4proto {{ tcp, udp }} {key} @frontends{digit} notrack {captured} accept"));
+        if here {
+            rules.push(format!("meta l4proto != tcp {ip} daddr @cluster_ips{digit} goto refuse"));
+        }
         rules.push(format!("{ip} daddr @cluster_ips{digit} notrack {captured} accept"));
     }
     rules
