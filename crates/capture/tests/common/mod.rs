@@ -9,7 +9,7 @@ mod stand_in;
 pub(crate) use hosts::Hosts;
 pub(crate) use probe::{Outcome, tcp, udp};
 pub(crate) use services::{NODE, TestService, node, service, snapshot};
-pub(crate) use stand_in::StandIn;
+pub(crate) use stand_in::{StandIn, transparent};
 
 use std::net::IpAddr;
 use weir_capture::{Capture, Options};
