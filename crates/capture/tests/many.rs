@@ -22,10 +22,12 @@ fn one_service_more_or_less_among_very_many_costs_what_it_claims() {
             service(&format!("s{number}"), [&v4, &format!("fd00:96::1:{number:x}")])
         })
         .collect();
-    let mut all = snapshot(&services.iter().collect::<Vec<_>>());
+    let all = snapshot(&services.iter().collect::<Vec<_>>());
     let one = service("one", ["10.96.0.10", "fd00:96::a"]);
     let one = snapshot(&[&one]).services().next().cloned().unwrap();
-    let body = || async {
+    let (hosts, node) = (&hosts, &hosts.node);
+    let body = move || async move {
+        let mut all = all;
         let stand_in = StandIn::open();
         let mut capture = Capture::start(options()).await.unwrap();
         let took = |what: &str, started: Instant| {
@@ -57,5 +59,5 @@ fn one_service_more_or_less_among_very_many_costs_what_it_claims() {
         capture.repair().await.unwrap();
         took("a repair of routes", started);
     };
-    hosts.node.run(body).unwrap();
+    node.run(body).unwrap();
 }

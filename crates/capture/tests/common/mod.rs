@@ -1,5 +1,5 @@
 //! Hosts around a node whose rules are tested, and sockets that stand in for weir's.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 
 mod hosts;
 mod probe;
