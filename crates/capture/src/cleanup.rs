@@ -1,7 +1,7 @@
 //! How does everything go away that weir put into the kernel?
 
 use crate::{
-    Error, apply,
+    Error, apply, missing,
     nft::{TABLE, TABLE_NAME},
     owner,
     route::Routes,
@@ -52,18 +52,25 @@ pub fn is_running() -> Result<bool, Error> {
 /// Removes every trace of weir from nftables and routing, in both families.
 ///
 /// # Errors
-/// When `nft` or netlink cannot be used, or this process may not.
+/// When `nft` or netlink cannot be used, or this process may not. What can be removed is gone even so.
 pub async fn cleanup() -> Result<Removed, Error> {
+    missing::check_capability()?;
     let mut removed = Removed::default();
-    let tables = apply::ask(&["list", "tables"]).await?;
-    removed.table = tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}"));
-    if removed.table {
-        // Added first: somebody else may have been faster.
-        apply::apply(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
-    }
+    let table = remove_table().await;
     let routes = Routes::open()?;
     for family in Family::ALL {
         (*removed.rules.get_mut(family), *removed.routes.get_mut(family)) = routes.remove(family).await?;
     }
+    removed.table = table?;
     Ok(removed)
+}
+
+async fn remove_table() -> Result<bool, Error> {
+    let tables = apply::ask(&["list", "tables"]).await?;
+    if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}")) {
+        return Ok(false);
+    }
+    // Added first: somebody else may have been faster.
+    apply::apply(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
+    Ok(true)
 }

@@ -6,7 +6,7 @@ use std::{io, time::Duration};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// This host or process lacks something.
-    #[error("cannot capture Service traffic: {0}")]
+    #[error("cannot change nftables rules and routes: {0}")]
     Missing(String),
     /// Another weir does so in this network namespace.
     #[error(

@@ -11,9 +11,7 @@ use weir_core::{Family, PerFamily};
 
 /// Has the kernel look at a whole table, without changing anything. Only if it does not like that, every part is tried.
 pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
-    if !has_capability(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
-        return Err(Error::Missing(NO_CAPABILITY.into()));
-    }
+    check_capability()?;
     let error = match apply::check(&nft::whole(&representative(pod_interface), &Plan::default())).await {
         Ok(()) => return Ok(()),
         Err(Error::Nft(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -29,6 +27,14 @@ pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
         }
     }
     Err(Error::Missing(explain(&lacking, &error)))
+}
+
+/// Whether this process may change rules and routes.
+pub(crate) fn check_capability() -> Result<(), Error> {
+    match has_capability(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+        true => Ok(()),
+        false => Err(Error::Missing(NO_CAPABILITY.into())),
+    }
 }
 
 const NO_CAPABILITY: &str = "this process has no CAP_NET_ADMIN; run it as root, or give its container \

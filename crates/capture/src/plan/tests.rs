@@ -144,10 +144,7 @@ fn a_service_costs_what_it_claims_however_many_there_are() {
 fn neither_sctp_nor_loopback_is_captured_but_the_cluster_ip_of_both_refuses() {
     let plan = Plan::of(&snapshot(&[web()]), &NODE_PORT_ADDRESSES);
     for (frontend, _) in plan.frontends() {
-        assert!(
-            frontend.protocol != Protocol::Sctp && !frontend.address.ip().is_loopback(),
-            "{frontend}"
-        );
+        assert!(frontend.protocol != Protocol::Sctp && !frontend.address.ip().is_loopback(), "{frontend}");
     }
     assert_eq!(plan.cluster_ips().collect::<Vec<_>>(), [IpAddr::from([10, 96, 0, 1])]);
 }
@@ -185,7 +182,8 @@ struct Kernel {
 
 impl Kernel {
     fn of(plan: &Plan) -> Self {
-        let resolve = |(frontend, treatment): (Frontend, Treatment)| (frontend, Self::resolve(plan, treatment));
+        let resolve =
+            |(frontend, treatment): (Frontend, Treatment)| (frontend, Self::resolve(plan, treatment));
         Self { frontends: plan.frontends().map(resolve).collect(), cluster_ips: plan.cluster_ips().collect() }
     }
 
