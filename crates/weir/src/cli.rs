@@ -7,7 +7,7 @@ mod options;
 mod run;
 mod values;
 
-pub(crate) use options::{DemoOptions, Output, ResolveOptions};
+pub(crate) use options::{CleanupOptions, DemoOptions, Output, ResolveOptions};
 pub(crate) use run::RunOptions;
 
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
@@ -46,6 +46,8 @@ enum Parsed {
     Demo(DemoOptions),
     /// Print what this node would serve for given manifests.
     Resolve(ResolveArgs),
+    /// Remove what weir has put into this node's nftables and routes; needs root.
+    Cleanup(CleanupOptions),
 }
 
 const RUN_NOTES: &str = "\
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Print what would be served.
     Resolve(Box<ResolveOptions>),
+    /// Remove rules and routes.
+    Cleanup(CleanupOptions),
 }
 
 /// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
@@ -90,6 +94,7 @@ pub(crate) fn parse(
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
         Parsed::Run(args) => Ok(Command::Run(Box::new(args.options(origins)?))),
         Parsed::Demo(options) => Ok(Command::Demo(options)),
+        Parsed::Cleanup(options) => Ok(Command::Cleanup(options)),
         Parsed::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
     }
 }

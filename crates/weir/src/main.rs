@@ -1,6 +1,7 @@
 //! weir: a userspace L4 load balancer for Kubernetes Services. This file parses, dispatches and says how it ended.
 
 mod admin;
+mod cleanup;
 mod cli;
 mod demo;
 mod frontends;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(*options),
         Command::Demo(options) => demo::demo(options),
         Command::Resolve(options) => resolve::resolve(&options),
+        Command::Cleanup(options) => cleanup::cleanup(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

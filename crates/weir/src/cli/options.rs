@@ -1,4 +1,4 @@
-//! Which settings do `weir demo` and `weir resolve` take?
+//! Which settings do `weir demo`, `weir resolve` and `weir cleanup` take?
 
 use super::{
     run::workers,
@@ -35,6 +35,14 @@ impl DemoOptions {
     pub(crate) fn workers(&self) -> NonZeroUsize {
         workers(self.workers)
     }
+}
+
+/// Settings of `weir cleanup`.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct CleanupOptions {
+    /// Even while a weir is running on this node: it puts its rules back within seconds
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// The flags of `weir resolve`.

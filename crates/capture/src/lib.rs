@@ -1,0 +1,50 @@
+//! How does Service traffic reach weir's sockets? By nftables rules and a policy route, which need CAP_NET_ADMIN.
+//!
+//! ```text
+//! Snapshot -> plan (pure) -> nft (pure: text) -> apply (nft -f -, one transaction)
+//! kernel   -> watch, route -> repair
+//! ```
+//!
+//! A packet to a captured address is given to a receiving socket by TPROXY, whatever its address; which socket depends on
+//! where the packet comes from. The rules also give the verdicts that no userspace program can: a refusal or silence for
+//! new connections. They change when Services or their verdicts do, not when endpoints come and go.
+//!
+//! | bit of the mark | on | effect |
+//! |---|---|---|
+//! | [`marks::TO_CLIENT`] | packets to clients | not tracked, never captured |
+//! | [`marks::TO_ENDPOINT`] | packets to endpoints, probes | never captured; not tracked if the endpoint is in a pod network, else the connection gets the bit too |
+//! | [`marks::CAPTURED`] | packets for weir's sockets | routed to this host: rule of priority [`route::PRIORITY`], table [`route::TABLE`] |
+//!
+//! | chain of table `inet weir` | hook | priority | why there |
+//! |---|---|---|---|
+//! | `prerouting` | prerouting | raw (-300) | before tracking: `notrack`. Verdicts, TPROXY, replies of pods, ICMP errors |
+//! | `prerouting_tracked` | prerouting | dstnat + 10 (-90) | after the translation of others: replies that were masqueraded on their way out; Services that are not there |
+//! | `output` | output (route) | raw (-300) | packets of this node to Services go over `lo` into `prerouting` |
+//! | `output_tracked` | output (route) | mangle (-150) | after tracking: marks connections to endpoints; replies of this node's own processes |
+//! | `output_unallocated` | output | filter (0) | Services that are not there, as kube-proxy does for the node itself |
+//!
+//! Sets of each family: `frontends` (all captured addresses), `guards` (to chains of source ranges), `exceptions` (to
+//! verdicts) and `cluster_ips` (whose other ports refuse). All of them are hash tables: a packet costs the same however
+//! many Services there are.
+
+mod apply;
+mod bridges;
+mod capture;
+mod cleanup;
+mod error;
+pub mod marks;
+mod meters;
+mod missing;
+mod nft;
+mod owner;
+mod pace;
+mod plan;
+mod receivers;
+pub mod route;
+mod watch;
+
+pub use bridges::{Bridges, bridges};
+pub use capture::{Capture, Disturbance, Options};
+pub use cleanup::{Removed, cleanup, is_running};
+pub use error::Error;
+pub use receivers::{Ports, Receivers};

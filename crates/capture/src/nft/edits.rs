@@ -1,0 +1,85 @@
+//! How are changes of a plan said to nftables? One transaction that touches only what differs.
+
+use super::{Key, OWNER, RangesChain, TABLE, Verdict, commas, digit, ranges_rule};
+use crate::plan::{Edit, Edits, Plan, Treatment};
+use std::fmt::Write;
+use weir_core::{Family, Frontend};
+
+/// The script for `edits`, which led to `plan`. It fails as a whole when the table is no longer the owner's.
+pub(crate) fn edits(owner: &str, plan: &Plan, edits: &Edits) -> String {
+    // Changes nothing, but fails where this chain is not.
+    let mut script = format!("flush chain {TABLE} {OWNER}{owner}\n");
+    for id in &edits.new_ranges {
+        if let Some((family, networks)) = plan.ranges().get(*id) {
+            let (chain, rule) = (RangesChain(*id), ranges_rule(*family, networks));
+            let _ = writeln!(script, "add chain {TABLE} {chain}\nadd rule {TABLE} {chain} {rule}");
+        }
+    }
+    for family in Family::ALL {
+        elements(&mut script, family, edits);
+    }
+    for id in &edits.unused_ranges {
+        let chain = RangesChain(*id);
+        let _ = writeln!(script, "flush chain {TABLE} {chain}\ndelete chain {TABLE} {chain}");
+    }
+    script
+}
+
+fn elements(script: &mut String, family: Family, edits: &Edits) {
+    let digit = digit(family);
+    let frontends: Vec<_> =
+        edits.frontends.iter().filter(|edit| Family::of(edit.key.address.ip()) == family).collect();
+    change(script, &format!("frontends{digit}"), &frontends, |_| Some(()), |key, ()| Key(*key).to_string());
+    let ranges = |treatment: &Treatment| treatment.ranges;
+    change(script, &format!("guards{digit}"), &frontends, ranges, |key, id| {
+        format!("{} : jump {}", Key(*key), RangesChain(id))
+    });
+    let exception = |treatment: &Treatment| treatment.exception;
+    change(script, &format!("exceptions{digit}"), &frontends, exception, |key, exception| {
+        format!("{} : {}", Key(*key), Verdict(exception, family))
+    });
+    let cluster_ips: Vec<_> =
+        edits.cluster_ips.iter().filter(|edit| Family::of(edit.key) == family).collect();
+    change(script, &format!("cluster_ips{digit}"), &cluster_ips, |()| Some(()), |ip, ()| ip.to_string());
+}
+
+/// Takes out of one set what is no longer there or has another value, then puts in what is new.
+fn change<K: Keyed, Value, Part: PartialEq>(
+    script: &mut String,
+    set: &str,
+    edits: &[&Edit<K, Value>],
+    part: impl Fn(&Value) -> Option<Part>,
+    element: impl Fn(&K, Part) -> String,
+) {
+    let (mut out, mut into) = (Vec::new(), Vec::new());
+    for edit in edits {
+        let (before, after) = (edit.before.as_ref().and_then(&part), edit.after.as_ref().and_then(&part));
+        if before == after {
+            continue;
+        }
+        out.extend(before.map(|_| edit.key.key()));
+        into.extend(after.map(|part| element(&edit.key, part)));
+    }
+    for (verb, items) in [("delete", out), ("add", into)] {
+        if !items.is_empty() {
+            let _ = writeln!(script, "{verb} element {TABLE} {set} {{ {} }}", commas(items));
+        }
+    }
+}
+
+/// What names an element of a set.
+trait Keyed {
+    fn key(&self) -> String;
+}
+
+impl Keyed for Frontend {
+    fn key(&self) -> String {
+        Key(*self).to_string()
+    }
+}
+
+impl Keyed for std::net::IpAddr {
+    fn key(&self) -> String {
+        self.to_string()
+    }
+}

@@ -1,0 +1,91 @@
+use super::*;
+use crate::{
+    Ports, Receivers,
+    plan::{Edit, Edits, Plan, Treatment},
+};
+use weir_core::{PerFamily, Snapshot};
+
+fn table() -> Table {
+    let ports = PerFamily { v4: Some(Ports { pod: 1, node: 2, outside: 3 }), v6: None };
+    Table {
+        owner: "0000000000000001_7".into(),
+        receivers: Receivers { tcp: ports, udp: ports },
+        bound: PerFamily::default(),
+        pods: vec!["10.244.1.0/24".parse().unwrap(), "10.244.0.0/24".parse().unwrap()],
+        pod_interface: None,
+        pod_networks: vec!["10.244.0.0/16".parse().unwrap()],
+        service_cidrs: vec!["10.96.0.0/12".parse().unwrap(), "10.100.0.0/16".parse().unwrap()],
+    }
+}
+
+fn nothing() -> Plan {
+    Plan::of(&Snapshot::default(), &[])
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).collect()
+}
+
+#[test]
+fn the_whole_table_replaces_what_was_there_in_one_transaction() {
+    let text = whole(&table(), &nothing());
+    let expected = ["add table inet weir", "delete table inet weir", "table inet weir {"];
+    assert_eq!(lines(&text)[..3], expected);
+    assert!(text.contains("chain owner_0000000000000001_7 {"));
+}
+
+#[test]
+fn networks_are_merged_so_that_none_overlaps_another() {
+    let text = whole(&table(), &nothing());
+    assert!(text.contains("ip daddr { 10.96.0.0/12 } drop"), "{text}");
+    assert!(text.contains("ip saddr { 10.244.0.0/23 } goto from_pod4"), "{text}");
+}
+
+#[test]
+fn a_family_that_is_not_received_has_no_rules() {
+    assert!(!whole(&table(), &nothing()).contains("ip6"));
+    let neither = Table { receivers: Receivers::default(), ..table() };
+    let text = whole(&neither, &nothing());
+    assert!(!text.contains("daddr"), "{text}");
+}
+
+#[test]
+fn bound_frontends_are_marked_but_not_given_to_a_socket() {
+    let bound = Table { bound: PerFamily { v4: true, v6: false }, ..table() };
+    let text = whole(&bound, &nothing());
+    assert!(!text.contains("tproxy") && text.contains("meta mark set meta mark | 0x40000000 accept"));
+    assert!(whole(&table(), &nothing()).contains("tproxy ip to 127.0.0.1:3"));
+}
+
+#[test]
+fn a_change_says_only_what_differs_and_whose_the_table_must_be() {
+    let frontend = |port| Frontend {
+        protocol: Protocol::Tcp,
+        address: std::net::SocketAddr::from(([10, 96, 0, 1], port)),
+    };
+    let treatment = |exception| Some(Treatment { ranges: None, exception });
+    let refuse = treatment(Some(Exception::Refuse));
+    let changes = Edits {
+        frontends: vec![
+            Edit { key: frontend(80), before: treatment(None), after: refuse },
+            Edit { key: frontend(81), before: refuse, after: None },
+            Edit { key: frontend(82), before: refuse, after: treatment(Some(Exception::InsideOnly)) },
+        ],
+        ..Edits::default()
+    };
+    let text = edits("0_1", &nothing(), &changes);
+    let expected = [
+        "flush chain inet weir owner_0_1",
+        "delete element inet weir frontends4 { 10.96.0.1 . tcp . 81 }",
+        "delete element inet weir exceptions4 { 10.96.0.1 . tcp . 81, 10.96.0.1 . tcp . 82 }",
+        "add element inet weir exceptions4 { 10.96.0.1 . tcp . 80 : goto refuse, \
+         10.96.0.1 . tcp . 82 : jump inside_only4 }",
+    ];
+    assert_eq!(lines(&text), expected);
+}
+
+#[test]
+fn sources_that_are_all_of_another_family_admit_nobody() {
+    assert_eq!(ranges_rule(Family::V4, &[]), "drop");
+    assert_eq!(ranges_rule(Family::V6, &["fd00::/8".parse().unwrap()]), "ip6 saddr != { fd00::/8 } drop");
+}

@@ -1,0 +1,90 @@
+//! Whose is the table? One weir captures in a network namespace; a newcomer may take over.
+//!
+//! A weir that runs holds an abstract Unix socket: those are one name space for each network namespace, and vanish with
+//! their process. The table says by the name of a chain who made it, so that an older weir notices that it is no longer
+//! its own, and that no transaction of the older one changes it.
+
+use crate::nft::OWNER;
+use std::{
+    io,
+    os::{linux::net::SocketAddrExt, unix::net::SocketAddr, unix::net::UnixListener},
+};
+
+/// The socket that a running weir holds.
+pub(crate) const SOCKET: &str = "weir/capture";
+
+/// The right to capture.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _socket: UnixListener,
+}
+
+/// Takes the right; `None` while another weir has it.
+pub(crate) fn take() -> io::Result<Option<Held>> {
+    match UnixListener::bind_addr(&SocketAddr::from_abstract_name(SOCKET)?) {
+        Ok(socket) => Ok(Some(Held { _socket: socket })),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// One weir, ordered by when it started: since the host did, so that no change of its clock matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Owner {
+    started: u64,
+    process: u32,
+}
+
+impl Owner {
+    /// This process, from now on.
+    pub(crate) fn new() -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let started = u64::try_from(now.tv_sec).unwrap_or_default().saturating_mul(1_000_000_000);
+        Self {
+            started: started.saturating_add(u64::try_from(now.tv_nsec).unwrap_or_default()),
+            process: std::process::id(),
+        }
+    }
+
+    /// The owner that the name of a chain speaks of.
+    pub(crate) fn of_chain(name: &str) -> Option<Self> {
+        let (started, process) = name.strip_prefix(OWNER)?.split_once('_')?;
+        Some(Self { started: u64::from_str_radix(started, 16).ok()?, process: process.parse().ok()? })
+    }
+
+    /// The owner of a listed table.
+    pub(crate) fn of_listing(text: &str) -> Option<Self> {
+        let names = text.lines().filter_map(|line| line.trim().strip_prefix("chain "));
+        names.filter_map(|name| Self::of_chain(name.split_whitespace().next()?)).next()
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}_{}", self.started, self.process)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_is_read_back_from_a_listed_table() {
+        let owner = Owner::new();
+        let listing =
+            format!("table inet weir {{\n\tset a {{\n\t}}\n\n\tchain {OWNER}{owner} {{\n\t}}\n}}\n");
+        assert_eq!(Owner::of_listing(&listing), Some(owner));
+        for foreign in ["", "chain prerouting {", "chain owner_ {", "chain owner_12 {", "chain owner_zz_1 {"]
+        {
+            assert_eq!(Owner::of_listing(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn who_starts_later_comes_after() {
+        let first = Owner::new();
+        let second = Owner { started: first.started + 1, process: 1 };
+        assert!(first < second);
+    }
+}

@@ -1,0 +1,189 @@
+//! How do captured packets come to this host's sockets, whatever their address? A policy rule for their mark leads to a
+//! table in which every address is local.
+
+use crate::{Error, marks::CAPTURED};
+use futures::{StreamExt, TryStreamExt};
+use rtnetlink::{
+    Handle, IpVersion, RouteMessageBuilder, new_connection,
+    packet_route::{
+        AddressFamily,
+        route::{RouteAttribute, RouteMessage, RouteScope, RouteType},
+        rule::{RuleAction, RuleAttribute, RuleMessage},
+    },
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tokio::task::JoinHandle;
+use weir_core::Family;
+
+/// The routing table that is weir's.
+pub const TABLE: u32 = 20_736;
+
+/// Where weir's rule stands among the others: after the table of local addresses, before the rules by which networks of
+/// pods route by address (from 100 on where known).
+pub const PRIORITY: u32 = 40;
+
+/// `lo` has this number in every network namespace.
+const LOOPBACK: u32 = 1;
+
+/// A way to ask for and change routes.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    handle: Handle,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Routes {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl Routes {
+    pub(crate) fn open() -> Result<Self, Error> {
+        let (connection, handle, _) = new_connection()?;
+        Ok(Self { handle, connection: tokio::spawn(connection) })
+    }
+
+    /// Another way to use the same connection.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Adds what is missing of a family. Returns whether anything was.
+    pub(crate) async fn ensure(&self, family: Family) -> Result<bool, Error> {
+        if self.are_in_force(family).await {
+            return Ok(false);
+        }
+        if !self.rules(family).await?.iter().any(is_complete) {
+            self.add_rule(family).await?;
+        }
+        self.add_route(family).await?;
+        Ok(true)
+    }
+
+    /// Asks the kernel where a captured packet would go: that answers for the rule, the route and all other rules.
+    pub(crate) async fn are_in_force(&self, family: Family) -> bool {
+        // Addresses for documentation (RFC 5737, RFC 3849), which nobody routes.
+        let anywhere: IpAddr = match family {
+            Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
+            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+        };
+        let message = match anywhere {
+            IpAddr::V4(ip) => {
+                RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(CAPTURED).build()
+            }
+            IpAddr::V6(ip) => {
+                RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).mark(CAPTURED).build()
+            }
+        };
+        // A question has no kind of route.
+        let mut request = self.handle.route().get(message);
+        request.message_mut().header.kind = RouteType::Unspec;
+        let answer = request.execute().try_next().await;
+        matches!(answer, Ok(Some(route)) if route.header.kind == RouteType::Local)
+    }
+
+    /// Removes every rule and route of weir's in a family; returns how many of each there were.
+    pub(crate) async fn remove(&self, family: Family) -> Result<(usize, usize), Error> {
+        let (rules, routes) = (self.rules(family).await?, self.routes(family).await?);
+        let removed = (rules.len(), routes.len());
+        for rule in rules {
+            self.handle.rule().del(rule).execute().await?;
+        }
+        for route in routes {
+            self.handle.route().del(route).execute().await?;
+        }
+        Ok(removed)
+    }
+
+    /// The rules of a family that lead to weir's table.
+    async fn rules(&self, family: Family) -> Result<Vec<RuleMessage>, Error> {
+        let version = match family {
+            Family::V4 => IpVersion::V4,
+            Family::V6 => IpVersion::V6,
+        };
+        let mut rules = Vec::new();
+        let mut found = self.handle.rule().get(version).execute();
+        while let Some(rule) = found.next().await {
+            match rule {
+                Ok(rule) if rule.attributes.contains(&RuleAttribute::Table(TABLE)) => rules.push(rule),
+                Ok(_) => {}
+                Err(error) if has_no_family(&error) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(rules)
+    }
+
+    async fn routes(&self, family: Family) -> Result<Vec<RouteMessage>, Error> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = address_family(family);
+        let mut routes = Vec::new();
+        let mut found = self.handle.route().get(message).execute();
+        while let Some(route) = found.next().await {
+            match route {
+                Ok(route) if route.attributes.contains(&RouteAttribute::Table(TABLE)) => routes.push(route),
+                Ok(_) => {}
+                Err(error) if has_no_family(&error) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(routes)
+    }
+
+    async fn add_rule(&self, family: Family) -> Result<(), Error> {
+        let request = self.handle.rule().add().table_id(TABLE).priority(PRIORITY);
+        let mut request = request.fw_mark(CAPTURED).action(RuleAction::ToTable);
+        let message = request.message_mut();
+        message.header.family = address_family(family);
+        message.header.table = 0;
+        message.attributes.push(RuleAttribute::FwMask(CAPTURED));
+        ignore_existing(request.execute().await)
+    }
+
+    async fn add_route(&self, family: Family) -> Result<(), Error> {
+        let route = match family {
+            Family::V4 => of_table(RouteMessageBuilder::<Ipv4Addr>::new()).build(),
+            Family::V6 => of_table(RouteMessageBuilder::<Ipv6Addr>::new()).build(),
+        };
+        ignore_existing(self.handle.route().add(route).execute().await)
+    }
+}
+
+fn of_table<Address>(route: RouteMessageBuilder<Address>) -> RouteMessageBuilder<Address> {
+    route.table_id(TABLE).kind(RouteType::Local).scope(RouteScope::Host).output_interface(LOOPBACK)
+}
+
+fn address_family(family: Family) -> AddressFamily {
+    match family {
+        Family::V4 => AddressFamily::Inet,
+        Family::V6 => AddressFamily::Inet6,
+    }
+}
+
+fn is_complete(rule: &RuleMessage) -> bool {
+    [RuleAttribute::FwMark(CAPTURED), RuleAttribute::FwMask(CAPTURED), RuleAttribute::Priority(PRIORITY)]
+        .iter()
+        .all(|attribute| rule.attributes.contains(attribute))
+}
+
+/// Whoever was faster wanted the same.
+fn ignore_existing(outcome: Result<(), rtnetlink::Error>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if code(&error) == Some(-rustix::io::Errno::EXIST.raw_os_error()) => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// A host without IPv6 has no rules and routes of it.
+fn has_no_family(error: &rtnetlink::Error) -> bool {
+    let none = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOENT];
+    code(error).is_some_and(|code| none.iter().any(|none| code == -none.raw_os_error()))
+}
+
+fn code(error: &rtnetlink::Error) -> Option<i32> {
+    match error {
+        rtnetlink::Error::NetlinkError(error) => Some(error.raw_code()),
+        _ => None,
+    }
+}

@@ -1,0 +1,47 @@
+//! Does `weir cleanup` remove what a weir has left? In a network namespace: needs root.
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+use std::{
+    os::{linux::net::SocketAddrExt, unix::net::SocketAddr, unix::net::UnixListener},
+    process::{Command, Output},
+};
+use weir_testkit::Namespace;
+
+fn cleanup(node: &Namespace, arguments: &[&str]) -> Output {
+    let run = || async {
+        Command::new(env!("CARGO_BIN_EXE_weir")).arg("cleanup").args(arguments).output().unwrap()
+    };
+    node.run(run).unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn what_was_left_is_removed_and_named_once() {
+    let Some(node) = Namespace::create("node") else { return };
+    node.ip(&["rule", "add", "fwmark", "0x40000000/0x40000000", "pref", "40", "lookup", "20736"]).unwrap();
+    node.ip(&["route", "add", "local", "default", "dev", "lo", "table", "20736"]).unwrap();
+    let nft = || async { Command::new("nft").args(["add", "table", "inet", "weir"]).status().unwrap() };
+    assert!(node.run(nft).unwrap().success());
+    let first = cleanup(&node, &[]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    for part in ["table inet weir", "1 IPv4 policy rule", "1 IPv4 route"] {
+        assert!(text(&first.stdout).contains(part), "{}", text(&first.stdout));
+    }
+    assert!(!text(&first.stdout).contains("IPv6"));
+    let second = cleanup(&node, &[]);
+    assert_eq!((second.status.code(), text(&second.stdout)), (Some(0), "nothing of weir's was there\n"));
+}
+
+#[test]
+fn while_a_weir_runs_its_rules_are_left_unless_forced() {
+    let Some(node) = Namespace::create("node") else { return };
+    let name = SocketAddr::from_abstract_name("weir/capture").unwrap();
+    let _running = node.run(|| async { UnixListener::bind_addr(&name).unwrap() }).unwrap();
+    let refused = cleanup(&node, &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("is running"), "{}", text(&refused.stderr));
+    assert!(cleanup(&node, &["--force"]).status.success());
+}
