@@ -5,6 +5,9 @@ mod cli;
 mod demo;
 mod frontends;
 mod health;
+mod health_check;
+#[cfg_attr(not(test), expect(dead_code, reason = "node mode answers health checks"))]
+mod health_checks;
 mod http;
 mod logging;
 mod metrics;
