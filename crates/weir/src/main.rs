@@ -3,6 +3,8 @@
 mod admin;
 mod cli;
 mod demo;
+#[cfg(test)]
+mod deploy;
 mod frontends;
 mod health;
 mod health_check;
