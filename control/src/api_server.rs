@@ -16,7 +16,7 @@ use k8s_openapi::api::{
     discovery::v1::EndpointSlice,
     networking::v1::ServiceCIDR,
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use target::Target;
 use tokio::task::JoinSet;
 use tracing::info;
@@ -42,13 +42,14 @@ impl Default for KubeSource {
     }
 }
 
-/// Starts one watch for each kind, with its own back-off: none waits for another.
+/// Starts one watch for each kind, with its own back-off: none waits for another. Returns the API server's address, if it
+/// was configured as one and not as a name.
 pub(crate) async fn start(
     source: KubeSource,
     scope: &Scope,
     inputs: Inputs,
     tasks: &mut JoinSet<()>,
-) -> Result<(), ConfigError> {
+) -> Result<Option<IpAddr>, ConfigError> {
     let access = Arc::new(Access::new(source).await?);
     info!("watching the API server at {}", access.server());
     let selection = &scope.selection;
@@ -58,5 +59,5 @@ pub(crate) async fn start(
     if !scope.node_name.is_empty() {
         tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, &inputs).run());
     }
-    Ok(())
+    Ok(access.address())
 }

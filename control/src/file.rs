@@ -86,7 +86,7 @@ pub fn load_manifests_with(
 ) -> Result<Loaded, FileProblem> {
     let mut catalog = Catalog::new(scope.clone());
     let load = first_load(&mut catalog, paths, &paths::look(paths), stdin)?;
-    let mut store = Store::new(&scope.node_name).with_guards(scope.guards.unwrap_or(false));
+    let mut store = Store::new(&scope.node_name).with_guards(scope.guards(false));
     load.events.into_iter().for_each(|event| store.apply(event));
     let commit = store.commit();
     let refused = commit.refusals.iter().flat_map(|refusals| refusals.problems().into_values()).collect();

@@ -1,7 +1,7 @@
 //! For whom are objects read?
 
 use crate::Selection;
-use weir_core::Settings;
+use weir_core::{Settings, guards::ExternalIps};
 
 /// For whom objects are read.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +12,16 @@ pub struct Scope {
     pub selection: Selection,
     /// The settings of Services whose annotations say nothing else.
     pub defaults: Settings,
-    /// Whether special addresses are refused (see [`weir_core::guards`]); `None`: those from an API server are, those in
+    /// Whether addresses are refused (see [`weir_core::guards`]); `None`: those from an API server are, those in
     /// manifests are not.
     pub guards: Option<bool>,
+    /// Which external IPs guards let through. An API server that is read adds where it is reached.
+    pub external_ips: ExternalIps,
+}
+
+impl Scope {
+    /// What guards let through, if they are on; `default` where the operator does not say.
+    pub(crate) fn guards(&self, default: bool) -> Option<ExternalIps> {
+        self.guards.unwrap_or(default).then(|| self.external_ips.clone())
+    }
 }

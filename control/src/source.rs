@@ -49,13 +49,16 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (inputs, received) = driver::channel();
     let mut tasks = JoinSet::new();
     let mut first_load = None;
-    let guards = scope.guards.unwrap_or(matches!(source, Source::Kube(_)));
+    let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
             first_load =
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
-        Source::Kube(source) => api_server::start(source, &scope, inputs, &mut tasks).await?,
+        Source::Kube(source) => {
+            let address = api_server::start(source, &scope, inputs, &mut tasks).await?;
+            guards.iter_mut().for_each(|rules| rules.api_server = address);
+        }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());

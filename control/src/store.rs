@@ -1,17 +1,20 @@
 //! What is desired, given all objects seen so far? Pure, keyed and incremental: a change visits its own Service only.
 
+mod addresses;
 mod guard;
 
 pub use guard::Refusals;
 
 use crate::object::{Event, Kind, Object, ObjectKey};
+use addresses::Addresses;
 use guard::Guard;
 use ipnet::IpNet;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
-use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, serve::serve};
+use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, serve::serve};
 
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Store {
     node: Node,
     lists: HashMap<Kind, List>,
     stale: Stale,
-    /// Refuses special addresses; `None`: the objects are the operator's own.
+    /// Refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
     snapshot: Snapshot,
 }
@@ -36,6 +39,7 @@ struct Stale {
     services: BTreeSet<ServiceKey>,
     everything: bool,
     node: bool,
+    node_addresses: bool,
     service_cidrs: bool,
 }
 
@@ -81,10 +85,11 @@ impl Store {
         }
     }
 
-    /// Refuses special addresses from now on (see [`weir_core::guards`]), or no longer.
+    /// Refuses special addresses, and external IPs but these (see [`weir_core::guards`]); `None`: refuses nothing. For an
+    /// empty store.
     #[must_use]
-    pub fn with_guards(self, on: bool) -> Self {
-        Self { guard: on.then(Guard::default), ..self }
+    pub fn with_guards(self, rules: Option<ExternalIps>) -> Self {
+        Self { guard: rules.map(Guard::new), ..self }
     }
 
     /// Takes in what a source says. Nothing is computed yet.
@@ -118,7 +123,8 @@ impl Store {
 
     /// Computes what follows from the events since the last commit.
     pub fn commit(&mut self) -> Commit {
-        let stale = std::mem::take(&mut self.stale);
+        let mut stale = std::mem::take(&mut self.stale);
+        self.find_unsettled_claims(&mut stale);
         let mut next = self.snapshot.clone();
         let mut changed = false;
         if stale.node {
@@ -143,6 +149,19 @@ impl Store {
         Commit { snapshot: self.snapshot.clone(), changed, visited: keys.len(), refusals }
     }
 
+    /// Adds the Services whose external IPs have to be judged again.
+    fn find_unsettled_claims(&mut self, stale: &mut Stale) {
+        let Some(Guard { addresses, .. }) = &mut self.guard else { return };
+        let mut unsettled = stale.node_addresses || stale.service_cidrs;
+        for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
+            let slices = self.slices.get(key).into_iter().flat_map(BTreeMap::values);
+            unsettled |= addresses.set_api_servers(slices);
+        }
+        if unsettled {
+            stale.services.extend(addresses.claimants().cloned());
+        }
+    }
+
     /// What guards refuse of one Service, if that has changed.
     fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
         let Self { guard, services, slices, .. } = self;
@@ -156,10 +175,17 @@ impl Store {
     }
 
     /// Puts the served form of one Service into the Snapshot; returns whether it differs.
-    fn serve(&self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
-        let Some(service) = self.services.get(key) else { return snapshot.remove(key).is_some() };
+    fn serve(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
+        let Some(service) = self.services.get(key) else {
+            self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
+            return snapshot.remove(key).is_some();
+        };
+        let service = match &mut self.guard {
+            Some(guard) => guard.guarded(service, &self.node, &snapshot.service_cidrs),
+            None => Cow::Borrowed(service),
+        };
         let slices = self.slices.get(key).into_iter().flat_map(BTreeMap::values);
-        let served = serve(service, slices, &self.node);
+        let served = serve(&service, slices, &self.node);
         if snapshot.get(key).is_some_and(|known| **known == served) {
             return false;
         }
@@ -180,6 +206,7 @@ impl Store {
     fn put(&mut self, key: ObjectKey, object: Object) {
         match object {
             Object::Service(service) => {
+                self.note_addresses(&service.key, Some(&service));
                 self.stale.services.insert(service.key.clone());
                 self.services.insert(service.key.clone(), *service);
             }
@@ -188,13 +215,21 @@ impl Store {
                 // Only the zone decides about endpoints (semantics S7).
                 self.stale.everything |= node.zone != self.node.zone;
                 self.stale.node |= node != self.node;
+                self.stale.node_addresses |= node.internal_ips != self.node.internal_ips;
                 self.node = node;
             }
             Object::Node(_) => {}
             Object::ServiceCidr(cidrs) => {
-                self.stale.service_cidrs = true;
+                self.stale.service_cidrs |= self.service_cidrs.get(&key.name) != Some(&cidrs);
                 self.service_cidrs.insert(key.name, cidrs);
             }
+        }
+    }
+
+    /// What a Service holds may be what others want.
+    fn note_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
+        if let Some(Guard { addresses, .. }) = &mut self.guard {
+            self.stale.services.extend(addresses.replace(self.services.get(key), after));
         }
     }
 
@@ -225,6 +260,7 @@ impl Store {
         match key.kind {
             Kind::Service => {
                 let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
+                self.note_addresses(&key, None);
                 if self.services.remove(&key).is_some() {
                     self.stale.services.insert(key);
                 }

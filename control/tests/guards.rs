@@ -13,7 +13,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::{net::IpAddr, sync::LazyLock};
 use weir_control::{Event, Kind, Object, ObjectKey, Store};
-use weir_core::{EndpointSet, ServiceKey, ServicePort, Snapshot, guards::Refusal};
+use weir_core::{
+    EndpointSet, ServiceKey, ServicePort, Snapshot,
+    guards::{ExternalIps, Refusal},
+};
 
 fn service() -> Event {
     event::<Service>(&json!({
@@ -27,6 +30,14 @@ fn slice(name: &str, endpoints: Value) -> Event {
         "metadata": { "name": name, "labels": { "kubernetes.io/service-name": "web" } },
         "addressType": "IPv4", "ports": [{ "name": "", "port": 8080 }], "endpoints": endpoints,
     }))
+}
+
+/// External IPs are allowed everywhere: those are looked at elsewhere.
+fn rules() -> ExternalIps {
+    ExternalIps {
+        allowed: ["0.0.0.0/0", "::/0"].map(|text| text.parse().unwrap()).into(),
+        ..Default::default()
+    }
 }
 
 fn gone(kind: Kind, name: &str) -> Event {
@@ -43,7 +54,7 @@ fn addresses(set: Option<&EndpointSet>) -> Vec<String> {
 
 #[test]
 fn a_refused_endpoint_does_not_count_as_one() {
-    let mut store = Store::new("node").with_guards(true);
+    let mut store = Store::new("node").with_guards(Some(rules()));
     store.apply(service());
     let terminating = json!({ "ready": false, "serving": true, "terminating": true });
     let stand_in = json!({ "addresses": ["10.0.0.1"], "conditions": terminating });
@@ -68,7 +79,7 @@ fn without_guards_every_address_counts() {
 
 #[test]
 fn what_is_refused_is_told_when_it_changes_and_each_address_is_new_once() {
-    let mut store = Store::new("node").with_guards(true);
+    let mut store = Store::new("node").with_guards(Some(rules()));
     store.apply(slice("a", json!([{ "addresses": ["127.0.0.1"] }, { "addresses": ["127.0.0.2"] }])));
     assert!(store.commit().refusals.is_empty(), "it belongs to nobody yet");
     store.apply(service());
@@ -121,7 +132,7 @@ proptest! {
         index in any::<prop::sample::Index>(), choice in any::<u64>(),
     ) {
         let (node, events) = index.get(&OBJECTS);
-        let (mut guarded, mut clean) = (Store::new(node).with_guards(true), Store::new(node));
+        let (mut guarded, mut clean) = (Store::new(node).with_guards(Some(rules())), Store::new(node));
         let mut number = 0;
         for event in events {
             let (mut special, mut without) = (event.clone(), event.clone());

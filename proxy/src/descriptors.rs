@@ -24,13 +24,14 @@ pub(crate) fn share(limit: usize, workers: usize) -> usize {
 
 /// The budget. A connection takes two, a UDP flow and a listening socket one, a pipe two.
 #[derive(Debug)]
-pub(crate) struct Descriptors {
+pub struct Descriptors {
     used: AtomicUsize,
     limit: usize,
 }
 
 impl Descriptors {
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
+    /// A budget of `limit` descriptors.
+    pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { used: AtomicUsize::new(0), limit })
     }
 
@@ -55,7 +56,7 @@ impl Descriptors {
     }
 
     /// Takes `count`, if so many are left.
-    pub(crate) fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
+    pub fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
         self.take_below(count, self.limit)
     }
 
@@ -84,7 +85,7 @@ impl Descriptors {
 
 /// Some of the budget, given back when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub struct Taken {
     descriptors: Arc<Descriptors>,
     count: usize,
 }

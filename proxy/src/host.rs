@@ -29,7 +29,7 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
 
 /// All addresses of this host's interfaces but IPv6 link-local ones: those are none without an interface (RFC 4007), and
 /// on many nodes every pod brings one, which would have all Services placed anew.
-pub(crate) fn interface_addresses() -> BTreeSet<IpAddr> {
+pub fn interface_addresses() -> BTreeSet<IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     interfaces
         .filter_map(|interface| {

@@ -45,6 +45,8 @@ mod worker;
 pub use closed::Closed;
 pub use config::Config;
 pub use connection::ConnectionInfo;
+pub use descriptors::{Descriptors, Taken};
 pub use error::Error;
+pub use host::interface_addresses;
 pub use listeners::{Applied, FrontendRow, FrontendState};
 pub use proxy::{Drained, Proxy, TOUCH_EVERY};

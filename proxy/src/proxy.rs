@@ -31,6 +31,7 @@ pub struct Proxy {
     /// In a box, so that moving the proxy moves little.
     listeners: Box<Listeners>,
     counters: Arc<ProcessCounters>,
+    descriptors: Arc<Descriptors>,
     _clock: Clock,
 }
 
@@ -54,8 +55,13 @@ impl Proxy {
         let share = Share { admission, udp_flows, relay_memory };
         let workers = WorkerHandle::start_all(count, &share, &counters)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
-        let listeners = Box::new(Listeners::new(config, workers, descriptors));
-        Ok(Self { listeners, counters, _clock: clock })
+        let listeners = Box::new(Listeners::new(config, workers, Arc::clone(&descriptors)));
+        Ok(Self { listeners, counters, descriptors, _clock: clock })
+    }
+
+    /// The budget of descriptors, for what listens beside the data plane and grows with the number of Services.
+    pub fn descriptors(&self) -> &Arc<Descriptors> {
+        &self.descriptors
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.

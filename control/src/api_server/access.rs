@@ -6,8 +6,9 @@ use super::{
     config::{self, ConfigError},
 };
 use kube::{Client, client::ClientBuilder};
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
+use weir_core::address::parse_ip;
 
 /// The client that all watches share.
 pub(super) struct Access {
@@ -35,6 +36,11 @@ impl Access {
         &self.server
     }
 
+    /// The address in the API server's URL; `None` for a name.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        address(&self.server)
+    }
+
     /// How often a watch is renewed.
     pub(super) fn watch_timeout(&self) -> std::time::Duration {
         self.source.watch_timeout
@@ -55,6 +61,11 @@ impl Access {
     }
 }
 
+fn address(url: &str) -> Option<IpAddr> {
+    let url: http::Uri = url.parse().ok()?;
+    parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
+}
+
 /// Reads files and may run an exec plugin, so it stays off the runtime's threads.
 async fn connect(source: &Arc<KubeSource>) -> Result<(Client, String), ConfigError> {
     // Two providers in one program panic at the first connection; whoever comes first chooses.
@@ -73,5 +84,18 @@ async fn connect(source: &Arc<KubeSource>) -> Result<(Client, String), ConfigErr
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_in_a_url_is_found_and_a_name_is_none() {
+        let found = |url| address(url).map(|ip| ip.to_string());
+        assert_eq!(found("https://192.0.2.1:6443").as_deref(), Some("192.0.2.1"));
+        assert_eq!(found("https://[2001:db8::1]:6443/path").as_deref(), Some("2001:db8::1"));
+        assert_eq!(found("https://kubernetes.default.svc"), None);
     }
 }

@@ -108,7 +108,7 @@ impl Attempt<'_> {
                 Reason::Forbidden,
                 format!(
                     "not allowed to {verb} {resource} at the API server {server} (403 Forbidden: {detail}); apply \
-                     weir's ClusterRole, examples/deploy/rbac.yaml{}",
+                     weir's ClusterRole, examples/deploy/base/rbac.yaml{}",
                     self.without()
                 ),
             ),

@@ -1,10 +1,16 @@
 //! What do guards refuse of each Service, and what of it is new?
 
+use super::addresses::Addresses;
 use crate::{Object, ObjectKey, Problem};
-use std::collections::{BTreeMap, HashMap};
+use ipnet::IpNet;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 use weir_core::{
-    ServiceKey,
-    guards::{Refusal, Refused, Role, guard_service, guard_slice},
+    Node, PerFamily, Service, ServiceKey,
+    guards::{ExternalIps, Refusal, Refused, Role, guard_service, guard_slice},
 };
 
 /// What is refused of one Service, when that has changed.
@@ -26,19 +32,10 @@ impl Refusals {
             counts.entry((role, reason)).or_default().push(ip);
         }
         let problem = |((role, reason), ips): ((Role, Refusal), Vec<_>)| {
-            let first = ips[0];
-            let more = match ips.len() - 1 {
-                0 => String::new(),
-                more => format!(" (and {more} more)"),
-            };
-            let (field, fate) = match role {
-                Role::Endpoint => ("endpoints", "not dialled"),
-                Role::Frontend => ("addresses", "not served"),
-            };
             let problem = Problem {
                 object: format!("Service {}", self.service),
-                field: field.to_owned(),
-                message: format!("{first}{more} is a {reason} address, which is {fate} (--guards)"),
+                field: field(role, reason).to_owned(),
+                message: message(role, reason, &ips),
                 refused: false,
             };
             ((role, reason), problem)
@@ -47,17 +44,72 @@ impl Refusals {
     }
 }
 
+fn field(role: Role, reason: Refusal) -> &'static str {
+    match (role, reason) {
+        (Role::Endpoint, _) => "endpoints",
+        (_, Refusal::ApiServer | Refusal::Node | Refusal::ClusterIp | Refusal::NotAllowed) => {
+            "spec.externalIPs"
+        }
+        (Role::Frontend, _) => "addresses",
+    }
+}
+
+/// What is refused, why, and what to do about it.
+fn message(role: Role, reason: Refusal, ips: &[IpAddr]) -> String {
+    let first = ips[0];
+    let more = match ips.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let fate = match role {
+        Role::Endpoint => "not dialled",
+        Role::Frontend => "not served",
+    };
+    let why = match reason {
+        Refusal::ApiServer => "is where the API server answers; take it out of the Service".to_owned(),
+        Refusal::Node => {
+            "is an address of this node; take it out of the Service, or if it is a floating address \
+                          that is on an interface here now, name it itself in --allow-external-ips"
+                .to_owned()
+        }
+        Refusal::ClusterIp => {
+            "is another Service's cluster IP, or may become one; take it out of the Service".to_owned()
+        }
+        Refusal::NotAllowed => format!(
+            "is outside the networks of --allow-external-ips; name its network there if everybody who may edit \
+             Services may take what is sent to {first} (CVE-2020-8554)"
+        ),
+        special => return format!("{first}{more} is a {special} address, which is {fate} (--guards)"),
+    };
+    format!("{first}{more} is {fate}: it {why}")
+}
+
 /// Takes out of objects what must be neither served nor dialled, and remembers what that was.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Guard {
-    /// What was refused, by the object that names it. Most name nothing.
+    rules: ExternalIps,
+    /// Who holds and who wants which address.
+    pub(super) addresses: Addresses,
+    /// What was refused whatever else there is, by the object that names it. Most name nothing.
     of_objects: HashMap<ObjectKey, Refused>,
-    /// The same by Service, as it was last told.
+    /// External IPs that were refused because of other objects, by Service.
+    of_external_ips: HashMap<ServiceKey, Refused>,
+    /// Both by Service, as it was last told.
     of_services: HashMap<ServiceKey, Refused>,
 }
 
 impl Guard {
-    /// Takes out of an object what is refused.
+    pub(super) fn new(rules: ExternalIps) -> Self {
+        Self {
+            rules,
+            addresses: Addresses::default(),
+            of_objects: HashMap::new(),
+            of_external_ips: HashMap::new(),
+            of_services: HashMap::new(),
+        }
+    }
+
+    /// Takes out of an object what is refused whatever else there is.
     pub(super) fn check(&mut self, key: &ObjectKey, object: &mut Object) {
         let refused = match object {
             Object::Service(service) => guard_service(service),
@@ -71,6 +123,39 @@ impl Guard {
         }
     }
 
+    /// The Service without the external IPs that are refused as things are. Only one that has some is copied.
+    pub(super) fn guarded<'a>(
+        &mut self,
+        service: &'a Service,
+        node: &Node,
+        service_cidrs: &[IpNet],
+    ) -> Cow<'a, Service> {
+        self.of_external_ips.remove(&service.key);
+        let mut service = Cow::Borrowed(service);
+        if service.external_ips == PerFamily::default() {
+            return service;
+        }
+        let Service { key, external_ips: PerFamily { v4, v6 }, .. } = service.to_mut();
+        let mut refused = Refused::new();
+        let mut is_allowed = |ip: &IpAddr| {
+            let holder = self.addresses.holder(*ip, key, service_cidrs);
+            let reason = self.rules.refusal(*ip, node, holder);
+            refused.extend(reason.map(|reason| (Role::Frontend, reason, *ip)));
+            reason.is_none()
+        };
+        v4.retain(&mut is_allowed);
+        v6.retain(&mut is_allowed);
+        if !refused.is_empty() {
+            self.of_external_ips.insert(key.clone(), refused);
+        }
+        service
+    }
+
+    /// Forgets a Service that is gone.
+    pub(super) fn forget_service(&mut self, service: &ServiceKey) {
+        self.of_external_ips.remove(service);
+    }
+
     /// Forgets an object that is gone.
     pub(super) fn forget(&mut self, key: &ObjectKey) {
         self.of_objects.remove(key);
@@ -82,11 +167,13 @@ impl Guard {
         service: &ServiceKey,
         objects: impl Iterator<Item = ObjectKey>,
     ) -> Option<Refusals> {
-        if self.of_objects.is_empty() && self.of_services.is_empty() {
+        let Self { of_objects, of_external_ips, of_services, .. } = &*self;
+        if of_objects.is_empty() && of_external_ips.is_empty() && of_services.is_empty() {
             return None;
         }
-        let refused: Refused =
-            objects.filter_map(|key| self.of_objects.get(&key)).flatten().copied().collect();
+        let of_external_ips = of_external_ips.get(service).into_iter();
+        let refused = objects.filter_map(|key| of_objects.get(&key)).chain(of_external_ips);
+        let refused: Refused = refused.flatten().copied().collect();
         let before = match refused.is_empty() {
             true => self.of_services.remove(service),
             false => self.of_services.insert(service.clone(), refused.clone()),

@@ -6,7 +6,7 @@ use weir_control::{Kind, WatchState};
 
 /// The role, its account and their binding, as an operator applies them.
 fn shipped() -> Vec<Value> {
-    let text = include_str!("../../../examples/deploy/rbac.yaml");
+    let text = include_str!("../../../examples/deploy/base/rbac.yaml");
     text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect()
 }
 

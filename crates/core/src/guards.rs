@@ -4,6 +4,10 @@
 //! its links, such as the metadata service of a cloud at 169.254.169.254. An API server refuses most of these addresses
 //! itself (`ValidateNonSpecialIP` in Kubernetes' `pkg/apis/core/validation`); weir does not rely on it.
 
+mod external_ips;
+
+pub use external_ips::{ExternalIps, Holder};
+
 use crate::{EndpointSlice, PerFamily, Service};
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
@@ -20,12 +24,29 @@ pub enum Refusal {
     Multicast,
     /// 255.255.255.255.
     Broadcast,
+    /// An external IP that is where the API server answers.
+    ApiServer,
+    /// An external IP that is an address of this node.
+    Node,
+    /// An external IP that is another Service's cluster IP, or may become one.
+    ClusterIp,
+    /// An external IP that the operator does not allow.
+    NotAllowed,
 }
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Refusal; 5] =
-        [Self::Unspecified, Self::Loopback, Self::LinkLocal, Self::Multicast, Self::Broadcast];
+    pub const ALL: [Refusal; 9] = [
+        Self::Unspecified,
+        Self::Loopback,
+        Self::LinkLocal,
+        Self::Multicast,
+        Self::Broadcast,
+        Self::ApiServer,
+        Self::Node,
+        Self::ClusterIp,
+        Self::NotAllowed,
+    ];
 
     /// The word for it in logs and metrics.
     pub fn as_str(self) -> &'static str {
@@ -35,10 +56,14 @@ impl Refusal {
             Self::LinkLocal => "link-local",
             Self::Multicast => "multicast",
             Self::Broadcast => "broadcast",
+            Self::ApiServer => "api-server",
+            Self::Node => "node",
+            Self::ClusterIp => "cluster-ip",
+            Self::NotAllowed => "not-allowed",
         }
     }
 
-    /// Why this address is refused; `None` if it is not. An IPv4 address that is written as an IPv6 one counts as IPv4.
+    /// Why this address is refused whatever it is for; `None` if it is not. An IPv4 address that is written as an IPv6 one counts as IPv4.
     pub fn of(ip: IpAddr) -> Option<Self> {
         let ip = ip.to_canonical();
         let link_local = match ip {

@@ -1,10 +1,10 @@
 //! On which addresses of this host are node ports served? (semantics A4)
 
-use crate::Node;
+use crate::{Family, Node};
 use ipnet::IpNet;
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 /// On which addresses of this host node ports are served.
@@ -47,6 +47,28 @@ impl NodePortAddresses {
         found.dedup();
         found
     }
+
+    /// Where servers on node ports listen, given what [`Self::resolve`] found: where a family is unrestricted that is its
+    /// unspecified address, and every address at once (semantics H5). A family that the host does not have is left out.
+    pub fn listening(&self, resolved: &[IpAddr]) -> Vec<IpAddr> {
+        let unrestricted = |family: Family| match self {
+            Self::Primary => false,
+            Self::Within(networks) => {
+                let mut of_family = networks.iter().filter(|net| Family::of(net.addr()) == family).peekable();
+                of_family.peek().is_none() || of_family.any(|net| net.prefix_len() == 0)
+            }
+        };
+        let mut listening = Vec::new();
+        for family in Family::ALL {
+            let mut of_family = resolved.iter().copied().filter(|ip| Family::of(*ip) == family).peekable();
+            match (of_family.peek(), family) {
+                (Some(_), Family::V4) if unrestricted(family) => listening.push(Ipv4Addr::UNSPECIFIED.into()),
+                (Some(_), Family::V6) if unrestricted(family) => listening.push(Ipv6Addr::UNSPECIFIED.into()),
+                _ => listening.extend(of_family),
+            }
+        }
+        listening
+    }
 }
 
 /// No network of its family leaves an address unrestricted.
@@ -79,5 +101,20 @@ mod tests {
         let all = ["10.0.0.5", "127.0.0.1", "192.168.0.2"];
         assert_eq!(of(within("fd00::/8"), &node, served), all, "IPv4 is unrestricted");
         assert_eq!(of(within("fd00::/8"), &node, never), [all[0], all[2]]);
+    }
+    #[test]
+    fn an_unrestricted_family_that_the_host_has_is_listened_to_on_its_unspecified_address() {
+        let within = |networks: &[&str]| {
+            NodePortAddresses::Within(networks.iter().map(|net| net.parse().unwrap()).collect())
+        };
+        let both = ["192.168.0.2", "fd00::2"].map(|ip| ip.parse().unwrap());
+        let of = |wanted: NodePortAddresses, resolved: &[IpAddr]| {
+            wanted.listening(resolved).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(of(NodePortAddresses::Primary, &both), ["192.168.0.2", "fd00::2"]);
+        assert_eq!(of(within(&["192.168.0.0/16", "fd00::/8"]), &both), ["192.168.0.2", "fd00::2"]);
+        assert_eq!(of(within(&["192.168.0.0/16"]), &both), ["192.168.0.2", "::"]);
+        assert_eq!(of(within(&["192.168.0.0/16", "0.0.0.0/0", "fd00::/8"]), &both), ["0.0.0.0", "fd00::2"]);
+        assert_eq!(of(within(&["192.168.0.0/16"]), &both[..1]), ["192.168.0.2"], "there is no IPv6 here");
     }
 }

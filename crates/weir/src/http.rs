@@ -103,13 +103,14 @@ impl Server {
     {
         let mut connections = Connections::default();
         while let Some(stream) = stop.run_until_cancelled(self.accept(&listener)).await {
-            connections.admit(stream, handler.clone());
+            connections.admit(stream, handler.clone(), CancellationToken::new());
         }
         drop(listener);
         connections.finish().await;
     }
 
-    async fn accept(self, listener: &TcpListener) -> TcpStream {
+    /// Waits for a client. Errors such as too many open files are reported and tried again.
+    pub(crate) async fn accept(self, listener: &TcpListener) -> TcpStream {
         let (mut pause, longest) = ACCEPT_PAUSE;
         loop {
             match listener.accept().await {
@@ -126,16 +127,17 @@ impl Server {
     }
 }
 
-/// The open connections of one server.
-#[derive(Default)]
-struct Connections {
+/// The open connections of one server, however many sockets it listens on. Bounded: one more closes the oldest.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
     tasks: JoinSet<()>,
     oldest_first: VecDeque<AbortHandle>,
     graceful: GracefulShutdown,
 }
 
 impl Connections {
-    fn admit<H, F>(&mut self, stream: TcpStream, handler: H)
+    /// Serves a client until `end`.
+    pub(crate) fn admit<H, F>(&mut self, stream: TcpStream, handler: H, end: CancellationToken)
     where
         H: Fn(Request<Incoming>) -> F + Send + 'static,
         F: Future<Output = Reply> + Send + 'static,
@@ -160,16 +162,16 @@ impl Connections {
             .serve_connection(TokioIo::new(stream), service);
         let connection = self.graceful.watch(connection);
         self.oldest_first.push_back(self.tasks.spawn(async move {
-            match timeout(CONNECTION_LIFETIME, connection).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "HTTP connection failed"),
+            match timeout(CONNECTION_LIFETIME, end.run_until_cancelled(connection)).await {
+                Ok(None | Some(Ok(()))) => {}
+                Ok(Some(Err(error))) => tracing::debug!(%error, "HTTP connection failed"),
                 Err(_) => tracing::debug!("HTTP connection was open for too long"),
             }
         }));
     }
 
     /// Lets answers under way finish, for a while.
-    async fn finish(self) {
+    pub(crate) async fn finish(self) {
         let _ = timeout(STOP_TIMEOUT, self.graceful.shutdown()).await;
     }
 }

@@ -4,8 +4,13 @@ mod admin;
 mod cleanup;
 mod cli;
 mod demo;
+#[cfg(test)]
+mod deploy;
 mod frontends;
 mod health;
+mod health_check;
+#[cfg_attr(not(test), expect(dead_code, reason = "node mode answers health checks"))]
+mod health_checks;
 mod http;
 mod logging;
 mod metrics;

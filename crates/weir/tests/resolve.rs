@@ -158,6 +158,19 @@ fn a_part_that_is_left_out_is_a_warning_and_exit_code_0() {
 }
 
 #[test]
+fn with_guards_external_ips_are_shown_where_they_are_allowed_and_else_said_to_be_refused() {
+    let guarded = |more: &[&str]| {
+        let flags = [&["--node-name", "node-a", "--guards"], more].concat();
+        texts(&weir(&flags, WEB))
+    };
+    let (stdout, stderr) = guarded(&[]);
+    assert!(!stdout.contains("203.0.113.7"), "{stdout}");
+    assert!(stderr.contains("spec.externalIPs: 203.0.113.7 is not served"), "{stderr}");
+    let (stdout, stderr) = guarded(&["--allow-external-ips", "203.0.113.0/24"]);
+    assert!(stdout.contains("203.0.113.7:80") && !stderr.contains("203.0.113.7"), "{stdout}{stderr}");
+}
+
+#[test]
 fn a_refused_object_or_document_is_an_error_and_exit_code_1_but_the_rest_is_printed() {
     let bad_port = "apiVersion: v1\nkind: Service\nmetadata: { name: bad }\n\
                     spec: { clusterIP: 10.96.0.11, ports: [{ port: 70000 }] }\n";

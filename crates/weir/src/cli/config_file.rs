@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_bad_entry_is_refused_with_its_key_and_what_is_allowed() {
         for (text, parts) in [
-            ("wokers: 4", ["\"wokers\"", "admin-address, api-server"]),
+            ("wokers: 4", ["\"wokers\"", "admin-address, allow-external-ips, api-server"]),
             ("config: x.yaml", ["\"config\"", "workers"]),
             ("workers: 300", ["workers:", "1..=256"]),
             ("workers: [1]", ["workers:", "one value"]),

@@ -2,13 +2,14 @@
 
 use super::{
     run::workers,
-    values::{NodePortAddress, node_port_addresses, selection},
+    values::{NodePortAddress, network, node_port_addresses, selection},
 };
 use crate::node_name;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
+use ipnet::IpNet;
 use std::{num::NonZeroUsize, path::PathBuf};
 use weir_control::Scope;
-use weir_core::NodePortAddresses;
+use weir_core::{NodePortAddresses, guards::ExternalIps};
 
 /// Settings of `weir demo`.
 #[derive(Args, Clone, Debug)]
@@ -64,10 +65,15 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "NAME")]
     service_proxy_name: Option<String>,
 
-    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, as
-    /// for objects from an API server
+    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
+    /// external IPs, as for objects from an API server
     #[arg(long)]
     guards: bool,
+
+    /// Networks in which --guards allows external IPs, comma separated
+    #[arg(long, value_name = "CIDR", requires = "guards", value_delimiter = ',', action = ArgAction::Append,
+        value_parser = network)]
+    allow_external_ips: Vec<IpNet>,
 
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -100,6 +106,7 @@ impl ResolveArgs {
                 node_name,
                 selection: selection(self.service_proxy_name),
                 guards: Some(self.guards),
+                external_ips: ExternalIps { allowed: self.allow_external_ips, ..ExternalIps::default() },
                 ..Scope::default()
             },
             node_port_addresses: node_port_addresses(&self.node_port_addresses)?,

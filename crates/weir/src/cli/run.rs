@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{logging::LogFormat, node_name};
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
+use ipnet::IpNet;
 use std::{cmp::Ordering, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 use weir_control::{FileSource, KubeSource, Scope, Source};
-use weir_core::NodePortAddresses;
+use weir_core::{NodePortAddresses, guards::ExternalIps};
 use weir_proxy::Config;
 
 /// The id of `--config`.
@@ -74,10 +75,15 @@ struct ServedArgs {
     #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
     node_port_addresses: Vec<NodePortAddress>,
 
-    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified
-    /// [default: true for objects from an API server, false for manifests]
+    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
+    /// external IPs [default: true for objects from an API server, false for manifests]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     guards: Option<bool>,
+
+    /// Networks in which guards allow external IPs, comma separated; addresses of this node, of the API server and of
+    /// other Services stay refused, an address on an interface here is allowed if it is named itself (/32, /128)
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = values::network)]
+    allow_external_ips: Vec<IpNet>,
 }
 
 #[derive(Args, Debug)]
@@ -175,6 +181,11 @@ impl RunArgs {
                 selection: values::selection(served.service_proxy_name),
                 defaults: limits.defaults(),
                 guards: served.guards,
+                external_ips: ExternalIps {
+                    allowed: served.allow_external_ips,
+                    host: weir_proxy::interface_addresses(),
+                    api_server: None,
+                },
             },
             map_loopback: served.map == Some(Map::Loopback),
             node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,

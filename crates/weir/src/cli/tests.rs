@@ -1,7 +1,7 @@
 //! Does a flag override a variable, a variable the file, and the file the default?
 
 use super::*;
-use std::{fs, num::NonZeroUsize, time::Duration};
+use std::{fs, net::Ipv4Addr, num::NonZeroUsize, time::Duration};
 use weir_control::Source;
 use weir_core::NodePortAddresses;
 
@@ -137,6 +137,29 @@ fn guards_are_as_the_source_wants_them_unless_they_are_switched() {
         options.scope.guards
     };
     assert_eq!((resolve(&[]), resolve(&["--guards"])), (Some(false), Some(true)));
+}
+
+#[test]
+fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_default() {
+    let allowed = |flags: &[&str], variables: &[(&str, &str)], file| {
+        let rules = run(flags, variables, file).unwrap().scope.external_ips;
+        assert!(rules.host.contains(&Ipv4Addr::LOCALHOST.into()), "the addresses of this host are known");
+        rules.allowed.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(allowed(&[], &[], "").is_empty());
+    let two = ["203.0.113.0/24", "2001:db8::/32"];
+    assert_eq!(allowed(&["--allow-external-ips", "203.0.113.9/24,2001:db8::/32"], &[], ""), two);
+    assert_eq!(allowed(&[], &[("WEIR_ALLOW_EXTERNAL_IPS", "203.0.113.0/24")], ""), two[..1]);
+    assert_eq!(allowed(&[], &[], "allow-external-ips: [203.0.113.0/24, 2001:db8::/32]"), two);
+    let problem = run(&["--allow-external-ips", "203.0.113.7"], &[], "").unwrap_err();
+    assert!(problem.contains("203.0.113.7/32"), "{problem}");
+    let resolve = |flags: &[&str]| {
+        let manifests = ["weir", "resolve", "--manifests", "-", "--allow-external-ips", "203.0.113.0/24"];
+        parse(manifests.iter().chain(flags).map(|&text| text.to_owned()), |_| None)
+    };
+    let Ok(Command::Resolve(options)) = resolve(&["--guards"]) else { panic!() };
+    assert_eq!(options.scope.external_ips.allowed.len(), 1);
+    assert!(resolve(&[]).unwrap_err().to_string().contains("--guards"), "without guards it means nothing");
 }
 
 #[test]

@@ -65,6 +65,11 @@ pub(crate) fn selection(service_proxy_name: Option<String>) -> Selection {
     Selection { service_proxy_name: service_proxy_name.filter(|name| !name.is_empty()) }
 }
 
+/// A network, as in `203.0.113.0/24`.
+pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
+    parse_cidr(text.trim()).ok_or("must be a network, as in 203.0.113.0/24 or 203.0.113.7/32")
+}
+
 /// A duration as people write it: `25s`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 25s or 1m30s"))
@@ -118,6 +123,12 @@ mod tests {
         assert_eq!(addresses("10.1.2.3/8,fd00::/8"), Ok(NodePortAddresses::Within(networks)));
         assert!(addresses("primary,10.0.0.0/8").unwrap_err().contains("must stand alone"));
         assert!(addresses("10.0.0.1").unwrap_err().contains("192.168.0.0/16"));
+    }
+
+    #[test]
+    fn a_network_says_how_it_is_written() {
+        assert_eq!(network(" 203.0.113.7/24"), Ok("203.0.113.0/24".parse().unwrap()));
+        assert!(network("203.0.113.7").unwrap_err().contains("203.0.113.7/32"));
     }
 
     #[test]

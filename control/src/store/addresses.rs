@@ -1,0 +1,96 @@
+//! To whom does an address belong, and which Services want it as an external IP? Kept by address, so that a change costs
+//! only the Services that want what changed.
+
+use ipnet::IpNet;
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+};
+use weir_core::{EndpointSlice, PerFamily, Service, ServiceKey, guards::Holder};
+
+/// Cluster IPs, external IPs and the API server's addresses.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    cluster_ips: HashMap<IpAddr, BTreeSet<ServiceKey>>,
+    external_ips: HashMap<IpAddr, BTreeSet<ServiceKey>>,
+    api_servers: BTreeSet<IpAddr>,
+}
+
+impl Addresses {
+    /// Whether this is the Service of the API server itself.
+    pub(super) fn is_api_server(service: &ServiceKey) -> bool {
+        (&*service.namespace, &*service.name) == ("default", "kubernetes")
+    }
+
+    /// Takes a Service in place of its earlier form; returns the other Services that this may concern.
+    pub(super) fn replace(
+        &mut self,
+        before: Option<&Service>,
+        after: Option<&Service>,
+    ) -> BTreeSet<ServiceKey> {
+        let cluster_ips = |service: &Service| {
+            let PerFamily { v4, v6 } = service.cluster_ips;
+            v4.into_iter().chain(v6).collect::<BTreeSet<_>>()
+        };
+        let external_ips = |service: &Service| {
+            let PerFamily { v4, v6 } = &service.external_ips;
+            v4.iter().chain(v6).copied().collect::<BTreeSet<_>>()
+        };
+        replace(&mut self.external_ips, before, after, external_ips);
+        let touched = replace(&mut self.cluster_ips, before, after, cluster_ips);
+        touched.iter().filter_map(|ip| self.external_ips.get(ip)).flatten().cloned().collect()
+    }
+
+    /// All Services that want external IPs.
+    pub(super) fn claimants(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.external_ips.values().flatten()
+    }
+
+    /// Takes the endpoints of the API server's Service; returns whether they differ.
+    pub(super) fn set_api_servers<'a>(&mut self, slices: impl Iterator<Item = &'a EndpointSlice>) -> bool {
+        let now = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip).collect();
+        let before = std::mem::replace(&mut self.api_servers, now);
+        before != self.api_servers
+    }
+
+    /// To whom an address belongs already, if it is not the Service that wants it.
+    pub(super) fn holder(
+        &self,
+        ip: IpAddr,
+        claimant: &ServiceKey,
+        service_cidrs: &[IpNet],
+    ) -> Option<Holder> {
+        let holders = self.cluster_ips.get(&ip);
+        let mut others = holders.into_iter().flatten().filter(|&key| key != claimant);
+        match () {
+            () if self.api_servers.contains(&ip) => Some(Holder::ApiServer),
+            () if others.clone().any(Self::is_api_server) => Some(Holder::ApiServer),
+            () if others.next().is_some() => Some(Holder::Service),
+            () if holders.is_some() => None,
+            // It may be the cluster IP of a Service that weir does not watch, or be given to one tomorrow.
+            () => service_cidrs.iter().any(|network| network.contains(&ip)).then_some(Holder::Service),
+        }
+    }
+}
+
+/// Puts the addresses of one form of a Service in place of those of another; returns those that came or went.
+fn replace(
+    index: &mut HashMap<IpAddr, BTreeSet<ServiceKey>>,
+    before: Option<&Service>,
+    after: Option<&Service>,
+    addresses: impl Fn(&Service) -> BTreeSet<IpAddr>,
+) -> BTreeSet<IpAddr> {
+    let [old, new] = [before, after].map(|service| service.map(&addresses).unwrap_or_default());
+    for (service, ip) in before.iter().flat_map(|service| old.difference(&new).map(move |ip| (service, ip))) {
+        if let Some(keys) = index.get_mut(ip) {
+            keys.remove(&service.key);
+            if keys.is_empty() {
+                index.remove(ip);
+            }
+        }
+    }
+    for (service, ip) in after.iter().flat_map(|service| new.difference(&old).map(move |ip| (service, ip))) {
+        index.entry(*ip).or_default().insert(service.key.clone());
+    }
+    old.symmetric_difference(&new).copied().collect()
+}
