@@ -20,7 +20,7 @@ mod store;
 mod watch;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -48,7 +48,15 @@ impl ApiServer {
     /// # Errors
     /// When no port can be bound.
     pub async fn start() -> io::Result<Self> {
-        let port = Arc::new(Port::reserve(Handle::current())?);
+        Self::start_at(Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// The same on another address of this host than 127.0.0.1.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start_at(ip: IpAddr) -> io::Result<Self> {
+        let port = Arc::new(Port::reserve(Handle::current(), ip)?);
         let state = Arc::new(State::default());
         port.open(&state)?;
         Ok(Self { port, state })

@@ -7,6 +7,7 @@
 //! | an endpoint that is not there | [`refused_address`], [`BlackHole`] |
 //! | the Kubernetes API server | [`ApiServer`], or a [`RealApiServer`] |
 //! | hosts of a network | [`Namespace`] |
+//! | nodes, pods and an outside client | [`cluster`] |
 //! | a Pod's service account | [`in_a_pod`] |
 //! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
@@ -15,6 +16,7 @@
 //! something that a server should see (`wait_for_…`) gives up after [`WAIT_LIMIT`].
 
 mod api_server;
+pub mod cluster;
 mod counter;
 mod namespace;
 mod own_thread;

@@ -1,11 +1,11 @@
 //! How does a test get hosts of its own? Network namespaces joined by veth pairs; needs root.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     future::Future,
-    io,
+    io::{self, Write},
     os::fd::AsFd,
-    process::Command,
+    process::{Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
@@ -33,7 +33,10 @@ impl Namespace {
         let namespace = Self { name };
         let made =
             ip(&["netns", "add", &namespace.name]).and_then(|()| namespace.ip(&["link", "set", "lo", "up"]));
-        or_skip("network namespaces need root and iproute2", made.map(|()| namespace))
+        or_skip(
+            "network namespaces need root (weir_testkit::cluster says how to do without) and iproute2",
+            made.map(|()| namespace),
+        )
     }
 
     /// Joins two hosts by a cable: each gets an address, as in `10.9.0.1/24`, on an interface named after the other's
@@ -59,6 +62,54 @@ impl Namespace {
         ip(&[&["-n", &self.name], arguments].concat())
     }
 
+    /// Its name for `ip netns`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs `ip` on this host with a line of arguments for each thing to do, until one fails.
+    ///
+    /// # Errors
+    /// When one fails; the error holds what was printed.
+    pub fn ip_lines(&self, lines: &str) -> io::Result<()> {
+        let mut command = Command::new("ip");
+        feed(command.args(["-n", &self.name, "-batch", "-"]), lines).map(drop)
+    }
+
+    /// Runs `nft` on this host with a script, and returns what it printed.
+    ///
+    /// # Errors
+    /// When it fails; the error holds what it printed.
+    pub fn nft(&self, script: &str) -> io::Result<String> {
+        feed(self.command("nft").args(["-f", "-"]), script)
+    }
+
+    /// Writes a kernel parameter of this host, as in `net/ipv4/ip_forward`.
+    ///
+    /// # Errors
+    /// When there is no such parameter or it does not take this value.
+    pub fn set_parameter(&self, name: &str, value: &str) -> io::Result<()> {
+        let written = self.enter(|| fs::write(format!("/proc/sys/{name}"), value))?;
+        written.map_err(|error| io::Error::other(format!("cannot set {name} to {value}: {error}")))
+    }
+
+    /// Reads a kernel parameter of this host.
+    ///
+    /// # Errors
+    /// When there is no such parameter.
+    pub fn parameter(&self, name: &str) -> io::Result<String> {
+        let read = self.enter(|| fs::read_to_string(format!("/proc/sys/{name}")))??;
+        Ok(read.trim().to_owned())
+    }
+
+    /// A command that runs a program on this host. The process that is started becomes the program, so that its id is
+    /// the program's; it sees this host's interfaces in `/sys`, too.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, program]);
+        command
+    }
+
     /// Runs `body` on this host: on a thread of its own with a current-thread runtime. Sockets that it opens, and
     /// threads that it starts, belong to this host.
     ///
@@ -73,11 +124,23 @@ impl Namespace {
         Running: Future<Output = Output>,
         Output: Send,
     {
+        let run = || Ok(Builder::new_current_thread().enable_all().build()?.block_on(body()));
+        self.enter(run)?
+    }
+
+    /// Runs `body` on this host, on a thread of its own.
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered.
+    ///
+    /// # Panics
+    /// When `body` does.
+    pub fn enter<Output: Send>(&self, body: impl FnOnce() -> Output + Send) -> io::Result<Output> {
         let namespace = File::open(format!("/run/netns/{}", self.name))?;
         thread::scope(|scope| {
             let entered = scope.spawn(|| {
                 move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-                Ok(Builder::new_current_thread().enable_all().build()?.block_on(body()))
+                Ok(body())
             });
             entered.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
@@ -97,10 +160,19 @@ impl Drop for Namespace {
 }
 
 fn ip(arguments: &[&str]) -> io::Result<()> {
-    let output = Command::new("ip").args(arguments).output()?;
+    feed(Command::new("ip").args(arguments), "").map(drop)
+}
+
+/// Runs a command with this on its standard input, and returns its output.
+fn feed(command: &mut Command, input: &str) -> io::Result<String> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    // A command that fails early closes its end; what it says is worth more than that.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output()?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("ip {}: {}", arguments.join(" "), said.trim())))
+    Err(io::Error::other(format!("{command:?}: {}", said.trim())))
 }

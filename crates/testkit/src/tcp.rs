@@ -29,6 +29,8 @@ pub enum Behaviour {
     Echo,
     /// Sends this text when the client connects, as server-first protocols do, and then echoes.
     Greet(String),
+    /// Sends a line with this name and the client's address, as in `web-1 10.244.0.9:40123`, and then echoes.
+    Report(String),
     /// Echoes each read after a delay (tokio's clock).
     Slow {
         /// How long each read waits for its echo.

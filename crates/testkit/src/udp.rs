@@ -27,6 +27,8 @@ pub enum UdpBehaviour {
     Echo,
     /// Sends it back behind this name and a colon.
     Greet(String),
+    /// Sends it back behind this name and the client's address, as in `dns-1 10.244.0.9:40123 ` and the datagram.
+    Report(String),
     /// Counts it and never answers.
     Silent,
 }
@@ -104,6 +106,10 @@ async fn serve(socket: UdpSocket, behaviour: UdpBehaviour, counts: Arc<Counts>) 
             UdpBehaviour::Echo => socket.send_to(payload, source).await,
             UdpBehaviour::Greet(name) => {
                 socket.send_to(&[name.as_bytes(), b":", payload].concat(), source).await
+            }
+            UdpBehaviour::Report(name) => {
+                let before = format!("{name} {source} ");
+                socket.send_to(&[before.as_bytes(), payload].concat(), source).await
             }
             UdpBehaviour::Silent => Ok(0),
         };

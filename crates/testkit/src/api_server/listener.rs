@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,12 +40,13 @@ struct Running {
 }
 
 impl Port {
-    /// Reserves a loopback port; connects are refused until [`Port::open`].
-    pub(super) fn reserve(runtime: Handle) -> io::Result<Self> {
-        let reservation = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    /// Reserves a port of this address; connects are refused until [`Port::open`].
+    pub(super) fn reserve(runtime: Handle, ip: IpAddr) -> io::Result<Self> {
+        let any = SocketAddr::from((ip, 0));
+        let reservation = Socket::new(Domain::for_address(any), Type::STREAM, None)?;
         // Linux lets a second socket bind and listen while none of the others listens.
         reservation.set_reuse_address(true)?;
-        reservation.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        reservation.bind(&any.into())?;
         let bound = reservation.local_addr()?;
         let address = bound.as_socket().ok_or_else(|| io::Error::other("not an IP address"))?;
         Ok(Self { address, _reservation: reservation, runtime, running: Mutex::default() })

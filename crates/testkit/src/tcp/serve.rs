@@ -22,6 +22,11 @@ pub(super) async fn connection(stream: TcpStream, behaviour: &Behaviour, counts:
             connection.write(greeting.as_bytes()).await?;
             connection.echo(Duration::ZERO).await
         }
+        Behaviour::Report(name) => {
+            let line = format!("{name} {}\n", connection.stream.peer_addr()?);
+            connection.write(line.as_bytes()).await?;
+            connection.echo(Duration::ZERO).await
+        }
         Behaviour::Slow { delay } => connection.echo(*delay).await,
         Behaviour::ReplyAfterEof => connection.reply_after_eof().await,
         Behaviour::HalfClosing => connection.half_close().await,

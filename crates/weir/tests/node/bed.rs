@@ -1,0 +1,226 @@
+//! What does every test here start from? A cluster, its Nodes in the API server, and weir on them.
+
+use crate::objects::{Endpoint, Service};
+use serde_json::json;
+use std::{
+    collections::BTreeSet,
+    env,
+    fmt::Debug,
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+use weir_testkit::cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, Program, SERVICE_CIDR};
+
+/// The built program.
+pub(crate) const WEIR: &str = env!("CARGO_BIN_EXE_weir");
+/// Nothing here takes this long; it only keeps a broken test from hanging.
+const HANG: Duration = Duration::from_secs(30);
+/// What answers at all answers within this, here.
+const SILENCE: Duration = Duration::from_millis(700);
+/// How long until something is looked at again that has not come.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// Who answered, and the address that it saw; or why nobody did.
+pub(crate) type Answer = Result<(String, IpAddr), Failure>;
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Tcp,
+    Udp,
+}
+
+pub(crate) const BOTH: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
+
+/// A cluster with weir on its nodes.
+pub(crate) struct Bed {
+    weirs: Vec<(String, Program)>,
+    pub(crate) cluster: Cluster,
+    kubeconfig: PathBuf,
+}
+
+impl Bed {
+    /// Routed pods a-1, a-2 on node-a, and b-1, b-2 on the bridge of node-b; weir on both nodes.
+    pub(crate) fn standard() -> Option<Self> {
+        let mut bed = Self::without_weir(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])?;
+        bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1"), ("node-b", "b-2")]);
+        bed.start_weir("node-a", &[]);
+        bed.start_weir("node-b", &[]);
+        Some(bed)
+    }
+
+    /// The routed pods a-1 and a-2, and weir on their node.
+    pub(crate) fn single() -> Option<Self> {
+        let mut bed = Self::without_weir(&[NodePlan::routed("node-a")])?;
+        bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
+        bed.start_weir("node-a", &[]);
+        Some(bed)
+    }
+
+    /// Only the nodes, which the API server knows.
+    pub(crate) fn without_weir(plans: &[NodePlan<'_>]) -> Option<Self> {
+        let cluster = Cluster::create(plans)?;
+        for (index, node) in cluster.nodes().enumerate() {
+            let addresses = [node.v4(), node.v6()].map(|ip| json!({ "type": "InternalIP", "address": ip }));
+            let pods = [format!("10.244.{index}.0/24"), format!("fd00:10:244:{index}::/64")];
+            let object = json!({
+                "apiVersion": "v1", "kind": "Node", "metadata": { "name": node.name() },
+                "spec": { "podCIDRs": pods }, "status": { "addresses": addresses },
+            });
+            cluster.api().apply(object).unwrap();
+        }
+        let kubeconfig = env::temp_dir().join(format!("weir-node-{:016x}", rand::random::<u64>()));
+        fs::write(&kubeconfig, cluster.api().kubeconfig()).unwrap();
+        Some(Self { weirs: Vec::new(), cluster, kubeconfig })
+    }
+
+    pub(crate) fn start_pods(&mut self, pods: &[(&str, &str)]) {
+        for (node, pod) in pods {
+            self.cluster.start_pod(node, pod);
+        }
+    }
+
+    /// Starts weir on a node and waits until it serves.
+    pub(crate) fn start_weir(&mut self, node: &str, flags: &[&str]) {
+        let program = self.spawn_weir(node, flags);
+        self.weirs.push((node.to_owned(), program));
+        eventually(&format!("readiness on {node}"), Some(true), || {
+            let weir = self.weir_mut(node);
+            assert!(!weir.has_ended().unwrap(), "weir has ended:\n{}", weir.log().unwrap());
+            self.probe(node, "/readyz").map(|status| status == 200)
+        });
+    }
+
+    /// Starts weir on a node.
+    pub(crate) fn spawn_weir(&self, node: &str, flags: &[&str]) -> Program {
+        self.cluster.node(node).spawn(WEIR, &self.arguments(node, flags), &[]).unwrap()
+    }
+
+    /// The arguments with which weir is started on a node.
+    pub(crate) fn arguments<'a>(&'a self, node: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
+        let kubeconfig = self.kubeconfig.to_str().unwrap();
+        let start =
+            ["run", "--mode", "node", "--node-name", node, "--kubeconfig", kubeconfig, "--workers", "2"];
+        let networks = ["--cluster-cidr", CLUSTER_CIDR, "--service-cidr", SERVICE_CIDR];
+        [&start[..], &networks, flags].concat()
+    }
+
+    /// The weir of a node.
+    pub(crate) fn weir_mut(&mut self, node: &str) -> &mut Program {
+        let weir = self.weirs.iter_mut().find(|(name, _)| name == node);
+        &mut weir.expect("weir was started there").1
+    }
+
+    /// Ends the weir of a node in this way and forgets it.
+    pub(crate) fn stop_weir(&mut self, node: &str, how: impl FnOnce(&mut Program)) {
+        how(self.weir_mut(node));
+        self.weirs.retain(|(name, _)| name != node);
+    }
+
+    /// The status of a probe, if there is an answer.
+    pub(crate) fn probe(&self, node: &str, path: &str) -> Option<u16> {
+        let answer = self.cluster.node(node).http("127.0.0.1:10256".parse().unwrap(), path).ok()?;
+        answer.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// Puts a Service with these ready pods into the API server.
+    pub(crate) fn serve(&self, service: &Service, pods: &[&str]) {
+        let endpoints: Vec<Endpoint> = pods.iter().map(|pod| self.ready(pod)).collect();
+        service.endpoints(self.cluster.api(), &endpoints);
+        service.apply(self.cluster.api());
+    }
+
+    pub(crate) fn endpoints(&self, service: &Service, endpoints: &[Endpoint]) {
+        service.endpoints(self.cluster.api(), endpoints);
+    }
+
+    pub(crate) fn ready(&self, pod: &str) -> Endpoint {
+        Endpoint::ready(&self.cluster, pod)
+    }
+
+    /// Asks until somebody answers, over both protocols and in both families, on every node that has weir.
+    pub(crate) fn wait_until_served(&self, number: u8) {
+        for (node, _) in &self.weirs {
+            for ip in crate::objects::cluster_ips(number) {
+                for protocol in BOTH {
+                    let to = SocketAddr::new(ip, 80);
+                    let what = format!("an answer over {protocol:?} from {to} on {node}");
+                    eventually(&what, true, || ask(self.cluster.node(node), protocol, to).is_ok());
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.kubeconfig);
+    }
+}
+
+/// Asks once; what is silent for some time is taken to be silent.
+pub(crate) fn ask(client: &Host, protocol: Protocol, to: SocketAddr) -> Answer {
+    let client = client.client().within(SILENCE);
+    let reply = match protocol {
+        Protocol::Tcp => client.tcp(to),
+        Protocol::Udp => client.udp(to),
+    };
+    reply.map(|reply| (reply.name, reply.source.ip()))
+}
+
+/// Asks once from one of the client's addresses.
+pub(crate) fn ask_from(client: &Host, source: IpAddr, protocol: Protocol, to: SocketAddr) -> Answer {
+    let client = client.client().within(SILENCE).from(source);
+    let reply = match protocol {
+        Protocol::Tcp => client.tcp(to),
+        Protocol::Udp => client.udp(to),
+    };
+    reply.map(|reply| (reply.name, reply.source.ip()))
+}
+
+/// Waits until a client gets this answer.
+pub(crate) fn expect(
+    client: &Host,
+    protocol: Protocol,
+    to: SocketAddr,
+    wanted: Result<(&str, IpAddr), Failure>,
+) {
+    let wanted = wanted.map(|(name, ip)| (name.to_owned(), ip));
+    eventually(&format!("{} -> {to} over {protocol:?}", client.name()), wanted, || ask(client, protocol, to));
+}
+
+/// The names of those who answer many times; every time somebody must.
+pub(crate) fn names(client: &Host, protocol: Protocol, to: SocketAddr) -> BTreeSet<String> {
+    const TIMES: usize = 40;
+    let answers = (0..TIMES).map(|_| ask(client, protocol, to));
+    let names = answers.map(|answer| answer.map(|(name, _)| name));
+    names.collect::<Result<_, _>>().unwrap_or_else(|failure| panic!("{} -> {to}: {failure}", client.name()))
+}
+
+/// Waits until exactly these answer.
+pub(crate) fn expect_names(client: &Host, protocol: Protocol, to: SocketAddr, wanted: &[&str]) {
+    let wanted: BTreeSet<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+    let what = format!("{} -> {to} over {protocol:?}", client.name());
+    eventually(&what, wanted, || names(client, protocol, to));
+}
+
+/// Looks until it is as wanted. What another process does can only be looked at.
+pub(crate) fn eventually<T: PartialEq + Debug>(what: &str, wanted: T, mut look: impl FnMut() -> T) {
+    let start = Instant::now();
+    loop {
+        let seen = look();
+        if seen == wanted {
+            return;
+        }
+        assert!(start.elapsed() < HANG, "{what}: {seen:?} after {HANG:?}, not {wanted:?}");
+        idle(BETWEEN_LOOKS);
+    }
+}
+
+/// Lets time pass in which this client does nothing.
+pub(crate) fn idle(time: Duration) {
+    thread::park_timeout(time);
+}

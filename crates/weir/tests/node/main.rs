@@ -1,0 +1,19 @@
+//! Is `weir run --mode node` a Service proxy? The built program on the nodes of a cluster of network namespaces.
+//!
+//! Needs root, or what [`weir_testkit::cluster`] says about doing without.
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+mod affinity;
+mod bed;
+mod beside;
+mod bridges;
+mod capture;
+mod changes;
+mod load_balancers;
+mod many;
+mod objects;
+mod policies;
+mod reach;
+mod restarts;
+mod safety;
+mod sources;

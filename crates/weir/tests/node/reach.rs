@@ -1,0 +1,120 @@
+//! Who reaches a Service, and at which of its addresses?
+
+use crate::{
+    bed::{BOTH, Bed, Protocol, ask, eventually, expect, expect_names},
+    objects::{Endpoint, Service, cluster_ips},
+};
+use std::net::SocketAddr;
+use weir_testkit::cluster::{Failure, POD_PORT};
+
+/// Pods, nodes and an outside client reach a Service on whatever node: the checks that hold with any pod network.
+pub(crate) fn everybody_reaches_a_service(bed: &Bed) {
+    let service = Service::web("web", 10).node_port(30080);
+    bed.serve(&service, &["b-1"]);
+    bed.wait_until_served(10);
+    let cluster = &bed.cluster;
+    for protocol in BOTH {
+        for ip in cluster_ips(10) {
+            let to = SocketAddr::new(ip, 80);
+            for pod in ["a-1", "a-2"].map(|name| cluster.pod(name)) {
+                expect(pod, protocol, to, Ok(("b-1", pod.address_towards(ip))));
+            }
+            // On the endpoint's own bridge the source cannot be kept: the reply would be switched past its node.
+            eventually(&format!("b-2 -> {to}"), true, || {
+                ask(cluster.pod("b-2"), protocol, to).is_ok_and(|(name, _)| name == "b-1")
+            });
+            for node in cluster.nodes() {
+                eventually(&format!("{} -> {to}", node.name()), true, || {
+                    ask(node, protocol, to).is_ok_and(|(name, _)| name == "b-1")
+                });
+            }
+        }
+        for node in cluster.nodes() {
+            for ip in [node.v4(), node.v6()] {
+                let to = SocketAddr::new(ip, 30080);
+                for client in [cluster.outside(), cluster.pod("a-1"), cluster.pod("b-2"), node] {
+                    let what = format!("{} -> node port {to} over {protocol:?}", client.name());
+                    eventually(&what, true, || {
+                        ask(client, protocol, to).is_ok_and(|(name, _)| name == "b-1")
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pods_nodes_and_outside_clients_reach_a_service_over_tcp_and_udp_in_both_families() {
+    let Some(bed) = Bed::standard() else { return };
+    everybody_reaches_a_service(&bed);
+}
+
+#[test]
+fn connections_spread_over_all_endpoints_and_follow_them() {
+    let Some(bed) = Bed::standard() else { return };
+    let (service, to) = (Service::web("web", 10), SocketAddr::new(cluster_ips(10)[0], 80));
+    let client = bed.cluster.pod("a-2");
+    for pods in [&["a-1", "b-1", "b-2"][..], &["b-2"], &["a-1", "b-2"]] {
+        bed.serve(&service, pods);
+        for protocol in BOTH {
+            // Silence or a refusal in between would end the test.
+            if ask(client, protocol, to).is_err() {
+                bed.wait_until_served(10);
+            }
+            expect_names(client, protocol, to, pods);
+        }
+    }
+}
+
+#[test]
+fn the_same_port_number_on_tcp_and_udp_belongs_to_whom_it_was_given() {
+    let Some(bed) = Bed::standard() else { return };
+    let (tcp, udp) = (Service::new("tcp", 10).port("TCP", 53), Service::new("udp", 11).port("UDP", 53));
+    bed.serve(&tcp.node_port(30053), &["a-1"]);
+    bed.serve(&udp.node_port(30053), &["b-1"]);
+    let (client, node) = (bed.cluster.outside(), bed.cluster.node("node-a"));
+    for ip in [node.v4(), node.v6()] {
+        let to = SocketAddr::new(ip, 30053);
+        expect(client, Protocol::Tcp, to, Ok(("a-1", node.address_towards(ip))));
+        expect(client, Protocol::Udp, to, Ok(("b-1", node.address_towards(ip))));
+    }
+    let pod = bed.cluster.pod("a-2");
+    expect(pod, Protocol::Udp, SocketAddr::new(cluster_ips(10)[0], 53), Err(Failure::Refused));
+    expect(pod, Protocol::Tcp, SocketAddr::new(cluster_ips(11)[0], 53), Err(Failure::Refused));
+}
+
+#[test]
+fn a_port_keeps_serving_while_others_are_added_and_deleted() {
+    let Some(bed) = Bed::single() else { return };
+    let client = bed.cluster.pod("a-2");
+    let at = |port| SocketAddr::new(cluster_ips(10)[0], port);
+    let one = Service::new("web", 10).port("TCP", 80);
+    let two = one.clone().port("TCP", 81);
+    bed.serve(&one, &["a-1"]);
+    expect(client, Protocol::Tcp, at(80), Ok(("a-1", client.v4())));
+    bed.serve(&two, &["a-1"]);
+    expect(client, Protocol::Tcp, at(81), Ok(("a-1", client.v4())));
+    bed.serve(&one, &["a-1"]);
+    expect(client, Protocol::Tcp, at(81), Err(Failure::Refused));
+    assert_eq!(ask(client, Protocol::Tcp, at(80)), Ok(("a-1".to_owned(), client.v4())));
+}
+
+#[test]
+fn endpoints_on_the_host_network_are_reached() {
+    let Some(bed) = Bed::standard() else { return };
+    let _serving = ["node-a", "node-b"].map(|node| bed.cluster.node(node).serve(POD_PORT).unwrap());
+    for (number, node) in [(10, "node-a"), (11, "node-b")] {
+        let service = Service::web(node, number);
+        bed.endpoints(&service, &[Endpoint::on_host_network(&bed.cluster, node)]);
+        service.apply(bed.cluster.api());
+        for client in [bed.cluster.pod("a-1"), bed.cluster.pod("b-1"), bed.cluster.node("node-a")] {
+            for (protocol, ip) in
+                BOTH.into_iter().flat_map(|protocol| cluster_ips(number).map(|ip| (protocol, ip)))
+            {
+                let what = format!("{} -> {ip} over {protocol:?}, served by {node}", client.name());
+                let to = SocketAddr::new(ip, 80);
+                eventually(&what, true, || ask(client, protocol, to).is_ok_and(|(name, _)| name == node));
+            }
+        }
+    }
+}

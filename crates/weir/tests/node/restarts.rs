@@ -1,0 +1,119 @@
+//! What do clients see while weir ends, is killed, comes back, or comes twice?
+
+use crate::{
+    bed::{BOTH, Bed, Protocol, eventually, expect},
+    objects::{Service, cluster_ips},
+};
+use std::{collections::BTreeMap, net::SocketAddr};
+use weir_testkit::cluster::{Cluster, Failure, Host, NodePlan};
+
+fn single_with_service() -> Option<Bed> {
+    let bed = Bed::single()?;
+    bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
+    bed.wait_until_served(10);
+    Some(bed)
+}
+
+#[test]
+fn while_weir_is_away_clients_are_refused_and_when_it_is_back_they_are_served() {
+    let Some(mut bed) = single_with_service() else { return };
+    for how in ["TERM", "KILL"] {
+        bed.stop_weir("node-a", |weir| {
+            weir.signal(how).unwrap();
+            let status = weir.wait().unwrap();
+            assert_eq!(status.success(), how == "TERM", "{status}");
+        });
+        let (pod, outside) = (bed.cluster.pod("a-2"), bed.cluster.outside());
+        let node_port = SocketAddr::new(bed.cluster.node("node-a").v4(), 30080);
+        for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
+            expect(pod, protocol, SocketAddr::new(ip, 80), Err(Failure::Refused));
+            expect(outside, protocol, node_port, Err(Failure::Refused));
+        }
+        bed.start_weir("node-a", &[]);
+        bed.wait_until_served(10);
+    }
+}
+
+#[test]
+fn a_second_weir_refuses_to_start_and_says_what_to_do_while_the_first_serves_on() {
+    let Some(bed) = single_with_service() else { return };
+    let mut second = bed.spawn_weir("node-a", &["--health-address", "", "--admin-address", ""]);
+    assert_eq!(second.wait().unwrap().code(), Some(1));
+    let said = second.log().unwrap();
+    assert!(said.contains("--takeover"), "{said}");
+    let client = bed.cluster.pod("a-2");
+    expect(client, Protocol::Tcp, SocketAddr::new(cluster_ips(10)[0], 80), Ok(("a-1", client.v4())));
+}
+
+#[test]
+fn a_second_weir_with_takeover_serves_new_clients_while_the_first_ones_connections_go_on() {
+    let Some(mut bed) = single_with_service() else { return };
+    let (client, to) = (bed.cluster.pod("a-2"), SocketAddr::new(cluster_ips(10)[0], 80));
+    let mut connection = client.connect(to).unwrap();
+    let _second = bed.spawn_weir("node-a", &["--takeover", "--health-address", "127.0.0.1:10356"]);
+    eventually("the second weir", Some(true), || {
+        let answer = bed.cluster.node("node-a").http("127.0.0.1:10356".parse().unwrap(), "/readyz").ok()?;
+        Some(answer.contains(" 200 "))
+    });
+    connection.echo().unwrap();
+    bed.stop_weir("node-a", |first| first.kill().unwrap());
+    for protocol in BOTH {
+        let client = bed.cluster.pod("a-2");
+        expect(client, protocol, to, Ok(("a-1", client.v4())));
+    }
+}
+
+/// Everything in a node's network that weir could leave behind.
+fn traces(cluster: &Cluster) -> BTreeMap<&'static str, String> {
+    let commands: [(&str, &[&str]); 5] = [
+        ("nft list ruleset", &["nft", "list", "ruleset"]),
+        ("ip rule", &["ip", "rule"]),
+        ("ip -6 rule", &["ip", "-6", "rule"]),
+        ("ip route show table all", &["ip", "route", "show", "table", "all"]),
+        ("ip -6 route show table all", &["ip", "-6", "route", "show", "table", "all"]),
+    ];
+    commands.map(|(name, command)| (name, printed(cluster.node("node-a"), command))).into()
+}
+
+fn printed(host: &Host, command: &[&str]) -> String {
+    let output = host.namespace().command(command[0]).args(&command[1..]).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn cleanup_removes_every_trace_and_may_be_repeated() {
+    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
+    let before = traces(&bed.cluster);
+    bed.start_weir("node-a", &[]);
+    bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
+    bed.wait_until_served(10);
+    assert_ne!(traces(&bed.cluster), before);
+    bed.stop_weir("node-a", |weir| weir.kill().unwrap());
+    assert_ne!(traces(&bed.cluster), before);
+    for _ in 0..2 {
+        let mut cleanup = bed.cluster.node("node-a").spawn(crate::bed::WEIR, &["cleanup"], &[]).unwrap();
+        let status = cleanup.wait().unwrap();
+        assert!(status.success(), "{}", cleanup.log().unwrap());
+        assert_eq!(traces(&bed.cluster), before);
+    }
+}
+
+#[test]
+fn the_api_server_may_be_away_while_clients_are_served() {
+    let Some(bed) = single_with_service() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(bed.cluster.api().shut_down());
+    let client = bed.cluster.pod("a-2");
+    for protocol in BOTH {
+        expect(client, protocol, SocketAddr::new(cluster_ips(10)[0], 80), Ok(("a-1", client.v4())));
+    }
+    bed.cluster.api().restart().unwrap();
+    bed.serve(&Service::web("web", 10), &["a-2"]);
+    let other = bed.cluster.node("node-a");
+    eventually("the change", true, || {
+        crate::bed::ask(other, Protocol::Tcp, SocketAddr::new(cluster_ips(10)[0], 80))
+            .is_ok_and(|(name, _)| name == "a-2")
+    });
+}
