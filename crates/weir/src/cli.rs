@@ -3,12 +3,13 @@
 mod config_file;
 mod layer;
 mod limits;
+mod network;
 mod options;
 mod run;
 mod values;
 
 pub(crate) use options::{CleanupOptions, DemoOptions, Output, ResolveOptions};
-pub(crate) use run::RunOptions;
+pub(crate) use run::{NodeOptions, RunOptions};
 
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use layer::Layer;

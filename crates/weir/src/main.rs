@@ -14,6 +14,7 @@ mod health_checks;
 mod http;
 mod logging;
 mod metrics;
+mod node;
 mod node_name;
 mod probes;
 mod resolve;

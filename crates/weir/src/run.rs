@@ -6,6 +6,7 @@ use crate::{
     frontends::Frontends,
     health::{Health, Moment},
     logging, metrics,
+    node::{Node, Served, watch_bridges},
     probes::Probes,
     signals::Signals,
 };
@@ -16,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 use weir_control::{Control, Status};
 use weir_core::Family;
-use weir_proxy::Proxy;
+use weir_proxy::{Bridges, Drained, Proxy};
 
 /// Serves Services until SIGTERM or SIGINT; then lets connections finish.
 pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
@@ -31,9 +32,17 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
 
 async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    let probes = Probes::new(Health::new(false));
+    let capture = match &options.node {
+        Some(node) => Some(Node::start(node).await?),
+        None => None,
+    };
+    let probes = Probes::new(Health::new(options.node.is_some()));
     let servers = Servers::start(&options, &probes)?;
-    let mut proxy = Proxy::start(options.proxy_config())?;
+    let proxy = Proxy::start(options.proxy_config())?;
+    let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
+        let node_ports = options.node_port_addresses.clone();
+        Node::new(capture, node, node_ports, proxy.receivers(), &probes, proxy.descriptors())
+    });
     let control = tokio::select! {
         control = weir_control::start(options.source, options.scope) => control?,
         // Standard input or a credential plugin may keep the start waiting.
@@ -42,10 +51,10 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    let mut frontends = Frontends::new(options.map_loopback);
+    let mut serving = Serving { proxy, node, frontends: Frontends::new(options.map_loopback) };
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = serve_snapshots(&mut proxy, &control, &probes, &mut frontends) => anyhow::bail!("the control plane has ended"),
+        () = serving.run(&control, &probes) => anyhow::bail!("the control plane has ended"),
     };
     info!(
         "{signal}: draining; connections may go on for {:?}, a second signal ends them",
@@ -53,7 +62,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     );
     probes.health().set_draining();
     tokio::select! {
-        drained = proxy.drain(options.drain_timeout) => match drained.reset {
+        drained = serving.drain(options.drain_timeout) => match drained.reset {
             0 => info!("all connections have ended"),
             reset => info!("{reset} connections were still open and were reset"),
         },
@@ -63,20 +72,50 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Serves what the control plane publishes, and keeps the probes informed of how far that is.
-async fn serve_snapshots(proxy: &mut Proxy, control: &Control, probes: &Probes, frontends: &mut Frontends) {
-    let (served, seen) = watch::channel(0);
-    let mut snapshots = control.snapshots.clone();
-    let serving = proxy.run(&mut snapshots, |snapshot, applied| {
-        frontends.show(&applied.rows);
-        if let Some(snapshot) = snapshot {
-            probes.health().set_node(&snapshot.node);
-            served.send_replace(snapshot.generation);
+/// What serves, and in node mode what captures for it.
+struct Serving {
+    proxy: Proxy,
+    node: Option<Node>,
+    frontends: Frontends,
+}
+
+impl Serving {
+    /// Serves what the control plane publishes, and keeps the probes informed of how far that is.
+    async fn run(&mut self, control: &Control, probes: &Probes) {
+        let Self { proxy, node, frontends } = self;
+        let (in_force, seen) = watch::channel(0);
+        let (served, mut to_capture) = watch::channel(None);
+        let (told, mut bridges) = watch::channel(Bridges::default());
+        let captures = node.is_some();
+        let mut snapshots = control.snapshots.clone();
+        let serving = proxy.run(&mut snapshots, &mut bridges, |applied| {
+            frontends.show(&applied.rows);
+            probes.health().set_node(&applied.snapshot.node);
+            match captures {
+                true => drop(served.send_replace(Some(Served::of(&applied)))),
+                false => drop(in_force.send_replace(applied.snapshot.generation)),
+            }
+        });
+        let capturing = async {
+            match node {
+                Some(node) => tokio::join!(watch_bridges(told), node.follow(&mut to_capture, &in_force)).1,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = capturing => {}
+            () = report_progress(control.status.clone(), seen, probes) => {}
         }
-    });
-    tokio::select! {
-        () = serving => {}
-        () = report_progress(control.status.clone(), seen, probes) => {}
+    }
+
+    /// Ends: new clients go elsewhere, connections may go on for a while.
+    async fn drain(self, patience: Duration) -> Drained {
+        self.proxy.stop_accepting().await;
+        if let Some(node) = self.node {
+            node.end().await;
+        }
+        self.proxy.drain(patience).await
     }
 }
 

@@ -3,15 +3,26 @@
 use super::{
     layer::Layer,
     limits::LimitArgs,
+    network::{ClusterNetwork, NetworkArgs},
     values::{self, Listen, NodePortAddress},
 };
 use crate::{logging::LogFormat, node_name};
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
 use ipnet::IpNet;
-use std::{cmp::Ordering, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    cmp::Ordering,
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::Duration,
+};
+use weir_capture::marks;
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, guards::ExternalIps};
-use weir_proxy::Config;
+use weir_proxy::{Config, Marks, NodeMode};
+
+/// Where kube-proxy answers probes, too.
+const HEALTH_PORT: u16 = 10256;
 
 /// The id of `--config`.
 pub(super) const CONFIG: &str = "config";
@@ -23,6 +34,10 @@ pub(super) struct RunArgs {
     source: SourceArgs,
     #[command(flatten)]
     served: ServedArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    capture: CaptureArgs,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -53,7 +68,7 @@ struct SourceArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is served")]
 struct ServedArgs {
-    /// How traffic gets here; bind: weir listens on Service addresses that this host has
+    /// How traffic gets here
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
 
@@ -102,8 +117,9 @@ struct ProcessArgs {
     drain_timeout: Duration,
 
     /// Where /livez, /healthz and /readyz are answered; empty for nowhere
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10256")]
-    health_address: Listen,
+    /// [default: 127.0.0.1:10256, in node mode 0.0.0.0:10256]
+    #[arg(long, value_name = "IP:PORT")]
+    health_address: Option<Listen>,
 
     /// Where /metrics is answered; empty for nowhere
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
@@ -118,11 +134,27 @@ struct ProcessArgs {
     log_format: LogFormat,
 }
 
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Capturing, in node mode")]
+struct CaptureArgs {
+    /// Take over from a weir that runs on this node already: its connections go on, new ones come here
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    takeover: bool,
+
+    /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else; without them
+    /// they go wherever kube-proxy or the network sends them ('weir cleanup' removes what was left)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    keep_rules: bool,
+}
+
 /// How traffic gets here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Mode {
+    /// weir listens on Service addresses that this host has; needs no privileges
     #[default]
     Bind,
+    /// All Service traffic that passes this Kubernetes node is captured by nftables rules; needs CAP_NET_ADMIN
+    Node,
 }
 
 /// Where Services are served whose addresses are not local.
@@ -142,6 +174,8 @@ pub(crate) struct RunOptions {
     pub(crate) map_loopback: bool,
     /// Where node ports are served.
     pub(crate) node_port_addresses: NodePortAddresses,
+    /// How traffic is captured, in node mode.
+    pub(crate) node: Option<NodeOptions>,
     /// Limits of this process.
     pub(crate) limits: LimitArgs,
     /// Threads that relay.
@@ -158,10 +192,35 @@ pub(crate) struct RunOptions {
     pub(crate) log_format: LogFormat,
 }
 
+/// Settings of node mode.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeOptions {
+    /// The cluster's network.
+    pub(crate) network: ClusterNetwork,
+    /// Whether all Services of the cluster are weir's.
+    pub(crate) exclusive: bool,
+    /// Whether to take over from another weir.
+    pub(crate) takeover: bool,
+    /// Whether rules stay at the end.
+    pub(crate) keep_rules: bool,
+}
+
+impl NodeOptions {
+    /// What the data plane has to know.
+    fn mode(&self) -> NodeMode {
+        NodeMode {
+            marks: Marks { to_clients: marks::TO_CLIENT, to_endpoints: marks::TO_ENDPOINT },
+            pods: self.network.pods.clone(),
+            masquerade_all: self.network.masquerade_all,
+        }
+    }
+}
+
 impl RunOptions {
     /// The set-up of the data plane.
     pub(crate) fn proxy_config(&self) -> Config {
         self.limits.apply(Config {
+            node_mode: self.node.as_ref().map(NodeOptions::mode),
             node_port_addresses: self.node_port_addresses.clone(),
             map_loopback: self.map_loopback,
             ..Config::with_workers(self.workers)
@@ -172,13 +231,27 @@ impl RunOptions {
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
     pub(super) fn options(self, origins: Origins) -> Result<RunOptions, clap::Error> {
-        let Self { source, served, limits, process } = self;
-        let Mode::Bind = served.mode;
+        let Self { source, served, network, capture, limits, process } = self;
+        let selection = values::selection(served.service_proxy_name);
+        let node = match served.mode {
+            Mode::Bind => None,
+            Mode::Node if served.map.is_some() => {
+                return Err(values::usage("--map is for --mode bind: in node mode all Service addresses are served"));
+            }
+            Mode::Node => Some(NodeOptions {
+                network: network.network()?,
+                exclusive: selection.service_proxy_name.is_none(),
+                takeover: capture.takeover,
+                keep_rules: capture.keep_rules,
+            }),
+        };
+        let health_ip = if node.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let health_address = Listen(Some((health_ip, HEALTH_PORT).into()));
         Ok(RunOptions {
             source: source.source(origins)?,
             scope: Scope {
                 node_name: node_name::node_name(served.node_name.as_deref()),
-                selection: values::selection(served.service_proxy_name),
+                selection,
                 defaults: limits.defaults(),
                 guards: served.guards,
                 external_ips: ExternalIps {
@@ -189,10 +262,11 @@ impl RunArgs {
             },
             map_loopback: served.map == Some(Map::Loopback),
             node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,
+            node,
             limits,
             workers: workers(process.workers),
             drain_timeout: process.drain_timeout,
-            health_address: process.health_address.0,
+            health_address: process.health_address.unwrap_or(health_address).0,
             admin_address: process.admin_address.0,
             log_level: process.log_level,
             log_format: process.log_format,
