@@ -62,7 +62,8 @@ pub(crate) struct Driver {
     pending: bool,
     problems: Journal<ObjectKey, Problem>,
     file_problems: Journal<(), FileProblem>,
-    refusals: Journal<ServiceKey, (Role, Refusal)>,
+    /// By role and reason, and of Services' own addresses by what is said.
+    refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
     repeats: HashMap<Kind, Repeats>,
     meters: Meters,
     snapshots: watch::Sender<Snapshot>,
@@ -194,8 +195,14 @@ impl Driver {
     fn note_refusals(&mut self, refusals: &Refusals) {
         self.meters.refused(&refusals.new);
         let problems = refusals.problems();
-        for reason in self.refusals.news(&refusals.service, problems.keys().copied()) {
-            let Some(Problem { object, field, message, .. }) = problems.get(&reason) else { continue };
+        // Endpoints come and go all the time; a Service's addresses are somebody's edit, who wants to hear of each.
+        let subject = |(&(role, reason), problem): (&(Role, Refusal), &Problem)| {
+            (role, reason, (role == Role::Frontend).then(|| problem.message.clone()))
+        };
+        for (role, reason, _) in self.refusals.news(&refusals.service, problems.iter().map(subject)) {
+            let Some(Problem { object, field, message, .. }) = problems.get(&(role, reason)) else {
+                continue;
+            };
             warn!(%object, %field, "{message}");
         }
     }

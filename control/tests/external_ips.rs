@@ -10,8 +10,9 @@ use k8s_openapi::api::{
     discovery::v1::EndpointSlice,
     networking::v1::ServiceCIDR,
 };
+use proptest::prelude::*;
 use serde_json::json;
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 use weir_control::{Commit, Event, Kind, ObjectKey, Store};
 use weir_core::{
     EndpointSet, ServiceKey,
@@ -179,4 +180,48 @@ fn a_change_costs_the_services_that_want_what_changed() {
     assert_eq!(store.commit().visited, 2, "the API server's Service and the one with an external IP");
     store.apply(slice("kubernetes", &["192.0.2.1"]));
     assert_eq!(store.commit().visited, 1, "nothing has changed");
+}
+
+/// One of a few objects in one of a few forms, or its deletion. Few addresses, so that they meet.
+fn change() -> impl Strategy<Value = Event> {
+    let address = || prop::sample::select(&["192.0.2.1", "192.0.2.2", "10.96.0.1", "10.96.0.2"][..]);
+    let name = || prop::sample::select(&["web", "bank", "kubernetes"][..]);
+    let wanted = prop::collection::vec(address(), 0..3);
+    prop_oneof![
+        4 => (name(), address(), wanted).prop_map(|(name, ip, wanted)| service(name, ip, &wanted)),
+        2 => (name(), address()).prop_map(|(name, ip)| slice(name, &[ip])),
+        1 => address().prop_map(node),
+        1 => name().prop_map(|name| Event::Delete(ObjectKey::new(Kind::Service, "default", name))),
+        1 => name().prop_map(|name| {
+            Event::Delete(ObjectKey::new(Kind::EndpointSlice, "default", format!("{name}-1")))
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_served_and_refused_follows_from_the_objects_and_not_from_their_order(
+        changes in prop::collection::vec((change(), any::<bool>()), 1..30),
+    ) {
+        let rules = ExternalIps { allowed: vec!["0.0.0.0/0".parse().unwrap()], ..ExternalIps::default() };
+        let [mut gradual, mut at_once] = [(); 2].map(|()| Store::new("node-a").with_guards(Some(rules.clone())));
+        let mut told = BTreeMap::new();
+        let mut note = |commit: &Commit| {
+            told.extend(commit.refusals.iter().map(|now| (now.service.clone(), now.refused.clone())));
+        };
+        for (event, commit) in &changes {
+            gradual.apply(event.clone());
+            if *commit {
+                note(&gradual.commit());
+            }
+        }
+        let gradually = gradual.commit();
+        note(&gradually);
+        changes.iter().for_each(|(event, _)| at_once.apply(event.clone()));
+        let at_once = at_once.commit();
+        told.retain(|_, refused| !refused.is_empty());
+        let expected = at_once.refusals.into_iter().map(|now| (now.service, now.refused)).collect::<BTreeMap<_, _>>();
+        prop_assert_eq!(gradually.snapshot, at_once.snapshot);
+        prop_assert_eq!(told, expected);
+    }
 }

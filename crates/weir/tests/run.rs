@@ -216,6 +216,24 @@ fn guards_refuse_special_endpoints_say_so_once_and_count_them() {
 }
 
 #[test]
+fn external_ips_are_refused_but_where_they_are_allowed_and_that_is_said_and_counted() {
+    let a = greeter("a");
+    let (service, admin) = (free(Ipv4Addr::new(127, 0, 0, 9)), free(Ipv4Addr::LOCALHOST));
+    let manifest = manifest(service, &[a.address()]).replace("127.0.0.9", "203.0.113.9");
+    let manifest = manifest.replace("ports:", "externalIPs: [198.51.100.7, 192.0.2.7], ports:");
+    let flags = ["--guards", "--allow-external-ips", "192.0.2.0/24", "--admin-address", &admin.to_string()];
+    let weir = Weir::ready(&manifest, &flags);
+    let count = "\nweir_frontends_refused_total{reason=\"not-allowed\"} 1";
+    wait_for(count, || get(admin, "/metrics").is_some_and(|text| text.contains(count)));
+    let said = "198.51.100.7 is not served: it is outside the networks of --allow-external-ips";
+    wait_for(said, || weir.log().contains(said));
+    let log = weir.log();
+    assert!(log.contains("192.0.2.7") && log.matches(said).count() == 1, "{log}");
+    weir.write(&manifest.replace("198.51.100.7", "198.51.100.8"));
+    wait_for("the edit", || weir.log().contains(&said.replace("100.7", "100.8")));
+}
+
+#[test]
 fn what_would_come_back_to_weir_is_refused_and_counted() {
     let [a, b] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
     let admin = free(Ipv4Addr::LOCALHOST);
