@@ -91,6 +91,9 @@ impl Capture {
     /// When the host or this process lacks something, another weir runs, or an interface name is none.
     pub async fn start(options: Options) -> Result<Self, Error> {
         missing::check(options.pods_interface()?.as_deref()).await?;
+        for obstacle in missing::obstacles() {
+            warn!("{obstacle}");
+        }
         let held = owner::take()?;
         if held.is_none() && !options.takeover {
             return Err(Error::SecondWeir(owner::SOCKET));
@@ -230,7 +233,13 @@ impl Capture {
 
     /// After a failure nothing is known of the rules.
     fn note(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            if matches!(error, Error::Route { .. })
+                && let Ok(routes) = Routes::open()
+            {
+                // The connection itself may have failed.
+                self.routes = routes;
+            }
             self.meters.failures.increment(1);
             self.find(Disturbance::Failed);
         }
