@@ -1,7 +1,7 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
 use crate::{
-    Error, Receivers,
+    Error, Options, Receivers,
     apply::{self, Transaction},
     meters::Meters,
     missing,
@@ -12,7 +12,6 @@ use crate::{
     route::Routes,
     watch::Watch,
 };
-use ipnet::IpNet;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -20,26 +19,10 @@ use std::{
 };
 use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
-use weir_core::{Changes, Family, PerFamily, Pods, Snapshot};
+use weir_core::{Changes, Family, PerFamily, Snapshot};
 
 /// How often policy routes are looked at, of whose end the kernel does not always tell.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// What does not change while weir runs.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// How pods are recognised.
-    pub pods: Pods,
-    /// Networks of endpoints whose packets no one translates: they need not be tracked (`--cluster-cidr`).
-    pub pod_networks: Vec<IpNet>,
-    /// Where Service addresses are allocated from, besides what the Snapshot says (`--service-cidr`).
-    pub service_cidrs: Vec<IpNet>,
-    /// Whether all Services of the cluster are weir's: only then is a Service that is not there met with silence
-    /// (semantics N5).
-    pub exclusive: bool,
-    /// Whether to take over from another weir.
-    pub takeover: bool,
-}
 
 /// What is not as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +74,9 @@ impl Capture {
     /// When the host or this process lacks something, another weir runs, or an interface name is none.
     pub async fn start(options: Options) -> Result<Self, Error> {
         missing::check(options.pods_interface()?.as_deref()).await?;
+        for obstacle in missing::obstacles() {
+            warn!("{obstacle}");
+        }
         let held = owner::take()?;
         if held.is_none() && !options.takeover {
             return Err(Error::SecondWeir(owner::SOCKET));
@@ -230,7 +216,13 @@ impl Capture {
 
     /// After a failure nothing is known of the rules.
     fn note(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            if matches!(error, Error::Route { .. })
+                && let Ok(routes) = Routes::open()
+            {
+                // The connection itself may have failed.
+                self.routes = routes;
+            }
             self.meters.failures.increment(1);
             self.find(Disturbance::Failed);
         }
@@ -312,43 +304,5 @@ impl Desired {
         self.table == other.table
             && self.node_port_addresses == other.node_port_addresses
             && self.snapshot.node.internal_ips == other.snapshot.node.internal_ips
-    }
-}
-
-impl Options {
-    fn table(
-        &self,
-        owner: &Owner,
-        snapshot: &Snapshot,
-        receivers: Receivers,
-        bound: PerFamily<bool>,
-    ) -> Result<Table, Error> {
-        let service_cidrs = match self.exclusive {
-            true => self.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied().collect(),
-            false => Vec::new(),
-        };
-        Ok(Table {
-            owner: owner.to_string(),
-            receivers,
-            bound,
-            pods: self.pods.networks(&snapshot.node).to_vec(),
-            pod_interface: self.pods_interface()?,
-            pod_networks: self.pod_networks.clone(),
-            service_cidrs,
-        })
-    }
-
-    /// The interface of pods, as rules name it.
-    fn pods_interface(&self) -> Result<Option<String>, Error> {
-        let (name, any) = match &self.pods {
-            Pods::OnBridge(name) => (name, ""),
-            Pods::OnInterfaces(prefix) => (prefix, "*"),
-            Pods::Unknown | Pods::Within(_) | Pods::OfNode => return Ok(None),
-        };
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        match (1..=15).contains(&name.len()) && name.bytes().all(is_part) {
-            true => Ok(Some(format!("{name}{any}"))),
-            false => Err(Error::Interface(name.clone())),
-        }
     }
 }

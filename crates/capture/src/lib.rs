@@ -36,6 +36,7 @@ pub mod marks;
 mod meters;
 mod missing;
 mod nft;
+mod options;
 mod owner;
 mod pace;
 mod plan;
@@ -44,7 +45,8 @@ pub mod route;
 mod watch;
 
 pub use bridges::{Bridges, bridges};
-pub use capture::{Capture, Disturbance, Options};
+pub use capture::{Capture, Disturbance};
 pub use cleanup::{Removed, cleanup, is_running};
 pub use error::Error;
+pub use options::Options;
 pub use receivers::{Ports, Receivers};

@@ -137,6 +137,28 @@ fn explain(lacking: &[&Feature], said: &str) -> String {
     format!("the kernel lacks {}. nft said: {said}", lacking.join("; and "))
 }
 
+/// What keeps captured packets from arriving although the rules are accepted. Each is a sentence for the operator.
+pub(crate) fn obstacles() -> Vec<String> {
+    let interfaces = fs::read_dir("/proc/sys/net/ipv4/conf").into_iter().flatten().flatten();
+    let mut on: Vec<String> = interfaces
+        .filter(|interface| {
+            let value = fs::read_to_string(interface.path().join("src_valid_mark"));
+            value.is_ok_and(|value| value.trim() == "1")
+        })
+        .map(|interface| interface.file_name().to_string_lossy().into_owned())
+        .collect();
+    on.sort_unstable();
+    on.iter().map(|interface| src_valid_mark(interface)).collect()
+}
+
+/// The kernel then looks up the way back with the mark too, finds that every source is local, and drops the packet.
+fn src_valid_mark(interface: &str) -> String {
+    format!(
+        "net.ipv4.conf.{interface}.src_valid_mark is 1 (wg-quick and some CNIs with WireGuard set it): the kernel drops \
+         captured IPv4 packets without a word; set it to 0"
+    )
+}
+
 /// What may be missing when the policy rule cannot be had.
 pub(crate) fn explain_route(said: &str) -> String {
     format!(
@@ -163,6 +185,13 @@ mod tests {
         assert!(explain(&[], "syntax error").contains("1.0.1"));
         let all: Vec<&Feature> = FEATURES.iter().collect();
         assert!(explain(&all, "Operation not supported").contains("CONFIG_NF_TABLES_INET"));
+    }
+
+    #[test]
+    fn settings_that_lose_packets_are_named_with_their_interface() {
+        let text = src_valid_mark("wg0");
+        assert!(text.contains("net.ipv4.conf.wg0.src_valid_mark") && text.contains("set it to 0"), "{text}");
+        assert!(explain_route("Operation not supported").contains("CONFIG_IP_MULTIPLE_TABLES"));
     }
 
     #[test]

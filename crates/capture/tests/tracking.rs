@@ -225,6 +225,23 @@ fn a_socket_that_answers_for_a_frontend_swallows_nothing_that_is_sent_to_it() {
 }
 
 #[test]
+fn fragments_of_a_datagram_are_captured_as_one() {
+    on_the_node(|hosts, _, _| {
+        for (from, to) in [("0.0.0.0:0", "10.96.0.10:80"), ("[::]:0", "[fd00:96::a]:80")] {
+            let ask = || async {
+                let socket = UdpSocket::bind(from).unwrap();
+                socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                socket.send_to(format!("{to:5000}").as_bytes(), to).unwrap();
+                let mut answer = [0; 100];
+                let length = socket.recv(&mut answer).unwrap();
+                String::from_utf8_lossy(&answer[..length]).into_owned()
+            };
+            assert_eq!(hosts.outside.run(ask).unwrap(), format!("outside {to}"));
+        }
+    });
+}
+
+#[test]
 fn other_traffic_of_the_node_is_left_alone() {
     on_the_node(|hosts, _, _| {
         // Forwarded, and tracked as ever.

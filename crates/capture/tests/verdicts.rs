@@ -115,6 +115,37 @@ fn load_balancer_addresses_are_silent_for_sources_outside_their_ranges_even_with
 }
 
 #[test]
+fn source_ranges_may_come_change_and_go_however_many_they_are() {
+    let Some(hosts) = Hosts::create() else { return };
+    let guarded = |ranges: Vec<String>| {
+        web().with(|service| {
+            service.load_balancer_ips.v4.push([203, 0, 113, 8].into());
+            service.source_ranges.v4 = ranges.iter().map(|range| range.parse().unwrap()).collect();
+        })
+    };
+    let many = |last: u8| (0..5000).map(move |n| format!("172.{}.{}.{last}/32", 16 + n / 250, n % 250));
+    let with = |range: &str| many(1).chain([range.to_owned()]).collect();
+    let body = || async {
+        let stand_in = StandIn::open();
+        let mut capture = Capture::start(options()).await.unwrap();
+        for (ranges, outcome) in [
+            (vec![], served("outside")),
+            (with("10.9.0.0/24"), served("outside")),
+            (with("10.8.0.0/24"), Outcome::Silence),
+            (many(3).collect(), Outcome::Silence),
+            (with("10.9.0.2/32"), served("outside")),
+            (vec![], served("outside")),
+        ] {
+            apply(&mut capture, &snapshot(&[&guarded(ranges)]), &stand_in).await;
+            assert_eq!(tcp(&hosts.outside, "203.0.113.8:80"), outcome);
+        }
+        let listed = std::process::Command::new("nft").args(["list", "chains"]).output().unwrap().stdout;
+        assert!(!String::from_utf8_lossy(&listed).contains("ranges_"), "no chain is left");
+    };
+    hosts.node.run(body).unwrap();
+}
+
+#[test]
 fn a_node_inside_the_ranges_reaches_guarded_addresses() {
     let guarded = |service: &mut Service| {
         service.load_balancer_ips.v4.push([203, 0, 113, 8].into());

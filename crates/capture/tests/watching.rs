@@ -145,6 +145,25 @@ fn a_weir_that_has_not_noticed_the_other_yet_changes_nothing() {
 }
 
 #[test]
+fn a_change_that_fails_is_made_good_when_it_is_time_to_try_again() {
+    let Some(hosts) = Hosts::create() else { return };
+    let body = || async {
+        let (stand_in, web) = (StandIn::open(), service("web", ["10.96.0.10", "fd00:96::a"]));
+        let mut capture = Capture::start(options()).await.unwrap();
+        apply(&mut capture, &snapshot(&[]), &stand_in).await;
+        run("nft flush ruleset");
+        let (receivers, addresses) = (&stand_in.receivers, node_port_addresses());
+        let outcome = capture.apply(&snapshot(&[&web]), receivers, &addresses, PerFamily::default()).await;
+        assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
+        assert_eq!(timeout(HANG, capture.disturbed()).await, Ok(Disturbance::Failed));
+        capture.repair().await.unwrap();
+        assert!(!capture.is_superseded());
+        assert_eq!(tcp(&hosts.outside, WEB), Outcome::Served("outside".into()));
+    };
+    hosts.node.run(body).unwrap();
+}
+
+#[test]
 fn a_restart_replaces_the_rules_that_were_left() {
     let Some(hosts) = Hosts::create() else { return };
     let body = || async {

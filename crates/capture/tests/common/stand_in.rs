@@ -99,11 +99,12 @@ fn greet(mut client: TcpStream, origin: &str) -> Option<()> {
     None
 }
 
-/// Answers datagrams, which say what address they were sent to, from that address.
+/// Answers datagrams, which say what address they were sent to (and blanks), from that address.
 fn answer(receiver: &UdpSocket, origin: &str) {
-    let mut datagram = [0; 100];
+    let mut datagram = [0; 9000];
     while let Ok((length, client)) = receiver.recv_from(&mut datagram) {
-        let Ok(dialled) = String::from_utf8_lossy(&datagram[..length]).parse::<SocketAddr>() else { return };
+        let text = String::from_utf8_lossy(&datagram[..length]);
+        let Ok(dialled) = text.trim_end().parse::<SocketAddr>() else { return };
         let socket: UdpSocket = transparent(Type::DGRAM, dialled, TO_CLIENT).into();
         let _ = socket.send_to(format!("{origin} {dialled}").as_bytes(), client);
     }

@@ -1,0 +1,60 @@
+//! What does the operator decide about capturing?
+
+use crate::{Error, Receivers, nft::Table, owner::Owner};
+use ipnet::IpNet;
+use weir_core::{PerFamily, Pods, Snapshot};
+
+/// What does not change while weir runs.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How pods are recognised.
+    pub pods: Pods,
+    /// Networks of endpoints whose packets no one translates: they need not be tracked (`--cluster-cidr`).
+    pub pod_networks: Vec<IpNet>,
+    /// Where Service addresses are allocated from, besides what the Snapshot says (`--service-cidr`).
+    pub service_cidrs: Vec<IpNet>,
+    /// Whether all Services of the cluster are weir's: only then is a Service that is not there met with silence
+    /// (semantics N5).
+    pub exclusive: bool,
+    /// Whether to take over from another weir.
+    pub takeover: bool,
+}
+
+impl Options {
+    /// The table for these sockets and what the Snapshot says of the node.
+    pub(crate) fn table(
+        &self,
+        owner: &Owner,
+        snapshot: &Snapshot,
+        receivers: Receivers,
+        bound: PerFamily<bool>,
+    ) -> Result<Table, Error> {
+        let service_cidrs = match self.exclusive {
+            true => self.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied().collect(),
+            false => Vec::new(),
+        };
+        Ok(Table {
+            owner: owner.to_string(),
+            receivers,
+            bound,
+            pods: self.pods.networks(&snapshot.node).to_vec(),
+            pod_interface: self.pods_interface()?,
+            pod_networks: self.pod_networks.clone(),
+            service_cidrs,
+        })
+    }
+
+    /// The interface of pods, as rules name it.
+    pub(crate) fn pods_interface(&self) -> Result<Option<String>, Error> {
+        let (name, any) = match &self.pods {
+            Pods::OnBridge(name) => (name, ""),
+            Pods::OnInterfaces(prefix) => (prefix, "*"),
+            Pods::Unknown | Pods::Within(_) | Pods::OfNode => return Ok(None),
+        };
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        match (1..=15).contains(&name.len()) && name.bytes().all(is_part) {
+            true => Ok(Some(format!("{name}{any}"))),
+            false => Err(Error::Interface(name.clone())),
+        }
+    }
+}
