@@ -113,6 +113,7 @@ pub(crate) struct Endpoint {
     ips: [IpAddr; 2],
     node: String,
     conditions: Value,
+    hints: Value,
 }
 
 impl Endpoint {
@@ -130,7 +131,7 @@ impl Endpoint {
     /// Any ready address.
     pub(crate) fn at(ips: [IpAddr; 2], node: &str) -> Self {
         let conditions = json!({ "ready": true, "serving": true, "terminating": false });
-        Self { ips, node: node.to_owned(), conditions }
+        Self { ips, node: node.to_owned(), conditions, hints: json!({}) }
     }
 
     /// On its way out, and still serving.
@@ -139,12 +140,23 @@ impl Endpoint {
         Self { conditions, ..self }
     }
 
+    /// On its way out and ready nevertheless, as with publishNotReadyAddresses.
+    pub(crate) fn published(self) -> Self {
+        let conditions = json!({ "ready": true, "serving": true, "terminating": true });
+        Self { conditions, ..self }
+    }
+
+    /// Hinted for a zone.
+    pub(crate) fn for_zone(self, zone: &str) -> Self {
+        Self { hints: json!({ "forZones": [{ "name": zone }] }), ..self }
+    }
+
     pub(crate) fn not_ready(self) -> Self {
         let conditions = json!({ "ready": false, "serving": false, "terminating": false });
         Self { conditions, ..self }
     }
 
     fn json(&self, family: usize) -> Value {
-        json!({ "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions })
+        json!({ "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions, "hints": self.hints })
     }
 }

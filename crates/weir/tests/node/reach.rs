@@ -5,7 +5,7 @@ use crate::{
     objects::{Endpoint, Service, cluster_ips},
 };
 use std::net::SocketAddr;
-use weir_testkit::cluster::{Failure, POD_PORT};
+use weir_testkit::cluster::{Failure, NodePlan, POD_PORT};
 
 /// Pods, nodes and an outside client reach a Service on whatever node: the checks that hold with any pod network.
 pub(crate) fn everybody_reaches_a_service(bed: &Bed) {
@@ -97,6 +97,41 @@ fn a_port_keeps_serving_while_others_are_added_and_deleted() {
     bed.serve(&one, &["a-1"]);
     expect(client, Protocol::Tcp, at(81), Err(Failure::Refused));
     assert_eq!(ask(client, Protocol::Tcp, at(80)), Ok(("a-1".to_owned(), client.v4())));
+}
+
+#[test]
+fn large_transfers_and_datagrams_that_are_sent_in_fragments_arrive_whole() {
+    let Some(bed) = Bed::standard() else { return };
+    bed.serve(&Service::web("web", 10).node_port(30080), &["b-1"]);
+    bed.wait_until_served(10);
+    let node = bed.cluster.node("node-a");
+    for (client, ips, port) in [
+        (bed.cluster.pod("a-1"), cluster_ips(10), 80),
+        (bed.cluster.outside(), [node.v4(), node.v6()], 30080),
+    ] {
+        for to in ips.map(|ip| SocketAddr::new(ip, port)) {
+            client.connect(to).unwrap().echo_bytes(8 << 20).unwrap();
+            assert_eq!(client.converse(to).unwrap().ask_at_length(8_000).unwrap().name, "b-1");
+        }
+    }
+}
+
+#[test]
+fn node_ports_are_served_only_where_the_operator_says() {
+    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    bed.start_pods(&[("node-a", "a-1")]);
+    let node = bed.cluster.node("node-a");
+    node.namespace().ip(&["address", "add", "192.0.2.7/32", "dev", "lo"]).unwrap();
+    bed.start_weir("node-a", &["--node-port-addresses", "192.0.2.0/24"]);
+    bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
+    bed.cluster.attract("192.0.2.0/24", "node-a");
+    let (outside, node) = (bed.cluster.outside(), bed.cluster.node("node-a"));
+    for protocol in BOTH {
+        eventually("the node port", true, || {
+            ask(outside, protocol, "192.0.2.7:30080".parse().unwrap()).is_ok()
+        });
+        expect(outside, protocol, SocketAddr::new(node.v4(), 30080), Err(Failure::Refused));
+    }
 }
 
 #[test]
