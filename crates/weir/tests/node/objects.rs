@@ -88,19 +88,26 @@ impl Service {
         }
     }
 
-    /// Makes these its only endpoints.
+    /// Makes these its endpoints, in one slice of each family.
     pub(crate) fn endpoints(&self, api: &ApiServer, endpoints: &[Endpoint]) {
+        self.slices(api, "", POD_PORT, endpoints);
+    }
+
+    /// The same, where its port is this one; further slices have names of their own.
+    pub(crate) fn slices(&self, api: &ApiServer, suffix: &str, port: u16, endpoints: &[Endpoint]) {
+        let ports = self.0["spec"]["ports"].as_array().unwrap().iter();
+        let ports =
+            ports.map(|named| json!({ "name": named["name"], "protocol": named["protocol"], "port": port }));
+        let ports: Vec<Value> = ports.collect();
         for (family, index) in [("IPv4", 0), ("IPv6", 1)] {
             let endpoints: Vec<Value> = endpoints.iter().map(|endpoint| endpoint.json(index)).collect();
-            let ports = self.0["spec"]["ports"].as_array().unwrap().iter();
-            let ports = ports.map(|port| json!({ "name": port["name"], "protocol": port["protocol"], "port": port["targetPort"] }));
             let slice = json!({
                 "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
                 "metadata": {
-                    "name": format!("{}-{}", self.name(), family.to_lowercase()),
+                    "name": format!("{}-{}{suffix}", self.name(), family.to_lowercase()),
                     "labels": { "kubernetes.io/service-name": self.name() },
                 },
-                "addressType": family, "ports": ports.collect::<Vec<_>>(), "endpoints": endpoints,
+                "addressType": family, "ports": ports, "endpoints": endpoints,
             });
             api.apply(slice).unwrap();
         }

@@ -67,6 +67,21 @@ fn connections_spread_over_all_endpoints_and_follow_them() {
 }
 
 #[test]
+fn endpoints_of_several_slices_may_have_different_ports() {
+    let Some(bed) = Bed::standard() else { return };
+    let service = Service::web("web", 10);
+    let _elsewhere = bed.cluster.pod("b-1").serve(9090).unwrap();
+    service.endpoints(bed.cluster.api(), &[bed.ready("a-1")]);
+    service.slices(bed.cluster.api(), "-other", 9090, &[bed.ready("b-1")]);
+    service.apply(bed.cluster.api());
+    bed.wait_until_served(10);
+    for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
+        expect_names(bed.cluster.pod("a-2"), protocol, SocketAddr::new(ip, 80), &["a-1", "b-1"]);
+    }
+    assert_eq!(bed.cluster.serving("b-1").connections(), 0);
+}
+
+#[test]
 fn the_same_port_number_on_tcp_and_udp_belongs_to_whom_it_was_given() {
     let Some(bed) = Bed::standard() else { return };
     let (tcp, udp) = (Service::new("tcp", 10).port("TCP", 53), Service::new("udp", 11).port("UDP", 53));
