@@ -68,8 +68,7 @@ pub struct Cluster {
     pods: Vec<Pod>,
     nodes: Vec<Node>,
     outside: Host,
-    // Kept for its namespace, in which the API server listens.
-    _control_plane: Host,
+    control_plane: Host,
     router: Namespace,
 }
 
@@ -115,7 +114,7 @@ impl Cluster {
             wiring::make_node(&router, &host, index, plan.network, plan.ipv6)?;
             nodes.push(Node { host, network: plan.network, next_pod: FIRST_POD });
         }
-        Ok(Self { api, pods: Vec::new(), nodes, outside, _control_plane: control_plane, router })
+        Ok(Self { api, pods: Vec::new(), nodes, outside, control_plane, router })
     }
 
     /// Starts a pod on a node: TCP and UDP servers on [`POD_PORT`] of both its addresses, which it has for itself.
@@ -156,6 +155,24 @@ impl Cluster {
     /// The test API server, which all nodes reach.
     pub fn api(&self) -> &ApiServer {
         &self.api
+    }
+
+    /// Cuts the connections of the API server; it refuses from now on.
+    ///
+    /// # Panics
+    /// When no runtime can be had to wait for the end of its connections.
+    pub fn stop_api(&self) {
+        let stopped = self.control_plane.namespace().run(|| self.api.shut_down());
+        stopped.unwrap_or_else(|error| panic!("the API server cannot be stopped: {error}"));
+    }
+
+    /// Brings it back on the same port.
+    ///
+    /// # Panics
+    /// When the port cannot be bound again.
+    pub fn restart_api(&self) {
+        let restarted = self.control_plane.namespace().enter(|| self.api.restart());
+        restarted.flatten().unwrap_or_else(|error| panic!("the API server cannot come back: {error}"));
     }
 
     /// A client that is no part of the cluster, with the addresses 203.0.113.2 and 203.0.113.130.

@@ -121,6 +121,15 @@ fn a_node_without_ipv6_still_has_pods() {
 }
 
 #[test]
+fn much_is_exchanged_over_both_protocols() {
+    let Some(cluster) = cluster() else { return };
+    for to in addresses(cluster.pod("b-1")) {
+        cluster.pod("a-1").connect(to).unwrap().echo_bytes(1 << 20).unwrap();
+        assert_eq!(cluster.pod("a-1").converse(to).unwrap().ask_at_length(8_000).unwrap().name, "b-1");
+    }
+}
+
+#[test]
 fn programs_run_on_their_host_are_heard_and_end_with_their_handle() {
     let Some(cluster) = cluster() else { return };
     let node = cluster.node("node-b");
@@ -155,4 +164,9 @@ fn the_api_server_is_reached_from_every_node() {
         let answer = node.http(cluster.api().address(), "/readyz").unwrap();
         assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("ok"), "{answer}");
     }
+    let (node, api) = (cluster.node("node-a"), cluster.api().address());
+    cluster.stop_api();
+    assert_eq!(node.http(api, "/readyz"), Err(Failure::Refused));
+    cluster.restart_api();
+    assert!(node.http(api, "/readyz").is_ok());
 }

@@ -14,8 +14,8 @@ use super::host::Host;
 
 /// How long a client waits unless told otherwise: longer than a busy machine needs for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest datagram that is read.
-const DATAGRAM: usize = 2048;
+/// The largest datagram that UDP can carry.
+const DATAGRAM: usize = 64 * 1024;
 
 /// Who answered, and from which address the client seemed to come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +196,26 @@ impl Connection {
         if answer == LINE { Ok(()) } else { Err(Failure::Other("an echo of something else".to_owned())) }
     }
 
+    /// Sends this many bytes while it receives as many back, and compares them.
+    ///
+    /// # Errors
+    /// Whatever a client would see.
+    pub fn echo_bytes(&mut self, count: usize) -> Result<(), Failure> {
+        let sent: Vec<u8> = (0_u8..251).cycle().take(count).collect();
+        let mut received = vec![0; count];
+        let mut writer = self.reader.get_ref().try_clone()?;
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| writer.write_all(&sent));
+            self.reader.read_exact(&mut received)?;
+            writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        if received == sent {
+            Ok(())
+        } else {
+            Err(Failure::Other("the bytes came back otherwise".to_owned()))
+        }
+    }
+
     /// The client's own address and port.
     ///
     /// # Errors
@@ -218,11 +238,20 @@ impl Conversation {
     /// # Errors
     /// Whatever a client would see.
     pub fn ask(&self) -> Result<Reply, Failure> {
+        self.ask_at_length(0)
+    }
+
+    /// The same with a question of at least this many bytes.
+    ///
+    /// # Errors
+    /// Whatever a client would see.
+    pub fn ask_at_length(&self, length: usize) -> Result<Reply, Failure> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let question = format!("question-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let question = format!("question-{number}-{}", "o".repeat(length));
         self.socket.send(question.as_bytes())?;
         let deadline = Instant::now() + self.patience;
-        let mut buffer = [0; DATAGRAM];
+        let mut buffer = vec![0; DATAGRAM];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -68,7 +68,11 @@ fn lines(host: &Namespace, lines: impl IntoIterator<Item = String>) -> io::Resul
 
 /// Gives the outside client its second address, and its packets a routing table of their own on the router.
 pub(super) fn set_outside_apart(router: &Namespace, outside: &Namespace) -> io::Result<()> {
-    set_up(outside, "eth0", &second_outside())?;
+    for address in second_outside().with_lengths() {
+        // Only for who asks for it: of two addresses the kernel might prefer the second.
+        let kind = if address.contains(':') { "nodad preferred_lft 0" } else { "" };
+        outside.ip_lines(&format!("address add {address} dev eth0 {kind}"))?;
+    }
     router.ip(&["rule", "add", "iif", "outside", "lookup", FROM_OUTSIDE])?;
     router.ip(&["-6", "rule", "add", "iif", "outside", "lookup", FROM_OUTSIDE])
 }

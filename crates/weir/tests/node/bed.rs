@@ -67,7 +67,8 @@ impl Bed {
             let addresses = [node.v4(), node.v6()].map(|ip| json!({ "type": "InternalIP", "address": ip }));
             let pods = [format!("10.244.{index}.0/24"), format!("fd00:10:244:{index}::/64")];
             let object = json!({
-                "apiVersion": "v1", "kind": "Node", "metadata": { "name": node.name() },
+                "apiVersion": "v1", "kind": "Node",
+                "metadata": { "name": node.name(), "labels": { "topology.kubernetes.io/zone": zone(node.name()) } },
                 "spec": { "podCIDRs": pods }, "status": { "addresses": addresses },
             });
             cluster.api().apply(object).unwrap();
@@ -159,6 +160,11 @@ impl Drop for Bed {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.kubeconfig);
     }
+}
+
+/// The zone of a node: each has its own.
+pub(crate) fn zone(node: &str) -> String {
+    format!("zone-of-{node}")
 }
 
 /// Asks once; what is silent for some time is taken to be silent.

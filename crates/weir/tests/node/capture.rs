@@ -4,7 +4,7 @@ use crate::{
     bed::{BOTH, Bed, Protocol, ask, expect},
     objects::{Endpoint, Service, cluster_ips},
 };
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr};
 use weir_testkit::cluster::NodePlan;
 
 #[test]
@@ -33,6 +33,30 @@ fn rules_that_others_remove_are_put_back() {
             table.success() && String::from_utf8_lossy(&rules).contains("20736")
         });
     }
+}
+
+#[test]
+fn clients_connections_and_flows_take_no_place_in_the_kernels_connection_tracking() {
+    let Some(bed) = Bed::single() else { return };
+    bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
+    bed.wait_until_served(10);
+    let node = bed.cluster.node("node-a");
+    let (pod, outside) = (bed.cluster.pod("a-2"), bed.cluster.outside());
+    let node_ports = [node.v4(), node.v6()].map(|ip| SocketAddr::new(ip, 30080));
+    let _open: Vec<_> = cluster_ips(10).map(|ip| pod.connect(SocketAddr::new(ip, 80)).unwrap()).into();
+    for protocol in BOTH {
+        for to in node_ports {
+            expect(outside, protocol, to, Ok(("a-1", node.address_towards(to.ip()))));
+        }
+    }
+    let tracked = node.namespace().enter(|| fs::read_to_string("/proc/thread-self/net/nf_conntrack"));
+    let tracked = tracked.unwrap().unwrap();
+    // Both legs lie between the outside, Services and the pod network here, so nothing need be tracked.
+    let ours = |line: &&str| {
+        line.contains("dport=80 ") || line.contains("dport=30080 ") || line.contains("dport=8080 ")
+    };
+    let lines: Vec<&str> = tracked.lines().filter(ours).collect();
+    assert!(lines.is_empty(), "{lines:#?}");
 }
 
 #[test]

@@ -84,6 +84,30 @@ fn an_external_ip_is_served_where_the_operator_allows_it() {
 }
 
 #[test]
+fn node_port_and_health_check_follow_a_change_of_external_policy() {
+    let Some(bed) = Bed::standard() else { return };
+    let local = Service::web("web", 10).node_port(30080).vips(&VIPS);
+    let local = local.set("externalTrafficPolicy", json!("Local")).set("healthCheckNodePort", json!(32100));
+    let cluster =
+        local.clone().set("externalTrafficPolicy", json!("Cluster")).set("healthCheckNodePort", json!(null));
+    let (outside, a, b) = (bed.cluster.outside(), bed.cluster.node("node-a"), bed.cluster.node("node-b"));
+    let at = |host: &weir_testkit::cluster::Host, port| SocketAddr::new(host.v4(), port);
+    for _ in 0..2 {
+        bed.serve(&local, &["b-1"]);
+        for protocol in BOTH {
+            expect(outside, protocol, at(a, 30080), Err(Failure::TimedOut));
+            expect(outside, protocol, at(b, 30080), Ok(("b-1", outside.v4())));
+        }
+        eventually("health checks", true, || outside.http(at(b, 32100), "/").is_ok());
+        bed.serve(&cluster, &["b-1"]);
+        for protocol in BOTH {
+            expect(outside, protocol, at(a, 30080), Ok(("b-1", a.v4())));
+        }
+        eventually("no health checks", Err(Failure::Refused), || outside.http(at(b, 32100), "/").map(drop));
+    }
+}
+
+#[test]
 fn health_check_node_ports_count_local_endpoints_and_fail_with_only_terminating_ones() {
     let Some(bed) = Bed::standard() else { return };
     let service = Service::web("web", 10).node_port(30080).vips(&VIPS);

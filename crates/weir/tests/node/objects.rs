@@ -88,19 +88,26 @@ impl Service {
         }
     }
 
-    /// Makes these its only endpoints.
+    /// Makes these its endpoints, in one slice of each family.
     pub(crate) fn endpoints(&self, api: &ApiServer, endpoints: &[Endpoint]) {
+        self.slices(api, "", POD_PORT, endpoints);
+    }
+
+    /// The same, where its port is this one; further slices have names of their own.
+    pub(crate) fn slices(&self, api: &ApiServer, suffix: &str, port: u16, endpoints: &[Endpoint]) {
+        let ports = self.0["spec"]["ports"].as_array().unwrap().iter();
+        let ports =
+            ports.map(|named| json!({ "name": named["name"], "protocol": named["protocol"], "port": port }));
+        let ports: Vec<Value> = ports.collect();
         for (family, index) in [("IPv4", 0), ("IPv6", 1)] {
             let endpoints: Vec<Value> = endpoints.iter().map(|endpoint| endpoint.json(index)).collect();
-            let ports = self.0["spec"]["ports"].as_array().unwrap().iter();
-            let ports = ports.map(|port| json!({ "name": port["name"], "protocol": port["protocol"], "port": port["targetPort"] }));
             let slice = json!({
                 "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
                 "metadata": {
-                    "name": format!("{}-{}", self.name(), family.to_lowercase()),
+                    "name": format!("{}-{}{suffix}", self.name(), family.to_lowercase()),
                     "labels": { "kubernetes.io/service-name": self.name() },
                 },
-                "addressType": family, "ports": ports.collect::<Vec<_>>(), "endpoints": endpoints,
+                "addressType": family, "ports": ports, "endpoints": endpoints,
             });
             api.apply(slice).unwrap();
         }
@@ -113,6 +120,7 @@ pub(crate) struct Endpoint {
     ips: [IpAddr; 2],
     node: String,
     conditions: Value,
+    hints: Value,
 }
 
 impl Endpoint {
@@ -130,7 +138,7 @@ impl Endpoint {
     /// Any ready address.
     pub(crate) fn at(ips: [IpAddr; 2], node: &str) -> Self {
         let conditions = json!({ "ready": true, "serving": true, "terminating": false });
-        Self { ips, node: node.to_owned(), conditions }
+        Self { ips, node: node.to_owned(), conditions, hints: json!({}) }
     }
 
     /// On its way out, and still serving.
@@ -139,12 +147,23 @@ impl Endpoint {
         Self { conditions, ..self }
     }
 
+    /// On its way out and ready nevertheless, as with publishNotReadyAddresses.
+    pub(crate) fn published(self) -> Self {
+        let conditions = json!({ "ready": true, "serving": true, "terminating": true });
+        Self { conditions, ..self }
+    }
+
+    /// Hinted for a zone.
+    pub(crate) fn for_zone(self, zone: &str) -> Self {
+        Self { hints: json!({ "forZones": [{ "name": zone }] }), ..self }
+    }
+
     pub(crate) fn not_ready(self) -> Self {
         let conditions = json!({ "ready": false, "serving": false, "terminating": false });
         Self { conditions, ..self }
     }
 
     fn json(&self, family: usize) -> Value {
-        json!({ "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions })
+        json!({ "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions, "hints": self.hints })
     }
 }

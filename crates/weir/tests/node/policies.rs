@@ -1,7 +1,7 @@
 //! What do clients get that may not reach every endpoint, or none? (semantics §5, §6)
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, ask, eventually, expect, expect_names},
+    bed::{BOTH, Bed, Protocol, ask, eventually, expect, expect_names, zone},
     objects::{Service, cluster_ips},
 };
 use serde_json::json;
@@ -88,6 +88,47 @@ fn other_ports_of_a_cluster_ip_are_refused_and_addresses_that_nobody_has_are_sil
                 expect(client, protocol, SocketAddr::new(ip, 80), Err(Failure::TimedOut));
             }
         }
+    }
+}
+
+#[test]
+fn clients_stay_in_their_zone_while_every_ready_endpoint_has_a_hint() {
+    let Some(bed) = Bed::standard() else { return };
+    let service = Service::web("web", 10);
+    let hinted = |pod: &str, node: &str| bed.ready(pod).for_zone(&zone(node));
+    bed.endpoints(&service, &[hinted("a-1", "node-a"), hinted("b-1", "node-b")]);
+    service.apply(bed.cluster.api());
+    bed.wait_until_served(10);
+    let to = SocketAddr::new(cluster_ips(10)[0], 80);
+    let (a, b) = (bed.cluster.pod("a-2"), bed.cluster.node("node-b"));
+    for protocol in BOTH {
+        expect_names(a, protocol, to, &["a-1"]);
+        expect_names(b, protocol, to, &["b-1"]);
+    }
+    bed.endpoints(&service, &[hinted("a-1", "node-a").not_ready(), hinted("b-1", "node-b")]);
+    for protocol in BOTH {
+        expect_names(a, protocol, to, &["b-1"]);
+    }
+    bed.endpoints(&service, &[hinted("a-1", "node-a"), bed.ready("b-1")]);
+    for protocol in BOTH {
+        expect_names(a, protocol, to, &["a-1", "b-1"]);
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_published_though_it_terminates_is_one_like_others() {
+    let Some(bed) = Bed::standard() else { return };
+    let service = Service::web("web", 10);
+    bed.endpoints(&service, &[bed.ready("a-1").published(), bed.ready("b-1")]);
+    service.apply(bed.cluster.api());
+    bed.wait_until_served(10);
+    for protocol in BOTH {
+        expect_names(
+            bed.cluster.pod("a-2"),
+            protocol,
+            SocketAddr::new(cluster_ips(10)[0], 80),
+            &["a-1", "b-1"],
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     objects::{Endpoint, Service, cluster_ips},
 };
 use std::net::SocketAddr;
-use weir_testkit::cluster::{Failure, POD_PORT};
+use weir_testkit::cluster::{Failure, NodePlan, POD_PORT};
 
 /// Pods, nodes and an outside client reach a Service on whatever node: the checks that hold with any pod network.
 pub(crate) fn everybody_reaches_a_service(bed: &Bed) {
@@ -67,6 +67,21 @@ fn connections_spread_over_all_endpoints_and_follow_them() {
 }
 
 #[test]
+fn endpoints_of_several_slices_may_have_different_ports() {
+    let Some(bed) = Bed::standard() else { return };
+    let service = Service::web("web", 10);
+    let _elsewhere = bed.cluster.pod("b-1").serve(9090).unwrap();
+    service.endpoints(bed.cluster.api(), &[bed.ready("a-1")]);
+    service.slices(bed.cluster.api(), "-other", 9090, &[bed.ready("b-1")]);
+    service.apply(bed.cluster.api());
+    bed.wait_until_served(10);
+    for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
+        expect_names(bed.cluster.pod("a-2"), protocol, SocketAddr::new(ip, 80), &["a-1", "b-1"]);
+    }
+    assert_eq!(bed.cluster.serving("b-1").connections(), 0);
+}
+
+#[test]
 fn the_same_port_number_on_tcp_and_udp_belongs_to_whom_it_was_given() {
     let Some(bed) = Bed::standard() else { return };
     let (tcp, udp) = (Service::new("tcp", 10).port("TCP", 53), Service::new("udp", 11).port("UDP", 53));
@@ -97,6 +112,41 @@ fn a_port_keeps_serving_while_others_are_added_and_deleted() {
     bed.serve(&one, &["a-1"]);
     expect(client, Protocol::Tcp, at(81), Err(Failure::Refused));
     assert_eq!(ask(client, Protocol::Tcp, at(80)), Ok(("a-1".to_owned(), client.v4())));
+}
+
+#[test]
+fn large_transfers_and_datagrams_that_are_sent_in_fragments_arrive_whole() {
+    let Some(bed) = Bed::standard() else { return };
+    bed.serve(&Service::web("web", 10).node_port(30080), &["b-1"]);
+    bed.wait_until_served(10);
+    let node = bed.cluster.node("node-a");
+    for (client, ips, port) in [
+        (bed.cluster.pod("a-1"), cluster_ips(10), 80),
+        (bed.cluster.outside(), [node.v4(), node.v6()], 30080),
+    ] {
+        for to in ips.map(|ip| SocketAddr::new(ip, port)) {
+            client.connect(to).unwrap().echo_bytes(8 << 20).unwrap();
+            assert_eq!(client.converse(to).unwrap().ask_at_length(8_000).unwrap().name, "b-1");
+        }
+    }
+}
+
+#[test]
+fn node_ports_are_served_only_where_the_operator_says() {
+    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    bed.start_pods(&[("node-a", "a-1")]);
+    let node = bed.cluster.node("node-a");
+    node.namespace().ip(&["address", "add", "192.0.2.7/32", "dev", "lo"]).unwrap();
+    bed.start_weir("node-a", &["--node-port-addresses", "192.0.2.0/24"]);
+    bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
+    bed.cluster.attract("192.0.2.0/24", "node-a");
+    let (outside, node) = (bed.cluster.outside(), bed.cluster.node("node-a"));
+    for protocol in BOTH {
+        eventually("the node port", true, || {
+            ask(outside, protocol, "192.0.2.7:30080".parse().unwrap()).is_ok()
+        });
+        expect(outside, protocol, SocketAddr::new(node.v4(), 30080), Err(Failure::Refused));
+    }
 }
 
 #[test]

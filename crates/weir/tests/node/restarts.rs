@@ -103,13 +103,12 @@ fn cleanup_removes_every_trace_and_may_be_repeated() {
 #[test]
 fn the_api_server_may_be_away_while_clients_are_served() {
     let Some(bed) = single_with_service() else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(bed.cluster.api().shut_down());
+    bed.cluster.stop_api();
     let client = bed.cluster.pod("a-2");
     for protocol in BOTH {
         expect(client, protocol, SocketAddr::new(cluster_ips(10)[0], 80), Ok(("a-1", client.v4())));
     }
-    bed.cluster.api().restart().unwrap();
+    bed.cluster.restart_api();
     bed.serve(&Service::web("web", 10), &["a-2"]);
     let other = bed.cluster.node("node-a");
     eventually("the change", true, || {

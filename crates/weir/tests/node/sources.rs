@@ -6,7 +6,7 @@ use crate::{
 };
 use serde_json::json;
 use std::net::SocketAddr;
-use weir_testkit::cluster::{NodePlan, POD_PORT};
+use weir_testkit::cluster::{Failure, NodePlan, POD_PORT};
 
 #[test]
 fn pods_keep_their_address_towards_other_pods_and_the_node_uses_its_own() {
@@ -122,6 +122,39 @@ fn an_endpoint_on_the_pods_own_host_sees_the_pod() {
     let pod = bed.cluster.pod("a-1");
     for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
         expect(pod, protocol, SocketAddr::new(ip, 80), Ok(("node-a", pod.address_towards(ip))));
+    }
+}
+
+/// With etpLocal and no endpoint on the node, who is served there is taken for a pod or the node.
+#[test]
+fn pods_are_recognised_by_the_interface_or_bridge_that_they_send_from() {
+    let modes: [(NodePlan<'_>, [&str; 4]); 2] = [
+        (
+            NodePlan::routed("node-a"),
+            ["--detect-local-mode", "InterfaceNamePrefix", "--pod-interface-name-prefix", "cali"],
+        ),
+        (
+            NodePlan::bridged("node-a", false),
+            ["--detect-local-mode", "BridgeInterface", "--pod-bridge-interface", "cni0"],
+        ),
+    ];
+    for (plan, flags) in modes {
+        let Some(mut bed) = Bed::without_weir(&[plan, NodePlan::routed("node-b")]) else { return };
+        bed.start_pods(&[("node-a", "a-1"), ("node-b", "b-1")]);
+        bed.start_weir("node-a", &flags);
+        let service = Service::web("web", 10).node_port(30080).set("externalTrafficPolicy", json!("Local"));
+        bed.serve(&service, &["b-1"]);
+        let (pod, node, outside) =
+            (bed.cluster.pod("a-1"), bed.cluster.node("node-a"), bed.cluster.outside());
+        for (protocol, index) in BOTH.into_iter().flat_map(|protocol| [(protocol, 0), (protocol, 1)]) {
+            let cluster_ip = SocketAddr::new(cluster_ips(10)[index], 80);
+            let node_port = SocketAddr::new([node.v4(), node.v6()][index], 30080);
+            for to in [cluster_ip, node_port] {
+                expect(pod, protocol, to, Ok(("b-1", pod.address_towards(to.ip()))));
+                expect(node, protocol, to, Ok(("b-1", node.address_towards(to.ip()))));
+            }
+            expect(outside, protocol, node_port, Err(Failure::TimedOut));
+        }
     }
 }
 
