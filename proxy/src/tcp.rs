@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::net::TcpStream;
-use weir_core::{FrontendKind, Protocol};
+use weir_core::{FrontendKind, Origin, Protocol};
 
 /// A client on its way to another worker, and where it connected.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub(crate) struct HandedOver {
     peer: SocketAddr,
     address: SocketAddr,
     kind: FrontendKind,
+    origin: Option<Origin>,
     slot: Arc<Slot>,
     admitted: Admitted,
 }
@@ -40,7 +41,7 @@ pub(crate) struct HandedOver {
 impl HandedOver {
     /// Serves it on this worker, which has it counted already.
     pub(crate) fn serve(self, worker: &Rc<Worker>) {
-        let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot);
+        let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot, self.origin);
         match TcpStream::from_std(self.client) {
             Ok(client) => begin(&frontend, client, self.peer, self.admitted),
             Err(error) => tracing::warn!(%error, client = %self.peer, "cannot serve a client"),
@@ -60,8 +61,9 @@ fn place(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr, admitted:
 fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
     // It fails only if the socket is not watched, and then there is nothing to serve.
     let Ok(client) = client.into_std() else { return };
-    let (address, kind, slot) = (frontend.address, frontend.kind, Arc::clone(&frontend.slot));
-    let handed_over = HandedOver { client, peer, address, kind, slot, admitted };
+    let Frontend { address, kind, origin, .. } = **frontend;
+    let slot = Arc::clone(&frontend.slot);
+    let handed_over = HandedOver { client, peer, address, kind, origin, slot, admitted };
     if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
         frontend.worker.peers.add();
         refused.serve(&frontend.worker);
