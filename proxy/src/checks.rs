@@ -4,7 +4,7 @@
 
 mod prober;
 
-use crate::endpoints::Endpoints;
+use crate::{endpoints::Endpoints, socket::Egress};
 use prober::{Prober, Shared, Terms};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -43,9 +43,9 @@ struct Probed {
 }
 
 impl Checks {
-    /// Nothing is checked yet.
-    pub(crate) fn new() -> Self {
-        Self { wanted: HashMap::new(), probed: HashMap::new(), shared: Shared::new() }
+    /// Nothing is checked yet. Probes leave this host like this.
+    pub(crate) fn new(egress: Egress) -> Self {
+        Self { wanted: HashMap::new(), probed: HashMap::new(), shared: Shared::new(egress) }
     }
 
     /// Checks the endpoints of a Service port as it is now. Costs nothing without a health check.

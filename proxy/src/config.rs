@@ -1,7 +1,7 @@
 //! How is a data plane set up?
 
 use std::num::NonZeroUsize;
-use weir_core::NodePortAddresses;
+use weir_core::{NodePortAddresses, Pods};
 
 /// The set-up of a data plane.
 #[derive(Clone, Debug)]
@@ -25,6 +25,28 @@ pub struct Config {
     pub listener_budget: usize,
     /// How many UDP flows there may be, all workers together. Each takes one descriptor.
     pub udp_flows: usize,
+    /// Serve packets that rules of this host bring to the receiving sockets, instead of a socket for each Service address.
+    pub node_mode: Option<NodeMode>,
+}
+
+/// What the data plane has to know of the rules that bring it the packets of clients (`--mode node`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeMode {
+    /// How its own packets are marked.
+    pub marks: Marks,
+    /// How pods are recognised.
+    pub pods: Pods,
+    /// Whether endpoints see the node's address in all traffic to cluster IPs (`--masquerade-all`).
+    pub masquerade_all: bool,
+}
+
+/// The marks (SO_MARK) of packets that this process sends, by which the rules leave them alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Packets to clients.
+    pub to_clients: u32,
+    /// Packets to endpoints.
+    pub to_endpoints: u32,
 }
 
 impl Default for Config {
@@ -48,6 +70,7 @@ impl Config {
             relay_memory: 256 << 20,
             listener_budget: (descriptors / 2).max(1),
             udp_flows: (descriptors / 4).clamp(1, 65_536),
+            node_mode: None,
         }
     }
 }

@@ -82,6 +82,14 @@ impl Connection {
         self.spoken_for_by.get().map_or(self.flow.client.ip(), |peer| **peer)
     }
 
+    /// The same with its port, or 0 where that is not known any more.
+    pub(crate) fn source(&self) -> SocketAddr {
+        match self.spoken_for_by.get() {
+            Some(peer) => SocketAddr::new(**peer, 0),
+            None => self.flow.client,
+        }
+    }
+
     /// Notes that bytes moved or that a side ended.
     pub(crate) fn note_active(&self) {
         self.last_active.set(self.frontend.worker.clock.get());

@@ -4,6 +4,7 @@ use crate::{
     Closed,
     plan::Binding,
     slot::{Route, Slot},
+    socket::Egress,
     tally::Tally,
     worker::Worker,
 };
@@ -23,11 +24,13 @@ pub(crate) struct Frontend {
     /// The Service address, which is not always the one that is listened on.
     pub(crate) address: SocketAddr,
     pub(crate) kind: FrontendKind,
+    /// Where its clients come from, if that was told by the socket through which they came in.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Frontend {
     pub(crate) fn new(worker: Rc<Worker>, binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
-        Self::at(worker, binding.frontend, binding.kind, slot)
+        Self::at(worker, binding.frontend, binding.kind, slot, None)
     }
 
     /// The frontend at one Service address.
@@ -36,8 +39,9 @@ impl Frontend {
         address: SocketAddr,
         kind: FrontendKind,
         slot: Arc<Slot>,
+        origin: Option<Origin>,
     ) -> Rc<Self> {
-        Rc::new(Self { worker, tally: Tally::new(Arc::clone(&slot.counters)), slot, address, kind })
+        Rc::new(Self { worker, tally: Tally::new(Arc::clone(&slot.counters)), slot, address, kind, origin })
     }
 
     /// The Service port behind it.
@@ -68,13 +72,28 @@ impl Frontend {
         if !route.admits(self.kind, client) {
             return Err(Closed::SourceDenied);
         }
-        // Only with externalTrafficPolicy Local does the origin matter; pods count as outside without detection.
-        let local =
-            route.port.external_local && self.kind != FrontendKind::ClusterIp && route.place.is_own(client);
-        match route.port.verdict(self.kind, if local { Origin::Node } else { Origin::Outside }) {
+        // Only with externalTrafficPolicy Local does the origin matter.
+        let matters = route.port.external_local && self.kind != FrontendKind::ClusterIp;
+        let origin = if matters { self.origin_of(route, client) } else { Origin::Outside };
+        match route.port.verdict(self.kind, origin) {
             Verdict::Endpoint(traffic) => Ok(traffic),
             Verdict::Reject | Verdict::Drop => Err(Closed::NoEndpoints),
         }
+    }
+
+    /// How the socket that brings a client to an endpoint leaves this host (semantics M1-M3). `client` is where the
+    /// client's packets come from.
+    pub(crate) fn egress(&self, route: &Route, client: SocketAddr, endpoint: SocketAddr) -> Egress {
+        let Some(node_mode) = &route.place.node_mode else { return Egress::default() };
+        let ip = client.ip();
+        let kept = node_mode.can_keep(ip, endpoint.ip())
+            && !node_mode.sources.masquerades(&route.port, self.kind, self.origin_of(route, ip))
+            && !route.is_hairpin(endpoint, ip);
+        Egress { mark: Some(node_mode.marks.to_endpoints), source: kept.then_some(client) }
+    }
+
+    fn origin_of(&self, route: &Route, client: IpAddr) -> Origin {
+        self.origin.unwrap_or_else(|| route.place.origin(client))
     }
 }
 

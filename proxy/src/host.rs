@@ -1,5 +1,7 @@
 //! What may this process do on this host, and which addresses does the host have?
 
+use ipnet::IpNet;
+use nix::sys::socket::SockaddrStorage;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     collections::BTreeSet,
@@ -31,14 +33,23 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
 /// on many nodes every pod brings one, which would have all Services placed anew.
 pub fn interface_addresses() -> BTreeSet<IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
-    interfaces
-        .filter_map(|interface| {
-            let address = interface.address?;
-            let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-            v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
-        })
-        .filter(|&ip| !needs_interface(ip))
-        .collect()
+    interfaces.filter_map(|interface| ip_of(interface.address?)).filter(|&ip| !needs_interface(ip)).collect()
+}
+
+/// The networks of this host's addresses on some interfaces, by their name.
+pub(crate) fn networks_of(wanted: impl Fn(&str) -> bool) -> Vec<IpNet> {
+    let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
+    let networks = interfaces.filter(|interface| wanted(&interface.interface_name)).filter_map(|interface| {
+        let (address, mask) = (ip_of(interface.address?)?, ip_of(interface.netmask?)?);
+        let network = IpNet::with_netmask(address, mask).ok()?.trunc();
+        (!needs_interface(address)).then_some(network)
+    });
+    networks.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn ip_of(address: SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
 }
 
 fn needs_interface(ip: IpAddr) -> bool {

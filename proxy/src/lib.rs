@@ -9,6 +9,8 @@
 
 mod admission;
 mod affinity;
+mod bridges;
+mod catalog;
 mod checks;
 mod clock;
 mod closed;
@@ -31,6 +33,7 @@ mod peers;
 mod place;
 mod plan;
 mod proxy;
+mod receivers;
 mod seldom;
 mod service_load;
 mod slot;
@@ -42,11 +45,13 @@ mod turn;
 mod udp;
 mod worker;
 
+pub use bridges::{Bridges, SetBridges};
 pub use closed::Closed;
-pub use config::Config;
+pub use config::{Config, Marks, NodeMode};
 pub use connection::ConnectionInfo;
 pub use descriptors::{Descriptors, Taken};
 pub use error::Error;
 pub use host::interface_addresses;
 pub use listeners::{Applied, FrontendRow, FrontendState};
 pub use proxy::{Drained, Proxy, TOUCH_EVERY};
+pub use receivers::{Ports, Receivers};

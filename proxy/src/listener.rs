@@ -1,6 +1,9 @@
 //! How does one bound socket of a worker get served, and how does it come to serve something else?
 
-use crate::{frontend::Frontend, plan::Binding, slot::Slot, socket, tcp, udp, worker::Worker};
+use crate::{
+    catalog::Catalog, frontend::Frontend, plan::Binding, receivers::Receiving, slot::Slot, socket, tcp, udp,
+    worker::Worker,
+};
 use ipnet::IpNet;
 use std::{io, rc::Rc, sync::Arc};
 use tokio::task::JoinHandle;
@@ -26,6 +29,8 @@ pub(crate) struct Listener {
 enum Served {
     Tcp(Rc<tcp::Acceptor>),
     Udp(Rc<udp::Clients>),
+    /// Whatever clients dialled (node mode).
+    Captured(Protocol),
 }
 
 impl Listener {
@@ -52,9 +57,27 @@ impl Listener {
         Ok(Self { served, stop, closed })
     }
 
+    /// Serves what comes in through a receiving socket until it is closed.
+    pub(crate) fn receive(catalog: &Rc<Catalog>, receiving: Receiving) -> io::Result<Self> {
+        let Receiving { protocol, origin, socket } = receiving;
+        let stop = CancellationToken::new();
+        let catalog = Rc::clone(catalog);
+        let closed = match protocol {
+            Protocol::Udp => {
+                let socket = udp::captured::watch(socket.into())?;
+                tokio::task::spawn_local(udp::captured::listen(socket, catalog, origin, stop.clone()))
+            }
+            _ => {
+                let acceptor = tcp::Acceptor::captured(catalog, origin, socket.into())?;
+                tokio::task::spawn_local(tcp::listen(acceptor, stop.clone()))
+            }
+        };
+        Ok(Self { served: Served::Captured(protocol), stop, closed })
+    }
+
     /// Whether its clients connect.
     pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self.served, Served::Tcp(_))
+        matches!(self.served, Served::Tcp(_) | Served::Captured(Protocol::Tcp))
     }
 
     /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
@@ -70,9 +93,12 @@ impl Listener {
                 acceptor.redirect(frontend);
             }
             Served::Udp(clients) => {
-                socket::admit(&clients.socket, address, admitted)?;
+                if let Some(bound) = clients.bound() {
+                    socket::admit(&**bound, address, admitted)?;
+                }
                 clients.redirect(frontend);
             }
+            Served::Captured(_) => {}
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What must be served, and how do slots and sockets follow each Snapshot?
 
 mod group;
+mod listed;
+mod node_ports;
 mod report;
 mod retry;
 mod sockets;
@@ -8,18 +10,21 @@ mod sockets;
 pub use report::{Applied, FrontendRow, FrontendState};
 
 use crate::{
-    Config,
+    Bridges, Config, NodeMode,
     checks::Checks,
     descriptors::Descriptors,
     endings::Removed,
     endpoints::Endpoints,
     host,
-    place::Place,
+    place::{NodePlace, Place},
     plan::{self, Plan, Socket, Surroundings, loopback::Loopback},
     service_load::ServiceLoads,
     slot::Slot,
+    socket::Egress,
     thread::{Command, WorkerHandle},
 };
+use listed::Listed;
+use report::Conflicts;
 use sockets::Sockets;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -28,8 +33,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, Family, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
-    node_ports::Localhost, settings::EndpointRemoved,
+    Changes, Family, Node, PerFamily, Pods, PortKey, Protocol, ServedService, ServiceKey, ServicePort,
+    Snapshot, SourceRules, ending, node_ports::Localhost, settings::EndpointRemoved,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
@@ -48,6 +53,10 @@ pub(crate) struct Listeners {
     plan: Plan,
     loopback: Loopback,
     sockets: Sockets,
+    /// What the workers are told in node mode.
+    listed: Listed,
+    bridges: Bridges,
+    conflicts: Conflicts,
 }
 
 /// Slots by Service port and family.
@@ -55,7 +64,8 @@ type Slots = HashMap<(PortKey, Family), Arc<Slot>>;
 
 impl Listeners {
     pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>, descriptors: Arc<Descriptors>) -> Self {
-        let map_loopback = config.map_loopback.then(host::lowest_port);
+        let map_loopback = (config.map_loopback && config.node_mode.is_none()).then(host::lowest_port);
+        let mark = config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_endpoints);
         let mut listeners = Self {
             sockets: Sockets::new(workers, &config, descriptors),
             config,
@@ -64,11 +74,14 @@ impl Listeners {
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceLoads::default(),
-            checks: Checks::new(),
+            checks: Checks::new(Egress { mark, source: None }),
             slots: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
             loopback: Loopback::default(),
+            listed: Listed::default(),
+            bridges: Bridges::default(),
+            conflicts: Conflicts::default(),
         };
         listeners.look_around(&Snapshot::default());
         listeners
@@ -114,6 +127,20 @@ impl Listeners {
         self.settle(touched).await
     }
 
+    /// Takes note of this host's bridges, and serves accordingly.
+    pub(crate) async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
+        let before = std::mem::replace(&mut self.bridges, bridges);
+        let snapshot = self.snapshot.clone();
+        let mut touched = HashSet::new();
+        if self.look_around(&snapshot) {
+            snapshot.services().for_each(|served| touched.extend(self.place_service(served)));
+        }
+        if before.bound != self.bridges.bound {
+            touched.extend(self.plan.winners().map(|(socket, _)| socket));
+        }
+        self.settle(touched).await
+    }
+
     /// Tries again what is due.
     pub(crate) async fn retry(&mut self) -> Applied {
         let due = self.sockets.due(Instant::now());
@@ -122,11 +149,50 @@ impl Listeners {
 
     /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
     async fn settle(&mut self, touched: HashSet<Socket>) -> Applied {
-        let Self { sockets, plan, place, slots, endpoints, .. } = self;
-        let applied = sockets.settle(touched.iter().copied(), plan, place, slots).await;
-        // Nothing is awaited since they were opened, so at most a few connections have gone in a circle, and not for long.
-        touched.into_iter().for_each(|socket| endpoints.note_own(socket, sockets.frontend(socket)));
+        let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
+        let Self { sockets, plan, place, slots, endpoints, listed, conflicts, .. } = self;
+        touched.iter().for_each(|&socket| conflicts.report(plan, socket));
+        let is_bound = |socket: &Socket| *bound.get(Family::of(socket.address.ip()));
+        let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
+        let to_bind: Vec<_> = to_bind.collect();
+        let mut applied = sockets.settle(to_bind, plan, place, slots, bound).await;
+        if in_node_mode {
+            let rows = |rows: &mut Vec<FrontendRow>, bound| {
+                rows.retain(|row| *self.bridges.bound.get(Family::of(row.listen.ip())) == bound);
+            };
+            rows(&mut applied.rows, true);
+            let mut steps = listed.settle(touched.iter().copied(), plan, slots, sockets.workers()).await;
+            rows(&mut steps.rows, false);
+            node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.socket)));
+            applied.rows.append(&mut steps.rows);
+        }
+        for socket in touched {
+            let captured = listed.contains(socket).then_some(socket.address);
+            // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
+            endpoints.note_own(socket, captured.or(sockets.frontend(socket)));
+        }
+        self.count();
+        applied.node_port_addresses.clone_from(&self.around.node_addresses);
         applied
+    }
+
+    /// The families whose frontends are bound, each by sockets of its own.
+    fn bound(&self) -> PerFamily<bool> {
+        match self.config.node_mode {
+            None => PerFamily { v4: true, v6: true },
+            Some(_) => self.bridges.bound,
+        }
+    }
+
+    /// Shows how many frontends are in which state.
+    fn count(&self) {
+        let (open, failed) = self.sockets.counts();
+        let unbound = Family::ALL.into_iter().filter(|&family| !*self.bound().get(family));
+        let listening = open + unbound.map(|family| self.listed.listening(family)).sum::<usize>();
+        let without = self.plan.len().saturating_sub(listening + failed);
+        for (state, count) in [("listening", listening), ("failed", failed), ("no_endpoints", without)] {
+            metrics::gauge!("weir_frontends", "state" => state).set(count as f64);
+        }
     }
 
     /// When something is to be tried again.
@@ -146,24 +212,41 @@ impl Listeners {
             slot.sweep(now);
             slot.counters.touch();
         }
-        self.sockets.count(&self.plan);
+        self.count();
     }
 
     /// Finds this host's addresses; returns whether they, or the node, changed.
     fn look_around(&mut self, snapshot: &Snapshot) -> bool {
         let addresses = host::interface_addresses();
         let wanted = &self.config.node_port_addresses;
-        let node_addresses = wanted.resolve(&snapshot.node, &addresses, host::is_local, Localhost::Served);
-        let place = Place { node: Arc::clone(&snapshot.node), addresses };
+        let localhost = match self.config.node_mode {
+            None => Localhost::Served,
+            Some(_) => Localhost::Never,
+        };
+        let node_addresses = wanted.resolve(&snapshot.node, &addresses, host::is_local, localhost);
+        let node_mode = self.config.node_mode.as_ref();
+        let node_mode = node_mode.map(|node_mode| self.node_place(node_mode, &snapshot.node));
+        let place = Place { node: Arc::clone(&snapshot.node), addresses, node_mode };
         let changed = *self.place != place || self.around.node_addresses != node_addresses;
         self.place = Arc::new(place);
         self.around.node_addresses = node_addresses;
         changed
     }
 
+    fn node_place(&self, node_mode: &NodeMode, node: &Node) -> NodePlace {
+        let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
+        let networks = match pods {
+            Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
+            Pods::OnInterfaces(prefix) => host::networks_of(|interface| interface.starts_with(prefix)),
+            Pods::Unknown | Pods::Within(_) | Pods::OfNode => pods.networks(node).to_vec(),
+        };
+        let sources = SourceRules::of(pods, node, masquerade_all);
+        NodePlace { marks, sources, pods: networks, bridges: self.bridges.networks.clone() }
+    }
+
     /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.
     fn assign_loopback(&mut self, changes: &Changes) -> Vec<ServiceKey> {
-        if !self.config.map_loopback {
+        if self.around.map_loopback.is_none() {
             return Vec::new();
         }
         changes.removed.iter().for_each(|key| self.loopback.release(key));

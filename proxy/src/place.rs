@@ -1,12 +1,13 @@
-//! Where does this proxy run, and which addresses are its own host's?
+//! Where does this proxy run, which addresses are its own host's, and which are pods'?
 
+use crate::Marks;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
-use weir_core::{Audience, FrontendKind, Node, ServicePort};
+use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules};
 
 /// The node and the host of this proxy.
 #[derive(Debug, Default, PartialEq)]
@@ -15,6 +16,21 @@ pub(crate) struct Place {
     pub(crate) node: Arc<Node>,
     /// The addresses of this host's interfaces.
     pub(crate) addresses: BTreeSet<IpAddr>,
+    /// What else counts in node mode.
+    pub(crate) node_mode: Option<NodePlace>,
+}
+
+/// What decides in node mode about addresses of clients.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NodePlace {
+    /// How packets are marked.
+    pub(crate) marks: Marks,
+    /// When endpoints see clients' addresses.
+    pub(crate) sources: SourceRules,
+    /// The networks of pods, for clients of which nothing else tells where they come from.
+    pub(crate) pods: Vec<IpNet>,
+    /// The networks of bridges to which pods are attached.
+    pub(crate) bridges: Vec<IpNet>,
 }
 
 impl Place {
@@ -23,13 +39,29 @@ impl Place {
         client.is_loopback() || self.addresses.contains(&client)
     }
 
-    /// Whose packets a frontend's sockets take; `None` means everybody's.
+    /// Where a client comes from, by its address. Pods count as outside where they are not recognised.
+    pub(crate) fn origin(&self, client: IpAddr) -> Origin {
+        let networks = self.node_mode.as_ref().map_or(&[][..], |node_mode| &node_mode.pods);
+        if self.is_own(client) {
+            Origin::Node
+        } else if networks.iter().any(|network| network.contains(&client)) {
+            Origin::Pod
+        } else {
+            Origin::Outside
+        }
+    }
+
+    /// Whose packets a frontend's sockets take; `None` means everybody's. In node mode rules give the verdicts, before
+    /// packets get here.
     pub(crate) fn admitted(
         &self,
         port: &ServicePort,
         kind: FrontendKind,
         audience: Audience,
     ) -> Option<Vec<IpNet>> {
+        if self.node_mode.is_some() {
+            return None;
+        }
         let sources = port.sources(kind, &self.node);
         match audience {
             Audience::Everyone => sources,
@@ -48,5 +80,18 @@ impl Place {
             IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
         ];
         loopback.into_iter().chain(self.addresses.iter().copied().map(IpNet::from))
+    }
+}
+
+impl NodePlace {
+    /// Whether a client's address can be that of a socket to an endpoint: the endpoint's answer must come back here.
+    /// A bridge would hand it to the client itself; what comes from loopback and link-local addresses goes nowhere else.
+    pub(crate) fn can_keep(&self, client: IpAddr, endpoint: IpAddr) -> bool {
+        let link_local = match client {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        let are_neighbours = |network: &IpNet| network.contains(&client) && network.contains(&endpoint);
+        !client.is_loopback() && !link_local && !self.bridges.iter().any(are_neighbours)
     }
 }

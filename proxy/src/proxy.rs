@@ -1,13 +1,16 @@
 //! How is the data plane driven?
 
 use crate::{
-    Closed, Config, ConnectionInfo, Error,
+    Bridges, Closed, Config, ConnectionInfo, Error, Receivers, SetBridges,
     admission::Admission,
+    bridges::Told,
     clock::Clock,
     counters::ProcessCounters,
-    descriptors::Descriptors,
+    descriptors::{Descriptors, Taken},
     host,
     listeners::{Applied, Listeners},
+    receivers,
+    socket::backlog,
     thread::{Command, WorkerHandle, answers},
     worker::Share,
 };
@@ -15,7 +18,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use weir_core::Snapshot;
 
 /// How often this host's addresses are looked at.
@@ -32,6 +35,11 @@ pub struct Proxy {
     listeners: Box<Listeners>,
     counters: Arc<ProcessCounters>,
     descriptors: Arc<Descriptors>,
+    receivers: Receivers,
+    set_bridges: SetBridges,
+    bridges_told: mpsc::Receiver<Told>,
+    /// The descriptors of the receiving sockets.
+    _receiving: Option<Taken>,
     _clock: Clock,
 }
 
@@ -55,13 +63,47 @@ impl Proxy {
         let share = Share { admission, udp_flows, relay_memory };
         let workers = WorkerHandle::start_all(count, &share, &counters)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
+        let (receivers, receiving) = match &config.node_mode {
+            None => (Receivers::default(), None),
+            Some(node_mode) => {
+                let backlog = backlog(config.max_connections);
+                let (receivers, taken) = receivers::open(&workers, node_mode.marks, backlog, &descriptors)?;
+                (receivers, Some(taken))
+            }
+        };
         let listeners = Box::new(Listeners::new(config, workers, Arc::clone(&descriptors)));
-        Ok(Self { listeners, counters, descriptors, _clock: clock })
+        let (set_bridges, bridges_told) = SetBridges::new();
+        Ok(Self {
+            listeners,
+            counters,
+            descriptors,
+            receivers,
+            set_bridges,
+            bridges_told,
+            _receiving: receiving,
+            _clock: clock,
+        })
     }
 
     /// The budget of descriptors, for what listens beside the data plane and grows with the number of Services.
     pub fn descriptors(&self) -> &Arc<Descriptors> {
         &self.descriptors
+    }
+
+    /// Where captured packets are received; nowhere unless this is node mode.
+    pub fn receivers(&self) -> Receivers {
+        self.receivers
+    }
+
+    /// Takes note of the bridges of this host. Where they have frontends bound, these are open when this returns: only
+    /// then may the rules rely on it. Where they no longer do, the rules must not rely on it any more before this is called.
+    pub async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
+        self.listeners.set_bridges(bridges).await
+    }
+
+    /// A way to tell of bridges during [`Self::run`].
+    pub fn bridges(&self) -> SetBridges {
+        self.set_bridges.clone()
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.
@@ -104,6 +146,10 @@ impl Proxy {
                     let snapshot = snapshots.borrow_and_update().clone();
                     let rows = self.apply(&snapshot).await;
                     applied(Some(&snapshot), rows);
+                }
+                Some((bridges, done)) = self.bridges_told.recv() => {
+                    applied(None, self.listeners.set_bridges(bridges).await);
+                    let _ = done.send(());
                 }
                 () = due => applied(None, self.listeners.retry().await),
                 _ = refresh.tick() => applied(None, self.listeners.refresh().await),

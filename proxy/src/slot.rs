@@ -24,6 +24,7 @@ use weir_core::{
     nearby::{nearby, spills},
     queue::Queue,
     settings::EndpointRemoved,
+    source,
 };
 
 /// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
@@ -244,6 +245,17 @@ impl Route {
     pub(crate) fn admits(&self, kind: FrontendKind, client: IpAddr) -> bool {
         let guard = self.guard.as_ref().filter(|_| kind == FrontendKind::LoadBalancerIp);
         guard.is_none_or(|sources| sources.iter().any(|net| net.contains(&client)))
+    }
+
+    /// Whether a client that gets this endpoint would reach itself (semantics M2).
+    pub(crate) fn is_hairpin(&self, endpoint: SocketAddr, client: IpAddr) -> bool {
+        // Looks through the endpoints only where the addresses are the same, which is seldom.
+        endpoint.ip() == client
+            && self
+                .port
+                .merged
+                .iter()
+                .any(|known| known.address == endpoint && source::is_hairpin(&self.place.node, known, client))
     }
 
     /// Whether an endpoint is in some slice.

@@ -1,5 +1,6 @@
 //! What happens to a TCP client, from accept to close?
 
+mod acceptor;
 mod dial;
 mod introduction;
 pub(crate) mod memory;
@@ -9,163 +10,21 @@ pub(crate) mod race;
 mod relay;
 
 use crate::{
-    Closed,
-    admission::{Admission, Admitted},
-    connection::Connection,
-    frontend::Frontend,
-    peers::Peer,
-    slot::Slot,
-    socket::BACKLOG,
-    tally::Opened,
-    thread::Command,
-    worker::Worker,
+    Closed, admission::Admitted, connection::Connection, frontend::Frontend, peers::Peer, slot::Slot,
+    tally::Opened, thread::Command, worker::Worker,
 };
+pub(crate) use acceptor::{Acceptor, listen};
 use dial::Dialled;
 use relay::Relay;
 use socket2::SockRef;
 use std::{
-    cell::RefCell,
-    io::{self, ErrorKind},
     net::SocketAddr,
-    pin::pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
-use weir_core::{FrontendKind, Protocol};
-
-/// How long to wait after an accept that failed for want of descriptors or memory.
-const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(10)..=Duration::from_millis(500);
-
-/// A listening socket on one worker.
-pub(crate) struct Acceptor {
-    pub(crate) socket: TcpListener,
-    /// What it serves now.
-    frontend: RefCell<Rc<Frontend>>,
-}
-
-impl Acceptor {
-    pub(crate) fn new(frontend: Rc<Frontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
-        let socket = TcpListener::from_std(socket)?;
-        Ok(Rc::new(Self { socket, frontend: RefCell::new(frontend) }))
-    }
-
-    /// Who connects from now on reaches this frontend.
-    pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
-        self.frontend.replace(frontend);
-    }
-
-    fn frontend(&self) -> Rc<Frontend> {
-        Rc::clone(&self.frontend.borrow())
-    }
-
-    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given.
-    async fn take(&self, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
-        let frontend = self.frontend();
-        let pause = match admit(&frontend, peer) {
-            Ok(admitted) => {
-                let turn = frontend.until_turn();
-                if let Some(wait) = turn {
-                    frontend.slot.counters.delayed.increment(1);
-                    stop.run_until_cancelled(tokio::time::sleep(wait)).await;
-                }
-                place(&frontend, client, peer, admitted);
-                return;
-            }
-            Err(reason) => {
-                refuse(&client);
-                frontend.note_rejected(peer.ip(), reason);
-                frontend.worker.admission.refused(Instant::now())
-            }
-        };
-        drop(client);
-        if let Some(pause) = pause {
-            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-        }
-    }
-
-    /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
-    fn serve_queued(&self) {
-        let socket = SockRef::from(&self.socket);
-        for _ in 0..BACKLOG {
-            let Ok((client, peer)) = socket.accept() else { return };
-            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
-            let (Ok(client), Some(peer)) = (client, peer.as_socket()) else { continue };
-            let frontend = self.frontend();
-            match admit(&frontend, peer) {
-                Ok(admitted) => begin(&frontend, client, peer, admitted),
-                Err(reason) => {
-                    refuse(&client);
-                    frontend.note_rejected(peer.ip(), reason);
-                }
-            }
-        }
-    }
-}
-
-/// Accepts until `stop`; then serves what is still queued and closes the socket.
-pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
-    let mut backoff = Backoff::default();
-    let mut stopped = pin!(stop.cancelled());
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = &mut stopped => return acceptor.serve_queued(),
-            accepted = acceptor.socket.accept() => accepted,
-        };
-        match accepted {
-            Ok((client, peer)) => {
-                backoff = Backoff::default();
-                acceptor.take(client, peer, &stop).await;
-            }
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(error) => {
-                let frontend = acceptor.frontend();
-                frontend.worker.counters.accept_errors.increment(1);
-                backoff.wait(&error, frontend.address, &frontend.worker.admission).await;
-            }
-        }
-    }
-}
-
-/// The peer gave up before it was accepted, or its network failed (accept(2)): nothing is wrong here.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use ErrorKind::{
-        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
-        TimedOut,
-    };
-    let passing = [
-        ConnectionAborted,
-        ConnectionReset,
-        HostUnreachable,
-        Interrupted,
-        NetworkDown,
-        NetworkUnreachable,
-        TimedOut,
-    ];
-    passing.contains(&error.kind())
-}
-
-/// Waits longer after each failed accept in a row. The log hears of one a second, whichever acceptors fail.
-#[derive(Default)]
-struct Backoff {
-    wait: Duration,
-}
-
-impl Backoff {
-    async fn wait(&mut self, error: &io::Error, frontend: SocketAddr, admission: &Admission) {
-        if self.wait.is_zero()
-            && let Some(others) = admission.may_tell_accept_error(Instant::now())
-        {
-            tracing::warn!(%error, %frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
-        }
-        self.wait = (self.wait * 2).clamp(*ACCEPT_BACKOFF.start(), *ACCEPT_BACKOFF.end());
-        tokio::time::sleep(self.wait).await;
-    }
-}
+use tokio::net::TcpStream;
+use weir_core::{FrontendKind, Origin, Protocol};
 
 /// A client on its way to another worker, and where it connected.
 #[derive(Debug)]
@@ -174,6 +33,7 @@ pub(crate) struct HandedOver {
     peer: SocketAddr,
     address: SocketAddr,
     kind: FrontendKind,
+    origin: Option<Origin>,
     slot: Arc<Slot>,
     admitted: Admitted,
 }
@@ -181,7 +41,7 @@ pub(crate) struct HandedOver {
 impl HandedOver {
     /// Serves it on this worker, which has it counted already.
     pub(crate) fn serve(self, worker: &Rc<Worker>) {
-        let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot);
+        let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot, self.origin);
         match TcpStream::from_std(self.client) {
             Ok(client) => begin(&frontend, client, self.peer, self.admitted),
             Err(error) => tracing::warn!(%error, client = %self.peer, "cannot serve a client"),
@@ -201,8 +61,9 @@ fn place(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr, admitted:
 fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
     // It fails only if the socket is not watched, and then there is nothing to serve.
     let Ok(client) = client.into_std() else { return };
-    let (address, kind, slot) = (frontend.address, frontend.kind, Arc::clone(&frontend.slot));
-    let handed_over = HandedOver { client, peer, address, kind, slot, admitted };
+    let Frontend { address, kind, origin, .. } = **frontend;
+    let slot = Arc::clone(&frontend.slot);
+    let handed_over = HandedOver { client, peer, address, kind, origin, slot, admitted };
     if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
         frontend.worker.peers.add();
         refused.serve(&frontend.worker);

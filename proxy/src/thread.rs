@@ -2,10 +2,12 @@
 
 use crate::{
     Closed, ConnectionInfo, Error,
+    catalog::{Catalog, Change},
     counters::ProcessCounters,
     endings::{self, Removed},
     listener::{Listener, Serving},
     peers::{Peer, Peers},
+    receivers::Receiving,
     service_load::ServiceLoad,
     slot::Slot,
     tcp::HandedOver,
@@ -23,6 +25,10 @@ use weir_core::settings::EndpointRemoved;
 pub(crate) enum Command {
     /// Serve a bound socket.
     Listen { id: ListenerId, socket: socket2::Socket, serving: Serving },
+    /// Serve what comes in through a receiving socket (node mode).
+    Receive(Receiving),
+    /// Have frontends whose packets are received served like this. The answer comes when that is so.
+    Change { changes: Arc<[Change]>, done: oneshot::Sender<()> },
     /// Serve something else through it from now on. The answer comes when that is so.
     Redirect { id: ListenerId, serving: Serving, done: oneshot::Sender<io::Result<()>> },
     /// Stop serving it. What is in its queue is served first; the answer comes when the socket is closed.
@@ -135,20 +141,37 @@ fn start_thread(
 }
 
 async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
-    let mut listeners = HashMap::new();
+    let mut open =
+        Open { listeners: HashMap::new(), receivers: Vec::new(), catalog: Catalog::new(Rc::clone(&worker)) };
     while let Some(command) = commands.recv().await {
-        obey(&worker, command, &mut listeners);
+        obey(&worker, command, &mut open);
     }
     endings::end_last(&worker).await;
     worker.tallies.flush();
 }
 
-fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerId, Listener>) {
+/// Through what clients come in.
+struct Open {
+    listeners: HashMap<ListenerId, Listener>,
+    receivers: Vec<Listener>,
+    catalog: Rc<Catalog>,
+}
+
+fn obey(worker: &Rc<Worker>, command: Command, open: &mut Open) {
+    let Open { listeners, receivers, catalog } = open;
     match command {
         Command::Listen { id, socket, serving } => match Listener::start(worker, socket, serving) {
             Ok(listener) => drop(listeners.insert(id, listener)),
             Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
         },
+        Command::Receive(receiving) => match Listener::receive(catalog, receiving) {
+            Ok(receiver) => receivers.push(receiver),
+            Err(error) => tracing::error!(%error, "cannot watch a receiving socket"),
+        },
+        Command::Change { changes, done } => {
+            catalog.change(&changes);
+            let _ = done.send(());
+        }
         Command::Redirect { id, serving, done } => {
             let Some(listener) = listeners.get(&id) else { return };
             let _ = done.send(listener.redirect(worker, serving));
@@ -159,8 +182,9 @@ fn obey(worker: &Rc<Worker>, command: Command, listeners: &mut HashMap<ListenerI
         Command::StopAccepting { done } => {
             worker.draining.set(true);
             // UDP sockets stay: their flows have no end, and go on for as long as TCP connections do.
-            let tcp = listeners.extract_if(|_, listener| listener.is_tcp());
-            answer_when_closed(tcp.map(|(_, listener)| listener.close()).collect(), done);
+            let tcp = listeners.extract_if(|_, listener| listener.is_tcp()).map(|(_, listener)| listener);
+            let tcp = tcp.chain(receivers.extract_if(.., |receiver| receiver.is_tcp()));
+            answer_when_closed(tcp.map(Listener::close).collect(), done);
         }
         Command::Drain { done } => {
             worker.drained.borrow_mut().push(done);

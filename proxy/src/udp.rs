@@ -2,11 +2,13 @@
 
 mod batch;
 mod by_flow;
+pub(crate) mod captured;
 #[cfg(test)]
 mod fixture;
 mod flow;
 mod outbox;
 mod replies;
+mod reply_socket;
 mod requests;
 mod socket;
 pub(crate) mod table;
@@ -16,15 +18,18 @@ use crate::{
     Closed,
     frontend::Frontend,
     slot::{Picked, Route},
+    socket::{Egress, udp_connected},
+    worker::Worker,
 };
 use batch::Senders;
 use flow::{OfClient, Room, UdpFlow};
+use reply_socket::{ReplySocket, ReplySockets};
 pub(crate) use requests::Datagrams;
-use socket::BatchSocket;
+pub(crate) use socket::BatchSocket;
 use std::{
     cell::RefCell,
     collections::HashMap,
-    io,
+    io::{self, ErrorKind},
     net::{IpAddr, SocketAddr, UdpSocket},
     rc::Rc,
     sync::Arc,
@@ -36,10 +41,10 @@ use weir_core::{Protocol, Request};
 /// Batches that a socket forwards before other tasks of the worker get their turn.
 const TURN: usize = 4;
 
-/// One UDP socket on one worker, with a flow for each client that it knows.
+/// The clients of a UDP frontend on one worker, with a flow for each that it knows.
 pub(crate) struct Clients {
-    /// Receives from clients and replies to them, so replies come from the address that the client dialled.
-    pub(crate) socket: BatchSocket,
+    /// Replies come from the address that the client dialled.
+    reply_sockets: ReplySockets,
     /// What it serves now.
     frontend: RefCell<Rc<Frontend>>,
     flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
@@ -49,35 +54,79 @@ pub(crate) struct Clients {
 
 /// Forwards until `stop`; then ends the flows and closes the socket.
 pub(crate) async fn listen(clients: Rc<Clients>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            ready = clients.socket.readable() => match ready {
-                // The runtime finds a socket with a backlog ready at once, so it would not be the others' turn.
-                Ok(()) => if clients.forward_waiting() {
-                    tokio::task::yield_now().await;
-                },
-                Err(error) => {
-                    let frontend = clients.frontend().address;
-                    return tracing::error!(%error, %frontend, "cannot watch a UDP socket");
-                }
-            },
-            () = stop.cancelled() => break,
-        }
-        tokio::task::consume_budget().await;
+    if let Some(socket) = clients.bound() {
+        let worker = Rc::clone(&clients.frontend().worker);
+        receive(&socket, &worker, |datagrams| clients.forward(datagrams, &socket, None), &stop).await;
     }
     // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
     clients.end_flows().await;
 }
 
+/// Has what comes in through a socket forwarded until `stop`.
+async fn receive(
+    socket: &BatchSocket,
+    worker: &Worker,
+    forward: impl Fn(&mut Datagrams),
+    stop: &CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            ready = socket.readable() => match ready {
+                // The runtime finds a socket with a backlog ready at once, so it would not be the others' turn.
+                Ok(()) => if forward_waiting(socket, worker, &forward) {
+                    tokio::task::yield_now().await;
+                },
+                Err(error) => return tracing::error!(%error, "cannot watch a UDP socket"),
+            },
+            () = stop.cancelled() => return,
+        }
+        tokio::task::consume_budget().await;
+    }
+}
+
+/// Forwards the datagrams that are waiting, up to a turn; returns whether more may wait.
+fn forward_waiting(socket: &BatchSocket, worker: &Worker, forward: impl Fn(&mut Datagrams)) -> bool {
+    let datagrams = &mut *worker.datagrams.borrow_mut();
+    for _ in 0..TURN {
+        let received = socket.receive(&mut datagrams.batch);
+        forward(datagrams);
+        match received {
+            Ok(false) => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            // An ICMP error about an earlier reply: that client is gone, the others are not.
+            Ok(true) | Err(_) => {}
+        }
+    }
+    true
+}
+
 impl Clients {
+    /// Those who send to a socket, from which they hear replies.
     pub(crate) fn new(frontend: Rc<Frontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
         let from = if socket.local_addr()?.is_ipv4() { Senders::V4 } else { Senders::V6 };
-        Ok(Rc::new(Self {
-            socket: BatchSocket::new(socket, from)?,
+        Ok(Self::with(frontend, ReplySockets::bound(BatchSocket::new(socket, from)?)))
+    }
+
+    /// Those who dial an address whose packets are received elsewhere (node mode).
+    pub(crate) fn dialled(frontend: Rc<Frontend>) -> Rc<Self> {
+        Self::with(frontend, ReplySockets::OnDemand(RefCell::default()))
+    }
+
+    fn with(frontend: Rc<Frontend>, reply_sockets: ReplySockets) -> Rc<Self> {
+        Rc::new(Self {
+            reply_sockets,
             frontend: RefCell::new(frontend),
             flows: RefCell::default(),
             tasks: TaskTracker::new(),
-        }))
+        })
+    }
+
+    /// The socket that receives from these clients alone, if there is one.
+    pub(crate) fn bound(&self) -> Option<Rc<ReplySocket>> {
+        match &self.reply_sockets {
+            ReplySockets::Bound(socket) => Some(Rc::clone(socket)),
+            ReplySockets::OnDemand(_) => None,
+        }
     }
 
     /// Who sends from now on reaches this frontend. Flows to another Service port move with their next datagram; until
@@ -90,9 +139,14 @@ impl Clients {
         Rc::clone(&self.frontend.borrow())
     }
 
+    /// Tells all flows to end.
+    pub(crate) fn tell_end(&self) {
+        self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
+    }
+
     /// Ends all flows; resolves when their sockets are closed.
     async fn end_flows(&self) {
-        self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
+        self.tell_end();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -149,14 +203,21 @@ impl Clients {
             return None;
         }
         let room = self.room(frontend, route, flow.client.ip())?;
-        let upstream = match upstream(&picked) {
-            Ok(upstream) => upstream,
+        let egress = frontend.egress(route, client, picked.address);
+        let sockets =
+            upstream(&picked, egress).and_then(|to| Ok((to, self.reply_sockets.get(frontend, route)?)));
+        let (upstream, reply_socket) = match sockets {
+            Ok((upstream, Some(reply_socket))) => (upstream, reply_socket),
+            Ok((_, None)) => {
+                frontend.note_rejected(flow.client.ip(), Closed::LocalLimit);
+                return None;
+            }
             Err(error) => {
                 tracing::debug!(%error, endpoint = %picked.address, "cannot open a socket for a UDP flow");
                 return None;
             }
         };
-        let flow = Rc::new(UdpFlow::new(client, picked, upstream, slot, route, room));
+        let flow = Rc::new(UdpFlow::new(client, picked, (upstream, reply_socket), (slot, route), room));
         replies::start(self, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
@@ -190,8 +251,8 @@ impl Clients {
     }
 }
 
-fn upstream(picked: &Picked) -> io::Result<BatchSocket> {
-    BatchSocket::new(crate::socket::udp_connected(picked.address)?, Senders::Peer)
+fn upstream(picked: &Picked, egress: Egress) -> io::Result<BatchSocket> {
+    BatchSocket::new(udp_connected(picked.address, egress)?, Senders::Peer)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Namespace {
     /// # Errors
     /// When `ip` fails.
     pub fn join(&self, address: &str, other: &Self, other_address: &str) -> io::Result<()> {
-        let (near, far) = (&self.interface(other), &other.interface(self));
+        let (near, far) = (&other.role(), &self.role());
         self.ip(&["link", "add", near, "type", "veth", "peer", "name", far, "netns", &other.name])?;
         for (host, interface, address) in [(self, near, address), (other, far, other_address)] {
             host.ip(&["address", "add", address, "dev", interface, "nodad"])?;
@@ -146,9 +146,10 @@ impl Namespace {
         })
     }
 
-    /// At most 15 bytes, as the kernel allows.
-    fn interface(&self, towards: &Self) -> String {
-        let role = towards.name.rsplit('-').next().unwrap_or_default();
+    /// What it was created as: the name of the interfaces of others that lead here. At most 15 bytes, as the kernel
+    /// allows.
+    pub fn role(&self) -> String {
+        let role = self.name.rsplit('-').next().unwrap_or_default();
         role.chars().take(15).collect()
     }
 }

@@ -9,7 +9,6 @@ mod deploy;
 mod frontends;
 mod health;
 mod health_check;
-#[cfg_attr(not(test), expect(dead_code, reason = "node mode answers health checks"))]
 mod health_checks;
 mod http;
 mod logging;

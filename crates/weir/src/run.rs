@@ -6,7 +6,7 @@ use crate::{
     frontends::Frontends,
     health::{Health, Moment},
     logging, metrics,
-    node::{Node, Served, watch_bridges},
+    node::{self, Node, Served},
     probes::Probes,
     signals::Signals,
 };
@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 use weir_control::{Control, Status};
 use weir_core::Family;
-use weir_proxy::{Bridges, Drained, Proxy};
+use weir_proxy::{Drained, Proxy};
 
 /// Serves Services until SIGTERM or SIGINT; then lets connections finish.
 pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
@@ -33,7 +33,7 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
 async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let capture = match &options.node {
-        Some(node) => Some(Node::start(node).await?),
+        Some(node) => Some(node::prepare(node).await?),
         None => None,
     };
     let probes = Probes::new(Health::new(options.node.is_some()));
@@ -41,7 +41,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let proxy = Proxy::start(options.proxy_config())?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
-        Node::new(capture, node, node_ports, proxy.receivers(), &probes, proxy.descriptors())
+        Node::new(capture, node, node_ports, &proxy, &probes)
     });
     let control = tokio::select! {
         control = weir_control::start(options.source, options.scope) => control?,
@@ -84,21 +84,22 @@ impl Serving {
     async fn run(&mut self, control: &Control, probes: &Probes) {
         let Self { proxy, node, frontends } = self;
         let (in_force, seen) = watch::channel(0);
-        let (served, mut to_capture) = watch::channel(None);
-        let (told, mut bridges) = watch::channel(Bridges::default());
+        let (served, mut to_capture) = watch::channel(Served::default());
         let captures = node.is_some();
         let mut snapshots = control.snapshots.clone();
-        let serving = proxy.run(&mut snapshots, &mut bridges, |applied| {
+        let serving = proxy.run(&mut snapshots, |snapshot, applied| {
             frontends.show(&applied.rows);
-            probes.health().set_node(&applied.snapshot.node);
-            match captures {
-                true => drop(served.send_replace(Some(Served::of(&applied)))),
-                false => drop(in_force.send_replace(applied.snapshot.generation)),
+            if let Some(snapshot) = snapshot {
+                probes.health().set_node(&snapshot.node);
+                if !captures {
+                    in_force.send_replace(snapshot.generation);
+                }
             }
+            served.send_if_modified(|served| served.follow(snapshot, applied.node_port_addresses));
         });
         let capturing = async {
             match node {
-                Some(node) => tokio::join!(watch_bridges(told), node.follow(&mut to_capture, &in_force)).1,
+                Some(node) => node.follow(&mut to_capture, &in_force).await,
                 None => std::future::pending().await,
             }
         };
@@ -113,7 +114,7 @@ impl Serving {
     async fn drain(self, patience: Duration) -> Drained {
         self.proxy.stop_accepting().await;
         if let Some(node) = self.node {
-            node.end().await;
+            Box::pin(node.end()).await;
         }
         self.proxy.drain(patience).await
     }

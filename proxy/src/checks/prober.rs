@@ -1,6 +1,10 @@
 //! How is one endpoint checked? By connecting to it from time to time.
 
-use crate::{host, socket::tcp_connecting, tcp::race::classify};
+use crate::{
+    host,
+    socket::{Egress, tcp_connecting},
+    tcp::race::classify,
+};
 use metrics::{Counter, Gauge};
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{
@@ -25,6 +29,7 @@ const RESULTS: &str = "weir_health_checks_total";
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) turns: Semaphore,
+    egress: Egress,
     succeeded: Counter,
     failed: [Counter; Failure::ALL.len()],
     /// Not made, for want of descriptors, ports or memory.
@@ -33,7 +38,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new() -> Arc<Self> {
+    /// Probes leave this host like this.
+    pub(super) fn new(egress: Egress) -> Arc<Self> {
         metrics::describe_counter!(RESULTS, "Active checks of endpoints, by result");
         metrics::describe_gauge!("weir_endpoints_down", "Endpoints that active checks find down");
         let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
@@ -41,6 +47,7 @@ impl Shared {
         let at_once = (host::descriptor_limit() / 16).clamp(4, AT_ONCE);
         Arc::new(Self {
             turns: Semaphore::new(at_once),
+            egress,
             succeeded: counter("succeeded"),
             failed: Failure::ALL.map(|failure| counter(failure.as_str())),
             local_limit: counter("local_limit"),
@@ -109,7 +116,7 @@ impl Prober {
         }
         let shared = Arc::clone(&self.shared);
         let Ok(_turn) = shared.turns.acquire().await else { return };
-        let failure = match timeout(terms.check.timeout(), connect(self.endpoint)).await {
+        let failure = match timeout(terms.check.timeout(), connect(self.endpoint, shared.egress)).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => match classify(&error) {
                 Ok(failure) => Some(failure),
@@ -155,8 +162,8 @@ impl Drop for Prober {
 }
 
 /// Connects and resets the connection, which leaves no socket behind in TIME_WAIT.
-pub(super) async fn connect(endpoint: SocketAddr) -> io::Result<()> {
-    let stream = TcpStream::from_std(tcp_connecting(endpoint)?)?;
+pub(super) async fn connect(endpoint: SocketAddr, egress: Egress) -> io::Result<()> {
+    let stream = TcpStream::from_std(tcp_connecting(endpoint, egress)?)?;
     stream.set_zero_linger()?;
     stream.ready(Interest::WRITABLE | Interest::ERROR).await?;
     stream.take_error()?.map_or(Ok(()), Err)

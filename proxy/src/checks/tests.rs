@@ -43,7 +43,7 @@ async fn until(mut is_so: impl FnMut() -> bool) {
 async fn an_endpoint_that_refuses_is_down_until_it_accepts_again() {
     let (listener, address) = listening("127.0.0.2:0").await;
     let load = Arc::new(Load::default());
-    let mut prober = Prober::new(address, Arc::clone(&load), Shared::new());
+    let mut prober = Prober::new(address, Arc::clone(&load), Shared::new(Egress::default()));
     let check = check(Duration::from_secs(5), 2, 3);
     let terms = Terms { check, service: port("web", None, &[]).key.clone() };
     let mut healths = Vec::new();
@@ -70,7 +70,7 @@ async fn an_endpoint_that_refuses_is_down_until_it_accepts_again() {
 async fn an_endpoint_that_does_not_answer_is_down() {
     let hole = weir_testkit::BlackHole::start("127.0.0.2:0".parse().unwrap()).unwrap();
     let load = Arc::new(Load::default());
-    let mut prober = Prober::new(hole.address(), Arc::clone(&load), Shared::new());
+    let mut prober = Prober::new(hole.address(), Arc::clone(&load), Shared::new(Egress::default()));
     let check = check(Duration::from_millis(20), 1, 1);
     prober.check(&Terms { check, service: port("web", None, &[]).key.clone() }).await;
     assert!(load.is_down());
@@ -79,7 +79,7 @@ async fn an_endpoint_that_does_not_answer_is_down() {
 #[tokio::test]
 async fn a_check_leaves_a_reset_and_nothing_behind() {
     let (listener, address) = listening("127.0.0.2:0").await;
-    prober::connect(address).await.unwrap();
+    prober::connect(address, Egress::default()).await.unwrap();
     let (mut accepted, _) = listener.accept().await.unwrap();
     let read = timeout(HANG, tokio::io::AsyncReadExt::read_u8(&mut accepted)).await.unwrap();
     assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
@@ -88,7 +88,7 @@ async fn a_check_leaves_a_reset_and_nothing_behind() {
 #[tokio::test]
 async fn a_check_waits_while_too_many_others_are_made() {
     let (_listener, address) = listening("127.0.0.2:0").await;
-    let shared = Shared::new();
+    let shared = Shared::new(Egress::default());
     let all = u32::try_from(shared.turns.available_permits()).unwrap();
     assert!((4..=64).contains(&all));
     let others = shared.turns.acquire_many(all).await.unwrap();
@@ -113,7 +113,7 @@ async fn this_proxy_itself_is_not_checked() {
     let (listener, address) = listening("127.0.0.2:0").await;
     let load = Arc::new(Load::default());
     load.set_forbidden(true);
-    let mut prober = Prober::new(address, load, Shared::new());
+    let mut prober = Prober::new(address, load, Shared::new(Egress::default()));
     drop(listener);
     let check = check(Duration::from_secs(5), 1, 1);
     prober.check(&Terms { check, service: port("web", None, &[]).key.clone() }).await;
@@ -123,7 +123,7 @@ async fn this_proxy_itself_is_not_checked() {
 #[tokio::test]
 async fn services_that_share_an_endpoint_share_its_prober_and_the_strictest_settings() {
     let (shared, own) = (SocketAddr::from(([10, 0, 0, 1], 80)), SocketAddr::from(([10, 0, 0, 2], 80)));
-    let (mut checks, mut endpoints) = (Checks::new(), Endpoints::default());
+    let (mut checks, mut endpoints) = (Checks::new(Egress::default()), Endpoints::default());
     let [slow, fast] = [(60, 9, 5), (30, 2, 7)]
         .map(|(interval, rise, fall)| check(Duration::from_secs(interval), rise, fall));
     let (a, b) = (port("a", Some(slow), &[shared, own]), port("b", Some(fast), &[shared]));
@@ -147,7 +147,7 @@ async fn an_endpoint_that_leaves_is_no_longer_checked_and_no_longer_down() {
     let often = Some(check(Duration::from_millis(1), 1, 1));
     let (gone, (listener, stays)) =
         (weir_testkit::refused_address().unwrap(), listening("127.0.0.2:0").await);
-    let (mut checks, mut endpoints) = (Checks::new(), Endpoints::default());
+    let (mut checks, mut endpoints) = (Checks::new(Egress::default()), Endpoints::default());
     checks.update(&port("web", often, &[gone, stays]), &mut endpoints);
     let load = endpoints.load(Protocol::Tcp, gone);
     until(|| load.is_down()).await;
@@ -166,7 +166,7 @@ async fn a_shorter_interval_does_not_wait_for_the_end_of_the_longer_one() {
     let load = Arc::new(Load::default());
     // Whether a check was made shows in this: a forbidden endpoint is never found down.
     load.set_forbidden(true);
-    let prober = Prober::new(endpoint, Arc::clone(&load), Shared::new());
+    let prober = Prober::new(endpoint, Arc::clone(&load), Shared::new(Egress::default()));
     let service = port("web", None, &[]).key.clone();
     let long = Terms { check: check(Duration::from_secs(3600), 1, 1), service };
     let (terms, agreed) = watch::channel(long.clone());

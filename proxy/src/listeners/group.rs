@@ -7,7 +7,7 @@ use crate::{
     place::Place,
     plan::{Binding, Socket},
     slot::Slot,
-    socket,
+    socket::{self, Options},
     thread::{Command, ListenerId, WorkerHandle},
 };
 use ipnet::IpNet;
@@ -24,6 +24,15 @@ pub(super) struct Group {
     pub(super) serves: Serves,
     /// The descriptors of the sockets.
     _taken: Taken,
+}
+
+/// What all groups have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Clients that may wait on each socket.
+    pub(super) backlog: usize,
+    /// See [`Options`].
+    pub(super) foreign: Option<u32>,
 }
 
 /// What a group serves, and to whom. Endpoints are not part of it: they follow by themselves.
@@ -98,13 +107,13 @@ impl Group {
         wanted: &Wanted<'_>,
         workers: &[WorkerHandle],
         members: Vec<usize>,
-        backlog: usize,
+        Terms { backlog, foreign }: Terms,
         taken: Taken,
     ) -> io::Result<Self> {
         let admitted = wanted.serves.admitted.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
-        let address = wanted.binding.socket;
-        let sockets = socket::open_group(address, admitted, dead_peer_timeout, members.len(), backlog)?;
+        let options = Options { admitted, dead_peer_timeout, foreign };
+        let sockets = socket::open_group(wanted.binding.socket, options, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
         }

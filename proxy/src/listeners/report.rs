@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     io::{self, ErrorKind},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 use weir_core::{Audience, FrontendKind, PortKey};
 
@@ -14,6 +14,8 @@ use weir_core::{Audience, FrontendKind, PortKey};
 pub struct Applied {
     /// Frontends that changed their state.
     pub rows: Vec<FrontendRow>,
+    /// Where node ports are served now.
+    pub node_port_addresses: Vec<IpAddr>,
 }
 
 /// One Service address and what serves it.

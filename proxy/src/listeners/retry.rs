@@ -44,6 +44,11 @@ impl Retries {
         self.due.remove(&(failed.at, socket))
     }
 
+    /// Whether a socket has failed.
+    pub(super) fn contains(&self, socket: Socket) -> bool {
+        self.failed.contains_key(&socket)
+    }
+
     /// When the next one is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)

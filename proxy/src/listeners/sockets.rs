@@ -2,8 +2,8 @@
 
 use super::{
     Slots,
-    group::{Group, Serves, Wanted},
-    report::{self, Applied, Conflicts, FrontendRow, FrontendState},
+    group::{Group, Serves, Terms, Wanted},
+    report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
 };
 use crate::{
@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::{timeout, timeout_at};
+use weir_core::{Family, PerFamily};
 
 /// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,12 +36,10 @@ pub(super) struct Sockets {
     /// Wanted, but without a usable endpoint; told to be so once.
     closed: HashSet<Socket>,
     retries: Retries,
-    conflicts: Conflicts,
     budget: usize,
     /// How many are open.
     count: usize,
-    /// Clients that may wait on each.
-    backlog: usize,
+    terms: Terms,
     descriptors: Arc<Descriptors>,
     next_id: ListenerId,
 }
@@ -60,10 +59,12 @@ impl Sockets {
             open: HashMap::new(),
             closed: HashSet::new(),
             retries: Retries::default(),
-            conflicts: Conflicts::default(),
             budget: config.listener_budget,
             count: 0,
-            backlog: backlog(config.max_connections),
+            terms: Terms {
+                backlog: backlog(config.max_connections),
+                foreign: config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients),
+            },
             descriptors,
             next_id: 0,
         }
@@ -86,7 +87,7 @@ impl Sockets {
         self.retries.due(now)
     }
 
-    /// Closes, redirects and opens until the touched sockets are as planned.
+    /// Closes, redirects and opens until the touched sockets are as planned, in the families whose frontends are bound.
     ///
     /// Closing comes first and is waited for, so that what this returns from is what clients find. An address that
     /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
@@ -96,16 +97,16 @@ impl Sockets {
         plan: &Plan,
         place: &Place,
         slots: &Slots,
+        bound: PerFamily<bool>,
     ) -> Applied {
         let mut applied = Applied::default();
         let Steps { closing, redirecting, mut opening } =
-            self.steps(touched, plan, place, slots, &mut applied);
+            self.steps(touched, plan, (place, bound), slots, &mut applied);
         self.close(&closing).await;
         // Their descriptors may be what the others need.
         drop(closing);
         opening.extend(self.redirect(redirecting, &mut applied).await);
         self.open_all(opening, plan.len(), &mut applied);
-        self.count(plan);
         applied
     }
 
@@ -114,15 +115,15 @@ impl Sockets {
         &mut self,
         touched: impl IntoIterator<Item = Socket>,
         plan: &'a Plan,
-        place: &Place,
+        (place, bound): (&Place, PerFamily<bool>),
         slots: &'a Slots,
         applied: &mut Applied,
     ) -> Steps<'a> {
         let mut steps = Steps::default();
         for socket in touched {
-            self.conflicts.report(plan, socket);
             let binding = plan.winner(socket);
-            let wanted = binding.and_then(|binding| wanted(binding, place, slots));
+            let is_bound = *bound.get(Family::of(socket.address.ip()));
+            let wanted = binding.filter(|_| is_bound).and_then(|binding| wanted(binding, place, slots));
             let unchanged =
                 |group: &Group| wanted.as_ref().is_some_and(|wanted| wanted.serves == group.serves);
             if self.open.get(&socket).is_some_and(unchanged) {
@@ -230,7 +231,7 @@ impl Sockets {
         let Some(taken) = self.descriptors.take(members.len()) else {
             return Err(io::Error::other("connections use up the descriptors; raise ulimit -n"));
         };
-        let group = Group::open(self.next_id, wanted, &self.workers, members, self.backlog, taken)?;
+        let group = Group::open(self.next_id, wanted, &self.workers, members, self.terms, taken)?;
         self.next_id += 1;
         self.count += group.descriptors();
         self.open.insert(wanted.binding.socket, group);
@@ -255,13 +256,14 @@ impl Sockets {
         Ok((first..first + count).map(|worker| worker % self.workers.len()).collect())
     }
 
-    /// Shows how many frontends are in which state.
-    pub(super) fn count(&self, plan: &Plan) {
-        let (open, failed) = (self.open.len(), self.retries.len());
-        let closed = plan.len().saturating_sub(open + failed);
-        for (state, count) in [("listening", open), ("failed", failed), ("no_endpoints", closed)] {
-            metrics::gauge!("weir_frontends", "state" => state).set(count as f64);
-        }
+    /// How many addresses are open, and how many could not be opened.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.open.len(), self.retries.len())
+    }
+
+    /// Whether an address is open or is being retried.
+    pub(super) fn knows(&self, socket: Socket) -> bool {
+        self.open.contains_key(&socket) || self.retries.contains(socket)
     }
 }
 

@@ -4,7 +4,12 @@ use super::{
     race::{Attempt, Ended, Race, classify},
     relay::Half,
 };
-use crate::{Closed, connection::Connection, descriptors::Taken, slot::Picked};
+use crate::{
+    Closed,
+    connection::Connection,
+    descriptors::Taken,
+    slot::{Picked, Route},
+};
 use std::{
     future::poll_fn,
     mem,
@@ -158,7 +163,7 @@ impl Dialled {
             let tried = self.tried.as_slice();
             let request = Request { flow: &connection.flow, now, entropy: rand::random(), tried };
             match slot.pick(&route, traffic, &request) {
-                Some(picked) => self.begin(connection, picked, now, extra.flatten()),
+                Some(picked) => self.begin(connection, &route, picked, now, extra.flatten()),
                 None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
                 None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
                 None => return Err(self.failure),
@@ -166,7 +171,14 @@ impl Dialled {
         }
     }
 
-    fn begin(&mut self, connection: &Connection, picked: Picked, now: Instant, extra: Option<Taken>) {
+    fn begin(
+        &mut self,
+        connection: &Connection,
+        route: &Route,
+        picked: Picked,
+        now: Instant,
+        extra: Option<Taken>,
+    ) {
         self.tried.push(picked.address);
         let counters = &connection.frontend.worker.counters;
         match (self.race.is_empty(), self.tried.len) {
@@ -179,7 +191,8 @@ impl Dialled {
             let failed = Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
             return self.failed(connection, failed, now, Err(Closed::LoopRefused));
         }
-        match Attempt::begin(picked, now, extra) {
+        let egress = connection.frontend.egress(route, connection.source(), picked.address);
+        match Attempt::begin(picked, egress, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((picked, error)) => {
                 let failed =

@@ -1,6 +1,11 @@
 //! Which of several endpoints accepts first?
 
-use crate::{Closed, descriptors::Taken, slot::Picked, socket::tcp_connecting};
+use crate::{
+    Closed,
+    descriptors::Taken,
+    slot::Picked,
+    socket::{Egress, tcp_connecting},
+};
 use std::{
     future::Future,
     io::{self, ErrorKind},
@@ -36,10 +41,11 @@ impl Attempt {
     /// Begins to connect. What fails at once is given back with its endpoint.
     pub(super) fn begin(
         picked: Picked,
+        egress: Egress,
         now: Instant,
         extra: Option<Taken>,
     ) -> Result<Self, (Picked, io::Error)> {
-        match tcp_connecting(picked.address).and_then(TcpStream::from_std) {
+        match tcp_connecting(picked.address, egress).and_then(TcpStream::from_std) {
             Ok(stream) => Ok(Self { picked, stream, started: now, _extra: extra }),
             Err(error) => Err((picked, error)),
         }

@@ -6,8 +6,10 @@ use allocation_counter::measure;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
     runtime::{Builder, LocalOptions},
 };
+use tokio_util::sync::CancellationToken;
 
 mod many;
 

@@ -3,6 +3,7 @@
 use super::train::Train;
 use nix::{
     errno::Errno,
+    libc::{sockaddr_in, sockaddr_in6},
     sys::socket::{
         ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, SockaddrIn6, SockaddrLike,
         recvmmsg, recvmsg,
@@ -38,6 +39,10 @@ pub(super) enum Senders {
     V4,
     /// Everybody, over IPv6.
     V6,
+    /// Everybody, over IPv4 and whatever address they dialled, which comes with each message (ip(7), IP_RECVORIGDSTADDR).
+    DialledV4,
+    /// The same over IPv6.
+    DialledV6,
     /// The peer to which it is connected.
     Peer,
 }
@@ -48,12 +53,18 @@ pub(super) struct Batch {
     pub(super) trains: Vec<Train>,
     /// Who sent each train; nothing is noted for connected sockets.
     pub(super) senders: Vec<SocketAddr>,
+    /// Which address was dialled, for sockets that are told.
+    dialled: Vec<SocketAddr>,
+    /// The same without repetition, less what was taken from it.
+    addresses: Vec<SocketAddr>,
     /// Kept from call to call. The kernel notes in them how long the address and the control messages were, and they
     /// cannot be set back: so each is used for one kind of socket, of which all messages are alike.
     v4: MultiHeaders<SockaddrIn>,
     v6: MultiHeaders<SockaddrIn6>,
+    dialled_v4: MultiHeaders<SockaddrIn>,
+    dialled_v6: MultiHeaders<SockaddrIn6>,
     peer: MultiHeaders<()>,
-    /// Control messages of a train: its segment size and its TOS.
+    /// Control messages of a train: its segment size, its TOS and the address that was dialled.
     control: Vec<u8>,
 }
 
@@ -61,14 +72,18 @@ impl Batch {
     pub(super) fn new() -> Self {
         // IPV6_TCLASS takes an int and IP_TOS a byte; the space is the same.
         let tos = || Some(nix::cmsg_space!(i32));
-        let mut control = nix::cmsg_space!(i32, i32);
+        let mut control = nix::cmsg_space!(i32, i32, sockaddr_in6);
         control.resize(control.capacity(), 0);
         Self {
             buffer: vec![0; BATCH * STRIDE].into(),
             trains: Vec::with_capacity(BATCH),
             senders: Vec::with_capacity(BATCH),
+            dialled: Vec::with_capacity(BATCH),
+            addresses: Vec::with_capacity(BATCH),
             v4: MultiHeaders::preallocate(BATCH, tos()),
             v6: MultiHeaders::preallocate(BATCH, tos()),
+            dialled_v4: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(i32, sockaddr_in))),
+            dialled_v6: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(i32, sockaddr_in6))),
             peer: MultiHeaders::preallocate(BATCH, tos()),
             control,
         }
@@ -78,11 +93,36 @@ impl Batch {
     pub(super) fn clear(&mut self) {
         self.trains.clear();
         self.senders.clear();
+        self.dialled.clear();
+    }
+
+    /// Finds the addresses that were dialled, for [`Self::next_dialled`].
+    pub(super) fn list_dialled(&mut self) {
+        self.addresses.clear();
+        for &address in &self.dialled {
+            // Most of a batch went to the same few addresses.
+            if !self.addresses.contains(&address) {
+                self.addresses.push(address);
+            }
+        }
+    }
+
+    /// One of the addresses that were dialled, once.
+    pub(super) fn next_dialled(&mut self) -> Option<SocketAddr> {
+        self.addresses.pop()
+    }
+
+    /// The trains with their senders, of those to an address or of all.
+    pub(super) fn to(&self, address: Option<SocketAddr>) -> impl Iterator<Item = (SocketAddr, Train)> {
+        let all = self.senders.iter().copied().zip(self.trains.iter().copied()).enumerate();
+        let is_to =
+            move |index: usize| address.is_none_or(|address| self.dialled.get(index) == Some(&address));
+        all.filter(move |&(index, _)| is_to(index)).map(|(_, train)| train)
     }
 
     /// Receives what waits in a socket that is not asked for trains, up to `N` datagrams; returns whether more may wait.
     pub(super) fn receive<const N: usize>(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
-        let Self { buffer, trains, senders, v4, v6, peer, .. } = self;
+        let Self { buffer, trains, senders, dialled, v4, v6, dialled_v4, dialled_v6, peer, .. } = self;
         let count = match from {
             Senders::V4 => receive_many::<N, _>(socket, v4, buffer, |slot, message| {
                 trains.push(train(slot, message));
@@ -91,6 +131,20 @@ impl Batch {
             Senders::V6 => receive_many::<N, _>(socket, v6, buffer, |slot, message| {
                 trains.push(train(slot, message));
                 senders.extend(message.address.map(sender_v6));
+            }),
+            Senders::DialledV4 => receive_many::<N, _>(socket, dialled_v4, buffer, |slot, message| {
+                if let Some((sender, address)) = message.address.map(sender_v4).zip(address(message)) {
+                    trains.push(train(slot, message));
+                    senders.push(sender);
+                    dialled.push(address);
+                }
+            }),
+            Senders::DialledV6 => receive_many::<N, _>(socket, dialled_v6, buffer, |slot, message| {
+                if let Some((sender, address)) = message.address.map(sender_v6).zip(address(message)) {
+                    trains.push(train(slot, message));
+                    senders.push(sender);
+                    dialled.push(address);
+                }
             }),
             Senders::Peer => {
                 receive_many::<N, _>(socket, peer, buffer, |slot, message| trains.push(train(slot, message)))
@@ -102,25 +156,32 @@ impl Batch {
     /// The same for a socket that is asked for trains, whose control messages are not alike. One call for each train:
     /// it holds up to 64 datagrams. An error may come after trains.
     pub(super) fn receive_trains(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
-        let Self { buffer, trains, senders, control, .. } = self;
+        let Self { buffer, trains, senders, dialled, control, .. } = self;
         let mut bytes = 0;
         for (slot, space) in buffer.chunks_exact_mut(STRIDE).enumerate() {
-            let mut add = |train: Train, sender: Option<SocketAddr>| {
+            let mut add = |train: Train, sender: Option<SocketAddr>, address: Option<SocketAddr>| {
                 bytes += train.length;
                 for train in train.cut() {
                     trains.push(train);
                     senders.extend(sender);
+                    dialled.extend(address);
                 }
             };
             let space = &mut [IoSliceMut::new(&mut space[..MESSAGE])];
             let none = MsgFlags::empty();
             let received = match from {
                 Senders::V4 => recvmsg(socket, space, Some(control), none)
-                    .map(|message| add(train(slot, &message), message.address.map(sender_v4))),
+                    .map(|message| add(train(slot, &message), message.address.map(sender_v4), None)),
                 Senders::V6 => recvmsg(socket, space, Some(control), none)
-                    .map(|message| add(train(slot, &message), message.address.map(sender_v6))),
+                    .map(|message| add(train(slot, &message), message.address.map(sender_v6), None)),
+                Senders::DialledV4 => recvmsg(socket, space, Some(control), none).map(|message| {
+                    add(train(slot, &message), message.address.map(sender_v4), address(&message));
+                }),
+                Senders::DialledV6 => recvmsg(socket, space, Some(control), none).map(|message| {
+                    add(train(slot, &message), message.address.map(sender_v6), address(&message));
+                }),
                 Senders::Peer => recvmsg::<()>(socket, space, Some(control), none)
-                    .map(|message| add(train(slot, &message), None)),
+                    .map(|message| add(train(slot, &message), None, None)),
             };
             match received {
                 Ok(()) if bytes < MOST_TRAIN_BYTES => {}
@@ -167,6 +228,19 @@ fn train<S>(slot: usize, message: &RecvMsg<'_, '_, S>) -> Train {
         }
     }
     train
+}
+
+/// The address that was dialled.
+fn address<S>(message: &RecvMsg<'_, '_, S>) -> Option<SocketAddr> {
+    message.cmsgs().into_iter().flatten().find_map(|control| match control {
+        ControlMessageOwned::Ipv4OrigDstAddr(address) => Some(sender_v4(address.into())),
+        ControlMessageOwned::Ipv6OrigDstAddr(address) => {
+            let address = SocketAddrV6::from(SockaddrIn6::from(address));
+            // Without the scope and the flow label, which are none of the frontend's.
+            Some(SocketAddr::new((*address.ip()).into(), address.port()))
+        }
+        _ => None,
+    })
 }
 
 fn sender_v4(address: SockaddrIn) -> SocketAddr {

@@ -11,7 +11,7 @@ use crate::{
     place::Place,
     plan::{Binding, Socket},
     slot::Slot,
-    socket,
+    socket::{self, Options},
     worker::{Share, Worker},
 };
 use std::{num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
@@ -21,7 +21,8 @@ use weir_core::{FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed,
 /// A frontend on 127.0.0.1 with one endpoint, which the test plays.
 pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     let any = Socket { protocol: Protocol::Udp, address: ([127, 0, 0, 1], 0).into() };
-    let group = socket::open_group(any, None, Duration::MAX, 1, 0).unwrap();
+    let options = Options { admitted: None, dead_peer_timeout: Duration::MAX, foreign: None };
+    let group = socket::open_group(any, options, 1, 0).unwrap();
     let socket: std::net::UdpSocket = group.into_iter().next().unwrap().into();
     let address = socket.local_addr().unwrap();
     let port = NonZeroU16::new(address.port()).unwrap();

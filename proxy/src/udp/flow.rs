@@ -1,6 +1,6 @@
 //! What is one client's UDP mapping, and how long does it live?
 
-use super::{outbox::Way, socket::BatchSocket, table::ClientOfService};
+use super::{outbox::Way, reply_socket::ReplySocket, socket::BatchSocket, table::ClientOfService};
 use crate::{
     Closed,
     descriptors::Taken,
@@ -11,6 +11,7 @@ use crate::{
 use std::{
     cell::Cell,
     net::{IpAddr, SocketAddr},
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -25,6 +26,8 @@ pub(crate) struct UdpFlow {
     pub(super) client: SocketAddr,
     pub(super) endpoint: SocketAddr,
     pub(super) upstream: BatchSocket,
+    /// From which its client hears replies.
+    reply_socket: Rc<ReplySocket>,
     /// Its place among the flows of the batch that is being forwarded, if it is there.
     pub(super) place: Cell<usize>,
     most_segment_to_endpoint: Cell<usize>,
@@ -72,15 +75,15 @@ impl UdpFlow {
     pub(super) fn new(
         client: SocketAddr,
         picked: Picked,
-        upstream: BatchSocket,
-        slot: &Arc<Slot>,
-        route: &Route,
+        (upstream, reply_socket): (BatchSocket, Rc<ReplySocket>),
+        (slot, route): (&Arc<Slot>, &Route),
         room: Room,
     ) -> Self {
         Self {
             client,
             endpoint: picked.address,
             upstream,
+            reply_socket,
             place: Cell::new(0),
             most_segment_to_endpoint: Cell::new(usize::MAX),
             most_segment_to_client: Cell::new(usize::MAX),
@@ -129,10 +132,10 @@ impl UdpFlow {
         }
     }
 
-    /// How datagrams get to the client, from the socket to which it sends.
-    pub(super) fn to_client(&self, socket: &BatchSocket) -> Way<'_> {
+    /// How datagrams get to the client.
+    pub(super) fn to_client(&self) -> Way<'_> {
         Way {
-            socket: socket.descriptor(),
+            socket: self.reply_socket.descriptor(),
             to: Some(self.client),
             ipv6: self.client.is_ipv6(),
             most_segment: &self.most_segment_to_client,

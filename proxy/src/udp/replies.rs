@@ -21,7 +21,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
     let (tasks, clients) = (clients.tasks.clone(), Rc::clone(clients));
     let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
     tasks.spawn_local(async move {
-        let reason = poll_fn(|context| poll(&clients, &frontend, &flow, context)).await;
+        let reason = poll_fn(|context| poll(&frontend, &flow, context)).await;
         flow.end.give(reason);
         clients.forget(&flow);
         frontend.worker.flows.borrow_mut().remove(id, &flow);
@@ -31,7 +31,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
 }
 
 /// Forwards what waits, up to a turn; ready when the flow was told to end, by the worker's clock for instance.
-fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
+fn poll(frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
     for _ in 0..TURN {
         if let Some(reason) = flow.end.poll(context) {
             return Poll::Ready(reason);
@@ -40,14 +40,14 @@ fn poll(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, context: &mut Co
             // The runtime is ending, and this task with it.
             return Poll::Pending;
         }
-        forward_waiting(clients, frontend, flow, &mut frontend.worker.datagrams.borrow_mut());
+        forward_waiting(frontend, flow, &mut frontend.worker.datagrams.borrow_mut());
     }
     give_way(context);
     Poll::Pending
 }
 
 /// Forwards a batch to the client. A reply that the socket has no room for is dropped, as any network may do.
-fn forward_waiting(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
+fn forward_waiting(frontend: &Frontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
     let Datagrams { batch, outbox, .. } = datagrams;
     match flow.upstream.receive(batch) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => frontend.note_refused(flow),
@@ -56,7 +56,7 @@ fn forward_waiting(clients: &Clients, frontend: &Frontend, flow: &UdpFlow, datag
     }
     let mut unsent = Unsent::new(&mut batch.trains);
     flow.endpoint_spoke(unsent.datagrams());
-    let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_client(&clients.socket));
+    let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_client());
     flow.upstream.saw(sent.longest);
     frontend.count(Direction::ToClient, &sent);
     frontend.worker.tallies.dropped(&frontend.tally, unsent.datagrams());

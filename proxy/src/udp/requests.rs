@@ -1,15 +1,16 @@
 //! How do clients' datagrams get to their endpoints?
 
 use super::{
-    Clients, TURN,
+    Clients,
     batch::Batch,
     by_flow::ByFlow,
     flow::UdpFlow,
     outbox::{Outbox, Sent},
+    socket::BatchSocket,
     train::{Train, Unsent},
 };
 use crate::{Closed, frontend::Frontend, slot::Route, tally::Direction};
-use std::{io::ErrorKind, net::SocketAddr, rc::Rc};
+use std::{net::SocketAddr, rc::Rc};
 
 /// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a
 /// datagram nor a batch allocates.
@@ -54,27 +55,16 @@ impl Frontend {
 }
 
 impl Clients {
-    /// Forwards the datagrams that are waiting, up to a turn; returns whether more may wait.
-    pub(super) fn forward_waiting(self: &Rc<Self>) -> bool {
-        let frontend = self.frontend();
-        let datagrams = &mut *frontend.worker.datagrams.borrow_mut();
-        for _ in 0..TURN {
-            let received = self.socket.receive(&mut datagrams.batch);
-            self.forward(&frontend, datagrams);
-            match received {
-                Ok(false) => return false,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                // An ICMP error about an earlier reply: that client is gone, the others are not.
-                Ok(true) | Err(_) => {}
-            }
-        }
-        true
-    }
-
-    /// Forwards a batch, flow by flow.
-    fn forward(self: &Rc<Self>, frontend: &Rc<Frontend>, datagrams: &mut Datagrams) {
+    /// Forwards a batch that came in through `socket`, or the part of it that was sent to `address`, flow by flow.
+    pub(super) fn forward(
+        self: &Rc<Self>,
+        datagrams: &mut Datagrams,
+        socket: &BatchSocket,
+        address: Option<SocketAddr>,
+    ) {
+        let frontend = &self.frontend();
         let route = frontend.slot.route();
-        self.place(frontend, &route, datagrams);
+        self.place(frontend, &route, datagrams, address);
         let Datagrams { batch, outbox, flows, placed, by_flow } = datagrams;
         by_flow.sort(placed, flows.len());
         placed.clear();
@@ -82,7 +72,7 @@ impl Clients {
             let mut unsent = Unsent::new(by_flow.of(place));
             let mut refuses = |flow: &UdpFlow| {
                 let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_endpoint());
-                self.socket.saw(sent.longest);
+                socket.saw(sent.longest);
                 flow.client_spoke(sent.datagrams);
                 frontend.count(Direction::ToEndpoint, &sent);
                 if sent.refused {
@@ -101,10 +91,16 @@ impl Clients {
     }
 
     /// Finds or opens the flow of each train of the batch.
-    fn place(self: &Rc<Self>, frontend: &Rc<Frontend>, route: &Route, datagrams: &mut Datagrams) {
+    fn place(
+        self: &Rc<Self>,
+        frontend: &Rc<Frontend>,
+        route: &Route,
+        datagrams: &mut Datagrams,
+        address: Option<SocketAddr>,
+    ) {
         let Datagrams { batch, flows, placed, .. } = datagrams;
         let mut last = None;
-        for (&client, &train) in batch.senders.iter().zip(&batch.trains) {
+        for (client, train) in batch.to(address) {
             let place = match last {
                 Some((sender, place)) if sender == client => place,
                 _ => self.place_of(frontend, route, client, flows),

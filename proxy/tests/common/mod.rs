@@ -141,7 +141,19 @@ pub(crate) async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
 
 /// Sends `request`, ends the sending side and reads all of the answer.
 pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut client = connect(address).await?;
+    converse(connect(address).await?, request).await
+}
+
+/// The same over a socket that may be bound.
+pub(crate) async fn exchange_over(
+    socket: tokio::net::TcpSocket,
+    address: SocketAddr,
+    request: &[u8],
+) -> std::io::Result<Vec<u8>> {
+    converse(within(socket.connect(address)).await?, request).await
+}
+
+async fn converse(mut client: TcpStream, request: &[u8]) -> std::io::Result<Vec<u8>> {
     client.write_all(request).await?;
     client.shutdown().await?;
     let mut answer = Vec::new();

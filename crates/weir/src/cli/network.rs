@@ -74,7 +74,9 @@ impl NetworkArgs {
         let named = |name: Option<String>, flag, mode| {
             let is_name = |name: &String| (1..16).contains(&name.len()) && !name.contains(['/', ' ', '"']);
             name.filter(is_name).ok_or_else(|| {
-                usage(format_args!("--detect-local-mode {mode} needs {flag}, an interface name of at most 15 characters"))
+                usage(format_args!(
+                    "--detect-local-mode {mode} needs {flag}, an interface name of at most 15 characters"
+                ))
             })
         };
         let pods = match self.detect_local_mode {

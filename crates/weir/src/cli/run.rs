@@ -236,7 +236,9 @@ impl RunArgs {
         let node = match served.mode {
             Mode::Bind => None,
             Mode::Node if served.map.is_some() => {
-                return Err(values::usage("--map is for --mode bind: in node mode all Service addresses are served"));
+                return Err(values::usage(
+                    "--map is for --mode bind: in node mode all Service addresses are served",
+                ));
             }
             Mode::Node => Some(NodeOptions {
                 network: network.network()?,

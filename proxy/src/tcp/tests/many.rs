@@ -1,7 +1,7 @@
 //! Do thousands of connections end when their time has come, and only then?
 
 use super::*;
-use crate::endings;
+use crate::{endings, socket::BACKLOG};
 use socket2::{Domain, Socket, Type};
 use tokio::time::{advance, pause};
 use weir_core::settings::HALF_CLOSED_TIMEOUT;

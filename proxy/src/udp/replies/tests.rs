@@ -14,8 +14,11 @@ const ASSURED_IDLE: Duration = Duration::from_secs(120);
 /// Sends a datagram to the frontend and has it forwarded.
 async fn ask(client: &UdpSocket, clients: &Rc<Clients>) {
     client.send_to(b"ask", clients.frontend().address).await.unwrap();
-    clients.socket.readable().await.unwrap();
-    assert!(!clients.forward_waiting());
+    let socket = clients.bound().unwrap();
+    socket.readable().await.unwrap();
+    let worker = Rc::clone(&clients.frontend().worker);
+    assert!(!super::super::forward_waiting(&socket, &worker, |datagrams| clients
+        .forward(datagrams, &socket, None)));
 }
 
 /// Lets the worker's clock tick until the frontend has no flow.

@@ -1,0 +1,129 @@
+//! Which frontends do the workers know of in node mode, and how do they hear of changes?
+
+use super::{
+    Slots,
+    report::{FrontendRow, FrontendState},
+};
+use crate::{
+    catalog::{Change, Listing},
+    plan::{Binding, Plan, Socket},
+    thread::{Command, WorkerHandle, answers},
+};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::timeout;
+use weir_core::{Family, PerFamily};
+
+/// A worker hears of a change within moments; one that does not answer must not hold up the others.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The frontends that are in every worker's catalog. All that are planned are: one without usable endpoints too, whose UDP
+/// flows may have an endpoint that still serves (semantics C3).
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    known: HashMap<Socket, Known>,
+    /// How many have somebody to serve.
+    listening: PerFamily<usize>,
+}
+
+#[derive(Debug)]
+struct Known {
+    listing: Listing,
+    /// What was last told of it.
+    row: FrontendRow,
+}
+
+/// What one step has changed.
+#[derive(Default)]
+pub(super) struct Steps<'a> {
+    /// Frontends that changed their state.
+    pub(super) rows: Vec<FrontendRow>,
+    /// Frontends that were not there before.
+    pub(super) new: Vec<&'a Binding>,
+}
+
+impl Listed {
+    /// Whether the workers know of a frontend.
+    pub(super) fn contains(&self, socket: Socket) -> bool {
+        self.known.contains_key(&socket)
+    }
+
+    /// How many frontends of a family have somebody to serve.
+    pub(super) fn listening(&self, family: Family) -> usize {
+        *self.listening.get(family)
+    }
+
+    /// Has the workers know the touched frontends as they are planned, by one command, and waits until they do.
+    pub(super) async fn settle<'a>(
+        &mut self,
+        touched: impl IntoIterator<Item = Socket>,
+        plan: &'a Plan,
+        slots: &Slots,
+        workers: &[WorkerHandle],
+    ) -> Steps<'a> {
+        let (mut steps, mut changes) = (Steps::default(), Vec::new());
+        for socket in touched {
+            let listing = plan.winner(socket).and_then(|binding| {
+                let slot = slots.get(&(binding.port.key.clone(), binding.port.family))?;
+                Some((binding, Listing { kind: binding.kind, slot: Arc::clone(slot) }))
+            });
+            match listing {
+                Some((binding, listing)) => changes.extend(self.list(binding, listing, &mut steps)),
+                None => changes.extend(self.remove(socket, &mut steps)),
+            }
+        }
+        if !changes.is_empty() {
+            let changes: Arc<[Change]> = changes.into();
+            let tell = |worker: &WorkerHandle| {
+                worker.ask(|done| Command::Change { changes: Arc::clone(&changes), done })
+            };
+            if timeout(PATIENCE, answers(workers.iter().map(tell).collect())).await.is_err() {
+                tracing::warn!(
+                    "a worker is slow to hear of changed frontends; it goes on as before for a while"
+                );
+            }
+        }
+        steps
+    }
+
+    fn list<'a>(&mut self, binding: &'a Binding, listing: Listing, steps: &mut Steps<'a>) -> Option<Change> {
+        let state = binding.audience().map_or(FrontendState::NoEndpoints, FrontendState::Listening);
+        let row = FrontendRow::of(binding, state);
+        let listening = self.listening.get_mut(binding.port.family);
+        *listening += usize::from(is_listening(&row));
+        let changed = match self.known.entry(binding.socket) {
+            Entry::Vacant(entry) => {
+                steps.new.push(binding);
+                steps.rows.push(row.clone());
+                entry.insert(Known { listing: listing.clone(), row });
+                true
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                *listening -= usize::from(is_listening(&known.row));
+                if known.row != row {
+                    steps.rows.push(row.clone());
+                    known.row = row;
+                }
+                let changed = !known.listing.is(&listing);
+                known.listing = listing.clone();
+                changed
+            }
+        };
+        changed.then_some((binding.socket, Some(listing)))
+    }
+
+    fn remove(&mut self, socket: Socket, steps: &mut Steps<'_>) -> Option<Change> {
+        let Known { row, .. } = self.known.remove(&socket)?;
+        *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(is_listening(&row));
+        steps.rows.push(FrontendRow { state: FrontendState::Removed, ..row });
+        Some((socket, None))
+    }
+}
+
+fn is_listening(row: &FrontendRow) -> bool {
+    matches!(row.state, FrontendState::Listening(_))
+}

@@ -1,0 +1,12 @@
+//! Does the data plane serve what rules bring to its receiving sockets? In network namespaces, with rules written by hand:
+//! needs root and nft(8).
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bed;
+mod rules;
+mod sources;
+mod tcp;
+mod udp;

@@ -1,0 +1,63 @@
+//! Which address do endpoints see? (semantics M1-M3)
+
+use crate::bed::{
+    ENDPOINTS, NODE_TO_CLIENTS, NODE_TO_ENDPOINTS, OUTSIDE, POD, VIP, bed, client_at, greeting_from,
+    serve_tcp, service_at,
+};
+use crate::rules::ip;
+use std::net::SocketAddr;
+use tokio::io::AsyncReadExt;
+use weir_core::Protocol;
+use weir_testkit::Behaviour;
+
+#[test]
+fn pods_keep_their_address_and_port_and_others_get_the_nodes_address() {
+    let Some(mut bed) = bed() else { return };
+    for family in 0..2 {
+        let server = serve_tcp(&bed.backend, (ENDPOINTS[family], 8080), Behaviour::Greet("web".into()));
+        let web = service_at(VIP[family], 80, Protocol::Tcp).with(&[server.address()]);
+        bed.apply(&[&web]);
+        assert_eq!(greeting_from(&bed.client, (POD[family], 4711), web.address()).unwrap(), "web");
+        assert_eq!(server.peers(), [SocketAddr::new(ip(POD[family]), 4711)]);
+        assert_eq!(greeting_from(&bed.client, (OUTSIDE[family], 4711), web.address()).unwrap(), "web");
+        assert_eq!(server.peers()[1].ip(), ip(NODE_TO_ENDPOINTS[family]));
+        assert_eq!(greeting_from(&bed.node, (["0.0.0.0", "::"][family], 0), web.address()).unwrap(), "web");
+        assert_eq!(server.peers()[2].ip(), ip(NODE_TO_ENDPOINTS[family]));
+    }
+}
+
+#[test]
+fn a_client_whose_port_is_in_use_towards_the_endpoint_gets_another_one() {
+    let Some(mut bed) = bed() else { return };
+    for family in 0..2 {
+        let server = serve_tcp(&bed.backend, (ENDPOINTS[family], 8080), Behaviour::Greet("web".into()));
+        let services =
+            [80, 81].map(|port| service_at(VIP[family], port, Protocol::Tcp).with(&[server.address()]));
+        bed.apply(&[&services[0], &services[1]]);
+        // The client may have the same port towards each of the two, which have the same endpoint.
+        let [first, second] = services.map(|service| service.address());
+        let source = SocketAddr::new(ip(POD[family]), 4712);
+        let both = || async move {
+            let mut first = client_at(source).unwrap().connect(first).await.unwrap();
+            assert_eq!(first.read_u8().await.unwrap(), b'w');
+            let mut second = client_at(source).unwrap().connect(second).await.unwrap();
+            assert_eq!(second.read_u8().await.unwrap(), b'w');
+        };
+        bed.client.run(both).unwrap();
+        let peers = server.peers();
+        assert_eq!((peers[0], peers[1].ip()), (source, source.ip()));
+        assert_ne!(peers[1].port(), source.port());
+    }
+}
+
+#[test]
+fn a_pod_that_reaches_itself_sees_the_nodes_address() {
+    let Some(mut bed) = bed() else { return };
+    for family in 0..2 {
+        let server = serve_tcp(&bed.client, (POD[family], 8080), Behaviour::Greet("self".into()));
+        let web = service_at(VIP[family], 80, Protocol::Tcp).with(&[server.address()]);
+        bed.apply(&[&web]);
+        assert_eq!(greeting_from(&bed.client, (POD[family], 0), web.address()).unwrap(), "self");
+        assert_eq!(server.peers()[0].ip(), ip(NODE_TO_CLIENTS[family]));
+    }
+}
