@@ -63,10 +63,10 @@ impl Routes {
 
     /// Asks the kernel where a captured packet would go: that answers for the rule, the route and all other rules.
     pub(crate) async fn are_in_force(&self, family: Family) -> bool {
-        // Addresses for documentation (RFC 5737, RFC 3849), which nobody routes.
+        // Addresses for documentation (RFC 5737) and for discarding (RFC 6666), which no host has.
         let anywhere: IpAddr = match family {
             Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
-            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+            Family::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
         };
         let message = match anywhere {
             IpAddr::V4(ip) => {
@@ -80,7 +80,7 @@ impl Routes {
         let mut request = self.handle.route().get(message);
         request.message_mut().header.kind = RouteType::Unspec;
         let answer = request.execute().try_next().await;
-        matches!(answer, Ok(Some(route)) if route.header.kind == RouteType::Local)
+        matches!(answer, Ok(Some(route)) if route.attributes.contains(&RouteAttribute::Table(TABLE)))
     }
 
     /// Removes every rule and route of weir's in a family; returns how many of each there were.
