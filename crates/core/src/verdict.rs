@@ -1,8 +1,8 @@
 //! What does a new flow get on this node, and why? (semantics sections 5 to 7)
 
 use crate::{
-    Claim, Claims, Endpoint, Family, Frontend, FrontendKind, Node, NodePortAddresses, Origin, Pods, Snapshot,
-    SourceRules, Traffic, Verdict,
+    Claim, Claims, Endpoint, Frontend, Node, NodePortAddresses, Origin, Pods, Snapshot, SourceRules, Traffic,
+    Verdict,
     eligible::{ClusterRule, Eligibility, LocalRule},
     frontend::claims,
     node_ports::Localhost,
@@ -199,6 +199,11 @@ impl Index {
         Matched { claim, ranges, admitted, traffic, candidates: port.merged.iter().map(candidate).collect() }
     }
 
+    /// Who else claims an address that is answered for another Service port.
+    pub fn losers(&self, dialled: Frontend) -> impl Iterator<Item = &Claim> {
+        self.claims.losers(dialled)
+    }
+
     /// The node and its network, which the answers are for.
     pub fn place(&self) -> (&Node, &Network) {
         (&self.node, &self.network)
@@ -223,19 +228,6 @@ impl<'a> Judgement<'a> {
             _ => &[],
         };
         candidates.iter().filter(|candidate| candidate.eligibility.is_ok()).copied()
-    }
-}
-
-impl Matched<'_> {
-    /// Whether the external policy Local was put aside because the flow comes from this node or a pod (semantics P6).
-    pub fn short_circuits(&self) -> bool {
-        let Claim { kind, port, .. } = self.claim;
-        *kind != FrontendKind::ClusterIp && port.external_local && self.traffic == Traffic::Cluster
-    }
-
-    /// The family of the flow.
-    pub fn family(&self) -> Family {
-        self.claim.port.family
     }
 }
 

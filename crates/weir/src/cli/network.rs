@@ -1,0 +1,107 @@
+//! How do `weir run --mode node` and `weir explain` learn what the cluster's network looks like?
+
+use super::values::{network, usage};
+use clap::{ArgAction, Args, ValueEnum};
+use ipnet::IpNet;
+use weir_core::Pods;
+
+/// The cluster's network, in kube-proxy's words.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "The cluster's network")]
+pub(super) struct NetworkArgs {
+    /// Networks of pods, comma separated: their addresses are kept, and nobody translates packets between them
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
+    cluster_cidr: Vec<IpNet>,
+
+    /// Networks of Service addresses, comma separated, besides those that the API server names: nobody answers at
+    /// addresses in them that no Service has
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
+    service_cidr: Vec<IpNet>,
+
+    /// How packets of pods are recognised
+    #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value = "ClusterCIDR")]
+    detect_local_mode: DetectLocalMode,
+
+    /// The bridge that packets of pods come from, for BridgeInterface
+    #[arg(long, value_name = "NAME")]
+    pod_bridge_interface: Option<String>,
+
+    /// How the interfaces begin that packets of pods come from, for InterfaceNamePrefix
+    #[arg(long, value_name = "PREFIX")]
+    pod_interface_name_prefix: Option<String>,
+
+    /// Have endpoints see the node's address whenever a cluster IP was dialled
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    masquerade_all: bool,
+}
+
+/// kube-proxy's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DetectLocalMode {
+    /// By their address, in --cluster-cidr
+    #[value(name = "ClusterCIDR")]
+    ClusterCidr,
+    /// By their address, in this Node's podCIDRs
+    #[value(name = "NodeCIDR")]
+    NodeCidr,
+    /// By the bridge that they come from
+    #[value(name = "BridgeInterface")]
+    BridgeInterface,
+    /// By the name of the interface that they come from
+    #[value(name = "InterfaceNamePrefix")]
+    InterfaceNamePrefix,
+    /// Not at all: pods count as outside clients
+    #[value(name = "none")]
+    None,
+}
+
+/// The same, checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClusterNetwork {
+    /// How pods are recognised.
+    pub(crate) pods: Pods,
+    /// Networks of pods.
+    #[allow(
+        dead_code,
+        reason = "packets to endpoints in them are not tracked in node mode; a verdict does not ask"
+    )]
+    pub(crate) pod_networks: Vec<IpNet>,
+    /// Networks of Service addresses.
+    pub(crate) service_cidrs: Vec<IpNet>,
+    /// Whether all traffic to cluster IPs is masqueraded.
+    pub(crate) masquerade_all: bool,
+}
+
+impl NetworkArgs {
+    /// Checks the flags together.
+    pub(super) fn network(self) -> Result<ClusterNetwork, clap::Error> {
+        let named = |name: Option<String>, flag, mode| {
+            let is_name = |name: &String| (1..16).contains(&name.len()) && !name.contains(['/', ' ', '"']);
+            name.filter(is_name).ok_or_else(|| {
+                usage(format_args!(
+                    "--detect-local-mode {mode} needs {flag}, an interface name of at most 15 characters"
+                ))
+            })
+        };
+        let pods = match self.detect_local_mode {
+            // As for kube-proxy: without a network nobody is recognised.
+            DetectLocalMode::ClusterCidr if self.cluster_cidr.is_empty() => Pods::Unknown,
+            DetectLocalMode::ClusterCidr => Pods::Within(self.cluster_cidr.clone()),
+            DetectLocalMode::NodeCidr => Pods::OfNode,
+            DetectLocalMode::BridgeInterface => {
+                Pods::OnBridge(named(self.pod_bridge_interface, "--pod-bridge-interface", "BridgeInterface")?)
+            }
+            DetectLocalMode::InterfaceNamePrefix => {
+                let (flag, mode) = ("--pod-interface-name-prefix", "InterfaceNamePrefix");
+                Pods::OnInterfaces(named(self.pod_interface_name_prefix, flag, mode)?)
+            }
+            DetectLocalMode::None => Pods::Unknown,
+        };
+        Ok(ClusterNetwork {
+            pods,
+            pod_networks: self.cluster_cidr,
+            service_cidrs: self.service_cidr,
+            masquerade_all: self.masquerade_all,
+        })
+    }
+}
