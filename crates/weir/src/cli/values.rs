@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr},
+    num::{NonZeroU32, NonZeroUsize},
     str::FromStr,
     time::Duration,
 };
@@ -114,6 +115,16 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
         .zip(unit)
         .and_then(|(number, shift)| usize::checked_mul(number, 1 << shift));
     size.ok_or_else(|| "must be a size as in 64MiB; units are KiB, MiB, GiB".to_owned())
+}
+
+/// How many of something there may be.
+pub(crate) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.trim().parse().map_err(|_| "must be a whole number from 1 to 4294967295")
+}
+
+/// The same for what the whole process holds.
+pub(crate) fn places(text: &str) -> Result<NonZeroUsize, &'static str> {
+    NonZeroUsize::try_from(count(text)?).map_err(|_| "is more than this machine can address")
 }
 
 /// A log filter, as in `info` or `warn,weir_proxy=debug`.
