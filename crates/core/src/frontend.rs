@@ -66,21 +66,22 @@ pub fn claims<'a>(
     })
 }
 
-/// Who gets an address that several claim: a cluster IP's Service, then the Service that comes first by name.
+/// Who gets an address that several claim: a cluster IP's Service, then one whose external or load-balancer address it
+/// is, then a node port's (semantics section 16); among equals the Service that comes first by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank(u8, PortKey, u8);
 
 impl Rank {
     /// The rank of a Service port at an address of this kind.
     pub fn of(kind: FrontendKind, port: &PortKey) -> Self {
-        let kind = match kind {
-            FrontendKind::ClusterIp => 0,
+        let (class, kind) = match kind {
+            FrontendKind::ClusterIp => (0, 0),
             // Both at once in one Service: the one that source ranges guard (semantics A8).
-            FrontendKind::LoadBalancerIp => 1,
-            FrontendKind::ExternalIp => 2,
-            FrontendKind::NodePort => 3,
+            FrontendKind::LoadBalancerIp => (1, 0),
+            FrontendKind::ExternalIp => (1, 1),
+            FrontendKind::NodePort => (2, 0),
         };
-        Self(kind.min(1), port.clone(), kind)
+        Self(class, port.clone(), kind)
     }
 }
 
@@ -151,5 +152,26 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.by_address.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_virtual_address_beats_a_node_port_whatever_the_services_are_called() {
+        let rank = |kind, name: &str| {
+            let service = ServiceKey::new("default", name);
+            Rank::of(kind, &PortKey { service, name: "".into(), protocol: Protocol::Tcp })
+        };
+        let ranks = [
+            rank(FrontendKind::ClusterIp, "z"),
+            rank(FrontendKind::ExternalIp, "x"),
+            rank(FrontendKind::LoadBalancerIp, "y"),
+            rank(FrontendKind::ExternalIp, "y"),
+            rank(FrontendKind::NodePort, "a"),
+        ];
+        assert!(ranks.is_sorted(), "{ranks:?}");
     }
 }

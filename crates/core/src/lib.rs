@@ -8,6 +8,7 @@
 //!   -> eligible  which of them may receive a new flow, and why not the others?
 //!   -> serve     what does this node serve for the Service?
 //!   -> snapshot  everything this node serves, and what differs between two generations
+//!   -> verdict   what does a flow get: an endpoint, a refusal, silence, or nothing?
 //!   -> balance   which endpoint does a flow get?
 //! ```
 //!
@@ -44,7 +45,9 @@ pub mod settings;
 pub mod smoothed;
 pub mod snapshot;
 pub mod source;
+pub mod stale;
 pub mod traffic;
+pub mod verdict;
 
 pub use affinity::Memory;
 pub use balance::{Balancer, Request, Target};

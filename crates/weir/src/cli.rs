@@ -1,17 +1,23 @@
 //! What can be said on weir's command line?
 
 mod config_file;
+mod explain;
 mod layer;
 mod limits;
+mod manifests;
 mod network;
 mod options;
 mod run;
 mod values;
 
+pub(crate) use explain::{AskedFlow, ExplainOptions, Question};
+pub(crate) use manifests::Manifests;
+pub(crate) use network::ClusterNetwork;
 pub(crate) use options::{CleanupOptions, DemoOptions, Output, ResolveOptions};
 pub(crate) use run::{NodeOptions, RunOptions};
 
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use explain::ExplainArgs;
 use layer::Layer;
 use options::ResolveArgs;
 use run::{CONFIG, Origins, RunArgs};
@@ -47,6 +53,9 @@ enum Parsed {
     Demo(DemoOptions),
     /// Print what this node would serve for given manifests.
     Resolve(ResolveArgs),
+    /// Say what a flow gets on this node, and why, for given manifests.
+    #[command(after_help = EXPLAIN_NOTES)]
+    Explain(Box<ExplainArgs>),
     /// Remove what weir has put into this node's nftables and routes; needs root.
     Cleanup(CleanupOptions),
 }
@@ -59,6 +68,21 @@ Examples:
   weir run --kubeconfig ~/.kube/config --map loopback
   weir run --manifests ./manifests --service-proxy-name weir";
 
+const EXPLAIN_NOTES: &str = "\
+The answer is for weir in node mode. Verdicts: ACCEPT (one of the eligible endpoints), REJECT (a refusal), DROP
+(silence), NONE (no address of a Service: the host's own rules decide). For each endpoint SOURCE says
+whether it would see the client's address (kept) or the node's (replaced).
+
+With --flows each line that is not blank gets one line: {\"verdict\":\"REJECT\"} and so on, for ACCEPT also the
+endpoints: \"masq\" with the source replaced, \"plain\" with the source kept. A line that cannot be read gets
+{\"error\":\"...\"} and makes the exit code 1.
+
+Examples:
+  weir explain --manifests ./manifests --cluster-cidr 10.244.0.0/16 \\
+      --from 10.244.1.7 --to 10.96.0.10:80/TCP
+  kubectl get services,endpointslices,nodes -A -o yaml |
+      weir explain --manifests - --node-name node-a --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
+
 /// What weir was asked to do.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -68,6 +92,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Print what would be served.
     Resolve(Box<ResolveOptions>),
+    /// Say what a flow gets.
+    Explain(Box<ExplainOptions>),
     /// Remove rules and routes.
     Cleanup(CleanupOptions),
 }
@@ -97,6 +123,7 @@ pub(crate) fn parse(
         Parsed::Demo(options) => Ok(Command::Demo(options)),
         Parsed::Cleanup(options) => Ok(Command::Cleanup(options)),
         Parsed::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
+        Parsed::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
     }
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 #[cfg(test)]
 mod deploy;
+mod explain;
 mod frontends;
 mod health;
 mod health_check;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(*options),
         Command::Demo(options) => demo::demo(options),
         Command::Resolve(options) => resolve::resolve(&options),
+        Command::Explain(options) => explain::explain(&options),
         Command::Cleanup(options) => cleanup::cleanup(&options),
     };
     outcome.unwrap_or_else(|error| {

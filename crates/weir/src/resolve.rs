@@ -8,28 +8,30 @@ use crate::{
 };
 use anyhow::Context;
 use std::process::ExitCode;
-use weir_control::{Report, load_manifests};
+use weir_control::Loaded;
 use weir_core::resolved::Resolved;
 
 /// Prints what the node would serve. What is wrong with the manifests goes to standard error; if that takes away a
 /// whole object or document, the exit code is 1.
 pub(crate) fn resolve(options: &ResolveOptions) -> anyhow::Result<ExitCode> {
-    let loaded = load_manifests(&options.manifests, &options.scope)?;
+    let loaded = options.manifests.load()?;
     let text = match options.output {
         Output::Json => {
             let resolved = Resolved::of(&loaded.snapshot);
             serde_json::to_string_pretty(&resolved).context("cannot write JSON")? + "\n"
         }
-        Output::Table => rows::table(&loaded.snapshot, &options.node_port_addresses).to_string(),
+        Output::Table => rows::table(&loaded.snapshot, &options.manifests.node_port_addresses).to_string(),
     };
     stdout::print(&text)?;
-    for problem in &loaded.refused {
-        eprintln!("warning: {problem}");
-    }
-    Ok(report(&loaded.report))
+    Ok(report(&loaded))
 }
 
-fn report(report: &Report) -> ExitCode {
+/// Says what is wrong with manifests. A failure, if that takes away a whole object or document.
+pub(crate) fn report(loaded: &Loaded) -> ExitCode {
+    let Loaded { report, refused, .. } = loaded;
+    for problem in refused {
+        eprintln!("warning: {problem}");
+    }
     let mut code = ExitCode::SUCCESS;
     for problem in &report.problems {
         if problem.refused {

@@ -12,12 +12,12 @@ use weir_proxy::Config;
 pub(crate) struct LimitArgs {
     /// TCP connections; when they are nearly used up, the Service with most of them is refused first
     /// [default: as descriptors allow (ulimit -Hn), two for each]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::places)]
     max_connections: Option<NonZeroUsize>,
 
     /// UDP flows; one more ends the flow that has been idle for longest
     /// [default: a quarter of the descriptors, at most 65536]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::places)]
     max_udp_flows: Option<NonZeroUsize>,
 
     /// Memory for bytes that were read and cannot be written yet [default: 256MiB]
@@ -25,15 +25,15 @@ pub(crate) struct LimitArgs {
     relay_memory: Option<usize>,
 
     /// TCP connections of one Service (weir.dev/max-connections)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     max_connections_per_service: Option<NonZeroU32>,
 
     /// TCP connections to one endpoint; more wait (weir.dev/max-connections-per-endpoint)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     max_connections_per_endpoint: Option<NonZeroU32>,
 
     /// TCP connections of one client address to one Service (weir.dev/max-connections-per-client)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     max_connections_per_client: Option<NonZeroU32>,
 
     /// TCP clients of one Service served in a second; more wait (weir.dev/accept-rate)
@@ -41,7 +41,7 @@ pub(crate) struct LimitArgs {
     accept_rate: Option<u32>,
 
     /// UDP flows of one client address to one Service (weir.dev/max-udp-flows-per-client)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count)]
     max_udp_flows_per_client: Option<NonZeroU32>,
 }
 

@@ -1,15 +1,11 @@
 //! Which settings do `weir demo`, `weir resolve` and `weir cleanup` take?
 
 use super::{
+    manifests::{ManifestArgs, Manifests},
     run::workers,
-    values::{NodePortAddress, network, node_port_addresses, selection},
 };
-use crate::node_name;
-use clap::{ArgAction, Args, ValueEnum, value_parser};
-use ipnet::IpNet;
-use std::{num::NonZeroUsize, path::PathBuf};
-use weir_control::Scope;
-use weir_core::{NodePortAddresses, guards::ExternalIps};
+use clap::{Args, ValueEnum, value_parser};
+use std::num::NonZeroUsize;
 
 /// Settings of `weir demo`.
 #[derive(Args, Clone, Debug)]
@@ -49,31 +45,8 @@ pub(crate) struct CleanupOptions {
 /// The flags of `weir resolve`.
 #[derive(Args, Debug)]
 pub(super) struct ResolveArgs {
-    /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable)
-    #[arg(long, value_name = "PATH", required = true, action = ArgAction::Append)]
-    manifests: Vec<PathBuf>,
-
-    /// Whose view: endpoints on this node are local [default: $NODE_NAME, else the host name]
-    #[arg(long, value_name = "NAME")]
-    node_name: Option<String>,
-
-    /// Where node ports would be served: 'primary' or networks, comma separated
-    #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
-    node_port_addresses: Vec<NodePortAddress>,
-
-    /// Only Services with this value of the label service.kubernetes.io/service-proxy-name
-    #[arg(long, value_name = "NAME")]
-    service_proxy_name: Option<String>,
-
-    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
-    /// external IPs, as for objects from an API server
-    #[arg(long)]
-    guards: bool,
-
-    /// Networks in which --guards allows external IPs, comma separated
-    #[arg(long, value_name = "CIDR", requires = "guards", value_delimiter = ',', action = ArgAction::Append,
-        value_parser = network)]
-    allow_external_ips: Vec<IpNet>,
+    #[command(flatten)]
+    manifests: ManifestArgs,
 
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -83,35 +56,16 @@ pub(super) struct ResolveArgs {
 /// Settings of `weir resolve`, checked and complete.
 #[derive(Clone, Debug)]
 pub(crate) struct ResolveOptions {
-    /// What to read.
-    pub(crate) manifests: Vec<PathBuf>,
-    /// For whom it is read.
-    pub(crate) scope: Scope,
-    /// Where node ports would be served.
-    pub(crate) node_port_addresses: NodePortAddresses,
+    /// What to read, and for whom.
+    pub(crate) manifests: Manifests,
     /// How to print it.
     pub(crate) output: Output,
 }
 
 impl ResolveArgs {
-    /// Checks the flags together. An empty `--node-name` means that no endpoint is local.
+    /// Checks the flags together.
     pub(super) fn options(self) -> Result<ResolveOptions, clap::Error> {
-        let node_name = match &self.node_name {
-            Some(name) => node_name::normalized(name),
-            None => node_name::node_name(None),
-        };
-        Ok(ResolveOptions {
-            manifests: self.manifests,
-            scope: Scope {
-                node_name,
-                selection: selection(self.service_proxy_name),
-                guards: Some(self.guards),
-                external_ips: ExternalIps { allowed: self.allow_external_ips, ..ExternalIps::default() },
-                ..Scope::default()
-            },
-            node_port_addresses: node_port_addresses(&self.node_port_addresses)?,
-            output: self.output,
-        })
+        Ok(ResolveOptions { manifests: self.manifests.manifests(&[])?, output: self.output })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use std::{fs, net::Ipv4Addr, num::NonZeroUsize, time::Duration};
 use weir_control::Source;
-use weir_core::NodePortAddresses;
+use weir_core::{NodePortAddresses, Pods};
 
 /// Parses `weir run` with these flags, variables, and lines of a config file.
 fn run(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<RunOptions, String> {
@@ -77,6 +77,21 @@ fn limits_are_of_the_process_or_of_all_services() {
 }
 
 #[test]
+fn a_bad_limit_says_what_is_allowed() {
+    let limits =
+        ["max-connections", "max-udp-flows", "max-connections-per-service", "max-udp-flows-per-client"];
+    for limit in limits {
+        for value in ["0", "many", "-1", "1.5", "4294967296"] {
+            let problem = run(&[&format!("--{limit}={value}")], &[], "").unwrap_err();
+            let said = format!("'--{limit} <N>': must be a whole number from 1 to 4294967295");
+            assert!(problem.contains(&said), "{problem}");
+        }
+    }
+    let problem = run(&[], &[("WEIR_MAX_CONNECTIONS", "0")], "").unwrap_err();
+    assert!(problem.contains("whole number from 1"), "{problem}");
+}
+
+#[test]
 fn lists_come_repeated_with_commas_or_as_yaml() {
     let manifests = |flags: &[&str], variables: &[(&str, &str)], file| {
         let options = run(flags, variables, file).unwrap();
@@ -134,7 +149,7 @@ fn guards_are_as_the_source_wants_them_unless_they_are_switched() {
         let arguments =
             ["weir", "resolve", "--manifests", "-"].iter().chain(flag).map(|&text| text.to_owned());
         let Ok(Command::Resolve(options)) = parse(arguments, |_| None) else { panic!("{flag:?}") };
-        options.scope.guards
+        options.manifests.scope.guards
     };
     assert_eq!((resolve(&[]), resolve(&["--guards"])), (Some(false), Some(true)));
 }
@@ -158,7 +173,7 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
         parse(manifests.iter().chain(flags).map(|&text| text.to_owned()), |_| None)
     };
     let Ok(Command::Resolve(options)) = resolve(&["--guards"]) else { panic!() };
-    assert_eq!(options.scope.external_ips.allowed.len(), 1);
+    assert_eq!(options.manifests.scope.external_ips.allowed.len(), 1);
     assert!(resolve(&[]).unwrap_err().to_string().contains("--guards"), "without guards it means nothing");
 }
 
@@ -166,5 +181,56 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
 fn resolve_takes_an_empty_node_name_as_no_node() {
     let parsed = parse(["weir", "resolve", "--manifests", "-", "--node-name", "", "-o", "json"], |_| None);
     let Ok(Command::Resolve(options)) = parsed else { panic!("{parsed:?}") };
-    assert_eq!((&*options.scope.node_name, options.output), ("", Output::Json));
+    assert_eq!((&*options.manifests.scope.node_name, options.output), ("", Output::Json));
+}
+
+fn explain(flags: &[&str]) -> Result<ExplainOptions, String> {
+    let arguments = ["weir", "explain", "--manifests", "m"].into_iter().chain(flags.iter().copied());
+    match parse(arguments, |_| None) {
+        Ok(Command::Explain(options)) => Ok(*options),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+const FLOW: [&str; 4] = ["--from", "10.244.0.1", "--to", "10.96.0.10:80/TCP"];
+
+#[test]
+fn pods_are_recognised_as_kube_proxys_flags_say() {
+    let pods = |flags: &[&str]| explain(&[&FLOW, flags].concat()).map(|options| options.network.pods);
+    let network = || vec!["10.244.0.0/16".parse().unwrap()];
+    assert_eq!(pods(&[]), Ok(Pods::Unknown), "without a network nobody is recognised");
+    assert_eq!(pods(&["--cluster-cidr", "10.244.7.7/16"]), Ok(Pods::Within(network())));
+    assert_eq!(pods(&["--detect-local-mode", "nodecidr"]), Ok(Pods::OfNode));
+    let none = ["--cluster-cidr", "10.244.0.0/16", "--detect-local-mode", "none"];
+    assert_eq!(pods(&none), Ok(Pods::Unknown));
+    let bridge = ["--detect-local-mode", "BridgeInterface", "--pod-bridge-interface", "cni0"];
+    assert_eq!(pods(&bridge), Ok(Pods::OnBridge("cni0".into())));
+    assert!(pods(&bridge[..2]).unwrap_err().contains("--pod-bridge-interface"));
+    let prefix = ["--detect-local-mode", "InterfaceNamePrefix", "--pod-interface-name-prefix", "cali"];
+    assert_eq!(pods(&prefix), Ok(Pods::OnInterfaces("cali".into())));
+    assert!(pods(&prefix[..2]).unwrap_err().contains("--pod-interface-name-prefix"));
+    assert!(pods(&["--cluster-cidr", "10.244.0.0"]).unwrap_err().contains("must be a network, as in"));
+}
+
+#[test]
+fn explain_is_asked_about_one_flow_or_many() {
+    let AskedFlow { from, to } = match explain(&FLOW).unwrap().question {
+        Question::One(flow, Output::Table) => flow,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((from.to_string(), to.to_string()), (FLOW[1].to_owned(), FLOW[3].to_owned()));
+    assert_eq!(explain(&["--flows", "-"]).unwrap().question, Question::Many("-".into()));
+    for (flags, said) in [
+        (&[][..], "--from"),
+        (&FLOW[..2], "--to"),
+        (&FLOW[2..], "--from"),
+        (&["--flows", "f", "--from", "10.0.0.1", "--to", "10.0.0.2:1/TCP"], "--flows"),
+        (&["--flows", "f", "-o", "json"], "--output"),
+        (&["--flows", "-", "--manifests", "-"], "standard input"),
+        (&["--from", "10.244.0.1", "--to", "[fd00::1]:80/TCP"], "IPv6"),
+    ] {
+        let problem = explain(flags).unwrap_err();
+        assert!(problem.contains(said), "{flags:?}: {problem}");
+    }
 }

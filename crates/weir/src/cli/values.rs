@@ -1,11 +1,18 @@
 //! How are the values of flags written?
 
 use ipnet::IpNet;
-use std::{net::SocketAddr, str::FromStr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::{NonZeroU32, NonZeroUsize},
+    str::FromStr,
+    time::Duration,
+};
 use tracing_subscriber::EnvFilter;
 use weir_control::Selection;
-use weir_core::NodePortAddresses;
-use weir_core::address::parse_cidr;
+use weir_core::{
+    Frontend, NodePortAddresses,
+    address::{parse_cidr, parse_ip},
+};
 
 /// Where a server of weir's own listens; the empty text switches it off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +77,22 @@ pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
     parse_cidr(text.trim()).ok_or("must be a network, as in 203.0.113.0/24 or 203.0.113.7/32")
 }
 
+/// An IP address, as in `10.244.0.1`.
+pub(crate) fn address(text: &str) -> Result<IpAddr, &'static str> {
+    parse_ip(text.trim()).ok_or("must be an IP address, as in 10.244.0.1 or fd00::1")
+}
+
+/// What a client dials, as in `10.96.0.10:80/TCP`.
+pub(crate) fn dialled(text: &str) -> Result<Frontend, &'static str> {
+    let read = || {
+        let (address, protocol) = text.trim().rsplit_once('/')?;
+        let address: SocketAddr = address.parse().ok().filter(|address: &SocketAddr| address.port() != 0)?;
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        Some(Frontend { protocol: protocol.to_uppercase().parse().ok()?, address })
+    };
+    read().ok_or("must be IP:PORT/PROTOCOL, as in 10.96.0.10:80/TCP or [fd00::10]:53/UDP; also SCTP")
+}
+
 /// A duration as people write it: `25s`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 25s or 1m30s"))
@@ -92,6 +115,16 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
         .zip(unit)
         .and_then(|(number, shift)| usize::checked_mul(number, 1 << shift));
     size.ok_or_else(|| "must be a size as in 64MiB; units are KiB, MiB, GiB".to_owned())
+}
+
+/// How many of something there may be.
+pub(crate) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.trim().parse().map_err(|_| "must be a whole number from 1 to 4294967295")
+}
+
+/// The same for what the whole process holds.
+pub(crate) fn places(text: &str) -> Result<NonZeroUsize, &'static str> {
+    NonZeroUsize::try_from(count(text)?).map_err(|_| "is more than this machine can address")
 }
 
 /// A log filter, as in `info` or `warn,weir_proxy=debug`.

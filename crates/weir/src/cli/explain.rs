@@ -1,0 +1,155 @@
+//! Which settings does `weir explain` take?
+
+use super::{
+    ClusterNetwork, Manifests, Output,
+    manifests::ManifestArgs,
+    network::NetworkArgs,
+    values::{self, usage},
+};
+use clap::{ArgAction, Args};
+use std::{net::IpAddr, path::PathBuf};
+use weir_core::{Family, Frontend};
+
+/// The flags of `weir explain`.
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// The client's address
+    #[arg(long, value_name = "IP", required_unless_present = "flows", requires = "to", value_parser = values::address)]
+    from: Option<IpAddr>,
+
+    /// What the client dials, as in 10.96.0.10:80/TCP or [fd00::10]:53/UDP
+    #[arg(long, value_name = "IP:PORT/PROTOCOL", requires = "from", value_parser = values::dialled)]
+    to: Option<Frontend>,
+
+    /// A file with a flow a line, FROM and TO with a blank between, or - for standard input; answers are JSON, one a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "output"])]
+    flows: Option<PathBuf>,
+
+    /// Addresses of the node, comma separated; the first of each family is the primary one
+    /// [default: the InternalIPs of the Node among the manifests]
+    #[arg(long, value_name = "IP", value_delimiter = ',', action = ArgAction::Append, value_parser = values::address)]
+    node_addresses: Vec<IpAddr>,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: Output,
+
+    #[command(flatten)]
+    manifests: ManifestArgs,
+
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// Settings of `weir explain`, checked and complete.
+#[derive(Clone, Debug)]
+pub(crate) struct ExplainOptions {
+    /// What to read, and for whom.
+    pub(crate) manifests: Manifests,
+    /// The addresses of the node; empty: those that its Node object says.
+    pub(crate) node_addresses: Vec<IpAddr>,
+    /// The cluster's network.
+    pub(crate) network: ClusterNetwork,
+    /// What is asked.
+    pub(crate) question: Question,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// About one flow, to be answered at length.
+    One(AskedFlow, Output),
+    /// About many, one a line of this file, to be answered in brief.
+    Many(PathBuf),
+}
+
+/// A flow that is asked about: both addresses are of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AskedFlow {
+    /// The client's address.
+    pub(crate) from: IpAddr,
+    /// What it dials.
+    pub(crate) to: Frontend,
+}
+
+impl AskedFlow {
+    /// A flow from one address to another.
+    pub(crate) fn new(from: IpAddr, to: Frontend) -> Result<Self, String> {
+        let (of, at) = (Family::of(from), Family::of(to.address.ip()));
+        if of != at {
+            return Err(format!("{from} is {of} and {to} is {at}: no flow goes from one to the other"));
+        }
+        Ok(Self { from, to })
+    }
+}
+
+impl std::str::FromStr for AskedFlow {
+    type Err = String;
+
+    /// Reads a line of `--flows`.
+    fn from_str(line: &str) -> Result<Self, String> {
+        let mut words = line.split_whitespace();
+        let (Some(from), Some(to), None) = (words.next(), words.next(), words.next()) else {
+            return Err("must be FROM and TO with a blank between, as in 10.244.0.1 10.96.0.10:80/TCP".into());
+        };
+        Self::new(values::address(from)?, values::dialled(to)?)
+    }
+}
+
+impl ExplainArgs {
+    /// Checks the flags together.
+    pub(super) fn options(self) -> Result<ExplainOptions, clap::Error> {
+        let manifests = self.manifests.manifests(&self.node_addresses)?;
+        let question = match (self.flows, self.from, self.to) {
+            (None, Some(from), Some(to)) => {
+                Question::One(AskedFlow::new(from, to).map_err(usage)?, self.output)
+            }
+            (Some(path), ..) if path.as_os_str() == "-" && manifests.read_standard_input() => {
+                return Err(usage("--flows and --manifests cannot both be standard input"));
+            }
+            (Some(path), ..) => Question::Many(path),
+            _ => return Err(usage("--from and --to, or --flows, say which flow is asked about")),
+        };
+        Ok(ExplainOptions {
+            manifests,
+            node_addresses: self.node_addresses,
+            network: self.network.network()?,
+            question,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_is_two_addresses_of_one_family() {
+        let flow: AskedFlow = "  10.244.0.1\t10.96.0.10:53/udp ".parse().unwrap();
+        assert_eq!(
+            (flow.from.to_string(), flow.to.to_string()),
+            ("10.244.0.1".into(), "10.96.0.10:53/UDP".into())
+        );
+        let flow: AskedFlow = "fd00::1 [fd00:96::a]:80/SCTP".parse().unwrap();
+        assert_eq!(flow.to.to_string(), "[fd00:96::a]:80/SCTP");
+        let mapped: AskedFlow = "::ffff:10.0.0.1 [::ffff:10.96.0.10]:80/TCP".parse().unwrap();
+        assert!(mapped.from.is_ipv4() && mapped.to.address.is_ipv4());
+    }
+
+    #[test]
+    fn what_is_no_flow_is_refused_with_how_to_write_one() {
+        for (line, said) in [
+            ("10.244.0.1", "FROM and TO"),
+            ("10.244.0.1 10.96.0.10:80/TCP more", "FROM and TO"),
+            ("pod 10.96.0.10:80/TCP", "10.244.0.1"),
+            ("10.244.0.1 10.96.0.10:80", "10.96.0.10:80/TCP"),
+            ("10.244.0.1 10.96.0.10:0/TCP", "10.96.0.10:80/TCP"),
+            ("10.244.0.1 web:80/TCP", "10.96.0.10:80/TCP"),
+            ("10.244.0.1 10.96.0.10:80/ICMP", "10.96.0.10:80/TCP"),
+            ("10.244.0.1 [fd00::1]:80/TCP", "IPv4"),
+        ] {
+            let problem = line.parse::<AskedFlow>().unwrap_err();
+            assert!(problem.contains(said), "{line}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! How is a judgement written down? The form of `weir explain -o json`, which its page for people shows too.
+
+use crate::cli::AskedFlow;
+use ipnet::IpNet;
+use serde::Serialize;
+use std::net::{IpAddr, SocketAddr};
+use weir_core::{
+    FrontendKind, Origin, Traffic,
+    verdict::{Candidate, Cause, Judgement, Matched, Outcome},
+};
+
+/// What a flow gets, and why.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer<'a> {
+    pub(super) from: IpAddr,
+    /// `node`, `pod` or `outside`.
+    pub(super) origin: &'static str,
+    /// As in `10.96.0.10:80/TCP`.
+    pub(super) to: String,
+    /// `ACCEPT`, `REJECT`, `DROP` or `NONE`.
+    pub(super) verdict: &'static str,
+    /// What decided, as a sentence.
+    pub(super) because: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service: Option<ServiceAnswer>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) endpoints: Vec<EndpointAnswer<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
+}
+
+/// The Service port that answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ServiceAnswer {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) port_name: String,
+    /// `cluster-ip`, `external-ip`, `load-balancer` or `node-port`.
+    pub(super) kind: &'static str,
+    /// Which traffic policy applies, and how it is set.
+    pub(super) policy: String,
+    /// `cluster` or `local`: which endpoints the policy leaves.
+    pub(super) list: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_ranges: Option<Vec<IpNet>>,
+}
+
+/// One endpoint of the Service port.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EndpointAnswer<'a> {
+    pub(super) address: SocketAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) node: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) zone: Option<&'a str>,
+    pub(super) eligible: bool,
+    /// Why it is not eligible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<&'static str>,
+    /// `kept` or `replaced`: whose address the endpoint would see, the client's or the node's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<&'static str>,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn of(flow: AskedFlow, judgement: &Judgement<'a>, notes: Vec<String>) -> Self {
+        let matched = match &judgement.cause {
+            Cause::Frontend(matched) => Some(matched),
+            _ => None,
+        };
+        let candidates = matched.into_iter().flat_map(|matched| &matched.candidates);
+        Self {
+            from: flow.from,
+            origin: origin(judgement.origin),
+            to: flow.to.to_string(),
+            verdict: judgement.outcome.as_str(),
+            because: because(judgement),
+            service: matched.map(|matched| ServiceAnswer::of(matched, judgement.origin)),
+            endpoints: candidates.map(EndpointAnswer::of).collect(),
+            notes,
+        }
+    }
+}
+
+impl ServiceAnswer {
+    fn of(matched: &Matched<'_>, origin: Origin) -> Self {
+        let key = &matched.claim.port.key;
+        Self {
+            namespace: key.service.namespace.to_string(),
+            name: key.service.name.to_string(),
+            port_name: key.name.to_string(),
+            kind: matched.claim.kind.as_str(),
+            policy: policy(matched, origin),
+            list: match matched.traffic {
+                Traffic::Cluster => "cluster",
+                Traffic::Local => "local",
+            },
+            source_ranges: matched.ranges.clone(),
+        }
+    }
+}
+
+impl<'a> EndpointAnswer<'a> {
+    fn of(candidate: &Candidate<'a>) -> Self {
+        let Candidate { endpoint, eligibility, masquerade } = *candidate;
+        Self {
+            address: endpoint.address,
+            node: endpoint.node.as_deref(),
+            zone: endpoint.zone.as_deref(),
+            eligible: eligibility.is_ok(),
+            reason: eligibility.err().map(|reason| reason.as_str()),
+            source: eligibility.is_ok().then_some(if masquerade { "replaced" } else { "kept" }),
+        }
+    }
+}
+
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Node => "node",
+        Origin::Pod => "pod",
+        Origin::Outside => "outside",
+    }
+}
+
+/// The field that decides at this kind of address.
+fn field(matched: &Matched<'_>) -> (&'static str, bool) {
+    let port = &matched.claim.port;
+    match matched.claim.kind {
+        FrontendKind::ClusterIp => ("internalTrafficPolicy", port.internal_local),
+        _ => ("externalTrafficPolicy", port.external_local),
+    }
+}
+
+fn policy(matched: &Matched<'_>, origin: Origin) -> String {
+    let (field, local) = field(matched);
+    match (local, matched.traffic) {
+        (false, _) => format!("{field} Cluster"),
+        (true, Traffic::Local) => format!("{field} Local"),
+        (true, Traffic::Cluster) => {
+            let who = if origin == Origin::Node { "the node itself" } else { "pods" };
+            format!("{field} Local, which does not bind {who}")
+        }
+    }
+}
+
+fn because(judgement: &Judgement<'_>) -> String {
+    let matched = match &judgement.cause {
+        Cause::Frontend(matched) => matched,
+        Cause::UndefinedPort => return "a cluster IP, without this port and protocol".to_owned(),
+        Cause::Unallocated(network) => return format!("no Service has this address of {network}"),
+        Cause::NoService => return "not an address of a Service".to_owned(),
+    };
+    match judgement.outcome {
+        Outcome::Drop if !matched.admitted => "the client is outside loadBalancerSourceRanges".to_owned(),
+        Outcome::Drop => format!("{} is Local, and no endpoint on this node can serve", field(matched).0),
+        Outcome::Reject | Outcome::None => "no endpoint can serve, on any node".to_owned(),
+        Outcome::Accept => match judgement.endpoints().count() {
+            1 => "1 endpoint is eligible".to_owned(),
+            count => format!("{count} endpoints are eligible"),
+        },
+    }
+}

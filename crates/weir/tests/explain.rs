@@ -1,0 +1,330 @@
+//! Does the built `weir explain` give kube-proxy's answer to every golden flow, and say why?
+
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+};
+
+/// The node and its cluster's network in the vectors (conformance/FORMAT.md, "Flow").
+const NETWORK: [&str; 4] = [
+    "--node-addresses=192.168.0.2,2001:db8::1,192.168.1.2,2001:db8:1::2",
+    "--cluster-cidr=10.244.0.0/16,fd00:10:244::/48",
+    "--service-cidr=172.30.0.0/16,fd00:172:30::/112",
+    "--manifests=-",
+];
+
+/// The four sources of each flow of form 1, by family.
+const SOURCES: [(&str, [&str; 2]); 4] = [
+    ("pod", ["10.244.9.9", "fd00:10:244::9:9"]),
+    ("node", ["192.168.0.2", "2001:db8::1"]),
+    ("ext", ["203.0.113.2", "2001:db8:f::2"]),
+    ("blocked", ["203.0.113.130", "2001:db8:f::8002"]),
+];
+
+#[test]
+fn every_golden_flow_is_explained_as_kube_proxy_does_it() {
+    let cases: Vec<Value> = ["curated.json", "random.json"].into_iter().flat_map(cases).collect();
+    let half = cases.len().div_ceil(2);
+    let (compared, failures): (Vec<usize>, Vec<Vec<String>>) = thread::scope(|scope| {
+        let of = |cases: &[Value]| {
+            let checked: Vec<_> = cases.iter().map(check).collect();
+            let compared = checked.iter().map(|(compared, _)| compared).sum::<usize>();
+            (compared, checked.into_iter().flat_map(|(_, failures)| failures).collect::<Vec<_>>())
+        };
+        let halves: Vec<_> = cases.chunks(half).map(|cases| scope.spawn(move || of(cases))).collect();
+        halves.into_iter().map(|half| half.join().unwrap()).unzip()
+    });
+    let (compared, failures) = (compared.iter().sum::<usize>(), failures.concat());
+    assert_eq!(compared, 4999, "flows are missing");
+    assert!(failures.is_empty(), "{} of {compared} flows differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn cases(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance").join(file);
+    let mut vectors: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let Value::Array(cases) = vectors["cases"].take() else { panic!("no cases in {file}") };
+    cases
+}
+
+/// Asks about all flows of a case at once. Returns how many there are, and what differs.
+fn check(case: &Value) -> (usize, Vec<String>) {
+    let questions = questions(case);
+    if questions.is_empty() {
+        return (0, Vec::new());
+    }
+    let lines: String = questions.iter().map(|(flow, _)| format!("{flow}\n")).collect();
+    let output = with_flows(&lines, &flags(case), &manifests(case).to_string());
+    let (stdout, stderr) = texts(&output);
+    if !output.status.success() {
+        return (questions.len(), vec![format!("{}: {stderr}", case["id"])]);
+    }
+    let answers: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), questions.len(), "{}", case["id"]);
+    let differing = questions.iter().zip(&answers).filter(|((_, want), got)| want != *got);
+    let told = |((flow, want), got): (&(String, Value), &Value)| {
+        format!("{}: {flow}: want {want}, got {got}", case["id"])
+    };
+    (questions.len(), differing.map(told).collect())
+}
+
+/// Each flow of a case as a line, with the answer.
+fn questions(case: &Value) -> Vec<(String, Value)> {
+    let mut questions = Vec::new();
+    for (index, family) in ["IPv4", "IPv6"].into_iter().enumerate() {
+        let expect = &case["expect"][family];
+        for flow in expect["flows"].as_array().into_iter().flatten() {
+            let dialled = flow["dst"].as_str().unwrap();
+            let unit = unit(expect, dialled);
+            let mut ask = |source: &str, result: &Value| {
+                questions.push((format!("{source} {dialled}"), wanted(result, unit)));
+            };
+            match flow["src"].as_str() {
+                Some(source) => ask(source, &flow["result"]),
+                None => SOURCES.iter().for_each(|(key, ips)| ask(ips[index], &flow[*key])),
+            }
+        }
+    }
+    questions
+}
+
+/// The Service port of the vectors that a destination belongs to; addresses are unique.
+fn unit<'a>(expect: &'a Value, dialled: &str) -> Option<&'a Value> {
+    let (address, protocol) = dialled.split_once('/').unwrap();
+    let (ip, port) = address.rsplit_once(':').unwrap();
+    let (ip, port) = (ip.trim_matches(['[', ']']), port.parse::<u16>().unwrap());
+    let units = || expect["ports"].as_array().into_iter().flatten().filter(|unit| unit["proto"] == protocol);
+    let lists = |unit: &Value, key: &str| unit[key].as_array().is_some_and(|ips| ips.contains(&json!(ip)));
+    let own = |unit: &&Value| {
+        unit["port"] == port && (unit["ip"] == ip || lists(unit, "externalIPs") || lists(unit, "lbVIPs"))
+    };
+    units().find(own).or_else(|| units().find(|unit| unit["nodePort"] == port))
+}
+
+/// A vectors' answer in the form of `--flows`.
+fn wanted(result: &Value, unit: Option<&Value>) -> Value {
+    let accept = |masq: &Value, plain: &Value| json!({ "verdict": "ACCEPT", "masq": masq, "plain": plain });
+    let Some(word) = result.as_str() else { return accept(&result["masq"], &result["plain"]) };
+    match word.split_once('/').unwrap_or((word, "")) {
+        (list @ ("cluster" | "local"), "masq") => accept(&unit.unwrap()[list], &json!([])),
+        (list @ ("cluster" | "local"), _) => accept(&json!([]), &unit.unwrap()[list]),
+        (verdict, _) => json!({ "verdict": verdict }),
+    }
+}
+
+fn flags(case: &Value) -> Vec<String> {
+    let config = &case["config"];
+    let mut flags: Vec<String> = NETWORK.iter().map(ToString::to_string).collect();
+    let networks = match config["nodePortAddresses"].as_array() {
+        Some(networks) => {
+            networks.iter().map(|network| network.as_str().unwrap()).collect::<Vec<_>>().join(",")
+        }
+        None => "0.0.0.0/0,::/0".to_owned(),
+    };
+    flags.push(format!("--node-port-addresses={networks}"));
+    flags.push(format!("--node-name={}", case["node"]["name"].as_str().unwrap()));
+    flags.push(format!("--masquerade-all={}", config["masqueradeAll"] == true));
+    flags.extend((config["noDetectLocal"] == true).then(|| "--detect-local-mode=none".to_owned()));
+    flags
+}
+
+/// The case's objects as `kubectl get -o json` would print them.
+fn manifests(case: &Value) -> Value {
+    let mut items = Vec::new();
+    let mut add = |objects: &Value, api_version: &str, kind: &str| {
+        for object in objects.as_array().into_iter().flatten() {
+            let mut object = object.clone();
+            object["apiVersion"] = api_version.into();
+            object["kind"] = kind.into();
+            items.push(object);
+        }
+    };
+    add(&case["services"], "v1", "Service");
+    add(&case["endpointSlices"], "discovery.k8s.io/v1", "EndpointSlice");
+    let node = &case["node"];
+    if node["name"] != "" {
+        add(&json!([{ "metadata": { "name": node["name"], "labels": node["labels"] } }]), "v1", "Node");
+    }
+    json!({ "apiVersion": "v1", "kind": "List", "items": items })
+}
+
+/// Runs `weir explain` with these flows in a file.
+fn with_flows(flows: impl AsRef<[u8]>, flags: &[String], manifests: &str) -> Output {
+    let path = std::env::temp_dir().join(format!("weir-flows-{:x}", rand::random::<u64>()));
+    fs::write(&path, flows).unwrap();
+    let named = format!("--flows={}", path.display());
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain([&*named]).collect();
+    let output = weir(&flags, manifests);
+    fs::remove_file(&path).unwrap();
+    output
+}
+
+fn weir(flags: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .arg("explain")
+        .args(flags)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may end without reading everything.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+const WEB: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  type: NodePort
+  clusterIP: 10.96.0.10
+  externalTrafficPolicy: Local
+  externalIPs: [203.0.113.7]
+  ports: [{ name: http, port: 80, nodePort: 30080 }]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+ports: [{ name: http, port: 8080 }]
+endpoints:
+- { addresses: [10.244.0.1], nodeName: node-a, zone: z1 }
+- { addresses: [10.244.1.1], nodeName: node-b, zone: z2 }
+- { addresses: [10.244.1.2], nodeName: node-b, conditions: { ready: false } }
+---
+apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: { name: kubernetes }
+spec: { cidrs: [10.96.0.0/16] }
+---
+apiVersion: v1
+kind: Node
+metadata: { name: node-a }
+status: { addresses: [{ type: InternalIP, address: 192.168.0.2 }] }
+"#;
+
+fn explain(flags: &[&str]) -> String {
+    let common = ["--manifests", "-", "--node-name", "node-a"];
+    let output = weir(&[&common, flags].concat(), WEB);
+    let (stdout, stderr) = texts(&output);
+    assert!(output.status.success(), "{stderr}");
+    stdout
+}
+
+fn explain_json(flags: &[&str]) -> Value {
+    serde_json::from_str(&explain(&[flags, &["-o", "json"]].concat())).unwrap()
+}
+
+#[test]
+fn the_page_says_who_is_served_by_which_endpoints_and_why_not_by_others() {
+    let pods = ["--cluster-cidr", "10.244.0.0/16"];
+    let flow = ["--from", "10.244.0.1", "--to", "10.96.0.10:80/TCP"];
+    let expected = "\
+from      10.244.0.1 (pod)
+to        10.96.0.10:80/TCP
+service   default/web, port http
+kind      cluster-ip
+policy    internalTrafficPolicy Cluster
+verdict   ACCEPT: 2 endpoints are eligible
+
+ENDPOINT          NODE     ZONE   ELIGIBLE        SOURCE
+10.244.0.1:8080   node-a   z1     yes             replaced
+10.244.1.1:8080   node-b   z2     yes             kept
+10.244.1.2:8080   node-b   -      no: not-ready   -
+";
+    assert_eq!(explain(&[&flow[..], &pods].concat()), expected);
+}
+
+#[test]
+fn the_json_names_the_policy_and_the_reasons() {
+    let answer = explain_json(&[
+        "--from",
+        "203.0.113.9",
+        "--to",
+        "192.168.0.2:30080/TCP",
+        "--cluster-cidr",
+        "10.244.0.0/16",
+    ]);
+    let expected = json!({
+        "from": "203.0.113.9", "origin": "outside", "to": "192.168.0.2:30080/TCP",
+        "verdict": "ACCEPT", "because": "1 endpoint is eligible",
+        "service": {
+            "namespace": "default", "name": "web", "portName": "http", "kind": "node-port",
+            "policy": "externalTrafficPolicy Local", "list": "local",
+        },
+        "endpoints": [
+            { "address": "10.244.0.1:8080", "node": "node-a", "zone": "z1", "eligible": true, "source": "kept" },
+            { "address": "10.244.1.1:8080", "node": "node-b", "zone": "z2", "eligible": false, "reason": "other-node" },
+            { "address": "10.244.1.2:8080", "node": "node-b", "eligible": false, "reason": "other-node" },
+        ],
+    });
+    assert_eq!(answer, expected);
+    let answer = explain_json(&["--from", "192.168.0.2", "--to", "203.0.113.7:80/TCP"]);
+    assert_eq!(
+        answer["service"]["policy"],
+        "externalTrafficPolicy Local, which does not bind the node itself"
+    );
+    assert_eq!(answer["endpoints"][1]["source"], "replaced");
+}
+
+#[test]
+fn what_is_no_frontend_is_explained_too() {
+    let verdict = |to: &str, flags: &[&str]| {
+        let answer = explain_json(&[&["--from", "10.244.0.9", "--to", to], flags].concat());
+        format!("{}: {}", answer["verdict"].as_str().unwrap(), answer["because"].as_str().unwrap())
+    };
+    assert_eq!(verdict("10.96.0.10:81/TCP", &[]), "REJECT: a cluster IP, without this port and protocol");
+    assert_eq!(verdict("10.96.0.99:80/TCP", &[]), "DROP: no Service has this address of 10.96.0.0/16");
+    assert_eq!(verdict("192.168.0.2:31000/TCP", &[]), "NONE: not an address of a Service");
+    // Somebody else's Services may have the other addresses.
+    let proxy_name = ["--service-proxy-name", "weir"];
+    assert_eq!(verdict("10.96.0.99:80/TCP", &proxy_name), "NONE: not an address of a Service");
+}
+
+#[test]
+fn what_cannot_be_known_offline_is_said() {
+    let notes = |flags: &[&str]| {
+        let flow = ["--from", "10.244.0.9", "--to", "10.96.0.10:80/TCP"];
+        explain_json(&[&flow[..], flags].concat())["notes"].to_string()
+    };
+    let bridge = ["--detect-local-mode", "BridgeInterface", "--pod-bridge-interface", "cni0"];
+    assert!(notes(&bridge).contains("bridge cni0, which cannot be seen here: the client counts as outside"));
+    assert!(notes(&[]).contains("--cluster-cidr"));
+    assert_eq!(notes(&["--cluster-cidr", "10.244.0.0/16"]), "null");
+    let elsewhere = ["--cluster-cidr", "10.244.0.0/16", "--node-name", "node-b"];
+    let flow = ["--manifests", "-", "--from", "10.244.0.9", "--to", "10.96.0.10:80/TCP"];
+    let (stdout, _) = texts(&weir(&[&flow[..], &elsewhere].concat(), WEB));
+    assert!(stdout.contains("no IPv4 address of node \"node-b\" is known"), "{stdout}");
+}
+
+#[test]
+fn a_line_that_cannot_be_read_keeps_its_place_and_fails_the_run() {
+    let flows = b"10.244.0.9 10.96.0.10:81/TCP\n\nweb 10.96.0.10:80/TCP\n\xff\n10.244.0.9 10.96.0.10:82/TCP";
+    let output = with_flows(flows, &["--manifests=-".to_owned(), "--node-name=node-a".to_owned()], WEB);
+    let (stdout, stderr) = texts(&output);
+    let answers: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((output.status.code(), answers.len()), (Some(1), 4), "{stdout}");
+    assert_eq!([&answers[0], &answers[3]], [&json!({ "verdict": "REJECT" }); 2]);
+    assert!(answers[1]["error"].as_str().unwrap().contains("IP address"), "{stdout}");
+    assert!(stderr.contains(", line 3: must be an IP address") && stderr.contains(", line 4: "), "{stderr}");
+}
+
+#[test]
+fn a_file_of_flows_that_is_not_there_is_an_error_on_one_line() {
+    let output = weir(&["--manifests", "-", "--node-name", "node-a", "--flows", "/nowhere/at-all"], WEB);
+    let (stdout, stderr) = texts(&output);
+    assert_eq!((output.status.code(), &*stdout, stderr.lines().count()), (Some(1), "", 1), "{stderr}");
+    assert!(stderr.contains("/nowhere/at-all"), "{stderr}");
+}
