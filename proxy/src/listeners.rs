@@ -155,17 +155,15 @@ impl Listeners {
         let is_bound = |socket: &Socket| *bound.get(Family::of(socket.address.ip()));
         let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
         let to_bind: Vec<_> = to_bind.collect();
-        let mut applied = sockets.settle(to_bind, plan, place, slots, bound).await;
+        let mut steps = listed::Steps::default();
         if in_node_mode {
-            let rows = |rows: &mut Vec<FrontendRow>, bound| {
-                rows.retain(|row| *self.bridges.bound.get(Family::of(row.listen.ip())) == bound);
-            };
-            rows(&mut applied.rows, true);
-            let mut steps = listed.settle(touched.iter().copied(), plan, slots, sockets.workers()).await;
-            rows(&mut steps.rows, false);
-            node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.socket)));
-            applied.rows.append(&mut steps.rows);
+            steps = listed.settle(touched.iter().copied(), plan, slots, bound, sockets.workers()).await;
         }
+        let mut applied = sockets.settle(to_bind, plan, place, slots, bound).await;
+        let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
+        applied.rows.retain(is_row_bound);
+        applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
+        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.socket)));
         for socket in touched {
             let captured = listed.contains(socket).then_some(socket.address);
             // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.

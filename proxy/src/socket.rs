@@ -4,7 +4,7 @@ use crate::{filter, plan::Socket as Address};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
-    sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr},
+    sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr, RcvBufForce},
 };
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
@@ -55,6 +55,9 @@ pub(crate) fn open_receiving(
     let options = Options { admitted: None, dead_peer_timeout, foreign: Some(mark) };
     let group = open_group(address, options, count, backlog)?;
     for socket in group.iter().filter(|_| address.protocol == Protocol::Udp) {
+        // What all frontends receive waits here. The capability that node mode needs lets it exceed what the kernel allows to
+        // others; less room than asked for is still a working socket.
+        let _ = setsockopt(socket, RcvBufForce, &UDP_BUFFER);
         match address.address {
             SocketAddr::V4(_) => setsockopt(socket, Ipv4OrigDstAddr, &true)?,
             SocketAddr::V6(_) => setsockopt(socket, Ipv6OrigDstAddr, &true)?,

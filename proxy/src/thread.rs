@@ -169,8 +169,8 @@ fn obey(worker: &Rc<Worker>, command: Command, open: &mut Open) {
             Err(error) => tracing::error!(%error, "cannot watch a receiving socket"),
         },
         Command::Change { changes, done } => {
-            catalog.change(&changes);
-            let _ = done.send(());
+            let changed = catalog.change(&changes);
+            tokio::task::spawn_local(async { done.send(changed.await) });
         }
         Command::Redirect { id, serving, done } => {
             let Some(listener) = listeners.get(&id) else { return };

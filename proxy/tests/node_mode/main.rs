@@ -6,6 +6,7 @@
 mod common;
 
 mod bed;
+mod bridge;
 mod rules;
 mod sources;
 mod tcp;

@@ -11,7 +11,7 @@ use weir_core::{Protocol, endpoint::Conditions};
 use weir_testkit::{Namespace, UdpBehaviour};
 
 /// Sends from an address and returns the first answer; the socket hears its peer only.
-fn ask(host: &Namespace, source: SocketAddr, frontend: SocketAddr) -> String {
+pub(crate) fn ask(host: &Namespace, source: SocketAddr, frontend: SocketAddr) -> String {
     let ask = || async move {
         let client = UdpSocket::bind(source).await.unwrap();
         client.connect(frontend).await.unwrap();
@@ -23,7 +23,8 @@ fn ask(host: &Namespace, source: SocketAddr, frontend: SocketAddr) -> String {
     host.run(ask).unwrap()
 }
 
-fn from(address: &str) -> SocketAddr {
+/// Any port of an address.
+pub(crate) fn from(address: &str) -> SocketAddr {
     SocketAddr::new(ip(address), 0)
 }
 
