@@ -7,7 +7,9 @@ mod common;
 
 mod bed;
 mod bridge;
+mod origin;
 mod rules;
 mod sources;
+mod start;
 mod tcp;
 mod udp;
