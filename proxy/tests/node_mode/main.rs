@@ -7,6 +7,7 @@ mod common;
 
 mod bed;
 mod bridge;
+mod marks;
 mod origin;
 mod rules;
 mod sources;
