@@ -76,7 +76,7 @@ fn script(receivers: Receivers, bridges: &Bridges) -> String {
             type filter hook prerouting priority raw
             meta mark & 0x30000000 != 0 accept
             {prerouting}
-            meta l4proto {{ tcp, udp }} socket transparent 1 notrack meta mark set {CAPTURED} accept
+            meta l4proto {{ tcp, udp, icmp, ipv6-icmp }} socket transparent 1 notrack meta mark set {CAPTURED} accept
           }}
           chain output {{
             type route hook output priority raw
