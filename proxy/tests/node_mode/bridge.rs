@@ -9,7 +9,7 @@ use crate::{
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use weir_core::{Audience, PerFamily, Pods, Protocol};
+use weir_core::{Audience, PerFamily, Pods, Protocol, Snapshot};
 use weir_proxy::{Bridges, FrontendState};
 use weir_testkit::{Behaviour, Namespace, UdpBehaviour};
 
@@ -145,4 +145,23 @@ fn datagrams_are_served_before_and_after_their_frontend_is_bound() {
             }
         }
     }
+}
+
+#[test]
+fn a_running_proxy_hears_of_bridges_and_answers_once_frontends_are_bound() {
+    let Some((mut bed, _neighbour)) = bridged(true) else { return };
+    let server = serve_tcp(&bed.backend, (ENDPOINTS[0], 8080), Behaviour::Greet("far".into()));
+    let web = service_at(VIP[0], 80, Protocol::Tcp).with(&[server.address()]);
+    bed.apply(&[&web]);
+    let bridges = Bridges { bound: PerFamily { v4: true, v6: true }, networks: Vec::new() };
+    let (receivers, handle, proxy) = (bed.proxy.receivers(), bed.proxy.bridges(), &mut bed.proxy);
+    let told = || async move {
+        let (_snapshots, mut snapshots) = tokio::sync::watch::channel(Snapshot::default());
+        tokio::select! {
+            () = proxy.run(&mut snapshots, |_, _| {}) => unreachable!("the sender is there"),
+            () = handle.set(bridges.clone()) => rules::install(receivers, &bridges),
+        }
+    };
+    bed.node.run(told).unwrap();
+    assert_eq!(greeting_from(&bed.client, (POD[0], 0), web.address()).unwrap(), "far");
 }
