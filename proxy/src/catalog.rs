@@ -60,9 +60,11 @@ impl Catalog {
     }
 
     /// Has frontends served as they are to be from now on. Connections stay where they are. UDP flows end with their
-    /// frontend, and move with their next datagram if another Service port takes over.
-    pub(crate) fn change(&self, changes: &[Change]) {
+    /// frontend, and move with their next datagram if another Service port takes over. Resolves when the sockets of flows
+    /// that ended are closed.
+    pub(crate) fn change(&self, changes: &[Change]) -> impl Future<Output = ()> + use<> {
         let mut entries = self.entries.borrow_mut();
+        let mut gone = Vec::new();
         for (socket, listing) in changes {
             match (entries.entry(*socket), listing) {
                 (hash_map::Entry::Occupied(mut entry), Some(listing)) => {
@@ -72,8 +74,13 @@ impl Catalog {
                     let (connected, datagrams) = (None, None);
                     entry.insert(Entry { listing: listing.clone(), connected, datagrams });
                 }
-                (hash_map::Entry::Occupied(entry), None) => entry.remove().end_flows(),
+                (hash_map::Entry::Occupied(entry), None) => gone.extend(entry.remove().datagrams),
                 (hash_map::Entry::Vacant(_), None) => {}
+            }
+        }
+        async move {
+            for clients in gone.into_iter().flat_map(|clients| clients.into_iter().flatten()) {
+                clients.end_flows().await;
             }
         }
     }
@@ -100,10 +107,5 @@ impl Entry {
                 clients.redirect(self.listing.frontend(worker, address, origin));
             }
         }
-    }
-
-    fn end_flows(self) {
-        let clients = self.datagrams.into_iter().flat_map(|clients| clients.into_iter().flatten());
-        clients.for_each(|clients| clients.tell_end());
     }
 }

@@ -2,6 +2,7 @@
 
 mod group;
 mod listed;
+mod look_around;
 mod node_ports;
 mod report;
 mod retry;
@@ -10,13 +11,13 @@ mod sockets;
 pub use report::{Applied, FrontendRow, FrontendState};
 
 use crate::{
-    Bridges, Config, NodeMode,
+    Bridges, Config,
     checks::Checks,
     descriptors::Descriptors,
     endings::Removed,
     endpoints::Endpoints,
     host,
-    place::{NodePlace, Place},
+    place::Place,
     plan::{self, Plan, Socket, Surroundings, loopback::Loopback},
     service_load::ServiceLoads,
     slot::Slot,
@@ -33,8 +34,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, Family, Node, PerFamily, Pods, PortKey, Protocol, ServedService, ServiceKey, ServicePort,
-    Snapshot, SourceRules, ending, node_ports::Localhost, settings::EndpointRemoved,
+    Changes, Family, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
+    settings::EndpointRemoved,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
@@ -155,17 +156,15 @@ impl Listeners {
         let is_bound = |socket: &Socket| *bound.get(Family::of(socket.address.ip()));
         let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
         let to_bind: Vec<_> = to_bind.collect();
-        let mut applied = sockets.settle(to_bind, plan, place, slots, bound).await;
+        let mut steps = listed::Steps::default();
         if in_node_mode {
-            let rows = |rows: &mut Vec<FrontendRow>, bound| {
-                rows.retain(|row| *self.bridges.bound.get(Family::of(row.listen.ip())) == bound);
-            };
-            rows(&mut applied.rows, true);
-            let mut steps = listed.settle(touched.iter().copied(), plan, slots, sockets.workers()).await;
-            rows(&mut steps.rows, false);
-            node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.socket)));
-            applied.rows.append(&mut steps.rows);
+            steps = listed.settle(touched.iter().copied(), plan, slots, bound, sockets.workers()).await;
         }
+        let mut applied = sockets.settle(to_bind, plan, place, slots, bound).await;
+        let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
+        applied.rows.retain(is_row_bound);
+        applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
+        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.socket)));
         for socket in touched {
             let captured = listed.contains(socket).then_some(socket.address);
             // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
@@ -213,35 +212,6 @@ impl Listeners {
             slot.counters.touch();
         }
         self.count();
-    }
-
-    /// Finds this host's addresses; returns whether they, or the node, changed.
-    fn look_around(&mut self, snapshot: &Snapshot) -> bool {
-        let addresses = host::interface_addresses();
-        let wanted = &self.config.node_port_addresses;
-        let localhost = match self.config.node_mode {
-            None => Localhost::Served,
-            Some(_) => Localhost::Never,
-        };
-        let node_addresses = wanted.resolve(&snapshot.node, &addresses, host::is_local, localhost);
-        let node_mode = self.config.node_mode.as_ref();
-        let node_mode = node_mode.map(|node_mode| self.node_place(node_mode, &snapshot.node));
-        let place = Place { node: Arc::clone(&snapshot.node), addresses, node_mode };
-        let changed = *self.place != place || self.around.node_addresses != node_addresses;
-        self.place = Arc::new(place);
-        self.around.node_addresses = node_addresses;
-        changed
-    }
-
-    fn node_place(&self, node_mode: &NodeMode, node: &Node) -> NodePlace {
-        let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
-        let networks = match pods {
-            Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
-            Pods::OnInterfaces(prefix) => host::networks_of(|interface| interface.starts_with(prefix)),
-            Pods::Unknown | Pods::Within(_) | Pods::OfNode => pods.networks(node).to_vec(),
-        };
-        let sources = SourceRules::of(pods, node, masquerade_all);
-        NodePlace { marks, sources, pods: networks, bridges: self.bridges.networks.clone() }
     }
 
     /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.

@@ -95,3 +95,48 @@ impl NodePlace {
         !client.is_loopback() && !link_local && !self.bridges.iter().any(are_neighbours)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn node_place() -> NodePlace {
+        NodePlace {
+            marks: Marks { to_clients: 1, to_endpoints: 2 },
+            sources: SourceRules::default(),
+            pods: vec!["10.244.0.0/16".parse().unwrap()],
+            bridges: vec!["10.244.1.0/24".parse().unwrap(), "fd00:244:1::/64".parse().unwrap()],
+        }
+    }
+
+    #[test]
+    fn an_address_of_this_host_is_the_nodes_even_within_the_networks_of_pods() {
+        let addresses = [ip("10.244.1.1")].into();
+        let place = Place { addresses, node_mode: Some(node_place()), ..Place::default() };
+        let origins = ["127.0.0.1", "10.244.1.1", "10.244.1.2", "10.245.0.1", "fd00::1"];
+        let expected = [Origin::Node, Origin::Node, Origin::Pod, Origin::Outside, Origin::Outside];
+        assert_eq!(origins.map(|client| place.origin(ip(client))), expected);
+        assert_eq!(Place::default().origin(ip("10.244.1.2")), Origin::Outside);
+    }
+
+    #[test]
+    fn a_clients_address_is_kept_unless_the_answer_would_not_come_back() {
+        let place = node_place();
+        let cases = [
+            ("10.244.1.2", "10.244.2.3", true),
+            ("10.244.1.2", "10.244.1.3", false),
+            ("10.244.2.2", "10.244.1.3", true),
+            ("fd00:244:1::2", "fd00:244:1::3", false),
+            ("127.0.0.1", "10.244.2.3", false),
+            ("169.254.1.1", "10.244.2.3", false),
+            ("fe80::1", "fd00::3", false),
+        ];
+        for (client, endpoint, kept) in cases {
+            assert_eq!(place.can_keep(ip(client), ip(endpoint)), kept, "{client} to {endpoint}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 use crate::{
     Error, Marks,
     descriptors::{Descriptors, Taken},
+    host,
     plan::Socket as Address,
     socket,
     thread::{Command, WorkerHandle},
@@ -67,13 +68,14 @@ pub(crate) fn open(
         Ok(port)
     };
     let groups = |protocol, family| {
-        let [pod, node, outside] =
-            [Origin::Pod, Origin::Node, Origin::Outside].map(|origin| group(protocol, family, origin));
-        match (pod, node, outside) {
-            (Ok(pod), Ok(node), Ok(outside)) => Ok(Some(Ports { pod, node, outside })),
-            (Err(error), ..) if is_without(&error) => Ok(None),
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(explain(error)),
+        // The kernel was built or started without the family, or localhost has no address. To ask by a receiving socket would
+        // not do: that may have any address.
+        if !host::is_local(localhost(family).ip()) {
+            return Ok(None);
         }
+        let group = |origin| group(protocol, family, origin).map_err(explain);
+        let (pod, node, outside) = (group(Origin::Pod)?, group(Origin::Node)?, group(Origin::Outside)?);
+        Ok(Some(Ports { pod, node, outside }))
     };
     let of = |protocol| {
         let (v4, v6) = (groups(protocol, Family::V4)?, groups(protocol, Family::V6)?);
@@ -96,12 +98,6 @@ fn localhost(family: Family) -> SocketAddr {
 
 fn local_port(socket: &socket2::Socket) -> io::Result<u16> {
     Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
-}
-
-/// Whether this host does not have the family: the kernel was built or started without it, or localhost has no address.
-fn is_without(error: &io::Error) -> bool {
-    const EAFNOSUPPORT: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
-    error.kind() == ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
 fn explain(error: io::Error) -> Error {

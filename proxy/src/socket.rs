@@ -4,7 +4,7 @@ use crate::{filter, plan::Socket as Address};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
-    sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr},
+    sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr, RcvBufForce, SndBufForce},
 };
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
@@ -119,7 +119,7 @@ fn unbound(address: Address, options: Options<'_>) -> io::Result<Socket> {
         socket.set_mark(mark)?;
     }
     if address.protocol == Protocol::Udp {
-        set_datagram_options(&socket, address.address, UDP_BUFFER)?;
+        set_datagram_options(&socket, address.address, UDP_BUFFER, foreign.is_some())?;
     } else {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
@@ -232,7 +232,7 @@ pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress) -> io::Result<
 
 fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
-    set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER)?;
+    set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER, egress.mark.is_some())?;
     egress.apply(&socket)?;
     socket.connect(&endpoint.into())?;
     Ok(socket.into())
@@ -240,7 +240,12 @@ fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSoc
 
 /// Options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a datagram is
 /// the sender's choice; with path MTU discovery those that do not fit would vanish, and only weir would hear why.
-fn set_datagram_options(socket: &Socket, address: SocketAddr, buffer: usize) -> io::Result<()> {
+fn set_datagram_options(
+    socket: &Socket,
+    address: SocketAddr,
+    buffer: usize,
+    in_node_mode: bool,
+) -> io::Result<()> {
     if address.is_ipv4() {
         sockopt::set_ip_recvtos(socket, true)?;
         sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
@@ -249,6 +254,11 @@ fn set_datagram_options(socket: &Socket, address: SocketAddr, buffer: usize) -> 
         sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
     }
     // Less room than asked for is still a working socket.
-    let _ = (socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer));
+    if in_node_mode {
+        // The capability that node mode needs goes beyond what the kernel allows to others.
+        let _ = (setsockopt(socket, RcvBufForce, &buffer), setsockopt(socket, SndBufForce, &buffer));
+    } else {
+        let _ = (socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer));
+    }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub(crate) mod pipe;
 mod proxy_protocol;
 pub(crate) mod race;
 mod relay;
+mod tried;
 
 use crate::{
     Closed, admission::Admitted, connection::Connection, frontend::Frontend, peers::Peer, slot::Slot,

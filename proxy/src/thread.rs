@@ -169,8 +169,7 @@ fn obey(worker: &Rc<Worker>, command: Command, open: &mut Open) {
             Err(error) => tracing::error!(%error, "cannot watch a receiving socket"),
         },
         Command::Change { changes, done } => {
-            catalog.change(&changes);
-            let _ = done.send(());
+            answer_when_closed(vec![tokio::task::spawn_local(catalog.change(&changes))], done);
         }
         Command::Redirect { id, serving, done } => {
             let Some(listener) = listeners.get(&id) else { return };

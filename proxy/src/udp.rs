@@ -139,14 +139,9 @@ impl Clients {
         Rc::clone(&self.frontend.borrow())
     }
 
-    /// Tells all flows to end.
-    pub(crate) fn tell_end(&self) {
-        self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
-    }
-
     /// Ends all flows; resolves when their sockets are closed.
-    async fn end_flows(&self) {
-        self.tell_end();
+    pub(crate) async fn end_flows(&self) {
+        self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
         self.tasks.close();
         self.tasks.wait().await;
     }

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::timeout;
-use weir_core::{Family, PerFamily};
+use weir_core::{Family, PerFamily, Protocol};
 
 /// A worker hears of a change within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,7 +31,8 @@ pub(super) struct Listed {
 
 #[derive(Debug)]
 struct Known {
-    listing: Listing,
+    /// Who serves packets that come in through a receiving socket; `None` if none do.
+    listing: Option<Listing>,
     /// What was last told of it.
     row: FrontendRow,
 }
@@ -57,18 +58,22 @@ impl Listed {
     }
 
     /// Has the workers know the touched frontends as they are planned, by one command, and waits until they do.
+    ///
+    /// Not those of UDP in families where they are bound: the sockets from which their flows reply would be in the way.
     pub(super) async fn settle<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Socket>,
         plan: &'a Plan,
         slots: &Slots,
+        bound: PerFamily<bool>,
         workers: &[WorkerHandle],
     ) -> Steps<'a> {
         let (mut steps, mut changes) = (Steps::default(), Vec::new());
         for socket in touched {
             let listing = plan.winner(socket).and_then(|binding| {
                 let slot = slots.get(&(binding.port.key.clone(), binding.port.family))?;
-                Some((binding, Listing { kind: binding.kind, slot: Arc::clone(slot) }))
+                let captured = socket.protocol != Protocol::Udp || !bound.get(binding.port.family);
+                Some((binding, captured.then(|| Listing { kind: binding.kind, slot: Arc::clone(slot) })))
             });
             match listing {
                 Some((binding, listing)) => changes.extend(self.list(binding, listing, &mut steps)),
@@ -89,7 +94,12 @@ impl Listed {
         steps
     }
 
-    fn list<'a>(&mut self, binding: &'a Binding, listing: Listing, steps: &mut Steps<'a>) -> Option<Change> {
+    fn list<'a>(
+        &mut self,
+        binding: &'a Binding,
+        listing: Option<Listing>,
+        steps: &mut Steps<'a>,
+    ) -> Option<Change> {
         let state = binding.audience().map_or(FrontendState::NoEndpoints, FrontendState::Listening);
         let row = FrontendRow::of(binding, state);
         let listening = self.listening.get_mut(binding.port.family);
@@ -108,12 +118,15 @@ impl Listed {
                     steps.rows.push(row.clone());
                     known.row = row;
                 }
-                let changed = !known.listing.is(&listing);
+                let changed = match (&known.listing, &listing) {
+                    (Some(before), Some(now)) => !before.is(now),
+                    (before, now) => before.is_some() || now.is_some(),
+                };
                 known.listing = listing.clone();
                 changed
             }
         };
-        changed.then_some((binding.socket, Some(listing)))
+        changed.then_some((binding.socket, listing))
     }
 
     fn remove(&mut self, socket: Socket, steps: &mut Steps<'_>) -> Option<Change> {

@@ -10,7 +10,8 @@ const SHOWN: usize = 5;
 
 const TAKEN_OVER: &str = "weir_node_ports_taken_over_total";
 
-/// Warns of new node ports at which a process of this host listens: what was sent to it goes to the Service from now on.
+/// Warns of new node ports at which a process of this host listens: what was sent to it comes here from now on. A UDP socket
+/// of the process holds the address from which weir would have to reply.
 pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     let node_ports = new.filter(|binding| binding.kind == FrontendKind::NodePort);
     let taken: Vec<&Binding> = node_ports.filter(|binding| is_taken(binding.socket)).collect();
@@ -20,9 +21,13 @@ pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     metrics::describe_counter!(TAKEN_OVER, "Node ports at which a process of this host listened before");
     metrics::counter!(TAKEN_OVER).increment(taken.len() as u64);
     for Binding { socket: Socket { protocol, address }, port, .. } in taken.iter().take(SHOWN) {
+        let effect = match protocol {
+            Protocol::Udp => "which keeps its clients from being answered",
+            _ => "which its clients do not reach any more: they reach the Service",
+        };
         tracing::warn!(
-            "node port {address}/{protocol} of {port} is also used by a process of this host (ss -lntup); what is sent there \
-             goes to the Service now: give the Service another node port, or the process another port",
+            "a process of this host listens at node port {address}/{protocol} of {port} (ss -lntup), {effect}; give the \
+             Service another node port, or the process another port",
             port = port.key
         );
     }
@@ -44,4 +49,21 @@ fn bind(Socket { protocol, address }: Socket) -> io::Result<()> {
         probe.set_reuse_address(true)?;
     }
     probe.bind(&address.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+    #[test]
+    fn a_port_is_taken_while_a_process_has_it_whatever_address_it_has_bound() {
+        let (tcp, udp) = (TcpListener::bind("0.0.0.0:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let on_localhost =
+            |protocol, port| is_taken(Socket { protocol, address: SocketAddr::from(([127, 0, 0, 1], port)) });
+        let (tcp_port, udp_port) = (tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port());
+        assert!(on_localhost(Protocol::Tcp, tcp_port) && on_localhost(Protocol::Udp, udp_port));
+        drop((tcp, udp));
+        assert!(!on_localhost(Protocol::Tcp, tcp_port) && !on_localhost(Protocol::Udp, udp_port));
+    }
 }

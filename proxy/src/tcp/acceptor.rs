@@ -90,18 +90,25 @@ impl Acceptor {
         }
     }
 
-    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given.
+    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
+    /// clients of other Services come in, too, they are not made to wait for it.
     async fn take(&self, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
         let Some(frontend) = self.frontend(&client) else { return refuse(&client) };
         let pause = match admit(&frontend, peer) {
             Ok(admitted) => {
-                let turn = frontend.until_turn();
-                if let Some(wait) = turn {
-                    frontend.slot.counters.delayed.increment(1);
+                let Some(wait) = frontend.until_turn() else {
+                    return place(&frontend, client, peer, admitted);
+                };
+                frontend.slot.counters.delayed.increment(1);
+                let stop = stop.clone();
+                let placed = async move {
                     stop.run_until_cancelled(tokio::time::sleep(wait)).await;
-                }
-                place(&frontend, client, peer, admitted);
-                return;
+                    place(&frontend, client, peer, admitted);
+                };
+                return match self.serves {
+                    Serves::One(_) => placed.await,
+                    Serves::Captured { .. } => drop(tokio::task::spawn_local(placed)),
+                };
             }
             Err(reason) => {
                 refuse(&client);
@@ -110,7 +117,7 @@ impl Acceptor {
             }
         };
         drop(client);
-        if let Some(pause) = pause {
+        if let (Some(pause), Serves::One(_)) = (pause, &self.serves) {
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     race::{Attempt, Ended, Race, classify},
     relay::Half,
+    tried::Tried,
 };
 use crate::{
     Closed,
@@ -87,7 +88,7 @@ impl Dialled {
     /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
     /// long as [`Dial`] allows. A client that leaves ends the attempts.
     pub(super) async fn connect(&mut self, connection: &Connection) -> Result<Connected, Closed> {
-        let mut now = if self.tried.len == 0 { connection.opened } else { Instant::now() };
+        let mut now = if self.tried.len() == 0 { connection.opened } else { Instant::now() };
         loop {
             let until = match self.advance(connection, now, Turn::Newcomer)? {
                 Next::Wait(until) => until,
@@ -130,7 +131,7 @@ impl Dialled {
             now,
             Ok(Failure::Reset),
         );
-        self.tried.len < MAX_ATTEMPTS
+        self.tried.len() < MAX_ATTEMPTS
     }
 
     /// Begins the attempts that are due, by the newest route.
@@ -181,7 +182,7 @@ impl Dialled {
     ) {
         self.tried.push(picked.address);
         let counters = &connection.frontend.worker.counters;
-        match (self.race.is_empty(), self.tried.len) {
+        match (self.race.is_empty(), self.tried.len()) {
             (true, 1) => {}
             (true, _) => counters.retried.increment(1),
             (false, _) => counters.hedged.increment(1),
@@ -289,28 +290,5 @@ async fn gone(client: Option<&TcpStream>) -> Closed {
     match client.ready(Interest::ERROR).await {
         Ok(_) => Closed::ClientGone,
         Err(_) => Closed::LocalLimit,
-    }
-}
-
-/// The endpoints that this connection has tried.
-struct Tried {
-    addresses: [SocketAddr; MAX_ATTEMPTS],
-    len: usize,
-}
-
-impl Tried {
-    fn none() -> Self {
-        Self { addresses: [SocketAddr::from(([0; 4], 0)); MAX_ATTEMPTS], len: 0 }
-    }
-
-    fn push(&mut self, address: SocketAddr) {
-        if let Some(free) = self.addresses.get_mut(self.len) {
-            *free = address;
-            self.len += 1;
-        }
-    }
-
-    fn as_slice(&self) -> &[SocketAddr] {
-        &self.addresses[..self.len]
     }
 }

@@ -33,3 +33,6 @@ fn forward(socket: &BatchSocket, catalog: &Catalog, origin: Origin, datagrams: &
         clients.forward(datagrams, socket, Some(address));
     }
 }
+
+#[cfg(test)]
+mod tests;

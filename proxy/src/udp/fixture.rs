@@ -14,7 +14,7 @@ use crate::{
     socket::{self, Options},
     worker::{Share, Worker},
 };
-use std::{num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
 use weir_core::{FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
 
@@ -24,11 +24,16 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     let options = Options { admitted: None, dead_peer_timeout: Duration::MAX, foreign: None };
     let group = socket::open_group(any, options, 1, 0).unwrap();
     let socket: std::net::UdpSocket = group.into_iter().next().unwrap().into();
-    let address = socket.local_addr().unwrap();
+    let frontend = frontend(socket.local_addr().unwrap(), endpoint.local_addr().unwrap());
+    Clients::new(frontend, socket).unwrap()
+}
+
+/// A frontend of a worker that has no other.
+pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<Frontend> {
     let port = NonZeroU16::new(address.port()).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
     let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
-    let port = Arc::clone(&serve_fixed(&service, &[endpoint.local_addr().unwrap()]).ports[0]);
+    let port = Arc::clone(&serve_fixed(&service, &[endpoint]).ports[0]);
     let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
     let binding = Binding {
         socket: Socket { protocol: Protocol::Udp, address },
@@ -38,10 +43,6 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
     };
     let admission = Admission::new(1024, Descriptors::new(4096));
     let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20 };
-    let frontend = Frontend::new(
-        Worker::new(share, ProcessCounters::register(), Peers::default()),
-        &binding,
-        Arc::new(slot),
-    );
-    Clients::new(frontend, socket).unwrap()
+    let worker = Worker::new(share, ProcessCounters::register(), Peers::default());
+    Frontend::new(worker, &binding, Arc::new(slot))
 }

@@ -7,11 +7,11 @@ use tokio::{net, runtime::Builder, task::LocalSet};
 
 /// What a client sends again and again: this many datagrams of a size, in one go if they are a train.
 #[derive(Clone, Copy, Debug)]
-struct Burst {
-    datagrams: usize,
-    length: usize,
-    tos: u32,
-    train: bool,
+pub(super) struct Burst {
+    pub(super) datagrams: usize,
+    pub(super) length: usize,
+    pub(super) tos: u32,
+    pub(super) train: bool,
 }
 
 async fn bind() -> net::UdpSocket {
@@ -19,7 +19,7 @@ async fn bind() -> net::UdpSocket {
 }
 
 /// Has bursts relayed to the endpoint and back.
-async fn relay(client: &net::UdpSocket, endpoint: &net::UdpSocket, burst: Burst, times: usize) {
+pub(super) async fn relay(client: &net::UdpSocket, endpoint: &net::UdpSocket, burst: Burst, times: usize) {
     let buffer = &mut [0; 2048][..];
     let sent = &[7; 65_507][..burst.datagrams * burst.length];
     for _ in 0..times {
@@ -40,25 +40,34 @@ async fn relay(client: &net::UdpSocket, endpoint: &net::UdpSocket, burst: Burst,
     }
 }
 
-#[test]
-fn relaying_a_datagram_allocates_nothing() {
+/// Bursts of all kinds.
+pub(super) fn bursts() -> [Burst; 4] {
     let one = Burst { datagrams: 1, length: 64, tos: 0, train: false };
     let many = Burst { datagrams: 100, ..one };
     let marked = Burst { tos: 0b1011_1010, ..many };
     let train = Burst { datagrams: 40, length: 1400, tos: 2, train: true };
-    for burst in [one, many, marked, train] {
+    [one, many, marked, train]
+}
+
+/// Has the client send datagrams as the burst asks for.
+pub(super) fn prepare(client: &net::UdpSocket, burst: Burst) {
+    SockRef::from(client).set_tos_v4(burst.tos).unwrap();
+    if burst.train {
+        let segment = burst.length as i32;
+        nix::sys::socket::setsockopt(client, nix::sys::socket::sockopt::UdpGsoSegment, &segment).unwrap();
+    }
+}
+
+#[test]
+fn relaying_a_datagram_allocates_nothing() {
+    for burst in bursts() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let tasks = LocalSet::new();
         let (client, endpoint, stop) = tasks.block_on(&runtime, async {
             let (client, endpoint, stop) = (bind().await, bind().await, CancellationToken::new());
             let clients = fixture::clients(&endpoint).await;
             client.connect(clients.frontend().address).await.unwrap();
-            SockRef::from(&client).set_tos_v4(burst.tos).unwrap();
-            if burst.train {
-                let segment = burst.length as i32;
-                nix::sys::socket::setsockopt(&client, nix::sys::socket::sockopt::UdpGsoSegment, &segment)
-                    .unwrap();
-            }
+            prepare(&client, burst);
             tokio::task::spawn_local(listen(clients, stop.clone()));
             (client, endpoint, stop)
         });

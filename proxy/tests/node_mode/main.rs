@@ -6,7 +6,11 @@
 mod common;
 
 mod bed;
+mod bridge;
+mod marks;
+mod origin;
 mod rules;
 mod sources;
+mod start;
 mod tcp;
 mod udp;

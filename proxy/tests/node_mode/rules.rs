@@ -29,6 +29,20 @@ pub(crate) fn install(receivers: Receivers, bridges: &Bridges) {
     run("nft", &["-f", "-"], &script(receivers, bridges));
 }
 
+/// Has packets dropped that the data plane sends to clients, or to endpoints, without the mark. Must run on the node.
+pub(crate) fn require_marks(clients: [&str; 2], endpoints: [&str; 2]) {
+    let rules: String = [(clients, MARKS.to_clients), (endpoints, MARKS.to_endpoints)]
+        .iter()
+        .flat_map(|&([v4, v6], mark)| [("ip", v4, mark), ("ip6", v6, mark)])
+        .map(|(ip, to, mark)| {
+            format!("{ip} daddr {to} meta l4proto {{ tcp, udp }} meta mark & {mark} == 0 drop\n")
+        })
+        .collect();
+    let script =
+        format!("table inet marks {{ chain output {{ type filter hook output priority 0\n{rules} }}\n}}\n");
+    run("nft", &["-f", "-"], &script);
+}
+
 fn script(receivers: Receivers, bridges: &Bridges) -> String {
     let mut prerouting = String::new();
     let mut output = String::new();
@@ -62,7 +76,7 @@ fn script(receivers: Receivers, bridges: &Bridges) -> String {
             type filter hook prerouting priority raw
             meta mark & 0x30000000 != 0 accept
             {prerouting}
-            meta l4proto {{ tcp, udp }} socket transparent 1 notrack meta mark set {CAPTURED} accept
+            meta l4proto {{ tcp, udp, icmp, ipv6-icmp }} socket transparent 1 notrack meta mark set {CAPTURED} accept
           }}
           chain output {{
             type route hook output priority raw

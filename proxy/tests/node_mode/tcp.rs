@@ -4,7 +4,7 @@ use crate::{
     bed::{ENDPOINTS, OUTSIDE, POD, VIP, bed, greeting_from, serve_tcp, service_at},
     common::{connect, states},
 };
-use std::{io::ErrorKind, net::SocketAddr};
+use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32};
 use tokio::io::AsyncReadExt;
 use weir_core::{Audience, Protocol};
 use weir_proxy::FrontendState;
@@ -72,4 +72,25 @@ fn who_dials_what_nobody_serves_gets_a_reset_even_where_a_process_of_the_node_li
     assert_eq!(greeting_from(&bed.client, (OUTSIDE[0], 0), web.address()).unwrap(), "web");
     assert_eq!(states(&bed.apply(&[])), [FrontendState::Removed]);
     assert!(greeting_from(&bed.client, (OUTSIDE[0], 0), web.address()).is_err());
+}
+
+#[test]
+fn clients_of_a_service_do_not_wait_for_the_accept_rate_of_another() {
+    let Some(mut bed) = bed() else { return };
+    let server = serve_tcp(&bed.backend, (ENDPOINTS[0], 8080), Behaviour::Greet("web".into()));
+    let mut slow = service_at(VIP[0], 80, Protocol::Tcp).with(&[server.address()]);
+    slow.settings().limits.accept_rate = NonZeroU32::new(1);
+    let fast = service_at(VIP[0], 81, Protocol::Tcp).with(&[server.address()]);
+    bed.apply(&[&slow, &fast]);
+    let address = slow.address();
+    let connect_many = || async move {
+        let mut clients = Vec::new();
+        // At one in a second they would keep both workers busy for longer than anything here may take.
+        for _ in 0..100 {
+            clients.push(connect(address).await.unwrap().into_std().unwrap());
+        }
+        clients
+    };
+    let _waiting = bed.client.run(connect_many).unwrap();
+    assert_eq!(greeting_from(&bed.client, (OUTSIDE[0], 0), fast.address()).unwrap(), "web");
 }

@@ -11,7 +11,7 @@ use weir_core::{Protocol, endpoint::Conditions};
 use weir_testkit::{Namespace, UdpBehaviour};
 
 /// Sends from an address and returns the first answer; the socket hears its peer only.
-fn ask(host: &Namespace, source: SocketAddr, frontend: SocketAddr) -> String {
+pub(crate) fn ask(host: &Namespace, source: SocketAddr, frontend: SocketAddr) -> String {
     let ask = || async move {
         let client = UdpSocket::bind(source).await.unwrap();
         client.connect(frontend).await.unwrap();
@@ -23,7 +23,8 @@ fn ask(host: &Namespace, source: SocketAddr, frontend: SocketAddr) -> String {
     host.run(ask).unwrap()
 }
 
-fn from(address: &str) -> SocketAddr {
+/// Any port of an address.
+pub(crate) fn from(address: &str) -> SocketAddr {
     SocketAddr::new(ip(address), 0)
 }
 
@@ -198,5 +199,34 @@ fn ten_thousand_pairs_of_queries_from_one_socket_lose_nothing() {
         };
         bed.client.run(pairs).unwrap();
         assert_eq!(server.received(), 2 * PAIRS as u64);
+    }
+}
+
+#[test]
+fn an_endpoint_that_refuses_a_pod_is_left_although_it_sees_the_pods_address() {
+    let Some(mut bed) = bed() else { return };
+    for family in 0..2 {
+        let servers =
+            [5300, 5301].map(|port| serve_udp(&bed.backend, (ENDPOINTS[family], port), UdpBehaviour::Echo));
+        let endpoints = servers.each_ref().map(|server| server.address());
+        let [first, _second] = servers;
+        bed.apply(&[&service_at(VIP[family], 53, Protocol::Udp).with(&endpoints[..1])]);
+        let both = service_at(VIP[family], 53, Protocol::Udp).with(&endpoints);
+        let frontend = both.address();
+        let client =
+            bed.client.run(|| async { std::net::UdpSocket::bind(from(POD[family])).unwrap() }).unwrap();
+        client.connect(frontend).unwrap();
+        client.set_read_timeout(Some(crate::common::HANG)).unwrap();
+        client.send(b"ask").unwrap();
+        assert_eq!(client.recv(&mut [0; 64]).unwrap(), 3);
+        bed.apply(&[&both]);
+        drop(first);
+        client.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
+        // Without the refusal the flow would stay where it is for as long as the client goes on.
+        let answered = (0..200).any(|_| {
+            client.send(b"ask").unwrap();
+            client.recv(&mut [0; 64]).is_ok()
+        });
+        assert!(answered, "{frontend}");
     }
 }

@@ -1,7 +1,10 @@
 //! Does a UDP flow end when it should, in simulated time?
 
 use super::{
-    super::{fixture::clients, flow::ASSURED},
+    super::{
+        fixture::{clients, frontend},
+        flow::ASSURED,
+    },
     *,
 };
 use crate::worker::TICK;
@@ -83,6 +86,29 @@ async fn a_flow_that_is_told_to_end_gives_its_load_back() {
         assert_eq!(live(), 1);
         clients.end_flows().await;
         assert_eq!((live(), Rc::strong_count(&clients)), (0, 1));
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn flows_of_a_dialled_frontend_share_a_socket_for_replies_that_is_closed_with_the_last() {
+    let test = async {
+        let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+        let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let frontend = frontend(free, endpoint.local_addr().unwrap());
+        let clients = Clients::dialled(Rc::clone(&frontend));
+        let used = || frontend.worker.admission.descriptors.used();
+        for (port, expected) in [(1, 2), (2, 3)] {
+            let client = ([127, 0, 0, 1], port).into();
+            assert!(clients.flow(&frontend, &frontend.slot.route(), client, None).is_some());
+            assert_eq!(used(), expected, "one for each flow and one for replies");
+        }
+        end_of_flows(&clients).await;
+        assert_eq!((used(), UdpSocket::bind(free).await.is_ok()), (0, true));
+        // And it is opened again.
+        let client = ([127, 0, 0, 1], 3).into();
+        assert!(clients.flow(&frontend, &frontend.slot.route(), client, None).is_some());
+        assert_eq!(used(), 2);
     };
     LocalSet::new().run_until(test).await;
 }

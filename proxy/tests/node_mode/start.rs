@@ -1,0 +1,51 @@
+//! What does the data plane need in node mode, and what does it say where that is missing?
+
+use crate::rules::{MARKS, sysctl};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use weir_core::Pods;
+use weir_proxy::{Config, Error, NodeMode, Proxy};
+use weir_testkit::Namespace;
+
+fn config() -> Config {
+    let node_mode = NodeMode { marks: MARKS, pods: Pods::Unknown, masquerade_all: false };
+    Config { node_mode: Some(node_mode), ..Config::default() }
+}
+
+#[test]
+fn every_origin_has_a_port_of_its_own() {
+    let Some(host) = Namespace::create("host") else { return };
+    let receivers = host.run(|| async { Proxy::start(config()).unwrap().receivers() }).unwrap();
+    for receivers in [receivers.tcp, receivers.udp] {
+        for ports in [receivers.v4.unwrap(), receivers.v6.unwrap()] {
+            assert!(ports.pod != ports.node && ports.node != ports.outside && ports.outside != ports.pod);
+            assert!(![ports.pod, ports.node, ports.outside].contains(&0));
+        }
+    }
+}
+
+#[test]
+fn a_host_without_ipv6_goes_without_it() {
+    let Some(host) = Namespace::create("host") else { return };
+    let start = || async {
+        sysctl("net/ipv6/conf/all/disable_ipv6", "1");
+        Proxy::start(config()).unwrap().receivers()
+    };
+    let receivers = host.run(start).unwrap();
+    assert!(receivers.tcp.v4.is_some() && receivers.udp.v4.is_some());
+    assert_eq!((receivers.tcp.v6, receivers.udp.v6), (None, None));
+}
+
+#[test]
+fn without_the_capability_it_says_what_to_do() {
+    let Some(host) = Namespace::create("host") else { return };
+    let start = || async {
+        // Of this thread alone. To open the sockets either is enough; the rules need the first.
+        let mut sets = capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW);
+        set_capabilities(None, sets).unwrap();
+        Proxy::start(config()).err()
+    };
+    let error = host.run(start).unwrap().unwrap();
+    assert!(matches!(error, Error::NotPermitted(_)), "{error:?}");
+    assert!(error.to_string().contains("CAP_NET_ADMIN"), "{error}");
+}
