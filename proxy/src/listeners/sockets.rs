@@ -261,9 +261,9 @@ impl Sockets {
         (self.open.len(), self.retries.len())
     }
 
-    /// Whether an address is open or is being retried.
+    /// Whether an address is open, or was wanted to be.
     pub(super) fn knows(&self, socket: Socket) -> bool {
-        self.open.contains_key(&socket) || self.retries.contains(socket)
+        self.open.contains_key(&socket) || self.closed.contains(&socket) || self.retries.contains(socket)
     }
 }
 

@@ -4,9 +4,9 @@ use crate::bed::{
     ENDPOINTS, NODE_TO_CLIENTS, NODE_TO_ENDPOINTS, OUTSIDE, POD, VIP, bed, client_at, greeting_from,
     serve_tcp, service_at,
 };
-use crate::rules::ip;
+use crate::{common::within, rules::ip};
 use std::net::SocketAddr;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_core::Protocol;
 use weir_testkit::Behaviour;
 
@@ -60,4 +60,22 @@ fn a_pod_that_reaches_itself_sees_the_nodes_address() {
         assert_eq!(greeting_from(&bed.client, (POD[family], 0), web.address()).unwrap(), "self");
         assert_eq!(server.peers()[0].ip(), ip(NODE_TO_CLIENTS[family]));
     }
+}
+
+#[test]
+fn a_client_for_which_a_proxy_speaks_is_not_the_source_of_packets_but_its_proxy_is() {
+    let Some(mut bed) = bed() else { return };
+    let server = serve_tcp(&bed.backend, (ENDPOINTS[0], 8080), Behaviour::Greet("web".into()));
+    let mut web = service_at(VIP[0], 80, Protocol::Tcp).with(&[server.address()]);
+    web.settings().accept_proxy_protocol = [format!("{}/32", POD[0]).parse().unwrap()].into();
+    bed.apply(&[&web]);
+    let frontend = web.address();
+    let visit = || async move {
+        let mut client =
+            client_at(SocketAddr::new(ip(POD[0]), 4715)).unwrap().connect(frontend).await.unwrap();
+        client.write_all(b"PROXY TCP4 192.0.2.7 10.96.0.10 4711 80\r\n").await.unwrap();
+        within(client.read_u8()).await.unwrap()
+    };
+    assert_eq!(bed.client.run(visit).unwrap(), b'w');
+    assert_eq!(server.peers()[0].ip(), ip(POD[0]));
 }
