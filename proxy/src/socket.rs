@@ -167,12 +167,14 @@ pub(crate) struct Egress {
 
 impl Egress {
     /// Marks a socket and gives it the source address.
-    fn apply(self, socket: &Socket) -> io::Result<()> {
+    fn apply(self, socket: &Socket, endpoint: SocketAddr) -> io::Result<()> {
         if let Some(mark) = self.mark {
             socket.set_mark(mark)?;
+            // Also where it has this host's address: the rules know by it, even once it waits in TIME_WAIT, that what an
+            // endpoint sends is for weir.
+            set_transparent(socket, endpoint)?;
         }
         let Some(source) = self.source else { return Ok(()) };
-        set_transparent(socket, source)?;
         if source.port() == 0 {
             // The port is chosen when it connects: it need only be free towards that endpoint (ip(7)).
             setsockopt(socket, IpBindAddressNoPort, &true)?;
@@ -216,7 +218,7 @@ fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStr
         // The client has the same port towards each endpoint.
         socket.set_reuse_address(true)?;
     }
-    egress.apply(&socket)?;
+    egress.apply(&socket, endpoint)?;
     match socket.connect(&endpoint.into()) {
         Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
         _ => Ok(socket.into()),
@@ -233,7 +235,7 @@ pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress) -> io::Result<
 fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
     set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER, egress.mark.is_some())?;
-    egress.apply(&socket)?;
+    egress.apply(&socket, endpoint)?;
     socket.connect(&endpoint.into())?;
     Ok(socket.into())
 }

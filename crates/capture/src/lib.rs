@@ -21,6 +21,7 @@
 //! | `prerouting_tracked` | prerouting | dstnat + 10 (-90) | after the translation of others: replies that were masqueraded on their way out; Services that are not there |
 //! | `output` | output (route) | raw (-300) | packets of this node to Services go over `lo` into `prerouting` |
 //! | `output_tracked` | output (route) | mangle (-150) | after tracking: marks connections to endpoints; replies of this node's own processes |
+//! | `postrouting` | postrouting (nat) | srcnat - 1 (99) | before the masquerading of others: packets to this node's own processes keep their source |
 //! | `output_unallocated` | output | filter (0) | Services that are not there, as kube-proxy does for the node itself |
 //!
 //! Sets of each family: `frontends` (all captured addresses), `guards` (to chains of source ranges), `exceptions` (to

@@ -29,7 +29,7 @@ pub struct Reply {
 /// Why a client got no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The connect was refused, or the datagram.
+    /// The connect was refused, or the datagram; by the own host maybe.
     Refused,
     /// The connection was established and then reset.
     Reset,
@@ -58,7 +58,8 @@ impl std::error::Error for Failure {}
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            ErrorKind::ConnectionRefused => Self::Refused,
+            // EPERM: a rule of the sender's own host refused it, before it left.
+            ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied => Self::Refused,
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Self::Reset,
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::TimedOut,
             ErrorKind::UnexpectedEof => Self::Closed,
