@@ -84,8 +84,11 @@ fn other_ports_of_a_cluster_ip_are_refused_and_addresses_that_nobody_has_are_sil
             for ip in cluster_ips(10) {
                 expect(client, protocol, SocketAddr::new(ip, 81), Err(Failure::Refused));
             }
+            // A datagram that a rule drops on its sender's own host is no secret to the sender: sendto(2) fails.
+            let own_datagram = client.name() == "node-a" && protocol == Protocol::Udp;
+            let silence = if own_datagram { Failure::Refused } else { Failure::TimedOut };
             for ip in cluster_ips(99) {
-                expect(client, protocol, SocketAddr::new(ip, 80), Err(Failure::TimedOut));
+                expect(client, protocol, SocketAddr::new(ip, 80), Err(silence.clone()));
             }
         }
     }
