@@ -2,7 +2,10 @@
 
 use crate::{Error, apply};
 
-/// Chains on the way into this host that are looked at; nobody has more.
+/// Where packets come by on their way into this host.
+const WAY_IN: [&str; 2] = ["prerouting", "input"];
+
+/// Chains there that are looked at; nobody has more.
 const MOST: usize = 64;
 
 /// Tables and chains, of whomever they are.
@@ -25,7 +28,7 @@ pub struct Chain {
     pub hook: String,
     /// Whether it drops what none of its rules decides.
     pub drops: bool,
-    /// Its rules as `nft` writes them. Only chains of the hook `input` are looked at so closely.
+    /// Its rules as `nft` writes them. Only chains of the hooks `prerouting` and `input` are looked at so closely.
     pub rules: Vec<String>,
 }
 
@@ -36,7 +39,8 @@ impl Ruleset {
             tables: tables(&apply::ask(&["list", "tables"]).await?),
             chains: chains(&apply::ask(&["list", "chains"]).await?),
         };
-        for chain in ruleset.chains.iter_mut().filter(|chain| chain.hook == "input").take(MOST) {
+        let on_the_way = |chain: &&mut Chain| WAY_IN.contains(&&*chain.hook);
+        for chain in ruleset.chains.iter_mut().filter(on_the_way).take(MOST) {
             // Names are part of a command.
             if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {
                 let words = ["list", "chain", &chain.table, &chain.name];

@@ -7,7 +7,7 @@ mod options;
 mod run;
 mod values;
 
-pub(crate) use options::{CleanupOptions, DemoOptions, Output, ResolveOptions};
+pub(crate) use options::{CleanupOptions, DemoOptions, DoctorOptions, Output, ResolveOptions};
 pub(crate) use run::RunOptions;
 
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
@@ -46,6 +46,9 @@ enum Parsed {
     Demo(DemoOptions),
     /// Print what this node would serve for given manifests.
     Resolve(ResolveArgs),
+    /// Say what this host lacks for weir on every node (node mode), and what is in its way; changes nothing.
+    #[command(after_help = DOCTOR_NOTES)]
+    Doctor(DoctorOptions),
     /// Remove what weir has put into this node's nftables and routes; needs root.
     Cleanup(CleanupOptions),
 }
@@ -58,6 +61,10 @@ Examples:
   weir run --kubeconfig ~/.kube/config --map loopback
   weir run --manifests ./manifests --service-proxy-name weir";
 
+const DOCTOR_NOTES: &str = "\
+Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code
+is 1 if anything failed. Run it as weir will run: as root, with the network of the host.";
+
 /// What weir was asked to do.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -67,6 +74,8 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Print what would be served.
     Resolve(Box<ResolveOptions>),
+    /// Say what this host lacks.
+    Doctor(DoctorOptions),
     /// Remove rules and routes.
     Cleanup(CleanupOptions),
 }
@@ -94,6 +103,7 @@ pub(crate) fn parse(
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
         Parsed::Run(args) => Ok(Command::Run(Box::new(args.options(origins)?))),
         Parsed::Demo(options) => Ok(Command::Demo(options)),
+        Parsed::Doctor(options) => Ok(Command::Doctor(options)),
         Parsed::Cleanup(options) => Ok(Command::Cleanup(options)),
         Parsed::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
     }

@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 #[cfg(test)]
 mod deploy;
+mod doctor;
 mod frontends;
 mod health;
 mod health_check;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::demo(options),
         Command::Resolve(options) => resolve::resolve(&options),
         Command::Cleanup(options) => cleanup::cleanup(&options),
+        Command::Doctor(options) => doctor::doctor(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
