@@ -24,7 +24,7 @@ fn line<'a>(output: &'a Output, result: &str, check: &str) -> &'a str {
 fn host() -> Option<Namespace> {
     let node = Namespace::create("node")?;
     node.ip_lines(
-        "link add uplink type dummy\naddress add 192.0.2.2/24 dev uplink\nlink set uplink up\n\
+        "link add uplink type veth peer name switch\nlink set switch up\naddress add 192.0.2.2/24 dev uplink\nlink set uplink up\n\
          route add default via 192.0.2.1\n",
     )
     .unwrap();
@@ -86,7 +86,7 @@ fn without_nft_the_package_is_named() {
 fn routes_and_leftovers_are_looked_at_and_json_tells_the_same() {
     let Some(node) = host() else { return };
     node.ip_lines("route delete default\nroute add 10.96.0.0/16 dev uplink\n").unwrap();
-    node.nft("add table inet weir\n").unwrap();
+    node.nft("add table inet weir\nadd table ip nat\nadd chain ip nat KUBE-SERVICES\n").unwrap();
     let output = doctor(&node, &["-o", "json"]);
     let checks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let of =
@@ -94,5 +94,6 @@ fn routes_and_leftovers_are_looked_at_and_json_tells_the_same() {
     assert_eq!(of("own processes")["result"], "warn");
     assert_eq!(of("weir")["result"], "warn");
     assert!(of("weir")["advice"].as_str().unwrap().contains("weir cleanup"));
+    assert!(of("kube-proxy")["finding"].as_str().unwrap().contains("10266"));
     line(&doctor(&node, &["--service-cidr", "10.96.0.0/12"]), "ok", "own processes");
 }

@@ -53,7 +53,10 @@ fn refuses_everything(rule: &str) -> bool {
     while let Some(next) = after_count(rest).or_else(|| after_log(rest)) {
         rest = next.trim_start();
     }
-    ["drop", "reject"].contains(&rest.split(' ').next().unwrap_or_default())
+    // Without the extensions of iptables, nft names their targets only.
+    let is_target =
+        ["xt target \"REJECT\"", "xt target \"DROP\""].iter().any(|target| rest.starts_with(target));
+    is_target || ["drop", "reject"].contains(&rest.split(' ').next().unwrap_or_default())
 }
 
 /// `counter packets 1 bytes 60 ...`
@@ -150,6 +153,7 @@ mod tests {
             "log prefix \"a drop of: \" level info counter packets 0 bytes 0 reject with tcp reset",
             "counter packets 1 bytes 1 log drop",
             "drop comment \"the end\"",
+            "counter packets 0 bytes 0 xt target \"REJECT\"",
         ] {
             assert!(refuses_everything(rule), "{rule}");
         }
@@ -162,6 +166,7 @@ mod tests {
             "log prefix \"reject",
             "tcp dport 22 counter packets 1 bytes 60 drop",
             "jump drop_all",
+            "counter packets 0 bytes 0 xt target \"LOG\"",
         ] {
             assert!(!refuses_everything(rule), "{rule}");
         }

@@ -40,7 +40,7 @@ fn ipv6(ipv6: Ipv6, has_policy: bool) -> Check {
         Ipv6::Absent => Check::warn(
             NAME,
             "this host has none: Services are not served at IPv6 addresses here",
-            "nothing, unless the cluster has such Services",
+            "that is fine unless the cluster has such Services",
         ),
     }
 }
@@ -80,7 +80,7 @@ fn bridges(found: &Bridges) -> Check {
              memory with many Services",
             families(&found.bound)
         ),
-        "nothing, unless there are thousands of Services; net.bridge.bridge-nf-call-iptables=0 avoids it, but network \
+        "that is fine unless there are thousands of Services; net.bridge.bridge-nf-call-iptables=0 avoids it, but network \
          policies of some CNIs and kube-proxy with iptables need it",
     )
 }
