@@ -12,6 +12,11 @@ use weir_core::{Family, PerFamily};
 /// Has the kernel look at a whole table, without changing anything. Only if it does not like that, every part is tried.
 pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
     check_capability()?;
+    check_rules(pod_interface).await
+}
+
+/// The same for a process that may change rules.
+pub(crate) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error> {
     let error = match apply::check(&nft::whole(&representative(pod_interface), &Plan::default())).await {
         Ok(()) => return Ok(()),
         Err(Error::Nft(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -31,22 +36,33 @@ pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
 
 /// Whether this process may change rules and routes.
 pub(crate) fn check_capability() -> Result<(), Error> {
-    match has_capability(&fs::read_to_string("/proc/self/status").unwrap_or_default()) {
+    match is_capable(NET_ADMIN) {
         true => Ok(()),
         false => Err(Error::Missing(NO_CAPABILITY.into())),
     }
 }
 
+/// The number of CAP_NET_ADMIN (linux/capability.h).
+const NET_ADMIN: u32 = 12;
+
+/// The number of CAP_NET_BIND_SERVICE.
+pub(crate) const NET_BIND_SERVICE: u32 = 10;
+
+/// Whether this process has a capability, by its number.
+pub(crate) fn is_capable(capability: u32) -> bool {
+    has_capability(&fs::read_to_string("/proc/self/status").unwrap_or_default(), capability)
+}
+
 const NO_CAPABILITY: &str = "this process has no CAP_NET_ADMIN; run it as root, or give its container \
                              securityContext.capabilities.add: [NET_ADMIN] (and hostNetwork: true)";
 
-const NO_NFT: &str = "there is no program nft in $PATH; install the package nftables, 1.0.1 or newer";
+pub(crate) const NO_NFT: &str =
+    "there is no program nft in $PATH; install the package nftables, 1.0.1 or newer";
 
-/// CAP_NET_ADMIN has the number 12.
-fn has_capability(status: &str) -> bool {
+fn has_capability(status: &str, capability: u32) -> bool {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    effective.is_some_and(|bits| bits & (1 << 12) != 0)
+    effective.is_some_and(|bits| bits & (1 << capability) != 0)
 }
 
 /// A table with everything that a real one may have. IPv6 is in it only where the host has that.
@@ -197,8 +213,9 @@ mod tests {
     #[test]
     fn the_capability_is_read_from_the_effective_ones() {
         let status = |bits: &str| format!("Name:\tweir\nCapPrm:\tffffffffffffffff\nCapEff:\t{bits}\n");
-        assert!(has_capability(&status("0000000000001000")));
-        assert!(!has_capability(&status("0000000000000fff")));
-        assert!(!has_capability(""));
+        assert!(has_capability(&status("0000000000001000"), NET_ADMIN));
+        assert!(!has_capability(&status("0000000000000fff"), NET_ADMIN));
+        assert!(has_capability(&status("0000000000000400"), NET_BIND_SERVICE));
+        assert!(!has_capability("", NET_ADMIN));
     }
 }

@@ -25,6 +25,17 @@ pub const PRIORITY: u32 = 40;
 /// `lo` has this number in every network namespace.
 const LOOPBACK: u32 = 1;
 
+/// What there is of routing in one family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// Whether the kernel routes by rules: then there are always some.
+    pub has_policy: bool,
+    /// Policy rules of weir's.
+    pub rules: usize,
+    /// Routes in weir's table.
+    pub routes: usize,
+}
+
 /// A way to ask for and change routes.
 #[derive(Debug)]
 pub(crate) struct Routes {
@@ -68,19 +79,39 @@ impl Routes {
             Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
             Family::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
         };
-        let message = match anywhere {
+        let route = self.of_packet(anywhere, CAPTURED).await;
+        route.is_some_and(|route| route.attributes.contains(&RouteAttribute::Table(TABLE)))
+    }
+
+    /// Whether this host has a route to an address.
+    pub(crate) async fn reach(&self, ip: IpAddr) -> bool {
+        self.of_packet(ip, 0).await.is_some()
+    }
+
+    /// The route that a packet of this host with this mark takes.
+    async fn of_packet(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
+        let message = match ip {
             IpAddr::V4(ip) => {
-                RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(CAPTURED).build()
+                RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(mark).build()
             }
             IpAddr::V6(ip) => {
-                RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).mark(CAPTURED).build()
+                RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).mark(mark).build()
             }
         };
         // A question has no kind of route.
         let mut request = self.handle.route().get(message);
         request.message_mut().header.kind = RouteType::Unspec;
-        let answer = request.execute().try_next().await;
-        matches!(answer, Ok(Some(route)) if route.attributes.contains(&RouteAttribute::Table(TABLE)))
+        request.execute().try_next().await.ok()?
+    }
+
+    /// What there is of a family.
+    pub(crate) async fn look(&self, family: Family) -> Result<Routing, Error> {
+        let rules = self.all_rules(family).await?;
+        Ok(Routing {
+            has_policy: !rules.is_empty(),
+            rules: rules.iter().filter(|rule| is_own(rule)).count(),
+            routes: self.routes(family).await?.len(),
+        })
     }
 
     /// Removes every rule and route of weir's in a family; returns how many of each there were.
@@ -98,6 +129,12 @@ impl Routes {
 
     /// The rules of a family that lead to weir's table.
     async fn rules(&self, family: Family) -> Result<Vec<RuleMessage>, Error> {
+        let mut rules = self.all_rules(family).await?;
+        rules.retain(is_own);
+        Ok(rules)
+    }
+
+    async fn all_rules(&self, family: Family) -> Result<Vec<RuleMessage>, Error> {
         let version = match family {
             Family::V4 => IpVersion::V4,
             Family::V6 => IpVersion::V6,
@@ -106,8 +143,7 @@ impl Routes {
         let mut found = self.handle.rule().get(version).execute();
         while let Some(rule) = found.next().await {
             match rule {
-                Ok(rule) if rule.attributes.contains(&RuleAttribute::Table(TABLE)) => rules.push(rule),
-                Ok(_) => {}
+                Ok(rule) => rules.push(rule),
                 Err(error) if has_no_family(&error) => break,
                 Err(error) => return Err(error.into()),
             }
@@ -159,6 +195,11 @@ fn address_family(family: Family) -> AddressFamily {
         Family::V4 => AddressFamily::Inet,
         Family::V6 => AddressFamily::Inet6,
     }
+}
+
+/// Whether a rule leads to weir's table.
+fn is_own(rule: &RuleMessage) -> bool {
+    rule.attributes.contains(&RuleAttribute::Table(TABLE))
 }
 
 fn is_complete(rule: &RuleMessage) -> bool {

@@ -13,7 +13,7 @@ mod values;
 pub(crate) use explain::{AskedFlow, ExplainOptions, Question};
 pub(crate) use manifests::Manifests;
 pub(crate) use network::ClusterNetwork;
-pub(crate) use options::{CleanupOptions, DemoOptions, Output, ResolveOptions};
+pub(crate) use options::{CleanupOptions, DemoOptions, DoctorOptions, Output, ResolveOptions};
 pub(crate) use run::{NodeOptions, RunOptions};
 
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
@@ -56,6 +56,9 @@ enum Parsed {
     /// Say what a flow gets on this node, and why, for given manifests.
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(Box<ExplainArgs>),
+    /// Say what this host lacks for weir on every node (node mode), and what is in its way; changes nothing.
+    #[command(after_help = DOCTOR_NOTES)]
+    Doctor(DoctorOptions),
     /// Remove what weir has put into this node's nftables and routes; needs root.
     Cleanup(CleanupOptions),
 }
@@ -83,6 +86,10 @@ Examples:
   kubectl get services,endpointslices,nodes -A -o yaml |
       weir explain --manifests - --node-name node-a --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
 
+const DOCTOR_NOTES: &str = "\
+Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code
+is 1 if anything failed. Run it as weir will run: as root, with the network of the host.";
+
 /// What weir was asked to do.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -94,6 +101,8 @@ pub(crate) enum Command {
     Resolve(Box<ResolveOptions>),
     /// Say what a flow gets.
     Explain(Box<ExplainOptions>),
+    /// Say what this host lacks.
+    Doctor(DoctorOptions),
     /// Remove rules and routes.
     Cleanup(CleanupOptions),
 }
@@ -121,6 +130,7 @@ pub(crate) fn parse(
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
         Parsed::Run(args) => Ok(Command::Run(Box::new(args.options(origins)?))),
         Parsed::Demo(options) => Ok(Command::Demo(options)),
+        Parsed::Doctor(options) => Ok(Command::Doctor(options)),
         Parsed::Cleanup(options) => Ok(Command::Cleanup(options)),
         Parsed::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
         Parsed::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),

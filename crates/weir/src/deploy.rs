@@ -21,9 +21,6 @@ use weir_control::Source;
 
 const OVERLAYS: [&str; 2] = ["beside-kube-proxy", "replace-kube-proxy"];
 
-/// Flags of node mode that the command line does not have. Once it has one, it must leave this list.
-const MISSING: [&str; 3] = ["--mode=node", "--takeover", "--cluster-cidr=10.244.0.0/16"];
-
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -63,8 +60,7 @@ fn arguments(objects: &[Value]) -> Vec<String> {
 }
 
 fn options(objects: &[Value]) -> RunOptions {
-    let arguments = arguments(objects).into_iter().filter(|argument| !MISSING.contains(&&**argument));
-    match parse(["weir".to_owned()].into_iter().chain(arguments), |_| None) {
+    match parse(["weir".to_owned()].into_iter().chain(arguments(objects)), |_| None) {
         Ok(Command::Run(options)) => *options,
         other => panic!("{other:?}"),
     }
@@ -105,14 +101,6 @@ fn the_program_takes_the_arguments_of_every_overlay() {
         let Source::Kube(source) = options.source else { panic!("{overlay} reads no API server") };
         assert_eq!(source.api_server.is_some(), !beside, "without kube-proxy no Service leads there");
         assert_ne!(options.health_address.unwrap().ip().is_loopback(), !beside, "{overlay}");
-    }
-}
-
-#[test]
-fn flags_are_called_missing_only_while_they_are() {
-    for flag in MISSING {
-        let parsed = parse(["weir", "run", flag], |_| None);
-        assert!(parsed.is_err(), "the command line knows {flag}: take it out of the list");
     }
 }
 

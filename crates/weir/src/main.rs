@@ -6,6 +6,7 @@ mod cli;
 mod demo;
 #[cfg(test)]
 mod deploy;
+mod doctor;
 mod explain;
 mod frontends;
 mod health;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Resolve(options) => resolve::resolve(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Cleanup(options) => cleanup::cleanup(&options),
+        Command::Doctor(options) => doctor::doctor(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -97,7 +97,7 @@ mod tests {
             ("workers: 300", ["workers:", "1..=256"]),
             ("workers: [1]", ["workers:", "one value"]),
             ("workers: 1.5", ["workers:", "fraction"]),
-            ("mode: node", ["mode:", "possible values: bind"]),
+            ("mode: kernel", ["mode:", "possible values: bind, node"]),
             ("manifests: [{}]", ["manifests:", "text or a number"]),
             ("drain-timeout: 25", ["drain-timeout:", "25s"]),
             ("workers: 1\nworkers: 2", ["YAML map", "workers"]),

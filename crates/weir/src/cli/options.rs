@@ -1,10 +1,12 @@
-//! Which settings do `weir demo`, `weir resolve` and `weir cleanup` take?
+//! Which settings do `weir demo`, `weir resolve`, `weir doctor` and `weir cleanup` take?
 
 use super::{
     manifests::{ManifestArgs, Manifests},
     run::workers,
+    values::network,
 };
-use clap::{Args, ValueEnum, value_parser};
+use clap::{ArgAction, Args, ValueEnum, value_parser};
+use ipnet::IpNet;
 use std::num::NonZeroUsize;
 
 /// Settings of `weir demo`.
@@ -32,6 +34,19 @@ impl DemoOptions {
     pub(crate) fn workers(&self) -> NonZeroUsize {
         workers(self.workers)
     }
+}
+
+/// Settings of `weir doctor`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DoctorOptions {
+    /// Networks that Service addresses come from, comma separated: looks for routes to them, which this host's own
+    /// processes need [default: looks for a default route]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
+    pub(crate) service_cidr: Vec<IpNet>,
+
+    /// How to print it
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) output: Output,
 }
 
 /// Settings of `weir cleanup`.

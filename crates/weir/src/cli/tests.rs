@@ -120,8 +120,11 @@ fn the_strongest_origin_decides_where_objects_come_from() {
 fn bad_values_name_the_variable_or_the_file_and_key() {
     let problem = run(&[], &[("WEIR_WORKERS", "many")], "").unwrap_err();
     assert!(problem.starts_with("error: variable WEIR_WORKERS: invalid value 'many'"), "{problem}");
-    let problem = run(&[], &[], "mode: node").unwrap_err();
-    assert!(problem.contains(".yaml: mode: ") && problem.contains("possible values: bind"), "{problem}");
+    let problem = run(&[], &[], "mode: kernel").unwrap_err();
+    assert!(
+        problem.contains(".yaml: mode: ") && problem.contains("possible values: bind, node"),
+        "{problem}"
+    );
     let missing = parse(["weir", "run", "--config", "/nowhere"], |_| None).unwrap_err();
     assert_eq!(missing.exit_code(), 2);
     assert!(missing.to_string().starts_with("error: config file /nowhere: cannot be read"), "{missing}");
@@ -233,4 +236,45 @@ fn explain_is_asked_about_one_flow_or_many() {
         let problem = explain(flags).unwrap_err();
         assert!(problem.contains(said), "{flags:?}: {problem}");
     }
+}
+
+#[test]
+fn node_mode_is_probed_from_anywhere_and_owns_the_cluster_unless_it_serves_one_name() {
+    let node = |flags: &[&str]| {
+        let options = run(&[&["--mode", "node"], flags].concat(), &[], "").unwrap();
+        (options.health_address.unwrap().to_string(), options.node.unwrap())
+    };
+    let (health, options) = node(&[]);
+    assert_eq!(health, "0.0.0.0:10256");
+    assert!(options.exclusive && options.keep_rules && !options.takeover);
+    assert_eq!(options.network.pods, Pods::Unknown, "without a network nobody is recognised");
+    let (health, options) = node(&[
+        "--service-proxy-name=weir",
+        "--health-address=127.0.0.1:1",
+        "--takeover",
+        "--keep-rules=false",
+        "--cluster-cidr=10.244.0.0/16,fd00:10:244::/48",
+    ]);
+    assert_eq!(health, "127.0.0.1:1");
+    assert!(!options.exclusive && !options.keep_rules && options.takeover);
+    assert_eq!(options.network.pods, Pods::Within(options.network.pod_networks));
+    assert!(run(&[], &[], "").unwrap().node.is_none());
+    assert!(run(&["--mode", "node", "--map", "loopback"], &[], "").unwrap_err().contains("--mode bind"));
+}
+
+#[test]
+fn pods_are_recognised_as_kube_proxy_names_it() {
+    let pods = |flags: &[&str]| {
+        run(&[&["--mode=node"], flags].concat(), &[], "").map(|o| o.node.unwrap().network.pods)
+    };
+    let mode = |mode: &'static str| ["--detect-local-mode", mode];
+    assert_eq!(pods(&mode("NodeCIDR")), Ok(Pods::OfNode));
+    assert_eq!(pods(&mode("none")), Ok(Pods::Unknown));
+    let bridge = [&mode("bridgeinterface")[..], &["--pod-bridge-interface=cni0"]].concat();
+    assert_eq!(pods(&bridge), Ok(Pods::OnBridge("cni0".into())));
+    let prefix = [&mode("InterfaceNamePrefix")[..], &["--pod-interface-name-prefix=cali"]].concat();
+    assert_eq!(pods(&prefix), Ok(Pods::OnInterfaces("cali".into())));
+    assert!(pods(&mode("BridgeInterface")).unwrap_err().contains("--pod-bridge-interface"));
+    let hostile = [&mode("BridgeInterface")[..], &["--pod-bridge-interface=\" } flush ruleset"]].concat();
+    assert!(pods(&hostile).unwrap_err().contains("--pod-bridge-interface"));
 }

@@ -1,0 +1,72 @@
+//! Who else handles Services here?
+
+use super::{
+    check::Check,
+    rules::{cannot_look, families},
+};
+use weir_capture::{Host, Ruleset};
+use weir_core::PerFamily;
+
+pub(super) fn judge(host: &Host) -> Vec<Check> {
+    let mut checks = vec![match &host.is_running {
+        Ok(true) => Check::ok("weir", "a weir runs here; another one would need --takeover"),
+        Ok(false) => leftovers(host),
+        Err(error) => cannot_look("weir", error),
+    }];
+    if let Some(Ok(ruleset)) = &host.ruleset {
+        checks.push(kube_proxy(ruleset));
+    }
+    checks
+}
+
+/// What a weir has put here that runs no more.
+fn leftovers(host: &Host) -> Check {
+    const NAME: &str = "weir";
+    let mut left = Vec::new();
+    if let Some(Ok(ruleset)) = &host.ruleset
+        && ruleset.tables.iter().any(|table| table == "inet weir")
+    {
+        left.push("the nftables table inet weir".to_owned());
+    }
+    if let Ok(routing) = &host.routing {
+        let has = PerFamily::from_fn(|family| {
+            let routing = routing.get(family);
+            routing.rules > 0 || routing.routes > 0
+        });
+        if has.v4 || has.v6 {
+            left.push(format!("policy routes of {}", families(&has)));
+        }
+    }
+    match left.is_empty() {
+        true => Check::ok(NAME, "none runs here, and none has left anything"),
+        false => Check::warn(
+            NAME,
+            format!(
+                "none runs here, but one has left {}: connections to Services are refused",
+                left.join(" and ")
+            ),
+            "start it again, which takes up what is there, or run 'weir cleanup'",
+        ),
+    }
+}
+
+fn kube_proxy(ruleset: &Ruleset) -> Check {
+    const NAME: &str = "kube-proxy";
+    let is_its = |table: &String| table.ends_with(" kube-proxy");
+    let in_nftables = ruleset.tables.iter().any(is_its);
+    let in_iptables = ruleset.chains.iter().any(|chain| chain.name == "KUBE-SERVICES");
+    let rules = match (in_nftables, in_iptables) {
+        (false, false) => return Check::ok(NAME, "it has no rules in nftables here"),
+        (true, false) => "tables kube-proxy",
+        (false, true) => "chains KUBE-SERVICES",
+        (true, true) => "tables kube-proxy and chains KUBE-SERVICES",
+    };
+    Check::ok(
+        NAME,
+        format!(
+            "its rules are here ({rules}), which does no harm: weir captures before them. If it runs, give weir the ports \
+             --health-address 0.0.0.0:10266 and --admin-address 127.0.0.1:10267; if it runs no more, 'kube-proxy \
+             --cleanup' removes them"
+        ),
+    )
+}
