@@ -26,8 +26,8 @@ use values::usage;
 
 /// A load balancer for Kubernetes Services that runs as an ordinary process.
 ///
-/// weir reads Services and EndpointSlices from an API server or from files, listens on the Services' addresses, and
-/// spreads TCP connections and UDP flows over the endpoints behind them. It needs no kernel modules and no privileges.
+/// weir reads Services and EndpointSlices from an API server or from files, answers at the Services' addresses, and
+/// spreads TCP connections and UDP flows over the endpoints behind them. It needs no privileges, but for node mode.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
@@ -69,7 +69,8 @@ into the --config file; so for each flag. Flags override variables, variables ov
 
 Examples:
   weir run --kubeconfig ~/.kube/config --map loopback
-  weir run --manifests ./manifests --service-proxy-name weir";
+  weir run --manifests ./manifests --service-proxy-name weir
+  weir run --mode node --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16";
 
 const EXPLAIN_NOTES: &str = "\
 The answer is for weir in node mode. Verdicts: ACCEPT (one of the eligible endpoints), REJECT (a refusal), DROP

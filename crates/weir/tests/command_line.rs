@@ -40,7 +40,7 @@ fn usage_errors_end_with_exit_code_2() {
         &[][..],
         &["fly"],
         &["run", "--workers", "0"],
-        &["run", "--mode", "node"],
+        &["run", "--mode", "kernel"],
         &["run", "--manifests", "a", "--kubeconfig", "b"],
         &["run", "--config", "/nowhere"],
         &["resolve"],
