@@ -93,7 +93,7 @@ impl Cluster {
     /// # Panics
     /// When it may, but the network cannot be built; where it may not although `WEIR_REQUIRE_NETNS` is set.
     pub fn create(plans: &[NodePlan<'_>]) -> Option<Self> {
-        let router = Namespace::create("router")?;
+        let router = Namespace::with_nft("router")?;
         match Self::build(router, plans) {
             Ok(cluster) => Some(cluster),
             Err(error) => panic!("the cluster of network namespaces cannot be built: {error}"),

@@ -39,6 +39,15 @@ impl Namespace {
         )
     }
 
+    /// The same for a host that needs nftables. `None`, said loudly, also where there is no `nft`.
+    ///
+    /// # Panics
+    /// As [`Namespace::create`].
+    pub fn with_nft(role: &str) -> Option<Self> {
+        or_skip("rules of a host need the package nftables", Command::new("nft").arg("--version").output())?;
+        Self::create(role)
+    }
+
     /// Joins two hosts by a cable: each gets an address, as in `10.9.0.1/24`, on an interface named after the other's
     /// role.
     ///

@@ -20,7 +20,7 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn what_was_left_is_removed_and_named_once() {
-    let Some(node) = Namespace::create("node") else { return };
+    let Some(node) = Namespace::with_nft("node") else { return };
     node.ip(&["rule", "add", "fwmark", "0x40000000/0x40000000", "pref", "40", "lookup", "20736"]).unwrap();
     node.ip(&["route", "add", "local", "default", "dev", "lo", "table", "20736"]).unwrap();
     let nft = || async { Command::new("nft").args(["add", "table", "inet", "weir"]).status().unwrap() };
@@ -37,7 +37,7 @@ fn what_was_left_is_removed_and_named_once() {
 
 #[test]
 fn while_a_weir_runs_its_rules_are_left_unless_forced() {
-    let Some(node) = Namespace::create("node") else { return };
+    let Some(node) = Namespace::with_nft("node") else { return };
     let name = SocketAddr::from_abstract_name("weir/capture").unwrap();
     let _running = node.run(|| async { UnixListener::bind_addr(&name).unwrap() }).unwrap();
     let refused = cleanup(&node, &[]);

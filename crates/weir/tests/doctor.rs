@@ -22,7 +22,7 @@ fn line<'a>(output: &'a Output, result: &str, check: &str) -> &'a str {
 
 /// A host on which weir could start.
 fn host() -> Option<Namespace> {
-    let node = Namespace::create("node")?;
+    let node = Namespace::with_nft("node")?;
     node.ip_lines(
         "link add uplink type veth peer name switch\nlink set switch up\naddress add 192.0.2.2/24 dev uplink\nlink set uplink up\n\
          route add default via 192.0.2.1\n",

@@ -49,7 +49,7 @@ pub(crate) fn bed() -> Option<Bed> {
 pub(crate) fn bed_with(pods: Pods, change: impl FnOnce(&mut Config) + Send) -> Option<Bed> {
     let _alone = alone();
     let (client, node, backend) =
-        (Namespace::create("client")?, Namespace::create("node")?, Namespace::create("backend")?);
+        (Namespace::create("client")?, Namespace::with_nft("node")?, Namespace::create("backend")?);
     connect(&node, &client, NODE_TO_CLIENTS, OUTSIDE);
     connect(&node, &backend, NODE_TO_ENDPOINTS, ENDPOINTS);
     for pod in POD {

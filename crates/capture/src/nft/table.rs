@@ -190,12 +190,12 @@ fn base_chains(text: &mut String, table: &Table) {
     base(text, "output", "route hook output priority raw", &output(table));
     base(text, "output_tracked", "route hook output priority mangle", &output_tracked());
     base(text, "output_unallocated", "filter hook output priority filter", &unallocated(table));
-    base(text, "postrouting", "nat hook postrouting priority srcnat - 1", &postrouting());
+    base(text, "postrouting", "nat hook postrouting priority srcnat - 1", &postrouting(table));
 }
 
 /// What weir sends to a process of this node leaves over lo, where a network plugin may take it for a pod's packet that
 /// leaves the node. Its source is translated to itself: then nobody translates it any more.
-fn postrouting() -> Vec<String> {
+fn postrouting(table: &Table) -> Vec<String> {
     let of_family = |family| {
         let (protocol, ip) = match family {
             Family::V4 => ("ipv4", ip(family)),
@@ -205,7 +205,7 @@ fn postrouting() -> Vec<String> {
             "oif \"lo\" meta mark & {TO_ENDPOINT:#x} != 0 meta nfproto {protocol} snat {ip} to {ip} saddr"
         )
     };
-    Family::ALL.map(of_family).into()
+    table.families().map(of_family).collect()
 }
 
 fn prerouting(table: &Table) -> Vec<String> {

@@ -22,7 +22,7 @@ impl Hosts {
     pub(crate) fn create() -> Option<Self> {
         static ALONE: Mutex<()> = Mutex::new(());
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let node = Namespace::create("node")?;
+        let node = Namespace::with_nft("node")?;
         let [outside, pod, far] = ["outside", "pod", "far"].map(|role| Namespace::create(role).unwrap());
         for (other, name, v4, v6) in [
             (&outside, "outside", "10.9.0", "fd00:9::"),
