@@ -7,7 +7,7 @@ use rtnetlink::{
     Handle, IpVersion, RouteMessageBuilder, new_connection,
     packet_route::{
         AddressFamily,
-        route::{RouteAttribute, RouteMessage, RouteScope, RouteType},
+        route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType},
         rule::{RuleAction, RuleAttribute, RuleMessage},
     },
 };
@@ -98,9 +98,10 @@ impl Routes {
                 RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).mark(mark).build()
             }
         };
-        // A question has no kind of route.
         let mut request = self.handle.route().get(message);
-        request.message_mut().header.kind = RouteType::Unspec;
+        let header = &mut request.message_mut().header;
+        // A question has no kind of route. For IPv4 the answer names the table it comes from only if asked.
+        (header.kind, header.flags) = (RouteType::Unspec, RouteFlags::LookupTable);
         request.execute().try_next().await.ok()?
     }
 
@@ -226,5 +227,28 @@ fn code(error: &rtnetlink::Error) -> Option<i32> {
     match error {
         rtnetlink::Error::NetlinkError(error) => Some(error.raw_code()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_testkit::Namespace;
+
+    #[test]
+    fn routes_are_in_force_from_when_they_are_made_until_one_is_gone() {
+        let Some(host) = Namespace::create("host") else { return };
+        let body = || async {
+            let routes = Routes::open().unwrap();
+            for family in Family::ALL {
+                assert!(!routes.are_in_force(family).await, "{family}");
+                assert!(routes.ensure(family).await.unwrap(), "{family}");
+                assert!(routes.are_in_force(family).await, "{family}");
+                assert!(!routes.ensure(family).await.unwrap(), "{family}: nothing was left to do");
+                assert_eq!(routes.remove(family).await.unwrap(), (1, 1), "{family}");
+                assert!(!routes.are_in_force(family).await, "{family}");
+            }
+        };
+        host.run(body).unwrap();
     }
 }
