@@ -9,7 +9,10 @@ mod table;
 pub(crate) use edits::edits;
 pub(crate) use table::{Table, whole};
 
-use crate::plan::{Exception, RangesId};
+use crate::{
+    marks::TO_CLIENT,
+    plan::{Exception, RangesId},
+};
 use ipnet::IpNet;
 use std::fmt::{self, Display};
 use weir_core::{Family, Frontend, Protocol};
@@ -50,6 +53,15 @@ impl Display for Key {
             Protocol::Sctp => "sctp",
         };
         write!(f, "{} . {protocol} . {}", self.0.address.ip(), self.0.address.port())
+    }
+}
+
+/// A port in the mark of a reply that left from another one.
+struct ReplyPort(u16);
+
+impl Display for ReplyPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", TO_CLIENT | u32::from(self.0))
     }
 }
 

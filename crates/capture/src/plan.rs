@@ -1,6 +1,7 @@
 //! Which addresses are captured, and what do new flows to them get? Changing a Service costs what it claims.
 
 mod ranges;
+mod used;
 
 pub(crate) use ranges::RangesId;
 
@@ -9,6 +10,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
 };
+use used::Used;
 use weir_core::{
     Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
     frontend::claims,
@@ -52,6 +54,8 @@ pub(crate) struct Edits {
     pub(crate) frontends: Vec<Edit<Frontend, Treatment>>,
     /// Of addresses whose undefined ports refuse.
     pub(crate) cluster_ips: Vec<Edit<IpAddr, ()>>,
+    /// Of ports that replies may have to be given. None comes or goes without a frontend.
+    pub(crate) reply_ports: Vec<Edit<u16, ()>>,
     /// Ranges that come into use.
     pub(crate) new_ranges: Vec<RangesId>,
     /// Ranges that nothing uses any more.
@@ -70,8 +74,9 @@ impl Edits {
 pub(crate) struct Plan {
     claims: Claims<Frontend, Claim>,
     cluster_ips_of: HashMap<ServiceKey, BTreeSet<IpAddr>>,
-    cluster_ips: HashMap<IpAddr, usize>,
+    cluster_ips: Used<IpAddr>,
     frontends: HashMap<Frontend, Treatment>,
+    reply_ports: Used<u16>,
     ranges: Ranges,
 }
 
@@ -97,7 +102,12 @@ impl Plan {
 
     /// All cluster IPs, in no order.
     pub(crate) fn cluster_ips(&self) -> impl Iterator<Item = IpAddr> {
-        self.cluster_ips.keys().copied()
+        self.cluster_ips.iter()
+    }
+
+    /// The ports of all captured UDP addresses, in no order.
+    pub(crate) fn reply_ports(&self) -> impl Iterator<Item = u16> {
+        self.reply_ports.iter()
     }
 
     /// The source ranges in use.
@@ -110,7 +120,7 @@ impl Plan {
         let more = |treatment: &Treatment| {
             1 + usize::from(treatment.ranges.is_some()) + usize::from(treatment.exception.is_some())
         };
-        self.cluster_ips.len() + self.frontends.values().map(more).sum::<usize>()
+        self.cluster_ips.len() + self.reply_ports.len() + self.frontends.values().map(more).sum::<usize>()
     }
 
     fn update<'a>(
@@ -120,35 +130,27 @@ impl Plan {
         node: &Node,
         node_port_addresses: &[IpAddr],
     ) -> Edits {
-        let mut touched = Touched::default();
+        let mut touched = Vec::new();
         for key in removed {
-            touched.frontends.extend(self.claims.replace(key, []));
-            self.set_cluster_ips(key, BTreeSet::new(), &mut touched);
+            touched.extend(self.claims.replace(key, []));
+            self.set_cluster_ips(key, BTreeSet::new());
         }
         for served in changed {
             let claims = claims(served, node_port_addresses).filter(|claim| is_captured(&claim.frontend));
             let claims = claims.map(|claim| (claim.frontend, claim.rank(), claim));
-            touched.frontends.extend(self.claims.replace(&served.key, claims));
+            touched.extend(self.claims.replace(&served.key, claims));
             let ips = served.ports.iter().map(|port| port.cluster_ip).filter(|&ip| is_usable(ip));
-            self.set_cluster_ips(&served.key, ips.collect(), &mut touched);
+            self.set_cluster_ips(&served.key, ips.collect());
         }
         self.settle(touched, node)
     }
 
-    fn set_cluster_ips(&mut self, key: &ServiceKey, ips: BTreeSet<IpAddr>, touched: &mut Touched) {
-        let before = self.cluster_ips_of.remove(key).unwrap_or_default();
-        for ip in &before {
-            touched.note(*ip, self.cluster_ips.contains_key(ip));
-            if let Some(users) = self.cluster_ips.get_mut(ip) {
-                *users -= 1;
-                if *users == 0 {
-                    self.cluster_ips.remove(ip);
-                }
-            }
+    fn set_cluster_ips(&mut self, key: &ServiceKey, ips: BTreeSet<IpAddr>) {
+        for ip in self.cluster_ips_of.remove(key).unwrap_or_default() {
+            self.cluster_ips.release(ip);
         }
         for ip in &ips {
-            touched.note(*ip, self.cluster_ips.contains_key(ip));
-            *self.cluster_ips.entry(*ip).or_default() += 1;
+            self.cluster_ips.take(*ip);
         }
         if !ips.is_empty() {
             self.cluster_ips_of.insert(key.clone(), ips);
@@ -156,11 +158,11 @@ impl Plan {
     }
 
     /// Finds what became of everything that may have changed.
-    fn settle(&mut self, mut touched: Touched, node: &Node) -> Edits {
-        touched.frontends.sort_unstable();
-        touched.frontends.dedup();
+    fn settle(&mut self, mut touched: Vec<Frontend>, node: &Node) -> Edits {
+        touched.sort_unstable();
+        touched.dedup();
         let mut edits = Edits::default();
-        for frontend in touched.frontends {
+        for frontend in touched {
             let after = self.claims.winner(frontend).map(|claim| treatment(claim, node, &mut self.ranges));
             let before = match after {
                 Some(treatment) => self.frontends.insert(frontend, treatment),
@@ -171,32 +173,22 @@ impl Plan {
                 self.ranges.release(id);
             }
             if before != after {
+                self.count_port(frontend, before.is_some(), after.is_some());
                 edits.frontends.push(Edit { key: frontend, before, after });
             }
         }
-        for (ip, before) in touched.cluster_ips {
-            let after = self.cluster_ips.contains_key(&ip);
-            if before != after {
-                let there = |is: bool| is.then_some(());
-                edits.cluster_ips.push(Edit { key: ip, before: there(before), after: there(after) });
-            }
-        }
+        edits.cluster_ips = self.cluster_ips.settle();
+        edits.reply_ports = self.reply_ports.settle();
         (edits.new_ranges, edits.unused_ranges) = self.ranges.settle();
         edits
     }
-}
-
-/// What may have changed.
-#[derive(Default)]
-struct Touched {
-    frontends: Vec<Frontend>,
-    /// With whether they were there before.
-    cluster_ips: HashMap<IpAddr, bool>,
-}
-
-impl Touched {
-    fn note(&mut self, ip: IpAddr, was_there: bool) {
-        self.cluster_ips.entry(ip).or_insert(was_there);
+    fn count_port(&mut self, frontend: Frontend, was_there: bool, is_there: bool) {
+        let port = frontend.address.port();
+        match (frontend.protocol, was_there, is_there) {
+            (Protocol::Udp, false, true) => self.reply_ports.take(port),
+            (Protocol::Udp, true, false) => self.reply_ports.release(port),
+            _ => {}
+        }
     }
 }
 

@@ -76,7 +76,9 @@ pub(super) fn explain(error: &io::Error, kind: FrontendKind) -> String {
     let or_map = if kind == FrontendKind::ClusterIp { ", or use --map loopback" } else { "" };
     match error.kind() {
         ErrorKind::AddrInUse => {
-            "address in use; is another proxy or a host process listening there (ss -lntup)?".to_owned()
+            "address in use; is another proxy or a host process listening there, or at this port of all addresses? \
+             Find it (ss -lntup) and stop it, or have it listen elsewhere"
+                .to_owned()
         }
         ErrorKind::AddrNotAvailable => {
             format!("not an address of this host; add it (ip address add ADDRESS dev lo){or_map}")
@@ -147,7 +149,7 @@ mod tests {
     fn a_socket_that_cannot_be_opened_says_why_and_what_to_do() {
         let of = |errno: rustix::io::Errno, kind| explain(&errno.into(), kind);
         let cases = [
-            (rustix::io::Errno::ADDRINUSE, ["in use", "another proxy or a host process"]),
+            (rustix::io::Errno::ADDRINUSE, ["another proxy or a host process", "port of all addresses"]),
             (rustix::io::Errno::ADDRNOTAVAIL, ["not an address of this host", "ip address add"]),
             (rustix::io::Errno::ACCESS, ["no permission", "CAP_NET_BIND_SERVICE"]),
             (rustix::io::Errno::MFILE, ["out of file descriptors", "ulimit -n"]),

@@ -4,7 +4,8 @@ use super::{batch::Senders, socket::BatchSocket};
 use crate::{descriptors::Taken, frontend::Frontend, slot::Route, socket::udp_replying};
 use std::{
     cell::RefCell,
-    io,
+    io::{self, ErrorKind},
+    net::{SocketAddr, UdpSocket},
     ops::Deref,
     rc::{Rc, Weak},
 };
@@ -12,6 +13,8 @@ use std::{
 /// A socket at the address that clients dialled.
 pub(crate) struct ReplySocket {
     socket: BatchSocket,
+    /// The largest datagrams that the kernel may cut out of a larger send.
+    most_segment: usize,
     _taken: Option<Taken>,
 }
 
@@ -20,6 +23,13 @@ impl Deref for ReplySocket {
 
     fn deref(&self) -> &BatchSocket {
         &self.socket
+    }
+}
+
+impl ReplySocket {
+    /// The largest datagrams that the kernel may cut out of a larger send.
+    pub(super) fn most_segment(&self) -> usize {
+        self.most_segment
     }
 }
 
@@ -34,7 +44,7 @@ pub(super) enum ReplySockets {
 impl ReplySockets {
     /// The socket that receives, which someone else's descriptor budget covers.
     pub(super) fn bound(socket: BatchSocket) -> Self {
-        Self::Bound(Rc::new(ReplySocket { socket, _taken: None }))
+        Self::Bound(Rc::new(ReplySocket { socket, most_segment: usize::MAX, _taken: None }))
     }
 
     /// The socket for another flow, `None` if there is no descriptor left for it.
@@ -49,9 +59,26 @@ impl ReplySockets {
         let Some(taken) = frontend.worker.admission.descriptors.take(1) else { return Ok(None) };
         let mark = route.place.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients);
         let from = if frontend.address.is_ipv4() { Senders::V4 } else { Senders::V6 };
-        let socket = BatchSocket::new(udp_replying(frontend.address, mark)?, from)?;
-        let socket = Rc::new(ReplySocket { socket, _taken: Some(taken) });
+        let (socket, most_segment) = open_at(frontend.address, mark)?;
+        let socket = BatchSocket::new(socket, from)?;
+        let socket = Rc::new(ReplySocket { socket, most_segment, _taken: Some(taken) });
         open.replace(Rc::downgrade(&socket));
         Ok(Some(socket))
+    }
+}
+
+/// A socket from which replies come that have this address. If a process of this host holds the port, at this address or at
+/// all, they leave from any other one, and the rules put into them the port that is in their mark.
+///
+/// Returns also its largest segment. What the rules change is not cut by the kernel: on a device that computes no checksums
+/// they would be wrong, as the kernel computes them after the change and counts it a second time.
+fn open_at(address: SocketAddr, mark: Option<u32>) -> io::Result<(UdpSocket, usize)> {
+    match (udp_replying(address, mark), mark) {
+        (Err(error), Some(mark)) if error.kind() == ErrorKind::AddrInUse => {
+            tracing::debug!(%address, "a process of this host holds the port; replies leave from another one");
+            let mark = mark | u32::from(address.port());
+            Ok((udp_replying(SocketAddr::new(address.ip(), 0), Some(mark))?, 0))
+        }
+        (opened, _) => Ok((opened?, usize::MAX)),
     }
 }

@@ -148,6 +148,17 @@ fn datagrams_are_served_before_and_after_their_frontend_is_bound() {
 }
 
 #[test]
+fn a_bound_frontend_whose_port_a_process_of_the_host_holds_says_so() {
+    let Some((mut bed, _neighbour)) = bridged(true) else { return };
+    let _holder = serve_udp(&bed.node, ("0.0.0.0", 53), UdpBehaviour::Echo);
+    let server = serve_udp(&bed.backend, (ENDPOINTS[0], 5300), UdpBehaviour::Echo);
+    bed.apply(&[&service_at(VIP[0], 53, Protocol::Udp).with(&[server.address()])]);
+    let states = bridges(&mut bed, true);
+    let [FrontendState::Failed(why)] = &states[..] else { panic!("{states:?}") };
+    assert!(why.contains("a host process listening there, or at this port of all addresses"), "{why}");
+}
+
+#[test]
 fn a_running_proxy_hears_of_bridges_and_answers_once_frontends_are_bound() {
     let Some((mut bed, _neighbour)) = bridged(true) else { return };
     let server = serve_tcp(&bed.backend, (ENDPOINTS[0], 8080), Behaviour::Greet("far".into()));

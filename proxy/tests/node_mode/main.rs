@@ -7,6 +7,7 @@ mod common;
 
 mod bed;
 mod bridge;
+mod held_ports;
 mod marks;
 mod origin;
 mod rules;

@@ -72,6 +72,7 @@ fn script(receivers: Receivers, bridges: &Bridges) -> String {
         "table inet weir
         delete table inet weir
         table inet weir {{
+          map reply_ports {{ type mark : inet_service; elements = {{ 0x10000035 : 53 }}; }}
           chain prerouting {{
             type filter hook prerouting priority raw
             meta mark & 0x30000000 != 0 accept
@@ -80,6 +81,7 @@ fn script(receivers: Receivers, bridges: &Bridges) -> String {
           }}
           chain output {{
             type route hook output priority raw
+            meta l4proto udp udp sport set meta mark & 0x1000ffff map @reply_ports counter meta mark set meta mark & 0xffff0000
             meta mark & 0x30000000 != 0 notrack accept
             {output}
           }}

@@ -1,6 +1,6 @@
 //! How are changes of a plan said to nftables? One transaction that touches only what differs.
 
-use super::{Key, OWNER, RangesChain, TABLE, Verdict, commas, digit, ranges_rule};
+use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, commas, digit, ranges_rule};
 use crate::plan::{Edit, Edits, Plan, Treatment};
 use std::fmt::Write;
 use weir_core::{Family, Frontend};
@@ -18,6 +18,14 @@ pub(crate) fn edits(owner: &str, plan: &Plan, edits: &Edits) -> String {
     for family in Family::ALL {
         elements(&mut script, family, edits);
     }
+    let reply_ports: Vec<_> = edits.reply_ports.iter().collect();
+    change(
+        &mut script,
+        "reply_ports",
+        &reply_ports,
+        |()| Some(()),
+        |port, ()| format!("{} : {port}", ReplyPort(*port)),
+    );
     for id in &edits.unused_ranges {
         let chain = RangesChain(*id);
         let _ = writeln!(script, "flush chain {TABLE} {chain}\ndelete chain {TABLE} {chain}");
@@ -81,5 +89,11 @@ impl Keyed for Frontend {
 impl Keyed for std::net::IpAddr {
     fn key(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Keyed for u16 {
+    fn key(&self) -> String {
+        ReplyPort(*self).to_string()
     }
 }

@@ -1,8 +1,8 @@
 //! What does weir's table look like as a whole?
 
-use super::{Key, OWNER, RangesChain, TABLE, Verdict, braces, commas, digit, ip, ranges_rule};
+use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, braces, commas, digit, ip, ranges_rule};
 use crate::{
-    marks::{CAPTURED, TO_CLIENT, TO_ENDPOINT},
+    marks::{CAPTURED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
     plan::{Plan, Treatment},
     receivers::{Ports, Receivers},
 };
@@ -50,6 +50,8 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     for (id, (family, networks)) in plan.ranges().iter() {
         chain(&mut text, &RangesChain(id).to_string(), &[ranges_rule(*family, networks)]);
     }
+    let reply_ports = plan.reply_ports().map(|port| format!("{} : {port}", ReplyPort(port)));
+    set(&mut text, "reply_ports", "mark : inet_service", reply_ports);
     for family in table.families() {
         sets(&mut text, table, plan, family);
         origins(&mut text, table, family);
@@ -255,7 +257,7 @@ fn unallocated(table: &Table) -> Vec<String> {
 
 /// Packets of this node: those to Services are routed to lo, where they meet the rules of all others.
 fn output(table: &Table) -> Vec<String> {
-    let mut rules = vec![format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
+    let mut rules = vec![reply_port(), format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
     for family in table.families() {
         if let Some(networks) = of_family(&table.pod_networks, family) {
             let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");
@@ -279,6 +281,17 @@ fn output(table: &Table) -> Vec<String> {
         rules.push(format!("{ip} daddr @cluster_ips{digit} notrack {captured} accept"));
     }
     rules
+}
+
+/// Gives datagrams to clients the port that these dialled, where a process of this host holds it. Others may look at the
+/// bits that told it.
+fn reply_port() -> String {
+    let bits = TO_CLIENT | REPLY_PORT;
+    format!(
+        "meta mark & {bits:#x} > {TO_CLIENT:#x} meta l4proto udp udp sport set meta mark & {bits:#x} map @reply_ports \
+         meta mark set meta mark & {:#x}",
+        !REPLY_PORT
+    )
 }
 
 fn output_tracked() -> Vec<String> {

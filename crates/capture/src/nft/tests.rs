@@ -85,6 +85,24 @@ fn a_change_says_only_what_differs_and_whose_the_table_must_be() {
 }
 
 #[test]
+fn a_reply_that_left_from_another_port_is_given_the_one_in_its_mark() {
+    let port = |before: Option<()>, after, key| Edit { key, before, after };
+    let changes = Edits {
+        reply_ports: vec![port(Some(()), None, 53), port(None, Some(()), 0x4000)],
+        ..Edits::default()
+    };
+    let expected = [
+        "flush chain inet weir owner_0_1",
+        "delete element inet weir reply_ports { 0x10000035 }",
+        "add element inet weir reply_ports { 0x10004000 : 16384 }",
+    ];
+    assert_eq!(lines(&edits("0_1", &nothing(), &changes)), expected);
+    let text = whole(&table(), &nothing());
+    let rule = "udp sport set meta mark & 0x1000ffff map @reply_ports meta mark set meta mark & 0xffff0000";
+    assert!(text.contains(rule), "{text}");
+}
+
+#[test]
 fn sources_that_are_all_of_another_family_admit_nobody() {
     assert_eq!(ranges_rule(Family::V4, &[]), "drop");
     assert_eq!(ranges_rule(Family::V6, &["fd00::/8".parse().unwrap()]), "ip6 saddr != { fd00::/8 } drop");

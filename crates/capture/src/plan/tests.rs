@@ -173,23 +173,54 @@ fn datagrams_are_weirs_to_judge_as_long_as_any_endpoint_is_usable() {
     assert_eq!((exceptions(&none, Protocol::Tcp), exceptions(&none, Protocol::Udp)), (3, 3));
 }
 
+#[test]
+fn replies_may_have_to_be_given_the_ports_of_datagram_services_from_the_first_to_the_last() {
+    let [one, two] = [1, 2].map(|name| Wanted { name, load_balancer: None, node_port: None, ..web() });
+    let steps = [vec![one.clone()], vec![one, two.clone()], vec![two.clone()], vec![]];
+    let mut before = snapshot(&[]);
+    let mut plan = Plan::of(&before, &[]);
+    let expected = [&[(80, true)][..], &[], &[], &[(80, false)]];
+    for (step, expected) in steps.iter().zip(expected) {
+        let after = snapshot(step);
+        let edits = plan.follow(&Changes::between(&before, &after), &node(), &[]);
+        let seen: Vec<_> = edits.reply_ports.iter().map(|edit| (edit.key, edit.after.is_some())).collect();
+        assert_eq!(seen, expected, "{step:?}");
+        before = after;
+    }
+}
+
 /// What the kernel has after some transactions.
 #[derive(Debug, Default, PartialEq)]
 struct Kernel {
     frontends: HashMap<Frontend, (Option<Networks>, Option<Exception>)>,
     cluster_ips: BTreeSet<IpAddr>,
+    reply_ports: BTreeSet<u16>,
 }
 
 impl Kernel {
     fn of(plan: &Plan) -> Self {
         let resolve =
             |(frontend, treatment): (Frontend, Treatment)| (frontend, Self::resolve(plan, treatment));
-        Self { frontends: plan.frontends().map(resolve).collect(), cluster_ips: plan.cluster_ips().collect() }
+        Self {
+            frontends: plan.frontends().map(resolve).collect(),
+            cluster_ips: plan.cluster_ips().collect(),
+            reply_ports: plan.reply_ports().collect(),
+        }
     }
 
     fn resolve(plan: &Plan, treatment: Treatment) -> (Option<Networks>, Option<Exception>) {
         let ranges = treatment.ranges.map(|id| plan.ranges().get(id).expect("it is in use").clone());
         (ranges, treatment.exception)
+    }
+
+    fn change_set<T: Copy + Ord + std::fmt::Debug>(set: &mut BTreeSet<T>, edits: &[Edit<T, ()>]) {
+        for edit in edits {
+            let done = match edit.after {
+                Some(()) => set.insert(edit.key),
+                None => set.remove(&edit.key),
+            };
+            assert!(done, "{edit:?}");
+        }
     }
 
     fn change(&mut self, plan: &Plan, edits: &Edits) {
@@ -200,13 +231,8 @@ impl Kernel {
                 self.frontends.insert(edit.key, Self::resolve(plan, treatment));
             }
         }
-        for edit in &edits.cluster_ips {
-            let done = match edit.after {
-                Some(()) => self.cluster_ips.insert(edit.key),
-                None => self.cluster_ips.remove(&edit.key),
-            };
-            assert!(done, "{edit:?}");
-        }
+        Self::change_set(&mut self.cluster_ips, &edits.cluster_ips);
+        Self::change_set(&mut self.reply_ports, &edits.reply_ports);
     }
 }
 

@@ -106,7 +106,7 @@ impl Host {
         Ok(Serving { servers: servers.collect() })
     }
 
-    /// Serves TCP and UDP on one address, which may be 0.0.0.0, under this name.
+    /// Serves TCP and UDP on one address, which may be 0.0.0.0, under this name, which is one word.
     ///
     /// # Errors
     /// When it cannot be bound.

@@ -9,6 +9,7 @@ mod beside;
 mod bridges;
 mod capture;
 mod changes;
+mod held_ports;
 mod load_balancers;
 mod many;
 mod objects;

@@ -13,7 +13,7 @@ fn nothing_that_listens_on_the_node_is_reachable_through_a_service_address() {
     let node = bed.cluster.node("node-a");
     let everywhere =
         ["0.0.0.0:9999", "0.0.0.0:80", "127.0.0.1:9998"].map(|address: &str| address.parse().unwrap());
-    let _listening = everywhere.map(|address| node.serve_at("the node", address).unwrap());
+    let _listening = everywhere.map(|address| node.serve_at("host-process", address).unwrap());
     bed.cluster.attract("172.30.0.0/16", "node-a");
     bed.cluster.attract("198.51.100.0/24", "node-a");
     bed.serve(&Service::web("web", 10).node_port(30080).vips(&["198.51.100.10"]), &["a-1"]);
