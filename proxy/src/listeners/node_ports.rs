@@ -10,8 +10,7 @@ const SHOWN: usize = 5;
 
 const TAKEN_OVER: &str = "weir_node_ports_taken_over_total";
 
-/// Warns of new node ports at which a process of this host listens: what was sent to it comes here from now on. A UDP socket
-/// of the process holds the address from which weir would have to reply.
+/// Warns of new node ports at which a process of this host listens: what was sent to it comes here from now on.
 pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     let node_ports = new.filter(|binding| binding.kind == FrontendKind::NodePort);
     let taken: Vec<&Binding> = node_ports.filter(|binding| is_taken(binding.socket)).collect();
@@ -21,13 +20,9 @@ pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     metrics::describe_counter!(TAKEN_OVER, "Node ports at which a process of this host listened before");
     metrics::counter!(TAKEN_OVER).increment(taken.len() as u64);
     for Binding { socket: Socket { protocol, address }, port, .. } in taken.iter().take(SHOWN) {
-        let effect = match protocol {
-            Protocol::Udp => "which keeps its clients from being answered",
-            _ => "which its clients do not reach any more: they reach the Service",
-        };
         tracing::warn!(
-            "a process of this host listens at node port {address}/{protocol} of {port} (ss -lntup), {effect}; give the \
-             Service another node port, or the process another port",
+            "a process of this host listens at node port {address}/{protocol} of {port} (ss -lntup), which its clients \
+             do not reach any more: they reach the Service; give the Service another node port, or the process another port",
             port = port.key
         );
     }
