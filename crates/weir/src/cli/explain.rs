@@ -17,7 +17,7 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "IP", required_unless_present = "flows", requires = "to", value_parser = values::address)]
     from: Option<IpAddr>,
 
-    /// What the client dials, as in 10.96.0.10:80/TCP or [fd00::10]:53/UDP
+    /// What the client dials, as in 10.96.0.10:80/TCP
     #[arg(long, value_name = "IP:PORT/PROTOCOL", requires = "from", value_parser = values::dialled)]
     to: Option<Frontend>,
 
