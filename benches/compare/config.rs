@@ -29,7 +29,7 @@ impl Resources {
         const OTHERS: usize = 512;
         let most = self.descriptors.saturating_sub(OTHERS) / way.descriptors();
         // It keeps a seventeenth for Services that have few, and listening sockets take some.
-        if way == Way::Weir { most.saturating_sub(64) * 16 / 17 } else { most }
+        if matches!(way, Way::Weir | Way::WeirNode) { most.saturating_sub(64) * 16 / 17 } else { most }
     }
 }
 
@@ -61,6 +61,14 @@ impl Launch {
             }
             Way::Realm => (realm::text(), vec!["-c".into(), path]),
             Way::Weir => (weir::text(), vec!["run".into(), "--manifests".into(), path]),
+            Way::WeirNode => (
+                weir::text(),
+                [weir::NODE_MODE, &["--manifests", &path]]
+                    .concat()
+                    .iter()
+                    .map(|&part| part.to_owned())
+                    .collect(),
+            ),
         };
         Some(Self { program: programs.of(way)?.to_owned(), arguments, text, file })
     }
@@ -77,10 +85,10 @@ pub(crate) fn log(way: Way) -> PathBuf {
 }
 
 fn file(way: Way) -> PathBuf {
-    let name = way.name().replace(' ', "-").to_lowercase();
+    let name = way.name().replace([' ', ','], "-").to_lowercase();
     // realm and weir tell formats by the extension.
     let extension = match way {
-        Way::Realm | Way::Weir => "json",
+        Way::Realm | Way::Weir | Way::WeirNode => "json",
         _ => "conf",
     };
     PathBuf::from(FOLDER).join(name).with_extension(extension)

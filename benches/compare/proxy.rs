@@ -15,6 +15,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -37,6 +38,7 @@ pub(crate) struct Proxy<'network> {
     way: Way,
     network: &'network Network,
     child: Option<Child>,
+    program: Option<PathBuf>,
 }
 
 impl<'network> Proxy<'network> {
@@ -47,12 +49,13 @@ impl<'network> Proxy<'network> {
         programs: &Programs,
         resources: Resources,
     ) -> Result<Self> {
-        let mut proxy = Self { way, network, child: None };
+        let mut proxy = Self { way, network, child: None, program: None };
         if way == Way::Nat {
             proxy.nft(&config::nat())?;
         }
         if let Some(launch) = Launch::of(way, programs, resources) {
             proxy.child = Some(proxy.launch(&launch)?);
+            proxy.program = Some(launch.program);
         }
         proxy.wait_until_ready()?;
         Ok(proxy)
@@ -100,6 +103,13 @@ impl<'network> Proxy<'network> {
         })
     }
 
+    /// Removes rules that outlive the process: they would take what is for the next one.
+    fn clean_up(&self) {
+        if let (Way::WeirNode, Some(program)) = (self.way, &self.program) {
+            let _ = self.network.proxy.run(|| async { Command::new(program).arg("cleanup").output() });
+        }
+    }
+
     fn nft(&self, rules: &str) -> Result<()> {
         self.network.proxy.run(|| async {
             let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn()?;
@@ -126,6 +136,7 @@ impl Drop for Proxy<'_> {
         if let Some(child) = &mut self.child {
             let _ = child.wait();
         }
+        self.clean_up();
         // Whoever lost its parent is now a child of this process, which is the first of its PID namespace.
         for process in &processes {
             let _ = waitpid(Some(*process), WaitOptions::empty());

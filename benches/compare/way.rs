@@ -19,14 +19,16 @@ pub(crate) enum Way {
     Nginx,
     /// realm.
     Realm,
-    /// weir.
+    /// weir at an address that it binds.
     Weir,
+    /// weir in node mode: the rules bring what is for the address, and the endpoint sees the client's, as with kernel NAT.
+    WeirNode,
 }
 
 impl Way {
     /// All, in the order of the report.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Direct, Self::Nat, Self::Haproxy, Self::Nginx, Self::Realm, Self::Weir];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Direct, Self::Nat, Self::Haproxy, Self::Nginx, Self::Realm, Self::Weir, Self::WeirNode];
 
     /// What it is called in tables.
     pub(crate) const fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Way {
             Self::Nginx => "NGINX",
             Self::Realm => "realm",
             Self::Weir => "weir",
+            Self::WeirNode => "weir, node mode",
         }
     }
 
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn haproxy_is_not_asked_for_udp() {
         let for_udp: Vec<Way> = Way::ALL.into_iter().filter(|way| way.can(Work::Udp)).collect();
-        assert_eq!(for_udp, [Way::Direct, Way::Nat, Way::Nginx, Way::Realm, Way::Weir]);
+        assert_eq!(for_udp, [Way::Direct, Way::Nat, Way::Nginx, Way::Realm, Way::Weir, Way::WeirNode]);
     }
 
     #[test]

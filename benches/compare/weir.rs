@@ -11,7 +11,7 @@ use std::{
 
 /// The program that is given, or builds it; `None` where weir does not take part.
 pub(crate) fn find(arguments: &Arguments) -> Result<Option<PathBuf>> {
-    if !arguments.ways().contains(&Way::Weir) {
+    if !arguments.ways().iter().any(|way| matches!(way, Way::Weir | Way::WeirNode)) {
         return Ok(None);
     }
     if let Some(given) = &arguments.weir {

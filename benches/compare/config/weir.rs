@@ -3,6 +3,9 @@
 use crate::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
 
+/// How node mode is started. Clients count as pods, whose address is kept.
+pub(super) const NODE_MODE: &[&str] = &["run", "--mode", "node", "--cluster-cidr", "10.77.0.0/16"];
+
 /// A Service and its EndpointSlice, as JSON.
 pub(super) fn text() -> String {
     let tcp = PORTS.map(|port| json!({ "name": format!("tcp-{port}"), "port": port, "protocol": "TCP" }));
