@@ -161,9 +161,12 @@ fn origins(text: &mut String, table: &Table, family: Family) {
 /// listener that resets.
 fn frontend(text: &mut String, family: Family) {
     let (ip, digit) = (ip(family), digit(family));
+    let later = "meta l4proto tcp tcp flags & (syn | ack) != syn";
     let rules = [
         "notrack".into(),
-        format!("meta l4proto tcp tcp flags & (syn | ack) != syn goto give{digit}"),
+        // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
+        format!("{later} socket transparent 1 {} accept", mark(CAPTURED)),
+        format!("{later} goto give{digit}"),
         format!("{ip} daddr . meta l4proto . th dport vmap @guards{digit}"),
         format!("{ip} daddr . meta l4proto . th dport vmap @exceptions{digit}"),
         format!("goto give{digit}"),
