@@ -1,20 +1,28 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
 mod journal;
+mod kube_proxy;
 mod meters;
 mod pace;
 
 pub(crate) use meters::WATCH_ERRORS;
 
 use crate::{
-    Event, FileProblem, Kind, ObjectKey, Problem, Refusals, Status, Store, WatchState, translate::Translation,
+    Brought, Commit, Event, FileProblem, Kind, Moment, Object, ObjectKey, Problem, Refusals, Status, Store,
+    WatchState,
+    propagation::{Pending, Unclear},
+    translate::Translation,
 };
 use journal::{Journal, Repeats};
+use kube_proxy::KubeProxyMeters;
 use meters::Meters;
 use pace::Pace;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        watch,
+    },
     time::{Duration, Instant, interval, sleep_until},
 };
 use tracing::{debug, info, warn};
@@ -26,8 +34,8 @@ use weir_core::{
 /// What a source tells the driver.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// One object came, changed or went, or a list begins or is complete.
-    Object(Translation),
+    /// One object came, changed or went, or a list begins or is complete, and when this was heard.
+    Object(Translation, Moment),
     /// The manifests were loaded. All of it becomes visible at once.
     Manifests {
         /// What the store is told.
@@ -66,6 +74,9 @@ pub(crate) struct Driver {
     refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
     repeats: HashMap<Kind, Repeats>,
     meters: Meters,
+    kube_proxy: KubeProxyMeters,
+    changes: Pending,
+    brought: mpsc::Sender<Brought>,
     snapshots: watch::Sender<Snapshot>,
     status: watch::Sender<Status>,
 }
@@ -75,6 +86,7 @@ impl Driver {
         store: Store,
         snapshots: watch::Sender<Snapshot>,
         status: watch::Sender<Status>,
+        brought: mpsc::Sender<Brought>,
     ) -> Self {
         Self {
             store,
@@ -85,6 +97,9 @@ impl Driver {
             refusals: Journal::default(),
             repeats: HashMap::new(),
             meters: Meters::register(),
+            kube_proxy: KubeProxyMeters::register(),
+            changes: Pending::new(Instant::now()),
+            brought,
             snapshots,
             status,
         }
@@ -99,6 +114,7 @@ impl Driver {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
                 _ = touch.tick() => {
                     self.meters.touch();
+                    self.kube_proxy.touch();
                     continue;
                 }
             };
@@ -141,12 +157,17 @@ impl Driver {
     fn take(&mut self, batch: &mut Vec<Input>) {
         for input in batch.drain(..) {
             match input {
-                Input::Object(Translation { event, problems }) => {
+                Input::Object(Translation { event, problems, triggered }, received) => {
                     self.note_problems(&event, problems);
-                    self.apply(event);
+                    self.note_change(&event, triggered, received);
+                    self.apply(event, received);
                 }
                 Input::Manifests { events, problems } => {
-                    events.into_iter().for_each(|event| self.apply(event));
+                    let received = Moment::now();
+                    for event in events {
+                        self.note_change(&event, None, received);
+                        self.apply(event, received);
+                    }
                     self.note_file_problems(problems);
                 }
                 Input::Watch(kind, state) => self.note_watch(kind, state),
@@ -154,8 +175,9 @@ impl Driver {
         }
     }
 
-    fn apply(&mut self, event: Event) {
+    fn apply(&mut self, event: Event, received: Moment) {
         self.meters.event(&event);
+        self.kube_proxy.event(&event, received.wall);
         self.store.apply(event);
         self.pending = true;
     }
@@ -164,6 +186,7 @@ impl Driver {
         let commit = self.store.commit();
         let now = Instant::now();
         self.pending = false;
+        self.kube_proxy.committed();
         self.pace.committed(now);
         commit.refusals.iter().for_each(|refusals| self.note_refusals(refusals));
         if commit.changed {
@@ -171,6 +194,7 @@ impl Driver {
             self.meters.generation.set(commit.snapshot.generation as f64);
             self.snapshots.send_replace(commit.snapshot.clone());
         }
+        self.tell_changes(&commit);
         self.status.send_modify(|status| {
             if !status.ready {
                 info!("Services and EndpointSlices are listed; {}", services(&commit.snapshot));
@@ -181,6 +205,28 @@ impl Driver {
             status.generation = commit.snapshot.generation;
             status.node_known = commit.snapshot.node.known;
         });
+    }
+
+    /// Remembers when a change of endpoints came. What is there at the start is no change.
+    fn note_change(&mut self, event: &Event, triggered: Option<SystemTime>, received: Moment) {
+        let Event::Put(_, Object::EndpointSlice(slice)) = event else { return };
+        if self.store.is_ready()
+            && let Err(unclear) = self.changes.note(&slice.service, slice.family, triggered, received)
+        {
+            self.meters.unclear(unclear, 1);
+        }
+    }
+
+    /// Tells whoever measures what this commit brings. Nobody has to: then it is bounded and left.
+    fn tell_changes(&mut self, commit: &Commit) {
+        let changes = self.changes.take(&commit.differing);
+        if changes.is_empty() {
+            return;
+        }
+        let brought = Brought { generation: commit.snapshot.generation, changes };
+        if let Err(TrySendError::Full(brought)) = self.brought.try_send(brought) {
+            self.meters.unclear(Unclear::TooMany, brought.changes.len());
+        }
     }
 
     fn note_problems(&mut self, event: &Event, problems: Vec<Problem>) {

@@ -1,13 +1,16 @@
 //! Where do objects come from, and how does a source become a stream of Snapshots?
 
 use crate::{
-    FileProblem, Scope, Status,
+    Brought, FileProblem, Scope, Status,
     api_server::{self, ConfigError, KubeSource},
     driver::{self, Driver},
     file::{self, FileSource, Report},
     store::Store,
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use weir_core::{Node, Snapshot};
 
 /// Where objects come from.
@@ -26,6 +29,8 @@ pub struct Control {
     pub snapshots: watch::Receiver<Snapshot>,
     /// How the control plane itself is doing.
     pub status: watch::Receiver<Status>,
+    /// What each Snapshot brings, to measure how long that took. Bounded: what nobody takes is left out.
+    pub changes: mpsc::Receiver<Brought>,
     /// What the first load of the manifests found; `None` for an API server.
     pub first_load: Option<Report>,
     _tasks: JoinSet<()>,
@@ -41,6 +46,9 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
+
+/// How many Snapshots may wait to be measured.
+const UNMEASURED: usize = 64;
 
 /// Starts to read objects. An API server that cannot be reached is no error: it is retried for ever.
 ///
@@ -62,7 +70,8 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
+    let (brought, changes) = mpsc::channel(UNMEASURED);
     let store = Store::new(&scope.node_name).with_guards(guards);
-    tasks.spawn(Driver::new(store, snapshots, status).run(received));
-    Ok(Control { snapshots: published, status: status_seen, first_load, _tasks: tasks })
+    tasks.spawn(Driver::new(store, snapshots, status, brought).run(received));
+    Ok(Control { snapshots: published, status: status_seen, changes, first_load, _tasks: tasks })
 }

@@ -61,6 +61,8 @@ pub struct Commit {
     pub snapshot: Snapshot,
     /// Whether it differs from the last one.
     pub changed: bool,
+    /// The Services whose served form differs.
+    pub differing: Vec<ServiceKey>,
     /// How many Services were computed.
     pub visited: usize,
     /// What guards refuse, for each Service where that has changed.
@@ -139,14 +141,17 @@ impl Store {
         if stale.everything {
             keys.extend(self.services.keys().cloned());
         }
-        let mut refusals = Vec::new();
+        let (mut differing, mut refusals) = (Vec::new(), Vec::new());
         for key in &keys {
-            changed |= self.serve(key, &mut next);
+            if self.serve(key, &mut next) {
+                differing.push(key.clone());
+            }
             refusals.extend(self.refusals(key));
         }
+        changed |= !differing.is_empty();
         next.generation += u64::from(changed);
         self.snapshot = next;
-        Commit { snapshot: self.snapshot.clone(), changed, visited: keys.len(), refusals }
+        Commit { snapshot: self.snapshot.clone(), changed, differing, visited: keys.len(), refusals }
     }
 
     /// Adds the Services whose external IPs have to be judged again.

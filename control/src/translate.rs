@@ -18,7 +18,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use std::{collections::BTreeMap, fmt::Display, num::NonZeroU16, sync::Arc};
+use std::{collections::BTreeMap, fmt::Display, num::NonZeroU16, sync::Arc, time::SystemTime};
 
 /// The label that hands a Service to another proxy (semantics S4).
 pub const SERVICE_PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
@@ -37,6 +37,8 @@ pub struct Translation {
     pub event: Event,
     /// Parts that were ignored, or why the object was refused.
     pub problems: Vec<Problem>,
+    /// When the cause of this form of an EndpointSlice was, on the clock of whoever wrote it (semantics B4).
+    pub triggered: Option<SystemTime>,
 }
 
 /// A kind of API object that can be translated.
@@ -49,6 +51,11 @@ pub trait Translate: Sized {
 
     /// What it means; `None` when it is not ours to serve. An error refuses the whole object.
     fn object(&self, scope: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem>;
+
+    /// When the cause of its last change was, if it says so.
+    fn triggered(&self, _notes: &mut Notes) -> Option<SystemTime> {
+        None
+    }
 
     /// Its identity. Objects without a namespace are in `default`.
     fn key(&self) -> ObjectKey {
@@ -76,7 +83,8 @@ pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
             }
         }
     };
-    Translation { event, problems: notes.problems }
+    let triggered = matches!(event, Event::Put(..)).then(|| object.triggered(&mut notes)).flatten();
+    Translation { event, problems: notes.problems, triggered }
 }
 
 impl Translate for Service {
@@ -100,6 +108,10 @@ impl Translate for EndpointSlice {
 
     fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
         Ok(slice::slice(self, notes)?.map(Object::EndpointSlice))
+    }
+
+    fn triggered(&self, notes: &mut Notes) -> Option<SystemTime> {
+        slice::triggered(self, notes)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     target::{Need, Target},
 };
 use crate::{
-    Event, Kind, Scope, WatchState,
+    Event, Kind, Moment, Scope, WatchState,
     driver::{Input, Inputs, WATCH_ERRORS},
     translate::{Translate, Translation, translate},
 };
@@ -156,7 +156,7 @@ where
         if heard && !self.connected && self.established().await.is_none() {
             return Some(Next::End);
         }
-        self.tell(Input::Object(translation)).await.is_none().then_some(Next::End)
+        self.tell(Input::Object(translation, Moment::now())).await.is_none().then_some(Next::End)
     }
 
     /// Says what went wrong, waits, and decides whether this watcher can go on.
@@ -235,5 +235,5 @@ struct List {
 }
 
 fn bare(event: Event) -> Translation {
-    Translation { event, problems: Vec::new() }
+    Translation { event, problems: Vec::new(), triggered: None }
 }

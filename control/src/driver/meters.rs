@@ -1,6 +1,6 @@
 //! What does the control plane count?
 
-use crate::{Event, Kind, WatchState};
+use crate::{Event, Kind, WatchState, propagation::Unclear};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use weir_core::guards::{Refusal, Refused, Role};
 
@@ -13,6 +13,8 @@ pub(super) struct Meters {
     refused_frontends: [Counter; Refusal::ALL.len()],
     pub(super) file_problems: Counter,
     pub(super) generation: Gauge,
+    clock_differs: Counter,
+    too_many: Counter,
 }
 
 /// Counted by the watches themselves, by kind and reason.
@@ -20,6 +22,7 @@ pub(crate) const WATCH_ERRORS: &str = "weir_control_watch_errors_total";
 
 const REFUSED_ENDPOINTS: &str = "weir_endpoints_refused_total";
 const REFUSED_FRONTENDS: &str = "weir_frontends_refused_total";
+const UNCLEAR: &str = "weir_endpoint_propagation_unclear_total";
 
 impl Meters {
     pub(super) fn register() -> Self {
@@ -30,6 +33,10 @@ impl Meters {
         describe_gauge!("weir_snapshot_generation", "Generation of the Snapshot that was published last");
         describe_counter!(REFUSED_ENDPOINTS, "Endpoints that guards refused, by reason");
         describe_counter!(REFUSED_FRONTENDS, "Service addresses that guards refused, by reason");
+        describe_counter!(
+            UNCLEAR,
+            "Changes of endpoints whose propagation time is too short or left out, by reason"
+        );
         let refused =
             |name: &'static str| Refusal::ALL.map(|reason| counter!(name, "reason" => reason.as_str()));
         Self {
@@ -40,6 +47,8 @@ impl Meters {
             connected: Kind::ALL.map(|kind| gauge!("weir_control_connected", "kind" => kind.as_str())),
             file_problems: counter!("weir_control_problems_total", "kind" => "manifest"),
             generation: gauge!("weir_snapshot_generation"),
+            clock_differs: counter!(UNCLEAR, "reason" => "clock_differs"),
+            too_many: counter!(UNCLEAR, "reason" => "too_many"),
         }
     }
 
@@ -53,8 +62,18 @@ impl Meters {
     pub(super) fn touch(&self) {
         let counters = self.events.iter().chain(&self.problems).chain([&self.file_problems]);
         let refused = self.refused_endpoints.iter().chain(&self.refused_frontends);
-        counters.chain(refused).for_each(|counter| counter.increment(0));
+        let unclear = [&self.clock_differs, &self.too_many];
+        counters.chain(refused).chain(unclear).for_each(|counter| counter.increment(0));
         self.connected.iter().chain([&self.generation]).for_each(|gauge| gauge.increment(0.0));
+    }
+
+    /// Counts changes whose propagation time is not known well.
+    pub(super) fn unclear(&self, why: Unclear, changes: usize) {
+        let counter = match why {
+            Unclear::ClockDiffers => &self.clock_differs,
+            Unclear::TooMany => &self.too_many,
+        };
+        counter.increment(changes as u64);
     }
 
     pub(super) fn problem(&self, kind: Kind) {

@@ -2,12 +2,17 @@ use super::*;
 use crate::{Object, driver::pace::INTERVAL, translate::Translation};
 use std::{num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
-use weir_core::{Protocol, Service, service::PortSpec};
+use weir_core::{
+    EndpointSlice, Family, Protocol, Service,
+    endpoint::{Conditions, SliceEndpoint, SlicePort},
+    service::PortSpec,
+};
 
 struct Rig {
     inputs: Inputs,
     snapshots: watch::Receiver<Snapshot>,
     status: watch::Receiver<Status>,
+    changes: mpsc::Receiver<Brought>,
 }
 
 impl Rig {
@@ -15,8 +20,9 @@ impl Rig {
         let (inputs, received) = channel();
         let (publish, snapshots) = watch::channel(Snapshot::default());
         let (tell, status) = watch::channel(Status::default());
-        tokio::spawn(Driver::new(Store::new("node"), publish, tell).run(received));
-        Self { inputs, snapshots, status }
+        let (bring, changes) = mpsc::channel(1);
+        tokio::spawn(Driver::new(Store::new("node"), publish, tell, bring).run(received));
+        Self { inputs, snapshots, status, changes }
     }
 
     /// Both lists are complete and hold nothing, and some quiet time has passed.
@@ -32,7 +38,7 @@ impl Rig {
     }
 
     async fn send(&self, event: Event) {
-        self.inputs.send(Input::Object(Translation { event, problems: Vec::new() })).await.unwrap();
+        self.inputs.send(heard(event)).await.unwrap();
     }
 
     /// Waits for a published Snapshot; returns after how long it came.
@@ -45,6 +51,32 @@ impl Rig {
     fn services(&self) -> usize {
         self.snapshots.borrow().services().count()
     }
+}
+
+fn heard(event: Event) -> Input {
+    Input::Object(Translation { event, problems: Vec::new(), triggered: None }, Moment::now())
+}
+
+/// A slice of a Service that [`put`] makes, with one endpoint.
+fn put_slice(number: u16, address: [u8; 4]) -> Event {
+    let service = ServiceKey::new("default", format!("web-{number}"));
+    let endpoint = SliceEndpoint {
+        ip: address.into(),
+        conditions: Conditions { ready: true, serving: true, terminating: false },
+        node: None,
+        zone: None,
+        hints: Arc::default(),
+    };
+    let port = SlicePort { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::new(80).unwrap() };
+    let name: Arc<str> = format!("web-{number}-a").into();
+    let slice = EndpointSlice {
+        name: Arc::clone(&name),
+        service,
+        family: Family::V4,
+        ports: vec![port],
+        endpoints: vec![endpoint],
+    };
+    Event::Put(ObjectKey::new(Kind::EndpointSlice, "default", name), Object::EndpointSlice(slice))
 }
 
 fn put(number: u16) -> Event {
@@ -90,7 +122,7 @@ async fn the_first_change_is_published_at_once_and_a_burst_in_one_go_afterwards(
 async fn all_that_waits_goes_into_one_commit() {
     let mut rig = Rig::ready().await;
     for number in 0..1000 {
-        rig.inputs.try_send(Input::Object(Translation { event: put(number), problems: Vec::new() })).unwrap();
+        rig.inputs.try_send(heard(put(number))).unwrap();
     }
     assert_eq!(rig.published().await, Duration::ZERO);
     assert_eq!((rig.services(), rig.snapshots.borrow().generation), (1000, 1));
@@ -103,7 +135,7 @@ async fn a_source_that_never_pauses_cannot_hold_changes_back() {
     let flood = tokio::spawn(async move {
         for number in (0..1000).cycle() {
             let event = put(number);
-            if inputs.send(Input::Object(Translation { event, problems: Vec::new() })).await.is_err() {
+            if inputs.send(heard(event)).await.is_err() {
                 return;
             }
         }
@@ -137,4 +169,64 @@ async fn the_status_says_since_when_a_change_waits() {
     assert_eq!(waiting.oldest_unapplied, Some(arrived));
     rig.published().await;
     assert_eq!(rig.status.borrow().oldest_unapplied, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_endpoints_come_with_the_generation_that_brings_them() {
+    let mut rig = Rig::ready().await;
+    rig.send(put(1)).await;
+    rig.published().await;
+    let start = Instant::now();
+    rig.send(put_slice(1, [10, 0, 0, 1])).await;
+    let brought = rig.changes.recv().await.unwrap();
+    assert_eq!(brought.generation, 2);
+    let since: Vec<_> = brought.changes.iter().map(|change| change.since_received(Instant::now())).collect();
+    assert_eq!(since, [start.elapsed()], "the time until the commit counts");
+    assert_eq!(start.elapsed(), INTERVAL);
+    rig.send(put_slice(1, [10, 0, 0, 1])).await;
+    rig.send(put_slice(7, [10, 0, 0, 7])).await;
+    rig.send(put_slice(1, [10, 0, 0, 2])).await;
+    let brought = rig.changes.recv().await.unwrap();
+    assert_eq!(
+        (brought.generation, brought.changes.len()),
+        (3, 2),
+        "that of an unknown Service does not count"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_there_at_the_start_and_what_a_new_list_repeats_is_no_change() {
+    let mut rig = Rig::start();
+    for event in [
+        Event::Begin(Kind::Service),
+        put(1),
+        Event::Complete(Kind::Service),
+        Event::Begin(Kind::EndpointSlice),
+        put_slice(1, [10, 0, 0, 1]),
+        Event::Complete(Kind::EndpointSlice),
+    ] {
+        rig.send(event).await;
+    }
+    rig.published().await;
+    for event in [
+        Event::Begin(Kind::EndpointSlice),
+        put_slice(1, [10, 0, 0, 1]),
+        Event::Complete(Kind::EndpointSlice),
+        put(2),
+    ] {
+        rig.send(event).await;
+    }
+    rig.published().await;
+    assert!(rig.changes.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_has_to_measure() {
+    let mut rig = Rig::ready().await;
+    rig.send(put(1)).await;
+    for last in 1..10 {
+        rig.send(put_slice(1, [10, 0, 0, last])).await;
+        rig.published().await;
+    }
+    assert_eq!(rig.changes.len(), 1, "bounded");
 }

@@ -3,7 +3,8 @@
 use super::{Notes, Translate, labels, text};
 use crate::problem::Problem;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice};
-use std::sync::Arc;
+use k8s_openapi::jiff::Timestamp;
+use std::{sync::Arc, time::SystemTime};
 use weir_core::{
     EndpointSlice, Family, ServiceKey,
     address::parse_ip,
@@ -15,6 +16,9 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// The label of slices that belong to a headless Service.
 const HEADLESS: &str = "service.kubernetes.io/headless";
+
+/// The annotation that says when the last cause of a change was, such as a Pod that became ready.
+const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
 pub(super) fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<EndpointSlice>, Problem> {
     let labels = labels(&object.metadata);
@@ -36,6 +40,17 @@ pub(super) fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<Endpo
         ports: ports(object, notes)?,
         endpoints,
     }))
+}
+
+/// Reads an RFC 3339 time. A wrong one costs a measurement and nothing else.
+pub(super) fn triggered(object: &ApiSlice, notes: &mut Notes) -> Option<SystemTime> {
+    let text = object.metadata.annotations.as_ref()?.get(LAST_CHANGE)?;
+    let time = text.parse::<Timestamp>();
+    if time.is_err() {
+        let field = format_args!("metadata.annotations[{LAST_CHANGE}]");
+        notes.note(field, "is no RFC 3339 time; it is not known how long this change takes");
+    }
+    time.ok().map(SystemTime::from)
 }
 
 fn ports(object: &ApiSlice, notes: &Notes) -> Result<Vec<SlicePort>, Problem> {
@@ -102,5 +117,41 @@ impl HintsOfSlice {
             self.known.push(Arc::clone(&hints));
         }
         hints
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Scope, translate::translate};
+    use std::time::Duration;
+
+    fn translated(annotation: &str) -> (Option<SystemTime>, usize) {
+        let slice: ApiSlice = serde_json::from_value(serde_json::json!({
+            "metadata": {
+                "name": "web-1",
+                "labels": { SERVICE_NAME: "web" },
+                "annotations": { LAST_CHANGE: annotation },
+            },
+            "addressType": "IPv4",
+            "endpoints": [],
+        }))
+        .unwrap();
+        let translation = translate(&slice, &Scope::default());
+        (translation.triggered, translation.problems.len())
+    }
+
+    #[test]
+    fn the_time_of_the_last_cause_is_read_to_the_nanosecond_and_in_any_zone() {
+        let time = SystemTime::UNIX_EPOCH + Duration::new(1_767_323_045, 123_456_789);
+        assert_eq!(translated("2026-01-02T03:04:05.123456789Z"), (Some(time), 0));
+        assert_eq!(translated("2026-01-02T05:04:05.123456789+02:00"), (Some(time), 0));
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_told_and_the_slice_used() {
+        for wrong in ["", "yesterday", "2026-13-02T03:04:05Z", "99999-01-01T00:00:00Z", &"9".repeat(10_000)] {
+            assert_eq!(translated(wrong), (None, 1), "{wrong}");
+        }
     }
 }

@@ -190,6 +190,12 @@ impl ApiServer {
         self.state.faults().failing = (count, code);
     }
 
+    /// Answers the next `count` requests for resources with 200 and this content type and body, as a captive portal or a
+    /// broken proxy does; 0 ends it.
+    pub fn answer_next(&self, count: u32, content_type: &'static str, body: &'static str) {
+        self.state.faults().foreign = (count, content_type, body);
+    }
+
     /// From now on requests for resources without this bearer token get 401.
     pub fn require_token(&self, token: &str) {
         self.state.faults().token = Some(token.to_owned());

@@ -6,6 +6,7 @@
 //! `increment(0.0)`) at least every [`weir_proxy::TOUCH_EVERY`], which is cheap, and a series leaves by no longer being touched.
 //! Histograms are exempt: give them no label that comes and goes.
 
+use crate::propagation::{NETWORK_PROGRAMMING, PROPAGATION};
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_util::MetricKindMask;
@@ -25,6 +26,9 @@ const DURATIONS: Scale = Scale { first: 0.001, count: 15 };
 /// Upper bounds of connect times: 0.1 ms x 2^n up to 13 s; a node answers itself in less than a millisecond.
 const CONNECTS: Scale = Scale { first: 0.000_1, count: 18 };
 
+/// Upper bounds of propagation times: 1 ms x 2^n up to 262 s; what waits for an API server that is away takes minutes.
+const PROPAGATIONS: Scale = Scale { first: 0.001, count: 19 };
+
 struct Scale {
     first: f64,
     count: i32,
@@ -34,6 +38,17 @@ impl Scale {
     fn bounds(&self) -> Vec<f64> {
         (0..self.count).map(|n| self.first * 2f64.powi(n)).collect()
     }
+}
+
+/// Upper bounds of kube-proxy's network programming durations: dashboards and alerts name them.
+fn network_programming_bounds() -> Vec<f64> {
+    let steps = |from: u16, to: u16, step: usize| (from..=to).step_by(step).map(f64::from);
+    [0.25, 0.5]
+        .into_iter()
+        .chain(steps(1, 59, 1))
+        .chain(steps(60, 115, 5))
+        .chain(steps(120, 300, 30))
+        .collect()
 }
 
 /// Collects all metrics of this process from now on.
@@ -48,11 +63,17 @@ pub(crate) fn install() -> anyhow::Result<PrometheusHandle> {
 /// A recorder with weir's buckets and life times.
 pub(crate) fn recorder() -> anyhow::Result<PrometheusRecorder> {
     let connect = Matcher::Full("weir_connect_duration_seconds".to_owned());
+    let propagation = Matcher::Full(PROPAGATION.to_owned());
+    let network_programming = Matcher::Full(NETWORK_PROGRAMMING.to_owned());
     let builder = PrometheusBuilder::new()
         .idle_timeout(MetricKindMask::COUNTER | MetricKindMask::GAUGE, Some(IDLE_TIMEOUT))
         // Without bounds a histogram would be shown as a summary, which cannot be added up over nodes.
         .set_buckets(&DURATIONS.bounds())
-        .and_then(|builder| builder.set_buckets_for_metric(connect, &CONNECTS.bounds()));
+        .and_then(|builder| builder.set_buckets_for_metric(connect, &CONNECTS.bounds()))
+        .and_then(|builder| builder.set_buckets_for_metric(propagation, &PROPAGATIONS.bounds()))
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(network_programming, &network_programming_bounds())
+        });
     Ok(builder.context("metric buckets")?.build_recorder())
 }
 
@@ -98,6 +119,14 @@ mod tests {
         let text = recorder.handle().render();
         assert!(text.contains("weir_programming_duration_seconds_bucket{le=\"0.004\"} 1"), "{text}");
         assert!(text.contains("weir_connect_duration_seconds_bucket{le=\"0.0004\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn network_programming_durations_have_kube_proxys_buckets() {
+        let bounds = network_programming_bounds();
+        assert_eq!(bounds.len(), 80);
+        assert!(bounds.is_sorted());
+        assert_eq!((bounds[0], bounds[2], bounds[61], bounds[79]), (0.25, 1.0, 60.0, 300.0));
     }
 
     #[test]

@@ -5,9 +5,10 @@ use crate::{
     cli::RunOptions,
     frontends::Frontends,
     health::{Health, Moment},
-    logging, metrics,
+    logging, metrics, no_local_endpoints,
     node::{self, Node, Served},
     probes::Probes,
+    propagation,
     signals::Signals,
 };
 use anyhow::Context;
@@ -43,7 +44,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
         let node_ports = options.node_port_addresses.clone();
         Node::new(capture, node, node_ports, &proxy, &probes)
     });
-    let control = tokio::select! {
+    let mut control = tokio::select! {
         control = weir_control::start(options.source, options.scope) => control?,
         // Standard input or a credential plugin may keep the start waiting.
         signal = signals.next() => {
@@ -54,7 +55,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let mut serving = Serving { proxy, node, frontends: Frontends::new(options.map_loopback) };
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = serving.run(&control, &probes) => anyhow::bail!("the control plane has ended"),
+        () = serving.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
     };
     info!(
         "{signal}: draining; connections may go on for {:?}, a second signal ends them",
@@ -81,7 +82,7 @@ struct Serving {
 
 impl Serving {
     /// Serves what the control plane publishes, and keeps the probes informed of how far that is.
-    async fn run(&mut self, control: &Control, probes: &Probes) {
+    async fn run(&mut self, control: &mut Control, probes: &Probes) {
         let Self { proxy, node, frontends } = self;
         let (in_force, seen) = watch::channel(0);
         let (served, mut to_capture) = watch::channel(Served::default());
@@ -103,9 +104,12 @@ impl Serving {
                 None => std::future::pending().await,
             }
         };
+        let measuring = propagation::measure(&mut control.changes, seen.clone());
         tokio::select! {
             () = serving => {}
             () = capturing => {}
+            () = measuring => {}
+            () = no_local_endpoints::show(control.snapshots.clone()) => {}
             () = report_progress(control.status.clone(), seen, probes) => {}
         }
     }

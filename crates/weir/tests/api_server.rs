@@ -3,13 +3,14 @@
 
 mod common;
 
-use common::{WEIR, Weir, folder, free, greeter, greeting, wait_for};
+use common::{WEIR, Weir, folder, free, get, greeter, greeting, metric, wait_for};
 use serde_json::json;
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::Command,
+    time::{Duration, SystemTime},
 };
 use weir_testkit::{ApiServer, OwnThread, TcpServer, in_a_pod};
 
@@ -118,4 +119,40 @@ fn without_any_the_program_says_where_it_looked() {
     for place in ["--kubeconfig", "KUBECONFIG", "~/.kube/config", "--manifests"] {
         assert!(said.contains(place), "{said}");
     }
+}
+
+#[test]
+fn metrics_tell_how_long_a_change_of_endpoints_took_from_its_cause_and_from_receipt() {
+    let cluster = Cluster::start();
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let mut command = weir();
+    command.args(["run", "--guards=false", "--admin-address", &admin.to_string()]);
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    let weir = Weir::spawn(command, cluster.folder.clone());
+    weir.wait_until_ready();
+    let counts = |name: &str, part: &str| {
+        let text = get(admin, "/metrics").unwrap_or_default();
+        metric(&text, &format!("{name}_count"), part)
+    };
+    let changed = |triggered: SystemTime, address: &str| {
+        let triggered = humantime::format_rfc3339_nanos(triggered).to_string();
+        json!({ "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": { "name": "web-1", "labels": { "kubernetes.io/service-name": "web" },
+                "annotations": { "endpoints.kubernetes.io/last-change-trigger-time": triggered } },
+            "addressType": "IPv4", "ports": [{ "name": "", "port": 80 }],
+            "endpoints": [{ "addresses": [address] }] })
+    };
+    cluster.server.apply(changed(SystemTime::now(), "127.0.0.3")).unwrap();
+    let (ours, kube_proxys) =
+        ("weir_endpoint_propagation_seconds", "kubeproxy_network_programming_duration_seconds");
+    wait_for("the first change", || counts(ours, "receipt") == 1.0);
+    assert_eq!((counts(ours, "trigger"), counts(kube_proxys, "IPv4")), (1.0, 1.0));
+    let before_its_start = SystemTime::now() - Duration::from_secs(3600);
+    cluster.server.apply(changed(before_its_start, "127.0.0.4")).unwrap();
+    wait_for("the second change", || counts(ours, "receipt") == 2.0);
+    assert_eq!((counts(ours, "trigger"), counts(kube_proxys, "")), (1.0, 1.0));
+    let text = get(admin, "/metrics").unwrap();
+    let one = |name: &str| metric(&text, &format!("kubeproxy_sync_proxy_rules_{name}"), "");
+    assert_eq!((one("endpoint_changes_total"), one("service_changes_total")), (3.0, 1.0));
+    assert_eq!((one("endpoint_changes_pending"), one("service_changes_pending")), (0.0, 0.0));
 }

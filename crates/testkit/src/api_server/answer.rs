@@ -54,6 +54,12 @@ async fn answer_resource(
     let verb = verb(request.method(), target, &parameters)?;
     state.count(target, verb, &parameters);
     state.faults().check(target, verb.name(), bearer_token(request.headers()))?;
+    let foreign = state.faults().foreign();
+    if let Some((content_type, body)) = foreign {
+        let mut response = whole(StatusCode::OK, body);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        return Ok(response);
+    }
     match verb {
         Verb::Get => get(state, target),
         Verb::List => Ok(whole(StatusCode::OK, list(state, target, &parameters)?)),

@@ -12,6 +12,8 @@ pub(super) struct Faults {
     pub(super) absent: BTreeSet<Resource>,
     /// How many further requests fail, and with which code.
     pub(super) failing: (u32, u16),
+    /// How many further requests get an answer that is none of an API server's: its content type and body.
+    pub(super) foreign: (u32, &'static str, &'static str),
     /// The status code of streaming lists that are not served.
     pub(super) streaming_lists_refused: Option<u16>,
     pub(super) brief_watches: bool,
@@ -19,6 +21,13 @@ pub(super) struct Faults {
 }
 
 impl Faults {
+    /// The content type and body of a foreign answer, if the next one is to be one.
+    pub(super) fn foreign(&mut self) -> Option<(&'static str, &'static str)> {
+        let (count, content_type, body) = &mut self.foreign;
+        *count = count.checked_sub(1)?;
+        Some((content_type, body))
+    }
+
     /// Whether a request gets past them, in the order in which an API server would look.
     pub(super) fn check(&mut self, target: &Target, verb: &str, token: Option<&str>) -> Result<(), Failure> {
         if self.failing.0 > 0 {

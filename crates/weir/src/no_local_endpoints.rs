@@ -1,0 +1,144 @@
+//! How many Service ports want endpoints of this node and have none, while there are some elsewhere? (semantics N2, N3)
+//!
+//! It shows which ports drop traffic here. Follows changes, so that one costs its own Service only.
+
+use metrics::{Gauge, describe_gauge, gauge};
+use std::collections::HashMap;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use weir_core::{Changes, Family, PerFamily, ServedService, ServiceKey, ServicePort, Snapshot};
+use weir_proxy::TOUCH_EVERY;
+
+const NO_LOCAL: &str = "kubeproxy_sync_proxy_rules_no_local_endpoints_total";
+
+/// Ports without local endpoints, by the traffic policy that wants them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    internal: usize,
+    external: usize,
+}
+
+/// What is counted, and the Services that add to it.
+#[derive(Debug, Default)]
+struct NoLocalEndpoints {
+    counted: Snapshot,
+    services: HashMap<ServiceKey, PerFamily<Counts>>,
+    total: PerFamily<Counts>,
+}
+
+/// Shows it of each Snapshot that comes.
+pub(crate) async fn show(mut snapshots: watch::Receiver<Snapshot>) {
+    describe_gauge!(NO_LOCAL, "Service ports with a Local traffic policy and endpoints on other nodes only");
+    let mut counts = NoLocalEndpoints::default();
+    let mut touch = interval(TOUCH_EVERY);
+    touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            changed = snapshots.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let snapshot = snapshots.borrow_and_update().clone();
+                counts.count(&snapshot);
+            }
+            _ = touch.tick() => {}
+        }
+        counts.show();
+    }
+}
+
+impl NoLocalEndpoints {
+    /// Shows the numbers, which also marks the series as alive.
+    fn show(&self) {
+        for family in Family::ALL {
+            let counts = self.total.get(family);
+            gauge_of("internal", family).set(counts.internal as f64);
+            gauge_of("external", family).set(counts.external as f64);
+        }
+    }
+
+    fn count(&mut self, snapshot: &Snapshot) {
+        let changes = Changes::between(&self.counted, snapshot);
+        self.counted = snapshot.clone();
+        for key in &changes.removed {
+            self.replace(key, PerFamily::default());
+        }
+        for service in &changes.changed {
+            self.replace(&service.key, of_service(service));
+        }
+    }
+
+    fn replace(&mut self, key: &ServiceKey, counts: PerFamily<Counts>) {
+        let none = PerFamily::default();
+        let before = match counts == none {
+            true => self.services.remove(key),
+            false => self.services.insert(key.clone(), counts),
+        };
+        for family in Family::ALL {
+            let (before, after) = (before.unwrap_or(none), counts);
+            let total = self.total.get_mut(family);
+            total.internal = total.internal + after.get(family).internal - before.get(family).internal;
+            total.external = total.external + after.get(family).external - before.get(family).external;
+        }
+    }
+}
+
+fn of_service(service: &ServedService) -> PerFamily<Counts> {
+    let mut counts = PerFamily::<Counts>::default();
+    for port in service.ports.iter().filter(|port| lacks_local(port)) {
+        let counts = counts.get_mut(port.family);
+        counts.internal += usize::from(port.internal_local);
+        counts.external += usize::from(port.external_local);
+    }
+    counts
+}
+
+fn lacks_local(port: &ServicePort) -> bool {
+    port.has_any && port.local.as_ref().is_none_or(|local| local.is_empty())
+}
+
+fn gauge_of(traffic_policy: &'static str, family: Family) -> Gauge {
+    gauge!(NO_LOCAL, "traffic_policy" => traffic_policy, "ip_family" => family.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{net::SocketAddr, num::NonZeroU16, sync::Arc};
+    use weir_core::{Protocol, Service, serve::serve_fixed, service::PortSpec};
+
+    /// A Service with one port and one endpoint, which is on no node.
+    fn service(name: &str, change: impl FnOnce(&mut ServicePort)) -> Arc<ServedService> {
+        let port = NonZeroU16::new(80).unwrap();
+        let port = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
+        let service = Service::new(ServiceKey::new("default", name), [10, 96, 0, 1].into(), vec![port]);
+        let mut served = serve_fixed(&service, &[SocketAddr::from(([10, 0, 0, 1], 80))]);
+        change(Arc::make_mut(&mut served.ports[0]));
+        Arc::new(served)
+    }
+
+    #[test]
+    fn ports_that_want_local_endpoints_and_have_others_are_counted_until_they_go() {
+        let mut counts = NoLocalEndpoints::default();
+        let mut snapshot = Snapshot::default();
+        snapshot.insert(service("cluster", |_| {}));
+        snapshot.insert(service("internal", |port| port.internal_local = true));
+        snapshot.insert(service("both", |port| (port.internal_local, port.external_local) = (true, true)));
+        snapshot.insert(service("local", |port| {
+            port.local = port.cluster.clone();
+            port.external_local = true;
+        }));
+        snapshot.insert(service("none", |port| (port.has_any, port.external_local) = (false, true)));
+        counts.count(&snapshot);
+        assert_eq!(counts.total.v4, Counts { internal: 2, external: 1 });
+        snapshot.remove(&ServiceKey::new("default", "both"));
+        snapshot.insert(service("internal", |_| {}));
+        snapshot.insert(service("cluster", |port| port.external_local = true));
+        counts.count(&snapshot);
+        assert_eq!(counts.total.v4, Counts { internal: 0, external: 1 });
+        assert_eq!(counts.total.v6, Counts::default());
+        assert_eq!(counts.services.len(), 1, "nothing is kept of others");
+    }
+}
