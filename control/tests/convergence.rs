@@ -131,3 +131,111 @@ fn a_change_of_one_slice_visits_one_service_of_a_thousand() {
     let third = store.commit();
     assert_eq!((third.visited, third.changed), (1, false));
 }
+
+/// One thing that happens to a cluster or to the watch of one of its kinds.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// An object of the kind gets this version; its watch tells it so many times.
+    Put {
+        kind: Kind,
+        name: u8,
+        version: u8,
+        times: usize,
+    },
+    Delete {
+        kind: Kind,
+        name: u8,
+    },
+    /// The watch delivers what waits. Until then the other kind may be ahead.
+    Deliver(Kind),
+    /// What waits is lost, and the list begins anew, as after a 410.
+    Relist(Kind),
+    Commit,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let kind = || prop_oneof![Just(Kind::Service), Just(Kind::EndpointSlice)];
+    prop_oneof![
+        6 => (kind(), 0u8..4, 0u8..4, 1usize..3)
+            .prop_map(|(kind, name, version, times)| Step::Put { kind, name, version, times }),
+        3 => (kind(), 0u8..4).prop_map(|(kind, name)| Step::Delete { kind, name }),
+        3 => kind().prop_map(Step::Deliver),
+        1 => kind().prop_map(Step::Relist),
+        2 => Just(Step::Commit),
+    ]
+}
+
+fn object(kind: Kind, name: u8, version: u8) -> Event {
+    match kind {
+        Kind::Service => event::<Service>(&json!({
+            "metadata": { "name": format!("web-{name}"), "namespace": "default" },
+            "spec": { "clusterIP": format!("10.96.0.{}", name + 1), "ports": [{ "port": 80 + version }] },
+        })),
+        // A slice may change its owner.
+        _ => event::<EndpointSlice>(&json!({
+            "metadata": { "name": format!("slice-{name}"), "namespace": "default",
+                "labels": { "kubernetes.io/service-name": format!("web-{}", (name + version / 2) % 4) } },
+            "addressType": "IPv4",
+            "ports": [{ "name": "", "port": 8080 }],
+            "endpoints": [{ "addresses": [format!("10.0.{version}.{}", name + 1)] }],
+        })),
+    }
+}
+
+/// A cluster as it is, and what its watches have yet to tell.
+#[derive(Default)]
+struct Watched {
+    truth: std::collections::BTreeMap<(bool, u8), Event>,
+    waiting: [Vec<Event>; 2],
+}
+
+impl Watched {
+    fn of(&mut self, kind: Kind) -> &mut Vec<Event> {
+        &mut self.waiting[usize::from(kind == Kind::Service)]
+    }
+
+    fn list(&self, kind: Kind) -> Vec<Event> {
+        let objects = self.truth.iter().filter(|((service, _), _)| *service == (kind == Kind::Service));
+        let mut events = vec![Event::Begin(kind)];
+        events.extend(objects.map(|(_, event)| event.clone()));
+        events.push(Event::Complete(kind));
+        events
+    }
+
+    fn go(&mut self, step: Step, store: &mut Store) {
+        match step {
+            Step::Put { kind, name, version, times } => {
+                let event = object(kind, name, version);
+                self.of(kind).extend(std::iter::repeat_n(event.clone(), times));
+                self.truth.insert((kind == Kind::Service, name), event);
+            }
+            Step::Delete { kind, name } => {
+                if let Some(gone) = self.truth.remove(&(kind == Kind::Service, name)) {
+                    self.of(kind).push(Event::Delete(key(&gone).unwrap().clone()));
+                }
+            }
+            Step::Deliver(kind) => self.of(kind).drain(..).for_each(|event| store.apply(event)),
+            Step::Relist(kind) => {
+                self.of(kind).clear();
+                self.list(kind).into_iter().for_each(|event| store.apply(event));
+            }
+            Step::Commit => drop(store.commit()),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_history_of_watches_ends_in_what_a_fresh_list_gives(
+        steps in proptest::collection::vec(step(), 0..60)
+    ) {
+        let (mut watched, mut store) = (Watched::default(), Store::new("node"));
+        steps.into_iter().for_each(|step| watched.go(step, &mut store));
+        let kinds = [Kind::EndpointSlice, Kind::Service];
+        kinds.into_iter().for_each(|kind| watched.go(Step::Deliver(kind), &mut store));
+        let mut fresh = Store::new("node");
+        kinds.into_iter().for_each(|kind| watched.go(Step::Relist(kind), &mut fresh));
+        let (ended, listed) = (store.commit().snapshot, fresh.commit().snapshot);
+        prop_assert_eq!(ended.services().collect::<Vec<_>>(), listed.services().collect::<Vec<_>>());
+    }
+}
