@@ -29,7 +29,7 @@ const ROUNDS: usize = 60;
 
 /// Greets and echoes until it is killed. Not a test: the tests below start it as a process of its own.
 #[test]
-#[ignore = "the process of a backend"]
+#[ignore = "no test: the tests of this file run it as the process of each backend"]
 fn backend_process() {
     let Ok(address) = env::var(ADDRESS) else { return };
     let listener = TcpListener::bind(address.parse::<SocketAddr>().unwrap()).unwrap();
