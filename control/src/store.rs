@@ -2,6 +2,7 @@
 
 mod addresses;
 mod guard;
+mod shared;
 
 pub use guard::Refusals;
 
@@ -9,6 +10,7 @@ use crate::object::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
 use ipnet::IpNet;
+use shared::Shared;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -30,6 +32,7 @@ pub struct Store {
     stale: Stale,
     /// Refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
+    shared: Shared,
     snapshot: Snapshot,
 }
 
@@ -83,6 +86,7 @@ impl Store {
             lists: HashMap::new(),
             stale: Stale::default(),
             guard: None,
+            shared: Shared::default(),
             snapshot,
         }
     }
@@ -106,6 +110,7 @@ impl Store {
                 if let Some(guard) = &mut self.guard {
                     guard.check(&key, &mut object);
                 }
+                self.shared.share(&mut object);
                 self.put(key, object);
             }
             Event::Keep(key) => self.mark_seen(&key),

@@ -32,7 +32,7 @@ impl Conditions {
 }
 
 /// For whom the control plane meant an endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hints {
     /// `hints.forZones`.
     pub zones: Box<[Arc<str>]>,
