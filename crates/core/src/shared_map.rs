@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, hash::Hasher, sync::Arc};
 const FANOUT: usize = 32;
 
 type Leaf<V> = BTreeMap<ServiceKey, V>;
+type Branch<V> = [Arc<Leaf<V>>; FANOUT];
 
 /// A map by Service in two levels of shared nodes. A clone costs one count; after it, changing one Service copies one path:
 /// 2 x 32 pointers and one small leaf. A plain shared map would copy every entry on each change.
 #[derive(Clone, Debug)]
 pub struct SharedMap<V> {
-    root: Arc<[Arc<[Arc<Leaf<V>>; FANOUT]>; FANOUT]>,
+    root: Arc<[Arc<Branch<V>>; FANOUT]>,
 }
 
 impl<V> Default for SharedMap<V> {
