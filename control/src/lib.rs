@@ -5,6 +5,7 @@
 //! ```
 
 pub mod api_server;
+pub mod disk;
 mod driver;
 pub mod file;
 pub mod object;
