@@ -16,6 +16,7 @@ pub use format::{About, Difference, Identity, MOST_BYTES, SCHEMA, Unusable, deco
 use crate::{Event, State};
 use folder::{Folder, ReadError, WriteError};
 use meters::Meters;
+use pace::Save;
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -115,28 +116,9 @@ impl Disk {
             }
         };
         tokio::select! {
-            () = pace::follow(states, async |state| self.save(state).await) => {}
+            () = pace::follow(states, &mut self) => {}
             () = touch => {}
         }
-    }
-
-    /// Returns whether the state is on disk now.
-    async fn save(&mut self, state: State) -> bool {
-        let saved = SystemTime::now();
-        let (identity, defaults) = (self.identity.clone(), Arc::clone(&self.defaults));
-        let (folder, about) = (Arc::clone(&self.folder), About { saved, identity, defaults });
-        let written = blocking(move || {
-            let bytes = encode(&about, &state);
-            folder.write(&bytes).map(|()| bytes.len())
-        })
-        .await;
-        let worked = written.is_ok();
-        self.meters.attempt(worked);
-        if let Ok(bytes) = written {
-            self.meters.on_disk(saved, bytes);
-        }
-        self.note(written.map(|_| ()));
-        worked
     }
 
     /// Says what is news of saving.
@@ -157,6 +139,26 @@ impl Disk {
             _ => info!("the state is saved in {file} again"),
         }
         self.failing = failing;
+    }
+}
+
+impl Save for Disk {
+    async fn save(&mut self, state: State) -> bool {
+        let saved = SystemTime::now();
+        let (identity, defaults) = (self.identity.clone(), Arc::clone(&self.defaults));
+        let (folder, about) = (Arc::clone(&self.folder), About { saved, identity, defaults });
+        let written = blocking(move || {
+            let bytes = encode(&about, &state);
+            folder.write(&bytes).map(|()| bytes.len())
+        })
+        .await;
+        let worked = written.is_ok();
+        self.meters.attempt(worked);
+        if let Ok(bytes) = written {
+            self.meters.on_disk(saved, bytes);
+        }
+        self.note(written.map(|_| ()));
+        worked
     }
 }
 

@@ -13,9 +13,14 @@ pub(super) const GATHER: Duration = Duration::from_secs(5);
 /// After how long a save that failed is tried again, if nothing changes before.
 pub(super) const RETRY: Duration = Duration::from_secs(60);
 
-/// Has the newest state saved for as long as there may be others; then, if it is not saved, at once. `save` returns whether
-/// it did.
-pub(super) async fn follow(mut states: watch::Receiver<State>, mut save: impl AsyncFnMut(State) -> bool) {
+/// Where states go.
+pub(super) trait Save {
+    /// Saves a state; returns whether that worked.
+    fn save(&mut self, state: State) -> impl Future<Output = bool> + Send;
+}
+
+/// Has the newest state saved for as long as there may be others; then, if it is not saved, at once.
+pub(super) async fn follow(mut states: watch::Receiver<State>, to: &mut impl Save) {
     let mut retry: Option<Instant> = None;
     loop {
         let turn = tokio::select! {
@@ -33,7 +38,7 @@ pub(super) async fn follow(mut states: watch::Receiver<State>, mut save: impl As
             Turn::Retry | Turn::Ended => {}
         }
         let state = states.borrow_and_update().clone();
-        retry = (!save(state).await).then(|| Instant::now() + RETRY);
+        retry = (!to.save(state).await).then(|| Instant::now() + RETRY);
         if turn == Turn::Ended {
             return;
         }
@@ -75,13 +80,23 @@ mod tests {
         let (states, seen) = watch::channel(State::default());
         let (saves, start) = (Saves::default(), Instant::now());
         let saved = Arc::clone(&saves);
-        let save = async move |state: State| {
-            let number = state.service_cidrs().len();
-            let mut saves = saved.lock().unwrap();
-            saves.push((number, start.elapsed().as_millis()));
-            works(saves.len())
-        };
-        (states, saves, tokio::spawn(follow(seen, save)))
+        let mut notes = Notes { saves: saved, start, works };
+        (states, saves, tokio::spawn(async move { follow(seen, &mut notes).await }))
+    }
+
+    struct Notes {
+        saves: Saves,
+        start: Instant,
+        /// Whether the attempt of this number works.
+        works: fn(usize) -> bool,
+    }
+
+    impl Save for Notes {
+        async fn save(&mut self, state: State) -> bool {
+            let mut saves = self.saves.lock().unwrap();
+            saves.push((state.service_cidrs().len(), self.start.elapsed().as_millis()));
+            (self.works)(saves.len())
+        }
     }
 
     #[tokio::test(start_paused = true)]
