@@ -10,13 +10,13 @@ mod watch;
 pub use config::ConfigError;
 
 use crate::{Scope, driver::Inputs};
-use access::Access;
+pub(crate) use access::Access;
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
     networking::v1::ServiceCIDR,
 };
-use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use target::Target;
 use tokio::task::JoinSet;
 use tracing::info;
@@ -34,30 +34,36 @@ pub struct KubeSource {
     pub api_server: Option<String>,
     /// After how long a watch is renewed; a silent stream is noticed a few seconds later.
     pub watch_timeout: Duration,
+    /// The folder where the last known state is kept, to be served when the API server is away at the start; `None` for
+    /// nowhere.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for KubeSource {
     fn default() -> Self {
-        Self { kubeconfig: None, context: None, api_server: None, watch_timeout: Duration::from_secs(45) }
+        Self {
+            kubeconfig: None,
+            context: None,
+            api_server: None,
+            watch_timeout: Duration::from_secs(45),
+            state_dir: None,
+        }
     }
 }
 
-/// Starts one watch for each kind, with its own back-off: none waits for another. Returns the API server's address, if it
-/// was configured as one and not as a name.
-pub(crate) async fn start(
-    source: KubeSource,
-    scope: &Scope,
-    inputs: Inputs,
-    tasks: &mut JoinSet<()>,
-) -> Result<Option<IpAddr>, ConfigError> {
-    let access = Arc::new(Access::new(source).await?);
+/// Finds out how an API server is reached, without reaching for it.
+pub(crate) async fn access(source: KubeSource) -> Result<Arc<Access>, ConfigError> {
+    Ok(Arc::new(Access::new(source).await?))
+}
+
+/// Starts one watch for each kind, with its own back-off: none waits for another.
+pub(crate) fn watch(access: &Arc<Access>, scope: &Scope, inputs: &Inputs, tasks: &mut JoinSet<()>) {
     info!("watching the API server at {}", access.server());
     let selection = &scope.selection;
-    tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, &inputs).run());
-    tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, &inputs).run());
-    tasks.spawn(Watch::<ServiceCIDR>::new(&access, Target::service_cidrs(), scope, &inputs).run());
+    tasks.spawn(Watch::<Service>::new(access, Target::services(selection), scope, inputs).run());
+    tasks.spawn(Watch::<EndpointSlice>::new(access, Target::endpoint_slices(), scope, inputs).run());
+    tasks.spawn(Watch::<ServiceCIDR>::new(access, Target::service_cidrs(), scope, inputs).run());
     if !scope.node_name.is_empty() {
-        tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, &inputs).run());
+        tasks.spawn(Watch::<Node>::new(access, Target::node(&scope.node_name), scope, inputs).run());
     }
-    Ok(access.address())
 }

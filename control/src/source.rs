@@ -1,15 +1,17 @@
 //! Where do objects come from, and how does a source become a stream of Snapshots?
 
 use crate::{
-    Brought, FileProblem, Scope, Status,
+    Brought, FileProblem, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource},
-    driver::{self, Driver},
+    disk::{Disk, Identity},
+    driver::{self, Driver, Input, Inputs},
     file::{self, FileSource, Report},
     store::Store,
 };
+use std::path::PathBuf;
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 use weir_core::{Node, Snapshot};
 
@@ -33,7 +35,18 @@ pub struct Control {
     pub changes: mpsc::Receiver<Brought>,
     /// What the first load of the manifests found; `None` for an API server.
     pub first_load: Option<Report>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+    saving: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Ends, and returns when the last state is saved, or cannot be.
+    pub async fn end(mut self) {
+        self.tasks.shutdown().await;
+        if let Some(saving) = self.saving.take() {
+            _ = saving.await;
+        }
+    }
 }
 
 /// Why the control plane cannot start.
@@ -57,6 +70,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (inputs, received) = driver::channel();
     let mut tasks = JoinSet::new();
     let mut first_load = None;
+    let mut saving = None;
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
@@ -64,14 +78,41 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
         Source::Kube(source) => {
-            let address = api_server::start(source, &scope, inputs, &mut tasks).await?;
-            guards.iter_mut().for_each(|rules| rules.api_server = address);
+            let state_dir = source.state_dir.clone();
+            let access = api_server::access(source).await?;
+            if let Some(folder) = state_dir {
+                saving = Some(restore(folder, access.server(), &scope, &inputs).await);
+            }
+            api_server::watch(&access, &scope, &inputs, &mut tasks);
+            guards.iter_mut().for_each(|rules| rules.api_server = access.address());
         }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
     let (brought, changes) = mpsc::channel(UNMEASURED);
     let store = Store::new(&scope.node_name).with_guards(guards);
-    tasks.spawn(Driver::new(store, snapshots, status, brought).run(received));
-    Ok(Control { snapshots: published, status: status_seen, changes, first_load, _tasks: tasks })
+    let (states, saving) = saving.unzip();
+    tasks.spawn(Driver::new(store, snapshots, status, brought, states).run(received));
+    Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving })
+}
+
+/// Hands what an earlier run has saved to the driver, and starts to save what it sends.
+async fn restore(
+    folder: PathBuf,
+    api_server: &str,
+    scope: &Scope,
+    inputs: &Inputs,
+) -> (watch::Sender<State>, JoinHandle<()>) {
+    let identity = Identity {
+        api_server: api_server.to_owned(),
+        node_name: scope.node_name.clone(),
+        service_proxy_name: scope.selection.service_proxy_name.clone(),
+    };
+    let mut disk = Disk::new(folder, identity, scope.defaults.clone());
+    if let Some(restored) = disk.restore().await {
+        // The receiver is waiting for its driver, so that there is somebody to take it.
+        _ = inputs.send(Input::Restored(restored)).await;
+    }
+    let (states, seen) = watch::channel(State::default());
+    (states, tokio::spawn(disk.run(seen)))
 }

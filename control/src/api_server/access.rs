@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
 use weir_core::address::parse_ip;
 
 /// The client that all watches share.
-pub(super) struct Access {
+pub(crate) struct Access {
     source: Arc<KubeSource>,
     server: String,
     current: Mutex<Lent>,
@@ -32,12 +32,12 @@ impl Access {
     }
 
     /// The API server's URL.
-    pub(super) fn server(&self) -> &str {
+    pub(crate) fn server(&self) -> &str {
         &self.server
     }
 
     /// The address in the API server's URL; `None` for a name.
-    pub(super) fn address(&self) -> Option<IpAddr> {
+    pub(crate) fn address(&self) -> Option<IpAddr> {
         address(&self.server)
     }
 

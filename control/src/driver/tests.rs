@@ -1,3 +1,5 @@
+mod restored;
+
 use super::*;
 use crate::{
     Object,
@@ -17,6 +19,7 @@ struct Rig {
     snapshots: watch::Receiver<Snapshot>,
     status: watch::Receiver<Status>,
     changes: mpsc::Receiver<Brought>,
+    states: watch::Receiver<State>,
 }
 
 impl Rig {
@@ -25,8 +28,9 @@ impl Rig {
         let (publish, snapshots) = watch::channel(Snapshot::default());
         let (tell, status) = watch::channel(Status::default());
         let (bring, changes) = mpsc::channel(1);
-        tokio::spawn(Driver::new(Store::new("node"), publish, tell, bring).run(received));
-        Self { inputs, snapshots, status, changes }
+        let (save, states) = watch::channel(State::default());
+        tokio::spawn(Driver::new(Store::new("node"), publish, tell, bring, Some(save)).run(received));
+        Self { inputs, snapshots, status, changes, states }
     }
 
     /// Both lists are complete and hold nothing, and some quiet time has passed.

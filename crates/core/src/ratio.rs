@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 /// A factor from 1 to 100, exact to a thousandth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ratio(u32);
 
 impl Ratio {
