@@ -6,6 +6,7 @@ mod cluster;
 mod configuration;
 mod failures;
 mod old_server;
+mod restarts;
 mod rights;
 mod scenarios;
 
