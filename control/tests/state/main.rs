@@ -8,7 +8,7 @@ use objects::{NODE, about, any_lists, one_of_each};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use weir_control::{
-    Event, Object, State, Store,
+    Event, State, Store,
     disk::{Identity, SCHEMA, Unusable, decode, encode},
 };
 
