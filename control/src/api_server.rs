@@ -1,9 +1,12 @@
 //! Which objects does an API server hold, now and after each change?
 
 mod access;
+mod answer;
+mod backoff;
 mod brake;
 mod config;
 mod explain;
+mod history;
 mod target;
 mod watch;
 
@@ -34,11 +37,20 @@ pub struct KubeSource {
     pub api_server: Option<String>,
     /// After how long a watch is renewed; a silent stream is noticed a few seconds later.
     pub watch_timeout: Duration,
+    /// How long an answer may take to begin, and a page of a list to come; large pages longer, at 16 KiB a second.
+    pub answer_timeout: Duration,
 }
 
 impl Default for KubeSource {
     fn default() -> Self {
-        Self { kubeconfig: None, context: None, api_server: None, watch_timeout: Duration::from_secs(45) }
+        Self {
+            kubeconfig: None,
+            context: None,
+            api_server: None,
+            watch_timeout: Duration::from_secs(45),
+            // As long as kube-apiserver itself gives a request.
+            answer_timeout: Duration::from_secs(60),
+        }
     }
 }
 
@@ -60,4 +72,9 @@ pub(crate) async fn start(
         tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, &inputs).run());
     }
     Ok(access.address())
+}
+
+/// Whether a request is for a watch.
+fn is_watch(uri: &http::Uri) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"))
 }
