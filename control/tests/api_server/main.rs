@@ -4,10 +4,14 @@
 
 mod cluster;
 mod configuration;
+mod credentials;
 mod failures;
 mod old_server;
+mod refusals;
+mod restored;
 mod rights;
 mod scenarios;
+mod streams;
 
 use cluster::{Cluster, slice};
 use serde_json::{Value, json};
