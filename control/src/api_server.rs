@@ -1,9 +1,12 @@
 //! Which objects does an API server hold, now and after each change?
 
 mod access;
+mod answer;
+mod backoff;
 mod brake;
 mod config;
 mod explain;
+mod history;
 mod target;
 mod watch;
 
@@ -37,6 +40,8 @@ pub struct KubeSource {
     /// The folder where the last known state is kept, to be served when the API server is away at the start; `None` for
     /// nowhere.
     pub state_dir: Option<PathBuf>,
+    /// How long an answer may take to begin, and a page of a list to come; large pages longer, at 16 KiB a second.
+    pub answer_timeout: Duration,
 }
 
 impl Default for KubeSource {
@@ -47,6 +52,8 @@ impl Default for KubeSource {
             api_server: None,
             watch_timeout: Duration::from_secs(45),
             state_dir: None,
+            // As long as kube-apiserver itself gives a request.
+            answer_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -66,4 +73,9 @@ pub(crate) fn watch(access: &Arc<Access>, scope: &Scope, inputs: &Inputs, tasks:
     if !scope.node_name.is_empty() {
         tasks.spawn(Watch::<Node>::new(access, Target::node(&scope.node_name), scope, inputs).run());
     }
+}
+
+/// Whether a request is for a watch.
+fn is_watch(uri: &http::Uri) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"))
 }

@@ -4,11 +4,15 @@
 
 mod cluster;
 mod configuration;
+mod credentials;
 mod failures;
 mod old_server;
+mod refusals;
 mod restarts;
+mod restored;
 mod rights;
 mod scenarios;
+mod streams;
 
 use cluster::{Cluster, slice};
 use serde_json::{Value, json};
