@@ -8,6 +8,7 @@ mod config;
 mod explain;
 mod history;
 mod target;
+mod trimmed;
 mod watch;
 
 pub use config::ConfigError;
