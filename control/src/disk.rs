@@ -7,9 +7,7 @@
 mod folder;
 mod format;
 mod meters;
-mod objects;
 mod pace;
-mod wire;
 
 pub use format::{About, Difference, Identity, MOST_BYTES, SCHEMA, Unusable, decode, encode};
 

@@ -4,18 +4,16 @@
 //! "weirstate"  schema (u32)  length of the body (u64)  CRC-32 of the body (u32)  body        numbers little-endian
 //! ```
 
-use super::{
-    objects::parts,
-    wire::{Malformed, Reader, Wire, Writer},
-};
 use crate::{Event, Kind, Object, ObjectKey, State};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use weir_core::{EndpointSlice, Node, Service, Settings};
+use weir_core::{EndpointSlice, Node, Service, Settings, settings::EndpointRemoved};
 
 const MAGIC: &[u8; 9] = b"weirstate";
 
@@ -31,7 +29,7 @@ const HEADER: usize = MAGIC.len() + 4 + 8 + 4;
 pub(super) const MOST_FILE_BYTES: u64 = HEADER as u64 + MOST_BYTES;
 
 /// For which weir a state is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The URL of the API server, as configured.
     pub api_server: String,
@@ -42,9 +40,10 @@ pub struct Identity {
 }
 
 /// What a state file says besides the objects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// When it was saved, to the second.
+    #[serde(with = "seconds")]
     pub saved: SystemTime,
     /// For which weir.
     pub identity: Identity,
@@ -79,8 +78,8 @@ pub enum Unusable {
     #[error("it was damaged: its checksum is wrong")]
     Corrupt,
     /// The checksum is right, and yet weir would not write this.
-    #[error("byte {0} of its content makes no sense; did something else write it?")]
-    Malformed(usize),
+    #[error("its content makes no sense; did something else write it?")]
+    Malformed,
     /// Of another cluster, node or selection.
     #[error("it is for another {0}")]
     Foreign(Difference),
@@ -120,68 +119,102 @@ impl Identity {
     }
 }
 
-parts!(Identity { api_server, node_name, service_proxy_name });
-parts!(About { saved, identity, defaults });
+/// What is written and read, by postcard: its wire format is stable, and every field is in the order of its declaration. So
+/// any change of a type in here is a new schema.
+#[derive(Serialize, Deserialize)]
+struct Body<Cidrs, Services, Slices> {
+    about: About,
+    node: Node,
+    service_cidrs: Cidrs,
+    services: Services,
+    slices: Slices,
+}
 
-impl Wire for SystemTime {
-    fn write(&self, out: &mut Writer) {
-        out.number(self.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+type Read = Body<BTreeMap<Arc<str>, Vec<IpNet>>, Vec<Service>, Vec<EndpointSlice>>;
+
+/// A time of day as whole seconds.
+mod seconds {
+    use super::{Duration, SystemTime, UNIX_EPOCH};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
     }
 
-    fn read(input: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let seconds = input.small::<u32>()?;
-        UNIX_EPOCH.checked_add(Duration::from_secs(seconds.into())).ok_or(input.malformed())
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+        // Until 2106, so that it can be reckoned with.
+        let seconds = Duration::from_secs(u32::deserialize(deserializer)?.into());
+        Ok(UNIX_EPOCH + seconds)
     }
 }
 
 /// Writes a state. Costs what there is.
 pub fn encode(about: &About, state: &State) -> Vec<u8> {
-    let mut out = Writer::default();
-    out.bytes.resize(HEADER, 0);
-    about.write(&mut out);
-    state.node().write(&mut out);
-    out.number(state.service_cidrs().len() as u64);
-    for (name, networks) in state.service_cidrs() {
-        name.write(&mut out);
-        networks.write(&mut out);
-    }
-    out.number(state.services().count() as u64);
-    state.services().for_each(|service| service.write(&mut out));
-    out.number(state.slices().count() as u64);
-    state.slices().for_each(|slice| slice.write(&mut out));
-    let mut bytes = out.bytes;
-    let (length, checksum) = ((bytes.len() - HEADER) as u64, crc32fast::hash(&bytes[HEADER..]));
-    let header = [&MAGIC[..], &SCHEMA.to_le_bytes(), &length.to_le_bytes(), &checksum.to_le_bytes()].concat();
-    bytes[..HEADER].copy_from_slice(&header);
-    bytes
+    let body = Body {
+        about: about.clone(),
+        node: state.node().clone(),
+        service_cidrs: state.service_cidrs(),
+        services: state.services().collect::<Vec<_>>(),
+        slices: state.slices().collect::<Vec<_>>(),
+    };
+    // Only values that cannot say how long they are fail, and there are none.
+    let body = postcard::to_allocvec(&body).unwrap_or_default();
+    let (length, checksum) = (body.len() as u64, crc32fast::hash(&body));
+    [&MAGIC[..], &SCHEMA.to_le_bytes(), &length.to_le_bytes(), &checksum.to_le_bytes(), &body].concat()
 }
 
 /// Reads a state: complete lists of all kinds. Any bytes do no harm.
 pub fn decode(bytes: &[u8]) -> Result<(About, Vec<Event>), Unusable> {
-    let mut input = Reader::new(body(bytes)?);
-    let about = About::read(&mut input)?;
-    let mut events = Vec::new();
-    let node = Node::read(&mut input)?;
-    let known = node.known.then(|| Object::Node(node.clone()));
-    let nodes = known.map(|object| (ObjectKey::new(Kind::Node, "", Arc::clone(&node.name)), object));
-    list(&mut events, Kind::Node, nodes.map(Ok).into_iter())?;
-    let mut read = |kind, object: fn(&mut Reader<'_>) -> Result<(ObjectKey, Object), Malformed>| {
-        let count: usize = input.small()?;
-        list(&mut events, kind, (0..count).map(|_| object(&mut input)))
-    };
-    read(Kind::ServiceCidr, service_cidr)?;
-    read(Kind::Service, service)?;
-    read(Kind::EndpointSlice, endpoint_slice)?;
-    match input.is_at_end() {
-        true => Ok((about, events)),
-        false => Err(input.malformed().into()),
+    let (read, rest) = postcard::take_from_bytes::<Read>(body(bytes)?).map_err(|_| Unusable::Malformed)?;
+    let Read { about, node, service_cidrs, services, slices } = read;
+    let durations = services.iter().flat_map(durations).chain(durations_of(&about.defaults));
+    if !rest.is_empty() || durations.max().is_some_and(|longest| longest > LONGEST) {
+        return Err(Unusable::Malformed);
     }
+    let known = node.known.then(|| put(Kind::Node, "".into(), Arc::clone(&node.name), Object::Node(node)));
+    let cidrs = |(name, networks)| put(Kind::ServiceCidr, "".into(), name, Object::ServiceCidr(networks));
+    let service = |service: Service| {
+        let [namespace, name] = [&service.key.namespace, &service.key.name].map(Arc::clone);
+        put(Kind::Service, namespace, name, Object::Service(Box::new(service)))
+    };
+    let slice = |slice: EndpointSlice| {
+        let [namespace, name] = [&slice.service.namespace, &slice.name].map(Arc::clone);
+        put(Kind::EndpointSlice, namespace, name, Object::EndpointSlice(slice))
+    };
+    let mut events = Vec::new();
+    list(&mut events, Kind::Node, known.into_iter());
+    list(&mut events, Kind::ServiceCidr, service_cidrs.into_iter().map(cidrs));
+    list(&mut events, Kind::Service, services.into_iter().map(service));
+    list(&mut events, Kind::EndpointSlice, slices.into_iter().map(slice));
+    Ok((about, events))
 }
 
-impl From<Malformed> for Unusable {
-    fn from(Malformed { at }: Malformed) -> Self {
-        Self::Malformed(at)
-    }
+/// No time-out is longer: each can be added to any moment.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+
+fn durations(service: &Service) -> impl Iterator<Item = Duration> {
+    durations_of(&service.settings).chain(service.affinity)
+}
+
+fn durations_of(settings: &Settings) -> impl Iterator<Item = Duration> {
+    let drain = match settings.on_endpoint_removed {
+        EndpointRemoved::Drain(within) => Some(within),
+        EndpointRemoved::Keep | EndpointRemoved::Reset => None,
+    };
+    [
+        settings.connect_timeout,
+        settings.idle_timeout,
+        settings.udp_idle_timeout,
+        settings.udp_assured_timeout,
+        settings.dead_peer_timeout,
+        settings.limits.queue_timeout,
+    ]
+    .into_iter()
+    .chain(
+        [settings.max_connection_age, settings.health_check.map(|check| check.interval), drain]
+            .into_iter()
+            .flatten(),
+    )
 }
 
 /// The body, if the header is right and it is what was written.
@@ -213,33 +246,12 @@ fn body(bytes: &[u8]) -> Result<&[u8], Unusable> {
     Ok(body)
 }
 
-fn list(
-    events: &mut Vec<Event>,
-    kind: Kind,
-    objects: impl Iterator<Item = Result<(ObjectKey, Object), Malformed>>,
-) -> Result<(), Malformed> {
+fn put(kind: Kind, namespace: Arc<str>, name: Arc<str>, object: Object) -> Event {
+    Event::Put(ObjectKey { kind, namespace, name }, object)
+}
+
+fn list(events: &mut Vec<Event>, kind: Kind, objects: impl Iterator<Item = Event>) {
     events.push(Event::Begin(kind));
-    for object in objects {
-        let (key, object) = object?;
-        events.push(Event::Put(key, object));
-    }
+    events.extend(objects);
     events.push(Event::Complete(kind));
-    Ok(())
-}
-
-fn service_cidr(input: &mut Reader<'_>) -> Result<(ObjectKey, Object), Malformed> {
-    let (name, networks) = (<Arc<str>>::read(input)?, Vec::<IpNet>::read(input)?);
-    Ok((ObjectKey::new(Kind::ServiceCidr, "", name), Object::ServiceCidr(networks)))
-}
-
-fn service(input: &mut Reader<'_>) -> Result<(ObjectKey, Object), Malformed> {
-    let service = Service::read(input)?;
-    let [namespace, name] = [&service.key.namespace, &service.key.name].map(Arc::clone);
-    Ok((ObjectKey::new(Kind::Service, namespace, name), Object::Service(Box::new(service))))
-}
-
-fn endpoint_slice(input: &mut Reader<'_>) -> Result<(ObjectKey, Object), Malformed> {
-    let slice = EndpointSlice::read(input)?;
-    let [namespace, name] = [&slice.service.namespace, &slice.name].map(Arc::clone);
-    Ok((ObjectKey::new(Kind::EndpointSlice, namespace, name), Object::EndpointSlice(slice)))
 }

@@ -1,11 +1,15 @@
 mod restored;
 
 use super::*;
-use crate::{Object, driver::pace::INTERVAL, translate::Translation};
-use std::{num::NonZeroU16, time::Duration};
+use crate::{
+    Object,
+    driver::pace::{BURST, INTERVAL},
+    translate::Translation,
+};
+use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
-    EndpointSlice, Family, Protocol, Service,
+    EndpointSlice, Family, Protocol, ServedService, Service,
     endpoint::{Conditions, SliceEndpoint, SlicePort},
     service::PortSpec,
 };
@@ -38,6 +42,16 @@ impl Rig {
         }
         rig.status.wait_for(|status| status.ready).await.unwrap();
         advance(Duration::from_secs(1)).await;
+        rig
+    }
+
+    /// The same after so many changes that the next one has to wait for an interval.
+    async fn busy() -> Self {
+        let mut rig = Self::ready().await;
+        for number in 1..=BURST as u16 {
+            rig.send(put(number)).await;
+            assert_eq!(rig.published().await, Duration::ZERO);
+        }
         rig
     }
 
@@ -107,19 +121,18 @@ async fn nothing_is_published_before_both_lists_are_complete() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_change_is_published_at_once_and_a_burst_in_one_go_afterwards() {
-    let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    assert_eq!(rig.published().await, Duration::ZERO);
-    let first = Instant::now();
-    for number in 2..20 {
+async fn single_changes_are_published_at_once_and_a_flood_in_one_go_afterwards() {
+    let mut rig = Rig::busy().await;
+    let last = Instant::now();
+    for number in 100..130 {
         rig.send(put(number)).await;
         advance(Duration::from_millis(1)).await;
     }
-    assert!(!rig.snapshots.has_changed().unwrap(), "a burst is not published change by change");
+    assert!(!rig.snapshots.has_changed().unwrap(), "a flood is not published change by change");
     rig.published().await;
-    assert_eq!(first.elapsed(), INTERVAL);
-    assert_eq!((rig.services(), rig.snapshots.borrow().generation), (19, 2));
+    assert_eq!(last.elapsed(), INTERVAL);
+    let commits = rig.snapshots.borrow().generation;
+    assert_eq!((rig.services(), commits), (BURST as usize + 30, u64::from(BURST) + 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,12 +176,10 @@ async fn a_commit_that_changes_nothing_is_a_sync_but_publishes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_status_says_since_when_a_change_waits() {
-    let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    rig.published().await;
+    let mut rig = Rig::busy().await;
     advance(Duration::from_millis(10)).await;
     let arrived = Instant::now();
-    rig.send(put(2)).await;
+    rig.send(put(100)).await;
     let waiting = rig.status.wait_for(|status| status.oldest_unapplied.is_some()).await.unwrap().clone();
     assert_eq!(waiting.oldest_unapplied, Some(arrived));
     rig.published().await;
@@ -177,23 +188,22 @@ async fn the_status_says_since_when_a_change_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn changes_of_endpoints_come_with_the_generation_that_brings_them() {
-    let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    rig.published().await;
+    let mut rig = Rig::busy().await;
     let start = Instant::now();
     rig.send(put_slice(1, [10, 0, 0, 1])).await;
     let brought = rig.changes.recv().await.unwrap();
-    assert_eq!(brought.generation, 2);
+    let generation = u64::from(BURST) + 1;
+    assert_eq!(brought.generation, generation);
     let since: Vec<_> = brought.changes.iter().map(|change| change.since_received(Instant::now())).collect();
     assert_eq!(since, [start.elapsed()], "the time until the commit counts");
     assert_eq!(start.elapsed(), INTERVAL);
     rig.send(put_slice(1, [10, 0, 0, 1])).await;
-    rig.send(put_slice(7, [10, 0, 0, 7])).await;
+    rig.send(put_slice(77, [10, 0, 0, 7])).await;
     rig.send(put_slice(1, [10, 0, 0, 2])).await;
     let brought = rig.changes.recv().await.unwrap();
     assert_eq!(
         (brought.generation, brought.changes.len()),
-        (3, 2),
+        (generation + 1, 2),
         "that of an unknown Service does not count"
     );
 }
@@ -233,4 +243,36 @@ async fn nobody_has_to_measure() {
         rig.published().await;
     }
     assert_eq!(rig.changes.len(), 1, "bounded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_ten_thousand_changes_in_a_second_none_is_lost_and_few_commits_are_made() {
+    const SERVICES: u16 = 500;
+    let mut rig = Rig::ready().await;
+    for number in 0..SERVICES {
+        rig.send(put(number)).await;
+    }
+    advance(Duration::from_secs(10)).await;
+    let before = rig.snapshots.borrow_and_update().generation;
+    let (mut changes, mut last) = (0u16, 0);
+    for _ in 0..1000 {
+        for _ in 0..10 {
+            last = (changes / SERVICES) as u8;
+            rig.send(put_slice(changes % SERVICES, [10, 0, 0, last])).await;
+            changes += 1;
+        }
+        advance(Duration::from_millis(1)).await;
+    }
+    let newest = |service: &Arc<ServedService>| {
+        let endpoints = service.ports[0].merged.iter();
+        endpoints.map(|endpoint| endpoint.address.ip()).eq([IpAddr::from([10, 0, 0, last])])
+    };
+    let all_newest = |snapshot: &Snapshot| {
+        snapshot.services().filter(|service| newest(service)).count() == usize::from(SERVICES)
+    };
+    let snapshot = rig.snapshots.wait_for(all_newest);
+    let snapshot = timeout(Duration::from_secs(60), snapshot).await.expect("every change").unwrap().clone();
+    assert_eq!(changes, 10_000);
+    let commits = snapshot.generation - before;
+    assert!((20..=20 + u64::from(BURST) + 1).contains(&commits), "{commits} commits");
 }

@@ -61,7 +61,7 @@ async fn away() -> (ApiServer, StateDir) {
 
 #[tokio::test]
 async fn the_last_state_is_served_while_the_server_is_away_and_corrected_when_it_is_back() {
-    let (server, state) = away().await;
+    let (server, state) = Box::pin(away()).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&state.0), mode(&state.file())), (0o700, 0o600));
     assert!(server.delete(Resource::Services, "default", "dns"));
@@ -81,7 +81,7 @@ async fn the_last_state_is_served_while_the_server_is_away_and_corrected_when_it
 
 #[tokio::test]
 async fn a_restart_that_never_hears_the_server_leaves_the_state_as_it_was() {
-    let (server, state) = away().await;
+    let (server, state) = Box::pin(away()).await;
     let before = fs::read(state.file()).unwrap();
     for _ in 0..2 {
         let mut weir = state.weir(&server).await;
@@ -93,7 +93,7 @@ async fn a_restart_that_never_hears_the_server_leaves_the_state_as_it_was() {
 
 #[tokio::test]
 async fn a_damaged_state_is_not_served_and_replaced_when_the_server_is_back() {
-    let (server, state) = away().await;
+    let (server, state) = Box::pin(away()).await;
     let mut damaged = fs::read(state.file()).unwrap();
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(state.file(), &damaged).unwrap();
@@ -110,7 +110,7 @@ async fn a_damaged_state_is_not_served_and_replaced_when_the_server_is_back() {
 
 #[tokio::test]
 async fn the_state_of_another_selection_or_server_is_not_served() {
-    let (server, state) = away().await;
+    let (server, state) = Box::pin(away()).await;
     let mut other = Scope::default();
     other.selection.service_proxy_name = Some("weir".into());
     let mut weir = state.weir_with(&server, other).await;
