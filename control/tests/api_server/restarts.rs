@@ -141,7 +141,7 @@ fn with_plugin(server: &ApiServer, command: &str) -> String {
 
 #[tokio::test]
 async fn credentials_that_cannot_be_had_keep_only_a_weir_without_state_from_starting() {
-    let (server, state) = away().await;
+    let (server, state) = Box::pin(away()).await;
     let ready = state.0.join("credentials");
     let credential =
         r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t"}}"#;
@@ -163,7 +163,7 @@ async fn credentials_that_cannot_be_had_keep_only_a_weir_without_state_from_star
 
 #[tokio::test]
 async fn a_credential_plugin_that_hangs_does_not_keep_the_last_state_from_being_served() {
-    let (server, state) = away().await;
+    let (server, state) = Box::pin(away()).await;
     let pipe = state.0.join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let source = KubeSource { state_dir: Some(state.0.clone()), ..KubeSource::default() };
