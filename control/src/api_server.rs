@@ -13,8 +13,13 @@ mod watch;
 
 pub use config::ConfigError;
 
-use crate::{Scope, driver::Inputs};
-pub(crate) use access::Access;
+use crate::{
+    Kind, Scope, WatchState,
+    driver::{Input, Inputs},
+};
+use access::Access;
+use backoff::{Backoff, Patience};
+pub(crate) use access::{address, url};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
@@ -22,7 +27,10 @@ use k8s_openapi::api::{
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use target::Target;
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 use tracing::info;
 use watch::Watch;
 
@@ -59,21 +67,40 @@ impl Default for KubeSource {
     }
 }
 
-/// Finds out how an API server is reached, without reaching for it.
-pub(crate) async fn access(source: KubeSource) -> Result<Arc<Access>, ConfigError> {
-    Ok(Arc::new(Access::new(source).await?))
-}
-
 /// Starts one watch for each kind, with its own back-off: none waits for another.
-pub(crate) fn watch(access: &Arc<Access>, scope: &Scope, inputs: &Inputs, tasks: &mut JoinSet<()>) {
+pub(crate) async fn start(
+    source: KubeSource,
+    scope: &Scope,
+    inputs: &Inputs,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ConfigError> {
+    let access = Arc::new(Access::new(source).await?);
     info!("watching the API server at {}", access.server());
     let selection = &scope.selection;
-    tasks.spawn(Watch::<Service>::new(access, Target::services(selection), scope, inputs).run());
-    tasks.spawn(Watch::<EndpointSlice>::new(access, Target::endpoint_slices(), scope, inputs).run());
-    tasks.spawn(Watch::<ServiceCIDR>::new(access, Target::service_cidrs(), scope, inputs).run());
+    tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, inputs).run());
+    tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, inputs).run());
+    tasks.spawn(Watch::<ServiceCIDR>::new(&access, Target::service_cidrs(), scope, inputs).run());
     if !scope.node_name.is_empty() {
-        tasks.spawn(Watch::<Node>::new(access, Target::node(&scope.node_name), scope, inputs).run());
+        tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, inputs).run());
     }
+    Ok(())
+}
+
+/// Does the same for as long as it is waited for, and again while there is no usable way to reach an API server: plugins
+/// and files that give credentials may be as far away as it is.
+pub(crate) async fn start_patiently(source: KubeSource, scope: Scope, inputs: Inputs) {
+    let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
+    while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
+        for kind in [Kind::Service, Kind::EndpointSlice] {
+            let state = WatchState::Failing(error.to_string());
+            if inputs.send(Input::Watch(kind, state)).await.is_err() {
+                return;
+            }
+        }
+        sleep(backoff.next(Patience::Away, None, Instant::now(), rand::random())).await;
+    }
+    drop(inputs);
+    while tasks.join_next().await.is_some() {}
 }
 
 /// Whether a request is for a watch.

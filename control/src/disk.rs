@@ -151,7 +151,7 @@ impl Save for Disk {
         })
         .await;
         let worked = written.is_ok();
-        self.meters.attempt(worked);
+        self.meters.attempt(&written);
         if let Ok(bytes) = written {
             self.meters.on_disk(saved, bytes);
         }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! source -> api_server | file -> translate -> driver (store) -> watch::Receiver<Snapshot>
+//!                                  disk  <->  driver
 //! ```
 
 pub mod api_server;

@@ -8,7 +8,6 @@ use crate::{
     file::{self, FileSource, Report},
     store::Store,
 };
-use std::path::PathBuf;
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
@@ -78,13 +77,18 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
         Source::Kube(source) => {
-            let state_dir = source.state_dir.clone();
-            let access = api_server::access(source).await?;
-            if let Some(folder) = state_dir {
-                saving = Some(restore(folder, access.server(), &scope, &inputs).await);
+            let url = api_server::url(&source).await?;
+            guards.iter_mut().for_each(|rules| rules.api_server = api_server::address(&url));
+            let mut restored = false;
+            if let Some(folder) = source.state_dir.clone() {
+                let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());
+                let (found, states, task) = restore(disk, &inputs).await;
+                (restored, saving) = (found, Some((states, task)));
             }
-            api_server::watch(&access, &scope, &inputs, &mut tasks);
-            guards.iter_mut().for_each(|rules| rules.api_server = access.address());
+            match restored {
+                true => drop(tasks.spawn(api_server::start_patiently(source, scope.clone(), inputs))),
+                false => api_server::start(source, &scope, &inputs, &mut tasks).await?,
+            }
         }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
@@ -96,23 +100,20 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving })
 }
 
-/// Hands what an earlier run has saved to the driver, and starts to save what it sends.
-async fn restore(
-    folder: PathBuf,
-    api_server: &str,
-    scope: &Scope,
-    inputs: &Inputs,
-) -> (watch::Sender<State>, JoinHandle<()>) {
-    let identity = Identity {
-        api_server: api_server.to_owned(),
-        node_name: scope.node_name.clone(),
-        service_proxy_name: scope.selection.service_proxy_name.clone(),
-    };
-    let mut disk = Disk::new(folder, identity, scope.defaults.clone());
-    if let Some(restored) = disk.restore().await {
-        // The receiver is waiting for its driver, so that there is somebody to take it.
+/// For which weir the state is.
+fn identity(api_server: String, scope: &Scope) -> Identity {
+    let service_proxy_name = scope.selection.service_proxy_name.clone();
+    Identity { api_server, node_name: scope.node_name.clone(), service_proxy_name }
+}
+
+/// Hands what an earlier run has saved to the driver, if there is something, and starts to save what it sends.
+async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>, JoinHandle<()>) {
+    let restored = disk.restore().await;
+    let found = restored.is_some();
+    if let Some(restored) = restored {
+        // The receiver waits for its driver, so that there is somebody to take it.
         _ = inputs.send(Input::Restored(restored)).await;
     }
     let (states, seen) = watch::channel(State::default());
-    (states, tokio::spawn(disk.run(seen)))
+    (found, states, tokio::spawn(disk.run(seen)))
 }

@@ -7,13 +7,13 @@ use super::{
     config::{self, ConfigError},
     history::History,
 };
-use kube::{Client, client::ClientBuilder};
+use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
 use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
 use weir_core::address::parse_ip;
 
 /// The client that all watches share.
-pub(crate) struct Access {
+pub(super) struct Access {
     source: Arc<KubeSource>,
     server: String,
     history: Arc<History>,
@@ -36,13 +36,8 @@ impl Access {
     }
 
     /// The API server's URL.
-    pub(crate) fn server(&self) -> &str {
+    pub(super) fn server(&self) -> &str {
         &self.server
-    }
-
-    /// The address in the API server's URL; `None` for a name.
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        address(&self.server)
     }
 
     /// How often a watch is renewed.
@@ -70,7 +65,14 @@ impl Access {
     }
 }
 
-fn address(url: &str) -> Option<IpAddr> {
+/// The API server's URL as it is configured. Only reads files.
+pub(crate) async fn url(source: &KubeSource) -> Result<String, ConfigError> {
+    let (source, runtime) = (source.clone(), Handle::current());
+    blocking(move || runtime.block_on(config::load(&source)).map(|config| server(&config))).await
+}
+
+/// The address in a URL; `None` for a name.
+pub(crate) fn address(url: &str) -> Option<IpAddr> {
     let url: http::Uri = url.parse().ok()?;
     parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
 }
@@ -87,13 +89,21 @@ async fn connect(source: &Arc<KubeSource>, history: &Arc<History>) -> Result<(Cl
     let (source, runtime) = (Arc::clone(source), Handle::current());
     let work = move || {
         let config = runtime.block_on(config::load(&source))?;
-        let server = config.cluster_url.to_string();
+        let server = server(&config);
         let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
         let client = client.with_layer(&bounds).with_layer(&Brake::default()).build();
-        Ok((client, server.trim_end_matches('/').to_owned()))
+        Ok((client, server))
     };
+    blocking(work).await
+}
+
+fn server(config: &Config) -> String {
+    config.cluster_url.to_string().trim_end_matches('/').to_owned()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await {
-        Ok(connected) => connected,
+        Ok(done) => done,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => std::future::pending().await,

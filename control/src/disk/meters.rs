@@ -1,5 +1,6 @@
 //! What is counted of saving?
 
+use super::folder::WriteError;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,7 @@ pub(super) struct Meters {
     bytes: Gauge,
     ok: Counter,
     failed: Counter,
+    in_use: Counter,
 }
 
 impl Meters {
@@ -29,6 +31,7 @@ impl Meters {
             bytes: gauge!(BYTES),
             ok: counter!(SAVES, "result" => "ok"),
             failed: counter!(SAVES, "result" => "failed"),
+            in_use: counter!(SAVES, "result" => "in_use"),
         }
     }
 
@@ -38,13 +41,19 @@ impl Meters {
         self.bytes.set(bytes as f64);
     }
 
-    pub(super) fn attempt(&self, worked: bool) {
-        if worked { &self.ok } else { &self.failed }.increment(1);
+    /// Counts an attempt, by how many bytes it wrote or why it did not.
+    pub(super) fn attempt(&self, outcome: &Result<usize, WriteError>) {
+        let counter = match outcome {
+            Ok(_) => &self.ok,
+            Err(WriteError::InUse(_)) => &self.in_use,
+            Err(WriteError::Failed { .. }) => &self.failed,
+        };
+        counter.increment(1);
     }
 
     /// Marks every series as alive. A recorder that drops quiet series would cut their handles off.
     pub(super) fn touch(&self) {
-        [&self.ok, &self.failed].into_iter().for_each(|counter| counter.increment(0));
+        [&self.ok, &self.failed, &self.in_use].into_iter().for_each(|counter| counter.increment(0));
         [&self.saved, &self.bytes].into_iter().for_each(|gauge| gauge.increment(0.0));
     }
 }
