@@ -8,6 +8,7 @@
 //! | the Kubernetes API server | [`ApiServer`], or a [`RealApiServer`] |
 //! | hosts of a network | [`Namespace`] |
 //! | nodes, pods and an outside client | [`cluster`] |
+//! | the objects of a large cluster, and how they change | [`load`] |
 //! | a Pod's service account | [`in_a_pod`] |
 //! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
@@ -18,6 +19,7 @@
 mod api_server;
 pub mod cluster;
 mod counter;
+pub mod load;
 mod namespace;
 mod own_thread;
 mod pod;
