@@ -1,8 +1,11 @@
-//! What do the benchmarks share?
+//! What do the benchmarks, the comparison and the measurements at scale share?
 
 mod cluster;
+pub mod machine;
 mod one_core;
 mod picks;
+pub mod program;
+pub mod usage;
 mod weir;
 
 pub use cluster::Cluster;

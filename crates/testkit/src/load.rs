@@ -19,6 +19,6 @@ mod write;
 
 pub use churn::Churn;
 pub use fleet::{Fleet, Shares};
-pub use pod::{POD_NETWORKS, Phase, Pod};
+pub use pod::{ENDPOINT_PORT, POD_NETWORKS, Phase, Pod};
 pub use workload::{SLICE_CAPACITY, Workload};
 pub use write::Write;

@@ -9,6 +9,9 @@ use super::random::{suffix, uid};
 /// The networks of all pods of a [`Fleet`](super::Fleet): what a Service proxy is told to be the cluster's.
 pub const POD_NETWORKS: [&str; 2] = ["10.128.0.0/10", "fd00:10:128::/64"];
 
+/// Where a pod serves: not where those of [`crate::cluster`] do.
+pub const ENDPOINT_PORT: u16 = 9376;
+
 /// Over how many nodes pods are spread.
 const NODES: u32 = 1000;
 /// How many addresses a node has for pods: a /20, of which the network itself is nobody's.

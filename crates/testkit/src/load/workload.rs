@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fleet::Fleet;
 use super::metadata;
-use super::pod::{Phase, Pod};
+use super::pod::{ENDPOINT_PORT, Phase, Pod};
 use super::random::{mix, suffix};
 use super::write::Write;
 use crate::Resource;
@@ -40,12 +40,17 @@ impl Workload {
         workload
     }
 
-    /// Replaces all pods.
-    pub fn set_pods(&mut self, pods: impl Iterator<Item = Pod>) {
+    fn set_pods(&mut self, pods: impl Iterator<Item = Pod>) {
         self.slices = BTreeMap::from([(0, Vec::new())]);
         for pod in pods {
             self.add(pod);
         }
+    }
+
+    /// Replaces all pods, and returns what the EndpointSlice controller writes then.
+    pub fn replace_pods(&mut self, pods: impl IntoIterator<Item = Pod>) -> Vec<Write> {
+        self.set_pods(pods.into_iter());
+        self.write_slices()
     }
 
     /// All pods.
@@ -187,7 +192,8 @@ impl Workload {
         let endpoints = pods.iter().map(|pod| pod.endpoint(&namespace, &name, second));
         // As the controller has it for a Service without pods.
         let empty = pods.is_empty();
-        let ports = json!([{ "name": "http", "port": 8080, "protocol": self.fleet.protocol(self.index) }]);
+        let ports =
+            json!([{ "name": "http", "port": ENDPOINT_PORT, "protocol": self.fleet.protocol(self.index) }]);
         let slice_name = self.slice_name(number, second);
         let identity = u64::from(self.index);
         json!({

@@ -1,0 +1,50 @@
+//! What does weir cost in a cluster of very many Services, and how soon is a change in effect?
+
+mod arguments;
+mod bed;
+mod client;
+mod endpoints;
+mod metrics;
+mod pause;
+mod report;
+mod table;
+mod weir;
+mod work;
+mod works;
+
+use anyhow::{Context, Result, ensure};
+use arguments::Arguments;
+use clap::Parser;
+use report::Report;
+use std::{fs, process::ExitCode};
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scale: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let program = weir_bench::program::find(arguments.weir.as_deref())?;
+    let mut report = Report::begin(arguments);
+    print!("{}", table::header(&report));
+    for work in arguments.works() {
+        eprintln!("{} ...", work.name());
+        let outcome = works::measure(work, arguments, &program);
+        if let Err(error) = &outcome {
+            eprintln!("{}: {error:#}", work.name());
+        }
+        report.add(work, outcome);
+    }
+    print!("{}", table::body(&report));
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    ensure!(report.failed.is_empty(), "{} of the works failed: see above", report.failed.len());
+    Ok(())
+}
