@@ -1,6 +1,13 @@
 //! Where is weir measured? On a node of a cluster whose endpoints all answer.
 
-use crate::{arguments::Amounts, endpoints::Endpoints, pause::pause, weir::Weir};
+use crate::{
+    api::Api,
+    arguments::{Amounts, Arguments},
+    client::HANG,
+    endpoints::Endpoints,
+    pause::pause,
+    weir::Weir,
+};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
@@ -11,12 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_testkit::{
-    Resource,
     cluster::{CLUSTER_CIDR, Cluster, Host, NodePlan, SERVICE_CIDR},
     load::{POD_NETWORKS, Workload, Write},
 };
-
-use crate::client::HANG;
 
 /// The node that weir runs on.
 const NODE: &str = "node-a";
@@ -24,6 +28,9 @@ const NODE: &str = "node-a";
 const ENDPOINTS: (&str, &str) = ("endpoints", "cali-endpoints");
 /// The pod of clients.
 const CLIENT: &str = "client";
+
+/// How many objects are written together.
+const AT_ONCE: usize = 500;
 
 /// So many connections one after another take many ports.
 const CLIENT_PARAMETERS: [(&str, &str); 2] =
@@ -36,13 +43,14 @@ pub(crate) struct Bed {
     program: PathBuf,
     amounts: Amounts,
     // In the order in which they go.
+    api: Api,
     _endpoints: Endpoints,
     cluster: Cluster,
 }
 
 impl Bed {
     /// Builds the cluster in which this weir is to be measured.
-    pub(crate) fn build(amounts: Amounts, program: &Path) -> Result<Self> {
+    pub(crate) fn build(arguments: &Arguments, program: &Path) -> Result<Self> {
         let Some(mut cluster) = Cluster::create(&[NodePlan::routed(NODE)]) else {
             bail!("it is measured in network namespaces, which need root, iproute2 and nftables");
         };
@@ -54,9 +62,17 @@ impl Bed {
         let endpoints = Endpoints::start(cluster.node(NODE), cluster.pod(ENDPOINTS.0), ENDPOINTS.1)
             .context("endpoints cannot be served")?;
         let kubeconfig = env::temp_dir().join(format!("weir-scale-{}.kubeconfig", process::id()));
-        fs::write(&kubeconfig, cluster.api().kubeconfig())
+        let api = Api::start(arguments.api_server, &cluster)?;
+        fs::write(&kubeconfig, api.kubeconfig(&cluster))
             .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
-        let bed = Self { kubeconfig, program: program.to_owned(), amounts, _endpoints: endpoints, cluster };
+        let bed = Self {
+            kubeconfig,
+            program: program.to_owned(),
+            amounts: arguments.amounts(),
+            api,
+            _endpoints: endpoints,
+            cluster,
+        };
         bed.fill([bed.node_object()])?;
         Ok(bed)
     }
@@ -68,30 +84,42 @@ impl Bed {
 
     /// Puts objects into the API server.
     pub(crate) fn fill(&self, objects: impl IntoIterator<Item = Value>) -> Result<()> {
-        objects.into_iter().try_for_each(|object| self.write(Write::Apply(object)))
+        let mut objects = objects.into_iter().map(Write::Apply);
+        loop {
+            // Not all at once: a parsed object takes ten times the memory of its text.
+            let some: Vec<Write> = objects.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.write_all(some)?;
+        }
     }
 
     /// Writes one change to the API server; returns when that has answered.
     pub(crate) fn write(&self, write: Write) -> Result<()> {
-        write.apply(self.cluster.api()).context("the API server refuses a write")
+        self.write_all(vec![write])
+    }
+
+    /// Writes many changes, in any order; returns when all were answered.
+    pub(crate) fn write_all(&self, writes: Vec<Write>) -> Result<()> {
+        self.api.write(&self.cluster, writes)
     }
 
     /// How many lists the API server has sent to their end: of that kind of which they are fewer.
-    pub(crate) fn complete_lists(&self) -> u64 {
-        let count = |resource| self.cluster.api().requests(resource).complete_lists;
-        count(Resource::Services).min(count(Resource::EndpointSlices))
+    pub(crate) fn complete_lists(&self) -> Option<u64> {
+        self.api.complete_lists(&self.cluster)
     }
 
-    /// Waits until it has sent more than so many; returns when that was.
-    pub(crate) fn wait_for_lists(&self, more_than: u64) -> Result<Instant> {
+    /// Waits until it has sent more than so many; returns when that was, unless it does not tell.
+    pub(crate) fn wait_for_lists(&self, more_than: Option<u64>) -> Result<Option<Instant>> {
         let start = Instant::now();
-        while self.complete_lists() <= more_than {
+        while more_than.is_some() && self.complete_lists() <= more_than {
             if start.elapsed() > HANG {
                 bail!("weir has not listed all Services and EndpointSlices after {HANG:?}");
             }
             pause(Duration::from_millis(1));
         }
-        Ok(Instant::now())
+        Ok(more_than.map(|_| Instant::now()))
     }
 
     /// Starts weir on the node.

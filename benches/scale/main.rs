@@ -1,5 +1,6 @@
 //! What does weir cost in a cluster of very many Services, and how soon is a change in effect?
 
+mod api;
 mod arguments;
 mod bed;
 mod client;

@@ -79,8 +79,7 @@ mod tests {
 
     fn example() -> Report {
         let mut report = Report::begin(&Arguments::parse_from(["scale"]));
-        let figures =
-            [("all served", 1812.4, Some(2000.0)), ("CPU", 3.14, Some(1.0)), ("memory", 41.2, None)];
+        let figures = [("all served", 1812.4, Some(2000.0)), ("CPU", 3.2, Some(1.0)), ("memory", 41.2, None)];
         let figures = figures.map(|(name, value, goal)| Figure { goal, ..Figure::count(name, value, "ms") });
         report.add(Work::ColdStart, Ok(figures.to_vec()));
         report.add(Work::Soak, Err(anyhow!("weir has ended")));

@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// Measures one work in a cluster of its own.
 pub(crate) fn measure(work: Work, arguments: &Arguments, program: &Path) -> Result<Vec<Figure>> {
-    let bed = Bed::build(arguments.amounts(), program)?;
+    let bed = Bed::build(arguments, program)?;
     match work {
         Work::ColdStart => cold_start::measure(&bed),
         Work::Change => change::measure(&bed),

@@ -2,14 +2,18 @@
 
 mod cluster;
 pub mod machine;
+mod node_mode;
 mod one_core;
 mod picks;
 pub mod program;
+mod sizes;
 pub mod usage;
 mod weir;
 
 pub use cluster::Cluster;
+pub use node_mode::NodeMode;
 pub use picks::Picks;
+pub use sizes::{LARGE, SERVICES, sizes};
 pub use weir::{PATIENCE, Weir};
 
 use criterion::Criterion;

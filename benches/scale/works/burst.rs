@@ -99,7 +99,7 @@ fn write(bed: &Bed, writes: Vec<Write>, began: Instant) -> Result<()> {
     let each = writes.len().div_ceil(ticks).max(1);
     let mut writes = writes.into_iter();
     for tick in (0..).take(ticks) {
-        writes.by_ref().take(each).try_for_each(|write| bed.write(write))?;
+        bed.write_all(writes.by_ref().take(each).collect())?;
         pause_until(began + TICK * (tick + 1));
     }
     Ok(())

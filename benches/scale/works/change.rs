@@ -31,7 +31,8 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let before = weir.metrics()?;
     let times = (0..count).map(|_| time_of_one(bed, &mut changes)).collect::<Result<Vec<_>>>()?;
     let after = weir.metrics()?;
-    let cost = cost_of_one(bed, &weir, &mut changes, count)?;
+    let cost = cost(bed, &weir, &mut changes, count)?;
+    let each_second = cost.idle.div_duration_f64(PACE) * 1e3;
     let receipt = "from=\"receipt\"";
     let within = |percent| {
         let bound = after.percentile_since(&before, PROPAGATION, &format!("{receipt},"), percent);
@@ -48,7 +49,8 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
             .goal(50.0),
         Figure::count("weir's part of it, mean", since("sum") / since("count") * 1e3, "ms"),
         Figure::count("weir's part of it, p99 (upper bound of its bucket)", within(99.0), "ms").goal(2.0),
-        Figure::time("processor time of a change", cost).goal(1.0),
+        Figure::time("processor time of a change", cost.change).goal(1.0),
+        Figure::count("processor time when nothing changes", each_second, "ms/s"),
     ])
 }
 
@@ -64,21 +66,27 @@ fn time_of_one(bed: &Bed, changes: &mut Changes) -> Result<Duration> {
     })?
 }
 
-/// What changes use that nobody dials, without what weir uses when nothing changes.
-fn cost_of_one(bed: &Bed, weir: &Weir<'_>, changes: &mut Changes, count: u32) -> Result<Duration> {
-    let mut used = |changing: bool| {
-        let before = weir.cpu();
-        for _ in 0..count {
-            let change = changes.next();
-            if changing {
-                change.writes.into_iter().try_for_each(|write| bed.write(write))?;
-            }
-            pause(PACE);
-        }
-        anyhow::Ok(weir.cpu().saturating_sub(before))
-    };
-    let idle = used(false)?;
-    Ok(used(true)?.saturating_sub(idle) / count)
+/// What weir uses within [`PACE`] of a change that nobody dials, and when nothing changes.
+struct Cost {
+    change: Duration,
+    idle: Duration,
+}
+
+/// Both in turn, and of each the median: what weir does once in a while is no part of a change.
+fn cost(bed: &Bed, weir: &Weir<'_>, changes: &mut Changes, count: u32) -> Result<Cost> {
+    let (mut changing, mut idle) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let writes = changes.next().writes;
+        let start = weir.cpu();
+        writes.into_iter().try_for_each(|write| bed.write(write))?;
+        pause(PACE);
+        let middle = weir.cpu();
+        pause(PACE);
+        changing.push(middle.saturating_sub(start));
+        idle.push(weir.cpu().saturating_sub(middle));
+    }
+    let idle = percentile(&idle, 50);
+    Ok(Cost { change: percentile(&changing, 50).saturating_sub(idle), idle })
 }
 
 /// Changes of Services in turn, spread over all of them.
