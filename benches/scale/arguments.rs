@@ -13,9 +13,9 @@ use weir_testkit::load::Fleet;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "scale")]
 pub(crate) struct Arguments {
-    /// How many Services there are
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=65_000))]
-    services: u32,
+    /// How many Services there are; several numbers, comma separated, are measured one after the other
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000", value_parser = value_parser!(u32).range(1..=65_000))]
+    services: Vec<u32>,
 
     /// How many endpoints each Service has
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..=60))]
@@ -44,6 +44,10 @@ pub(crate) struct Arguments {
     /// Few Services and few changes: shows that everything works, and measures little
     #[arg(long)]
     brief: bool,
+
+    /// Also draw the figures over the numbers of Services to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 
     /// Also write all figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
@@ -93,13 +97,14 @@ impl Arguments {
         Work::ALL.into_iter().filter(asked).collect()
     }
 
-    /// How much is done.
-    pub(crate) fn amounts(&self) -> Amounts {
-        let &Self { services, endpoints, changes, burst, soak, .. } = self;
-        match self.brief {
-            true => Amounts { services: 200, endpoints: 3, changes: 10, burst: 300, soak: 2_000 },
-            false => Amounts { services, endpoints, changes, burst, soak },
+    /// How much is done, for each number of Services.
+    pub(crate) fn amounts(&self) -> Vec<Amounts> {
+        if self.brief {
+            return vec![Amounts { services: 200, endpoints: 3, changes: 10, burst: 300, soak: 20_000 }];
         }
+        let &Self { endpoints, changes, burst, soak, .. } = self;
+        let of = |&services: &u32| Amounts { services, endpoints, changes, burst, soak };
+        self.services.iter().map(of).collect()
     }
 }
 
@@ -115,13 +120,14 @@ mod tests {
     fn without_arguments_everything_is_measured_with_ten_thousand_services() {
         let arguments = parse(&[]).unwrap();
         assert_eq!(arguments.works(), Work::ALL);
-        assert_eq!((arguments.amounts().services, arguments.amounts().endpoints), (10_000, 10));
+        let amounts = arguments.amounts();
+        assert!(matches!(&amounts[..], [Amounts { services: 10_000, endpoints: 10, .. }]), "{amounts:?}");
     }
 
     #[test]
     fn brief_means_few_whatever_else_is_said() {
         let amounts = parse(&["--brief", "--services", "44000", "--soak", "1000000"]).unwrap().amounts();
-        assert!(amounts.services < 1_000 && amounts.soak < 10_000, "{amounts:?}");
+        assert!(matches!(amounts[..], [Amounts { services: ..1_000, soak: ..100_000, .. }]), "{amounts:?}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     api::Api,
-    arguments::{Amounts, Arguments},
+    arguments::{Amounts, ApiServer},
     client::HANG,
     endpoints::Endpoints,
     pause::pause,
@@ -50,7 +50,7 @@ pub(crate) struct Bed {
 
 impl Bed {
     /// Builds the cluster in which this weir is to be measured.
-    pub(crate) fn build(arguments: &Arguments, program: &Path) -> Result<Self> {
+    pub(crate) fn build(api_server: ApiServer, amounts: Amounts, program: &Path) -> Result<Self> {
         let Some(mut cluster) = Cluster::create(&[NodePlan::routed(NODE)]) else {
             bail!("it is measured in network namespaces, which need root, iproute2 and nftables");
         };
@@ -62,17 +62,11 @@ impl Bed {
         let endpoints = Endpoints::start(cluster.node(NODE), cluster.pod(ENDPOINTS.0), ENDPOINTS.1)
             .context("endpoints cannot be served")?;
         let kubeconfig = env::temp_dir().join(format!("weir-scale-{}.kubeconfig", process::id()));
-        let api = Api::start(arguments.api_server, &cluster)?;
+        let api = Api::start(api_server, &cluster)?;
         fs::write(&kubeconfig, api.kubeconfig(&cluster))
             .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
-        let bed = Self {
-            kubeconfig,
-            program: program.to_owned(),
-            amounts: arguments.amounts(),
-            api,
-            _endpoints: endpoints,
-            cluster,
-        };
+        let bed =
+            Self { kubeconfig, program: program.to_owned(), amounts, api, _endpoints: endpoints, cluster };
         bed.fill([bed.node_object()])?;
         Ok(bed)
     }

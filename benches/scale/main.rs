@@ -7,6 +7,7 @@ mod client;
 mod endpoints;
 mod metrics;
 mod pause;
+mod plot;
 mod report;
 mod table;
 mod weir;
@@ -17,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use arguments::Arguments;
 use clap::Parser;
 use report::Report;
-use std::{fs, process::ExitCode};
+use std::{fs, path::Path, process::ExitCode};
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -34,18 +35,27 @@ fn run(arguments: &Arguments) -> Result<()> {
     let mut report = Report::begin(arguments);
     print!("{}", table::header(&report));
     for work in arguments.works() {
-        eprintln!("{} ...", work.name());
-        let outcome = works::measure(work, arguments, &program);
-        if let Err(error) = &outcome {
-            eprintln!("{}: {error:#}", work.name());
+        for amounts in arguments.amounts() {
+            let what = format!("{} with {} Services", work.name(), amounts.services);
+            eprintln!("{what} ...");
+            let outcome = works::measure(work, arguments.api_server, amounts, &program);
+            if let Err(error) = &outcome {
+                eprintln!("{what}: {error:#}");
+            }
+            report.add(work, amounts.services, outcome);
         }
-        report.add(work, outcome);
     }
     print!("{}", table::body(&report));
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        write(path, &serde_json::to_string_pretty(&report)?)?;
+    }
+    if let Some(path) = &arguments.svg {
+        write(path, &plot::svg(&report))?;
     }
     ensure!(report.failed.is_empty(), "{} of the works failed: see above", report.failed.len());
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -19,18 +19,41 @@ pub(crate) struct Report {
     /// What weir watched.
     pub(crate) api_server: ApiServer,
     /// How much.
-    pub(crate) amounts: Amounts,
+    pub(crate) amounts: Vec<Amounts>,
     /// All figures.
-    pub(crate) figures: Vec<(Work, Figure)>,
-    /// What could not be measured, and why.
-    pub(crate) failed: Vec<(Work, String)>,
+    pub(crate) figures: Vec<Measured>,
+    /// What could not be measured.
+    pub(crate) failed: Vec<Failed>,
+}
+
+/// A figure, and what it belongs to.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    /// The work.
+    pub(crate) work: Work,
+    /// How many Services there were.
+    pub(crate) services: u32,
+    /// What came out.
+    #[serde(flatten)]
+    pub(crate) figure: Figure,
+}
+
+/// A work that could not be done.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Failed {
+    /// The work.
+    pub(crate) work: Work,
+    /// How many Services there were.
+    pub(crate) services: u32,
+    /// Why.
+    pub(crate) error: String,
 }
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
     /// What was measured.
-    pub(crate) name: String,
+    pub(crate) name: &'static str,
     /// How much it is.
     pub(crate) value: f64,
     /// Of what.
@@ -53,22 +76,31 @@ impl Report {
     }
 
     /// Adds what came out of one work.
-    pub(crate) fn add(&mut self, work: Work, outcome: Result<Vec<Figure>>) {
+    pub(crate) fn add(&mut self, work: Work, services: u32, outcome: Result<Vec<Figure>>) {
         match outcome {
-            Ok(figures) => self.figures.extend(figures.into_iter().map(|figure| (work, figure))),
-            Err(error) => self.failed.push((work, format!("{error:#}"))),
+            Ok(figures) => {
+                let measured = |figure| Measured { work, services, figure };
+                self.figures.extend(figures.into_iter().map(measured));
+            }
+            Err(error) => self.failed.push(Failed { work, services, error: format!("{error:#}") }),
         }
+    }
+
+    /// A figure of a work at so many Services.
+    pub(crate) fn figure(&self, work: Work, name: &str, services: u32) -> Option<&Figure> {
+        let wanted = |of: &&Measured| of.work == work && of.services == services && of.figure.name == name;
+        self.figures.iter().find(wanted).map(|measured| &measured.figure)
     }
 }
 
 impl Figure {
     /// A plain number.
-    pub(crate) fn count(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, goal: None }
+    pub(crate) fn count(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self { name, value, unit, goal: None }
     }
 
     /// A time, told in milliseconds.
-    pub(crate) fn time(name: impl Into<String>, time: Duration) -> Self {
+    pub(crate) fn time(name: &'static str, time: Duration) -> Self {
         Self::count(name, time.as_secs_f64() * 1e3, "ms")
     }
 

@@ -1,18 +1,28 @@
 //! How is each work measured?
 
 mod burst;
-mod change;
-mod cold_start;
-mod memory;
+pub(crate) mod change;
+pub(crate) mod cold_start;
+pub(crate) mod memory;
 mod soak;
 
-use crate::{arguments::Arguments, bed::Bed, report::Figure, work::Work};
+use crate::{
+    arguments::{Amounts, ApiServer},
+    bed::Bed,
+    report::Figure,
+    work::Work,
+};
 use anyhow::Result;
 use std::path::Path;
 
 /// Measures one work in a cluster of its own.
-pub(crate) fn measure(work: Work, arguments: &Arguments, program: &Path) -> Result<Vec<Figure>> {
-    let bed = Bed::build(arguments, program)?;
+pub(crate) fn measure(
+    work: Work,
+    api_server: ApiServer,
+    amounts: Amounts,
+    program: &Path,
+) -> Result<Vec<Figure>> {
+    let bed = Bed::build(api_server, amounts, program)?;
     match work {
         Work::ColdStart => cold_start::measure(&bed),
         Work::Change => change::measure(&bed),

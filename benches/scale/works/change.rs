@@ -18,6 +18,12 @@ use weir_testkit::load::{Fleet, Pod, Write};
 /// So long after one change weir takes the next one at once: twice the least time between two of its commits.
 const PACE: Duration = Duration::from_millis(100);
 
+/// Figures that are drawn, too.
+pub(crate) const P50: &str = "write to the first connection to a new endpoint, p50";
+pub(crate) const P99: &str = "write to the first connection to a new endpoint, p99";
+pub(crate) const PART: &str = "weir's part of it, mean";
+pub(crate) const CPU: &str = "processor time of a change";
+
 const PROPAGATION: &str = "weir_endpoint_propagation_seconds";
 
 /// Changes one slice at a time: first with a client, then without one, to see what changes alone cost.
@@ -43,13 +49,11 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
         after.sum(&name, receipt) - before.sum(&name, receipt)
     };
     Ok(vec![
-        Figure::time("write to the first connection to a new endpoint, p50", percentile(&times, 50))
-            .goal(10.0),
-        Figure::time("write to the first connection to a new endpoint, p99", percentile(&times, 99))
-            .goal(50.0),
-        Figure::count("weir's part of it, mean", since("sum") / since("count") * 1e3, "ms"),
+        Figure::time(P50, percentile(&times, 50)).goal(10.0),
+        Figure::time(P99, percentile(&times, 99)).goal(50.0),
+        Figure::count(PART, since("sum") / since("count") * 1e3, "ms"),
         Figure::count("weir's part of it, p99 (upper bound of its bucket)", within(99.0), "ms").goal(2.0),
-        Figure::time("processor time of a change", cost.change).goal(1.0),
+        Figure::time(CPU, cost.change).goal(1.0),
         Figure::count("processor time when nothing changes", each_second, "ms/s"),
     ])
 }

@@ -11,6 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The figure that is drawn, too.
+pub(crate) const ANSWERED: &str = "start of the process to the last Service's first answer";
+
 /// How many Services are dialled at the end.
 const SAMPLE: u32 = 64;
 
@@ -40,8 +43,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let since = |from, to: Instant| to.saturating_duration_since(from);
     let megabytes = weir.memory()?.peak as f64 / 1e6;
     let mut figures = vec![
-        Figure::time("start of the process to the last Service's first answer", since(start, answered))
-            .goal(goal),
+        Figure::time(ANSWERED, since(start, answered)).goal(goal),
         Figure::time("start of the process to readiness", since(start, ready)).goal(goal),
         Figure::time("processor time", cpu),
         Figure::count("peak resident memory", megabytes, "MB"),

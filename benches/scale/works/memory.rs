@@ -6,6 +6,10 @@ use serde_json::Value;
 use std::time::Duration;
 use weir_bench::usage::Memory;
 
+/// Figures that are drawn, too.
+pub(crate) const SERVICES: &str = "resident with Services alone";
+pub(crate) const ALL: &str = "resident with all endpoints";
+
 /// After so long nothing of the start is under way any more.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -27,8 +31,8 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
         Figure::count("each endpoint", each(all, services, fleet.services * fleet.endpoints), "B")
             .goal(1024.0),
         megabytes("resident without Services", empty.proportional),
-        megabytes("resident with Services alone", services.proportional),
-        megabytes("resident with all endpoints", all.proportional),
+        megabytes(SERVICES, services.proportional),
+        megabytes(ALL, all.proportional),
         megabytes("the most while it started with all", all.peak),
     ])
 }
