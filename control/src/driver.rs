@@ -154,7 +154,8 @@ impl Driver {
         let now = Instant::now();
         self.status.send_if_modified(|status| status.oldest_unapplied.replace(now).is_none());
         let due = self.pace.due(now);
-        loop {
+        // A timer that is due already would still wait for the clock's next millisecond.
+        while Instant::now() < due {
             tokio::select! {
                 biased;
                 () = sleep_until(due) => break,
