@@ -18,8 +18,8 @@ use crate::{
     driver::{Input, Inputs},
 };
 use access::Access;
-use backoff::{Backoff, Patience};
 pub(crate) use access::{address, url};
+use backoff::{Backoff, Patience};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,

@@ -94,9 +94,7 @@ pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> 
         watcher::Error::WatchError(status) => attempt.answered(status),
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => {
-            attempt.answered(status)
-        }
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => attempt.answered(status),
         watcher::Error::WatchFailed(_) => attempt.broken_off(cause),
         _ => attempt.not_answered(cause),
     }

@@ -115,7 +115,7 @@ mod tests {
         for _ in 0..2 {
             assert!(note(&history, "/services?limit=500"));
             assert!(note(&history, "/services?limit=500&continue=a"));
-                        assert!(note(&history, "/slices?limit=500&continue=b"), "another kind");
+            assert!(note(&history, "/slices?limit=500&continue=b"), "another kind");
             assert!(!note(&history, "/services?limit=500&continue=a"));
             assert!(note(&history, "/slices?limit=500&continue=c"));
             assert!(note(&history, "/services?limit=500"));

@@ -37,7 +37,8 @@ async fn a_token_that_was_replaced_on_disk_is_used_at_the_first_refusal() {
         let nothing = TempFile::new("");
         let token = TempFile::new(&format!("old{token_ends}"));
         let kubeconfig = server.kubeconfig_of_files(&nothing.0, &token.0);
-        let kubeconfig = kubeconfig.replace(&format!(", certificate-authority: \"{}\"", nothing.0.display()), "");
+        let kubeconfig =
+            kubeconfig.replace(&format!(", certificate-authority: \"{}\"", nothing.0.display()), "");
         let mut weir = Watching::start(&kubeconfig).await;
         weir.serves(&["web:80->"]).await;
         fs::write(&token.0, format!("new{token_ends}")).unwrap();

@@ -52,7 +52,8 @@ async fn an_error_that_comes_as_if_all_were_well_changes_nothing() {
     const STATUS: &str = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\
                           \"message\":\"etcdserver: no leader\",\"code\":500}\n";
     let status = |server: &ApiServer| server.answer_next(1000, "application/json", STATUS);
-    endures(status, &["services", "500: etcdserver: no leader"], |server| server.answer_next(0, "", "")).await;
+    endures(status, &["services", "500: etcdserver: no leader"], |server| server.answer_next(0, "", ""))
+        .await;
     let in_a_list = |server: &ApiServer| {
         server.refuse_streaming_lists(422);
         server.compact();

@@ -87,10 +87,8 @@ async fn a_connect_and_a_tls_handshake_that_hang_are_given_up() {
     let black_hole = BlackHole::start(([127, 0, 0, 1], 0).into()).unwrap();
     // Accepted by the kernel, and never looked at.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (swallowed, unshaken) = (
-        format!("http://{}", black_hole.address()),
-        format!("https://{}", mute.local_addr().unwrap()),
-    );
+    let (swallowed, unshaken) =
+        (format!("http://{}", black_hole.address()), format!("https://{}", mute.local_addr().unwrap()));
     let (first, second) = tokio::join!(complaint(&swallowed), complaint(&unshaken));
     for (message, url) in [(first, swallowed), (second, unshaken)] {
         let expected = format!("cannot reach the API server at {url}: no answer");
