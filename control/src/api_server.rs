@@ -1,10 +1,14 @@
 //! Which objects does an API server hold, now and after each change?
 
 mod access;
+mod answer;
+mod backoff;
 mod brake;
 mod config;
 mod explain;
+mod history;
 mod target;
+mod trimmed;
 mod watch;
 
 pub use config::ConfigError;
@@ -15,15 +19,18 @@ use crate::{
 };
 use access::Access;
 pub(crate) use access::{address, url};
+use backoff::{Backoff, Patience};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
     networking::v1::ServiceCIDR,
 };
-use kube::runtime::watcher::DefaultBackoff;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use target::Target;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 use tracing::info;
 use watch::Watch;
 
@@ -42,6 +49,8 @@ pub struct KubeSource {
     /// The folder where the last known state is kept, to be served when the API server is away at the start; `None` for
     /// nowhere.
     pub state_dir: Option<PathBuf>,
+    /// How long an answer may take to begin, and a page of a list to come; large pages longer, at 16 KiB a second.
+    pub answer_timeout: Duration,
 }
 
 impl Default for KubeSource {
@@ -52,6 +61,8 @@ impl Default for KubeSource {
             api_server: None,
             watch_timeout: Duration::from_secs(45),
             state_dir: None,
+            // As long as kube-apiserver itself gives a request.
+            answer_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -78,7 +89,7 @@ pub(crate) async fn start(
 /// Does the same for as long as it is waited for, and again while there is no usable way to reach an API server: plugins
 /// and files that give credentials may be as far away as it is.
 pub(crate) async fn start_patiently(source: KubeSource, scope: Scope, inputs: Inputs) {
-    let (mut tasks, mut backoff) = (JoinSet::new(), DefaultBackoff::default());
+    let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
     while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
         for kind in [Kind::Service, Kind::EndpointSlice] {
             let state = WatchState::Failing(error.to_string());
@@ -86,10 +97,13 @@ pub(crate) async fn start_patiently(source: KubeSource, scope: Scope, inputs: In
                 return;
             }
         }
-        sleep(backoff.next().unwrap_or(SLOWEST_RETRY)).await;
+        sleep(backoff.next(Patience::Away, None, Instant::now(), rand::random())).await;
     }
     drop(inputs);
     while tasks.join_next().await.is_some() {}
 }
 
-const SLOWEST_RETRY: Duration = Duration::from_secs(30);
+/// Whether a request is for a watch.
+fn is_watch(uri: &http::Uri) -> bool {
+    uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"))
+}

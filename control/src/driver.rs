@@ -1,5 +1,6 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
+mod away;
 mod journal;
 mod kube_proxy;
 mod meters;
@@ -14,6 +15,7 @@ use crate::{
     propagation::{Pending, Unclear},
     translate::Translation,
 };
+use away::{Away, TimeOfDay, Turn};
 use journal::{Journal, Repeats};
 use kube_proxy::KubeProxyMeters;
 use meters::Meters;
@@ -77,6 +79,7 @@ pub(crate) struct Driver {
     /// By role and reason, and of Services' own addresses by what is said.
     refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
     repeats: HashMap<Kind, Repeats>,
+    away: Away,
     meters: Meters,
     kube_proxy: KubeProxyMeters,
     changes: Pending,
@@ -105,6 +108,7 @@ impl Driver {
             file_problems: Journal::default(),
             refusals: Journal::default(),
             repeats: HashMap::new(),
+            away: Away::default(),
             meters: Meters::register(),
             kube_proxy: KubeProxyMeters::register(),
             changes: Pending::new(Instant::now()),
@@ -123,6 +127,10 @@ impl Driver {
         loop {
             let received = tokio::select! {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
+                () = until(self.away.due()) => {
+                    self.say_away();
+                    continue;
+                }
                 _ = touch.tick() => {
                     self.meters.touch();
                     self.kube_proxy.touch();
@@ -321,11 +329,43 @@ impl Driver {
                 WatchState::Off(message) => info!("{message}"),
             }
         }
+        self.note_away(kind, &state);
         self.status.send_if_modified(|status| {
-            let changed = status.watches.get(&kind) != Some(&state);
+            let since = self.away.since();
+            let changed = status.watches.get(&kind) != Some(&state) || status.away_since != since;
             status.watches.insert(kind, state);
+            status.away_since = since;
             changed
         });
+    }
+
+    /// Follows since when the API server is away; tells when it is back, if it was told that it was away.
+    fn note_away(&mut self, kind: Kind, state: &WatchState) {
+        let now = Moment::now();
+        if let Some(Turn::Back { after, said: true }) = self.away.note(kind, state, now.steady) {
+            info!("the API server is back after {}", away::rounded(after));
+        }
+        self.meters.away_since(away::seconds(self.away.since_wall(now)));
+    }
+
+    fn say_away(&mut self) {
+        let now = Moment::now();
+        let since = self.away.since_wall(now);
+        let serving = match self.snapshots.borrow().generation {
+            0 => "nothing is known to serve",
+            _ => "serving what is known",
+        };
+        warn!("the API server has been away since {}; {serving}", TimeOfDay(since));
+        self.away.say(now.steady);
+        // A clock that jumped would make it seem away for another time than it is.
+        self.meters.away_since(away::seconds(since));
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

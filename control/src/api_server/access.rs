@@ -2,8 +2,10 @@
 
 use super::{
     KubeSource,
+    answer::Bounds,
     brake::Brake,
     config::{self, ConfigError},
+    history::History,
 };
 use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
@@ -14,6 +16,7 @@ use weir_core::address::parse_ip;
 pub(super) struct Access {
     source: Arc<KubeSource>,
     server: String,
+    history: Arc<History>,
     current: Mutex<Lent>,
 }
 
@@ -27,8 +30,9 @@ pub(super) struct Lent {
 impl Access {
     pub(super) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
         let source = Arc::new(source);
-        let (client, server) = connect(&source).await?;
-        Ok(Self { source, server, current: Mutex::new(Lent { client, epoch: 0 }) })
+        let history = Arc::default();
+        let (client, server) = connect(&source, &history).await?;
+        Ok(Self { source, server, history, current: Mutex::new(Lent { client, epoch: 0 }) })
     }
 
     /// The API server's URL.
@@ -41,6 +45,11 @@ impl Access {
         self.source.watch_timeout
     }
 
+    /// What was asked so far.
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
     pub(super) async fn lend(&self) -> Lent {
         self.current.lock().await.clone()
     }
@@ -49,7 +58,7 @@ impl Access {
     pub(super) async fn renew(&self, refused: &Lent) -> Result<(), ConfigError> {
         let mut current = self.current.lock().await;
         if current.epoch == refused.epoch {
-            let (client, _) = connect(&self.source).await?;
+            let (client, _) = connect(&self.source, &self.history).await?;
             *current = Lent { client, epoch: refused.epoch + 1 };
         }
         Ok(())
@@ -69,15 +78,20 @@ pub(crate) fn address(url: &str) -> Option<IpAddr> {
 }
 
 /// Reads files and may run an exec plugin, so it stays off the runtime's threads.
-async fn connect(source: &Arc<KubeSource>) -> Result<(Client, String), ConfigError> {
+async fn connect(source: &Arc<KubeSource>, history: &Arc<History>) -> Result<(Client, String), ConfigError> {
     // Two providers in one program panic at the first connection; whoever comes first chooses.
     _ = rustls::crypto::ring::default_provider().install_default();
+    let bounds = Bounds {
+        patience: source.answer_timeout,
+        watch: source.watch_timeout + config::MARGIN,
+        history: Arc::clone(history),
+    };
     let (source, runtime) = (Arc::clone(source), Handle::current());
     let work = move || {
         let config = runtime.block_on(config::load(&source))?;
         let server = server(&config);
         let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
-        let client = client.with_layer(&Brake::default()).build();
+        let client = client.with_layer(&bounds).with_layer(&Brake::default()).build();
         Ok((client, server))
     };
     blocking(work).await

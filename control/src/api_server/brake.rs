@@ -30,8 +30,7 @@ pub(super) struct Brake {
 impl Brake {
     /// How long a request to this address has to wait.
     fn pause(&self, uri: &Uri) -> Duration {
-        let is_watch = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
-        if !is_watch {
+        if !super::is_watch(uri) {
             return Duration::ZERO;
         }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);

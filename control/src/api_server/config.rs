@@ -74,7 +74,7 @@ pub enum ConfigError {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after its end a watch may still be silent.
-const MARGIN: Duration = Duration::from_secs(5);
+pub(super) const MARGIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn load(source: &KubeSource) -> Result<Config, ConfigError> {
     let mut config = find(source).await?;

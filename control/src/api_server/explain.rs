@@ -1,9 +1,12 @@
 //! Why did a list or watch fail, in words for an operator, and what may help?
 
-use super::target::{Need, Target};
-use kube::runtime::watcher;
+use super::{
+    backoff::Patience,
+    target::{Need, Target},
+};
+use kube::{core::Status, runtime::watcher};
 use rustls::CertificateError;
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 /// What a failure means.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,16 +17,31 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// The HTTP status, when the API server answered.
     pub(super) code: Option<u16>,
+    /// How long the API server asks to be left alone.
+    pub(super) wish: Option<Duration>,
 }
 
 impl Failure {
+    fn new(reason: Reason, message: String) -> Self {
+        Self { reason, message, code: None, wish: None }
+    }
+
+    /// How patient to be before the next attempt.
+    pub(super) fn patience(&self) -> Patience {
+        match (self.reason, self.code) {
+            (Reason::Unauthorized | Reason::Forbidden | Reason::NotFound, _) => Patience::Refused,
+            (Reason::Refused, Some(code)) if code < 500 => Patience::Refused,
+            _ => Patience::Away,
+        }
+    }
+
     /// Whether asking the same again is of no use, as far as the answer's status tells.
     ///
-    /// 500 counts: it is what a streaming list gets when the server's storage is too old for it. An API server that is
-    /// starting or has too much to do says 429, 503 or 504.
+    /// 500 counts: it is what a streaming list gets when the server's storage is too old for it, and so does 501. An API
+    /// server that is starting or has too much to do says 429, 503 or 504.
     pub(super) fn is_final(&self) -> bool {
         matches!(self.reason, Reason::Refused | Reason::NotFound | Reason::Expired)
-            && self.code.is_some_and(|code| (400..=500).contains(&code) && code != 429)
+            && self.code.is_some_and(|code| (400..=501).contains(&code) && code != 429)
     }
 }
 
@@ -73,11 +91,11 @@ pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> 
     };
     let attempt = Attempt { verb, resource: target.kind.resource(), server, need: target.need };
     match error {
-        watcher::Error::WatchError(status) => attempt.answered(status.code, &status.message),
+        watcher::Error::WatchError(status) => attempt.answered(status),
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status)) => {
-            attempt.answered(status.code, &status.message)
+            attempt.answered(status)
         }
         watcher::Error::WatchFailed(_) => attempt.broken_off(cause),
         _ => attempt.not_answered(cause),
@@ -93,9 +111,10 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn answered(&self, code: u16, detail: &str) -> Failure {
+    fn answered(&self, status: &Status) -> Failure {
         let Self { verb, resource, server, .. } = self;
-        let detail: String = detail.chars().take(300).collect();
+        let code = status.code;
+        let detail = plain(&status.message);
         let (reason, message) = match code {
             401 => (
                 Reason::Unauthorized,
@@ -122,7 +141,9 @@ impl Attempt<'_> {
                 format!("the API server at {server} refuses to {verb} {resource} ({code}: {detail})"),
             ),
         };
-        Failure { reason, message, code: Some(code) }
+        let wish = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
+        let wish = wish.filter(|&seconds| seconds > 0).map(Duration::from_secs);
+        Failure { reason, message, code: Some(code), wish }
     }
 
     fn without(&self) -> String {
@@ -137,7 +158,7 @@ impl Attempt<'_> {
         let chain = chain(cause);
         if let Some(error) = find::<rustls::Error>(&chain) {
             let message = format!("no trusted connection to the API server at {server}: {}", tls(error));
-            return Failure { reason: Reason::Tls, message, code: None };
+            return Failure::new(Reason::Tls, message);
         }
         let io = find::<io::Error>(&chain).map(io::Error::kind);
         let words = chain.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -148,20 +169,25 @@ impl Attempt<'_> {
                 "its name cannot be resolved; name an address with --api-server, or check DNS"
             }
             _ => {
-                let last = words.last().map_or("", String::as_str);
+                let last = plain(words.last().map_or("", String::as_str));
                 let message = format!("cannot {verb} {resource} at the API server {server}: {last}");
-                return Failure { reason: Reason::Unreachable, message, code: None };
+                return Failure::new(Reason::Unreachable, message);
             }
         };
         let message = format!("cannot reach the API server at {server}: {why}");
-        Failure { reason: Reason::Unreachable, message, code: None }
+        Failure::new(Reason::Unreachable, message)
     }
 
     fn broken_off(&self, cause: &(dyn Error + 'static)) -> Failure {
-        let last = chain(cause).last().map(ToString::to_string).unwrap_or_default();
+        let last = plain(&chain(cause).last().map(ToString::to_string).unwrap_or_default());
         let message = format!("the watch of {} at {} broke off: {last}", self.resource, self.server);
-        Failure { reason: Reason::Broken, message, code: None }
+        Failure::new(Reason::Broken, message)
     }
+}
+
+/// What a server says, fit for one line of a log: short, without control characters.
+fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect()
 }
 
 fn tls(error: &rustls::Error) -> String {

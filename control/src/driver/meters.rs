@@ -9,6 +9,7 @@ pub(super) struct Meters {
     events: [Counter; Kind::ALL.len()],
     problems: [Counter; Kind::ALL.len()],
     connected: [Gauge; Kind::ALL.len()],
+    away_since: Gauge,
     refused_endpoints: [Counter; Refusal::ALL.len()],
     refused_frontends: [Counter; Refusal::ALL.len()],
     pub(super) file_problems: Counter,
@@ -20,6 +21,7 @@ pub(super) struct Meters {
 /// Counted by the watches themselves, by kind and reason.
 pub(crate) const WATCH_ERRORS: &str = "weir_control_watch_errors_total";
 
+const AWAY_SINCE: &str = "weir_api_server_away_since_timestamp_seconds";
 const REFUSED_ENDPOINTS: &str = "weir_endpoints_refused_total";
 const REFUSED_FRONTENDS: &str = "weir_frontends_refused_total";
 const UNCLEAR: &str = "weir_endpoint_propagation_unclear_total";
@@ -30,6 +32,10 @@ impl Meters {
         describe_counter!("weir_control_problems_total", "Parts of objects that could not be used");
         describe_counter!(WATCH_ERRORS, "Failed lists and watches, each retried");
         describe_gauge!("weir_control_connected", "1 while the watch of a kind is established");
+        describe_gauge!(
+            AWAY_SINCE,
+            "Unix time since when Services or EndpointSlices are not watched; 0 while both are"
+        );
         describe_gauge!("weir_snapshot_generation", "Generation of the Snapshot that was published last");
         describe_counter!(REFUSED_ENDPOINTS, "Endpoints that guards refused, by reason");
         describe_counter!(REFUSED_FRONTENDS, "Service addresses that guards refused, by reason");
@@ -45,6 +51,7 @@ impl Meters {
             events: Kind::ALL.map(|kind| counter!("weir_control_events_total", "kind" => kind.as_str())),
             problems: Kind::ALL.map(|kind| counter!("weir_control_problems_total", "kind" => kind.as_str())),
             connected: Kind::ALL.map(|kind| gauge!("weir_control_connected", "kind" => kind.as_str())),
+            away_since: gauge!(AWAY_SINCE),
             file_problems: counter!("weir_control_problems_total", "kind" => "manifest"),
             generation: gauge!("weir_snapshot_generation"),
             clock_differs: counter!(UNCLEAR, "reason" => "clock_differs"),
@@ -64,7 +71,7 @@ impl Meters {
         let refused = self.refused_endpoints.iter().chain(&self.refused_frontends);
         let unclear = [&self.clock_differs, &self.too_many];
         counters.chain(refused).chain(unclear).for_each(|counter| counter.increment(0));
-        self.connected.iter().chain([&self.generation]).for_each(|gauge| gauge.increment(0.0));
+        self.connected.iter().chain([&self.generation, &self.away_since]).for_each(|gauge| gauge.increment(0.0));
     }
 
     /// Counts changes whose propagation time is not known well.
@@ -92,5 +99,10 @@ impl Meters {
 
     pub(super) fn watch(&self, kind: Kind, state: &WatchState) {
         self.connected[kind as usize].set(f64::from(u8::from(*state == WatchState::Connected)));
+    }
+
+    /// Unix time in seconds; 0 when it is not away.
+    pub(super) fn away_since(&self, seconds: u64) {
+        self.away_since.set(seconds as f64);
     }
 }

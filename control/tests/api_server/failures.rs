@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use weir_control::{Kind, Status, WatchState};
 use weir_testkit::{ApiServer, RealApiServer, Resource, UNKNOWN_AUTHORITY};
 
-async fn server_with(services: &[&str]) -> ApiServer {
+pub(crate) async fn server_with(services: &[&str]) -> ApiServer {
     let server = ApiServer::start().await.unwrap();
     for (number, name) in (1..).zip(services) {
         server.apply(service(name, number)).unwrap();
@@ -207,47 +207,4 @@ async fn a_real_api_server_refuses_nobody_strangers_and_unknown_authorities_in_t
     let line = kubeconfig.split('"').find(|part| part.ends_with("apiserver.crt")).unwrap();
     let mut unknown = Watching::start(&kubeconfig.replace(line, &other.0.display().to_string())).await;
     unknown.fails(Kind::Service, &["certificate is from an authority we do not know"]).await;
-}
-
-/// What is served stays while the server fails in some way, its status says why, and afterwards all is well.
-async fn endures(fault: impl Fn(&ApiServer), words: &[&str], end: impl Fn(&ApiServer)) {
-    let server = server_with(&["web"]).await;
-    let mut weir = Watching::start(&server.kubeconfig()).await;
-    let before = weir.serves(&["web:80->"]).await;
-    fault(&server);
-    server.drop_streams();
-    weir.fails(Kind::Service, words).await;
-    assert_eq!(*weir.control.snapshots.borrow(), before);
-    assert!(weir.control.status.borrow().ready);
-    end(&server);
-    server.apply(service("dns", 2)).unwrap();
-    weir.serves(&["dns:80->", "web:80->"]).await;
-    weir.is("connected", |status| status.watches.get(&Kind::Service) == Some(&WatchState::Connected)).await;
-}
-
-#[tokio::test]
-async fn a_page_of_something_else_instead_of_an_answer_changes_nothing() {
-    let page = |server: &ApiServer| server.answer_next(1000, "text/html", "<html>please log in</html>\n");
-    endures(page, &["services", "broke off"], |server| server.answer_next(0, "", "")).await;
-}
-
-#[tokio::test]
-async fn garbage_instead_of_events_changes_nothing() {
-    let garbage =
-        |server: &ApiServer| server.answer_next(1000, "application/json", "{\"type\":\u{1}\u{7f}]]\n");
-    endures(garbage, &["services", "broke off"], |server| server.answer_next(0, "", "")).await;
-}
-
-#[tokio::test]
-async fn a_server_that_has_too_much_to_do_or_fails_inside_changes_nothing() {
-    for (code, word) in [(429, "429"), (500, "500")] {
-        endures(
-            |server| server.fail_next(1000, code),
-            &["refuses", "services", word],
-            |server| {
-                server.fail_next(0, 0);
-            },
-        )
-        .await;
-    }
 }

@@ -21,16 +21,20 @@ mod watch;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+pub use self::faults::{EndlessList, Misbehaviour};
 pub use self::requests::{Parameters, Requests};
 pub use self::resource::Resource;
 
 use self::listener::Port;
 use self::state::State;
+use self::store::Store;
+use crate::authority::Authority;
 
 /// A test API server over real HTTP/1.1 on a loopback port, and the hand that controls it.
 ///
@@ -69,7 +73,17 @@ impl ApiServer {
 
     /// Its URL, such as `http://127.0.0.1:40123`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address())
+        let scheme = if self.state.tls().is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address())
+    }
+
+    /// Speaks TLS on connections that are accepted from now on, with a certificate from this authority.
+    ///
+    /// # Errors
+    /// When the certificate cannot be made.
+    pub fn use_tls(&self, authority: &Authority) -> io::Result<()> {
+        self.state.set_tls(Some(authority.acceptor()?));
+        Ok(())
     }
 
     /// A kubeconfig (YAML) that points to it, with the required token if there is one.
@@ -78,9 +92,19 @@ impl ApiServer {
             Some(token) => format!("{{ token: \"{token}\" }}"),
             None => "{}".to_owned(),
         };
+        self.kubeconfig_with("", &user)
+    }
+
+    /// A kubeconfig (YAML) that trusts the authority in this file, and proves itself with the token in that file.
+    pub fn kubeconfig_of_files(&self, authority: &Path, token: &Path) -> String {
+        let cluster = format!(", certificate-authority: \"{}\"", authority.display());
+        self.kubeconfig_with(&cluster, &format!("{{ tokenFile: \"{}\" }}", token.display()))
+    }
+
+    fn kubeconfig_with(&self, cluster: &str, user: &str) -> String {
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: weir-test\n\
-             clusters:\n- name: weir-test\n  cluster: {{ server: \"{}\" }}\n\
+             clusters:\n- name: weir-test\n  cluster: {{ server: \"{}\"{cluster} }}\n\
              users:\n- name: weir-test\n  user: {user}\n\
              contexts:\n- name: weir-test\n  context: {{ cluster: weir-test, user: weir-test }}\n",
             self.url()
@@ -137,6 +161,10 @@ impl ApiServer {
     }
 }
 
+/// What a test API server held at some moment.
+#[derive(Debug)]
+pub struct Backup(Store);
+
 /// Bad days.
 impl ApiServer {
     /// Forgets all history: a watch that still needs some gets 410 as an ERROR event and ends, be it open
@@ -172,6 +200,37 @@ impl ApiServer {
     /// default, or 500 as an ERROR event, as newer ones do on an etcd before 3.5.13.
     pub fn refuse_streaming_lists(&self, code: u16) {
         self.state.faults().streaming_lists_refused = Some(code);
+    }
+
+    /// Answers every request for resources like this from now on.
+    pub fn misbehave(&self, how: Option<Misbehaviour>) {
+        self.state.faults().misbehaviour = how;
+    }
+
+    /// Answers every other request for resources with this status code from now on.
+    pub fn fail_every_other(&self, code: Option<u16>) {
+        self.state.faults().alternating = code.map(|code| (code, false));
+    }
+
+    /// Makes lists in pages endless from now on.
+    pub fn list_without_end(&self, how: Option<EndlessList>) {
+        self.state.faults().endless_list = how;
+    }
+
+    /// Sends clients on to this URL from now on, with 307.
+    pub fn redirect_to(&self, location: Option<&str>) {
+        self.state.faults().redirect = location.map(str::to_owned);
+    }
+
+    /// What it holds now, to go back to.
+    pub fn backup(&self) -> Backup {
+        Backup(self.state.store().backup())
+    }
+
+    /// Goes back to a backup, resource versions included, as after a disaster. Only for a server that is
+    /// [away](Self::shut_down): open watches would not notice.
+    pub fn restore(&self, backup: &Backup) {
+        self.state.restore(backup.0.backup());
     }
 
     /// With `true`, requests for a resource get 403. Open watches go on.

@@ -5,7 +5,7 @@
 //! | an endpoint that speaks TCP, well or badly | [`TcpServer`] with a [`Behaviour`] |
 //! | an endpoint that speaks UDP | [`UdpServer`] with a [`UdpBehaviour`] |
 //! | an endpoint that is not there | [`refused_address`], [`BlackHole`] |
-//! | the Kubernetes API server | [`ApiServer`], or a [`RealApiServer`] |
+//! | the Kubernetes API server | [`ApiServer`], with TLS by an [`Authority`], or a [`RealApiServer`] |
 //! | hosts of a network | [`Namespace`] |
 //! | nodes, pods and an outside client | [`cluster`] |
 //! | a Pod's service account | [`in_a_pod`] |
@@ -16,8 +16,10 @@
 //! something that a server should see (`wait_for_…`) gives up after [`WAIT_LIMIT`].
 
 mod api_server;
+mod authority;
 pub mod cluster;
 mod counter;
+mod folder;
 mod namespace;
 mod own_thread;
 mod pod;
@@ -29,7 +31,8 @@ mod tcp;
 mod udp;
 mod unreachable;
 
-pub use api_server::{ApiServer, Parameters, Requests, Resource};
+pub use api_server::{ApiServer, Backup, EndlessList, Misbehaviour, Parameters, Requests, Resource};
+pub use authority::Authority;
 pub use counter::WAIT_LIMIT;
 pub use namespace::Namespace;
 pub use own_thread::OwnThread;

@@ -7,11 +7,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use crate::skip::skipped;
+use crate::{folder::Folder, skip::skipped};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -44,7 +43,8 @@ impl RealApiServer {
             return Ok(None);
         };
         let assets = PathBuf::from(assets);
-        let folder = Folder::new()?;
+        let folder = Folder::new("api-server")?;
+        fs::create_dir(folder.path("pki"))?;
         let [etcd_client, etcd_peer, address] = free_addresses()?;
         let etcd = Command::new(assets.join("etcd"))
             .arg("--name=default")
@@ -56,7 +56,7 @@ impl RealApiServer {
             .arg(format!("--initial-cluster=default=http://{etcd_peer}"))
             .arg("--unsafe-no-fsync")
             .run(&folder.path("etcd.log"))?;
-        folder.write_credentials()?;
+        write_credentials(&folder)?;
         let mut server = Self { assets, etcd_client, address, api_server: None, _etcd: etcd, folder };
         server.restart().await?;
         Ok(Some(server))
@@ -133,40 +133,16 @@ fn free_addresses() -> io::Result<[SocketAddr; 3]> {
     Ok([held[0].local_addr()?, held[1].local_addr()?, held[2].local_addr()?])
 }
 
-/// A folder that is removed with its handle.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> io::Result<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = Self(env::temp_dir().join(format!("weir-api-server-{}-{number}", std::process::id())));
-        fs::create_dir_all(folder.path("pki"))?;
-        Ok(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write_credentials(&self) -> io::Result<()> {
-        let tokens = "administrator-token,administrator,1,\"system:masters\"\nnobody-token,nobody,2\n";
-        fs::write(self.path("tokens.csv"), tokens)?;
-        let made = Command::new("openssl")
-            .args(["genrsa", "-out"])
-            .arg(self.path("accounts.key"))
-            .arg("2048")
-            .stderr(Stdio::null())
-            .status()?;
-        if made.success() { Ok(()) } else { Err(io::Error::other("openssl genrsa failed")) }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.0);
-    }
+fn write_credentials(folder: &Folder) -> io::Result<()> {
+    let tokens = "administrator-token,administrator,1,\"system:masters\"\nnobody-token,nobody,2\n";
+    fs::write(folder.path("tokens.csv"), tokens)?;
+    let made = Command::new("openssl")
+        .args(["genrsa", "-out"])
+        .arg(folder.path("accounts.key"))
+        .arg("2048")
+        .stderr(Stdio::null())
+        .status()?;
+    if made.success() { Ok(()) } else { Err(io::Error::other("openssl genrsa failed")) }
 }
 
 /// A running program that ends with its handle.

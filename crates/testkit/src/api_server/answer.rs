@@ -1,17 +1,19 @@
 //! How is one HTTP request answered?
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::faults::Misbehaviour;
 use super::list::list;
 use super::object::Object;
 use super::requests::{Parameters, parse_query};
@@ -21,27 +23,54 @@ use super::status::Failure;
 use super::watch::Watch;
 
 /// A whole answer, or a watch that goes on.
-pub(super) type Body = Either<Full<Bytes>, StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
+pub(super) type Body = Either<Full<Bytes>, StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>>;
 
-/// Answers a request; `watching` tells whether the connection carries an open watch.
+/// Answers a request; `watching` tells whether the connection carries an open watch. An error ends the connection.
 pub(super) async fn answer(
     state: Arc<State>,
     watching: Arc<AtomicBool>,
     request: Request<Incoming>,
-) -> Response<Body> {
+) -> io::Result<Response<Body>> {
     match request.uri().path() {
-        "/livez" | "/readyz" | "/healthz" => return whole(StatusCode::OK, "ok"),
-        "/version" => return whole(StatusCode::OK, version().to_string()),
+        "/livez" | "/readyz" | "/healthz" => return Ok(whole(StatusCode::OK, "ok")),
+        "/version" => return Ok(whole(StatusCode::OK, version().to_string())),
         _ => {}
     }
     let Some(target) = Target::parse(request.uri().path()) else {
-        return refusal(&Failure::not_served());
+        return Ok(refusal(&Failure::not_served()));
     };
+    let misbehaviour = state.faults().misbehaviour;
+    if let Some(misbehaviour) = misbehaviour {
+        return misbehave(misbehaviour).await;
+    }
     let answer = answer_resource(&state, &watching, &target, request).await;
-    answer.unwrap_or_else(|failure| {
+    Ok(answer.unwrap_or_else(|failure| {
         state.count_refused(&target);
         refusal(&failure)
-    })
+    }))
+}
+
+/// An answer of no use.
+async fn misbehave(how: Misbehaviour) -> io::Result<Response<Body>> {
+    const BEGINNING: &[u8] = br#"{"type":"ADDED","object":{"kind":"#;
+    let beginning = || Ok(Frame::data(Bytes::from_static(BEGINNING)));
+    let hangup = || Err(io::Error::from(io::ErrorKind::ConnectionAborted));
+    let frames = match how {
+        Misbehaviour::Silence => std::future::pending().await,
+        Misbehaviour::Hangup => return Err(io::ErrorKind::ConnectionAborted.into()),
+        Misbehaviour::HalfALine => return Ok(whole(StatusCode::OK, BEGINNING)),
+        Misbehaviour::Cut => stream::iter([beginning(), hangup()]).boxed(),
+        Misbehaviour::Trickle => stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Some((Ok(Frame::data(Bytes::from_static(b" "))), ()))
+        })
+        .boxed(),
+        Misbehaviour::EndlessLine => {
+            let spaces = Bytes::from(vec![b' '; 64 << 10]);
+            stream::repeat_with(move || Ok(Frame::data(spaces.clone()))).boxed()
+        }
+    };
+    Ok(streamed(frames))
 }
 
 async fn answer_resource(
@@ -171,6 +200,9 @@ fn refusal(failure: &Failure) -> Response<Body> {
     if let Some(seconds) = failure.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
+    if let Some(location) = failure.location.as_deref().and_then(|to| HeaderValue::from_str(to).ok()) {
+        response.headers_mut().insert(LOCATION, location);
+    }
     response
 }
 
@@ -186,7 +218,11 @@ fn lines(watch: Watch) -> Response<Body> {
         let lines = watch.next().await?;
         Some((Ok(Frame::data(lines)), watch))
     });
-    let mut response = Response::new(Either::Right(StreamBody::new(frames.boxed())));
+    streamed(frames.boxed())
+}
+
+fn streamed(frames: BoxStream<'static, io::Result<Frame<Bytes>>>) -> Response<Body> {
+    let mut response = Response::new(Either::Right(StreamBody::new(frames)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

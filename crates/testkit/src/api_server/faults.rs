@@ -5,6 +5,32 @@ use std::collections::BTreeSet;
 use super::resource::{Resource, Target};
 use super::status::Failure;
 
+/// An answer that never gets anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misbehaviour {
+    /// None comes.
+    Silence,
+    /// The connection ends instead, in good order.
+    Hangup,
+    /// It begins, and ends in good order in the middle of a line.
+    HalfALine,
+    /// It begins, and the connection ends in the middle of a line.
+    Cut,
+    /// It begins, and then byte follows byte but no line ends.
+    Trickle,
+    /// It begins with a line that has no end, as fast as it can.
+    EndlessLine,
+}
+
+/// Lists that never end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndlessList {
+    /// Each page says that the same page comes next.
+    SamePage,
+    /// Each page says that another one comes next, and holds nothing.
+    EmptyPages,
+}
+
 /// Failures that a test has asked for.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
@@ -15,6 +41,13 @@ pub(super) struct Faults {
     /// How many further requests get an answer that is none of an API server's: its content type and body.
     pub(super) foreign: (u32, &'static str, &'static str),
     /// The status code of streaming lists that are not served.
+    /// How requests are answered from now on, if not at all well.
+    pub(super) misbehaviour: Option<Misbehaviour>,
+    /// The status code of every other request, and whether the next one is such.
+    pub(super) alternating: Option<(u16, bool)>,
+    pub(super) endless_list: Option<EndlessList>,
+    /// Where requests are sent on to.
+    pub(super) redirect: Option<String>,
     pub(super) streaming_lists_refused: Option<u16>,
     pub(super) brief_watches: bool,
     pub(super) token: Option<String>,
@@ -33,6 +66,15 @@ impl Faults {
         if self.failing.0 > 0 {
             self.failing.0 -= 1;
             return Err(Failure::injected(self.failing.1));
+        }
+        if let Some((code, fails)) = &mut self.alternating {
+            *fails = !*fails;
+            if !*fails {
+                return Err(Failure::injected(*code));
+            }
+        }
+        if let Some(location) = &self.redirect {
+            return Err(Failure::elsewhere(location));
         }
         if self.token.is_some() && self.token.as_deref() != token {
             return Err(Failure::unauthorized());

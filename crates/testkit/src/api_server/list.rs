@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::faults::EndlessList;
 use super::object::Object;
 use super::requests::Parameters;
 use super::resource::{Resource, Target};
@@ -35,8 +36,14 @@ impl Pages {
         if self.kept.len() == LISTS_KEPT {
             self.kept.pop_front();
         }
+        let number = self.number();
+        self.kept.push_back((number, listed));
+        number
+    }
+
+    /// A number that was never given.
+    fn number(&mut self) -> u64 {
         self.next += 1;
-        self.kept.push_back((self.next, listed));
         self.next
     }
 
@@ -63,7 +70,8 @@ pub(super) fn list(state: &State, target: &Target, parameters: &Parameters) -> R
         None | Some("") => 0,
         Some(limit) => limit.parse().map_err(|_| Failure::bad_request("invalid limit"))?,
     };
-    let (number, offset, listed) = match parameters.get("continue").filter(|token| !token.is_empty()) {
+    let goes_on = |token: &&String| !token.is_empty() && state.faults().endless_list.is_none();
+    let (number, offset, listed) = match parameters.get("continue").filter(goes_on) {
         Some(token) => state.pages().find(token).map(|(number, at, listed)| (Some(number), at, listed))?,
         None => (None, 0, Arc::new(list_now(state, target, parameters)?)),
     };
@@ -78,17 +86,28 @@ pub(super) fn list(state: &State, target: &Target, parameters: &Parameters) -> R
             metadata["remainingItemCount"] = remaining.into();
         }
     }
+    let endless = state.faults().endless_list;
+    let page = match endless {
+        None => page,
+        Some(EndlessList::SamePage) => {
+            metadata["continue"] = "same".into();
+            page
+        }
+        Some(EndlessList::EmptyPages) => {
+            metadata["continue"] = state.pages().number().to_string().into();
+            &[]
+        }
+    };
     Ok(write(target.resource, &metadata.to_string(), page))
 }
 
 /// The resource version a list or watch asks for: none when unset or "any" (0).
-pub(super) fn requested_version(parameters: &Parameters, head: u64) -> Result<Option<u64>, Failure> {
+pub(super) fn asked_version(parameters: &Parameters) -> Result<Option<u64>, Failure> {
     match parameters.get("resourceVersion").map(String::as_str) {
         None | Some("" | "0") => Ok(None),
         Some(text) => {
             let invalid = |_| Failure::bad_request(format!("invalid resource version: {text}"));
-            let version = text.parse().map_err(invalid)?;
-            if version > head { Err(Failure::too_new(version, head)) } else { Ok(Some(version)) }
+            text.parse().map(Some).map_err(invalid)
         }
     }
 }
@@ -97,7 +116,10 @@ fn list_now(state: &State, target: &Target, parameters: &Parameters) -> Result<L
     let selection = Selection::parse(target, parameters)?;
     let store = state.store();
     let version = store.head();
-    let requested = requested_version(parameters, version)?;
+    let requested = asked_version(parameters)?;
+    if let Some(requested) = requested.filter(|&requested| requested > version) {
+        return Err(Failure::too_new(requested, version));
+    }
     let exact = parameters.get("resourceVersionMatch").is_some_and(|value| value == "Exact");
     if let Some(requested) = requested
         && exact

@@ -1,6 +1,5 @@
 //! Who answers on the server's port, and who may come back to it?
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,12 +98,20 @@ async fn accept(listener: Arc<TcpListener>, state: Arc<State>, spawner: Spawner)
 async fn serve(stream: TcpStream, state: Arc<State>) {
     let watching = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request| {
-        let answered = answer(Arc::clone(&state), Arc::clone(&watching), request);
-        async { Ok::<_, Infallible>(answered.await) }
+        answer(Arc::clone(&state), Arc::clone(&watching), request)
     });
     // Small answers on a kept-alive connection would wait for delayed acknowledgements.
     let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = async {
+        let http = http1::Builder::new();
+        match state.tls() {
+            None => http.serve_connection(TokioIo::new(stream), service).await.is_ok(),
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => http.serve_connection(TokioIo::new(stream), service).await.is_ok(),
+                Err(_) => false,
+            },
+        }
+    };
     tokio::select! {
         // First, so that nothing is written after a test has cut the streams.
         biased;

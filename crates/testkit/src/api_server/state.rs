@@ -1,10 +1,12 @@
 //! What do the connections of one test API server share?
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::faults::Faults;
 use super::list::Pages;
@@ -14,12 +16,13 @@ use super::store::Store;
 use crate::counter::Counter;
 
 /// Everything that survives a restart of the server. No lock is held across an await.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct State {
     store: Mutex<Store>,
     pages: Mutex<Pages>,
     faults: Mutex<Faults>,
     requests: Mutex<BTreeMap<Resource, Requests>>,
+    tls: Mutex<Option<TlsAcceptor>>,
     /// Wakes the watch streams.
     pub(super) signals: watch::Sender<Signals>,
     /// Numbers the watch streams.
@@ -28,6 +31,12 @@ pub(super) struct State {
     pub(super) open_streams: Counter,
     /// Changes whenever a request was counted.
     pub(super) seen: Counter,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("head", &self.store().head()).finish_non_exhaustive()
+    }
 }
 
 /// What a watch stream reacts to.
@@ -77,6 +86,23 @@ impl State {
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         locked(&self.faults)
+    }
+
+    /// How connections begin that are accepted from now on; `None` is without TLS.
+    pub(super) fn set_tls(&self, tls: Option<TlsAcceptor>) {
+        *locked(&self.tls) = tls;
+    }
+
+    pub(super) fn tls(&self) -> Option<TlsAcceptor> {
+        locked(&self.tls).clone()
+    }
+
+    /// Puts an earlier store back, with its versions.
+    pub(super) fn restore(&self, earlier: Store) {
+        let head = earlier.head();
+        *self.store() = earlier;
+        self.pages().forget();
+        self.signals.send_modify(|signals| signals.head = head);
     }
 
     /// Changes the store, then wakes the watch streams.

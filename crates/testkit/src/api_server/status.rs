@@ -12,17 +12,24 @@ pub(super) struct Failure {
     message: String,
     /// Seconds for the `Retry-After` header.
     pub(super) retry_after: Option<u32>,
+    /// The `Location` header.
+    pub(super) location: Option<String>,
 }
 
 impl Failure {
     fn new(code: u16, message: impl Into<String>) -> Self {
         let retry_after = matches!(code, 429 | 504).then_some(1);
-        Self { code, reason: reason(code), message: message.into(), retry_after }
+        Self { code, reason: reason(code), message: message.into(), retry_after, location: None }
     }
 
     /// As injected by a test: only the code matters.
     pub(super) fn injected(code: u16) -> Self {
         Self::new(code, format!("the test asked for a failure with code {code}"))
+    }
+
+    /// No API server does it, but what stands before one may.
+    pub(super) fn elsewhere(location: &str) -> Self {
+        Self { location: Some(location.to_owned()), ..Self::new(307, "") }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {

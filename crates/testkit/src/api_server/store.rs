@@ -106,6 +106,19 @@ impl Store {
         Ok((changes, complete))
     }
 
+    /// What a backup holds: the objects and the version, no history.
+    pub(super) fn backup(&self) -> Self {
+        let objects = |collection: &Collection| Collection {
+            objects: collection.objects.clone(),
+            history: VecDeque::new(),
+            floor: self.head,
+        };
+        let collections = Resource::ALL.map(|resource| {
+            (resource, self.collections.get(&resource).map_or_else(Collection::default, objects))
+        });
+        Self { head: self.head, collections: collections.into() }
+    }
+
     /// Forgets the history of every resource.
     pub(super) fn compact(&mut self) {
         for resource in Resource::ALL {

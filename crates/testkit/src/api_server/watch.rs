@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
-use super::list::requested_version;
+use super::list::asked_version;
 use super::object::Object;
 use super::requests::Parameters;
 use super::resource::{Resource, Target};
@@ -58,7 +58,8 @@ impl Watch {
         let (initial, delivered) = {
             let store = state.store();
             let head = store.head();
-            match requested_version(parameters, head)? {
+            // As a real API server does, a watch from a version that is yet to come begins, and is silent until then.
+            match asked_version(parameters)? {
                 Some(version) if !streaming => (Vec::new(), version),
                 None if !streaming && parameters.contains_key("sendInitialEvents") => (Vec::new(), head),
                 _ => (selected(&store, target.resource, &selection), head),

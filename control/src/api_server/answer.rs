@@ -1,0 +1,206 @@
+//! How long may an answer of the API server take, how large may it be, and what is one that is no success?
+
+use super::history::History;
+use futures::{StreamExt, stream};
+use http::{Request, Response, header};
+use http_body_util::{BodyStream, StreamBody};
+use kube::{
+    client::DynBody,
+    core::{Status, response::StatusDetails},
+};
+use std::{future::Future, io, pin::Pin, sync::Arc, task, time::Duration};
+use tokio::time::{Instant, timeout, timeout_at};
+use tower::{BoxError, Layer, Service};
+
+/// The longest line of a watch, in bytes: one event. etcd refuses objects of more than 1.5 MiB.
+const LONGEST_LINE: usize = 8 << 20;
+
+/// The largest page of a list, in bytes: half a MiB for each of 500 objects.
+const LARGEST_PAGE: usize = 256 << 20;
+
+/// How much of a refusal is read, in bytes.
+const LARGEST_REFUSAL: usize = 64 << 10;
+
+/// A page may take longer than other answers by as long as it takes at this rate, in bytes a second.
+const SLOWEST: f64 = 16_384.0;
+
+/// Why an answer is given up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AnswerError {
+    /// An event that never ends.
+    #[error("an event of more than {} MiB", LONGEST_LINE >> 20)]
+    Line,
+    /// A page that never ends.
+    #[error("a page of more than {} MiB", LARGEST_PAGE >> 20)]
+    Page,
+    /// Bytes trickle in.
+    #[error("a page so slow that only {0} bytes came in {1:?}")]
+    Slow(usize, Duration),
+}
+
+/// Bounds for every answer.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// How long an answer may take to begin, and a small page to be complete.
+    pub(super) patience: Duration,
+    /// How long a watch may go on.
+    pub(super) watch: Duration,
+    /// What was asked before.
+    pub(super) history: Arc<History>,
+}
+
+impl<S> Layer<S> for Bounds {
+    type Service = Bounded<S>;
+
+    fn layer(&self, inner: S) -> Bounded<S> {
+        Bounded { inner, bounds: self.clone() }
+    }
+}
+
+/// A client with [`Bounds`].
+pub(super) struct Bounded<S> {
+    inner: S,
+    bounds: Bounds,
+}
+
+impl<S, B> Service<Request<B>> for Bounded<S>
+where
+    S: Service<Request<B>, Response = Response<Box<DynBody>>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Box<DynBody>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut task::Context<'_>) -> task::Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Bounds { patience, watch, history } = self.bounds.clone();
+        if let Err(endless) = history.note(request.uri()) {
+            return Box::pin(async { Err(endless.into()) });
+        }
+        let watched = super::is_watch(request.uri()).then(|| request.uri().clone());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let begun = Instant::now();
+            let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer");
+            let answer = timeout(patience, answer).await.map_err(silent)??;
+            if !answer.status().is_success() {
+                return Err(refusal(answer, begun + patience).await.into());
+            }
+            let meter = match watched {
+                Some(uri) => {
+                    history.note_answer(&uri);
+                    Meter::Watch { end: begun + watch, line: 0 }
+                }
+                None => Meter::Page { begun, patience, received: 0 },
+            };
+            Ok(answer.map(|body| meter.bound(body)))
+        })
+    }
+}
+
+/// How far an answer is.
+enum Meter {
+    Watch { end: Instant, line: usize },
+    Page { begun: Instant, patience: Duration, received: usize },
+}
+
+impl Meter {
+    fn bound(self, body: Box<DynBody>) -> Box<DynBody> {
+        let frames = stream::try_unfold((BodyStream::new(body), self), |(mut frames, mut meter)| async {
+            let frame = match timeout_at(meter.deadline(), frames.next()).await {
+                Ok(Some(frame)) => frame?,
+                Ok(None) => return Ok(None),
+                Err(_) => return meter.late().map_err(BoxError::from).map(|()| None),
+            };
+            if let Some(bytes) = frame.data_ref() {
+                meter.count(bytes)?;
+            }
+            Ok(Some((frame, (frames, meter))))
+        });
+        Box::new(StreamBody::new(frames.boxed()))
+    }
+
+    /// Until when the next bytes must come.
+    fn deadline(&self) -> Instant {
+        match self {
+            Self::Watch { end, .. } => *end,
+            Self::Page { begun, patience, received } => {
+                *begun + *patience + Duration::from_secs_f64(*received as f64 / SLOWEST)
+            }
+        }
+    }
+
+    /// What it means that they did not. A watch ends as if the server had ended it, which it should have.
+    fn late(&self) -> Result<(), AnswerError> {
+        match self {
+            Self::Watch { .. } => Ok(()),
+            Self::Page { begun, received, .. } => Err(AnswerError::Slow(*received, begun.elapsed())),
+        }
+    }
+
+    fn count(&mut self, bytes: &[u8]) -> Result<(), AnswerError> {
+        match self {
+            Self::Watch { line, .. } => {
+                let mut pieces = bytes.split(|&byte| byte == b'\n');
+                let first = *line + pieces.next().map_or(0, <[u8]>::len);
+                let (longest, last) =
+                    pieces.fold((first, first), |(longest, _), piece| (longest.max(piece.len()), piece.len()));
+                *line = last;
+                if longest > LONGEST_LINE { Err(AnswerError::Line) } else { Ok(()) }
+            }
+            Self::Page { received, .. } => {
+                *received = received.saturating_add(bytes.len());
+                if *received > LARGEST_PAGE { Err(AnswerError::Page) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// What an answer says that is no success: its own status object, or what can be made of it.
+async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Error {
+    let (head, body) = answer.into_parts();
+    let text_of = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let mut status = match text_of(header::LOCATION).filter(|_| head.status.is_redirection()) {
+        Some(location) => Status::failure(
+            &format!("it sends us on to {location}, where weir does not go with its credentials"),
+            "Redirect",
+        ),
+        None => {
+            let body = beginning(body, deadline).await;
+            serde_json::from_slice(&body)
+                .unwrap_or_else(|_| Status::failure(String::from_utf8_lossy(&body).trim(), "Unknown"))
+        }
+    };
+    status.code = head.status.as_u16();
+    // A date, which HTTP allows too, is none of an API server's.
+    if let Some(wish) = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()) {
+        let details = status.details.get_or_insert_with(no_details);
+        details.retry_after_seconds = details.retry_after_seconds.max(wish);
+    }
+    kube::Error::Api(status.boxed())
+}
+
+fn no_details() -> StatusDetails {
+    let (name, group, kind, uid) = Default::default();
+    StatusDetails { name, group, kind, uid, causes: Vec::new(), retry_after_seconds: 0 }
+}
+
+/// As much of a body as is worth reading and comes in time.
+async fn beginning(body: Box<DynBody>, deadline: Instant) -> Vec<u8> {
+    let (mut frames, mut read) = (BodyStream::new(body), Vec::new());
+    while let Ok(Some(Ok(frame))) = timeout_at(deadline, frames.next()).await {
+        let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
+        read.extend_from_slice(&bytes[..bytes.len().min(LARGEST_REFUSAL - read.len())]);
+        if read.len() == LARGEST_REFUSAL {
+            break;
+        }
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests;

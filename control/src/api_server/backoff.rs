@@ -1,0 +1,137 @@
+//! How long is a failed list or watch left alone before it is tried again? Pure: time and chance are given.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The longest first wait.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// How long a `Retry-After` may hold a watch back. More is no busy server but a mistake.
+const LONGEST_WISH: Duration = Duration::from_secs(60);
+
+/// A watch that went well for so long begins anew.
+const FORGET: Duration = Duration::from_secs(60);
+
+/// How patient to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// The API server is away, or starts: be back soon after it.
+    Away,
+    /// It is there and says no. Somebody has to change something.
+    Refused,
+}
+
+impl Patience {
+    /// The longest wait.
+    pub(super) fn longest(self) -> Duration {
+        match self {
+            Self::Away => Duration::from_secs(5),
+            Self::Refused => Duration::from_secs(30),
+        }
+    }
+}
+
+/// Waits that double, each of any length below ("full jitter"): thousands of nodes that lost the API server at the same
+/// moment come back one after another.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+    /// When the last wait ended.
+    tried: Option<Instant>,
+}
+
+impl Backoff {
+    /// How long to wait now. `wish` is what the server asked for; `chance` is any number, each equally likely.
+    pub(super) fn next(
+        &mut self,
+        patience: Patience,
+        wish: Option<Duration>,
+        now: Instant,
+        chance: u32,
+    ) -> Duration {
+        if self.tried.is_some_and(|tried| now.saturating_duration_since(tried) >= FORGET) {
+            self.failures = 0;
+        }
+        let ceiling = FIRST.saturating_mul(1 << self.failures.min(10)).min(patience.longest());
+        self.failures = self.failures.saturating_add(1);
+        let wait = wish.unwrap_or_default().min(LONGEST_WISH) + ceiling.mul_f64(share(chance));
+        self.tried = Some(now + wait);
+        wait
+    }
+
+    /// Whether nothing has failed lately.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        self.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= FORGET)
+    }
+}
+
+/// From 0 to 1.
+fn share(chance: u32) -> f64 {
+    f64::from(chance) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The longest waits of failures that follow one another at once.
+    fn ceilings(patience: Patience, count: usize) -> Vec<u64> {
+        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+        let mut next = || {
+            let wait = backoff.next(patience, None, now, u32::MAX);
+            now += wait;
+            wait.as_secs()
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn waits_double_up_to_five_seconds_for_a_server_that_is_away_and_thirty_for_one_that_refuses() {
+        assert_eq!(ceilings(Patience::Away, 5), [1, 2, 4, 5, 5]);
+        assert_eq!(ceilings(Patience::Refused, 7), [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(ceilings(Patience::Away, 3000).last(), Some(&5));
+    }
+
+    #[test]
+    fn a_watch_that_went_well_for_a_minute_begins_anew_and_one_that_flaps_does_not() {
+        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+        assert!(backoff.is_fresh(now));
+        for _ in 0..5 {
+            now += backoff.next(Patience::Away, None, now, u32::MAX);
+            now += FORGET - Duration::from_secs(1);
+            assert!(!backoff.is_fresh(now));
+        }
+        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), Patience::Away.longest());
+        now += Patience::Away.longest() + FORGET;
+        assert!(backoff.is_fresh(now));
+        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), FIRST);
+    }
+
+    #[test]
+    fn five_thousand_nodes_that_find_the_server_gone_do_not_come_back_together() {
+        let mut seconds = [0; 5];
+        for node in 0..5000_u32 {
+            let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+            // Spreads the nodes evenly; the last wait counts.
+            let chance = node * (u32::MAX / 5000);
+            let waits = [0, 0, 0, chance].map(|chance| {
+                let wait = backoff.next(Patience::Away, None, now, chance);
+                now += wait;
+                wait
+            });
+            seconds[waits[3].as_secs_f64() as usize % 5] += 1;
+        }
+        assert!(seconds.iter().all(|&nodes| (900..1100).contains(&nodes)), "{seconds:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_server_asks_for_is_honoured_up_to_a_minute(asked in any::<u32>(), chance in any::<u32>()) {
+            let asked = Duration::from_secs(u64::from(asked));
+            let wait = Backoff::default().next(Patience::Refused, Some(asked), Instant::now(), chance);
+            prop_assert!(wait >= asked.min(LONGEST_WISH));
+            prop_assert!(wait <= LONGEST_WISH + FIRST);
+        }
+    }
+}

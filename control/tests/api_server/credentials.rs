@@ -1,0 +1,50 @@
+//! Certificates and tokens that change on disk are picked up without a restart.
+
+use super::{TempFile, Watching, failures::server_with, service};
+use std::fs;
+use weir_control::Kind;
+use weir_testkit::Authority;
+
+#[tokio::test]
+async fn a_server_that_comes_back_with_another_authority_is_refused_until_that_is_on_disk() {
+    let (old, new) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let server = server_with(&["web"]).await;
+    server.use_tls(&old).unwrap();
+    server.require_token("secret");
+    let trusted = TempFile::new(&fs::read_to_string(old.certificate()).unwrap());
+    let token = TempFile::new("secret");
+    let mut weir = Watching::start(&server.kubeconfig_of_files(&trusted.0, &token.0)).await;
+    let before = weir.serves(&["web:80->"]).await;
+    server.shut_down().await;
+    server.use_tls(&new).unwrap();
+    server.restart().unwrap();
+    let words = ["no trusted connection", "from an authority we do not know", "certificate-authority"];
+    weir.fails(Kind::Service, &words).await;
+    assert_eq!(*weir.control.snapshots.borrow(), before);
+    fs::write(&trusted.0, "half a file").unwrap();
+    weir.fails(Kind::Service, &["API server"]).await;
+    fs::copy(new.certificate(), &trusted.0).unwrap();
+    server.apply(service("dns", 2)).unwrap();
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    weir.is("back", |status| status.away_since.is_none()).await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_on_disk_is_used_at_the_first_refusal() {
+    for token_ends in ["", "\n"] {
+        let server = server_with(&["web"]).await;
+        server.require_token("old");
+        let nothing = TempFile::new("");
+        let token = TempFile::new(&format!("old{token_ends}"));
+        let kubeconfig = server.kubeconfig_of_files(&nothing.0, &token.0);
+        let kubeconfig = kubeconfig.replace(&format!(", certificate-authority: \"{}\"", nothing.0.display()), "");
+        let mut weir = Watching::start(&kubeconfig).await;
+        weir.serves(&["web:80->"]).await;
+        fs::write(&token.0, format!("new{token_ends}")).unwrap();
+        server.require_token("new");
+        server.drop_streams();
+        server.apply(service("dns", 2)).unwrap();
+        weir.serves(&["dns:80->", "web:80->"]).await;
+        weir.is("back", |status| status.away_since.is_none()).await;
+    }
+}

@@ -1,0 +1,49 @@
+//! An API server whose etcd was restored from a backup: it knows less than weir has seen, and counts from there again.
+
+use super::{KubeSource, Scope, Watching, failures::server_with, service};
+use weir_control::Kind;
+use weir_testkit::Resource;
+
+#[tokio::test]
+async fn after_a_backup_was_restored_everything_is_listed_again_and_followed_at_its_lower_versions() {
+    for streaming in [true, false] {
+        let server = server_with(&["old", "gone-later"]).await;
+        if !streaming {
+            server.refuse_streaming_lists(422);
+        }
+        let backup = server.backup();
+        let mut weir = Watching::with(&server.kubeconfig(), KubeSource::default(), Scope::default()).await;
+        weir.serves(&["gone-later:80->", "old:80->"]).await;
+        server.delete(Resource::Services, "default", "gone-later");
+        for version in 0..50 {
+            server.apply(service("new", 3 + version)).unwrap();
+        }
+        weir.serves(&["new:80->", "old:80->"]).await;
+        server.shut_down().await;
+        weir.fails(Kind::Service, &["connection refused"]).await;
+        let before = server.resource_version();
+        server.restore(&backup);
+        assert!(server.resource_version() < before);
+        server.restart().unwrap();
+        weir.serves(&["gone-later:80->", "old:80->"]).await;
+        server.apply(service("after", 9)).unwrap();
+        weir.serves(&["after:80->", "gone-later:80->", "old:80->"]).await;
+        weir.is("back", |status| status.away_since.is_none()).await;
+    }
+}
+
+#[tokio::test]
+async fn an_api_server_that_was_only_away_is_asked_for_no_new_list() {
+    let server = server_with(&["web"]).await;
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    weir.serves(&["web:80->"]).await;
+    server.shut_down().await;
+    weir.fails(Kind::Service, &["connection refused"]).await;
+    let before = server.requests(Resource::Services);
+    server.restart().unwrap();
+    weir.is("back", |status| status.away_since.is_none()).await;
+    let after = server.requests(Resource::Services);
+    assert_eq!(after.last_watch.get("sendInitialEvents"), None);
+    assert_eq!(after.last_list["limit"], "1", "only its version was asked for");
+    assert_eq!((after.lists - before.lists, after.watches - before.watches), (1, 1));
+}
