@@ -20,7 +20,6 @@ use crate::{
 use access::Access;
 use backoff::{Backoff, Patience};
 pub(crate) use access::{address, url};
-use backoff::{Backoff, Patience};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
