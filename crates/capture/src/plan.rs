@@ -73,7 +73,7 @@ impl Edits {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     claims: Claims<Frontend, Claim>,
-    cluster_ips_of: HashMap<ServiceKey, BTreeSet<IpAddr>>,
+    cluster_ips_of: HashMap<ServiceKey, Box<[IpAddr]>>,
     cluster_ips: Used<IpAddr>,
     frontends: HashMap<Frontend, Treatment>,
     reply_ports: Used<u16>,
@@ -153,7 +153,7 @@ impl Plan {
             self.cluster_ips.take(*ip);
         }
         if !ips.is_empty() {
-            self.cluster_ips_of.insert(key.clone(), ips);
+            self.cluster_ips_of.insert(key.clone(), ips.into_iter().collect());
         }
     }
 
