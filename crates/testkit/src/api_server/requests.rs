@@ -16,7 +16,7 @@ pub struct Requests {
     pub gets: u64,
     /// Creations and patches.
     pub writes: u64,
-    /// How many of all these were answered with an error status.
+    /// How many were answered with an error status, or got an answer of no use, which is counted nowhere else.
     pub refused: u64,
     /// Parameters of the newest list.
     pub last_list: Parameters,
