@@ -8,6 +8,7 @@ mod config;
 mod explain;
 mod history;
 mod target;
+mod token;
 mod watch;
 
 pub use config::ConfigError;
@@ -63,7 +64,8 @@ pub(crate) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<Option<IpAddr>, ConfigError> {
     let access = Arc::new(Access::new(source).await?);
-    info!("watching the API server at {}", access.server());
+    let lent = access.lend().await;
+    info!("watching the API server at {}", lent.server);
     let selection = &scope.selection;
     tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, &inputs).run());
     tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, &inputs).run());
@@ -71,7 +73,7 @@ pub(crate) async fn start(
     if !scope.node_name.is_empty() {
         tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, &inputs).run());
     }
-    Ok(access.address())
+    Ok(lent.address())
 }
 
 /// Whether a request is for a watch.

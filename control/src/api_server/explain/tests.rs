@@ -16,6 +16,7 @@ fn of_status(code: u16, target: &Target) -> Failure {
 fn a_bad_certificate_is_found_inside_an_io_error_and_named() {
     let cases = [
         (CertificateError::UnknownIssuer, "from an authority we do not know"),
+        (CertificateError::BadSignature, "from an authority we do not know"),
         (CertificateError::Expired, "has expired"),
         (CertificateError::NotValidForName, "is not for this name or address"),
         (CertificateError::Revoked, "Revoked"),
