@@ -8,7 +8,6 @@ use crate::{
     network::Network,
     proxy::Proxy,
     sample::Figures,
-    usage,
     way::Way,
     work::{Unit, Work},
 };
@@ -21,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{runtime::Builder, time::sleep};
+use weir_bench::usage;
 
 /// Memory is read when connections have been idle for so long.
 const SETTLED: Duration = Duration::from_secs(1);

@@ -4,7 +4,6 @@ use crate::{
     config::{self, Launch, Resources},
     network::{ECHO, Network, PORTS},
     programs::Programs,
-    usage,
     way::Way,
     work::Work,
 };
@@ -24,6 +23,7 @@ use tokio::{
     net::{TcpStream, UdpSocket},
     time::{Instant, sleep, timeout},
 };
+use weir_bench::usage;
 
 /// A proxy that does not serve by then will not.
 const READY: Duration = Duration::from_secs(15);

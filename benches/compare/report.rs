@@ -2,7 +2,6 @@
 
 use crate::{
     arguments::Arguments,
-    machine::Machine,
     programs::Programs,
     sample::{Figures, Sample},
     summary::median,
@@ -10,6 +9,7 @@ use crate::{
     work::Work,
 };
 use serde::Serialize;
+use weir_bench::machine::Machine;
 
 /// Everything that was measured, and on what.
 #[derive(Clone, Debug, Serialize)]

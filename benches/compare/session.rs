@@ -9,7 +9,6 @@ use crate::{
     clients::Load,
     config::Resources,
     isolation,
-    machine::Machine,
     measure::Measurement,
     meter::Meter,
     network::Network,
@@ -24,6 +23,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use weir_bench::machine::Machine;
 
 /// Measures and reports.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

@@ -1,65 +1,11 @@
-//! Which weir is compared? The one of the same build profile, so that a comparison says what it measured.
+//! Which weir is compared?
 
 use crate::{arguments::Arguments, way::Way};
-use anyhow::{Context, Result, bail};
-use std::{
-    env,
-    ffi::OsStr,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use anyhow::Result;
+use std::path::PathBuf;
 
 /// The program that is given, or builds it; `None` where weir does not take part.
 pub(crate) fn find(arguments: &Arguments) -> Result<Option<PathBuf>> {
-    if !arguments.ways().iter().any(|way| matches!(way, Way::Weir | Way::WeirNode)) {
-        return Ok(None);
-    }
-    if let Some(given) = &arguments.weir {
-        return given.canonicalize().map(Some).with_context(|| format!("no weir at {}", given.display()));
-    }
-    let program = env::current_exe().context("cannot find this program's own file")?;
-    let Some((target, profile)) = target_and_profile(&program) else {
-        bail!("{} does not lie in a target folder of cargo: name a weir with --weir", program.display());
-    };
-    build(target, profile)?;
-    Ok(Some(program.with_file_name("weir")))
-}
-
-fn build(target: &Path, profile: &OsStr) -> Result<()> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--locked", "--bin", "weir", "--profile"])
-        .arg(profile)
-        .arg("--target-dir")
-        .arg(target)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .status()
-        .context("cannot run cargo to build weir: name one with --weir")?;
-    if !status.success() {
-        bail!("weir does not build: see above, or name one with --weir");
-    }
-    Ok(())
-}
-
-/// cargo names the folder of a profile after it, but for `dev`.
-fn target_and_profile(program: &Path) -> Option<(&Path, &OsStr)> {
-    let folder = program.parent()?;
-    let profile = match folder.file_name()? {
-        name if name == "debug" => OsStr::new("dev"),
-        name => name,
-    };
-    Some((folder.parent()?, profile))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_folder_of_the_program_names_the_profile() {
-        let of = |program| target_and_profile(Path::new(program));
-        assert_eq!(of("/a/target/dist/compare"), Some((Path::new("/a/target"), OsStr::new("dist"))));
-        assert_eq!(of("/a/target/debug/compare"), Some((Path::new("/a/target"), OsStr::new("dev"))));
-        assert_eq!(of("compare"), None);
-    }
+    let takes_part = arguments.ways().iter().any(|way| matches!(way, Way::Weir | Way::WeirNode));
+    takes_part.then(|| weir_bench::program::find(arguments.weir.as_deref())).transpose()
 }

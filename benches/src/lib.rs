@@ -1,12 +1,19 @@
-//! What do the benchmarks share?
+//! What do the benchmarks, the comparison and the measurements at scale share?
 
 mod cluster;
+pub mod machine;
+mod node_mode;
 mod one_core;
 mod picks;
+pub mod program;
+mod sizes;
+pub mod usage;
 mod weir;
 
 pub use cluster::Cluster;
+pub use node_mode::NodeMode;
 pub use picks::Picks;
+pub use sizes::{LARGE, SERVICES, sizes};
 pub use weir::{PATIENCE, Weir};
 
 use criterion::Criterion;

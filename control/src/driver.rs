@@ -5,12 +5,13 @@ mod journal;
 mod kube_proxy;
 mod meters;
 mod pace;
+mod restored;
 
 pub(crate) use meters::WATCH_ERRORS;
 
 use crate::{
-    Brought, Commit, Event, FileProblem, Kind, Moment, Object, ObjectKey, Problem, Refusals, Status, Store,
-    WatchState,
+    Brought, Commit, Event, FileProblem, Kind, Moment, Object, ObjectKey, Problem, Refusals, State, Status,
+    Store, WatchState, disk,
     propagation::{Pending, Unclear},
     translate::Translation,
 };
@@ -19,6 +20,7 @@ use journal::{Journal, Repeats};
 use kube_proxy::KubeProxyMeters;
 use meters::Meters;
 use pace::Pace;
+use restored::Restored;
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 use tokio::{
     sync::{
@@ -45,6 +47,8 @@ pub(crate) enum Input {
         /// All that is wrong with the manifests now.
         problems: Vec<FileProblem>,
     },
+    /// The state that an earlier run has saved. Comes before anything else.
+    Restored(disk::Restored),
     /// The state of a watch.
     Watch(Kind, WatchState),
 }
@@ -82,6 +86,10 @@ pub(crate) struct Driver {
     brought: mpsc::Sender<Brought>,
     snapshots: watch::Sender<Snapshot>,
     status: watch::Sender<Status>,
+    /// What was restored, until the API server's lists are complete.
+    restored: Option<Restored>,
+    /// What is to be saved, if anything is.
+    states: Option<watch::Sender<State>>,
 }
 
 impl Driver {
@@ -90,6 +98,7 @@ impl Driver {
         snapshots: watch::Sender<Snapshot>,
         status: watch::Sender<Status>,
         brought: mpsc::Sender<Brought>,
+        states: Option<watch::Sender<State>>,
     ) -> Self {
         Self {
             store,
@@ -106,6 +115,8 @@ impl Driver {
             brought,
             snapshots,
             status,
+            restored: None,
+            states,
         }
     }
 
@@ -143,7 +154,8 @@ impl Driver {
         let now = Instant::now();
         self.status.send_if_modified(|status| status.oldest_unapplied.replace(now).is_none());
         let due = self.pace.due(now);
-        loop {
+        // A timer that is due already would still wait for the clock's next millisecond.
+        while Instant::now() < due {
             tokio::select! {
                 biased;
                 () = sleep_until(due) => break,
@@ -168,6 +180,9 @@ impl Driver {
                 Input::Object(Translation { event, problems, triggered }, received) => {
                     self.note_problems(&event, problems);
                     self.note_change(&event, triggered, received);
+                    if let (Some(restored), Event::Complete(kind)) = (&mut self.restored, &event) {
+                        restored.complete(*kind);
+                    }
                     self.apply(event, received);
                 }
                 Input::Manifests { events, problems } => {
@@ -178,6 +193,7 @@ impl Driver {
                     }
                     self.note_file_problems(problems);
                 }
+                Input::Restored(restored) => self.restore(restored),
                 Input::Watch(kind, state) => self.note_watch(kind, state),
             }
         }
@@ -188,6 +204,13 @@ impl Driver {
         self.kube_proxy.event(&event, received.wall);
         self.store.apply(event);
         self.pending = true;
+    }
+
+    fn restore(&mut self, restored: disk::Restored) {
+        let disk::Restored { events, saved, file } = restored;
+        events.into_iter().for_each(|event| self.store.apply(event));
+        self.pending = true;
+        self.restored = Some(Restored::new(saved, file));
     }
 
     fn commit(&mut self) {
@@ -203,11 +226,18 @@ impl Driver {
             self.snapshots.send_replace(commit.snapshot.clone());
         }
         self.tell_changes(&commit);
+        if let Some(restored) = self.restored.take_if(|restored| restored.is_replaced()) {
+            restored.tell_end();
+        }
+        self.publish_state();
         self.status.send_modify(|status| {
-            if !status.ready {
-                info!("Services and EndpointSlices are listed; {}", services(&commit.snapshot));
+            match &self.restored {
+                _ if status.ready => {}
+                Some(restored) => restored.tell_start(&services(&commit.snapshot)),
+                None => info!("Services and EndpointSlices are listed; {}", services(&commit.snapshot)),
             }
             status.ready = true;
+            status.restored = self.restored.as_ref().map(|restored| restored.saved);
             status.oldest_unapplied = None;
             status.last_synced = Some(now);
             status.generation = commit.snapshot.generation;
@@ -215,10 +245,22 @@ impl Driver {
         });
     }
 
+    /// Has the objects saved, if they have changed. What was restored must not be replaced by half a list.
+    fn publish_state(&self) {
+        let Some(states) = self.states.as_ref().filter(|_| self.restored.is_none()) else { return };
+        states.send_if_modified(|known| {
+            let now = self.store.state();
+            let changed = !now.is_same(known);
+            *known = now;
+            changed
+        });
+    }
+
     /// Remembers when a change of endpoints came. What is there at the start is no change.
     fn note_change(&mut self, event: &Event, triggered: Option<SystemTime>, received: Moment) {
         let Event::Put(_, Object::EndpointSlice(slice)) = event else { return };
         if self.store.is_ready()
+            && self.restored.is_none()
             && let Err(unclear) = self.changes.note(&slice.service, slice.family, triggered, received)
         {
             self.meters.unclear(unclear, 1);

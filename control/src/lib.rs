@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! source -> api_server | file -> translate -> driver (store) -> watch::Receiver<Snapshot>
+//!                                  disk  <->  driver
 //! ```
 
 pub mod api_server;
+pub mod disk;
 mod driver;
 pub mod file;
 pub mod object;
@@ -24,5 +26,5 @@ pub use propagation::{Brought, EndpointChange, Moment};
 pub use scope::Scope;
 pub use source::{Control, Source, StartError, start};
 pub use status::{Status, WatchState};
-pub use store::{Commit, Refusals, Store};
+pub use store::{Commit, Refusals, State, Store};
 pub use translate::Selection;

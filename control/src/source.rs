@@ -1,15 +1,16 @@
 //! Where do objects come from, and how does a source become a stream of Snapshots?
 
 use crate::{
-    Brought, FileProblem, Scope, Status,
+    Brought, FileProblem, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource},
-    driver::{self, Driver},
+    disk::{Disk, Identity},
+    driver::{self, Driver, Input, Inputs},
     file::{self, FileSource, Report},
     store::Store,
 };
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 use weir_core::{Node, Snapshot};
 
@@ -33,7 +34,18 @@ pub struct Control {
     pub changes: mpsc::Receiver<Brought>,
     /// What the first load of the manifests found; `None` for an API server.
     pub first_load: Option<Report>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
+    saving: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    /// Ends, and returns when the last state is saved, or cannot be.
+    pub async fn end(mut self) {
+        self.tasks.shutdown().await;
+        if let Some(saving) = self.saving.take() {
+            _ = saving.await;
+        }
+    }
 }
 
 /// Why the control plane cannot start.
@@ -57,6 +69,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (inputs, received) = driver::channel();
     let mut tasks = JoinSet::new();
     let mut first_load = None;
+    let mut saving = None;
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
@@ -64,14 +77,43 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
         Source::Kube(source) => {
-            let address = api_server::start(source, &scope, inputs, &mut tasks).await?;
-            guards.iter_mut().for_each(|rules| rules.api_server = address);
+            let url = api_server::url(&source).await?;
+            guards.iter_mut().for_each(|rules| rules.api_server = api_server::address(&url));
+            let mut restored = false;
+            if let Some(folder) = source.state_dir.clone() {
+                let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());
+                let (found, states, task) = restore(disk, &inputs).await;
+                (restored, saving) = (found, Some((states, task)));
+            }
+            match restored {
+                true => drop(tasks.spawn(api_server::start_patiently(source, scope.clone(), inputs))),
+                false => api_server::start(source, &scope, &inputs, &mut tasks).await?,
+            }
         }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
     let (brought, changes) = mpsc::channel(UNMEASURED);
     let store = Store::new(&scope.node_name).with_guards(guards);
-    tasks.spawn(Driver::new(store, snapshots, status, brought).run(received));
-    Ok(Control { snapshots: published, status: status_seen, changes, first_load, _tasks: tasks })
+    let (states, saving) = saving.unzip();
+    tasks.spawn(Driver::new(store, snapshots, status, brought, states).run(received));
+    Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving })
+}
+
+/// For which weir the state is.
+fn identity(api_server: String, scope: &Scope) -> Identity {
+    let service_proxy_name = scope.selection.service_proxy_name.clone();
+    Identity { api_server, node_name: scope.node_name.clone(), service_proxy_name }
+}
+
+/// Hands what an earlier run has saved to the driver, if there is something, and starts to save what it sends.
+async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>, JoinHandle<()>) {
+    let restored = disk.restore().await;
+    let found = restored.is_some();
+    if let Some(restored) = restored {
+        // The receiver waits for its driver, so that there is somebody to take it.
+        _ = inputs.send(Input::Restored(restored)).await;
+    }
+    let (states, seen) = watch::channel(State::default());
+    (found, states, tokio::spawn(disk.run(seen)))
 }

@@ -1,14 +1,18 @@
 //! How is the control plane doing?
 
 use crate::{FileProblem, Kind};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 /// How the control plane is doing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
-    /// Whether Services and EndpointSlices were both listed completely and what follows from them was published.
+    /// Whether Services and EndpointSlices were both listed completely, or restored from disk, and what follows from them was
+    /// published.
     pub ready: bool,
+    /// When the state was saved from which objects are served that the API server has not listed yet; `None` once Services
+    /// and EndpointSlices are listed.
+    pub restored: Option<SystemTime>,
     /// When the oldest change arrived that is not in the published Snapshot yet; `None` when there is none.
     pub oldest_unapplied: Option<Instant>,
     /// When the last change was taken into account, whether or not it changed the Snapshot.

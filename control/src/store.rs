@@ -2,16 +2,20 @@
 
 mod addresses;
 mod guard;
+mod shared;
+mod state;
 
 pub use guard::Refusals;
+pub use state::State;
 
 use crate::object::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
-use ipnet::IpNet;
+use shared::Shared;
+use state::Parts;
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, serve::serve};
@@ -19,17 +23,14 @@ use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::Exte
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]
 pub struct Store {
-    services: HashMap<ServiceKey, Service>,
-    /// Slices by the Service they belong to, then by their own name: a fixed order for merging.
-    slices: HashMap<ServiceKey, BTreeMap<Arc<str>, EndpointSlice>>,
+    state: State,
     /// The Service of each slice, to find it when the slice goes or changes its owner.
     owners: HashMap<ObjectKey, ServiceKey>,
-    service_cidrs: BTreeMap<Arc<str>, Vec<IpNet>>,
-    node: Node,
     lists: HashMap<Kind, List>,
     stale: Stale,
     /// Refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
+    shared: Shared,
     snapshot: Snapshot,
 }
 
@@ -75,14 +76,12 @@ impl Store {
         let node = Node::named(node_name);
         let snapshot = Snapshot::of(node.clone());
         Self {
-            services: HashMap::new(),
-            slices: HashMap::new(),
+            state: State::of(node),
             owners: HashMap::new(),
-            service_cidrs: BTreeMap::new(),
-            node,
             lists: HashMap::new(),
             stale: Stale::default(),
             guard: None,
+            shared: Shared::default(),
             snapshot,
         }
     }
@@ -106,6 +105,7 @@ impl Store {
                 if let Some(guard) = &mut self.guard {
                     guard.check(&key, &mut object);
                 }
+                self.shared.share(&mut object);
                 self.put(key, object);
             }
             Event::Keep(key) => self.mark_seen(&key),
@@ -123,6 +123,11 @@ impl Store {
         self.is_complete(Kind::Service) && self.is_complete(Kind::EndpointSlice)
     }
 
+    /// All objects as they are now. Costs nothing; the next change of a Service then copies that Service's part.
+    pub fn state(&self) -> State {
+        self.state.clone()
+    }
+
     /// Computes what follows from the events since the last commit.
     pub fn commit(&mut self) -> Commit {
         let mut stale = std::mem::take(&mut self.stale);
@@ -130,16 +135,16 @@ impl Store {
         let mut next = self.snapshot.clone();
         let mut changed = false;
         if stale.node {
-            next.node = Arc::new(self.node.clone());
+            next.node = Arc::clone(&self.state.node);
             changed = true;
         }
         if stale.service_cidrs {
-            next.service_cidrs = self.service_cidrs.values().flatten().copied().collect();
+            next.service_cidrs = self.state.service_cidrs.values().flatten().copied().collect();
             changed |= next.service_cidrs != self.snapshot.service_cidrs;
         }
         let mut keys = stale.services;
         if stale.everything {
-            keys.extend(self.services.keys().cloned());
+            keys.extend(self.state.services().map(|service| service.key.clone()));
         }
         let (mut differing, mut refusals) = (Vec::new(), Vec::new());
         for key in &keys {
@@ -159,7 +164,7 @@ impl Store {
         let Some(Guard { addresses, .. }) = &mut self.guard else { return };
         let mut unsettled = stale.node_addresses || stale.service_cidrs;
         for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
-            let slices = self.slices.get(key).into_iter().flat_map(BTreeMap::values);
+            let slices = self.state.parts(key).into_iter().flat_map(Parts::slices);
             unsettled |= addresses.set_api_servers(slices);
         }
         if unsettled {
@@ -169,28 +174,28 @@ impl Store {
 
     /// What guards refuse of one Service, if that has changed.
     fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
-        let Self { guard, services, slices, .. } = self;
+        let Self { guard, state, .. } = self;
         let guard = guard.as_mut()?;
         let object = |kind, name| ObjectKey::new(kind, Arc::clone(&key.namespace), name);
-        let ours = services.contains_key(key);
-        let service = ours.then(|| object(Kind::Service, Arc::clone(&key.name)));
-        let slices = slices.get(key).filter(|_| ours).into_iter().flat_map(BTreeMap::keys);
-        let slices = slices.map(|name| object(Kind::EndpointSlice, Arc::clone(name)));
+        let ours = state.parts(key).filter(|parts| parts.service.is_some());
+        let service = ours.map(|_| object(Kind::Service, Arc::clone(&key.name)));
+        let slices = ours.into_iter().flat_map(Parts::slices);
+        let slices = slices.map(|slice| object(Kind::EndpointSlice, Arc::clone(&slice.name)));
         guard.news(key, service.into_iter().chain(slices))
     }
 
     /// Puts the served form of one Service into the Snapshot; returns whether it differs.
     fn serve(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
-        let Some(service) = self.services.get(key) else {
+        let parts = self.state.parts(key);
+        let Some((parts, service)) = parts.and_then(|parts| Some((parts, parts.service.as_deref()?))) else {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
             return snapshot.remove(key).is_some();
         };
         let service = match &mut self.guard {
-            Some(guard) => guard.guarded(service, &self.node, &snapshot.service_cidrs),
+            Some(guard) => guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
             None => Cow::Borrowed(service),
         };
-        let slices = self.slices.get(key).into_iter().flat_map(BTreeMap::values);
-        let served = serve(&service, slices, &self.node);
+        let served = serve(&service, parts.slices(), &self.state.node);
         if snapshot.get(key).is_some_and(|known| **known == served) {
             return false;
         }
@@ -213,28 +218,35 @@ impl Store {
             Object::Service(service) => {
                 self.note_addresses(&service.key, Some(&service));
                 self.stale.services.insert(service.key.clone());
-                self.services.insert(service.key.clone(), *service);
+                self.state.put_service(*service);
             }
             Object::EndpointSlice(slice) => self.put_slice(key, slice),
-            Object::Node(node) if node.name == self.node.name => {
-                // Only the zone decides about endpoints (semantics S7).
-                self.stale.everything |= node.zone != self.node.zone;
-                self.stale.node |= node != self.node;
-                self.stale.node_addresses |= node.internal_ips != self.node.internal_ips;
-                self.node = node;
-            }
-            Object::Node(_) => {}
+            Object::Node(node) => self.put_node(node),
             Object::ServiceCidr(cidrs) => {
-                self.stale.service_cidrs |= self.service_cidrs.get(&key.name) != Some(&cidrs);
-                self.service_cidrs.insert(key.name, cidrs);
+                if self.state.service_cidrs.get(&key.name) != Some(&cidrs) {
+                    self.stale.service_cidrs = true;
+                    Arc::make_mut(&mut self.state.service_cidrs).insert(key.name, cidrs);
+                }
             }
         }
+    }
+
+    fn put_node(&mut self, node: Node) {
+        let known = &self.state.node;
+        if node.name != known.name || node == **known {
+            return;
+        }
+        // Only the zone decides about endpoints (semantics S7).
+        self.stale.everything |= node.zone != known.zone;
+        self.stale.node_addresses |= node.internal_ips != known.internal_ips;
+        self.stale.node = true;
+        self.state.node = Arc::new(node);
     }
 
     /// What a Service holds may be what others want.
     fn note_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
         if let Some(Guard { addresses, .. }) = &mut self.guard {
-            self.stale.services.extend(addresses.replace(self.services.get(key), after));
+            self.stale.services.extend(addresses.replace(self.state.service(key), after));
         }
     }
 
@@ -244,17 +256,12 @@ impl Store {
             Some(old) if old != owner => self.take_slice(&old, &key.name),
             _ => {}
         }
-        self.stale.services.insert(owner.clone());
-        self.slices.entry(owner).or_default().insert(key.name, slice);
+        self.stale.services.insert(owner);
+        self.state.put_slice(slice);
     }
 
     fn take_slice(&mut self, owner: &ServiceKey, name: &str) {
-        if let Some(slices) = self.slices.get_mut(owner) {
-            slices.remove(name);
-            if slices.is_empty() {
-                self.slices.remove(owner);
-            }
-        }
+        self.state.take_slice(owner, name);
         self.stale.services.insert(owner.clone());
     }
 
@@ -266,7 +273,7 @@ impl Store {
             Kind::Service => {
                 let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
                 self.note_addresses(&key, None);
-                if self.services.remove(&key).is_some() {
+                if self.state.take_service(&key) {
                     self.stale.services.insert(key);
                 }
             }
@@ -278,7 +285,10 @@ impl Store {
             // A node that is deleted under a running proxy keeps its last known form (semantics S7).
             Kind::Node => {}
             Kind::ServiceCidr => {
-                self.stale.service_cidrs |= self.service_cidrs.remove(&key.name).is_some();
+                if self.state.service_cidrs.contains_key(&key.name) {
+                    self.stale.service_cidrs = true;
+                    Arc::make_mut(&mut self.state.service_cidrs).remove(&key.name);
+                }
             }
         }
     }
@@ -286,15 +296,16 @@ impl Store {
     fn delete_unseen(&mut self, kind: Kind, seen: &HashSet<ObjectKey>) {
         let known: Vec<ObjectKey> = match kind {
             Kind::Service => {
-                let key = |key: &ServiceKey| {
+                let key = |Service { key, .. }: &Service| {
                     ObjectKey::new(kind, Arc::clone(&key.namespace), Arc::clone(&key.name))
                 };
-                self.services.keys().map(key).collect()
+                self.state.services().map(key).collect()
             }
             Kind::EndpointSlice => self.owners.keys().cloned().collect(),
             Kind::Node => Vec::new(),
             Kind::ServiceCidr => {
-                self.service_cidrs.keys().map(|name| ObjectKey::new(kind, "", Arc::clone(name))).collect()
+                let names = self.state.service_cidrs.keys();
+                names.map(|name| ObjectKey::new(kind, "", Arc::clone(name))).collect()
             }
         };
         for key in known.iter().filter(|key| !seen.contains(key)) {

@@ -11,8 +11,14 @@ use k8s_openapi::api::{
 };
 use proptest::prelude::*;
 use serde_json::json;
-use std::sync::LazyLock;
-use weir_control::{Event, Kind, ObjectKey, Store};
+use std::{
+    sync::{Arc, LazyLock},
+    time::SystemTime,
+};
+use weir_control::{
+    Event, Kind, ObjectKey, Store,
+    disk::{About, Identity, decode, encode},
+};
 use weir_core::Snapshot;
 
 /// The objects of every golden vector: of each, its node, Services and slices.
@@ -151,6 +157,8 @@ enum Step {
     /// What waits is lost, and the list begins anew, as after a 410.
     Relist(Kind),
     Commit,
+    /// weir ends and starts again from what it has saved; each watch begins with a list.
+    Restart,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -162,6 +170,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => kind().prop_map(Step::Deliver),
         1 => kind().prop_map(Step::Relist),
         2 => Just(Step::Commit),
+        1 => Just(Step::Restart),
     ]
 }
 
@@ -187,6 +196,23 @@ fn object(kind: Kind, name: u8, version: u8) -> Event {
 struct Watched {
     truth: std::collections::BTreeMap<(bool, u8), Event>,
     waiting: [Vec<Event>; 2],
+    /// Kinds whose watch has not listed since the restart.
+    unlisted: Vec<Kind>,
+}
+
+/// A store that has only what another one's state says.
+fn restarted(store: &mut Store) -> Store {
+    let identity = Identity {
+        api_server: "https://192.0.2.1".into(),
+        node_name: "node".into(),
+        service_proxy_name: None,
+    };
+    let about = About { saved: SystemTime::UNIX_EPOCH, identity, defaults: Arc::default() };
+    let (_, events) = decode(&encode(&about, &store.state())).unwrap();
+    let mut next = Store::new("node");
+    events.into_iter().for_each(|event| next.apply(event));
+    assert_eq!(next.commit().snapshot, store.commit().snapshot, "a restart changes nothing");
+    next
 }
 
 impl Watched {
@@ -214,19 +240,26 @@ impl Watched {
                     self.of(kind).push(Event::Delete(key(&gone).unwrap().clone()));
                 }
             }
-            Step::Deliver(kind) => self.of(kind).drain(..).for_each(|event| store.apply(event)),
-            Step::Relist(kind) => {
+            Step::Deliver(kind) if !self.unlisted.contains(&kind) => {
+                self.of(kind).drain(..).for_each(|event| store.apply(event));
+            }
+            Step::Deliver(kind) | Step::Relist(kind) => {
+                self.unlisted.retain(|&unlisted| unlisted != kind);
                 self.of(kind).clear();
                 self.list(kind).into_iter().for_each(|event| store.apply(event));
             }
             Step::Commit => drop(store.commit()),
+            Step::Restart => {
+                *store = restarted(store);
+                self.unlisted = vec![Kind::Service, Kind::EndpointSlice];
+            }
         }
     }
 }
 
 proptest! {
     #[test]
-    fn any_history_of_watches_ends_in_what_a_fresh_list_gives(
+    fn any_history_of_watches_and_restarts_ends_in_what_a_fresh_list_gives(
         steps in proptest::collection::vec(step(), 0..60)
     ) {
         let (mut watched, mut store) = (Watched::default(), Store::new("node"));

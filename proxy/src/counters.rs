@@ -3,13 +3,27 @@
 use crate::Closed;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
 use std::sync::{Arc, OnceLock};
-use weir_core::{Protocol, ServicePort};
+use weir_core::{EndpointSet, Family, PortKey, Protocol, ServicePort};
 
 const ATTEMPTS: &str = "weir_connect_attempts_total";
 
-/// Metric handles of one Service port. Nothing is looked up by label after registration.
+/// Metrics of one Service port. Nothing is looked up by label after registration.
+///
+/// A cluster has many ports that hardly anybody uses, so those that count clients are registered with the first one.
 #[derive(Debug)]
 pub(crate) struct PortCounters {
+    labels: [Label; 4],
+    protocol: Protocol,
+    family: Family,
+    clients: OnceLock<Box<ClientCounters>>,
+    /// Each is registered when there is a list of endpoints for its traffic.
+    cluster_endpoints: OnceLock<Gauge>,
+    local_endpoints: OnceLock<Gauge>,
+}
+
+/// What the clients of one Service port do.
+#[derive(Debug)]
+pub(crate) struct ClientCounters {
     pub(crate) opened: Counter,
     pub(crate) active: Gauge,
     /// Connections or flows that ended.
@@ -23,23 +37,72 @@ pub(crate) struct PortCounters {
     pub(crate) datagrams_to_endpoint: Counter,
     pub(crate) datagrams_to_client: Counter,
     pub(crate) dropped: Counter,
-    cluster_endpoints: Gauge,
-    local_endpoints: Gauge,
 }
 
 impl PortCounters {
-    pub(crate) fn register(port: &ServicePort) -> Self {
-        let name = if port.key.name.is_empty() { port.port.to_string() } else { port.key.name.to_string() };
+    pub(crate) fn new(port: &ServicePort) -> Self {
+        let PortKey { service, name, protocol } = &port.key;
+        let name = if name.is_empty() { port.port.to_string().into() } else { Arc::clone(name) };
         let labels = [
-            Label::new("namespace", port.key.service.namespace.to_string()),
-            Label::new("service", port.key.service.name.to_string()),
+            Label::new("namespace", Arc::clone(&service.namespace)),
+            Label::new("service", Arc::clone(&service.name)),
             Label::new("port", name),
-            Label::new("protocol", port.key.protocol.as_str()),
+            Label::new("protocol", protocol.as_str()),
         ];
-        let with = |key: &'static str, value: &'static str| [&labels[..], &[Label::new(key, value)]].concat();
-        let family =
-            |traffic| [with("family", port.family.as_str()), vec![Label::new("traffic", traffic)]].concat();
-        let udp = port.key.protocol == Protocol::Udp;
+        Self {
+            labels,
+            protocol: *protocol,
+            family: port.family,
+            clients: OnceLock::new(),
+            cluster_endpoints: OnceLock::new(),
+            local_endpoints: OnceLock::new(),
+        }
+    }
+
+    /// What its clients do.
+    pub(crate) fn clients(&self) -> &ClientCounters {
+        self.clients.get_or_init(|| Box::new(ClientCounters::register(&self.labels, self.protocol)))
+    }
+
+    /// Shows how many endpoints flows can get.
+    pub(crate) fn set_endpoints(&self, port: &ServicePort) {
+        self.show_endpoints(&self.cluster_endpoints, "cluster", port.cluster.as_ref());
+        self.show_endpoints(&self.local_endpoints, "local", port.local.as_ref());
+    }
+
+    fn show_endpoints(&self, gauge: &OnceLock<Gauge>, traffic: &'static str, set: Option<&EndpointSet>) {
+        let register = || {
+            let labels = [Label::new("family", self.family.as_str()), Label::new("traffic", traffic)];
+            metrics::gauge!("weir_endpoints", [&self.labels[..], &labels].concat())
+        };
+        match (set, gauge.get()) {
+            (Some(set), _) => gauge.get_or_init(register).set(set.len() as f64),
+            (None, Some(gauge)) => gauge.set(0.0),
+            (None, None) => {}
+        }
+    }
+
+    /// Shows no endpoints: the port is gone.
+    pub(crate) fn clear_endpoints(&self) {
+        self.gauges().for_each(|gauge| gauge.set(0.0));
+    }
+
+    fn gauges(&self) -> impl Iterator<Item = &Gauge> {
+        [&self.cluster_endpoints, &self.local_endpoints].into_iter().filter_map(OnceLock::get)
+    }
+
+    /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
+    /// cut quiet ports off from their handles.
+    pub(crate) fn touch(&self) {
+        self.clients.get().into_iter().for_each(|clients| clients.touch());
+        self.gauges().for_each(|gauge| gauge.increment(0.0));
+    }
+}
+
+impl ClientCounters {
+    fn register(labels: &[Label], protocol: Protocol) -> Self {
+        let with = |key: &'static str, value: &'static str| [labels, &[Label::new(key, value)]].concat();
+        let udp = protocol == Protocol::Udp;
         let of = |udp_name: &'static str, tcp_name: &'static str| if udp { udp_name } else { tcp_name };
         let datagrams = |direction| match udp {
             true => metrics::counter!("weir_udp_datagrams_total", with("direction", direction)),
@@ -69,34 +132,15 @@ impl PortCounters {
                 true => metrics::counter!("weir_udp_datagrams_dropped_total", labels.to_vec()),
                 false => Counter::noop(),
             },
-            cluster_endpoints: metrics::gauge!("weir_endpoints", family("cluster")),
-            local_endpoints: metrics::gauge!("weir_endpoints", family("local")),
         }
     }
 
-    /// Shows how many endpoints flows can get.
-    pub(crate) fn set_endpoints(&self, port: &ServicePort) {
-        let count = |set: Option<&weir_core::EndpointSet>| set.map_or(0, weir_core::EndpointSet::len) as f64;
-        self.cluster_endpoints.set(count(port.cluster.as_ref()));
-        self.local_endpoints.set(count(port.local.as_ref()));
-    }
-
-    /// Shows no endpoints: the port is gone.
-    pub(crate) fn clear_endpoints(&self) {
-        self.cluster_endpoints.set(0.0);
-        self.local_endpoints.set(0.0);
-    }
-
-    /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
-    /// cut quiet ports off from their handles.
-    pub(crate) fn touch(&self) {
+    fn touch(&self) {
         let counters = [&self.opened, &self.delayed, &self.to_endpoint, &self.to_client, &self.dropped];
         let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
         let all = counters.into_iter().chain(datagrams).chain(self.closed.known());
-        let all = all.chain(self.rejected.known());
-        all.for_each(|counter| counter.increment(0));
-        let gauges = [&self.active, &self.cluster_endpoints, &self.local_endpoints];
-        gauges.into_iter().for_each(|gauge| gauge.increment(0.0));
+        all.chain(self.rejected.known()).for_each(|counter| counter.increment(0));
+        self.active.increment(0.0);
     }
 }
 

@@ -13,6 +13,8 @@ use weir_core::{Load, Protocol, Standings};
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     loads: HashMap<(Protocol, SocketAddr), Weak<Load>>,
+    /// How many were in use when all were last looked at.
+    in_use: usize,
     standings: Arc<Standings>,
     own: OwnAddresses,
 }
@@ -39,9 +41,13 @@ impl Endpoints {
         }
     }
 
-    /// Forgets endpoints that nothing holds any more.
+    /// Forgets endpoints that nothing holds any more, once that may be half of them: a large cluster has so many that
+    /// looking at all of them for the sake of a few would keep changes waiting.
     pub(crate) fn sweep(&mut self) {
-        self.loads.retain(|_, load| load.strong_count() > 0);
+        if self.loads.len() > 2 * self.in_use {
+            self.loads.retain(|_, load| load.strong_count() > 0);
+            self.in_use = self.loads.len();
+        }
     }
 }
 
@@ -74,7 +80,19 @@ mod tests {
         assert_eq!(endpoints.load(Protocol::Tcp, address).live(), 1);
         assert_eq!(endpoints.load(Protocol::Udp, address).live(), 0);
         drop(connection);
-        endpoints.sweep();
-        assert!(endpoints.loads.is_empty());
+        assert_eq!(endpoints.load(Protocol::Tcp, address).live(), 0);
+    }
+
+    #[test]
+    fn of_many_endpoints_that_come_and_go_no_more_are_kept_than_twice_those_in_use() {
+        let mut endpoints = Endpoints::default();
+        let address = |number: u16| SocketAddr::from(([10, 0, 0, 1], number));
+        let kept: Vec<_> = (1..=10).map(|number| endpoints.load(Protocol::Tcp, address(number))).collect();
+        for number in 11..1000 {
+            endpoints.load(Protocol::Tcp, address(number));
+            endpoints.sweep();
+            assert!(endpoints.loads.len() <= 2 * kept.len());
+        }
+        assert!((1..=10).all(|number| endpoints.loads.contains_key(&(Protocol::Tcp, address(number)))));
     }
 }

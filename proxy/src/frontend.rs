@@ -60,7 +60,7 @@ impl Frontend {
 
     /// Counts a client for which there is no room. The log hears of one a second.
     pub(crate) fn note_rejected(&self, client: IpAddr, reason: Closed) {
-        self.slot.counters.rejected.get(reason).increment(1);
+        self.slot.counters.clients().rejected.get(reason).increment(1);
         if let Some(others) = self.worker.admission.may_tell_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
             tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));

@@ -115,7 +115,8 @@ impl Listeners {
             touched.extend(self.place_service(served));
         }
         self.snapshot = snapshot.clone();
-        self.settle(touched).await
+        let visited = changes.removed.len() + affected.len();
+        Applied { visited, ..self.settle(touched).await }
     }
 
     /// Looks at this host's addresses again, and serves accordingly.

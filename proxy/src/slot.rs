@@ -60,8 +60,9 @@ pub(crate) struct Route {
     local: Option<Balancer>,
     /// Who may use the load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
-    /// Endpoints that serve, eligible or not, sorted: what keeps a UDP flow alive (semantics C2, C3).
-    serving: Box<[SocketAddr]>,
+    /// Which of the port's endpoints serve, eligible or not, sorted by address: what keeps a UDP flow alive (semantics C2,
+    /// C3).
+    serving: Box<[u32]>,
     /// Since which epoch each endpoint has been reachable without a gap; filled only with affinity.
     reachable_since: HashMap<SocketAddr, u64>,
 }
@@ -75,7 +76,7 @@ pub(crate) struct Picked {
 impl Slot {
     pub(crate) fn new(port: &Arc<ServicePort>, place: &Arc<Place>, endpoints: &mut Endpoints) -> Self {
         let route = Route::build(port, place, None, endpoints);
-        let counters = Arc::new(PortCounters::register(port));
+        let counters = Arc::new(PortCounters::new(port));
         counters.set_endpoints(port);
         Self {
             route: ArcSwap::from_pointee(route),
@@ -202,13 +203,9 @@ impl Route {
             let balancer = Balancer::build(port.settings.balance, targets, before);
             Some(balancer.with_limit(port.settings.limits.connections_per_endpoint))
         };
-        let mut serving: Vec<SocketAddr> = port
-            .merged
-            .iter()
-            .filter(|endpoint| endpoint.conditions.serving)
-            .map(|endpoint| endpoint.address)
-            .collect();
-        serving.sort_unstable();
+        let serving = (0..).zip(port.merged.iter()).filter(|(_, endpoint)| endpoint.conditions.serving);
+        let mut serving: Box<[u32]> = serving.map(|(position, _)| position).collect();
+        serving.sort_unstable_by_key(|&position| port.merged[position as usize].address);
         let near = port.settings.topology_spill.and_then(|spill| {
             let near = nearby(port.cluster.as_ref()?, &place.node)?;
             Some((balancer(Some(&near), None)?, spill))
@@ -219,7 +216,7 @@ impl Route {
             local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_ref())),
             guard: port.sources(FrontendKind::LoadBalancerIp, &place.node),
             reachable_since: reachable_since(port, previous, epoch),
-            serving: serving.into(),
+            serving,
             port: Arc::clone(port),
             place: Arc::clone(place),
             epoch,
@@ -265,7 +262,8 @@ impl Route {
 
     /// Whether an endpoint still serves, so that a UDP flow may stay with it.
     pub(crate) fn serves(&self, address: SocketAddr) -> bool {
-        self.serving.binary_search(&address).is_ok()
+        let merged = &self.port.merged;
+        self.serving.binary_search_by_key(&address, |&position| merged[position as usize].address).is_ok()
     }
 }
 

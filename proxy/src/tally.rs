@@ -43,7 +43,7 @@ impl Tally {
 
     /// Flushes what was counted since the last time. Called when a connection has ended, too.
     pub(crate) fn flush(&self) {
-        let counters = &self.counters;
+        let counters = self.counters.clients();
         let pairs = [
             (&self.to_endpoint, &counters.to_endpoint),
             (&self.to_client, &counters.to_client),
@@ -119,8 +119,9 @@ pub(crate) struct Opened {
 
 impl Opened {
     pub(crate) fn new(counters: &Arc<PortCounters>) -> Self {
-        counters.opened.increment(1);
-        counters.active.increment(1.0);
+        let clients = counters.clients();
+        clients.opened.increment(1);
+        clients.active.increment(1.0);
         Self { counters: Arc::clone(counters), reason: Closed::Drained }
     }
 
@@ -132,7 +133,8 @@ impl Opened {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        self.counters.active.decrement(1.0);
-        self.counters.closed.get(self.reason).increment(1);
+        let clients = self.counters.clients();
+        clients.active.decrement(1.0);
+        clients.closed.get(self.reason).increment(1);
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{
     addresses, connect, greeters, greeting, proxy, server, service, serving, snapshot, states, within,
 };
-use std::{collections::HashMap, io::ErrorKind, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UdpSocket,
@@ -61,6 +61,27 @@ async fn a_change_of_one_service_leaves_the_others_alone() {
     let changed: Vec<_> = applied.rows.iter().map(|row| (&*row.port.service.name, &row.state)).collect();
     assert_eq!(changed, [("api", &FrontendState::Removed)]);
     assert_eq!(greeting(web.address()).await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn a_change_of_one_service_of_a_thousand_looks_at_no_other() {
+    let numbered = |number: u16| {
+        let ip = format!("127.9.{}.{}", number / 250, number % 250);
+        service(&format!("web-{number}"), Protocol::Tcp, &ip)
+    };
+    let mut services: Vec<_> = (0..1000).map(numbered).collect();
+    let mut proxy = proxy();
+    let mut served = snapshot(&services.iter().collect::<Vec<_>>());
+    assert_eq!(proxy.apply(&served).await.visited, 1000);
+    let server = server(Behaviour::Greet("a".into())).await;
+    let changed = services.swap_remove(500).with(&[server.address()]);
+    served.insert(Arc::clone(snapshot(&[&changed]).get(&changed.service.key).unwrap()));
+    let applied = proxy.apply(&served).await;
+    assert_eq!((applied.visited, states(&applied)), (1, vec![FrontendState::Listening(Audience::Everyone)]));
+    assert_eq!(greeting(changed.address()).await.unwrap(), "a");
+    served.remove(&changed.service.key);
+    assert_eq!(proxy.apply(&served).await.visited, 1);
+    assert_eq!(proxy.apply(&served).await.visited, 0);
 }
 
 #[tokio::test]

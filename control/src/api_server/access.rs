@@ -8,7 +8,7 @@ use super::{
     history::History,
     token::Token,
 };
-use kube::{Client, client::ClientBuilder};
+use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
 use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking, time::Instant};
 use weir_core::address::parse_ip;
@@ -68,7 +68,7 @@ impl Access {
         let mut current = self.current.lock().await;
         if current.epoch == unreachable.epoch && current.read.elapsed() >= self.source.answer_timeout {
             current.read = Instant::now();
-            let named = blocking(&self.source, |config| Ok(server(&config))).await;
+            let named = url(&self.source).await;
             if named.is_ok_and(|named| named != *current.server)
                 && let Ok(moved) = connect(&self.source, &self.history, unreachable.epoch + 1).await
             {
@@ -79,18 +79,14 @@ impl Access {
     }
 }
 
-impl Lent {
-    /// The address in the API server's URL; `None` for a name.
-    pub(super) fn address(&self) -> Option<IpAddr> {
-        address(&self.server)
-    }
+/// The API server's URL as it is configured. Only reads files.
+pub(crate) async fn url(source: &KubeSource) -> Result<String, ConfigError> {
+    let (source, runtime) = (source.clone(), Handle::current());
+    blocking(move || runtime.block_on(config::load(&source)).map(|config| server(&config))).await
 }
 
-fn server(config: &kube::Config) -> String {
-    config.cluster_url.to_string().trim_end_matches('/').to_owned()
-}
-
-fn address(url: &str) -> Option<IpAddr> {
+/// The address in a URL; `None` for a name.
+pub(crate) fn address(url: &str) -> Option<IpAddr> {
     let url: http::Uri = url.parse().ok()?;
     parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
 }
@@ -104,7 +100,9 @@ async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -
         watch: source.watch_timeout + config::MARGIN,
         history: Arc::clone(history),
     };
-    blocking(source, move |mut config| {
+    let (source, runtime) = (Arc::clone(source), Handle::current());
+    blocking(move || {
+        let mut config = runtime.block_on(config::load(&source))?;
         let server = server(&config).into();
         // A token in the configuration itself comes before one in a file.
         let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
@@ -116,15 +114,14 @@ async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -
     .await
 }
 
-/// Reads the configuration and makes something of it, which may run an exec plugin: off the runtime's threads.
-async fn blocking<T: Send + 'static>(
-    source: &Arc<KubeSource>,
-    make: impl FnOnce(kube::Config) -> Result<T, ConfigError> + Send + 'static,
-) -> Result<T, ConfigError> {
-    let (source, runtime) = (Arc::clone(source), Handle::current());
-    let work = move || make(runtime.block_on(config::load(&source))?);
+fn server(config: &Config) -> String {
+    config.cluster_url.to_string().trim_end_matches('/').to_owned()
+}
+
+/// Does what reads files and may run an exec plugin, off the runtime's threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await {
-        Ok(made) => made,
+        Ok(done) => done,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => std::future::pending().await,

@@ -5,6 +5,7 @@ use super::{
     backoff::Backoff,
     explain::{Failure, Reason, explain},
     target::{Need, Target},
+    trimmed::{Trim, Trimmed},
 };
 use crate::{
     Event, Kind, Moment, Scope, WatchState,
@@ -17,7 +18,6 @@ use kube::{
     api::ListParams,
     runtime::watcher::{self, watcher},
 };
-use serde::de::DeserializeOwned;
 use std::{convert::Infallible, fmt::Debug, marker::PhantomData, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
@@ -55,7 +55,7 @@ enum Next {
 
 impl<T> Watch<T>
 where
-    T: Translate + Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + 'static,
+    T: Translate + Trim + Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
 {
     pub(super) fn new(access: &Arc<Access>, target: Target, scope: &Scope, inputs: &Inputs) -> Self {
         Self {
@@ -95,7 +95,7 @@ where
     /// Runs one watcher for as long as it is of use.
     async fn follow(&mut self, lent: Lent) -> Result<Infallible, Next> {
         let config = self.target.config(self.streaming, self.access.watch_timeout());
-        let mut events = pin!(watcher(Api::<T>::all(lent.client.clone()), config));
+        let mut events = pin!(watcher(Api::<Trimmed<T>>::all(lent.client.clone()), config));
         let mut list = List::default();
         loop {
             let next = match self.connected {
@@ -118,7 +118,7 @@ where
     }
 
     /// Passes an event on.
-    async fn take(&mut self, event: watcher::Event<T>, list: &mut List) -> Result<(), Next> {
+    async fn take(&mut self, event: watcher::Event<Trimmed<T>>, list: &mut List) -> Result<(), Next> {
         let kind = self.target.kind;
         let translation = match event {
             watcher::Event::Init => {
@@ -129,7 +129,7 @@ where
                 *list = List { begun: true, ..List::default() };
                 bare(Event::Begin(kind))
             }
-            watcher::Event::InitApply(object) => {
+            watcher::Event::InitApply(Trimmed(object)) => {
                 list.objects += 1;
                 translate(&object, &self.scope)
             }
@@ -142,8 +142,8 @@ where
                 }
                 bare(Event::Complete(kind))
             }
-            watcher::Event::Apply(object) => translate(&object, &self.scope),
-            watcher::Event::Delete(object) => bare(Event::Delete(object.key())),
+            watcher::Event::Apply(Trimmed(object)) => translate(&object, &self.scope),
+            watcher::Event::Delete(Trimmed(object)) => bare(Event::Delete(object.key())),
         };
         self.tell(Input::Object(translation, Moment::now())).await?;
         match list.complete && !self.connected {
@@ -160,7 +160,8 @@ where
         if !self.access.history().is_watched(&path) {
             return Ok(());
         }
-        let probe = Api::<T>::all(lent.client.clone()).list_metadata(&ListParams::default().limit(1)).await;
+        let probe =
+            Api::<Trimmed<T>>::all(lent.client.clone()).list_metadata(&ListParams::default().limit(1)).await;
         let newest = match probe {
             Ok(probe) => probe.metadata.resource_version,
             Err(error) => {

@@ -1,26 +1,32 @@
-//! When is the next commit due? The first change after a quiet time at once, then at most one per interval.
+//! When is the next commit due? Single changes at once, then at most one commit per interval.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The least time between two commits: bursts are taken together.
+/// The least time between two commits while changes keep coming: they are taken together.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Knows when the last commit was.
+/// So many commits after a quiet time need not wait: changes that have nothing to do with each other come close together in a
+/// large cluster all the time, and should not wait for each other.
+pub(super) const BURST: u32 = 10;
+
+/// Knows how many commits there were lately (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    last: Option<Instant>,
+    /// When the whole burst is allowed again.
+    full: Option<Instant>,
 }
 
 impl Pace {
     /// When changes that wait at `now` are to be committed.
     pub(super) fn due(&self, now: Instant) -> Instant {
-        self.last.map_or(now, |last| now.max(last + INTERVAL))
+        let ahead = self.full.map_or(Duration::ZERO, |full| full.saturating_duration_since(now));
+        now + (ahead + INTERVAL).saturating_sub(BURST * INTERVAL)
     }
 
     /// Notes a commit.
     pub(super) fn committed(&mut self, now: Instant) {
-        self.last = Some(now);
+        self.full = Some(self.full.map_or(now, |full| full.max(now)) + INTERVAL);
     }
 }
 
@@ -29,14 +35,27 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_change_after_a_quiet_time_is_due_at_once_and_the_next_one_interval_later() {
+    async fn a_burst_after_a_quiet_time_is_due_at_once_and_then_one_commit_each_interval() {
         let mut pace = Pace::default();
         let start = Instant::now();
-        assert_eq!(pace.due(start), start);
-        pace.committed(start);
-        let soon = start + Duration::from_millis(20);
-        assert_eq!(pace.due(soon), start + INTERVAL);
-        let later = start + INTERVAL * 3;
+        for _ in 0..BURST {
+            assert_eq!(pace.due(start), start);
+            pace.committed(start);
+        }
+        let mut now = start;
+        for _ in 0..3 {
+            let due = pace.due(now);
+            assert_eq!(due, now + INTERVAL);
+            pace.committed(due);
+            now = due;
+        }
+        let soon = now + Duration::from_millis(20);
+        assert_eq!(
+            pace.due(soon),
+            now + INTERVAL,
+            "what comes in between waits for the rest of the interval"
+        );
+        let later = now + BURST * INTERVAL;
         assert_eq!(pace.due(later), later);
     }
 }

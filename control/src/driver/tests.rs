@@ -1,14 +1,16 @@
+mod away;
+mod restored;
+
 use super::*;
-use crate::{Object, driver::pace::INTERVAL, translate::Translation};
-use std::{
-    io,
-    num::NonZeroU16,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+use crate::{
+    Object,
+    driver::pace::{BURST, INTERVAL},
+    translate::Translation,
 };
+use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
-    EndpointSlice, Family, Protocol, Service,
+    EndpointSlice, Family, Protocol, ServedService, Service,
     endpoint::{Conditions, SliceEndpoint, SlicePort},
     service::PortSpec,
 };
@@ -18,6 +20,7 @@ struct Rig {
     snapshots: watch::Receiver<Snapshot>,
     status: watch::Receiver<Status>,
     changes: mpsc::Receiver<Brought>,
+    states: watch::Receiver<State>,
 }
 
 impl Rig {
@@ -26,8 +29,9 @@ impl Rig {
         let (publish, snapshots) = watch::channel(Snapshot::default());
         let (tell, status) = watch::channel(Status::default());
         let (bring, changes) = mpsc::channel(1);
-        tokio::spawn(Driver::new(Store::new("node"), publish, tell, bring).run(received));
-        Self { inputs, snapshots, status, changes }
+        let (save, states) = watch::channel(State::default());
+        tokio::spawn(Driver::new(Store::new("node"), publish, tell, bring, Some(save)).run(received));
+        Self { inputs, snapshots, status, changes, states }
     }
 
     /// Both lists are complete and hold nothing, and some quiet time has passed.
@@ -39,6 +43,16 @@ impl Rig {
         }
         rig.status.wait_for(|status| status.ready).await.unwrap();
         advance(Duration::from_secs(1)).await;
+        rig
+    }
+
+    /// The same after so many changes that the next one has to wait for an interval.
+    async fn busy() -> Self {
+        let mut rig = Self::ready().await;
+        for number in 1..=BURST as u16 {
+            rig.send(put(number)).await;
+            assert_eq!(rig.published().await, Duration::ZERO);
+        }
         rig
     }
 
@@ -108,19 +122,18 @@ async fn nothing_is_published_before_both_lists_are_complete() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_change_is_published_at_once_and_a_burst_in_one_go_afterwards() {
-    let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    assert_eq!(rig.published().await, Duration::ZERO);
-    let first = Instant::now();
-    for number in 2..20 {
+async fn single_changes_are_published_at_once_and_a_flood_in_one_go_afterwards() {
+    let mut rig = Rig::busy().await;
+    let last = Instant::now();
+    for number in 100..130 {
         rig.send(put(number)).await;
         advance(Duration::from_millis(1)).await;
     }
-    assert!(!rig.snapshots.has_changed().unwrap(), "a burst is not published change by change");
+    assert!(!rig.snapshots.has_changed().unwrap(), "a flood is not published change by change");
     rig.published().await;
-    assert_eq!(first.elapsed(), INTERVAL);
-    assert_eq!((rig.services(), rig.snapshots.borrow().generation), (19, 2));
+    assert_eq!(last.elapsed(), INTERVAL);
+    let commits = rig.snapshots.borrow().generation;
+    assert_eq!((rig.services(), commits), (BURST as usize + 30, u64::from(BURST) + 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,12 +177,10 @@ async fn a_commit_that_changes_nothing_is_a_sync_but_publishes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_status_says_since_when_a_change_waits() {
-    let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    rig.published().await;
+    let mut rig = Rig::busy().await;
     advance(Duration::from_millis(10)).await;
     let arrived = Instant::now();
-    rig.send(put(2)).await;
+    rig.send(put(100)).await;
     let waiting = rig.status.wait_for(|status| status.oldest_unapplied.is_some()).await.unwrap().clone();
     assert_eq!(waiting.oldest_unapplied, Some(arrived));
     rig.published().await;
@@ -178,23 +189,22 @@ async fn the_status_says_since_when_a_change_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn changes_of_endpoints_come_with_the_generation_that_brings_them() {
-    let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    rig.published().await;
+    let mut rig = Rig::busy().await;
     let start = Instant::now();
     rig.send(put_slice(1, [10, 0, 0, 1])).await;
     let brought = rig.changes.recv().await.unwrap();
-    assert_eq!(brought.generation, 2);
+    let generation = u64::from(BURST) + 1;
+    assert_eq!(brought.generation, generation);
     let since: Vec<_> = brought.changes.iter().map(|change| change.since_received(Instant::now())).collect();
     assert_eq!(since, [start.elapsed()], "the time until the commit counts");
     assert_eq!(start.elapsed(), INTERVAL);
     rig.send(put_slice(1, [10, 0, 0, 1])).await;
-    rig.send(put_slice(7, [10, 0, 0, 7])).await;
+    rig.send(put_slice(77, [10, 0, 0, 7])).await;
     rig.send(put_slice(1, [10, 0, 0, 2])).await;
     let brought = rig.changes.recv().await.unwrap();
     assert_eq!(
         (brought.generation, brought.changes.len()),
-        (3, 2),
+        (generation + 1, 2),
         "that of an unknown Service does not count"
     );
 }
@@ -236,85 +246,34 @@ async fn nobody_has_to_measure() {
     assert_eq!(rig.changes.len(), 1, "bounded");
 }
 
-/// What is logged on this thread until it is dropped.
-struct Log {
-    lines: Arc<Lines>,
-    _guard: tracing::subscriber::DefaultGuard,
-}
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<u8>>);
-
-impl Lines {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl io::Write for &Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn begin() -> Self {
-        let lines = Arc::<Lines>::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&lines)).finish();
-        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
-    }
-
-    fn count(&self, words: &str) -> usize {
-        String::from_utf8_lossy(&self.lines.lock()).matches(words).count()
-    }
-}
-
-/// Tells the driver the state of the watches without which nothing can be served, and waits until it knows.
-async fn watches(rig: &mut Rig, state: &WatchState) {
-    for kind in [Kind::Service, Kind::EndpointSlice] {
-        rig.inputs.send(Input::Watch(kind, state.clone())).await.unwrap();
-    }
-    rig.status.wait_for(|status| status.watches.get(&Kind::EndpointSlice) == Some(state)).await.unwrap();
-}
-
 #[tokio::test(start_paused = true)]
-async fn since_when_the_api_server_is_away_is_in_the_status_and_the_log_until_it_is_back() {
-    let log = Log::begin();
+async fn of_ten_thousand_changes_in_a_second_none_is_lost_and_few_commits_are_made() {
+    const SERVICES: u16 = 500;
     let mut rig = Rig::ready().await;
-    rig.send(put(1)).await;
-    rig.published().await;
-    watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(rig.status.borrow().away_since, None);
-    let gone = Instant::now();
-    watches(&mut rig, &WatchState::Failing("refused".into())).await;
-    assert_eq!(rig.status.borrow().away_since, Some(gone));
-    let words = "the API server has been away since 2";
-    for (seconds, lines) in [(9, 0), (2, 1), (58, 1), (2, 2), (600, 12)] {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        assert_eq!(log.count(words), lines, "after {:?}", gone.elapsed());
+    for number in 0..SERVICES {
+        rig.send(put(number)).await;
     }
-    assert_eq!(log.count("; serving what is known"), 12);
-    assert_eq!(rig.status.borrow().away_since, Some(gone));
-    assert_eq!(rig.services(), 1);
-    watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(rig.status.borrow().away_since, None);
-    assert_eq!(log.count("the API server is back after 11m 11s"), 1);
-    watches(&mut rig, &WatchState::Failing("refused".into())).await;
-    watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(log.count("is back"), 1, "what was too short to be told is over without a word");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_api_server_that_was_never_reached_is_away_from_the_start() {
-    let log = Log::begin();
-    let mut rig = Rig::start();
-    let start = Instant::now();
-    watches(&mut rig, &WatchState::Connecting).await;
-    tokio::time::sleep(Duration::from_secs(11)).await;
-    assert_eq!(rig.status.borrow().away_since, Some(start));
-    assert_eq!(log.count("; nothing is known to serve"), 1);
+    advance(Duration::from_secs(10)).await;
+    let before = rig.snapshots.borrow_and_update().generation;
+    let (mut changes, mut last) = (0u16, 0);
+    for _ in 0..1000 {
+        for _ in 0..10 {
+            last = (changes / SERVICES) as u8;
+            rig.send(put_slice(changes % SERVICES, [10, 0, 0, last])).await;
+            changes += 1;
+        }
+        advance(Duration::from_millis(1)).await;
+    }
+    let newest = |service: &Arc<ServedService>| {
+        let endpoints = service.ports[0].merged.iter();
+        endpoints.map(|endpoint| endpoint.address.ip()).eq([IpAddr::from([10, 0, 0, last])])
+    };
+    let all_newest = |snapshot: &Snapshot| {
+        snapshot.services().filter(|service| newest(service)).count() == usize::from(SERVICES)
+    };
+    let snapshot = rig.snapshots.wait_for(all_newest);
+    let snapshot = timeout(Duration::from_secs(60), snapshot).await.expect("every change").unwrap().clone();
+    assert_eq!(changes, 10_000);
+    let commits = snapshot.generation - before;
+    assert!((20..=20 + u64::from(BURST) + 1).contains(&commits), "{commits} commits");
 }

@@ -8,11 +8,14 @@ use std::{
 };
 use weir_core::{EndpointSlice, PerFamily, Service, ServiceKey, guards::Holder};
 
+/// Sorted, and nearly always one: a list is smaller than a set by far.
+type Keys = Vec<ServiceKey>;
+
 /// Cluster IPs, external IPs and the API server's addresses.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
-    cluster_ips: HashMap<IpAddr, BTreeSet<ServiceKey>>,
-    external_ips: HashMap<IpAddr, BTreeSet<ServiceKey>>,
+    cluster_ips: HashMap<IpAddr, Keys>,
+    external_ips: HashMap<IpAddr, Keys>,
     api_servers: BTreeSet<IpAddr>,
 }
 
@@ -75,7 +78,7 @@ impl Addresses {
 
 /// Puts the addresses of one form of a Service in place of those of another; returns those that came or went.
 fn replace(
-    index: &mut HashMap<IpAddr, BTreeSet<ServiceKey>>,
+    index: &mut HashMap<IpAddr, Keys>,
     before: Option<&Service>,
     after: Option<&Service>,
     addresses: impl Fn(&Service) -> BTreeSet<IpAddr>,
@@ -83,14 +86,18 @@ fn replace(
     let [old, new] = [before, after].map(|service| service.map(&addresses).unwrap_or_default());
     for (service, ip) in before.iter().flat_map(|service| old.difference(&new).map(move |ip| (service, ip))) {
         if let Some(keys) = index.get_mut(ip) {
-            keys.remove(&service.key);
+            keys.retain(|key| *key != service.key);
             if keys.is_empty() {
                 index.remove(ip);
             }
         }
     }
     for (service, ip) in after.iter().flat_map(|service| new.difference(&old).map(move |ip| (service, ip))) {
-        index.entry(*ip).or_default().insert(service.key.clone());
+        let keys = index.entry(*ip).or_default();
+        if let Err(position) = keys.binary_search(&service.key) {
+            keys.reserve_exact(1);
+            keys.insert(position, service.key.clone());
+        }
     }
     old.symmetric_difference(&new).copied().collect()
 }

@@ -1,6 +1,7 @@
 //! What is known of an endpoint?
 
 use crate::{Family, Protocol, ServiceKey};
+use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
@@ -8,7 +9,7 @@ use std::{
 };
 
 /// The conditions of an endpoint, with absent ones filled in (semantics R1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditions {
     /// May receive new flows. Absent means true.
     pub ready: bool,
@@ -32,7 +33,7 @@ impl Conditions {
 }
 
 /// For whom the control plane meant an endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hints {
     /// `hints.forZones`.
     pub zones: Box<[Arc<str>]>,
@@ -63,7 +64,7 @@ impl Endpoint {
 }
 
 /// One entry of an EndpointSlice's `endpoints`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceEndpoint {
     /// `addresses[0]` (semantics E4).
     pub ip: IpAddr,
@@ -78,7 +79,7 @@ pub struct SliceEndpoint {
 }
 
 /// One entry of an EndpointSlice's `ports` that has a name and a number (semantics O1, O3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlicePort {
     /// `name`; empty for an unnamed Service port.
     pub name: Arc<str>,
@@ -89,7 +90,7 @@ pub struct SlicePort {
 }
 
 /// A discovery/v1 EndpointSlice that belongs to a Service (semantics E1, E2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSlice {
     /// The slice's own name, unique in the Service's namespace.
     pub name: Arc<str>,

@@ -39,7 +39,7 @@ impl std::fmt::Display for Family {
 }
 
 /// One value for each family.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PerFamily<T> {
     /// The IPv4 value.
     pub v4: T,

@@ -2,7 +2,7 @@
 
 use crate::{Family, FrontendKind, PortKey, Protocol, ServedService, ServiceKey, ServicePort};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     hash::Hash,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -88,8 +88,9 @@ impl Rank {
 /// Everything that is claimed, with one winner for each address. Changing a Service costs what that Service claims.
 #[derive(Debug)]
 pub struct Claims<Address, Claim> {
-    by_address: HashMap<Address, BTreeMap<Rank, Claim>>,
-    of_service: HashMap<ServiceKey, Vec<(Address, Rank)>>,
+    /// Sorted. Nearly all addresses are claimed once, so a list is smaller than a map by far.
+    by_address: HashMap<Address, Vec<(Rank, Claim)>>,
+    of_service: HashMap<ServiceKey, Box<[(Address, Rank)]>>,
 }
 
 impl<Address, Claim> Default for Claims<Address, Claim> {
@@ -108,7 +109,7 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
         let mut touched = Vec::new();
         for (address, rank) in self.of_service.remove(service).unwrap_or_default() {
             if let Some(claims) = self.by_address.get_mut(&address) {
-                claims.remove(&rank);
+                claims.retain(|(other, _)| *other != rank);
                 if claims.is_empty() {
                     self.by_address.remove(&address);
                 }
@@ -117,12 +118,12 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
         }
         let mut owned = Vec::new();
         for (address, rank, claim) in claims {
-            self.by_address.entry(address).or_default().insert(rank.clone(), claim);
+            insert(self.by_address.entry(address).or_default(), rank.clone(), claim);
             owned.push((address, rank));
             touched.push(address);
         }
         if !owned.is_empty() {
-            self.of_service.insert(service.clone(), owned);
+            self.of_service.insert(service.clone(), owned.into());
         }
         touched.sort_unstable();
         touched.dedup();
@@ -131,17 +132,21 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
 
     /// Who answers at an address.
     pub fn winner(&self, address: Address) -> Option<&Claim> {
-        self.by_address.get(&address)?.values().next()
+        self.by_address.get(&address)?.first().map(|(_, claim)| claim)
     }
 
     /// Who else claims it.
     pub fn losers(&self, address: Address) -> impl Iterator<Item = &Claim> {
-        self.by_address.get(&address).into_iter().flat_map(|claims| claims.values().skip(1))
+        self.by_address
+            .get(&address)
+            .into_iter()
+            .flat_map(|claims| claims.iter().skip(1))
+            .map(|(_, claim)| claim)
     }
 
     /// All addresses that are claimed, with their winners, in no order.
     pub fn winners(&self) -> impl Iterator<Item = (Address, &Claim)> {
-        self.by_address.iter().filter_map(|(address, claims)| Some((*address, claims.values().next()?)))
+        self.by_address.iter().filter_map(|(address, claims)| Some((*address, &claims.first()?.1)))
     }
 
     /// How many addresses are claimed.
@@ -152,6 +157,17 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.by_address.is_empty()
+    }
+}
+
+/// Keeps the order; a claim of the same rank is replaced.
+fn insert<Claim>(claims: &mut Vec<(Rank, Claim)>, rank: Rank, claim: Claim) {
+    match claims.binary_search_by(|(other, _)| other.cmp(&rank)) {
+        Ok(position) => claims[position].1 = claim,
+        Err(position) => {
+            claims.reserve_exact(1);
+            claims.insert(position, (rank, claim));
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Where does this proxy run?
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, sync::Arc};
 
 /// The node of this proxy: the parts of its Node object that decide anything (semantics S7, A4, Z2).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// The node's name; endpoints with this `nodeName` are local (semantics P4). Empty: nothing is local.
     pub name: Arc<str>,

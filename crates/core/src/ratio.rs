@@ -1,9 +1,11 @@
 //! What is a factor that a user wrote down, such as 1.5?
 
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// A factor from 1 to 100, exact to a thousandth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
 pub struct Ratio(u32);
 
 impl Ratio {
@@ -13,6 +15,22 @@ impl Ratio {
     /// This many times `count`, rounded down.
     pub fn of(self, count: usize) -> usize {
         count.saturating_mul(self.0 as usize) / Self::ONE as usize
+    }
+}
+
+impl From<Ratio> for u32 {
+    /// In thousandths.
+    fn from(ratio: Ratio) -> Self {
+        ratio.0
+    }
+}
+
+impl TryFrom<u32> for Ratio {
+    type Error = NotARatio;
+
+    fn try_from(thousandths: u32) -> Result<Self, NotARatio> {
+        let most = Self::MOST as u32 * Self::ONE;
+        if (Self::ONE..=most).contains(&thousandths) { Ok(Self(thousandths)) } else { Err(NotARatio) }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
 
 /// Namespace and name of a Service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceKey {
     /// The namespace.
     pub namespace: Arc<str>,
@@ -107,7 +107,7 @@ impl fmt::Display for PortKey {
 }
 
 /// One entry of `spec.ports`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortSpec {
     /// `name`; empty when absent.
     pub name: Arc<str>,
@@ -120,7 +120,7 @@ pub struct PortSpec {
 }
 
 /// A Service that a proxy has to serve. Headless, ExternalName and foreign ones never become this (semantics S2-S4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Namespace and name.
     pub key: ServiceKey,

@@ -2,10 +2,11 @@
 
 use crate::Ratio;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc, time::Duration};
 
 /// How new flows are spread over the endpoints of a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Policy {
     /// Uniform random, as kube-proxy.
     Random,
@@ -57,7 +58,7 @@ impl FromStr for Policy {
 pub struct UnknownPolicy;
 
 /// The settings of one Service. `Default` is the one place where the defaults are written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
     /// How new flows are spread.
     pub balance: Policy,
@@ -110,7 +111,7 @@ impl Default for Settings {
 }
 
 /// What becomes of TCP connections to an endpoint that is removed: no longer in any slice, or its Service deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EndpointRemoved {
     /// They go on for as long as both sides like, as under kube-proxy.
     #[default]
@@ -122,7 +123,7 @@ pub enum EndpointRemoved {
 }
 
 /// An active check: weir connects to each endpoint from time to time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ActiveCheck {
     /// Time between two checks of an endpoint. Also how long one may take.
     pub interval: Duration,
@@ -140,7 +141,7 @@ impl Default for ActiveCheck {
 }
 
 /// What one Service may take on this node. `None` is no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
     /// Live TCP connections.
     pub connections: Option<NonZeroU32>,
@@ -173,7 +174,7 @@ impl Default for Limits {
 }
 
 /// A version of the PROXY protocol (<https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt>).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProxyProtocol {
     /// A line of text.
     V1,

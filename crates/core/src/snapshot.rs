@@ -1,8 +1,8 @@
 //! What does this node serve, all told, and what differs between two generations?
 
-use crate::{Node, ServedService, ServiceKey, flow::stable_hasher};
+use crate::{Node, ServedService, ServiceKey, SharedMap};
 use ipnet::IpNet;
-use std::{collections::BTreeMap, hash::Hasher, sync::Arc};
+use std::sync::Arc;
 
 /// The complete desired state of one generation. Cheap to clone: generations share what did not change.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Snapshot {
     pub node: Arc<Node>,
     /// CIDRs that Service addresses are allocated from, when known (semantics N5).
     pub service_cidrs: Arc<[IpNet]>,
-    services: Services,
+    services: SharedMap<Arc<ServedService>>,
 }
 
 impl Snapshot {
@@ -24,34 +24,30 @@ impl Snapshot {
 
     /// What is served for one Service.
     pub fn get(&self, key: &ServiceKey) -> Option<&Arc<ServedService>> {
-        self.services.leaf(key).get(key)
+        self.services.get(key)
     }
 
     /// All Services, in no particular order.
     pub fn services(&self) -> impl Iterator<Item = &Arc<ServedService>> {
-        self.services.leaves().flat_map(|leaf| leaf.values())
+        self.services.iter().map(|(_, served)| served)
     }
 
     /// Puts one Service in place of what was there. Touches that Service's part only.
     pub fn insert(&mut self, served: Arc<ServedService>) {
-        self.services.leaf_mut(&served.key).insert(served.key.clone(), served);
+        self.services.insert(served.key.clone(), served);
     }
 
     /// Takes one Service out.
     pub fn remove(&mut self, key: &ServiceKey) -> Option<Arc<ServedService>> {
-        self.get(key)?;
-        self.services.leaf_mut(key).remove(key)
+        self.services.remove(key)
     }
 }
 
 impl PartialEq for Snapshot {
     /// Same content; the generation is not compared.
     fn eq(&self, other: &Self) -> bool {
-        let equal_services = || {
-            let mut pairs = self.services.leaves().zip(other.services.leaves());
-            pairs.all(|(mine, theirs)| Arc::ptr_eq(mine, theirs) || mine == theirs)
-        };
-        self.node == other.node && self.service_cidrs == other.service_cidrs && equal_services()
+        let same_place = self.node == other.node && self.service_cidrs == other.service_cidrs;
+        same_place && self.services == other.services
     }
 }
 
@@ -112,54 +108,3 @@ impl Changes {
         }
     }
 }
-
-type Leaf = BTreeMap<ServiceKey, Arc<ServedService>>;
-
-const FANOUT: usize = 32;
-
-/// A map in two levels of shared nodes: changing one Service copies one path, 2 x 32 pointers and one small leaf.
-/// A plain shared map would copy every entry on each change.
-#[derive(Clone, Debug)]
-struct Services {
-    root: Arc<[Arc<[Arc<Leaf>; FANOUT]>; FANOUT]>,
-}
-
-impl Default for Services {
-    fn default() -> Self {
-        let leaf = Arc::new(Leaf::new());
-        let branch = Arc::new(std::array::from_fn(|_| Arc::clone(&leaf)));
-        Self { root: Arc::new(std::array::from_fn(|_| Arc::clone(&branch))) }
-    }
-}
-
-impl Services {
-    fn leaf(&self, key: &ServiceKey) -> &Leaf {
-        let (branch, leaf) = path(key);
-        &self.root[branch][leaf]
-    }
-
-    fn leaf_mut(&mut self, key: &ServiceKey) -> &mut Leaf {
-        let (branch, leaf) = path(key);
-        Arc::make_mut(&mut Arc::make_mut(&mut Arc::make_mut(&mut self.root)[branch])[leaf])
-    }
-
-    fn leaves(&self) -> impl Iterator<Item = &Arc<Leaf>> {
-        self.root.iter().flat_map(|branch| branch.iter())
-    }
-
-    fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Arc<Leaf>, &'a Arc<Leaf>)> {
-        let branches = self.root.iter().zip(other.root.iter()).filter(|(a, b)| !Arc::ptr_eq(a, b));
-        branches.flat_map(|(a, b)| a.iter().zip(b.iter())).filter(|(a, b)| !Arc::ptr_eq(a, b))
-    }
-}
-
-fn path(key: &ServiceKey) -> (usize, usize) {
-    let mut hasher = stable_hasher(PATH_KEY);
-    hasher.write(key.namespace.as_bytes());
-    hasher.write_u8(b'/');
-    hasher.write(key.name.as_bytes());
-    let hash = hasher.finish() as usize;
-    (hash % FANOUT, hash / FANOUT % FANOUT)
-}
-
-const PATH_KEY: u64 = 3;

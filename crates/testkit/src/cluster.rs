@@ -175,6 +175,11 @@ impl Cluster {
         restarted.flatten().unwrap_or_else(|error| panic!("the API server cannot come back: {error}"));
     }
 
+    /// The host of the API server, where another one may run, too.
+    pub fn control_plane(&self) -> &Host {
+        &self.control_plane
+    }
+
     /// A client that is no part of the cluster, with the addresses 203.0.113.2 and 203.0.113.130.
     pub fn outside(&self) -> &Host {
         &self.outside

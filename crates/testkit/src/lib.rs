@@ -8,6 +8,7 @@
 //! | the Kubernetes API server | [`ApiServer`], with TLS by an [`Authority`], or a [`RealApiServer`] |
 //! | hosts of a network | [`Namespace`] |
 //! | nodes, pods and an outside client | [`cluster`] |
+//! | the objects of a large cluster, and how they change | [`load`] |
 //! | a Pod's service account | [`in_a_pod`] |
 //! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
@@ -20,6 +21,7 @@ mod authority;
 pub mod cluster;
 mod counter;
 mod folder;
+pub mod load;
 mod namespace;
 mod own_thread;
 mod pod;

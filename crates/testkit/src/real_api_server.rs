@@ -1,10 +1,10 @@
-//! How is a real API server run for a test? etcd and kube-apiserver on loopback ports, gone with their handle.
+//! How is a real API server run for a test? etcd and kube-apiserver on ports of this host, gone with their handle.
 
 use std::{
     env,
     fs::{self, File},
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -27,6 +27,7 @@ pub struct RealApiServer {
     /// For clients and for peers.
     etcd_addresses: (SocketAddr, SocketAddr),
     address: SocketAddr,
+    service_networks: String,
     // In the order in which they go.
     api_server: Option<Program>,
     etcd: Option<Program>,
@@ -39,6 +40,14 @@ impl RealApiServer {
     /// # Errors
     /// When a program is missing or does not open its port in time.
     pub async fn start() -> io::Result<Option<Self>> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), "10.96.0.0/16").await
+    }
+
+    /// The same on an address of this host, and with these networks for cluster IPs, comma separated.
+    ///
+    /// # Errors
+    /// When a program is missing or does not open its port in time.
+    pub async fn start_at(ip: IpAddr, service_networks: &str) -> io::Result<Option<Self>> {
         let Some(assets) = env::var_os(ASSETS).filter(|assets| !assets.is_empty()) else {
             skipped(&format!("{ASSETS} does not name a folder with kube-apiserver and etcd"));
             return Ok(None);
@@ -46,10 +55,12 @@ impl RealApiServer {
         let assets = PathBuf::from(assets);
         let folder = Folder::new("api-server")?;
         fs::create_dir(folder.path("pki"))?;
-        let [etcd_client, etcd_peer, address] = free_addresses()?;
+        let [etcd_client, etcd_peer, address] = free_addresses(ip)?;
         let etcd_addresses = (etcd_client, etcd_peer);
         write_credentials(&folder)?;
-        let mut server = Self { assets, etcd_addresses, address, api_server: None, etcd: None, folder };
+        let service_networks = service_networks.to_owned();
+        let mut server =
+            Self { assets, etcd_addresses, address, service_networks, api_server: None, etcd: None, folder };
         server.start_etcd()?;
         server.restart().await?;
         Ok(Some(server))
@@ -115,7 +126,8 @@ impl RealApiServer {
         let file = |name: &str| self.folder.path(name).display().to_string();
         let api_server = Command::new(self.assets.join("kube-apiserver"))
             .arg(format!("--etcd-servers=http://{}", self.etcd_addresses.0))
-            .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+            .arg(format!("--bind-address={}", self.address.ip()))
+            .arg(format!("--advertise-address={}", self.address.ip()))
             .arg(format!("--secure-port={}", self.address.port()))
             .arg("--endpoint-reconciler-type=none")
             .args([
@@ -126,7 +138,8 @@ impl RealApiServer {
             .arg("--service-account-issuer=https://kubernetes.default.svc.cluster.local")
             .arg(format!("--service-account-key-file={}", file("accounts.key")))
             .arg(format!("--service-account-signing-key-file={}", file("accounts.key")))
-            .args(["--service-cluster-ip-range=10.96.0.0/16", "--profiling=false"])
+            .arg(format!("--service-cluster-ip-range={}", self.service_networks))
+            .arg("--profiling=false")
             .run(&self.folder.path("kube-apiserver.log"))?;
         self.api_server = Some(api_server);
         let opened = timeout(START_LIMIT, async {
@@ -166,10 +179,11 @@ impl RealApiServer {
     }
 }
 
-/// Three free loopback addresses, held together so that they differ.
-fn free_addresses() -> io::Result<[SocketAddr; 3]> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let held = [bind()?, bind()?, bind()?];
+/// A free address of this IP behind two of the loopback interface, held together so that they differ.
+fn free_addresses(ip: IpAddr) -> io::Result<[SocketAddr; 3]> {
+    let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let bind = |ip| TcpListener::bind((ip, 0));
+    let held = [bind(loopback)?, bind(loopback)?, bind(ip)?];
     Ok([held[0].local_addr()?, held[1].local_addr()?, held[2].local_addr()?])
 }
 

@@ -136,6 +136,25 @@ fn the_container_may_do_what_node_mode_needs_and_nothing_else() {
 }
 
 #[test]
+fn the_state_outlives_the_pod_on_its_node() {
+    for overlay in OVERLAYS {
+        let objects = objects(overlay);
+        let (pod, container) = (pod(&objects), container(&objects));
+        assert!(!arguments(&objects).iter().any(|argument| argument.starts_with("--state-dir")));
+        let user = container.security_context.unwrap().run_as_user;
+        assert_eq!(user, Some(0), "the default folder is that of root");
+        let mounts = container.volume_mounts.unwrap();
+        let mount = mounts.iter().find(|mount| mount.mount_path == "/var/lib/weir").unwrap();
+        assert_ne!(mount.read_only, Some(true));
+        let volumes = pod.volumes.unwrap();
+        let volume = volumes.iter().find(|volume| volume.name == mount.name).unwrap();
+        let path = volume.host_path.as_ref().unwrap();
+        let kind = path.type_.as_deref();
+        assert_eq!((&*path.path, kind), ("/var/lib/weir", Some("DirectoryOrCreate")), "{overlay}");
+    }
+}
+
+#[test]
 fn the_pod_runs_everywhere_as_the_account_that_has_the_role() {
     let objects = objects("base");
     let pod = pod(&objects);

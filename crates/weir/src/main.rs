@@ -23,6 +23,7 @@ mod propagation;
 mod resolve;
 mod run;
 mod signals;
+mod state_dir;
 mod stdout;
 mod table;
 

@@ -13,9 +13,9 @@ use crate::{
 };
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
-use tokio::{runtime::Builder, sync::watch};
+use tokio::{runtime::Builder, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::info;
+use tracing::{info, warn};
 use weir_control::{Control, Status};
 use weir_core::Family;
 use weir_proxy::{Drained, Proxy};
@@ -30,6 +30,9 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     runtime.shutdown_timeout(Duration::from_millis(100));
     outcome.map(|()| ExitCode::SUCCESS)
 }
+
+/// How long writing the last state may keep the process.
+const SAVE_PATIENCE: Duration = Duration::from_secs(5);
 
 async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
@@ -62,12 +65,19 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
         options.drain_timeout
     );
     probes.health().set_draining();
+    // The last state is written while connections end.
+    let saving = tokio::spawn(control.end());
     tokio::select! {
         drained = serving.drain(options.drain_timeout) => match drained.reset {
             0 => info!("all connections have ended"),
             reset => info!("{reset} connections were still open and were reset"),
         },
         signal = signals.another() => info!("{signal}: ending at once"),
+    }
+    if timeout(SAVE_PATIENCE, saving).await.is_err() {
+        warn!(
+            "ending without the last state: it cannot be written in {SAVE_PATIENCE:?}; is --state-dir on a network?"
+        );
     }
     servers.stop().await;
     Ok(())

@@ -16,6 +16,8 @@ pub struct Applied {
     pub rows: Vec<FrontendRow>,
     /// Where node ports are served now.
     pub node_port_addresses: Vec<IpAddr>,
+    /// How many Services were looked at.
+    pub visited: usize,
 }
 
 /// One Service address and what serves it.

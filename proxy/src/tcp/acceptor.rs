@@ -99,7 +99,7 @@ impl Acceptor {
                 let Some(wait) = frontend.until_turn() else {
                     return place(&frontend, client, peer, admitted);
                 };
-                frontend.slot.counters.delayed.increment(1);
+                frontend.slot.counters.clients().delayed.increment(1);
                 let stop = stop.clone();
                 let placed = async move {
                     stop.run_until_cancelled(tokio::time::sleep(wait)).await;

@@ -79,7 +79,9 @@ pub(super) fn list(state: &State, target: &Target, parameters: &Parameters) -> R
     let page = if limit == 0 { rest } else { &rest[..limit.min(rest.len())] };
     let mut metadata = json!({ "resourceVersion": listed.version.to_string() });
     let remaining = rest.len() - page.len();
-    if remaining > 0 {
+    if remaining == 0 {
+        state.count_complete_list(target.resource);
+    } else {
         let number = number.unwrap_or_else(|| state.pages().keep(Arc::clone(&listed)));
         metadata["continue"] = format!("{number}-{}", offset + page.len()).into();
         if listed.everything {

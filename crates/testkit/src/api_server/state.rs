@@ -142,6 +142,12 @@ impl State {
         self.seen.add(1);
     }
 
+    /// Counts that a list was sent to its end.
+    pub(super) fn count_complete_list(&self, resource: Resource) {
+        locked(&self.requests).entry(resource).or_default().complete_lists += 1;
+        self.seen.add(1);
+    }
+
     /// What was counted for a resource.
     pub(super) fn requests(&self, resource: Resource) -> Requests {
         locked(&self.requests).get(&resource).cloned().unwrap_or_default()

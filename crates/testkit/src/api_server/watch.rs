@@ -125,6 +125,7 @@ impl Watch {
         }
         if std::mem::take(&mut self.announce_initial_end) {
             self.write_bookmark(&mut out, true);
+            self.open.state.count_complete_list(self.resource);
         }
         if out.is_empty() && signals.head > self.delivered {
             self.write_changes(&mut out);

@@ -4,9 +4,9 @@ use super::{
     layer::Layer,
     limits::LimitArgs,
     network::{ClusterNetwork, NetworkArgs},
-    values::{self, Listen, NodePortAddress},
+    values::{self, Folder, Listen, NodePortAddress},
 };
-use crate::{logging::LogFormat, node_name};
+use crate::{logging::LogFormat, node_name, state_dir};
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
 use ipnet::IpNet;
 use std::{
@@ -58,6 +58,11 @@ struct SourceArgs {
     /// The API server in place of the configured one, as in https://10.0.0.1:6443
     #[arg(long, value_name = "URL")]
     api_server: Option<String>,
+
+    /// Folder where the last known state is kept and served from when the API server is away at the start; empty for nowhere
+    /// [default: /var/lib/weir as root, else $XDG_STATE_HOME/weir, else ~/.local/state/weir]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<Folder>,
 
     /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable);
     /// watched, and used instead of an API server
@@ -288,6 +293,7 @@ impl SourceArgs {
                 kubeconfig: self.kubeconfig,
                 context: self.context,
                 api_server: self.api_server,
+                state_dir: self.state_dir.map_or_else(state_dir::default, |folder| folder.0),
                 ..KubeSource::default()
             })),
         }

@@ -117,6 +117,23 @@ fn the_strongest_origin_decides_where_objects_come_from() {
 }
 
 #[test]
+fn the_state_is_kept_unless_its_folder_is_empty() {
+    let folder = |flags: &[&str], variables: &[(&str, &str)], file| {
+        let Source::Kube(source) = run(flags, variables, file).unwrap().source else { panic!() };
+        source.state_dir.map(|path| path.display().to_string())
+    };
+    let variable = [("WEIR_STATE_DIR", "/variable")];
+    assert_eq!(folder(&["--state-dir", "/flag"], &variable, "state-dir: /file").as_deref(), Some("/flag"));
+    assert_eq!(folder(&[], &variable, "state-dir: /file").as_deref(), Some("/variable"));
+    assert_eq!(folder(&[], &[], "state-dir: /file").as_deref(), Some("/file"));
+    assert_eq!(folder(&["--state-dir="], &variable, ""), None);
+    assert_eq!(folder(&[], &[("WEIR_STATE_DIR", "")], "state-dir: /file"), None);
+    assert_eq!(folder(&[], &[], "state-dir: ''"), None);
+    let default = crate::state_dir::default().map(|path| path.display().to_string());
+    assert_eq!(folder(&[], &[], ""), default);
+}
+
+#[test]
 fn bad_values_name_the_variable_or_the_file_and_key() {
     let problem = run(&[], &[("WEIR_WORKERS", "many")], "").unwrap_err();
     assert!(problem.starts_with("error: variable WEIR_WORKERS: invalid value 'many'"), "{problem}");

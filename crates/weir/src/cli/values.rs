@@ -2,8 +2,10 @@
 
 use ipnet::IpNet;
 use std::{
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
     str::FromStr,
     time::Duration,
 };
@@ -28,6 +30,18 @@ impl FromStr for Listen {
         let address =
             text.parse().map_err(|_| "must be IP:PORT, as in 127.0.0.1:10256, or empty for none")?;
         Ok(Self(Some(address)))
+    }
+}
+
+/// A folder; the empty text is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folder(pub(crate) Option<PathBuf>);
+
+impl FromStr for Folder {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from)))
     }
 }
 

@@ -71,6 +71,7 @@ impl Weir {
             .env("WEIR_WORKERS", "2")
             .env("WEIR_HEALTH_ADDRESS", health.to_string())
             .env("WEIR_ADMIN_ADDRESS", "")
+            .env("WEIR_STATE_DIR", folder.join("state"))
             .stdout(Stdio::piped())
             .stderr(fs::File::create(folder.join("log")).unwrap())
             .spawn()

@@ -97,7 +97,14 @@ impl Bed {
 
     /// Starts weir on a node.
     pub(crate) fn spawn_weir(&self, node: &str, flags: &[&str]) -> Program {
-        self.cluster.node(node).spawn(WEIR, &self.arguments(node, flags), &[]).unwrap()
+        let state = self.state_dir().join(node);
+        let variables = [("WEIR_STATE_DIR", state.to_str().unwrap())];
+        self.cluster.node(node).spawn(WEIR, &self.arguments(node, flags), &variables).unwrap()
+    }
+
+    /// Where each node has a folder for its weir's state.
+    fn state_dir(&self) -> PathBuf {
+        self.kubeconfig.with_extension("state")
     }
 
     /// The arguments with which weir is started on a node.
@@ -159,6 +166,7 @@ impl Bed {
 impl Drop for Bed {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.kubeconfig);
+        let _ = fs::remove_dir_all(self.state_dir());
     }
 }
 

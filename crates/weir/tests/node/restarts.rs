@@ -101,6 +101,36 @@ fn cleanup_removes_every_trace_and_may_be_repeated() {
 }
 
 #[test]
+fn a_weir_that_starts_while_the_api_server_is_away_serves_what_was_known_last() {
+    let Some(mut bed) = single_with_service() else { return };
+    bed.stop_weir("node-a", |weir| {
+        weir.signal("TERM").unwrap();
+        weir.wait().unwrap();
+    });
+    bed.cluster.stop_api();
+    bed.start_weir("node-a", &[]);
+    assert_eq!(bed.probe("node-a", "/healthz"), Some(200), "the Node is known");
+    let (client, to) = (bed.cluster.pod("a-2"), SocketAddr::new(cluster_ips(10)[0], 80));
+    let node_port = SocketAddr::new(bed.cluster.node("node-a").v4(), 30080);
+    for protocol in BOTH {
+        expect(client, protocol, to, Ok(("a-1", client.v4())));
+        assert!(crate::bed::ask(bed.cluster.outside(), protocol, node_port).is_ok());
+    }
+    let log = bed.weir_mut("node-a").log().unwrap();
+    assert!(
+        log.contains("1 Service to serve, as known ") && log.contains("until the API server answers"),
+        "{log}"
+    );
+    bed.cluster.restart_api();
+    eventually("what the API server says", true, || {
+        bed.weir_mut("node-a").log().unwrap().contains("the API server's lists are complete")
+    });
+    bed.serve(&Service::web("web", 10), &["a-2"]);
+    let node = bed.cluster.node("node-a");
+    expect(node, Protocol::Tcp, to, Ok(("a-2", node.v4())));
+}
+
+#[test]
 fn the_api_server_may_be_away_while_clients_are_served() {
     let Some(bed) = single_with_service() else { return };
     bed.cluster.stop_api();

@@ -1,9 +1,9 @@
-//! What does a proxy use? The processor time and memory of a process and of all that it started.
+//! What does a program use? The processor time and memory of a process and of all that it started.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 /// The process and what descends from it, now.
-pub(crate) fn processes(root: u32) -> BTreeSet<u32> {
+pub fn processes(root: u32) -> BTreeSet<u32> {
     let parents: Vec<(u32, u32)> = all().filter_map(|process| Some((process, parent(process)?))).collect();
     let mut found = BTreeSet::from([root]);
     // As deep as it gets; a proxy's tree has two levels.
@@ -26,7 +26,7 @@ fn after_name(stat: &str) -> Option<impl Iterator<Item = &str>> {
 }
 
 /// Processor time of all threads of these processes so far.
-pub(crate) fn cpu(processes: &BTreeSet<u32>) -> Duration {
+pub fn cpu(processes: &BTreeSet<u32>) -> Duration {
     processes.iter().filter_map(|process| exact_cpu(*process).or_else(|| coarse_cpu(*process))).sum()
 }
 
@@ -48,15 +48,32 @@ fn coarse_cpu(process: u32) -> Option<Duration> {
 }
 
 /// Memory of these processes that belongs to no file, in bytes.
-pub(crate) fn anonymous_memory(processes: &BTreeSet<u32>) -> u64 {
-    let of = |process| rss_anon(&fs::read_to_string(format!("/proc/{process}/status")).ok()?);
+pub fn anonymous_memory(processes: &BTreeSet<u32>) -> u64 {
+    let of = |process| kibibytes(&fs::read_to_string(format!("/proc/{process}/status")).ok()?, "RssAnon:");
     processes.iter().filter_map(of).sum()
 }
 
-fn rss_anon(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+/// A line of `/proc`, in bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+/// Resident memory of a process, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What it holds now; what it shares with others counts in part.
+    pub proportional: u64,
+    /// The most that it ever held, shared or not.
+    pub peak: u64,
+}
+
+/// The memory of a process, if there is one.
+pub fn memory(process: u32) -> Option<Memory> {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    Some(Memory { proportional: kibibytes(&rollup, "Pss:")?, peak: kibibytes(&status, "VmHWM:")? })
 }
 
 #[cfg(test)]
@@ -93,8 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_memory_is_read_in_kibibytes() {
-        assert_eq!(rss_anon("VmRSS:\t 90 kB\nRssAnon:\t    12 kB\n"), Some(12 * 1024));
-        assert_eq!(rss_anon("VmRSS:\t 90 kB\n"), None);
+    fn memory_is_read_in_kibibytes() {
+        assert_eq!(kibibytes("VmRSS:\t 90 kB\nRssAnon:\t    12 kB\n", "RssAnon:"), Some(12 * 1024));
+        assert_eq!(kibibytes("VmRSS:\t 90 kB\n", "RssAnon:"), None);
+        assert!(memory(id()).is_some_and(|memory| memory.peak >= memory.proportional / 2));
+        assert_eq!(memory(u32::MAX), None);
     }
 }

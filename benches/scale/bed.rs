@@ -1,0 +1,166 @@
+//! Where is weir measured? On a node of a cluster whose endpoints all answer.
+
+use crate::{
+    api::Api,
+    arguments::{Amounts, ApiServer},
+    client::HANG,
+    endpoints::Endpoints,
+    pause::pause,
+    weir::Weir,
+};
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::{
+    env, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process,
+    time::{Duration, Instant},
+};
+use weir_testkit::{
+    cluster::{CLUSTER_CIDR, Cluster, Host, NodePlan, SERVICE_CIDR},
+    load::{POD_NETWORKS, Workload, Write},
+};
+
+/// The node that weir runs on.
+const NODE: &str = "node-a";
+/// The pod that has the addresses of all endpoints, and its cable.
+const ENDPOINTS: (&str, &str) = ("endpoints", "cali-endpoints");
+/// The pod of clients.
+const CLIENT: &str = "client";
+
+/// How many objects are written together.
+const AT_ONCE: usize = 500;
+
+/// So many connections one after another take many ports.
+const CLIENT_PARAMETERS: [(&str, &str); 2] =
+    [("net/ipv4/ip_local_port_range", "10240 65535"), ("net/ipv4/tcp_tw_reuse", "1")];
+
+/// A cluster without Services at first.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    kubeconfig: PathBuf,
+    program: PathBuf,
+    amounts: Amounts,
+    // In the order in which they go.
+    api: Api,
+    _endpoints: Endpoints,
+    cluster: Cluster,
+}
+
+impl Bed {
+    /// Builds the cluster in which this weir is to be measured.
+    pub(crate) fn build(api_server: ApiServer, amounts: Amounts, program: &Path) -> Result<Self> {
+        let Some(mut cluster) = Cluster::create(&[NodePlan::routed(NODE)]) else {
+            bail!("it is measured in network namespaces, which need root, iproute2 and nftables");
+        };
+        cluster.start_pod(NODE, ENDPOINTS.0);
+        cluster.start_pod(NODE, CLIENT);
+        for (parameter, value) in CLIENT_PARAMETERS {
+            cluster.pod(CLIENT).namespace().set_parameter(parameter, value)?;
+        }
+        let endpoints = Endpoints::start(cluster.node(NODE), cluster.pod(ENDPOINTS.0), ENDPOINTS.1)
+            .context("endpoints cannot be served")?;
+        let kubeconfig = env::temp_dir().join(format!("weir-scale-{}.kubeconfig", process::id()));
+        let api = Api::start(api_server, &cluster)?;
+        fs::write(&kubeconfig, api.kubeconfig(&cluster))
+            .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
+        let bed =
+            Self { kubeconfig, program: program.to_owned(), amounts, api, _endpoints: endpoints, cluster };
+        bed.fill([bed.node_object()])?;
+        Ok(bed)
+    }
+
+    /// How much is to be done.
+    pub(crate) fn amounts(&self) -> Amounts {
+        self.amounts
+    }
+
+    /// Puts objects into the API server.
+    pub(crate) fn fill(&self, objects: impl IntoIterator<Item = Value>) -> Result<()> {
+        let mut objects = objects.into_iter().map(Write::Apply);
+        loop {
+            // Not all at once: a parsed object takes ten times the memory of its text.
+            let some: Vec<Write> = objects.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.write_all(some)?;
+        }
+    }
+
+    /// Writes one change to the API server; returns when that has answered.
+    pub(crate) fn write(&self, write: Write) -> Result<()> {
+        self.write_all(vec![write])
+    }
+
+    /// Writes many changes, in any order; returns when all were answered.
+    pub(crate) fn write_all(&self, writes: Vec<Write>) -> Result<()> {
+        self.api.write(&self.cluster, writes)
+    }
+
+    /// How many lists the API server has sent to their end: of that kind of which they are fewer.
+    pub(crate) fn complete_lists(&self) -> Option<u64> {
+        self.api.complete_lists(&self.cluster)
+    }
+
+    /// Waits until it has sent more than so many; returns when that was, unless it does not tell.
+    pub(crate) fn wait_for_lists(&self, more_than: Option<u64>) -> Result<Option<Instant>> {
+        let start = Instant::now();
+        while more_than.is_some() && self.complete_lists() <= more_than {
+            if start.elapsed() > HANG {
+                bail!("weir has not listed all Services and EndpointSlices after {HANG:?}");
+            }
+            pause(Duration::from_millis(1));
+        }
+        Ok(more_than.map(|_| Instant::now()))
+    }
+
+    /// Starts weir on the node.
+    pub(crate) fn start_weir(&self) -> Result<Weir<'_>> {
+        let pods = format!("{CLUSTER_CIDR},{}", POD_NETWORKS.join(","));
+        let kubeconfig = self.kubeconfig.to_string_lossy();
+        let arguments = [
+            "run",
+            "--mode",
+            "node",
+            "--node-name",
+            NODE,
+            "--kubeconfig",
+            &kubeconfig,
+            "--cluster-cidr",
+            &pods,
+        ];
+        let arguments = [&arguments[..], &["--service-cidr", SERVICE_CIDR]].concat();
+        Weir::start(self.node(), &self.program, &arguments)
+    }
+
+    /// Runs something on the client's host.
+    pub(crate) fn on_client<T: Send>(&self, body: impl FnOnce() -> T + Send) -> Result<T> {
+        self.cluster.pod(CLIENT).namespace().enter(body).context("cannot enter the client's host")
+    }
+
+    fn node(&self) -> &Host {
+        self.cluster.node(NODE)
+    }
+
+    fn node_object(&self) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Node",
+            "metadata": { "name": NODE, "labels": { "topology.kubernetes.io/zone": "eu-central-1a" } },
+            "spec": { "podCIDRs": ["10.244.0.0/24"] },
+            "status": { "addresses": [{ "type": "InternalIP", "address": self.node().v4() }] },
+        })
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.kubeconfig);
+    }
+}
+
+/// Where clients dial a Service.
+pub(crate) fn frontend(workload: &Workload) -> SocketAddr {
+    SocketAddr::new(workload.cluster_ip().into(), 80)
+}

@@ -1,0 +1,36 @@
+//! What can be measured?
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// Something that is measured by itself, with a weir of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Work {
+    /// From the start of the process until everything is served.
+    ColdStart,
+    /// From the write of one slice until a connection reaches the new endpoint.
+    Change,
+    /// Very many slices within one second.
+    Burst,
+    /// Resident memory for each Service and each endpoint.
+    Memory,
+    /// Resident memory while very many changes pass.
+    Soak,
+}
+
+impl Work {
+    /// All, in the order of the report.
+    pub(crate) const ALL: [Self; 5] = [Self::ColdStart, Self::Change, Self::Burst, Self::Memory, Self::Soak];
+
+    /// Its name in arguments and tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ColdStart => "cold-start",
+            Self::Change => "change",
+            Self::Burst => "burst",
+            Self::Memory => "memory",
+            Self::Soak => "soak",
+        }
+    }
+}

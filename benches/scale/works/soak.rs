@@ -1,0 +1,82 @@
+//! Does memory grow while changes pass for ever?
+
+use crate::{
+    bed::{Bed, frontend},
+    client::ask_until,
+    report::Figure,
+    weir::Weir,
+};
+use anyhow::Result;
+use std::time::Instant;
+use weir_testkit::load::{Churn, Pod, Workload};
+
+/// How many parts there are, after each of which memory is told.
+const PARTS: u32 = 10;
+/// After so many writes it is waited until they are in effect, so that none is forgotten by the API server.
+const AHEAD: usize = 1_000;
+
+const SEED: u64 = 20_260_115;
+
+/// Churns, and looks at memory ten times.
+pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
+    let fleet = bed.amounts().fleet();
+    // The Service behind the last one tells when writes are in effect.
+    let mut marker = Marker { workload: fleet.workload(fleet.services), next: u32::MAX / 2 };
+    bed.fill(fleet.objects().chain(marker.workload.objects()))?;
+    let mut weir = bed.start_weir()?;
+    weir.wait_until_ready()?;
+    let mut churn = Churn::new(fleet, SEED);
+    let (start, cpu, each) = (Instant::now(), weir.cpu(), bed.amounts().soak.div_ceil(PARTS));
+    let mut held = Vec::new();
+    for part in 1..=PARTS {
+        pass(bed, &mut churn, &mut marker, each)?;
+        held.push(tell(&weir, part * each)?);
+    }
+    let (took, cpu) = (start.elapsed(), weir.cpu().saturating_sub(cpu));
+    let writes = f64::from(each * PARTS);
+    let (first, last) = (held[0], held[held.len() - 1]);
+    let most = held.iter().copied().fold(0.0, f64::max);
+    Ok(vec![
+        Figure::count("resident after a tenth of the writes", first, "MB"),
+        Figure::count("the most after any tenth", most, "MB"),
+        Figure::count("resident at the end", last, "MB"),
+        Figure::count("growth after the first tenth", (last / first - 1.0) * 100.0, "%").goal(5.0),
+        Figure::count("writes", writes / took.as_secs_f64(), "1/s"),
+        Figure::time("processor time of a write", cpu.div_f64(writes)),
+    ])
+}
+
+/// Makes so many writes and waits until they are in effect.
+fn pass(bed: &Bed, churn: &mut Churn, marker: &mut Marker, count: u32) -> Result<()> {
+    let mut left = count as usize;
+    while left > 0 {
+        let now = left.min(AHEAD);
+        churn.by_ref().take(now).try_for_each(|write| bed.write(write))?;
+        marker.wait(bed)?;
+        left -= now;
+    }
+    Ok(())
+}
+
+/// Says how much memory weir holds, in megabytes.
+fn tell(weir: &Weir<'_>, writes: u32) -> Result<f64> {
+    let megabytes = weir.memory()?.proportional as f64 / 1e6;
+    eprintln!("  after {writes} writes: {megabytes:.1} MB");
+    Ok(megabytes)
+}
+
+/// A Service that changes last.
+struct Marker {
+    workload: Workload,
+    next: u32,
+}
+
+impl Marker {
+    fn wait(&mut self, bed: &Bed) -> Result<()> {
+        self.next += 1;
+        let pod = Pod::ready(self.next);
+        self.workload.replace_pods([pod]).into_iter().try_for_each(|write| bed.write(write))?;
+        let to = frontend(&self.workload);
+        bed.on_client(|| ask_until(to, |endpoint| endpoint == pod.v4()))?.map(drop)
+    }
+}

@@ -1,0 +1,165 @@
+//! How does a cluster change all the time? Rollouts, scaling, elections, edits and namespaces that go and come back.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde_json::Value;
+
+use super::fleet::Fleet;
+use super::operation::Operation;
+use super::random::Random;
+use super::workload::Workload;
+use super::write::Write;
+
+/// How many operations run at the same time.
+const AT_ONCE: usize = 32;
+
+/// An endless sequence of writes to a cluster that began as a [`Fleet`].
+#[derive(Clone, Debug)]
+pub struct Churn {
+    fleet: Fleet,
+    random: Random,
+    /// The Services that were changed.
+    changed: HashMap<u32, Workload>,
+    next_pod: u32,
+    running: Vec<Operation>,
+    writes: VecDeque<Write>,
+}
+
+impl Churn {
+    /// The same sequence for the same seed. The fleet has Services.
+    pub fn new(fleet: Fleet, seed: u64) -> Self {
+        Self {
+            fleet,
+            random: Random::new(seed),
+            changed: HashMap::new(),
+            next_pod: fleet.first_new_pod(),
+            running: Vec::new(),
+            writes: VecDeque::new(),
+        }
+    }
+
+    /// What there is once all writes so far are done. Between two writes of one operation it may be ahead: the next
+    /// writes are then part of it already.
+    pub fn objects(&self) -> impl Iterator<Item = Value> {
+        (0..self.fleet.services).flat_map(|index| self.workload(index).objects())
+    }
+
+    /// The writes that belong to the last operation and were not taken.
+    pub fn settle(&mut self) -> impl Iterator<Item = Write> {
+        self.writes.drain(..)
+    }
+
+    pub(super) fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    pub(super) fn workload(&self, service: u32) -> Workload {
+        self.changed.get(&service).cloned().unwrap_or_else(|| self.fleet.workload(service))
+    }
+
+    pub(super) fn workload_mut(&mut self, service: u32) -> &mut Workload {
+        self.changed.entry(service).or_insert_with(|| self.fleet.workload(service))
+    }
+
+    pub(super) fn new_pod(&mut self) -> u32 {
+        self.next_pod = self.next_pod.wrapping_add(1);
+        self.next_pod
+    }
+
+    /// Starts an operation if few run, and lets some running one go on.
+    fn go_on(&mut self) {
+        if self.running.len() < AT_ONCE {
+            let service = self.random.below(self.fleet.services);
+            let mut random = self.random.clone();
+            let operation = Operation::choose(&mut random, self, service);
+            self.random = random;
+            self.running.push(operation);
+        }
+        let position = self.random.below(self.running.len() as u32) as usize;
+        let mut operation = self.running.swap_remove(position);
+        let writes = operation.advance(self);
+        self.writes.extend(writes);
+        let over = self.writes.is_empty() || matches!(operation, Operation::Edit { .. });
+        if !over {
+            self.running.push(operation);
+        }
+    }
+}
+
+impl Iterator for Churn {
+    type Item = Write;
+
+    fn next(&mut self) -> Option<Write> {
+        loop {
+            if let Some(write) = self.writes.pop_front() {
+                return Some(write);
+            }
+            self.go_on();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Resource;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Key = (String, String, String);
+
+    fn key(object: &Value) -> Key {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&object["kind"]), text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]))
+    }
+
+    #[test]
+    fn writes_lead_to_what_there_is() {
+        let fleet = Fleet::new(200, 3);
+        let mut churn = Churn::new(fleet, 7);
+        let mut objects: BTreeMap<Key, Value> =
+            fleet.objects().map(|object| (key(&object), object)).collect();
+        let mut writes: Vec<Write> = churn.by_ref().take(20_000).collect();
+        writes.extend(churn.settle());
+        for write in writes {
+            match write {
+                Write::Apply(object) => drop(objects.insert(key(&object), object)),
+                Write::Delete(resource, namespace, name) => {
+                    let key = (resource.kind().to_owned(), namespace, name);
+                    assert!(objects.remove(&key).is_some(), "{key:?}");
+                }
+            }
+        }
+        // Only the moment of the last change may differ: slices of one Service are numbered together.
+        let plain = |mut object: Value| {
+            object["metadata"] = Value::Null;
+            object
+        };
+        let written: BTreeMap<Key, Value> =
+            objects.into_iter().map(|(key, object)| (key, plain(object))).collect();
+        let there = churn.objects().map(|object| (key(&object), plain(object))).collect();
+        assert_eq!(written, there);
+    }
+
+    #[test]
+    fn every_kind_of_change_happens() {
+        let writes: Vec<Write> = Churn::new(Fleet::new(500, 3), 1).take(20_000).collect();
+        let deleted = |kind| writes.iter().any(|write| matches!(write, Write::Delete(of, ..) if *of == kind));
+        assert!(deleted(Resource::Services) && deleted(Resource::EndpointSlices));
+        let conditions = writes.iter().filter_map(|write| match write {
+            Write::Apply(object) => object["endpoints"].as_array(),
+            Write::Delete(..) => None,
+        });
+        let conditions: BTreeSet<String> =
+            conditions.flatten().map(|endpoint| endpoint["conditions"].to_string()).collect();
+        assert_eq!(conditions.len(), 3, "{conditions:?}");
+        let without = |write: &Write| matches!(write, Write::Apply(object) if object["kind"] == "EndpointSlice" && object["endpoints"].is_null());
+        assert!(writes.iter().any(without));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_writes() {
+        let writes = |seed| Churn::new(Fleet::new(50, 2), seed).take(500).collect::<Vec<_>>();
+        assert_eq!(writes(3), writes(3));
+        assert_ne!(writes(3), writes(4));
+    }
+}
