@@ -21,7 +21,7 @@ use kube_proxy::KubeProxyMeters;
 use meters::Meters;
 use pace::Pace;
 use restored::Restored;
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
@@ -78,7 +78,7 @@ pub(crate) struct Driver {
     file_problems: Journal<(), FileProblem>,
     /// By role and reason, and of Services' own addresses by what is said.
     refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
-    repeats: HashMap<Kind, Repeats>,
+    repeats: Repeats,
     away: Away,
     meters: Meters,
     kube_proxy: KubeProxyMeters,
@@ -107,7 +107,7 @@ impl Driver {
             problems: Journal::default(),
             file_problems: Journal::default(),
             refusals: Journal::default(),
-            repeats: HashMap::new(),
+            repeats: Repeats::default(),
             away: Away::default(),
             meters: Meters::register(),
             kube_proxy: KubeProxyMeters::register(),
@@ -322,7 +322,7 @@ impl Driver {
 
     fn note_watch(&mut self, kind: Kind, state: WatchState) {
         self.meters.watch(kind, &state);
-        if self.repeats.entry(kind).or_default().is_news(&state, Instant::now()) {
+        if self.repeats.is_news(kind, &state, Instant::now()) {
             match &state {
                 WatchState::Connecting => {}
                 WatchState::Connected => info!("watching {} again", kind.resource()),
