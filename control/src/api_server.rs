@@ -8,6 +8,7 @@ mod config;
 mod explain;
 mod history;
 mod target;
+mod token;
 mod trimmed;
 mod watch;
 
@@ -18,8 +19,8 @@ use crate::{
     driver::{Input, Inputs},
 };
 use access::Access;
-use backoff::{Backoff, Patience};
 pub(crate) use access::{address, url};
+use backoff::{Backoff, Patience};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
@@ -75,7 +76,7 @@ pub(crate) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ConfigError> {
     let access = Arc::new(Access::new(source).await?);
-    info!("watching the API server at {}", access.server());
+    info!("watching the API server at {}", access.lend().await.server);
     let selection = &scope.selection;
     tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, inputs).run());
     tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, inputs).run());

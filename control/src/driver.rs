@@ -15,13 +15,13 @@ use crate::{
     propagation::{Pending, Unclear},
     translate::Translation,
 };
-use away::{Away, TimeOfDay, Turn};
+use away::Away;
 use journal::{Journal, Repeats};
 use kube_proxy::KubeProxyMeters;
 use meters::Meters;
 use pace::Pace;
 use restored::Restored;
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
@@ -78,7 +78,7 @@ pub(crate) struct Driver {
     file_problems: Journal<(), FileProblem>,
     /// By role and reason, and of Services' own addresses by what is said.
     refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
-    repeats: HashMap<Kind, Repeats>,
+    repeats: Repeats,
     away: Away,
     meters: Meters,
     kube_proxy: KubeProxyMeters,
@@ -107,7 +107,7 @@ impl Driver {
             problems: Journal::default(),
             file_problems: Journal::default(),
             refusals: Journal::default(),
-            repeats: HashMap::new(),
+            repeats: Repeats::default(),
             away: Away::default(),
             meters: Meters::register(),
             kube_proxy: KubeProxyMeters::register(),
@@ -127,7 +127,7 @@ impl Driver {
         loop {
             let received = tokio::select! {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
-                () = until(self.away.due()) => {
+                () = self.away.until_due() => {
                     self.say_away();
                     continue;
                 }
@@ -322,7 +322,7 @@ impl Driver {
 
     fn note_watch(&mut self, kind: Kind, state: WatchState) {
         self.meters.watch(kind, &state);
-        if self.repeats.entry(kind).or_default().is_news(&state, Instant::now()) {
+        if self.repeats.is_news(kind, &state, Instant::now()) {
             match &state {
                 WatchState::Connecting => {}
                 WatchState::Connected => info!("watching {} again", kind.resource()),
@@ -330,7 +330,9 @@ impl Driver {
                 WatchState::Off(message) => info!("{message}"),
             }
         }
-        self.note_away(kind, &state);
+        let now = Moment::now();
+        self.away.hear(kind, &state, now.steady);
+        self.meters.away_since(self.away.unix_time(now));
         self.status.send_if_modified(|status| {
             let since = self.away.since();
             let changed = status.watches.get(&kind) != Some(&state) || status.away_since != since;
@@ -340,33 +342,11 @@ impl Driver {
         });
     }
 
-    /// Follows since when the API server is away; tells when it is back, if it was told that it was away.
-    fn note_away(&mut self, kind: Kind, state: &WatchState) {
-        let now = Moment::now();
-        if let Some(Turn::Back { after, said: true }) = self.away.note(kind, state, now.steady) {
-            info!("the API server is back after {}", away::rounded(after));
-        }
-        self.meters.away_since(away::seconds(self.away.since_wall(now)));
-    }
-
     fn say_away(&mut self) {
         let now = Moment::now();
-        let since = self.away.since_wall(now);
-        let serving = match self.snapshots.borrow().generation {
-            0 => "nothing is known to serve",
-            _ => "serving what is known",
-        };
-        warn!("the API server has been away since {}; {serving}", TimeOfDay(since));
-        self.away.say(now.steady);
+        self.away.say(now, self.snapshots.borrow().generation > 0);
         // A clock that jumped would make it seem away for another time than it is.
-        self.meters.away_since(away::seconds(since));
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
+        self.meters.away_since(self.away.unix_time(now));
     }
 }
 

@@ -147,8 +147,8 @@ impl Meter {
             Self::Watch { line, .. } => {
                 let mut pieces = bytes.split(|&byte| byte == b'\n');
                 let first = *line + pieces.next().map_or(0, <[u8]>::len);
-                let (longest, last) =
-                    pieces.fold((first, first), |(longest, _), piece| (longest.max(piece.len()), piece.len()));
+                let (longest, last) = pieces
+                    .fold((first, first), |(longest, _), piece| (longest.max(piece.len()), piece.len()));
                 *line = last;
                 if longest > LONGEST_LINE { Err(AnswerError::Line) } else { Ok(()) }
             }

@@ -71,7 +71,10 @@ impl Meters {
         let refused = self.refused_endpoints.iter().chain(&self.refused_frontends);
         let unclear = [&self.clock_differs, &self.too_many];
         counters.chain(refused).chain(unclear).for_each(|counter| counter.increment(0));
-        self.connected.iter().chain([&self.generation, &self.away_since]).for_each(|gauge| gauge.increment(0.0));
+        self.connected
+            .iter()
+            .chain([&self.generation, &self.away_since])
+            .for_each(|gauge| gauge.increment(0.0));
     }
 
     /// Counts changes whose propagation time is not known well.

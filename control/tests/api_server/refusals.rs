@@ -52,7 +52,8 @@ async fn an_error_that_comes_as_if_all_were_well_changes_nothing() {
     const STATUS: &str = "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\
                           \"message\":\"etcdserver: no leader\",\"code\":500}\n";
     let status = |server: &ApiServer| server.answer_next(1000, "application/json", STATUS);
-    endures(status, &["services", "500: etcdserver: no leader"], |server| server.answer_next(0, "", "")).await;
+    endures(status, &["services", "500: etcdserver: no leader"], |server| server.answer_next(0, "", ""))
+        .await;
     let in_a_list = |server: &ApiServer| {
         server.refuse_streaming_lists(422);
         server.compact();
@@ -78,7 +79,7 @@ async fn a_redirect_is_named_and_not_followed() {
 
 #[tokio::test]
 async fn a_server_that_answers_well_and_badly_in_turn_is_followed() {
-    for code in [429, 500, 503] {
+    let follows = async |code| {
         let server = server_with(&["web"]).await;
         server.fail_every_other(Some(code));
         let mut weir = Watching::start(&server.kubeconfig()).await;
@@ -86,7 +87,8 @@ async fn a_server_that_answers_well_and_badly_in_turn_is_followed() {
         server.drop_streams();
         server.apply(service("dns", 2)).unwrap();
         weir.serves(&["dns:80->", "web:80->"]).await;
-    }
+    };
+    tokio::join!(follows(429), follows(500), follows(503));
 }
 
 #[tokio::test]

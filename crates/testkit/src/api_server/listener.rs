@@ -97,9 +97,7 @@ async fn accept(listener: Arc<TcpListener>, state: Arc<State>, spawner: Spawner)
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
     let watching = Arc::new(AtomicBool::new(false));
-    let service = service_fn(|request| {
-        answer(Arc::clone(&state), Arc::clone(&watching), request)
-    });
+    let service = service_fn(|request| answer(Arc::clone(&state), Arc::clone(&watching), request));
     // Small answers on a kept-alive connection would wait for delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let connection = async {
