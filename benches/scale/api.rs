@@ -44,6 +44,14 @@ impl Api {
         }
     }
 
+    /// Takes it away: connections are cut, and it refuses from now on.
+    pub(crate) fn stop(&self, cluster: &Cluster) {
+        match self {
+            Self::Test => cluster.stop_api(),
+            Self::Real(real) => real.stop(),
+        }
+    }
+
     /// How many lists it has sent to their end, of that kind of which they are fewer; a real one does not tell.
     pub(crate) fn complete_lists(&self, cluster: &Cluster) -> Option<u64> {
         let count = |resource| cluster.api().requests(resource).complete_lists;

@@ -22,6 +22,10 @@ use weir_testkit::{
     load::{POD_NETWORKS, Workload, Write},
 };
 
+/// Files in the bed's folder: how weir reaches the API server, and where it keeps its state.
+const KUBECONFIG: &str = "kubeconfig";
+const STATE: &str = "state";
+
 /// The node that weir runs on.
 const NODE: &str = "node-a";
 /// The pod that has the addresses of all endpoints, and its cable.
@@ -39,7 +43,8 @@ const CLIENT_PARAMETERS: [(&str, &str); 2] =
 /// A cluster without Services at first.
 #[derive(Debug)]
 pub(crate) struct Bed {
-    kubeconfig: PathBuf,
+    /// Holds the kubeconfig and weir's state.
+    folder: PathBuf,
     program: PathBuf,
     amounts: Amounts,
     // In the order in which they go.
@@ -61,12 +66,13 @@ impl Bed {
         }
         let endpoints = Endpoints::start(cluster.node(NODE), cluster.pod(ENDPOINTS.0), ENDPOINTS.1)
             .context("endpoints cannot be served")?;
-        let kubeconfig = env::temp_dir().join(format!("weir-scale-{}.kubeconfig", process::id()));
+        let folder = env::temp_dir().join(format!("weir-scale-{}", process::id()));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let api = Api::start(api_server, &cluster)?;
+        let kubeconfig = folder.join(KUBECONFIG);
         fs::write(&kubeconfig, api.kubeconfig(&cluster))
             .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
-        let bed =
-            Self { kubeconfig, program: program.to_owned(), amounts, api, _endpoints: endpoints, cluster };
+        let bed = Self { folder, program: program.to_owned(), amounts, api, _endpoints: endpoints, cluster };
         bed.fill([bed.node_object()])?;
         Ok(bed)
     }
@@ -116,23 +122,33 @@ impl Bed {
         Ok(more_than.map(|_| Instant::now()))
     }
 
-    /// Starts weir on the node.
+    /// Takes the API server away.
+    pub(crate) fn stop_api(&self) {
+        self.api.stop(&self.cluster);
+    }
+
+    /// Starts weir on the node, without a state on disk.
     pub(crate) fn start_weir(&self) -> Result<Weir<'_>> {
+        // There is none at first.
+        let _ = fs::remove_dir_all(self.folder.join(STATE));
+        self.start_weir_again()
+    }
+
+    /// Starts weir on the node, with the state that the last one has left on disk.
+    pub(crate) fn start_weir_again(&self) -> Result<Weir<'_>> {
         let pods = format!("{CLUSTER_CIDR},{}", POD_NETWORKS.join(","));
-        let kubeconfig = self.kubeconfig.to_string_lossy();
-        let arguments = [
-            "run",
-            "--mode",
-            "node",
-            "--node-name",
-            NODE,
-            "--kubeconfig",
-            &kubeconfig,
-            "--cluster-cidr",
-            &pods,
-        ];
-        let arguments = [&arguments[..], &["--service-cidr", SERVICE_CIDR]].concat();
+        let [kubeconfig, state] =
+            [KUBECONFIG, STATE].map(|name| self.folder.join(name).to_string_lossy().into_owned());
+        let start = ["run", "--mode", "node", "--node-name", NODE, "--kubeconfig", &kubeconfig];
+        let networks = ["--cluster-cidr", &pods, "--service-cidr", SERVICE_CIDR];
+        let arguments = [&start[..], &networks, &["--state-dir", &state]].concat();
         Weir::start(self.node(), &self.program, &arguments)
+    }
+
+    /// How many bytes weir has saved.
+    pub(crate) fn size_of_state(&self) -> Result<u64> {
+        let files = fs::read_dir(self.folder.join(STATE)).context("weir has kept no state")?;
+        files.map(|file| Ok(file?.metadata()?.len())).sum()
     }
 
     /// Runs something on the client's host.
@@ -156,7 +172,7 @@ impl Bed {
 
 impl Drop for Bed {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.kubeconfig);
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -25,13 +25,15 @@ pub(crate) struct Weir<'bed> {
     node: &'bed Host,
     path: &'bed Path,
     program: Program,
+    /// Whether its rules stay when it ends.
+    crashed: bool,
 }
 
 impl<'bed> Weir<'bed> {
     /// Starts it on a node. It may serve only later.
     pub(crate) fn start(node: &'bed Host, path: &'bed Path, arguments: &[&str]) -> Result<Self> {
         let program = node.spawn(&path.to_string_lossy(), arguments, &[]);
-        Ok(Self { node, path, program: program.context("weir cannot be started")? })
+        Ok(Self { node, path, program: program.context("weir cannot be started")?, crashed: false })
     }
 
     /// Waits until it serves all that it has heard of; returns when that was.
@@ -47,6 +49,12 @@ impl<'bed> Weir<'bed> {
             }
             pause(BETWEEN_LOOKS);
         }
+    }
+
+    /// Kills it. Its rules stay.
+    pub(crate) fn crash(mut self) -> Result<()> {
+        self.crashed = true;
+        self.program.kill().context("weir cannot be killed")
     }
 
     /// Its metrics.
@@ -68,6 +76,9 @@ impl<'bed> Weir<'bed> {
 impl Drop for Weir<'_> {
     fn drop(&mut self) {
         let _ = self.program.kill();
+        if self.crashed {
+            return;
+        }
         let mut cleanup = self.node.namespace().command(&self.path.to_string_lossy());
         let _ = cleanup.arg("cleanup").stdout(Stdio::null()).stderr(Stdio::null()).status();
     }

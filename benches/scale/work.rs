@@ -15,18 +15,22 @@ pub(crate) enum Work {
     Burst,
     /// Resident memory for each Service and each endpoint.
     Memory,
+    /// From the start of the process with the state on disk until everything is served, without an API server.
+    DiskStart,
     /// Resident memory while very many changes pass.
     Soak,
 }
 
 impl Work {
     /// All, in the order of the report.
-    pub(crate) const ALL: [Self; 5] = [Self::ColdStart, Self::Change, Self::Burst, Self::Memory, Self::Soak];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::ColdStart, Self::DiskStart, Self::Change, Self::Burst, Self::Memory, Self::Soak];
 
     /// Its name in arguments and tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ColdStart => "cold-start",
+            Self::DiskStart => "disk-start",
             Self::Change => "change",
             Self::Burst => "burst",
             Self::Memory => "memory",

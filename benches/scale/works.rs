@@ -3,6 +3,7 @@
 mod burst;
 pub(crate) mod change;
 pub(crate) mod cold_start;
+mod disk_start;
 pub(crate) mod memory;
 mod soak;
 
@@ -25,6 +26,7 @@ pub(crate) fn measure(
     let bed = Bed::build(api_server, amounts, program)?;
     match work {
         Work::ColdStart => cold_start::measure(&bed),
+        Work::DiskStart => disk_start::measure(&bed),
         Work::Change => change::measure(&bed),
         Work::Burst => burst::measure(&bed),
         Work::Memory => memory::measure(&bed),

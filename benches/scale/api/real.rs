@@ -8,7 +8,11 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
-use std::{io, sync::mpsc as std_mpsc, time::Duration};
+use std::{
+    io,
+    sync::{Mutex, PoisonError, mpsc as std_mpsc},
+    time::Duration,
+};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -34,7 +38,7 @@ pub(crate) struct Real(OwnThread<Running>);
 struct Running {
     kubeconfig: String,
     requests: mpsc::UnboundedSender<Request>,
-    _server: RealApiServer,
+    server: Mutex<RealApiServer>,
 }
 
 /// Writes, and who waits for their end.
@@ -53,7 +57,7 @@ impl Real {
                 let client = timeout(START_LIMIT, client(&kubeconfig)).await?;
                 let (requests, received) = mpsc::unbounded_channel();
                 tokio::spawn(serve(client, received));
-                Ok(Running { kubeconfig, requests, _server: server })
+                Ok(Running { kubeconfig, requests, server: Mutex::new(server) })
             })
         });
         started?.map(Self).context("a real API server cannot be started")
@@ -61,6 +65,11 @@ impl Real {
 
     pub(crate) fn kubeconfig(&self) -> &str {
         &self.0.kubeconfig
+    }
+
+    /// Ends it; etcd keeps its objects.
+    pub(crate) fn stop(&self) {
+        self.0.server.lock().unwrap_or_else(PoisonError::into_inner).shut_down();
     }
 
     /// Makes these writes, several at a time; returns when all were answered.

@@ -10,8 +10,8 @@ use weir_bench::usage::Memory;
 pub(crate) const SERVICES: &str = "resident with Services alone";
 pub(crate) const ALL: &str = "resident with all endpoints";
 
-/// After so long nothing of the start is under way any more.
-const SETTLED: Duration = Duration::from_secs(2);
+/// After so long nothing of the start is under way any more; its state was saved, which takes memory for a moment.
+const SETTLED: Duration = Duration::from_secs(7);
 
 /// Starts weir without Services, with Services alone, and with their endpoints.
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
