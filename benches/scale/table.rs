@@ -1,6 +1,10 @@
 //! How is a report printed?
 
-use crate::report::{Failed, Figure, Measured, Report};
+use crate::{
+    arguments::Amounts,
+    report::{Failed, Figure, Measured, Report},
+    work::Work,
+};
 use std::{collections::BTreeSet, fmt::Write};
 
 /// From this load on somebody else takes part of the time, and the figures say less.
@@ -36,10 +40,8 @@ pub(crate) fn body(report: &Report) -> String {
         if !known.insert((work.name(), figure.name)) {
             continue;
         }
-        let start = [
-            format!("{}: {}, {}", work.name(), figure.name, figure.unit),
-            figure.goal.map(short).unwrap_or_default(),
-        ];
+        let start =
+            [format!("{}: {}, {}", work.name(), figure.name, figure.unit), goal(report, *work, figure.name)];
         let cell = |&services: &u32| report.figure(*work, figure.name, services).map_or("-".into(), value);
         rows.push(start.into_iter().chain(sizes.iter().map(cell)).collect());
     }
@@ -49,6 +51,18 @@ pub(crate) fn body(report: &Report) -> String {
         let _ = writeln!(text, "{} with {services} Services: FAILED: {error}", work.name());
     }
     text
+}
+
+/// The goal, or the least and the greatest where it depends on the number of Services.
+fn goal(report: &Report, work: Work, name: &str) -> String {
+    let of = |amounts: &Amounts| report.figure(work, name, amounts.services)?.goal;
+    let goals = || report.amounts.iter().filter_map(of);
+    match (goals().reduce(f64::min), goals().reduce(f64::max)) {
+        (Some(least), Some(greatest)) if least < greatest => {
+            format!("{} - {}", short(least), short(greatest))
+        }
+        (goal, _) => goal.map(short).unwrap_or_default(),
+    }
 }
 
 fn value(figure: &Figure) -> String {
@@ -81,7 +95,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{arguments::Arguments, work::Work};
+    use crate::arguments::Arguments;
     use anyhow::anyhow;
     use clap::Parser;
 

@@ -36,6 +36,13 @@ pub(crate) struct Treatment {
     pub(crate) exception: Option<Exception>,
 }
 
+impl Treatment {
+    /// How many elements of sets say so.
+    fn elements(self) -> usize {
+        1 + usize::from(self.ranges.is_some()) + usize::from(self.exception.is_some())
+    }
+}
+
 /// One change of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Edit<Key, Value> {
@@ -76,6 +83,8 @@ pub(crate) struct Plan {
     cluster_ips_of: HashMap<ServiceKey, Box<[IpAddr]>>,
     cluster_ips: Used<IpAddr>,
     frontends: HashMap<Frontend, Treatment>,
+    /// How many elements these are.
+    frontend_elements: usize,
     reply_ports: Used<u16>,
     ranges: Ranges,
 }
@@ -117,10 +126,7 @@ impl Plan {
 
     /// How many elements the sets have.
     pub(crate) fn elements(&self) -> usize {
-        let more = |treatment: &Treatment| {
-            1 + usize::from(treatment.ranges.is_some()) + usize::from(treatment.exception.is_some())
-        };
-        self.cluster_ips.len() + self.reply_ports.len() + self.frontends.values().map(more).sum::<usize>()
+        self.cluster_ips.len() + self.reply_ports.len() + self.frontend_elements
     }
 
     fn update<'a>(
@@ -168,6 +174,8 @@ impl Plan {
                 Some(treatment) => self.frontends.insert(frontend, treatment),
                 None => self.frontends.remove(&frontend),
             };
+            self.frontend_elements += after.map_or(0, Treatment::elements);
+            self.frontend_elements -= before.map_or(0, Treatment::elements);
             // After the new ones were taken: ranges that stay in use stay as they are.
             if let Some(id) = before.and_then(|treatment| treatment.ranges) {
                 self.ranges.release(id);
