@@ -8,6 +8,7 @@ mod config;
 mod explain;
 mod history;
 mod target;
+mod token;
 mod trimmed;
 mod watch;
 
@@ -75,7 +76,7 @@ pub(crate) async fn start(
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ConfigError> {
     let access = Arc::new(Access::new(source).await?);
-    info!("watching the API server at {}", access.server());
+    info!("watching the API server at {}", access.lend().await.server);
     let selection = &scope.selection;
     tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, inputs).run());
     tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, inputs).run());

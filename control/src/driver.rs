@@ -6,22 +6,21 @@ mod kube_proxy;
 mod meters;
 mod pace;
 mod restored;
+mod told;
 
 pub(crate) use meters::WATCH_ERRORS;
 
 use crate::{
-    Brought, Commit, Event, FileProblem, Kind, Moment, Object, ObjectKey, Problem, Refusals, State, Status,
-    Store, WatchState, disk,
+    Brought, Commit, Event, FileProblem, Kind, Moment, Object, State, Status, Store, WatchState, disk,
     propagation::{Pending, Unclear},
     translate::Translation,
 };
-use away::{Away, TimeOfDay, Turn};
-use journal::{Journal, Repeats};
+use away::Away;
 use kube_proxy::KubeProxyMeters;
 use meters::Meters;
 use pace::Pace;
 use restored::Restored;
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
@@ -29,11 +28,9 @@ use tokio::{
     },
     time::{Duration, Instant, interval, sleep_until},
 };
-use tracing::{debug, info, warn};
-use weir_core::{
-    ServiceKey, Snapshot,
-    guards::{Refusal, Role},
-};
+use told::Told;
+use tracing::{debug, info};
+use weir_core::Snapshot;
 
 /// What a source tells the driver.
 #[derive(Debug)]
@@ -61,9 +58,6 @@ const CAPACITY: usize = 1024;
 /// How often metrics are touched.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
-/// How many lines one load of manifests may add to the log.
-const MOST_LINES: usize = 20;
-
 pub(crate) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
     mpsc::channel(CAPACITY)
 }
@@ -74,11 +68,7 @@ pub(crate) struct Driver {
     pace: Pace,
     /// Whether events were applied that are not committed.
     pending: bool,
-    problems: Journal<ObjectKey, Problem>,
-    file_problems: Journal<(), FileProblem>,
-    /// By role and reason, and of Services' own addresses by what is said.
-    refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
-    repeats: HashMap<Kind, Repeats>,
+    told: Told,
     away: Away,
     meters: Meters,
     kube_proxy: KubeProxyMeters,
@@ -104,10 +94,7 @@ impl Driver {
             store,
             pace: Pace::default(),
             pending: false,
-            problems: Journal::default(),
-            file_problems: Journal::default(),
-            refusals: Journal::default(),
-            repeats: HashMap::new(),
+            told: Told::default(),
             away: Away::default(),
             meters: Meters::register(),
             kube_proxy: KubeProxyMeters::register(),
@@ -127,7 +114,7 @@ impl Driver {
         loop {
             let received = tokio::select! {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
-                () = until(self.away.due()) => {
+                () = self.away.until_due() => {
                     self.say_away();
                     continue;
                 }
@@ -178,7 +165,7 @@ impl Driver {
         for input in batch.drain(..) {
             match input {
                 Input::Object(Translation { event, problems, triggered }, received) => {
-                    self.note_problems(&event, problems);
+                    self.told.problems(&event, problems).iter().for_each(|&kind| self.meters.problem(kind));
                     self.note_change(&event, triggered, received);
                     if let (Some(restored), Event::Complete(kind)) = (&mut self.restored, &event) {
                         restored.complete(*kind);
@@ -219,7 +206,10 @@ impl Driver {
         self.pending = false;
         self.kube_proxy.committed();
         self.pace.committed(now);
-        commit.refusals.iter().for_each(|refusals| self.note_refusals(refusals));
+        for refusals in &commit.refusals {
+            self.meters.refused(&refusals.new);
+            self.told.refusals(refusals);
+        }
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.meters.generation.set(commit.snapshot.generation as f64);
@@ -279,58 +269,23 @@ impl Driver {
         }
     }
 
-    fn note_problems(&mut self, event: &Event, problems: Vec<Problem>) {
-        let (Event::Put(key, _) | Event::Keep(key) | Event::Delete(key)) = event else { return };
-        for problem in self.problems.news(key, problems) {
-            self.meters.problem(key.kind);
-            let Problem { object, field, message, .. } = problem;
-            warn!(%object, %field, "{message}");
-        }
-    }
-
-    fn note_refusals(&mut self, refusals: &Refusals) {
-        self.meters.refused(&refusals.new);
-        let problems = refusals.problems();
-        // Endpoints come and go all the time; a Service's addresses are somebody's edit, who wants to hear of each.
-        let subject = |(&(role, reason), problem): (&(Role, Refusal), &Problem)| {
-            (role, reason, (role == Role::Frontend).then(|| problem.message.clone()))
-        };
-        for (role, reason, _) in self.refusals.news(&refusals.service, problems.iter().map(subject)) {
-            let Some(Problem { object, field, message, .. }) = problems.get(&(role, reason)) else {
-                continue;
-            };
-            warn!(%object, %field, "{message}");
-        }
-    }
-
     fn note_file_problems(&mut self, problems: Vec<FileProblem>) {
         let all: Arc<[FileProblem]> = problems.into();
-        let news = self.file_problems.news(&(), all.iter().cloned());
+        let new = self.told.file_problems(&all);
         self.status.send_if_modified(|status| {
             let changed = status.problems != all;
             status.problems = all;
             changed
         });
-        self.meters.file_problems.increment(news.len() as u64);
-        for problem in news.iter().take(MOST_LINES) {
-            warn!("{problem}");
-        }
-        if news.len() > MOST_LINES {
-            warn!("and {} more problems in the manifests", news.len() - MOST_LINES);
-        }
+        self.meters.file_problems.increment(new as u64);
     }
 
     fn note_watch(&mut self, kind: Kind, state: WatchState) {
         self.meters.watch(kind, &state);
-        if self.repeats.entry(kind).or_default().is_news(&state, Instant::now()) {
-            match &state {
-                WatchState::Connecting => {}
-                WatchState::Connected => info!("watching {} again", kind.resource()),
-                WatchState::Failing(message) => warn!("{message}"),
-                WatchState::Off(message) => info!("{message}"),
-            }
-        }
-        self.note_away(kind, &state);
+        self.told.watch(kind, &state);
+        let now = Moment::now();
+        self.away.hear(kind, &state, now.steady);
+        self.meters.away_since(self.away.unix_time(now));
         self.status.send_if_modified(|status| {
             let since = self.away.since();
             let changed = status.watches.get(&kind) != Some(&state) || status.away_since != since;
@@ -340,33 +295,11 @@ impl Driver {
         });
     }
 
-    /// Follows since when the API server is away; tells when it is back, if it was told that it was away.
-    fn note_away(&mut self, kind: Kind, state: &WatchState) {
-        let now = Moment::now();
-        if let Some(Turn::Back { after, said: true }) = self.away.note(kind, state, now.steady) {
-            info!("the API server is back after {}", away::rounded(after));
-        }
-        self.meters.away_since(away::seconds(self.away.since_wall(now)));
-    }
-
     fn say_away(&mut self) {
         let now = Moment::now();
-        let since = self.away.since_wall(now);
-        let serving = match self.snapshots.borrow().generation {
-            0 => "nothing is known to serve",
-            _ => "serving what is known",
-        };
-        warn!("the API server has been away since {}; {serving}", TimeOfDay(since));
-        self.away.say(now.steady);
+        self.away.say(now, self.snapshots.borrow().generation > 0);
         // A clock that jumped would make it seem away for another time than it is.
-        self.meters.away_since(away::seconds(since));
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
+        self.meters.away_since(self.away.unix_time(now));
     }
 }
 

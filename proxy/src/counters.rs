@@ -2,7 +2,10 @@
 
 use crate::Closed;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
-use std::sync::{Arc, OnceLock};
+use std::{
+    num::NonZeroU16,
+    sync::{Arc, OnceLock},
+};
 use weir_core::{EndpointSet, Family, PortKey, Protocol, ServicePort};
 
 const ATTEMPTS: &str = "weir_connect_attempts_total";
@@ -12,8 +15,8 @@ const ATTEMPTS: &str = "weir_connect_attempts_total";
 /// A cluster has many ports that hardly anybody uses, so those that count clients are registered with the first one.
 #[derive(Debug)]
 pub(crate) struct PortCounters {
-    labels: [Label; 4],
-    protocol: Protocol,
+    key: PortKey,
+    port: NonZeroU16,
     family: Family,
     clients: OnceLock<Box<ClientCounters>>,
     /// Each is registered when there is a list of endpoints for its traffic.
@@ -41,17 +44,9 @@ pub(crate) struct ClientCounters {
 
 impl PortCounters {
     pub(crate) fn new(port: &ServicePort) -> Self {
-        let PortKey { service, name, protocol } = &port.key;
-        let name = if name.is_empty() { port.port.to_string().into() } else { Arc::clone(name) };
-        let labels = [
-            Label::new("namespace", Arc::clone(&service.namespace)),
-            Label::new("service", Arc::clone(&service.name)),
-            Label::new("port", name),
-            Label::new("protocol", protocol.as_str()),
-        ];
         Self {
-            labels,
-            protocol: *protocol,
+            key: port.key.clone(),
+            port: port.port,
             family: port.family,
             clients: OnceLock::new(),
             cluster_endpoints: OnceLock::new(),
@@ -61,7 +56,18 @@ impl PortCounters {
 
     /// What its clients do.
     pub(crate) fn clients(&self) -> &ClientCounters {
-        self.clients.get_or_init(|| Box::new(ClientCounters::register(&self.labels, self.protocol)))
+        self.clients.get_or_init(|| Box::new(ClientCounters::register(&self.labels(), self.key.protocol)))
+    }
+
+    fn labels(&self) -> [Label; 4] {
+        let PortKey { service, name, protocol } = &self.key;
+        let name = if name.is_empty() { self.port.to_string().into() } else { Arc::clone(name) };
+        [
+            Label::new("namespace", Arc::clone(&service.namespace)),
+            Label::new("service", Arc::clone(&service.name)),
+            Label::new("port", name),
+            Label::new("protocol", protocol.as_str()),
+        ]
     }
 
     /// Shows how many endpoints flows can get.
@@ -73,7 +79,7 @@ impl PortCounters {
     fn show_endpoints(&self, gauge: &OnceLock<Gauge>, traffic: &'static str, set: Option<&EndpointSet>) {
         let register = || {
             let labels = [Label::new("family", self.family.as_str()), Label::new("traffic", traffic)];
-            metrics::gauge!("weir_endpoints", [&self.labels[..], &labels].concat())
+            metrics::gauge!("weir_endpoints", [&self.labels()[..], &labels].concat())
         };
         match (set, gauge.get()) {
             (Some(set), _) => gauge.get_or_init(register).set(set.len() as f64),

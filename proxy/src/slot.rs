@@ -56,8 +56,8 @@ pub(crate) struct Route {
     pub(crate) epoch: u64,
     cluster: Option<Balancer>,
     /// The endpoints of the cluster's list that are preferred, and for how long.
-    near: Option<(Balancer, Ratio)>,
-    local: Option<Balancer>,
+    near: Option<Box<(Balancer, Ratio)>>,
+    local: Option<Box<Balancer>>,
     /// Who may use the load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
     /// Which of the port's endpoints serve, eligible or not, sorted by address: what keeps a UDP flow alive (semantics C2,
@@ -208,12 +208,13 @@ impl Route {
         serving.sort_unstable_by_key(|&position| port.merged[position as usize].address);
         let near = port.settings.topology_spill.and_then(|spill| {
             let near = nearby(port.cluster.as_ref()?, &place.node)?;
-            Some((balancer(Some(&near), None)?, spill))
+            Some(Box::new((balancer(Some(&near), None)?, spill)))
         });
         Self {
             near,
             cluster: balancer(port.cluster.as_ref(), previous.and_then(|route| route.cluster.as_ref())),
-            local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_ref())),
+            local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_deref()))
+                .map(Box::new),
             guard: port.sources(FrontendKind::LoadBalancerIp, &place.node),
             reachable_since: reachable_since(port, previous, epoch),
             serving,
@@ -227,13 +228,13 @@ impl Route {
     pub(crate) fn balancer(&self, traffic: Traffic) -> Option<&Balancer> {
         match traffic {
             Traffic::Cluster => self.cluster.as_ref(),
-            Traffic::Local => self.local.as_ref(),
+            Traffic::Local => self.local.as_deref(),
         }
     }
 
     fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {
         let balancer = self.balancer(traffic)?;
-        let near = self.near.as_ref().filter(|_| traffic == Traffic::Cluster);
+        let near = self.near.as_deref().filter(|_| traffic == Traffic::Cluster);
         let near = near.filter(|(near, spill)| !spills(*spill, near.crowd(), balancer.crowd()));
         near.and_then(|(near, _)| near.pick_well(request)).or_else(|| balancer.pick(request))
     }

@@ -6,16 +6,16 @@ use super::{
     brake::Brake,
     config::{self, ConfigError},
     history::History,
+    token::Token,
 };
 use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
-use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
+use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking, time::Instant};
 use weir_core::address::parse_ip;
 
 /// The client that all watches share.
 pub(super) struct Access {
     source: Arc<KubeSource>,
-    server: String,
     history: Arc<History>,
     current: Mutex<Lent>,
 }
@@ -24,6 +24,10 @@ pub(super) struct Access {
 #[derive(Clone)]
 pub(super) struct Lent {
     pub(super) client: Client,
+    /// The API server's URL.
+    pub(super) server: Arc<str>,
+    /// When the configuration was read.
+    read: Instant,
     epoch: u64,
 }
 
@@ -31,13 +35,8 @@ impl Access {
     pub(super) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
         let source = Arc::new(source);
         let history = Arc::default();
-        let (client, server) = connect(&source, &history).await?;
-        Ok(Self { source, server, history, current: Mutex::new(Lent { client, epoch: 0 }) })
-    }
-
-    /// The API server's URL.
-    pub(super) fn server(&self) -> &str {
-        &self.server
+        let current = Mutex::new(connect(&source, &history, 0).await?);
+        Ok(Self { source, history, current })
     }
 
     /// How often a watch is renewed.
@@ -58,10 +57,25 @@ impl Access {
     pub(super) async fn renew(&self, refused: &Lent) -> Result<(), ConfigError> {
         let mut current = self.current.lock().await;
         if current.epoch == refused.epoch {
-            let (client, _) = connect(&self.source, &self.history).await?;
-            *current = Lent { client, epoch: refused.epoch + 1 };
+            *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
         }
         Ok(())
+    }
+
+    /// Whether the configuration names another API server than one that cannot be reached. It is read again now and then,
+    /// as long as an answer may take; one that cannot be read may be half written, and changes nothing.
+    pub(super) async fn has_moved(&self, unreachable: &Lent) -> bool {
+        let mut current = self.current.lock().await;
+        if current.epoch == unreachable.epoch && current.read.elapsed() >= self.source.answer_timeout {
+            current.read = Instant::now();
+            let named = url(&self.source).await;
+            if named.is_ok_and(|named| named != *current.server)
+                && let Ok(moved) = connect(&self.source, &self.history, unreachable.epoch + 1).await
+            {
+                *current = moved;
+            }
+        }
+        current.epoch != unreachable.epoch
     }
 }
 
@@ -77,8 +91,8 @@ pub(crate) fn address(url: &str) -> Option<IpAddr> {
     parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
 }
 
-/// Reads files and may run an exec plugin, so it stays off the runtime's threads.
-async fn connect(source: &Arc<KubeSource>, history: &Arc<History>) -> Result<(Client, String), ConfigError> {
+/// Builds a client as the configuration says now.
+async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -> Result<Lent, ConfigError> {
     // Two providers in one program panic at the first connection; whoever comes first chooses.
     _ = rustls::crypto::ring::default_provider().install_default();
     let bounds = Bounds {
@@ -87,20 +101,24 @@ async fn connect(source: &Arc<KubeSource>, history: &Arc<History>) -> Result<(Cl
         history: Arc::clone(history),
     };
     let (source, runtime) = (Arc::clone(source), Handle::current());
-    let work = move || {
-        let config = runtime.block_on(config::load(&source))?;
-        let server = server(&config);
+    blocking(move || {
+        let mut config = runtime.block_on(config::load(&source))?;
+        let server = server(&config).into();
+        // A token in the configuration itself comes before one in a file.
+        let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
+        let token = Token::of_file(file.map(Into::into))?;
         let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
-        let client = client.with_layer(&bounds).with_layer(&Brake::default()).build();
-        Ok((client, server))
-    };
-    blocking(work).await
+        let client = client.with_layer(&token).with_layer(&bounds).with_layer(&Brake::default()).build();
+        Ok(Lent { client, server, read: Instant::now(), epoch })
+    })
+    .await
 }
 
 fn server(config: &Config) -> String {
     config.cluster_url.to_string().trim_end_matches('/').to_owned()
 }
 
+/// Does what reads files and may run an exec plugin, off the runtime's threads.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await {
         Ok(done) => done,

@@ -63,6 +63,14 @@ pub enum ConfigError {
     /// The service account of the Pod is incomplete.
     #[error("the Pod's service account cannot be used")]
     InCluster(#[from] InClusterError),
+    /// The token is to be in a file and is not.
+    #[error("cannot read the token for the API server from {path}")]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The URL of `--api-server` is none.
     #[error("{0:?} is not the URL of an API server, such as https://192.0.2.10:6443")]
     Url(String),

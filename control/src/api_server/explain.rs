@@ -191,7 +191,8 @@ fn plain(text: &str) -> String {
 fn tls(error: &rustls::Error) -> String {
     use CertificateError as Certificate;
     match error {
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+        // The second: an authority of the same name that is another one, as after a cluster was set up anew.
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
             "its certificate is from an authority we do not know; check certificate-authority in the kubeconfig"
                 .into()
         }

@@ -6,8 +6,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How many pages a list may have: five million objects. Kubernetes is built for a hundredth of it.
-const MOST_PAGES: u32 = 10_000;
+/// How many pages a list may have: a million objects. Kubernetes is built for a tenth of it.
+const MOST_PAGES: u32 = 2_000;
 
 /// Remembers what was asked for each kind.
 #[derive(Debug, Default)]

@@ -167,7 +167,7 @@ where
             Err(error) => {
                 let error = watcher::Error::InitialListFailed(error);
                 // Whoever may only watch cannot know.
-                if !explain(&error, &self.target, self.access.server()).is_final() {
+                if !explain(&error, &self.target, &lent.server).is_final() {
                     return self.fail(&error, list, lent).await;
                 }
                 None
@@ -183,7 +183,7 @@ where
 
     /// Says what went wrong, waits, and decides whether this watcher can go on.
     async fn fail(&mut self, error: &watcher::Error, list: &mut List, lent: &Lent) -> Result<(), Next> {
-        let failure = explain(error, &self.target, self.access.server());
+        let failure = explain(error, &self.target, &lent.server);
         let refused = matches!(error, watcher::Error::WatchStartFailed(_)) && failure.is_final();
         // It may also say so in the stream, after an answer that began well.
         let in_stream = matches!(error, watcher::Error::WatchError(_)) && failure.is_final();
@@ -214,6 +214,9 @@ where
             return Err(Next::StartOver);
         }
         sleep(delay).await;
+        if reason == Reason::Unreachable && self.access.has_moved(lent).await {
+            return Err(Next::StartOver);
+        }
         if refused { Err(Next::StartOver) } else { Ok(()) }
     }
 

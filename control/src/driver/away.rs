@@ -7,7 +7,8 @@ use std::{
     fmt,
     time::{Duration, SystemTime},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
 
 /// How long it may be away before that is said; at a start and when it restarts it is away for seconds.
 const GRACE: Duration = Duration::from_secs(10);
@@ -22,12 +23,12 @@ pub(super) struct Away {
     since: BTreeMap<Kind, Instant>,
     /// When the next line is due.
     due: Option<Instant>,
-    said: bool,
+    told: bool,
 }
 
 /// What a watch's state means for the API server as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+enum Turn {
     /// It is away from now on.
     Gone,
     /// It is back.
@@ -40,8 +41,34 @@ pub(super) enum Turn {
 }
 
 impl Away {
-    /// Takes in the state of a watch.
-    pub(super) fn note(&mut self, kind: Kind, state: &WatchState, now: Instant) -> Option<Turn> {
+    /// Takes in the state of a watch. Tells when the API server is back, if it was told that it was away.
+    pub(super) fn hear(&mut self, kind: Kind, state: &WatchState, now: Instant) {
+        if let Some(Turn::Back { after, said: true }) = self.note(kind, state, now) {
+            info!("the API server is back after {}", rounded(after));
+        }
+    }
+
+    /// Tells that it is away, and whether anything is served.
+    pub(super) fn say(&mut self, now: Moment, serving: bool) {
+        let serving = if serving { "serving what is known" } else { "nothing is known to serve" };
+        warn!("the API server has been away since {}; {serving}", TimeOfDay(self.since_wall(now)));
+        self.said(now.steady);
+    }
+
+    /// Returns when there is something to [say](Self::say).
+    pub(super) async fn until_due(&self) {
+        match self.due {
+            Some(due) => sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Unix time in seconds since when it is away; 0 while it is not.
+    pub(super) fn unix_time(&self, now: Moment) -> u64 {
+        seconds(self.since_wall(now))
+    }
+
+    fn note(&mut self, kind: Kind, state: &WatchState, now: Instant) -> Option<Turn> {
         if !matches!(kind, Kind::Service | Kind::EndpointSlice) {
             return None;
         }
@@ -60,7 +87,7 @@ impl Away {
             (Some(since), None) => {
                 self.due = None;
                 let after = now.saturating_duration_since(since);
-                Some(Turn::Back { after, said: std::mem::take(&mut self.said) })
+                Some(Turn::Back { after, said: std::mem::take(&mut self.told) })
             }
             _ => None,
         }
@@ -72,24 +99,18 @@ impl Away {
     }
 
     /// The time of day when that began, by the clock as it is now: one that was set right since then is believed.
-    pub(super) fn since_wall(&self, now: Moment) -> Option<SystemTime> {
+    fn since_wall(&self, now: Moment) -> Option<SystemTime> {
         now.wall.checked_sub(now.steady.saturating_duration_since(self.since()?))
     }
 
-    /// When to say that it is away; `None` while it is not.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.due
-    }
-
-    /// It is said now.
-    pub(super) fn say(&mut self, now: Instant) {
-        self.said = true;
+    fn said(&mut self, now: Instant) {
+        self.told = true;
         self.due = Some(now + EVERY);
     }
 }
 
 /// A time of day to the second.
-pub(super) struct TimeOfDay(pub(super) Option<SystemTime>);
+struct TimeOfDay(Option<SystemTime>);
 
 impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,13 +126,13 @@ impl fmt::Display for TimeOfDay {
 }
 
 /// Unix time; 0 for none, and for times before it began.
-pub(super) fn seconds(time: Option<SystemTime>) -> u64 {
+fn seconds(time: Option<SystemTime>) -> u64 {
     let since = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_secs())
 }
 
 /// A duration in whole seconds.
-pub(super) fn rounded(duration: Duration) -> humantime::FormattedDuration {
+fn rounded(duration: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(duration.as_secs()))
 }
 
@@ -145,7 +166,7 @@ mod tests {
         assert_eq!(away.since(), Some(start + SECOND));
         let back = away.note(Kind::EndpointSlice, &WatchState::Connected, start + 4 * SECOND);
         assert_eq!(back, Some(Turn::Back { after: 3 * SECOND, said: false }));
-        assert_eq!((away.since(), away.due()), (None, None));
+        assert_eq!((away.since(), away.due), (None, None));
     }
 
     #[test]
@@ -163,9 +184,9 @@ mod tests {
         let start = Instant::now();
         let mut away = established(start);
         away.note(Kind::Service, &failing(), start);
-        assert_eq!(away.due(), Some(start + GRACE));
-        away.say(start + GRACE);
-        assert_eq!(away.due(), Some(start + GRACE + EVERY));
+        assert_eq!(away.due, Some(start + GRACE));
+        away.said(start + GRACE);
+        assert_eq!(away.due, Some(start + GRACE + EVERY));
         let back = away.note(Kind::Service, &WatchState::Connected, start + 192 * SECOND);
         assert_eq!(back, Some(Turn::Back { after: 192 * SECOND, said: true }));
         assert_eq!(rounded(192 * SECOND + SECOND / 2).to_string(), "3m 12s");

@@ -1,6 +1,6 @@
 //! What was already said? A problem is told once until it changes, however often its object comes by.
 
-use crate::WatchState;
+use crate::{Kind, WatchState};
 use std::{
     collections::{BTreeSet, HashMap},
     hash::Hash,
@@ -43,24 +43,26 @@ impl<K: Hash + Eq + Clone, P: Ord + Clone> Journal<K, P> {
     }
 }
 
-/// Decides whether the state of a watch is worth a line: when it changes, else at most once a minute.
+/// Decides whether the state of a watch is worth a line: when it changes, else at most once a minute. What is true of all
+/// kinds, such as that the API server is away, is said once for all.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     /// What was said lately, and when. Several, for failures that take turns.
     said: Vec<(String, Instant)>,
-    failing: bool,
+    /// The kinds of which was said that they fail.
+    failing: BTreeSet<Kind>,
 }
 
 impl Repeats {
     const LEAST: Duration = Duration::from_secs(60);
-    const MOST: usize = 4;
+    const MOST: usize = 16;
 
-    /// Whether to tell that the watch is in this state now.
-    pub(super) fn is_news(&mut self, state: &WatchState, now: Instant) -> bool {
+    /// Whether to tell that the watch of a kind is in this state now.
+    pub(super) fn is_news(&mut self, kind: Kind, state: &WatchState, now: Instant) -> bool {
         let (message, off) = match state {
             WatchState::Connecting => return false,
             // A recovery is told when the failure was; a watch that fails every few seconds stays quiet.
-            WatchState::Connected => return std::mem::take(&mut self.failing),
+            WatchState::Connected => return self.failing.remove(&kind),
             WatchState::Failing(message) => (message, false),
             WatchState::Off(message) => (message, true),
         };
@@ -72,7 +74,10 @@ impl Repeats {
             self.said.remove(0);
         }
         self.said.push((message.clone(), now));
-        self.failing = !off;
+        match off {
+            true => self.failing.remove(&kind),
+            false => self.failing.insert(kind),
+        };
         true
     }
 }
@@ -106,17 +111,17 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let failing = |message: &str| WatchState::Failing(message.to_owned());
-        assert!(repeats.is_news(&failing("refused"), start));
-        assert!(!repeats.is_news(&failing("refused"), after(59)));
-        assert!(repeats.is_news(&failing("forbidden"), after(59)));
-        assert!(!repeats.is_news(&failing("refused"), after(59)), "they take turns");
-        assert!(repeats.is_news(&failing("forbidden"), after(120)));
-        assert!(repeats.is_news(&WatchState::Connected, after(121)));
+        assert!(repeats.is_news(Kind::Service, &failing("refused"), start));
+        assert!(!repeats.is_news(Kind::Service, &failing("refused"), after(59)));
+        assert!(repeats.is_news(Kind::Service, &failing("forbidden"), after(59)));
+        assert!(!repeats.is_news(Kind::Service, &failing("refused"), after(59)), "they take turns");
+        assert!(repeats.is_news(Kind::Service, &failing("forbidden"), after(120)));
+        assert!(repeats.is_news(Kind::Service, &WatchState::Connected, after(121)));
         assert!(
-            !repeats.is_news(&failing("forbidden"), after(122)),
+            !repeats.is_news(Kind::Service, &failing("forbidden"), after(122)),
             "a watch that flaps does not fill the log"
         );
-        assert!(!repeats.is_news(&WatchState::Connected, after(123)));
+        assert!(!repeats.is_news(Kind::Service, &WatchState::Connected, after(123)));
     }
 
     #[test]
@@ -124,7 +129,19 @@ mod tests {
         let mut repeats = Repeats::default();
         let off = WatchState::Off("not offered".into());
         let start = Instant::now();
-        assert!(repeats.is_news(&off, start));
-        assert!(!repeats.is_news(&off, start + Duration::from_secs(3600)));
+        assert!(repeats.is_news(Kind::Service, &off, start));
+        assert!(!repeats.is_news(Kind::Service, &off, start + Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn what_is_true_of_all_kinds_is_told_once_and_what_differs_for_each() {
+        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        let away = WatchState::Failing("the API server is away".into());
+        let told = Kind::ALL.map(|kind| repeats.is_news(kind, &away, now));
+        assert_eq!(told, [true, false, false, false]);
+        for kind in Kind::ALL {
+            assert!(repeats.is_news(kind, &WatchState::Failing(format!("{kind} is forbidden")), now));
+        }
+        assert!(Kind::ALL.iter().all(|&kind| repeats.is_news(kind, &WatchState::Connected, now)));
     }
 }

@@ -1,15 +1,16 @@
+mod away;
 mod restored;
 
 use super::*;
 use crate::{
-    Object,
+    Object, ObjectKey,
     driver::pace::{BURST, INTERVAL},
     translate::Translation,
 };
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
-    EndpointSlice, Family, Protocol, ServedService, Service,
+    EndpointSlice, Family, Protocol, ServedService, Service, ServiceKey,
     endpoint::{Conditions, SliceEndpoint, SlicePort},
     service::PortSpec,
 };

@@ -107,6 +107,21 @@ impl Cluster {
         }
     }
 
+    /// Sets a copy of a real server's state aside, and starts it again.
+    pub(crate) async fn back_up(&mut self) {
+        if let Self::Real(server, _) = self {
+            server.back_up().unwrap();
+        }
+        self.restart().await;
+    }
+
+    /// Has a real server go back to that copy, as after a disaster; it stays away.
+    pub(crate) fn restore(&mut self) {
+        if let Self::Real(server, _) = self {
+            server.restore().unwrap();
+        }
+    }
+
     pub(crate) async fn restart(&mut self) {
         match self {
             Self::Test(server) => server.restart().unwrap(),

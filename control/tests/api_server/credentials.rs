@@ -1,6 +1,6 @@
-//! Certificates and tokens that change on disk are picked up without a restart.
+//! Certificates, tokens and the API server itself: what changes on disk is picked up without a restart.
 
-use super::{TempFile, Watching, failures::server_with, service};
+use super::{Scope, TempFile, Watching, failures::server_with, service, streams::impatient};
 use std::fs;
 use weir_control::Kind;
 use weir_testkit::Authority;
@@ -48,4 +48,18 @@ async fn a_token_that_was_replaced_on_disk_is_used_at_the_first_refusal() {
         weir.serves(&["dns:80->", "web:80->"]).await;
         weir.is("back", |status| status.away_since.is_none()).await;
     }
+}
+
+#[tokio::test]
+async fn an_api_server_that_has_moved_is_found_where_the_kubeconfig_names_it_now() {
+    let (old, new) = (server_with(&["web"]).await, server_with(&["dns"]).await);
+    let mut weir = Watching::with(&old.kubeconfig(), impatient(), Scope::default()).await;
+    weir.serves(&["web:80->"]).await;
+    old.shut_down().await;
+    weir.fails(Kind::Service, &["connection refused", &old.url()]).await;
+    fs::write(&weir.kubeconfig.0, "half a file: [").unwrap();
+    weir.fails(Kind::EndpointSlice, &["connection refused"]).await;
+    fs::write(&weir.kubeconfig.0, new.kubeconfig()).unwrap();
+    weir.serves(&["dns:80->"]).await;
+    weir.is("back", |status| status.away_since.is_none()).await;
 }

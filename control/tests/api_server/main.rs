@@ -65,7 +65,7 @@ impl Watching {
         let kubeconfig = TempFile::new(kubeconfig);
         let source = KubeSource { kubeconfig: Some(kubeconfig.0.clone()), ..source };
         let scope = Scope { node_name: NODE.into(), ..scope };
-        let control = start(Source::Kube(source), scope).await.unwrap();
+        let control = Box::pin(start(Source::Kube(source), scope)).await.unwrap();
         Self { control, kubeconfig }
     }
 

@@ -79,7 +79,7 @@ async fn a_redirect_is_named_and_not_followed() {
 
 #[tokio::test]
 async fn a_server_that_answers_well_and_badly_in_turn_is_followed() {
-    for code in [429, 500, 503] {
+    let follows = async |code| {
         let server = server_with(&["web"]).await;
         server.fail_every_other(Some(code));
         let mut weir = Watching::start(&server.kubeconfig()).await;
@@ -87,7 +87,8 @@ async fn a_server_that_answers_well_and_badly_in_turn_is_followed() {
         server.drop_streams();
         server.apply(service("dns", 2)).unwrap();
         weir.serves(&["dns:80->", "web:80->"]).await;
-    }
+    };
+    tokio::join!(follows(429), follows(500), follows(503));
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn away() -> (ApiServer, StateDir) {
 
 #[tokio::test]
 async fn the_last_state_is_served_while_the_server_is_away_and_corrected_when_it_is_back() {
-    let (server, state) = Box::pin(away()).await;
+    let (server, state) = away().await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&state.0), mode(&state.file())), (0o700, 0o600));
     assert!(server.delete(Resource::Services, "default", "dns"));
@@ -83,7 +83,7 @@ async fn the_last_state_is_served_while_the_server_is_away_and_corrected_when_it
 
 #[tokio::test]
 async fn a_restart_that_never_hears_the_server_leaves_the_state_as_it_was() {
-    let (server, state) = Box::pin(away()).await;
+    let (server, state) = away().await;
     let before = fs::read(state.file()).unwrap();
     for _ in 0..2 {
         let mut weir = state.weir(&server).await;
@@ -95,7 +95,7 @@ async fn a_restart_that_never_hears_the_server_leaves_the_state_as_it_was() {
 
 #[tokio::test]
 async fn a_damaged_state_is_not_served_and_replaced_when_the_server_is_back() {
-    let (server, state) = Box::pin(away()).await;
+    let (server, state) = away().await;
     let mut damaged = fs::read(state.file()).unwrap();
     *damaged.last_mut().unwrap() ^= 1;
     fs::write(state.file(), &damaged).unwrap();
@@ -112,7 +112,7 @@ async fn a_damaged_state_is_not_served_and_replaced_when_the_server_is_back() {
 
 #[tokio::test]
 async fn the_state_of_another_selection_or_server_is_not_served() {
-    let (server, state) = Box::pin(away()).await;
+    let (server, state) = away().await;
     let mut other = Scope::default();
     other.selection.service_proxy_name = Some("weir".into());
     let mut weir = state.weir_with(&server, other).await;
@@ -141,7 +141,7 @@ fn with_plugin(server: &ApiServer, command: &str) -> String {
 
 #[tokio::test]
 async fn credentials_that_cannot_be_had_keep_only_a_weir_without_state_from_starting() {
-    let (server, state) = Box::pin(away()).await;
+    let (server, state) = away().await;
     let ready = state.0.join("credentials");
     let credential =
         r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t"}}"#;
@@ -163,7 +163,7 @@ async fn credentials_that_cannot_be_had_keep_only_a_weir_without_state_from_star
 
 #[tokio::test]
 async fn a_credential_plugin_that_hangs_does_not_keep_the_last_state_from_being_served() {
-    let (server, state) = Box::pin(away()).await;
+    let (server, state) = away().await;
     let pipe = state.0.join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let source = KubeSource { state_dir: Some(state.0.clone()), ..KubeSource::default() };

@@ -1,12 +1,12 @@
 //! An API server whose etcd was restored from a backup: it knows less than weir has seen, and counts from there again.
 
-use super::{KubeSource, Scope, Watching, failures::server_with, service};
+use super::{Cluster, KubeSource, Scope, Watching, failures::server_with, service};
 use weir_control::Kind;
 use weir_testkit::Resource;
 
 #[tokio::test]
 async fn after_a_backup_was_restored_everything_is_listed_again_and_followed_at_its_lower_versions() {
-    for streaming in [true, false] {
+    let follows = async |streaming: bool| {
         let server = server_with(&["old", "gone-later"]).await;
         if !streaming {
             server.refuse_streaming_lists(422);
@@ -29,7 +29,8 @@ async fn after_a_backup_was_restored_everything_is_listed_again_and_followed_at_
         server.apply(service("after", 9)).unwrap();
         weir.serves(&["after:80->", "gone-later:80->", "old:80->"]).await;
         weir.is("back", |status| status.away_since.is_none()).await;
-    }
+    };
+    tokio::join!(follows(true), follows(false));
 }
 
 #[tokio::test]
@@ -46,4 +47,24 @@ async fn an_api_server_that_was_only_away_is_asked_for_no_new_list() {
     assert_eq!(after.last_watch.get("sendInitialEvents"), None);
     assert_eq!(after.last_list["limit"], "1", "only its version was asked for");
     assert_eq!((after.lists - before.lists, after.watches - before.watches), (1, 1));
+}
+
+#[tokio::test]
+async fn a_real_api_server_that_was_restored_from_a_backup_is_followed() {
+    let Some(mut cluster) = Cluster::real().await else { return };
+    cluster.apply(service("old", 1)).await;
+    cluster.back_up().await;
+    let mut weir = Watching::start(&cluster.kubeconfig()).await;
+    weir.serves(&["old:80->"]).await;
+    for number in 0..100 {
+        cluster.apply(service(&format!("lost-{number}"), 2 + number)).await;
+    }
+    weir.sees("all Services", |snapshot| super::served(snapshot).len() == 101).await;
+    cluster.shut_down().await;
+    weir.fails(Kind::Service, &["connection refused"]).await;
+    cluster.restore();
+    cluster.restart().await;
+    weir.serves(&["old:80->"]).await;
+    cluster.apply(service("new", 200)).await;
+    weir.serves(&["new:80->", "old:80->"]).await;
 }

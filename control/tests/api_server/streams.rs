@@ -4,10 +4,10 @@ use super::{KubeSource, Scope, Watching, failures::server_with, served, service}
 use std::time::Duration;
 use tokio::net::TcpListener;
 use weir_control::{Kind, WatchState};
-use weir_testkit::{BlackHole, Misbehaviour};
+use weir_testkit::{BlackHole, Misbehaviour, Resource};
 
 /// Time-outs of a second, so that a test need not wait for a minute.
-fn impatient() -> KubeSource {
+pub(crate) fn impatient() -> KubeSource {
     let second = Duration::from_secs(1);
     KubeSource { watch_timeout: second, answer_timeout: second, ..KubeSource::default() }
 }
@@ -19,6 +19,7 @@ async fn endures(how: Misbehaviour, says: Option<&[&str]>) {
     let before = weir.serves(&["web:80->"]).await;
     server.misbehave(Some(how));
     server.drop_streams();
+    server.wait_for_requests(Resource::Services, |requests| requests.refused > 0).await.unwrap();
     if let Some(words) = says {
         weir.fails(Kind::Service, words).await;
         weir.is("away", |status| status.away_since.is_some()).await;
@@ -42,8 +43,7 @@ async fn a_connection_that_ends_in_place_of_an_answer_is_made_again() {
 
 #[tokio::test]
 async fn a_watch_that_ends_in_the_middle_of_a_line_is_begun_again() {
-    endures(Misbehaviour::HalfALine, None).await;
-    endures(Misbehaviour::Cut, None).await;
+    tokio::join!(endures(Misbehaviour::HalfALine, None), endures(Misbehaviour::Cut, None));
 }
 
 #[tokio::test]
@@ -58,15 +58,17 @@ async fn an_event_without_end_is_not_kept_and_the_kind_is_named() {
 
 #[tokio::test]
 async fn a_page_that_trickles_or_never_begins_does_not_hold_up_the_list_for_ever() {
-    for how in [Misbehaviour::Trickle, Misbehaviour::Silence] {
+    let first_list = async |how, words| {
         let server = server_with(&["web"]).await;
         server.misbehave(Some(how));
         let mut weir = Watching::with(&server.kubeconfig(), impatient(), Scope::default()).await;
-        weir.fails(Kind::Service, &["API server"]).await;
+        weir.fails(Kind::Service, &[words]).await;
         assert!(!weir.control.status.borrow().ready);
         server.misbehave(None);
         weir.serves(&["web:80->"]).await;
-    }
+    };
+    let trickle = first_list(Misbehaviour::Trickle, "a page so slow that only");
+    tokio::join!(trickle, first_list(Misbehaviour::Silence, "no answer"));
 }
 
 /// What weir says of a server at this URL.
@@ -99,7 +101,7 @@ async fn a_connect_and_a_tls_handshake_that_hang_are_given_up() {
 #[tokio::test]
 async fn a_list_whose_pages_never_end_is_given_up_and_what_was_known_stays() {
     use weir_testkit::EndlessList::{EmptyPages, SamePage};
-    for how in [SamePage, EmptyPages] {
+    let list = async |how| {
         let server = server_with(&["web"]).await;
         server.refuse_streaming_lists(422);
         let mut weir = Watching::start(&server.kubeconfig()).await;
@@ -113,5 +115,6 @@ async fn a_list_whose_pages_never_end_is_given_up_and_what_was_known_stays() {
         assert!(served(&weir.control.snapshots.borrow()).contains(&"web:80->".into()));
         server.list_without_end(None);
         weir.serves(&["dns:80->", "web:80->"]).await;
-    }
+    };
+    tokio::join!(list(SamePage), list(EmptyPages));
 }

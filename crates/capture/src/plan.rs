@@ -80,7 +80,7 @@ impl Edits {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     claims: Claims<Frontend, Claim>,
-    cluster_ips_of: HashMap<ServiceKey, BTreeSet<IpAddr>>,
+    cluster_ips_of: HashMap<ServiceKey, Box<[IpAddr]>>,
     cluster_ips: Used<IpAddr>,
     frontends: HashMap<Frontend, Treatment>,
     /// How many elements these are.
@@ -159,7 +159,7 @@ impl Plan {
             self.cluster_ips.take(*ip);
         }
         if !ips.is_empty() {
-            self.cluster_ips_of.insert(key.clone(), ips);
+            self.cluster_ips_of.insert(key.clone(), ips.into_iter().collect());
         }
     }
 

@@ -90,7 +90,7 @@ impl Rank {
 pub struct Claims<Address, Claim> {
     /// Sorted. Nearly all addresses are claimed once, so a list is smaller than a map by far.
     by_address: HashMap<Address, Vec<(Rank, Claim)>>,
-    of_service: HashMap<ServiceKey, Box<[(Address, Rank)]>>,
+    of_service: HashMap<ServiceKey, Box<[Address]>>,
 }
 
 impl<Address, Claim> Default for Claims<Address, Claim> {
@@ -107,9 +107,9 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
         claims: impl IntoIterator<Item = (Address, Rank, Claim)>,
     ) -> Vec<Address> {
         let mut touched = Vec::new();
-        for (address, rank) in self.of_service.remove(service).unwrap_or_default() {
+        for address in self.of_service.remove(service).unwrap_or_default() {
             if let Some(claims) = self.by_address.get_mut(&address) {
-                claims.retain(|(other, _)| *other != rank);
+                claims.retain(|(Rank(_, port, _), _)| port.service != *service);
                 if claims.is_empty() {
                     self.by_address.remove(&address);
                 }
@@ -118,8 +118,8 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
         }
         let mut owned = Vec::new();
         for (address, rank, claim) in claims {
-            insert(self.by_address.entry(address).or_default(), rank.clone(), claim);
-            owned.push((address, rank));
+            insert(self.by_address.entry(address).or_default(), rank, claim);
+            owned.push(address);
             touched.push(address);
         }
         if !owned.is_empty() {

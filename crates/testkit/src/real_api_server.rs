@@ -24,12 +24,13 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct RealApiServer {
     assets: PathBuf,
-    etcd_client: SocketAddr,
+    /// For clients and for peers.
+    etcd_addresses: (SocketAddr, SocketAddr),
     address: SocketAddr,
     service_networks: String,
     // In the order in which they go.
     api_server: Option<Program>,
-    _etcd: Program,
+    etcd: Option<Program>,
     folder: Folder,
 }
 
@@ -55,22 +56,61 @@ impl RealApiServer {
         let folder = Folder::new("api-server")?;
         fs::create_dir(folder.path("pki"))?;
         let [etcd_client, etcd_peer, address] = free_addresses(ip)?;
-        let etcd = Command::new(assets.join("etcd"))
-            .arg("--name=default")
-            .arg(format!("--data-dir={}", folder.path("etcd").display()))
-            .arg(format!("--listen-client-urls=http://{etcd_client}"))
-            .arg(format!("--advertise-client-urls=http://{etcd_client}"))
-            .arg(format!("--listen-peer-urls=http://{etcd_peer}"))
-            .arg(format!("--initial-advertise-peer-urls=http://{etcd_peer}"))
-            .arg(format!("--initial-cluster=default=http://{etcd_peer}"))
-            .arg("--unsafe-no-fsync")
-            .run(&folder.path("etcd.log"))?;
+        let etcd_addresses = (etcd_client, etcd_peer);
         write_credentials(&folder)?;
         let service_networks = service_networks.to_owned();
         let mut server =
-            Self { assets, etcd_client, address, service_networks, api_server: None, _etcd: etcd, folder };
+            Self { assets, etcd_addresses, address, service_networks, api_server: None, etcd: None, folder };
+        server.start_etcd()?;
         server.restart().await?;
         Ok(Some(server))
+    }
+
+    fn start_etcd(&mut self) -> io::Result<()> {
+        let (client, peer) = self.etcd_addresses;
+        let etcd = Command::new(self.assets.join("etcd"))
+            .arg("--name=default")
+            .arg(format!("--data-dir={}", self.folder.path("etcd").display()))
+            .arg(format!("--listen-client-urls=http://{client}"))
+            .arg(format!("--advertise-client-urls=http://{client}"))
+            .arg(format!("--listen-peer-urls=http://{peer}"))
+            .arg(format!("--initial-advertise-peer-urls=http://{peer}"))
+            .arg(format!("--initial-cluster=default=http://{peer}"))
+            .arg("--unsafe-no-fsync")
+            .run(&self.folder.path("etcd.log"))?;
+        self.etcd = Some(etcd);
+        Ok(())
+    }
+
+    /// Ends both programs and sets a copy of etcd's state aside, to go back to.
+    ///
+    /// # Errors
+    /// When the state cannot be copied or etcd cannot be started again; the API server has to be
+    /// [started](Self::restart).
+    pub fn back_up(&mut self) -> io::Result<()> {
+        self.replace_state("etcd", "backup")
+    }
+
+    /// Ends both programs and goes back to the copy.
+    ///
+    /// # Errors
+    /// As [`back_up`](Self::back_up).
+    pub fn restore(&mut self) -> io::Result<()> {
+        self.replace_state("backup", "etcd")
+    }
+
+    fn replace_state(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.api_server = None;
+        self.etcd = None;
+        let (from, to) = (self.folder.path(from), self.folder.path(to));
+        if to.exists() {
+            fs::remove_dir_all(&to)?;
+        }
+        let copied = Command::new("cp").arg("-r").args([from, to]).status()?;
+        if !copied.success() {
+            return Err(io::Error::other("etcd's state cannot be copied"));
+        }
+        self.start_etcd()
     }
 
     /// Ends the API server, as a crash would. etcd keeps its state.
@@ -85,7 +125,7 @@ impl RealApiServer {
     pub async fn restart(&mut self) -> io::Result<()> {
         let file = |name: &str| self.folder.path(name).display().to_string();
         let api_server = Command::new(self.assets.join("kube-apiserver"))
-            .arg(format!("--etcd-servers=http://{}", self.etcd_client))
+            .arg(format!("--etcd-servers=http://{}", self.etcd_addresses.0))
             .arg(format!("--bind-address={}", self.address.ip()))
             .arg(format!("--advertise-address={}", self.address.ip()))
             .arg(format!("--secure-port={}", self.address.port()))

@@ -122,6 +122,38 @@ fn without_any_the_program_says_where_it_looked() {
 }
 
 #[test]
+fn an_api_server_that_is_away_changes_no_probe_and_a_metric_says_since_when() {
+    let cluster = Cluster::start();
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let mut command = weir();
+    command.args(["run", "--guards=false", "--admin-address", &admin.to_string()]);
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    let weir = Weir::spawn(command, cluster.folder.clone());
+    weir.wait_until_ready();
+    let since = || {
+        let text = get(admin, "/metrics").unwrap();
+        metric(&text, "weir_api_server_away_since_timestamp_seconds", "")
+    };
+    wait_for("watches", || since() == 0.0);
+    let before = seconds(SystemTime::now());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(cluster.server.shut_down());
+    wait_for("the time since when it is away", || since() > 0.0);
+    assert!((before..=seconds(SystemTime::now())).contains(&since()), "{}", since());
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(weir.probe(path), Some(200), "{path}");
+    }
+    assert_eq!(greeting(cluster.service).unwrap(), "a");
+    cluster.server.restart().unwrap();
+    wait_for("the API server", || since() == 0.0);
+}
+
+/// Unix time in whole seconds.
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as f64
+}
+
+#[test]
 fn metrics_tell_how_long_a_change_of_endpoints_took_from_its_cause_and_from_receipt() {
     let cluster = Cluster::start();
     let admin = free(Ipv4Addr::LOCALHOST);

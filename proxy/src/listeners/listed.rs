@@ -9,13 +9,9 @@ use crate::{
     plan::{Binding, Plan, Socket},
     thread::{Command, WorkerHandle, answers},
 };
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
-use weir_core::{Family, PerFamily, Protocol};
+use weir_core::{Audience, Family, FrontendKind, PerFamily, PortKey, Protocol};
 
 /// A worker hears of a change within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -33,8 +29,27 @@ pub(super) struct Listed {
 struct Known {
     /// Who serves packets that come in through a receiving socket; `None` if none do.
     listing: Option<Listing>,
-    /// What was last told of it.
-    row: FrontendRow,
+    /// What was last told of it: whose it is, what kind of address, and who can be served.
+    port: PortKey,
+    kind: FrontendKind,
+    audience: Option<Audience>,
+}
+
+impl Known {
+    fn of(binding: &Binding, listing: Option<Listing>) -> Self {
+        let (port, kind, audience) = (binding.port.key.clone(), binding.kind, binding.audience());
+        Self { listing, port, kind, audience }
+    }
+
+    /// In node mode a frontend is served where it is.
+    fn row(self, socket: Socket, state: FrontendState) -> FrontendRow {
+        let (frontend, listen) = (socket.address, socket.address);
+        FrontendRow { port: self.port, kind: self.kind, frontend, listen, state }
+    }
+
+    fn is_told(&self, other: &Self) -> bool {
+        (&self.port, self.kind, self.audience) == (&other.port, other.kind, other.audience)
+    }
 }
 
 /// What one step has changed.
@@ -100,43 +115,34 @@ impl Listed {
         listing: Option<Listing>,
         steps: &mut Steps<'a>,
     ) -> Option<Change> {
-        let state = binding.audience().map_or(FrontendState::NoEndpoints, FrontendState::Listening);
-        let row = FrontendRow::of(binding, state);
+        let now = Known::of(binding, listing.clone());
+        let state = now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening);
         let listening = self.listening.get_mut(binding.port.family);
-        *listening += usize::from(is_listening(&row));
-        let changed = match self.known.entry(binding.socket) {
-            Entry::Vacant(entry) => {
+        *listening += usize::from(now.audience.is_some());
+        let changed = match self.known.insert(binding.socket, now) {
+            None => {
                 steps.new.push(binding);
-                steps.rows.push(row.clone());
-                entry.insert(Known { listing: listing.clone(), row });
+                steps.rows.push(FrontendRow::of(binding, state));
                 true
             }
-            Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                *listening -= usize::from(is_listening(&known.row));
-                if known.row != row {
-                    steps.rows.push(row.clone());
-                    known.row = row;
+            Some(before) => {
+                *listening -= usize::from(before.audience.is_some());
+                if !before.is_told(&Known::of(binding, None)) {
+                    steps.rows.push(FrontendRow::of(binding, state));
                 }
-                let changed = match (&known.listing, &listing) {
+                match (&before.listing, &listing) {
                     (Some(before), Some(now)) => !before.is(now),
                     (before, now) => before.is_some() || now.is_some(),
-                };
-                known.listing = listing.clone();
-                changed
+                }
             }
         };
         changed.then_some((binding.socket, listing))
     }
 
     fn remove(&mut self, socket: Socket, steps: &mut Steps<'_>) -> Option<Change> {
-        let Known { row, .. } = self.known.remove(&socket)?;
-        *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(is_listening(&row));
-        steps.rows.push(FrontendRow { state: FrontendState::Removed, ..row });
+        let known = self.known.remove(&socket)?;
+        *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(known.audience.is_some());
+        steps.rows.push(known.row(socket, FrontendState::Removed));
         Some((socket, None))
     }
-}
-
-fn is_listening(row: &FrontendRow) -> bool {
-    matches!(row.state, FrontendState::Listening(_))
 }

@@ -16,6 +16,7 @@ fn of_status(code: u16, target: &Target) -> Failure {
 fn a_bad_certificate_is_found_inside_an_io_error_and_named() {
     let cases = [
         (CertificateError::UnknownIssuer, "from an authority we do not know"),
+        (CertificateError::BadSignature, "from an authority we do not know"),
         (CertificateError::Expired, "has expired"),
         (CertificateError::NotValidForName, "is not for this name or address"),
         (CertificateError::Revoked, "Revoked"),
@@ -59,4 +60,35 @@ fn an_answer_is_named_with_verb_and_resource() {
         assert!(failure.message.contains(words), "{failure:?}");
     }
     assert!(of_status(403, &Target::node("a")).message.contains("; zone hints and node ports"));
+}
+
+#[test]
+fn a_server_that_is_away_is_asked_again_sooner_than_one_that_refuses() {
+    let services = Target::services(&Selection::default());
+    for (code, patience) in [
+        (307, Patience::Refused),
+        (400, Patience::Refused),
+        (401, Patience::Refused),
+        (403, Patience::Refused),
+        (404, Patience::Refused),
+        (410, Patience::Away),
+        (429, Patience::Refused),
+        (500, Patience::Away),
+        (503, Patience::Away),
+        (504, Patience::Away),
+    ] {
+        assert_eq!(of_status(code, &services).patience(), patience, "{code}");
+    }
+    assert_eq!(of_service(io::Error::from(io::ErrorKind::ConnectionRefused)).patience(), Patience::Away);
+}
+
+#[test]
+fn what_a_server_asks_for_is_taken_from_its_status_and_what_it_says_fits_a_line() {
+    let status = r#"{"code":503,"message":"come\nback\u001b[31m later","details":{"retryAfterSeconds":7}}"#;
+    let error = watcher::Error::WatchError(Box::new(serde_json::from_str(status).unwrap()));
+    let failure = explain(&error, &Target::services(&Selection::default()), "https://api:6443");
+    assert_eq!(failure.wish, Some(Duration::from_secs(7)));
+    assert!(failure.message.ends_with("(503: come back [31m later)"), "{}", failure.message);
+    let long = of_service(io::Error::other("x".repeat(100_000)));
+    assert!(long.message.len() < 500);
 }

@@ -53,7 +53,11 @@ impl<T: Copy + Eq + Hash> Used<T> {
             before: there(before),
             after: there(self.users.contains_key(&key)),
         };
-        self.touched.drain().map(edit).filter(|edit| edit.before != edit.after).collect()
+        std::mem::take(&mut self.touched)
+            .into_iter()
+            .map(edit)
+            .filter(|edit| edit.before != edit.after)
+            .collect()
     }
 
     fn note(&mut self, item: T) {

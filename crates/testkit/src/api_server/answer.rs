@@ -41,6 +41,7 @@ pub(super) async fn answer(
     };
     let misbehaviour = state.faults().misbehaviour;
     if let Some(misbehaviour) = misbehaviour {
+        state.count_refused(&target);
         return misbehave(misbehaviour).await;
     }
     let answer = answer_resource(&state, &watching, &target, request).await;

@@ -3,11 +3,12 @@
 use k8s_openapi::api::core::v1::{Event, Service};
 use k8s_openapi::api::networking::v1::ServiceCIDR;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::runtime::watcher::Config;
-use kube::{Api, ResourceExt};
+use kube::{Api, Client, ResourceExt};
 use serde_json::json;
-use weir_testkit::{ApiServer, OwnThread, Resource};
+use weir_testkit::{ApiServer, Authority, EndlessList, OwnThread, Resource};
 
 use super::{Watched, client, service};
 
@@ -80,6 +81,68 @@ async fn a_required_token_must_be_presented() {
     };
     assert_eq!((status.code, status.reason.as_str()), (401, "Unauthorized"));
     assert_eq!(list_services(&server).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_restored_server_counts_from_its_backup_and_is_silent_to_watches_from_the_future() {
+    let server = ApiServer::start().await.unwrap();
+    server.apply(service("kept", json!({}))).unwrap();
+    let backup = server.backup();
+    server.apply(service("lost", json!({}))).unwrap();
+    let mut watched = Watched::start(&server, Config::default()).await;
+    watched.expect(&["init", "initial kept", "initial lost", "done"]).await;
+    server.shut_down().await;
+    server.restore(&backup);
+    server.restart().unwrap();
+    assert_eq!(server.resource_version(), 1);
+    assert_eq!(list_services(&server).await.unwrap(), 1);
+    // A watcher only goes on when it is asked.
+    tokio::select! {
+        open = server.wait_for_open_streams(1) => assert_eq!(open.unwrap(), 1),
+        next = watched.next() => panic!("heard {next}"),
+    }
+    let asked = server.requests(Resource::Services).last_watch;
+    assert_eq!(asked["resourceVersion"], "2");
+    server.apply(service("unseen", json!({}))).unwrap();
+    server.apply(service("seen", json!({}))).unwrap();
+    watched.expect(&["apply seen"]).await;
+}
+
+#[tokio::test]
+async fn a_server_with_tls_is_reached_by_whoever_trusts_its_authority() {
+    let (authority, other) = (Authority::new().unwrap(), Authority::new().unwrap());
+    let server = ApiServer::start().await.unwrap();
+    server.use_tls(&authority).unwrap();
+    let token = authority.certificate();
+    let list = async |trusted: &Authority| {
+        let kubeconfig = server.kubeconfig_of_files(&trusted.certificate(), &token);
+        let kubeconfig = Kubeconfig::from_yaml(&kubeconfig.replace("tokenFile", "username")).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+        let client = Client::try_from(config.unwrap()).unwrap();
+        Api::<Service>::all(client).list(&ListParams::default()).await.is_ok()
+    };
+    assert!(list(&authority).await);
+    assert!(!list(&other).await);
+}
+
+#[tokio::test]
+async fn pages_that_never_end_and_redirects_come_when_asked_for() {
+    let server = ApiServer::start().await.unwrap();
+    server.apply(service("web", json!({}))).unwrap();
+    let services: Api<Service> = Api::all(client(&server).await);
+    for (how, items) in [(EndlessList::SamePage, 1), (EndlessList::EmptyPages, 0)] {
+        server.list_without_end(Some(how));
+        let first = services.list(&ListParams::default().limit(1)).await.unwrap();
+        let token = first.metadata.continue_.unwrap();
+        let next = services.list(&ListParams::default().limit(1).continue_token(&token)).await.unwrap();
+        assert_eq!((first.items.len(), next.items.len()), (items, items));
+        assert_eq!(next.metadata.continue_.unwrap() == token, how == EndlessList::SamePage);
+    }
+    server.list_without_end(None);
+    server.redirect_to(Some("http://elsewhere/"));
+    assert!(services.list(&ListParams::default()).await.is_err());
+    server.redirect_to(None);
+    assert_eq!(list_services(&server).await.unwrap(), 1);
 }
 
 #[tokio::test]
