@@ -7,11 +7,13 @@ mod realm;
 mod weir;
 
 use crate::{
-    isolation::FOLDER,
     programs::{Nginx, Programs},
     way::Way,
 };
 use std::path::PathBuf;
+
+/// Where configurations and logs of proxies lie; only the comparison's own namespace has it.
+pub(crate) const FOLDER: &str = "/run/compare";
 
 /// How much a proxy may use.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,6 @@ mod arguments;
 mod backend;
 mod clients;
 mod config;
-mod isolation;
 mod latency;
 mod measure;
 mod meter;
@@ -22,10 +21,11 @@ mod way;
 mod weir;
 mod work;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use arguments::Arguments;
 use clap::Parser;
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
+use weir_bench::isolation;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.isolated {
         isolation::settle()?;
+        fs::create_dir_all(config::FOLDER).with_context(|| format!("cannot create {}", config::FOLDER))?;
         return session::run(arguments).map(|()| ExitCode::SUCCESS);
     }
     // Built outside: inside there is no way to a package registry.

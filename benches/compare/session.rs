@@ -8,7 +8,6 @@ use crate::{
     backend,
     clients::Load,
     config::Resources,
-    isolation,
     measure::Measurement,
     meter::Meter,
     network::Network,
@@ -23,7 +22,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
-use weir_bench::machine::Machine;
+use weir_bench::{isolation, machine::Machine};
 
 /// Measures and reports.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

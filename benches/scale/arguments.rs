@@ -9,7 +9,7 @@ use weir_testkit::load::Fleet;
 /// Measures weir in node mode in a cluster of very many Services: a node, pods, a client and an API server run in network
 /// namespaces of their own, and every endpoint answers.
 ///
-/// Needs Linux with ip and nft, and root.
+/// Needs Linux with ip, nft and unshare, and root or unprivileged user namespaces. Its network is gone with it, however it ends.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "scale")]
 pub(crate) struct Arguments {
@@ -54,8 +54,12 @@ pub(crate) struct Arguments {
     pub(crate) json: Option<PathBuf>,
 
     /// The weir to run [default: built in the profile of this program]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", overrides_with = "weir")]
     pub(crate) weir: Option<PathBuf>,
+
+    /// Set when the namespaces are entered
+    #[arg(long, hide = true)]
+    pub(crate) isolated: bool,
 }
 
 /// An API server.

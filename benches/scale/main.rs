@@ -19,10 +19,11 @@ use arguments::Arguments;
 use clap::Parser;
 use report::Report;
 use std::{fs, path::Path, process::ExitCode};
+use weir_bench::isolation;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("scale: {error:#}");
             ExitCode::FAILURE
@@ -30,15 +31,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
+fn run(arguments: &Arguments) -> Result<ExitCode> {
+    // Built outside: inside there is no way to a package registry.
     let program = weir_bench::program::find(arguments.weir.as_deref())?;
+    if !arguments.isolated {
+        return isolation::enter(Some(&program));
+    }
+    isolation::settle()?;
+    measure(arguments, &program).map(|()| ExitCode::SUCCESS)
+}
+
+fn measure(arguments: &Arguments, program: &Path) -> Result<()> {
     let mut report = Report::begin(arguments);
     print!("{}", table::header(&report));
     for work in arguments.works() {
         for amounts in arguments.amounts() {
             let what = format!("{} with {} Services", work.name(), amounts.services);
             eprintln!("{what} ...");
-            let outcome = works::measure(work, arguments.api_server, amounts, &program);
+            let outcome = works::measure(work, arguments.api_server, amounts, program);
             if let Err(error) = &outcome {
                 eprintln!("{what}: {error:#}");
             }

@@ -1,6 +1,7 @@
 //! What do the benchmarks, the comparison and the measurements at scale share?
 
 mod cluster;
+pub mod isolation;
 pub mod machine;
 mod node_mode;
 mod one_core;

@@ -6,7 +6,7 @@ use crate::{
     pause::{pause, pause_until},
     report::{Figure, percentile},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::{
     collections::{BTreeMap, HashSet},
     net::{Ipv4Addr, SocketAddr},
@@ -14,7 +14,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use weir_testkit::load::{Pod, Workload, Write};
+use weir_testkit::load::{ENDPOINT_PORT, Pod, Workload, Write};
 
 /// How often writes are made up for that are due.
 const TICK: Duration = Duration::from_millis(10);
@@ -39,9 +39,18 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let mut weir = bed.start_weir()?;
     weir.wait_until_ready()?;
     let commits = weir.metrics()?.sum(GENERATION, "");
+    // What happens on the way to an endpoint without weir is the machine's own.
+    let endpoint = steady.pods().next().context("the steady Service has no endpoint")?;
+    let direct = SocketAddr::from((endpoint.v4(), ENDPOINT_PORT));
     let over = AtomicBool::new(false);
-    let (times, burst_began, written, in_effect, cpu) = thread::scope(|scope| {
-        let client = scope.spawn(|| bed.on_client(|| dial(frontend(&steady), &over)));
+    let (times, direct_times, burst_began, written, in_effect, cpu) = thread::scope(|scope| {
+        let dialling = |to| {
+            scope.spawn({
+                let over = &over;
+                move || bed.on_client(|| dial(to, over))
+            })
+        };
+        let (client, past_weir) = (dialling(frontend(&steady)), dialling(direct));
         pause(BEFORE);
         let (cpu, began) = (weir.cpu(), Instant::now());
         let outcome = write(bed, burst.writes, began).and_then(|()| {
@@ -50,12 +59,13 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
         });
         let cpu = weir.cpu().saturating_sub(cpu);
         over.store(true, Ordering::Relaxed);
-        let times = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let [times, direct_times] = [client, past_weir]
+            .map(|client| client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         let (written, in_effect) = outcome?;
-        anyhow::Ok((times??, began, written, in_effect, cpu))
+        anyhow::Ok((times??, direct_times??, began, written, in_effect, cpu))
     })?;
     let commits = weir.metrics()?.sum(GENERATION, "") - commits;
-    let of = |during: bool| {
+    let of = |times: &[(Instant, Duration)], during: bool| {
         let times = times.iter().filter(|(at, _)| (*at >= burst_began) == during);
         percentile(&times.map(|(_, took)| *took).collect::<Vec<_>>(), 99)
     };
@@ -64,8 +74,10 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
         Figure::time("last write to all in effect", in_effect.saturating_duration_since(written)),
         Figure::count("commits", commits, "commits"),
         Figure::time("processor time, the steady client's connections included", cpu),
-        Figure::time("another Service's connections before, p99", of(false)),
-        Figure::time("another Service's connections during it, p99", of(true)),
+        Figure::time("another Service's connections before, p99", of(&times, false)),
+        Figure::time("another Service's connections during it, p99", of(&times, true)),
+        Figure::time("past weir before, p99", of(&direct_times, false)),
+        Figure::time("past weir during it, p99", of(&direct_times, true)),
     ])
 }
 

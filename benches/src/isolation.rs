@@ -1,4 +1,4 @@
-//! How does the comparison get a machine of its own, of which nothing stays?
+//! How does a measurement get a machine of its own, of which nothing stays?
 //!
 //! The program starts itself again under `unshare`: in network, mount and PID namespaces, as root of a user namespace
 //! where it is not root already. The inner program is the init process of its PID namespace, so everything ends with it;
@@ -10,22 +10,22 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use std::{
     env,
     ffi::OsStr,
-    fs, io,
+    io,
     io::Read,
     path::Path,
     process::{Command, ExitCode, Stdio},
     thread,
 };
 
-/// Where configurations and logs of proxies lie; only the inner program sees it.
-pub(crate) const FOLDER: &str = "/run/compare";
-
-/// Runs this program again, isolated and with this weir if it takes part, until it ends.
-pub(crate) fn enter(weir: Option<&Path>) -> Result<ExitCode> {
+/// Runs this program again with the same arguments, `--isolated` and, if it takes part, this weir, until it ends.
+///
+/// # Errors
+/// When this user may not have namespaces, or the program cannot be run.
+pub fn enter(weir: Option<&Path>) -> Result<ExitCode> {
     let probe = unshare().arg("true").output().context("cannot run unshare: install util-linux")?;
     if !probe.status.success() {
         bail!(
-            "no namespaces of its own for the comparison: {}; run it as root, or allow unprivileged user namespaces \
+            "no namespaces of its own for the measurement: {}; run it as root, or allow unprivileged user namespaces \
              (sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)",
             String::from_utf8_lossy(&probe.stderr).trim()
         );
@@ -57,8 +57,11 @@ fn unshare() -> Command {
     command
 }
 
-/// What the inner program does first.
-pub(crate) fn settle() -> Result<()> {
+/// What the inner program does first. `/run` is empty then, and seen by it alone.
+///
+/// # Errors
+/// When the inner machine cannot be made ready.
+pub fn settle() -> Result<()> {
     thread::spawn(|| {
         let mut ended = [0];
         while matches!(io::stdin().read(&mut ended), Ok(1..)) {}
@@ -66,16 +69,15 @@ pub(crate) fn settle() -> Result<()> {
     });
     let mounted = Command::new("mount").args(["-t", "tmpfs", "none", "/run"]).status();
     if !mounted.context("cannot run mount: install mount")?.success() {
-        bail!("cannot mount a tmpfs on /run in the namespace of the comparison");
+        bail!("cannot mount a tmpfs on /run in the namespace of the measurement");
     }
-    fs::create_dir_all(FOLDER).with_context(|| format!("cannot create {FOLDER}"))?;
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files to its hard limit")
 }
 
 /// How many files a process may open.
-pub(crate) fn descriptors() -> usize {
+pub fn descriptors() -> usize {
     // Above this proxies would reserve memory for descriptors that nobody opens.
     const ENOUGH: u64 = 100_000;
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(ENOUGH).min(ENOUGH);
