@@ -9,7 +9,7 @@ use weir_testkit::load::Fleet;
 /// Measures weir in node mode in a cluster of very many Services: a node, pods, a client and an API server run in network
 /// namespaces of their own, and every endpoint answers.
 ///
-/// Needs Linux with ip, nft and unshare, and root or unprivileged user namespaces. Its network is gone with it, however it ends.
+/// Needs Linux with ip, nft and unshare, and root. Its network is gone with it, however it ends.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "scale")]
 pub(crate) struct Arguments {

@@ -57,7 +57,7 @@ impl Bed {
     /// Builds the cluster in which this weir is to be measured.
     pub(crate) fn build(api_server: ApiServer, amounts: Amounts, program: &Path) -> Result<Self> {
         let Some(mut cluster) = Cluster::create(&[NodePlan::routed(NODE)]) else {
-            bail!("it is measured in network namespaces, which need iproute2 and nftables");
+            bail!("it is measured in network namespaces, which need root, iproute2 and nftables");
         };
         cluster.start_pod(NODE, ENDPOINTS.0);
         cluster.start_pod(NODE, CLIENT);
