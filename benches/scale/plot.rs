@@ -18,10 +18,10 @@ const GAP: f64 = 0.15;
 
 /// What is drawn: a title, and the figures that share its scale.
 const PANELS: [(&str, Work, &[&str]); 4] = [
-    ("A change: p50 and p99 until it is seen, ms", Work::Change, &[change::P50, change::P99]),
-    ("A change: weir's part and its CPU, ms", Work::Change, &[change::PART, change::CPU]),
-    ("A start: until the last answer, ms", Work::ColdStart, &[cold_start::ANSWERED]),
-    ("Resident memory: Services, endpoints, MB", Work::Memory, &[memory::SERVICES, memory::ALL]),
+    ("Change until seen, p50 and p99, ms", Work::Change, &[change::P50, change::P99]),
+    ("Change, weir's part and CPU, ms", Work::Change, &[change::PART, change::CPU]),
+    ("Start until the last answer, ms", Work::ColdStart, &[cold_start::ANSWERED]),
+    ("Memory, Services and all, MB", Work::Memory, &[memory::SERVICES, memory::ALL]),
 ];
 
 const STYLE: &str = "text { font: 11px sans-serif; fill: #24292f } .value { font-size: 9px } .title { font-weight: bold } \
