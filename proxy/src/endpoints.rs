@@ -8,6 +8,9 @@ use std::{
 };
 use weir_core::{Load, Protocol, Standings};
 
+/// Fewer are looked through once a minute only.
+const LEAST: usize = 1024;
+
 /// The loads of all endpoints in use. An entry lives as long as a route or a connection holds it, so an endpoint that
 /// leaves and comes back while it still has connections keeps its count, and stays ejected.
 #[derive(Debug, Default)]
@@ -22,6 +25,9 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// The load of an endpoint.
     pub(crate) fn load(&mut self, protocol: Protocol, address: SocketAddr) -> Arc<Load> {
+        if self.loads.len() >= LEAST {
+            self.sweep();
+        }
         let entry = self.loads.entry((protocol, address)).or_default();
         entry.upgrade().unwrap_or_else(|| {
             let load = Arc::new(Load::new(&self.standings));
@@ -47,6 +53,7 @@ impl Endpoints {
         if self.loads.len() > 2 * self.in_use {
             self.loads.retain(|_, load| load.strong_count() > 0);
             self.in_use = self.loads.len();
+            self.loads.shrink_to(2 * self.in_use);
         }
     }
 }
@@ -81,6 +88,15 @@ mod tests {
         assert_eq!(endpoints.load(Protocol::Udp, address).live(), 0);
         drop(connection);
         assert_eq!(endpoints.load(Protocol::Tcp, address).live(), 0);
+    }
+
+    #[test]
+    fn endpoints_that_come_and_go_faster_than_anybody_sweeps_do_not_pile_up() {
+        let mut endpoints = Endpoints::default();
+        for number in 0..100 * LEAST as u32 {
+            endpoints.load(Protocol::Tcp, SocketAddr::from((std::net::Ipv4Addr::from(number), 80)));
+            assert!(endpoints.loads.len() <= LEAST);
+        }
     }
 
     #[test]
