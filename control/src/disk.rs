@@ -11,7 +11,7 @@ mod pace;
 
 pub use format::{About, Difference, Identity, MOST_BYTES, SCHEMA, Unusable, decode, encode};
 
-use crate::{Event, State};
+use crate::{Event, State, blocking::blocking};
 use folder::{Folder, ReadError, WriteError};
 use meters::Meters;
 use pace::Save;
@@ -22,7 +22,6 @@ use std::{
 };
 use tokio::{
     sync::watch,
-    task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
@@ -166,15 +165,4 @@ fn read(folder: &Folder, identity: &Identity) -> Result<Option<(usize, About, Ve
     let (about, events) = decode(&bytes)?;
     identity.check(&about.identity)?;
     Ok(Some((bytes.len(), about, events)))
-}
-
-/// Reading, writing and encoding stay off the runtime's threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => std::future::pending().await,
-        },
-    }
 }

@@ -13,6 +13,7 @@ mod place;
 
 use crate::{
     FileProblem, Problem, Scope, Store,
+    blocking::blocking,
     driver::{Input, Inputs},
 };
 use catalog::{Catalog, Load};
@@ -24,10 +25,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::{
-    task::{JoinSet, spawn_blocking},
-    time::sleep,
-};
+use tokio::{task::JoinSet, time::sleep};
 use tracing::{error, info};
 use weir_core::Snapshot;
 
@@ -151,18 +149,6 @@ pub(crate) async fn start(
     let report = load.report.clone();
     tasks.spawn(watch.run(load, inputs));
     Ok(report)
-}
-
-/// Runs work that blocks away from the runtime's thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Blocking work is never cancelled; only a runtime that is shutting down refuses it.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 /// Looks at the manifests again and again.

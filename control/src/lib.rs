@@ -6,6 +6,7 @@
 //! ```
 
 pub mod api_server;
+mod blocking;
 pub mod disk;
 mod driver;
 pub mod file;

@@ -8,9 +8,10 @@ use super::{
     history::History,
     token::Token,
 };
+use crate::blocking::blocking;
 use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
-use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking, time::Instant};
+use tokio::{runtime::Handle, sync::Mutex, time::Instant};
 use weir_core::address::parse_ip;
 
 /// The client that all watches share.
@@ -116,17 +117,6 @@ async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -
 
 fn server(config: &Config) -> String {
     config.cluster_url.to_string().trim_end_matches('/').to_owned()
-}
-
-/// Does what reads files and may run an exec plugin, off the runtime's threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 #[cfg(test)]
