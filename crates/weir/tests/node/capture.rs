@@ -4,8 +4,8 @@ use crate::{
     bed::{BOTH, Bed, Protocol, ask, expect},
     objects::{Endpoint, Service, cluster_ips},
 };
-use std::{fs, net::SocketAddr};
-use weir_testkit::cluster::NodePlan;
+use std::{collections::BTreeSet, fs, net::SocketAddr};
+use weir_testkit::cluster::{Host, NodePlan};
 
 #[test]
 fn rules_that_others_remove_are_put_back() {
@@ -43,20 +43,32 @@ fn clients_connections_and_flows_take_no_place_in_the_kernels_connection_trackin
     let node = bed.cluster.node("node-a");
     let (pod, outside) = (bed.cluster.pod("a-2"), bed.cluster.outside());
     let node_ports = [node.v4(), node.v6()].map(|ip| SocketAddr::new(ip, 30080));
+    // Who waited for weir has dialled before there were rules.
+    let before = tracked(node);
     let _open: Vec<_> = cluster_ips(10).map(|ip| pod.connect(SocketAddr::new(ip, 80)).unwrap()).into();
     for protocol in BOTH {
         for to in node_ports {
             expect(outside, protocol, to, Ok(("a-1", node.address_towards(to.ip()))));
         }
     }
-    let tracked = node.namespace().enter(|| fs::read_to_string("/proc/thread-self/net/nf_conntrack"));
-    let tracked = tracked.unwrap().unwrap();
     // Both legs lie between the outside, Services and the pod network here, so nothing need be tracked.
-    let ours = |line: &&str| {
-        line.contains("dport=80 ") || line.contains("dport=30080 ") || line.contains("dport=8080 ")
+    let new: Vec<String> = tracked(node).difference(&before).cloned().collect();
+    assert!(new.is_empty(), "{new:#?}");
+}
+
+/// The flows to Services and endpoints that a host's kernel tracks, by protocol, addresses and ports.
+fn tracked(host: &Host) -> BTreeSet<String> {
+    let table = host.namespace().enter(|| fs::read_to_string("/proc/thread-self/net/nf_conntrack"));
+    let table = table.unwrap().unwrap();
+    let flow = |line: &str| {
+        let is_part =
+            |word: &&str| ["src=", "dst=", "sport=", "dport="].iter().any(|key| word.starts_with(key));
+        let words = line.split_whitespace();
+        words.clone().skip(2).take(1).chain(words.filter(is_part).take(4)).collect::<Vec<_>>().join(" ")
     };
-    let lines: Vec<&str> = tracked.lines().filter(ours).collect();
-    assert!(lines.is_empty(), "{lines:#?}");
+    let ours =
+        |flow: &String| [" dport=80", " dport=30080", " dport=8080"].iter().any(|end| flow.ends_with(end));
+    table.lines().map(flow).filter(ours).collect()
 }
 
 #[test]
