@@ -4,16 +4,10 @@ use crate::{Closed, descriptors::Descriptors, seldom::Seldom, service_load::Serv
 use std::{
     net::IpAddr,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 use weir_core::{Rate, limits, settings::Limits};
-
-/// Descriptors of a connection: one to the client and one to the endpoint.
-const EACH: usize = 2;
 
 /// How many newcomers the whole process refuses in a second, so that a flood costs little; the others wait in the
 /// kernel's queue until they are refused, or there is room.
@@ -28,7 +22,6 @@ const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(25)..=Du
 pub(crate) struct Admission {
     /// What places are made of, beside the limit of connections.
     pub(crate) descriptors: Arc<Descriptors>,
-    connections: AtomicUsize,
     most: usize,
     refusals: Rate,
     refusals_told: Seldom,
@@ -41,7 +34,6 @@ impl Admission {
         let now = Instant::now();
         Arc::new(Self {
             descriptors,
-            connections: AtomicUsize::new(0),
             most,
             refusals: Rate::new(now),
             refusals_told: Seldom::new(now),
@@ -60,18 +52,15 @@ impl Admission {
         service: &Arc<ServiceLoad>,
         limits: &Limits,
     ) -> Result<Admitted, Closed> {
-        let own = service.connections.fetch_add(1, Relaxed);
-        let live = self.connections.fetch_add(1, Relaxed);
-        let free = self.descriptors.claim(EACH);
-        // From here on dropping it takes everything back.
-        let admitted = Admitted { admission: Arc::clone(self), service: Arc::clone(service), client: None };
+        let (service, own) = OfService::one_more(service);
         if limits.connections.is_some_and(|most| own >= most.get() as usize) {
             return Err(Closed::ServiceLimit);
         }
-        if !limits::admits(own, self.most.saturating_sub(live).min(free / EACH)) {
+        let admits = |live, room| limits::admits(own, self.most.saturating_sub(live).min(room));
+        if !self.descriptors.begin_connection(admits) {
             return Err(Closed::OverCapacity);
         }
-        Ok(admitted)
+        Ok(Admitted { admission: Arc::clone(self), service, client: None })
     }
 
     /// Notes that a newcomer was refused; returns how long to refuse nobody.
@@ -95,7 +84,7 @@ impl Admission {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     admission: Arc<Admission>,
-    service: Arc<ServiceLoad>,
+    service: OfService,
     /// The client, if it is counted.
     client: Option<Box<IpAddr>>,
 }
@@ -105,18 +94,34 @@ impl Admitted {
     pub(crate) fn count_client(&mut self, limits: &Limits, client: IpAddr) -> Result<(), Closed> {
         let Some(most) = limits.connections_per_client else { return Ok(()) };
         self.client = Some(Box::new(client));
-        if self.service.clients.add(client, most) { Ok(()) } else { Err(Closed::ClientLimit) }
+        if self.service.0.clients.add(client, most) { Ok(()) } else { Err(Closed::ClientLimit) }
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.admission.connections.fetch_sub(1, Relaxed);
-        self.service.connections.fetch_sub(1, Relaxed);
-        self.admission.descriptors.give_back(EACH);
+        self.admission.descriptors.end_connection();
         if let Some(client) = &self.client {
-            self.service.clients.remove(**client);
+            self.service.0.clients.remove(**client);
         }
+    }
+}
+
+/// One of the connections of a Service, until this is dropped.
+#[derive(Debug)]
+struct OfService(Arc<ServiceLoad>);
+
+impl OfService {
+    /// Counts one more; returns how many there were before.
+    fn one_more(service: &Arc<ServiceLoad>) -> (Self, usize) {
+        let before = service.connections.fetch_add(1, Relaxed);
+        (Self(Arc::clone(service)), before)
+    }
+}
+
+impl Drop for OfService {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Relaxed);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// Of the process's limit, an eighth within these bounds is never the data plane's: HTTP, watches and files use it.
@@ -22,17 +22,26 @@ pub(crate) fn share(limit: usize, workers: usize) -> usize {
     limit.saturating_sub(reserve + FIXED + EACH_WORKER * workers).max(8)
 }
 
+/// Descriptors of a connection: one to the client and one to the endpoint.
+const EACH_CONNECTION: usize = 2;
+
+/// One connection in [`Descriptors::held`], above the descriptors. A process may have fewer than 2^31 of them
+/// (`fs.nr_open`, proc_sys_fs(5)).
+const CONNECTION: u64 = 1 << 32;
+
 /// The budget. A connection takes two, a UDP flow and a listening socket one, a pipe two.
 #[derive(Debug)]
 pub struct Descriptors {
-    used: AtomicUsize,
+    /// How many are held, and how many connections there are, in one number: a newcomer is judged by both at once, and
+    /// one that is refused is at no moment missing to another one.
+    held: AtomicU64,
     limit: usize,
 }
 
 impl Descriptors {
     /// A budget of `limit` descriptors.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit })
+        Arc::new(Self { held: AtomicU64::new(0), limit })
     }
 
     /// The size of the budget.
@@ -42,7 +51,13 @@ impl Descriptors {
 
     /// How many are held.
     pub(crate) fn used(&self) -> usize {
-        self.used.load(Relaxed)
+        used(self.held.load(Relaxed))
+    }
+
+    /// How many connections there are.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        connections(self.held.load(Relaxed))
     }
 
     /// How many are left.
@@ -66,21 +81,36 @@ impl Descriptors {
         self.take_below(1, self.limit + RESERVE.start() / 4)
     }
 
-    /// Takes `count` whatever is left; returns how many were left before. For a guard that gives them back.
-    pub(crate) fn claim(&self, count: usize) -> usize {
-        self.limit.saturating_sub(self.used.fetch_add(count, Relaxed))
+    /// Takes what a connection needs if `admits`, which is told how many connections there are and for how many more
+    /// there are descriptors; returns whether it did. For a guard that gives it back.
+    pub(crate) fn begin_connection(&self, admits: impl Fn(usize, usize) -> bool) -> bool {
+        let more = |held| {
+            let room = self.limit.saturating_sub(used(held)) / EACH_CONNECTION;
+            admits(connections(held), room).then_some(held + CONNECTION + EACH_CONNECTION as u64)
+        };
+        self.held.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
-    /// Gives back what was claimed.
-    pub(crate) fn give_back(&self, count: usize) {
-        self.used.fetch_sub(count, Relaxed);
+    /// Gives back what a connection took.
+    pub(crate) fn end_connection(&self) {
+        self.held.fetch_sub(CONNECTION + EACH_CONNECTION as u64, Relaxed);
     }
 
     fn take_below(self: &Arc<Self>, count: usize, limit: usize) -> Option<Taken> {
-        let more = |used: usize| Some(used + count).filter(|&used| used <= limit);
-        self.used.fetch_update(Relaxed, Relaxed, more).ok()?;
+        let more = |held: u64| (used(held) + count <= limit).then_some(held + count as u64);
+        self.held.fetch_update(Relaxed, Relaxed, more).ok()?;
         Some(Taken { descriptors: Arc::clone(self), count })
     }
+}
+
+/// The descriptors in [`Descriptors::held`].
+fn used(held: u64) -> usize {
+    (held % CONNECTION) as usize
+}
+
+/// The connections in [`Descriptors::held`].
+fn connections(held: u64) -> usize {
+    (held / CONNECTION) as usize
 }
 
 /// Some of the budget, given back when this is dropped.
@@ -92,7 +122,7 @@ pub struct Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.descriptors.give_back(self.count);
+        self.descriptors.held.fetch_sub(self.count as u64, Relaxed);
     }
 }
 

@@ -123,6 +123,8 @@ fn session(
         connection.frontend.slot.make_room();
         connection.log_end(reason);
         connection.frontend.tally.flush();
+        // Before it is seen as ended: whoever waits for that finds room.
+        drop(connection.place.take());
         opened.end(reason);
     }
 }

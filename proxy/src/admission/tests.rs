@@ -40,7 +40,7 @@ fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() 
         assert_eq!((hog.live(), small.live()), (160, 9));
         drop((held, beside));
         assert_eq!((hog.live(), small.live(), admission.descriptors.used()), (0, 0, 0));
-        assert_eq!(admission.connections.load(Relaxed), 0);
+        assert_eq!(admission.descriptors.connections(), 0);
     }
 }
 
@@ -73,4 +73,28 @@ fn refusals_beyond_a_burst_come_at_their_rate_with_pauses_in_between() {
     }
     assert!((12_500..13_500).contains(&refused), "{refused}");
     assert!((300..=400).contains(&pauses), "{pauses}");
+}
+
+#[test]
+fn the_last_place_is_there_for_a_service_that_has_none_while_others_are_being_refused() {
+    let none = Limits::default();
+    for (most, descriptors) in [(10, 10_000), (10_000, 20)] {
+        let admission = Admission::new(most, Descriptors::new(descriptors));
+        let [hog, small] = [(); 2].map(|()| Arc::<ServiceLoad>::default());
+        let (held, _) = fill(&admission, &hog, &none);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(Relaxed) {
+                        assert_eq!(admission.admit(&hog, &none).unwrap_err(), Closed::OverCapacity);
+                    }
+                });
+            }
+            let refused = (0..100_000).filter(|_| admission.admit(&small, &none).is_err()).count();
+            done.store(true, Relaxed);
+            assert_eq!(refused, 0);
+        });
+        assert_eq!(hog.live(), held.len());
+    }
 }
