@@ -14,7 +14,7 @@ const MAX_CLIENTS: usize = 131_072;
 /// What a Service port remembers of its clients. Takes memory only once a client was remembered.
 #[derive(Debug, Default)]
 pub(crate) struct AffinityTable {
-    clients: OnceLock<DashMap<IpAddr, Memory>>,
+    clients: OnceLock<Box<DashMap<IpAddr, Memory>>>,
 }
 
 /// One look-up.
@@ -39,7 +39,7 @@ impl AffinityTable {
         place: impl Fn(SocketAddr) -> Option<(usize, u64)>,
         pick: impl FnOnce() -> Option<SocketAddr>,
     ) -> Option<SocketAddr> {
-        let clients = self.clients.get_or_init(DashMap::new);
+        let clients = self.clients.get_or_init(Box::default);
         let land = |memory: &mut Memory| {
             memory.forget(unwelcome);
             let address = memory.recall(visit.now, visit.timeout, place).or_else(pick)?;
@@ -129,6 +129,6 @@ mod tests {
             let chosen = table.choose(visit, |_| false, |_| Some((0, 0)), || Some(address(1)));
             assert_eq!(chosen, Some(address(1)));
         }
-        assert_eq!(table.clients.get().map(DashMap::len), Some(MAX_CLIENTS));
+        assert_eq!(table.clients.get().map(|clients| clients.len()), Some(MAX_CLIENTS));
     }
 }

@@ -1,4 +1,4 @@
-//! Which metrics does the data plane have? Handles are registered when a Service port appears.
+//! Which metrics does the data plane have? Those of a Service port are registered with its first client.
 
 use crate::Closed;
 use metrics::{Counter, Gauge, Histogram, Label, Unit};
@@ -6,7 +6,7 @@ use std::{
     num::NonZeroU16,
     sync::{Arc, OnceLock},
 };
-use weir_core::{EndpointSet, Family, PortKey, Protocol, ServicePort};
+use weir_core::{PortKey, Protocol, ServicePort};
 
 const ATTEMPTS: &str = "weir_connect_attempts_total";
 
@@ -17,11 +17,7 @@ const ATTEMPTS: &str = "weir_connect_attempts_total";
 pub(crate) struct PortCounters {
     key: PortKey,
     port: NonZeroU16,
-    family: Family,
     clients: OnceLock<Box<ClientCounters>>,
-    /// Each is registered when there is a list of endpoints for its traffic.
-    cluster_endpoints: OnceLock<Gauge>,
-    local_endpoints: OnceLock<Gauge>,
 }
 
 /// What the clients of one Service port do.
@@ -44,14 +40,7 @@ pub(crate) struct ClientCounters {
 
 impl PortCounters {
     pub(crate) fn new(port: &ServicePort) -> Self {
-        Self {
-            key: port.key.clone(),
-            port: port.port,
-            family: port.family,
-            clients: OnceLock::new(),
-            cluster_endpoints: OnceLock::new(),
-            local_endpoints: OnceLock::new(),
-        }
+        Self { key: port.key.clone(), port: port.port, clients: OnceLock::new() }
     }
 
     /// What its clients do.
@@ -70,38 +59,10 @@ impl PortCounters {
         ]
     }
 
-    /// Shows how many endpoints flows can get.
-    pub(crate) fn set_endpoints(&self, port: &ServicePort) {
-        self.show_endpoints(&self.cluster_endpoints, "cluster", port.cluster.as_ref());
-        self.show_endpoints(&self.local_endpoints, "local", port.local.as_ref());
-    }
-
-    fn show_endpoints(&self, gauge: &OnceLock<Gauge>, traffic: &'static str, set: Option<&EndpointSet>) {
-        let register = || {
-            let labels = [Label::new("family", self.family.as_str()), Label::new("traffic", traffic)];
-            metrics::gauge!("weir_endpoints", [&self.labels()[..], &labels].concat())
-        };
-        match (set, gauge.get()) {
-            (Some(set), _) => gauge.get_or_init(register).set(set.len() as f64),
-            (None, Some(gauge)) => gauge.set(0.0),
-            (None, None) => {}
-        }
-    }
-
-    /// Shows no endpoints: the port is gone.
-    pub(crate) fn clear_endpoints(&self) {
-        self.gauges().for_each(|gauge| gauge.set(0.0));
-    }
-
-    fn gauges(&self) -> impl Iterator<Item = &Gauge> {
-        [&self.cluster_endpoints, &self.local_endpoints].into_iter().filter_map(OnceLock::get)
-    }
-
     /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
     /// cut quiet ports off from their handles.
     pub(crate) fn touch(&self) {
         self.clients.get().into_iter().for_each(|clients| clients.touch());
-        self.gauges().for_each(|gauge| gauge.increment(0.0));
     }
 }
 
@@ -285,7 +246,6 @@ fn describe() {
     counter!("weir_bytes_total", Unit::Bytes, "Payload relayed, by direction");
     counter!("weir_udp_datagrams_total", "Datagrams relayed, by direction");
     counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
-    gauge!("weir_endpoints", "Endpoints that new flows can get, by kind of traffic");
     counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
     gauge!(
         "weir_queue_waiting",

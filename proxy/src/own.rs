@@ -10,36 +10,38 @@ use std::{
 };
 use weir_core::Protocol;
 
-/// The addresses of all open sockets, and the Service addresses that they stand for.
+/// The addresses of all open sockets, and the others that clients reach them by.
 #[derive(Debug, Default)]
 pub(crate) struct OwnAddresses {
-    /// The Service address of each open socket.
-    frontends: HashMap<Socket, SocketAddr>,
-    /// How many open sockets there are for each address.
-    counts: HashMap<(Protocol, SocketAddr), usize>,
+    /// The open sockets, and the Service address of each one for which that is another one than its own.
+    frontends: HashMap<Socket, Option<Box<SocketAddr>>>,
+    /// By how many open sockets each other address is answered.
+    others: HashMap<Socket, usize>,
 }
 
 impl OwnAddresses {
     /// Whether a connection to this address comes back here.
     pub(crate) fn contains(&self, protocol: Protocol, address: SocketAddr) -> bool {
-        self.counts.contains_key(&(protocol, address))
+        let socket = Socket { protocol, address };
+        self.frontends.contains_key(&socket) || self.others.contains_key(&socket)
     }
 
     /// Takes note of the Service address that a socket serves now, `None` if it is not open; returns the addresses for
     /// which that may have changed something.
     pub(crate) fn note(&mut self, socket: Socket, frontend: Option<SocketAddr>) -> Vec<SocketAddr> {
-        let before = self.frontends.get(&socket).copied();
+        let listen = socket.address;
+        let before = self.frontends.get(&socket).map(|other| other.as_deref().copied().unwrap_or(listen));
         if before == frontend {
             return Vec::new();
         }
-        let of = |frontend| answers_at(socket.address, frontend);
+        let others = |frontend| other_addresses(listen, frontend);
         let (gone, new): (Vec<_>, Vec<_>) =
-            (before.into_iter().flat_map(of).collect(), frontend.into_iter().flat_map(of).collect());
+            (before.into_iter().flat_map(others).collect(), frontend.into_iter().flat_map(others).collect());
         for &address in &new {
-            *self.counts.entry((socket.protocol, address)).or_default() += 1;
+            *self.others.entry(Socket { address, ..socket }).or_default() += 1;
         }
         for &address in &gone {
-            if let Entry::Occupied(mut count) = self.counts.entry((socket.protocol, address)) {
+            if let Entry::Occupied(mut count) = self.others.entry(Socket { address, ..socket }) {
                 *count.get_mut() -= 1;
                 if *count.get() == 0 {
                     count.remove();
@@ -47,22 +49,24 @@ impl OwnAddresses {
             }
         }
         match frontend {
-            Some(frontend) => self.frontends.insert(socket, frontend),
-            None => self.frontends.remove(&socket),
-        };
-        [gone, new].concat()
+            Some(frontend) => {
+                self.frontends.insert(socket, (frontend != listen).then(|| Box::new(frontend)));
+            }
+            None => drop(self.frontends.remove(&socket)),
+        }
+        [vec![listen], gone, new].concat()
     }
 }
 
 /// A mapped Service has two addresses. Whoever connects to no address in particular reaches localhost.
-fn answers_at(listen: SocketAddr, frontend: SocketAddr) -> impl Iterator<Item = SocketAddr> {
+fn other_addresses(listen: SocketAddr, frontend: SocketAddr) -> impl Iterator<Item = SocketAddr> {
     let unspecified = match listen.ip() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         IpAddr::V6(Ipv6Addr::LOCALHOST) => Some(IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
         _ => None,
     };
     let unspecified = unspecified.map(|ip| SocketAddr::new(ip, listen.port()));
-    [Some(listen), (frontend != listen).then_some(frontend), unspecified].into_iter().flatten()
+    [(frontend != listen).then_some(frontend), unspecified].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -87,7 +91,7 @@ mod tests {
         assert!(!own.contains(Protocol::Udp, listen.address) && !contains(&own, "10.96.0.10:20080"));
         own.note(listen, None);
         assert!(!contains(&own, "127.96.0.10:20080") && !contains(&own, frontend));
-        assert!(own.counts.is_empty() && own.frontends.is_empty());
+        assert!(own.others.is_empty() && own.frontends.is_empty());
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    Audience, Claim, Claims, Family, FrontendKind, Protocol, Rank, ServedService, ServiceKey, ServicePort,
-    frontend,
+    Audience, Claim, Claimant, Claims, Family, FrontendKind, Protocol, Rank, ServedService, ServiceKey,
+    ServicePort, frontend,
 };
 
 /// A port below the lowest one that may be bound is served this much higher (with `--map loopback`).
@@ -42,13 +42,18 @@ impl Binding {
     }
 }
 
+impl Claimant for Binding {
+    fn rank(&self) -> Rank<'_> {
+        Rank::of(self.kind, &self.port.key)
+    }
+}
+
 /// All bindings wanted, with one winner where several Service ports claim the same socket.
 pub(crate) type Plan = Claims<Socket, Binding>;
 
 /// Puts the bindings of one Service in place of its earlier ones; returns the sockets that may be affected.
 pub(crate) fn replace(plan: &mut Plan, service: &ServiceKey, bindings: Vec<Binding>) -> Vec<Socket> {
-    let ranked = |binding: Binding| (binding.socket, Rank::of(binding.kind, &binding.port.key), binding);
-    plan.replace(service, bindings.into_iter().map(ranked))
+    plan.replace(service, bindings.into_iter().map(|binding| (binding.socket, binding)))
 }
 
 /// What decides about addresses besides the Services themselves.

@@ -45,13 +45,13 @@ impl ServiceLoad {
 /// A number for each client address that has one. Takes no memory while there is no limit.
 #[derive(Debug, Default)]
 pub(crate) struct PerClient {
-    counts: OnceLock<DashMap<IpAddr, u32>>,
+    counts: OnceLock<Box<DashMap<IpAddr, u32>>>,
 }
 
 impl PerClient {
     /// Counts one more of a client; returns whether it stays within `most`. It is counted either way.
     pub(crate) fn add(&self, client: IpAddr, most: NonZeroU32) -> bool {
-        let mut count = self.counts.get_or_init(DashMap::new).entry(client).or_insert(0);
+        let mut count = self.counts.get_or_init(Box::default).entry(client).or_insert(0);
         *count += 1;
         *count <= most.get()
     }

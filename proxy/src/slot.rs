@@ -10,7 +10,6 @@ use crate::{
 use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 use std::{
-    collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -63,8 +62,8 @@ pub(crate) struct Route {
     /// Which of the port's endpoints serve, eligible or not, sorted by address: what keeps a UDP flow alive (semantics C2,
     /// C3).
     serving: Box<[u32]>,
-    /// Since which epoch each endpoint has been reachable without a gap; filled only with affinity.
-    reachable_since: HashMap<SocketAddr, u64>,
+    /// Since which epoch each endpoint has been reachable without a gap, sorted; filled only with affinity.
+    reachable_since: Box<[(SocketAddr, u64)]>,
 }
 
 /// The endpoint that a flow got; it counts as load while the lease lives.
@@ -77,7 +76,6 @@ impl Slot {
     pub(crate) fn new(port: &Arc<ServicePort>, place: &Arc<Place>, endpoints: &mut Endpoints) -> Self {
         let route = Route::build(port, place, None, endpoints);
         let counters = Arc::new(PortCounters::new(port));
-        counters.set_endpoints(port);
         Self {
             route: ArcSwap::from_pointee(route),
             affinity: AffinityTable::default(),
@@ -106,7 +104,6 @@ impl Slot {
         if route.port.affinity.is_none() && previous.port.affinity.is_some() {
             self.affinity.clear();
         }
-        self.counters.set_endpoints(port);
         self.route.store(Arc::new(route));
         self.room.notify_waiters();
     }
@@ -114,7 +111,6 @@ impl Slot {
     /// Notes that the port is no longer served.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Relaxed);
-        self.counters.clear_endpoints();
     }
 
     /// What becomes of a connection to this endpoint, if it was removed and the Service does not keep its connections.
@@ -160,7 +156,7 @@ impl Slot {
         let unwelcome = |address| {
             balancer.position(address).is_some_and(|position| !balancer.is_welcome(position, request.tried))
         };
-        let standing = |address| Some((balancer.position(address)?, *route.reachable_since.get(&address)?));
+        let standing = |address| Some((balancer.position(address)?, route.reachable_since(address)?));
         let pick = || route.choose(traffic, request).map(|target| target.address);
         let address = self.affinity.choose(visit, unwelcome, standing, pick)?;
         balancer.position(address).map(|position| &balancer.targets()[position])
@@ -261,6 +257,12 @@ impl Route {
         self.serves(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
     }
 
+    /// Since which epoch an endpoint has been reachable without a gap; `None` without affinity, too.
+    fn reachable_since(&self, endpoint: SocketAddr) -> Option<u64> {
+        let known = &self.reachable_since;
+        known.binary_search_by_key(&endpoint, |&(address, _)| address).ok().map(|position| known[position].1)
+    }
+
     /// Whether an endpoint still serves, so that a UDP flow may stay with it.
     pub(crate) fn serves(&self, address: SocketAddr) -> bool {
         let merged = &self.port.merged;
@@ -268,13 +270,16 @@ impl Route {
     }
 }
 
-fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> HashMap<SocketAddr, u64> {
+fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> Box<[(SocketAddr, u64)]> {
     if port.affinity.is_none() {
-        return HashMap::new();
+        return Box::default();
     }
-    let since =
-        |address| previous.and_then(|route| route.reachable_since.get(&address)).copied().unwrap_or(epoch);
-    port.reachable().iter().map(|endpoint| (endpoint.address, since(endpoint.address))).collect()
+    let since = |address| previous.and_then(|route| route.reachable_since(address)).unwrap_or(epoch);
+    let reachable = port.reachable();
+    let mut known: Box<[_]> =
+        reachable.iter().map(|endpoint| (endpoint.address, since(endpoint.address))).collect();
+    known.sort_unstable();
+    known
 }
 
 impl Picked {

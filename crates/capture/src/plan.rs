@@ -143,8 +143,7 @@ impl Plan {
         }
         for served in changed {
             let claims = claims(served, node_port_addresses).filter(|claim| is_captured(&claim.frontend));
-            let claims = claims.map(|claim| (claim.frontend, claim.rank(), claim));
-            touched.extend(self.claims.replace(&served.key, claims));
+            touched.extend(self.claims.replace(&served.key, claims.map(|claim| (claim.frontend, claim))));
             let ips = served.ports.iter().map(|port| port.cluster_ip).filter(|&ip| is_usable(ip));
             self.set_cluster_ips(&served.key, ips.collect());
         }

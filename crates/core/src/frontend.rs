@@ -34,9 +34,8 @@ pub struct Claim {
     pub port: Arc<ServicePort>,
 }
 
-impl Claim {
-    /// Who comes first if several claim the same.
-    pub fn rank(&self) -> Rank {
+impl Claimant for Claim {
+    fn rank(&self) -> Rank<'_> {
         Rank::of(self.kind, &self.port.key)
     }
 }
@@ -68,12 +67,22 @@ pub fn claims<'a>(
 
 /// Who gets an address that several claim: a cluster IP's Service, then one whose external or load-balancer address it
 /// is, then a node port's (semantics section 16); among equals the Service that comes first by name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank(u8, PortKey, u8);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank<'a> {
+    class: u8,
+    service: &'a ServiceKey,
+    port: Option<(&'a str, Protocol)>,
+    kind: u8,
+}
 
-impl Rank {
+impl<'a> Rank<'a> {
     /// The rank of a Service port at an address of this kind.
-    pub fn of(kind: FrontendKind, port: &PortKey) -> Self {
+    pub fn of(kind: FrontendKind, port: &'a PortKey) -> Self {
+        Self { port: Some((&port.name, port.protocol)), ..Self::of_service(kind, &port.service) }
+    }
+
+    /// The rank of a Service that claims an address for itself and not for one of its ports.
+    pub fn of_service(kind: FrontendKind, service: &'a ServiceKey) -> Self {
         let (class, kind) = match kind {
             FrontendKind::ClusterIp => (0, 0),
             // Both at once in one Service: the one that source ranges guard (semantics A8).
@@ -81,15 +90,21 @@ impl Rank {
             FrontendKind::ExternalIp => (1, 1),
             FrontendKind::NodePort => (2, 0),
         };
-        Self(class, port.clone(), kind)
+        Self { class, service, port: None, kind }
     }
+}
+
+/// What claims addresses for a Service.
+pub trait Claimant {
+    /// Who comes first if several claim the same.
+    fn rank(&self) -> Rank<'_>;
 }
 
 /// Everything that is claimed, with one winner for each address. Changing a Service costs what that Service claims.
 #[derive(Debug)]
 pub struct Claims<Address, Claim> {
     /// Sorted. Nearly all addresses are claimed once, so a list is smaller than a map by far.
-    by_address: HashMap<Address, Vec<(Rank, Claim)>>,
+    by_address: HashMap<Address, Vec<Claim>>,
     of_service: HashMap<ServiceKey, Box<[Address]>>,
 }
 
@@ -99,17 +114,17 @@ impl<Address, Claim> Default for Claims<Address, Claim> {
     }
 }
 
-impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
+impl<Address: Copy + Ord + Hash, Claim: Claimant> Claims<Address, Claim> {
     /// Puts the claims of one Service in place of its earlier ones; returns the addresses that may be affected.
     pub fn replace(
         &mut self,
         service: &ServiceKey,
-        claims: impl IntoIterator<Item = (Address, Rank, Claim)>,
+        claims: impl IntoIterator<Item = (Address, Claim)>,
     ) -> Vec<Address> {
         let mut touched = Vec::new();
         for address in self.of_service.remove(service).unwrap_or_default() {
             if let Some(claims) = self.by_address.get_mut(&address) {
-                claims.retain(|(Rank(_, port, _), _)| port.service != *service);
+                claims.retain(|claim| claim.rank().service != service);
                 if claims.is_empty() {
                     self.by_address.remove(&address);
                 }
@@ -117,8 +132,8 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
             touched.push(address);
         }
         let mut owned = Vec::new();
-        for (address, rank, claim) in claims {
-            insert(self.by_address.entry(address).or_default(), rank, claim);
+        for (address, claim) in claims {
+            insert(self.by_address.entry(address).or_default(), claim);
             owned.push(address);
             touched.push(address);
         }
@@ -132,21 +147,17 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
 
     /// Who answers at an address.
     pub fn winner(&self, address: Address) -> Option<&Claim> {
-        self.by_address.get(&address)?.first().map(|(_, claim)| claim)
+        self.by_address.get(&address)?.first()
     }
 
     /// Who else claims it.
     pub fn losers(&self, address: Address) -> impl Iterator<Item = &Claim> {
-        self.by_address
-            .get(&address)
-            .into_iter()
-            .flat_map(|claims| claims.iter().skip(1))
-            .map(|(_, claim)| claim)
+        self.by_address.get(&address).into_iter().flat_map(|claims| claims.iter().skip(1))
     }
 
     /// All addresses that are claimed, with their winners, in no order.
     pub fn winners(&self) -> impl Iterator<Item = (Address, &Claim)> {
-        self.by_address.iter().filter_map(|(address, claims)| Some((*address, &claims.first()?.1)))
+        self.by_address.iter().filter_map(|(address, claims)| Some((*address, claims.first()?)))
     }
 
     /// How many addresses are claimed.
@@ -161,12 +172,12 @@ impl<Address: Copy + Ord + Hash, Claim> Claims<Address, Claim> {
 }
 
 /// Keeps the order; a claim of the same rank is replaced.
-fn insert<Claim>(claims: &mut Vec<(Rank, Claim)>, rank: Rank, claim: Claim) {
-    match claims.binary_search_by(|(other, _)| other.cmp(&rank)) {
-        Ok(position) => claims[position].1 = claim,
+fn insert<Claim: Claimant>(claims: &mut Vec<Claim>, claim: Claim) {
+    match claims.binary_search_by(|other| other.rank().cmp(&claim.rank())) {
+        Ok(position) => claims[position] = claim,
         Err(position) => {
             claims.reserve_exact(1);
-            claims.insert(position, (rank, claim));
+            claims.insert(position, claim);
         }
     }
 }
@@ -177,16 +188,16 @@ mod tests {
 
     #[test]
     fn a_virtual_address_beats_a_node_port_whatever_the_services_are_called() {
-        let rank = |kind, name: &str| {
+        let [a, x, y, z] = ["a", "x", "y", "z"].map(|name| {
             let service = ServiceKey::new("default", name);
-            Rank::of(kind, &PortKey { service, name: "".into(), protocol: Protocol::Tcp })
-        };
+            PortKey { service, name: "".into(), protocol: Protocol::Tcp }
+        });
         let ranks = [
-            rank(FrontendKind::ClusterIp, "z"),
-            rank(FrontendKind::ExternalIp, "x"),
-            rank(FrontendKind::LoadBalancerIp, "y"),
-            rank(FrontendKind::ExternalIp, "y"),
-            rank(FrontendKind::NodePort, "a"),
+            Rank::of(FrontendKind::ClusterIp, &z),
+            Rank::of(FrontendKind::ExternalIp, &x),
+            Rank::of(FrontendKind::LoadBalancerIp, &y),
+            Rank::of(FrontendKind::ExternalIp, &y),
+            Rank::of(FrontendKind::NodePort, &a),
         ];
         assert!(ranks.is_sorted(), "{ranks:?}");
     }

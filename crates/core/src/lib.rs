@@ -56,7 +56,7 @@ pub use dial::Dial;
 pub use endpoint::{Endpoint, EndpointSet, EndpointSlice};
 pub use family::{Family, PerFamily};
 pub use flow::Flow;
-pub use frontend::{Claim, Claims, Frontend, Rank};
+pub use frontend::{Claim, Claimant, Claims, Frontend, Rank};
 pub use load::{Lease, Load, Standings};
 pub use node::Node;
 pub use node_ports::NodePortAddresses;

@@ -4,7 +4,7 @@
 //! running weir is stricter and ends those too, as the next pod with that address would receive them (kubernetes #141371).
 
 use crate::{
-    Claims, Family, Frontend, FrontendKind, Protocol, Rank, ServicePort, Snapshot, frontend::claims,
+    Claimant, Claims, Family, Frontend, FrontendKind, Protocol, Rank, ServicePort, Snapshot, frontend::claims,
 };
 use std::{
     collections::HashSet,
@@ -22,7 +22,30 @@ pub struct TrackedFlow {
 }
 
 /// Which addresses serve a UDP Service port. Policies, hints, readiness and termination play no part (semantics C3).
-type Serving = Arc<HashSet<SocketAddr>>;
+#[derive(Debug)]
+struct Serving {
+    kind: FrontendKind,
+    port: Arc<ServicePort>,
+    endpoints: HashSet<SocketAddr>,
+}
+
+impl Serving {
+    /// `None` if there are none, which leaves the port's flows alone (semantics C4).
+    fn of(kind: FrontendKind, port: &Arc<ServicePort>) -> Option<Self> {
+        if port.key.protocol != Protocol::Udp {
+            return None;
+        }
+        let serving = port.merged.iter().filter(|endpoint| endpoint.conditions.serving);
+        let endpoints: HashSet<SocketAddr> = serving.map(|endpoint| endpoint.address).collect();
+        (!endpoints.is_empty()).then(|| Self { kind, port: Arc::clone(port), endpoints })
+    }
+}
+
+impl Claimant for Serving {
+    fn rank(&self) -> Rank<'_> {
+        Rank::of(self.kind, &self.port.key)
+    }
+}
 
 /// What decides about tracked flows in one Snapshot.
 #[derive(Debug, Default)]
@@ -39,11 +62,11 @@ impl StaleFlows {
         for served in snapshot.services() {
             let no_node_ports: &[IpAddr] = &[];
             let by_address = claims(served, no_node_ports)
-                .filter_map(|claim| Some((claim.frontend.address, claim.rank(), serving(&claim.port)?)));
+                .filter_map(|claim| Some((claim.frontend.address, Serving::of(claim.kind, &claim.port)?)));
             flows.by_address.replace(&served.key, by_address);
             let by_node_port = served.ports.iter().filter_map(|port| {
-                let rank = Rank::of(FrontendKind::NodePort, &port.key);
-                Some(((port.family, port.node_port?.get()), rank, serving(port)?))
+                let serving = Serving::of(FrontendKind::NodePort, port)?;
+                Some(((port.family, port.node_port?.get()), serving))
             });
             flows.by_node_port.replace(&served.key, by_node_port);
         }
@@ -58,16 +81,6 @@ impl StaleFlows {
         let dialled = flow.dialled.address;
         let claimed = self.by_address.winner(dialled);
         let node_port = self.by_node_port.winner((Family::of(dialled.ip()), dialled.port()));
-        claimed.into_iter().chain(node_port).any(|serving| !serving.contains(&flow.replies_from))
+        claimed.into_iter().chain(node_port).any(|serving| !serving.endpoints.contains(&flow.replies_from))
     }
-}
-
-/// The serving endpoints of a UDP port; `None` if there are none, which leaves its flows alone (semantics C4).
-fn serving(port: &ServicePort) -> Option<Serving> {
-    if port.key.protocol != Protocol::Udp {
-        return None;
-    }
-    let serving = port.merged.iter().filter(|endpoint| endpoint.conditions.serving);
-    let addresses: HashSet<SocketAddr> = serving.map(|endpoint| endpoint.address).collect();
-    (!addresses.is_empty()).then(|| Arc::new(addresses))
 }

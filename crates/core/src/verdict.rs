@@ -157,8 +157,7 @@ impl Index {
         };
         for served in snapshot.services() {
             let claims = claims(served, &index.network.node_port_addresses);
-            let ranked = claims.map(|claim| (claim.frontend, claim.rank(), claim));
-            index.claims.replace(&served.key, ranked);
+            index.claims.replace(&served.key, claims.map(|claim| (claim.frontend, claim)));
             index.cluster_ips.extend(served.ports.iter().map(|port| port.cluster_ip));
         }
         index

@@ -1,10 +1,15 @@
 //! What can an operator ask a running weir over HTTP? The admin server: `/metrics` and what later issues add.
 
-use crate::http::{Reply, Server, TEXT, not_found, reply};
+use crate::{
+    endpoint_counts,
+    http::{Reply, Server, TEXT, not_found, reply},
+};
 use hyper::{Method, StatusCode, header::ALLOW, header::HeaderValue};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::SocketAddr;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use weir_core::Snapshot;
 
 const SERVER: Server = Server { name: "admin", elsewhere: "--admin-address 127.0.0.1:10267" };
 
@@ -15,13 +20,29 @@ weir: a userspace L4 load balancer for Kubernetes Services
 /healthz   ok while this process answers (probes: see --health-address)
 ";
 
+/// What metrics are made of.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    /// What happened.
+    pub(crate) recorded: PrometheusHandle,
+    /// What is served.
+    pub(crate) served: watch::Receiver<Snapshot>,
+}
+
+impl Metrics {
+    fn render(&self) -> String {
+        let served = self.served.borrow().clone();
+        self.recorded.render() + &endpoint_counts::render(&served)
+    }
+}
+
 /// Answers operators on `address` until `stop`.
-pub(crate) async fn serve(address: SocketAddr, metrics: PrometheusHandle, stop: CancellationToken) {
+pub(crate) async fn serve(address: SocketAddr, metrics: Metrics, stop: CancellationToken) {
     let handler = move |request: hyper::Request<_>| answer(request, metrics.clone());
     SERVER.serve(address, handler, stop).await;
 }
 
-async fn answer<B>(request: hyper::Request<B>, metrics: PrometheusHandle) -> Reply {
+async fn answer<B>(request: hyper::Request<B>, metrics: Metrics) -> Reply {
     let (request, _) = request.into_parts();
     match request.uri.path() {
         "/" | "/metrics" | "/healthz" if !matches!(request.method, Method::GET | Method::HEAD) => {
@@ -37,7 +58,7 @@ async fn answer<B>(request: hyper::Request<B>, metrics: PrometheusHandle) -> Rep
 }
 
 /// Renders away from the control plane's thread: with 10,000 Services this takes a tenth of a second.
-async fn render(metrics: PrometheusHandle) -> Reply {
+async fn render(metrics: Metrics) -> Reply {
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     match tokio::task::spawn_blocking(move || metrics.render()).await {
         Ok(text) => reply(StatusCode::OK, PROMETHEUS, text),
@@ -57,7 +78,8 @@ mod tests {
         let recorder = metrics::recorder().unwrap();
         ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("weir_test_total").increment(3));
         let request = hyper::Request::builder().method(method).uri(path).body(()).unwrap();
-        let reply = answer(request, recorder.handle()).await;
+        let (_, served) = watch::channel(Snapshot::default());
+        let reply = answer(request, Metrics { recorded: recorder.handle(), served }).await;
         let status = reply.status();
         let body = reply.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())

@@ -7,6 +7,7 @@ mod demo;
 #[cfg(test)]
 mod deploy;
 mod doctor;
+mod endpoint_counts;
 mod explain;
 mod frontends;
 mod health;

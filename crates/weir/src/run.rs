@@ -1,7 +1,7 @@
 //! How do the parts of `weir run` work together?
 
 use crate::{
-    admin,
+    admin::{self, Metrics},
     cli::RunOptions,
     frontends::Frontends,
     health::{Health, Moment},
@@ -17,7 +17,7 @@ use tokio::{runtime::Builder, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 use weir_control::{Control, Status};
-use weir_core::Family;
+use weir_core::{Family, Snapshot};
 use weir_proxy::{Drained, Proxy};
 
 /// Serves Services until SIGTERM or SIGINT; then lets connections finish.
@@ -41,7 +41,8 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
         None => None,
     };
     let probes = Probes::new(Health::new(options.node.is_some()));
-    let servers = Servers::start(&options, &probes)?;
+    let (served, to_show) = watch::channel(Snapshot::default());
+    let servers = Servers::start(&options, &probes, to_show)?;
     let proxy = Proxy::start(options.proxy_config())?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
@@ -55,7 +56,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    let mut serving = Serving { proxy, node, frontends: Frontends::new(options.map_loopback) };
+    let mut serving = Serving { proxy, node, frontends: Frontends::new(options.map_loopback), served };
     let signal = tokio::select! {
         signal = signals.next() => signal,
         () = serving.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
@@ -88,12 +89,14 @@ struct Serving {
     proxy: Proxy,
     node: Option<Node>,
     frontends: Frontends,
+    /// What the data plane serves, for metrics.
+    served: watch::Sender<Snapshot>,
 }
 
 impl Serving {
     /// Serves what the control plane publishes, and keeps the probes informed of how far that is.
     async fn run(&mut self, control: &mut Control, probes: &Probes) {
-        let Self { proxy, node, frontends } = self;
+        let Self { proxy, node, frontends, served: to_metrics } = self;
         let (in_force, seen) = watch::channel(0);
         let (served, mut to_capture) = watch::channel(Served::default());
         let captures = node.is_some();
@@ -102,6 +105,7 @@ impl Serving {
             frontends.show(&applied.rows);
             if let Some(snapshot) = snapshot {
                 probes.health().set_node(&snapshot.node);
+                to_metrics.send_replace(snapshot.clone());
                 if !captures {
                     in_force.send_replace(snapshot.generation);
                 }
@@ -170,16 +174,21 @@ struct Servers {
 }
 
 impl Servers {
-    fn start(options: &RunOptions, probes: &Probes) -> anyhow::Result<Self> {
-        let metrics = metrics::install()?;
+    fn start(
+        options: &RunOptions,
+        probes: &Probes,
+        served: watch::Receiver<Snapshot>,
+    ) -> anyhow::Result<Self> {
+        let recorded = metrics::install()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         if let Some(address) = options.health_address {
             tasks.spawn(probes.clone().serve(address, stop.clone()));
         }
         if let Some(address) = options.admin_address {
-            tasks.spawn(admin::serve(address, metrics.clone(), stop.clone()));
+            let metrics = Metrics { recorded: recorded.clone(), served };
+            tasks.spawn(admin::serve(address, metrics, stop.clone()));
         }
-        tasks.spawn(metrics::upkeep(metrics, stop.clone()));
+        tasks.spawn(metrics::upkeep(recorded, stop.clone()));
         tasks.close();
         Ok(Self { stop, tasks })
     }

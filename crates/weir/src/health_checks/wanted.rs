@@ -2,10 +2,7 @@
 
 use crate::health_check::Report;
 use std::net::{IpAddr, SocketAddr};
-use weir_core::{
-    Changes, Family, FrontendKind, PortKey, Protocol, ServedService, ServiceKey, Snapshot,
-    frontend::{Claims, Rank},
-};
+use weir_core::{Changes, Claimant, Claims, Family, FrontendKind, Rank, ServedService, Snapshot};
 
 /// What is to be reported where.
 #[derive(Debug, Default)]
@@ -42,19 +39,19 @@ impl Wanted {
     }
 
     fn report(&mut self, served: &ServedService) -> Vec<SocketAddr> {
-        let rank = rank(&served.key);
         let claims = self.addresses.iter().filter_map(|&ip| {
             let check = (*served.health_checks.get(Family::of(ip)))?;
             let report = Report { service: served.key.clone(), local_endpoints: check.local_endpoints };
-            Some((SocketAddr::new(ip, check.node_port.get()), rank.clone(), report))
+            Some((SocketAddr::new(ip, check.node_port.get()), report))
         });
         self.claims.replace(&served.key, claims)
     }
 }
 
-fn rank(service: &ServiceKey) -> Rank {
-    let port = PortKey { service: service.clone(), name: "".into(), protocol: Protocol::Tcp };
-    Rank::of(FrontendKind::NodePort, &port)
+impl Claimant for Report {
+    fn rank(&self) -> Rank<'_> {
+        Rank::of_service(FrontendKind::NodePort, &self.service)
+    }
 }
 
 #[cfg(test)]
