@@ -148,7 +148,7 @@ fn a_load_balancer_ip_needs_no_allow_list() {
     })));
     let commit = store.commit();
     let served = commit.snapshot.get(&ServiceKey::new("default", "web")).unwrap();
-    assert_eq!(served.ports[0].load_balancer_ips, ["203.0.113.8".parse::<IpAddr>().unwrap()]);
+    assert_eq!(*served.ports[0].load_balancer_ips, ["203.0.113.8".parse::<IpAddr>().unwrap()]);
     assert_eq!(told(&commit), [Refusal::Loopback]);
 }
 

@@ -43,6 +43,11 @@ impl PortCounters {
         Self { key: port.key.clone(), port: port.port, clients: OnceLock::new() }
     }
 
+    /// Whose they are.
+    pub(crate) fn key(&self) -> &PortKey {
+        &self.key
+    }
+
     /// What its clients do.
     pub(crate) fn clients(&self) -> &ClientCounters {
         self.clients.get_or_init(|| Box::new(ClientCounters::register(&self.labels(), self.key.protocol)))

@@ -175,13 +175,15 @@ fn load_balancer_source_ranges_drop_clients_outside_of_them() {
     with_endpoint(&hosts, |endpoint| {
         on(&hosts, |apply| {
             let mut web = node_port_service().with(&[endpoint]);
-            web.service.load_balancer_ips = PerFamily { v4: vec![[198, 51, 100, 9].into()], v6: vec![] };
+            web.service.load_balancer_ips =
+                PerFamily { v4: [[198, 51, 100, 9].into()].into(), v6: Box::default() };
             let address = format!("198.51.100.9:{}", web.service.ports[0].port);
-            web.service.source_ranges = PerFamily { v4: vec!["10.9.0.2/32".parse().unwrap()], v6: vec![] };
+            web.service.source_ranges =
+                PerFamily { v4: ["10.9.0.2/32".parse().unwrap()].into(), v6: Box::default() };
             apply(&web);
             assert_eq!(ask(&hosts.outside, &address).unwrap(), "pod");
 
-            web.service.source_ranges.v4 = vec!["10.9.0.3/32".parse().unwrap()];
+            web.service.source_ranges.v4 = ["10.9.0.3/32".parse().unwrap()].into();
             apply(&web);
             assert!(is_dropped(&hosts.outside, &address));
             assert_eq!(
@@ -204,12 +206,12 @@ fn load_balancer_source_ranges_guard_ipv6_addresses_too() {
         on(&hosts, |apply| {
             let mut web = service("web", Protocol::Tcp, "::1").with(&[endpoint]);
             let address = format!("[2001:db8:1::9]:{}", web.service.ports[0].port);
-            web.service.load_balancer_ips.v6 = vec!["2001:db8:1::9".parse().unwrap()];
-            web.service.source_ranges.v6 = vec!["fd00:9::2/127".parse().unwrap()];
+            web.service.load_balancer_ips.v6 = ["2001:db8:1::9".parse().unwrap()].into();
+            web.service.source_ranges.v6 = ["fd00:9::2/127".parse().unwrap()].into();
             apply(&web);
             assert_eq!(ask(&hosts.outside, &address).unwrap(), "pod");
 
-            web.service.source_ranges.v6 = vec!["fd00:9::4/127".parse().unwrap()];
+            web.service.source_ranges.v6 = ["fd00:9::4/127".parse().unwrap()].into();
             apply(&web);
             assert!(is_dropped(&hosts.outside, &address));
         });

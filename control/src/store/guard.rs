@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
+    mem,
     net::IpAddr,
 };
 use weir_core::{
@@ -143,8 +144,9 @@ impl Guard {
             refused.extend(reason.map(|reason| (Role::Frontend, reason, *ip)));
             reason.is_none()
         };
-        v4.retain(&mut is_allowed);
-        v6.retain(&mut is_allowed);
+        for ips in [v4, v6] {
+            *ips = mem::take(ips).into_iter().filter(&mut is_allowed).collect();
+        }
         if !refused.is_empty() {
             self.of_external_ips.insert(key.clone(), refused);
         }

@@ -79,7 +79,7 @@ fn cluster_ips(spec: &ServiceSpec, notes: &Notes) -> Result<PerFamily<Option<IpA
     Ok(found)
 }
 
-fn external_ips(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Vec<IpAddr>> {
+fn external_ips(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Box<[IpAddr]>> {
     let mut found = PerFamily::<Vec<IpAddr>>::default();
     for (index, text) in spec.external_ips.iter().flatten().enumerate() {
         match parse_ip(text.trim()) {
@@ -91,10 +91,10 @@ fn external_ips(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Vec<IpAddr>>
             }
         }
     }
-    found
+    found.map(Vec::into_boxed_slice)
 }
 
-fn load_balancer_ips(object: &ApiService, notes: &mut Notes) -> PerFamily<Vec<IpAddr>> {
+fn load_balancer_ips(object: &ApiService, notes: &mut Notes) -> PerFamily<Box<[IpAddr]>> {
     let mut found = PerFamily::<Vec<IpAddr>>::default();
     let status = object.status.as_ref().and_then(|status| status.load_balancer.as_ref());
     let ingress = status.and_then(|load_balancer| load_balancer.ingress.as_deref()).unwrap_or_default();
@@ -112,10 +112,10 @@ fn load_balancer_ips(object: &ApiService, notes: &mut Notes) -> PerFamily<Vec<Ip
             }
         }
     }
-    found
+    found.map(Vec::into_boxed_slice)
 }
 
-fn source_ranges(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Vec<IpNet>> {
+fn source_ranges(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Box<[IpNet]>> {
     let mut found = PerFamily::<Vec<IpNet>>::default();
     for (index, text) in spec.load_balancer_source_ranges.iter().flatten().enumerate() {
         match parse_cidr(text.trim()) {
@@ -133,7 +133,7 @@ fn source_ranges(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Vec<IpNet>>
             ranges.clear();
         }
     }
-    found
+    found.map(Vec::into_boxed_slice)
 }
 
 fn is_external_local(spec: &ServiceSpec) -> bool {
@@ -159,19 +159,18 @@ fn affinity(spec: &ServiceSpec, notes: &Notes) -> Result<Option<Duration>, Probl
 }
 
 fn ports(spec: &ServiceSpec, notes: &Notes) -> Result<Vec<PortSpec>, Problem> {
-    let ports = spec.ports.iter().flatten().enumerate();
-    ports
-        .map(|(index, port)| {
-            let field = |name| format!("spec.ports[{index}].{name}");
-            let protocol = port.protocol.as_deref().unwrap_or("TCP").parse::<Protocol>();
-            Ok(PortSpec {
-                name: text(port.name.as_deref()),
-                protocol: protocol.map_err(|error| notes.problem(field("protocol"), error))?,
-                port: notes.port(field("port"), port.port)?,
-                node_port: notes.optional_port(field("nodePort"), port.node_port)?,
-            })
-        })
-        .collect()
+    let mut ports = Vec::with_capacity(spec.ports.as_ref().map_or(0, Vec::len));
+    for (index, port) in spec.ports.iter().flatten().enumerate() {
+        let field = |name| format!("spec.ports[{index}].{name}");
+        let protocol = port.protocol.as_deref().unwrap_or("TCP").parse::<Protocol>();
+        ports.push(PortSpec {
+            name: text(port.name.as_deref()),
+            protocol: protocol.map_err(|error| notes.problem(field("protocol"), error))?,
+            port: notes.port(field("port"), port.port)?,
+            node_port: notes.optional_port(field("nodePort"), port.node_port)?,
+        });
+    }
+    Ok(ports)
 }
 
 /// A check connects, which only TCP can.

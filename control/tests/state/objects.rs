@@ -52,9 +52,9 @@ pub(crate) fn one_of_each() -> Vec<Event> {
     let dns = PortSpec { name: "dns".into(), protocol: Protocol::Udp, port: one, node_port: Some(two) };
     let mut service = Service::new(ServiceKey::new("default", "web"), ip("10.96.0.10"), vec![dns]);
     service.cluster_ips.v6 = Some(ip("fd00::10"));
-    service.external_ips.v4 = vec![ip("203.0.113.7")];
-    service.load_balancer_ips.v6 = vec![ip("2001:db8::7")];
-    service.source_ranges.v4 = vec!["198.51.100.0/24".parse().unwrap()];
+    service.external_ips.v4 = [ip("203.0.113.7")].into();
+    service.load_balancer_ips.v6 = [ip("2001:db8::7")].into();
+    service.source_ranges.v4 = ["198.51.100.0/24".parse().unwrap()].into();
     (service.internal_local, service.external_local) = (true, true);
     service.affinity = Some(Duration::from_secs(10_800));
     service.health_check_node_port = Some(two);
@@ -231,9 +231,9 @@ fn service() -> impl Strategy<Value = Service> {
         |(key, addresses, flags, ports, settings)| Service {
             key,
             cluster_ips: addresses.0,
-            external_ips: addresses.1,
-            load_balancer_ips: addresses.2,
-            source_ranges: addresses.3,
+            external_ips: addresses.1.map(Vec::into_boxed_slice),
+            load_balancer_ips: addresses.2.map(Vec::into_boxed_slice),
+            source_ranges: addresses.3.map(Vec::into_boxed_slice),
             internal_local: flags.0[0],
             external_local: flags.0[1],
             affinity: flags.1,

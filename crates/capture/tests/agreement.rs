@@ -30,10 +30,10 @@ fn services() -> Vec<TestService> {
             };
             services.push(made.with(|service| {
                 (service.internal_local, service.external_local) = (policies & 1 != 0, policies & 2 != 0);
-                service.external_ips.v4.push([203, 0, 113, number].into());
-                service.load_balancer_ips.v4.push([198, 51, 100, number].into());
+                service.external_ips.v4 = [[203, 0, 113, number].into()].into();
+                service.load_balancer_ips.v4 = [[198, 51, 100, number].into()].into();
                 if number % 2 == 1 {
-                    service.source_ranges.v4.push("10.8.0.0/24".parse().unwrap());
+                    service.source_ranges.v4 = ["10.8.0.0/24".parse().unwrap()].into();
                 }
             }));
         }

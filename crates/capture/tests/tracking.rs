@@ -107,7 +107,7 @@ fn a_segment_of_a_connection_that_weir_does_not_have_is_reset() {
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         let stand_in = StandIn::open();
         let mut capture = Capture::start(options()).await.unwrap();
-        let web = web().with(|service| service.external_ips.v4.push([10, 8, 0, 2].into()));
+        let web = web().with(|service| service.external_ips.v4 = [[10, 8, 0, 2].into()].into());
         apply(&mut capture, &snapshot(&[&web]), &stand_in).await;
         client.write_all(b"hello\n").unwrap();
         assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);

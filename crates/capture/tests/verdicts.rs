@@ -51,7 +51,7 @@ fn every_origin_reaches_a_service_through_its_own_socket() {
 
 #[test]
 fn without_an_endpoint_everybody_is_refused_at_once() {
-    let external = |service: &mut Service| service.external_ips.v4.push([203, 0, 113, 7].into());
+    let external = |service: &mut Service| service.external_ips.v4 = [[203, 0, 113, 7].into()].into();
     let web = web().without_endpoints().with(external).with_node_port(30080);
     with_services(&[&web], |hosts| {
         for from in [&hosts.outside, &hosts.pod, &hosts.node] {
@@ -79,8 +79,8 @@ fn internal_traffic_policy_local_without_a_local_endpoint_is_silent_for_everybod
 fn external_traffic_policy_local_without_a_local_endpoint_is_silent_for_outsiders_only() {
     let external = |service: &mut Service| {
         service.external_local = true;
-        service.external_ips.v4.push([203, 0, 113, 7].into());
-        service.external_ips.v6.push("2001:db8::7".parse().unwrap());
+        service.external_ips.v4 = [[203, 0, 113, 7].into()].into();
+        service.external_ips.v6 = ["2001:db8::7".parse().unwrap()].into();
     };
     let web = web().with(external).with_node_port(30080);
     with_services(&[&web], |hosts| {
@@ -96,10 +96,10 @@ fn external_traffic_policy_local_without_a_local_endpoint_is_silent_for_outsider
 #[test]
 fn load_balancer_addresses_are_silent_for_sources_outside_their_ranges_even_without_endpoints() {
     let guarded = |service: &mut Service| {
-        service.load_balancer_ips.v4.push([203, 0, 113, 8].into());
-        service.external_ips.v4.push([203, 0, 113, 9].into());
-        service.source_ranges.v4.push("10.244.0.0/24".parse().unwrap());
-        service.source_ranges.v4.push("10.8.0.0/30".parse().unwrap());
+        service.load_balancer_ips.v4 = [[203, 0, 113, 8].into()].into();
+        service.external_ips.v4 = [[203, 0, 113, 9].into()].into();
+        service.source_ranges.v4 =
+            ["10.244.0.0/24", "10.8.0.0/30"].map(|range| range.parse().unwrap()).into();
     };
     with_services(&[&web().with(guarded)], |hosts| {
         assert_eq!(tcp(&hosts.outside, "203.0.113.8:80"), Outcome::Silence);
@@ -119,7 +119,7 @@ fn source_ranges_may_come_change_and_go_however_many_they_are() {
     let Some(hosts) = Hosts::create() else { return };
     let guarded = |ranges: Vec<String>| {
         web().with(|service| {
-            service.load_balancer_ips.v4.push([203, 0, 113, 8].into());
+            service.load_balancer_ips.v4 = [[203, 0, 113, 8].into()].into();
             service.source_ranges.v4 = ranges.iter().map(|range| range.parse().unwrap()).collect();
         })
     };
@@ -148,8 +148,8 @@ fn source_ranges_may_come_change_and_go_however_many_they_are() {
 #[test]
 fn a_node_inside_the_ranges_reaches_guarded_addresses() {
     let guarded = |service: &mut Service| {
-        service.load_balancer_ips.v4.push([203, 0, 113, 8].into());
-        service.source_ranges.v4.push("10.9.0.1/32".parse().unwrap());
+        service.load_balancer_ips.v4 = [[203, 0, 113, 8].into()].into();
+        service.source_ranges.v4 = ["10.9.0.1/32".parse().unwrap()].into();
     };
     with_services(&[&web().with(guarded)], |hosts| {
         // As where a load balancer's addresses are on the node's interface.
@@ -178,7 +178,7 @@ fn undefined_ports_of_cluster_ips_refuse_and_unallocated_addresses_are_silent() 
 
 #[test]
 fn node_ports_are_on_their_addresses_only_and_other_ports_are_the_hosts_own() {
-    let external = |service: &mut Service| service.external_ips.v4.push([10, 8, 0, 1].into());
+    let external = |service: &mut Service| service.external_ips.v4 = [[10, 8, 0, 1].into()].into();
     let web = web().with(external).with_node_port(30080);
     with_services(&[&web], |hosts| {
         for to in ["10.9.0.1:30080", "[fd00:9::1]:30080"] {

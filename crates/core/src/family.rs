@@ -53,6 +53,11 @@ impl<T> PerFamily<T> {
         Self { v4: build(Family::V4), v6: build(Family::V6) }
     }
 
+    /// Makes another value of each.
+    pub fn map<U>(self, mut other: impl FnMut(T) -> U) -> PerFamily<U> {
+        PerFamily { v4: other(self.v4), v6: other(self.v6) }
+    }
+
     /// The value of one family.
     pub fn get(&self, family: Family) -> &T {
         match family {

@@ -9,7 +9,7 @@ mod external_ips;
 pub use external_ips::{ExternalIps, Holder};
 
 use crate::{EndpointSlice, PerFamily, Service};
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, mem, net::IpAddr};
 
 /// Why an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,8 +115,9 @@ pub fn guard_service(service: &mut Service) -> Refused {
         *cluster_ip = cluster_ip.filter(&mut allowed);
     }
     for PerFamily { v4, v6 } in [&mut service.external_ips, &mut service.load_balancer_ips] {
-        v4.retain(&mut allowed);
-        v6.retain(&mut allowed);
+        for ips in [v4, v6] {
+            *ips = mem::take(ips).into_iter().filter(&mut allowed).collect();
+        }
     }
     refused
 }
@@ -192,13 +193,13 @@ mod tests {
         let mut service =
             Service::new(ServiceKey::new("default", "web"), ip("10.96.0.10"), vec![port.clone()]);
         service.cluster_ips.v6 = Some(ip("::1"));
-        service.external_ips.v4 = vec![ip("127.0.0.1"), ip("203.0.113.7")];
-        service.load_balancer_ips.v6 = vec![ip("fe80::1"), ip("2001:db8::1")];
+        service.external_ips.v4 = [ip("127.0.0.1"), ip("203.0.113.7")].into();
+        service.load_balancer_ips.v6 = [ip("fe80::1"), ip("2001:db8::1")].into();
         let refused = guard_service(&mut service);
         let mut expected =
             Service::new(ServiceKey::new("default", "web"), ip("10.96.0.10"), vec![port.clone()]);
-        expected.external_ips.v4 = vec![ip("203.0.113.7")];
-        expected.load_balancer_ips.v6 = vec![ip("2001:db8::1")];
+        expected.external_ips.v4 = [ip("203.0.113.7")].into();
+        expected.load_balancer_ips.v6 = [ip("2001:db8::1")].into();
         assert_eq!((service, refused.len()), (expected, 3));
     }
 

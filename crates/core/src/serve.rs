@@ -29,11 +29,11 @@ pub struct ServicePort {
     /// The node port.
     pub node_port: Option<NonZeroU16>,
     /// External IPs, in spec order.
-    pub external_ips: Vec<IpAddr>,
+    pub external_ips: Box<[IpAddr]>,
     /// Load-balancer IPs, in status order.
-    pub load_balancer_ips: Vec<IpAddr>,
+    pub load_balancer_ips: Box<[IpAddr]>,
     /// Who may use the load-balancer IPs; empty means everybody.
-    pub source_ranges: Vec<IpNet>,
+    pub source_ranges: Box<[IpNet]>,
     /// Effective internalTrafficPolicy Local.
     pub internal_local: bool,
     /// Effective externalTrafficPolicy Local.
@@ -113,9 +113,9 @@ fn serve_merged(
             continue;
         }
         let merged = merged(family);
-        for port in &service.ports {
-            served.ports.push(Arc::new(serve_port(service, port, family, cluster_ip, &merged, node)));
-        }
+        served.ports.reserve_exact(service.ports.len());
+        let port = |port| Arc::new(serve_port(service, port, family, cluster_ip, &merged, node));
+        served.ports.extend(service.ports.iter().map(port));
         *served.health_checks.get_mut(family) = service
             .health_check_node_port
             .map(|node_port| HealthCheck { node_port, local_endpoints: count_local(&merged, node) });

@@ -127,11 +127,11 @@ pub struct Service {
     /// The cluster IP of each family; without one the Service does not exist in that family (semantics A1).
     pub cluster_ips: PerFamily<Option<IpAddr>>,
     /// `spec.externalIPs`, in order (semantics A2).
-    pub external_ips: PerFamily<Vec<IpAddr>>,
+    pub external_ips: PerFamily<Box<[IpAddr]>>,
     /// Addresses of `status.loadBalancer.ingress` that this node must answer for, in order (semantics A3).
-    pub load_balancer_ips: PerFamily<Vec<IpAddr>>,
+    pub load_balancer_ips: PerFamily<Box<[IpAddr]>>,
     /// Who may use the load-balancer addresses; empty means everybody (semantics A5).
-    pub source_ranges: PerFamily<Vec<IpNet>>,
+    pub source_ranges: PerFamily<Box<[IpNet]>>,
     /// Whether `internalTrafficPolicy` is Local (semantics P1).
     pub internal_local: bool,
     /// Whether `externalTrafficPolicy` is Local and counts (semantics P5).

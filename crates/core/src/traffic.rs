@@ -115,7 +115,7 @@ impl ServicePort {
         if kind != FrontendKind::LoadBalancerIp || self.source_ranges.is_empty() {
             return None;
         }
-        let mut sources = self.source_ranges.clone();
+        let mut sources = self.source_ranges.to_vec();
         // A node in the ranges reaches the addresses through itself, with such an address as its source.
         let primary = node.internal_ips.iter().find(|ip| Family::of(**ip) == self.family);
         if primary.is_some_and(|ip| sources.iter().any(|range| range.contains(ip))) {

@@ -7,11 +7,12 @@ use super::{
 use crate::{
     catalog::{Change, Listing},
     plan::{Binding, Plan, Socket},
+    slot::Slot,
     thread::{Command, WorkerHandle, answers},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
-use weir_core::{Audience, Family, FrontendKind, PerFamily, PortKey, Protocol};
+use weir_core::{Audience, Family, FrontendKind, PerFamily, Protocol};
 
 /// A worker hears of a change within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,28 +28,29 @@ pub(super) struct Listed {
 
 #[derive(Debug)]
 struct Known {
-    /// Who serves packets that come in through a receiving socket; `None` if none do.
-    listing: Option<Listing>,
     /// What was last told of it: whose it is, what kind of address, and who can be served.
-    port: PortKey,
+    slot: Arc<Slot>,
     kind: FrontendKind,
     audience: Option<Audience>,
+    /// Whether that serves packets that come in through a receiving socket.
+    is_captured: bool,
 }
 
 impl Known {
-    fn of(binding: &Binding, listing: Option<Listing>) -> Self {
-        let (port, kind, audience) = (binding.port.key.clone(), binding.kind, binding.audience());
-        Self { listing, port, kind, audience }
+    /// What the workers are told: who serves packets that come in through a receiving socket.
+    fn listing(&self) -> Option<Listing> {
+        self.is_captured.then(|| Listing { kind: self.kind, slot: Arc::clone(&self.slot) })
     }
 
     /// In node mode a frontend is served where it is.
     fn row(self, socket: Socket, state: FrontendState) -> FrontendRow {
         let (frontend, listen) = (socket.address, socket.address);
-        FrontendRow { port: self.port, kind: self.kind, frontend, listen, state }
+        FrontendRow { port: self.slot.counters.key().clone(), kind: self.kind, frontend, listen, state }
     }
 
     fn is_told(&self, other: &Self) -> bool {
-        (&self.port, self.kind, self.audience) == (&other.port, other.kind, other.audience)
+        let told = |known: &Self| (known.kind, known.audience);
+        self.slot.counters.key() == other.slot.counters.key() && told(self) == told(other)
     }
 }
 
@@ -85,13 +87,14 @@ impl Listed {
     ) -> Steps<'a> {
         let (mut steps, mut changes) = (Steps::default(), Vec::new());
         for socket in touched {
-            let listing = plan.winner(socket).and_then(|binding| {
+            let now = plan.winner(socket).and_then(|binding| {
                 let slot = slots.get(&(binding.port.key.clone(), binding.port.family))?;
-                let captured = socket.protocol != Protocol::Udp || !bound.get(binding.port.family);
-                Some((binding, captured.then(|| Listing { kind: binding.kind, slot: Arc::clone(slot) })))
+                let is_captured = socket.protocol != Protocol::Udp || !bound.get(binding.port.family);
+                let (kind, audience) = (binding.kind, binding.audience());
+                Some((binding, Known { slot: Arc::clone(slot), kind, audience, is_captured }))
             });
-            match listing {
-                Some((binding, listing)) => changes.extend(self.list(binding, listing, &mut steps)),
+            match now {
+                Some((binding, now)) => changes.extend(self.list(binding, now, &mut steps)),
                 None => changes.extend(self.remove(socket, &mut steps)),
             }
         }
@@ -109,34 +112,26 @@ impl Listed {
         steps
     }
 
-    fn list<'a>(
-        &mut self,
-        binding: &'a Binding,
-        listing: Option<Listing>,
-        steps: &mut Steps<'a>,
-    ) -> Option<Change> {
-        let now = Known::of(binding, listing.clone());
-        let state = now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening);
+    fn list<'a>(&mut self, binding: &'a Binding, now: Known, steps: &mut Steps<'a>) -> Option<Change> {
+        let (listing, state) =
+            (now.listing(), now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening));
+        let before = self.known.insert(binding.socket, now);
+        let now = &self.known[&binding.socket];
+        let counted = |known: &Known| usize::from(known.audience.is_some());
         let listening = self.listening.get_mut(binding.port.family);
-        *listening += usize::from(now.audience.is_some());
-        let changed = match self.known.insert(binding.socket, now) {
-            None => {
-                steps.new.push(binding);
-                steps.rows.push(FrontendRow::of(binding, state));
-                true
-            }
-            Some(before) => {
-                *listening -= usize::from(before.audience.is_some());
-                if !before.is_told(&Known::of(binding, None)) {
-                    steps.rows.push(FrontendRow::of(binding, state));
-                }
-                match (&before.listing, &listing) {
-                    (Some(before), Some(now)) => !before.is(now),
-                    (before, now) => before.is_some() || now.is_some(),
-                }
-            }
+        *listening = *listening + counted(now) - before.as_ref().map_or(0, counted);
+        if before.is_none() {
+            steps.new.push(binding);
+        }
+        if before.as_ref().is_none_or(|before| !before.is_told(now)) {
+            steps.rows.push(FrontendRow::of(binding, state));
+        }
+        let is_same = match (before.as_ref().map(Known::listing), &listing) {
+            (None, _) => false,
+            (Some(Some(before)), Some(now)) => before.is(now),
+            (Some(before), now) => before.is_none() && now.is_none(),
         };
-        changed.then_some((binding.socket, listing))
+        (!is_same).then_some((binding.socket, listing))
     }
 
     fn remove(&mut self, socket: Socket, steps: &mut Steps<'_>) -> Option<Change> {

@@ -33,8 +33,8 @@ fn around(node_addresses: &[&str]) -> Surroundings {
 #[test]
 fn every_kind_of_address_is_bound() {
     let mut web = port("web", "10.96.0.10", 80);
-    web.external_ips = vec!["203.0.113.7".parse().unwrap()];
-    web.load_balancer_ips = vec!["198.51.100.9".parse().unwrap()];
+    web.external_ips = ["203.0.113.7".parse().unwrap()].into();
+    web.load_balancer_ips = ["198.51.100.9".parse().unwrap()].into();
     web.node_port = NonZeroU16::new(30080);
     let bindings = bindings(&served(vec![web]), &around(&["192.168.0.2", "2001:db8::1"]), None);
     let expected = [
@@ -81,7 +81,7 @@ fn a_port_that_cannot_be_shifted_stays_and_is_reported_when_it_cannot_be_bound()
 #[test]
 fn a_cluster_ip_cannot_be_taken_by_another_services_external_ip() {
     let mut thief = port("a-thief", "10.96.0.66", 80);
-    thief.external_ips = vec!["10.96.0.10".parse().unwrap()];
+    thief.external_ips = ["10.96.0.10".parse().unwrap()].into();
     let (thief, web) = (served(vec![thief]), served(vec![port("web", "10.96.0.10", 80)]));
     let mut plan = Plan::default();
     for service in [&thief, &web] {
@@ -102,7 +102,7 @@ proptest! {
         let service = |&(name, ip, external): &(u8, u8, bool)| {
             let mut port = port(&format!("s{name}"), &format!("10.96.0.{}", 100 + name), 80);
             let claimed: IpAddr = format!("10.96.1.{ip}").parse().unwrap();
-            if external { port.external_ips = vec![claimed] } else { port.load_balancer_ips = vec![claimed] }
+            if external { port.external_ips = [claimed].into() } else { port.load_balancer_ips = [claimed].into() }
             served(vec![port])
         };
         let mut last = std::collections::BTreeMap::new();

@@ -40,7 +40,7 @@ fn with_the_local_policy_pods_and_the_node_reach_endpoints_elsewhere_and_others_
         let server = backend(&bed, family);
         let mut web = service_at(VIP[family], 80, Protocol::Tcp).with(&[server.address()]);
         let external = ip(["10.96.0.20", "fd00:96::20"][family]);
-        web.service.external_ips.get_mut(Family::ALL[family]).push(external);
+        *web.service.external_ips.get_mut(Family::ALL[family]) = [external].into();
         web.service.external_local = true;
         web.endpoints[0].2 = "node-b";
         bed.apply(&[&web]);

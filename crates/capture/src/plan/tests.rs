@@ -50,11 +50,13 @@ impl Wanted {
         });
         let key = ServiceKey::new("default", self.name.to_string());
         let mut service = Service::new(key, [10, 96, 0, self.name].into(), ports.to_vec());
-        service.external_ips.v4.extend(self.external.map(|last| IpAddr::from([203, 0, 113, last])));
-        service.load_balancer_ips.v4.extend(self.load_balancer.map(|last| IpAddr::from([203, 0, 113, last])));
+        let addresses =
+            |last: Option<u8>| last.map(|last| IpAddr::from([203, 0, 113, last])).into_iter().collect();
+        service.external_ips.v4 = addresses(self.external);
+        service.load_balancer_ips.v4 = addresses(self.load_balancer);
         // The first has the node in it.
         let range = self.ranges.map(|third| format!("192.168.{third}.0/24").parse::<ipnet::IpNet>().unwrap());
-        service.source_ranges.v4.extend(range);
+        service.source_ranges.v4 = range.into_iter().collect();
         service.internal_local = self.internal_local;
         service.external_local = self.external_local;
         Arc::new(serve(&service, &[self.slice(&service)], &node()))
