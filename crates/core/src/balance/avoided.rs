@@ -13,7 +13,8 @@ use std::sync::{
 /// choice among endpoints that are all well costs three loads.
 #[derive(Debug)]
 pub(super) struct Avoided {
-    standings: Arc<Standings>,
+    /// `None` without endpoints.
+    standings: Option<Arc<Standings>>,
     /// The number of changes that were seen.
     seen: AtomicU64,
     /// Endpoints with this rank or a lower one count as ejected; [`NOBODY`] if nothing is left alone.
@@ -33,9 +34,9 @@ pub(super) struct Avoid {
 
 impl Avoided {
     pub(super) fn new(targets: &[Target]) -> Self {
-        let standings = targets.first().map(|target| Arc::clone(target.load.standings())).unwrap_or_default();
+        let standings = targets.first().map(|target| Arc::clone(target.load.standings()));
         let avoided = Self {
-            seen: AtomicU64::new(standings.changes()),
+            seen: AtomicU64::new(standings.as_ref().map_or(0, |standings| standings.changes())),
             standings,
             rank: AtomicU64::new(NOBODY),
             probe_due: AtomicU64::new(u64::MAX),
@@ -46,7 +47,7 @@ impl Avoided {
 
     /// Who is left alone now; `None` if nobody is.
     pub(super) fn now(&self, targets: &[Target]) -> Option<Avoid> {
-        let changes = self.standings.changes();
+        let changes = self.standings.as_ref()?.changes();
         if self.seen.load(Relaxed) != changes {
             // Noted first: a change that comes meanwhile has it looked at once more.
             self.seen.store(changes, Relaxed);
