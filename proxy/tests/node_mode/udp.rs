@@ -92,6 +92,24 @@ fn the_same_port_may_be_served_over_tcp_and_udp() {
     assert_eq!(got.unwrap(), "tcp");
 }
 
+/// Waits until all that came to the node was read from its sockets (`rx_queue` of /proc/net/udp, proc_pid_net(5)).
+fn wait_until_all_is_read(bed: &Bed) {
+    let all_is_read = || {
+        let table = std::fs::read_to_string("/proc/thread-self/net/udp").unwrap();
+        let queues = table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4));
+        queues.map(|queues| queues.split_once(':').unwrap().1).all(|received| received == "00000000")
+    };
+    let wait = || async move {
+        within(async {
+            while !all_is_read() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    bed.node.run(wait).unwrap();
+}
+
 /// How many UDP sockets of the node have the address of a Service.
 fn reply_sockets(bed: &Bed) -> usize {
     let list = || async { std::fs::read_to_string("/proc/thread-self/net/udp").unwrap() };
@@ -164,6 +182,7 @@ fn a_flow_stays_with_an_endpoint_that_serves_and_ends_with_it_and_with_its_servi
     client.send(b"five").unwrap();
     bed.apply(&[]);
     client.send(b"six").unwrap();
+    wait_until_all_is_read(&bed);
     dns.endpoints = vec![(other.address(), Conditions::default(), "node-b")];
     bed.apply(&[&dns]);
     exchange(b"seven");
