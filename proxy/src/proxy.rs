@@ -1,18 +1,24 @@
 //! How is the data plane driven?
 
 use crate::{
-    Bridges, Closed, Config, ConnectionInfo, Error, Receivers, SetBridges,
-    admission::Admission,
-    bridges::Told,
-    clock::Clock,
-    counters::ProcessCounters,
-    descriptors::{Descriptors, Taken},
-    host,
-    listeners::{Applied, Listeners},
-    receivers,
-    socket::backlog,
-    thread::{Command, WorkerHandle, answers},
-    worker::Share,
+    limits::{
+        admission::Admission,
+        descriptor_budget::{Descriptors, Taken},
+    },
+    reconcile::{
+        bridges::{Bridges, SetBridges, Told},
+        capture_sockets::{self, Receivers},
+        reconciler::Listeners,
+        report::Applied,
+    },
+    session::{connection::ConnectionInfo, context::Share},
+    shared::{config::Config, error::Error},
+    sys::{host, socket::backlog},
+    telemetry::{close_reason::Closed, metrics::ProcessCounters},
+    worker::{
+        clock::Clock,
+        event_loop::{Command, WorkerHandle, answers},
+    },
 };
 use std::{
     sync::Arc,
@@ -67,7 +73,8 @@ impl Proxy {
             None => (Receivers::default(), None),
             Some(node_mode) => {
                 let backlog = backlog(config.max_connections);
-                let (receivers, taken) = receivers::open(&workers, node_mode.marks, backlog, &descriptors)?;
+                let (receivers, taken) =
+                    capture_sockets::open(&workers, node_mode.marks, backlog, &descriptors)?;
                 (receivers, Some(taken))
             }
         };

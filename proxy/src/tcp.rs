@@ -1,21 +1,24 @@
 //! What happens to a TCP client, from accept to close?
 
-mod acceptor;
-mod dial;
-mod introduction;
-pub(crate) mod memory;
-pub(crate) mod pipe;
+mod accept;
+mod attempted;
+mod connect;
+mod proxy_header;
 mod proxy_protocol;
 pub(crate) mod race;
 mod relay;
-mod tried;
 
 use crate::{
-    Closed, admission::Admitted, connection::Connection, frontend::Frontend, peers::Peer, slot::Slot,
-    tally::Opened, thread::Command, worker::Worker,
+    limits::admission::Admitted,
+    routing::port_runtime::Slot,
+    session::{
+        connection::Connection, context::Worker, frontend::Frontend, local_metrics::Opened, siblings::Peer,
+    },
+    telemetry::close_reason::Closed,
+    worker::event_loop::Command,
 };
-pub(crate) use acceptor::{Acceptor, listen};
-use dial::Dialled;
+pub(crate) use accept::{Acceptor, listen};
+use connect::Dialled;
 use relay::Relay;
 use socket2::SockRef;
 use std::{
@@ -77,7 +80,7 @@ fn admit(frontend: &Frontend, peer: SocketAddr) -> Result<Admitted, Closed> {
     let settings = &route.port.settings;
     let mut admitted = frontend.worker.admission.admit(&frontend.slot.service, &settings.limits)?;
     let client = peer.ip().to_canonical();
-    if !introduction::is_believed(settings, client) {
+    if !proxy_header::is_believed(settings, client) {
         admitted.count_client(&settings.limits, client)?;
     }
     Ok(admitted)
@@ -113,7 +116,7 @@ fn session(
     let mut connection = frontend.worker.enlist(frontend, frontend.flow(Protocol::Tcp, peer));
     connection.place.set(Some(admitted));
     async move {
-        let reason = match introduction::learn_client(&mut connection, &client).await {
+        let reason = match proxy_header::learn_client(&mut connection, &client).await {
             Ok(()) => serve(&connection, client).await,
             Err(reason) => {
                 let _ = client.set_zero_linger();

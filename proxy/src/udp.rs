@@ -1,31 +1,30 @@
 //! Which flow does a datagram of a UDP frontend belong to?
 
 mod batch;
+mod batch_socket;
 mod by_flow;
 pub(crate) mod captured;
 #[cfg(test)]
 mod fixture;
 mod flow;
-mod outbox;
+pub(crate) mod flow_table;
+mod gso;
 mod replies;
 mod reply_socket;
 mod requests;
-mod socket;
-pub(crate) mod table;
-mod train;
+mod sender;
 
 use crate::{
-    Closed,
-    frontend::Frontend,
-    slot::{Picked, Route},
-    socket::{Egress, udp_connected},
-    worker::Worker,
+    routing::port_runtime::{Picked, Route},
+    session::{context::Worker, frontend::Frontend},
+    sys::socket::{Egress, udp_connected},
+    telemetry::close_reason::Closed,
 };
 use batch::Senders;
+pub(crate) use batch_socket::BatchSocket;
 use flow::{OfClient, Room, UdpFlow};
 use reply_socket::{ReplySocket, ReplySockets};
 pub(crate) use requests::Datagrams;
-pub(crate) use socket::BatchSocket;
 use std::{
     cell::RefCell,
     collections::HashMap,

@@ -1,16 +1,15 @@
 //! What do tests of TCP connections start from?
 
 use crate::{
-    admission::Admission,
-    counters::ProcessCounters,
-    descriptors::Descriptors,
-    endpoints::Endpoints,
-    frontend::Frontend,
-    peers::Peers,
-    place::Place,
-    plan::{Binding, Socket},
-    slot::Slot,
-    worker::{Share, Worker},
+    limits::{admission::Admission, descriptor_budget::Descriptors},
+    reconcile::plan::{Binding, Socket},
+    routing::{endpoints::Endpoints, node_context::Place, port_runtime::Slot},
+    session::{
+        context::{Share, Worker},
+        frontend::Frontend,
+        siblings::Peers,
+    },
+    telemetry::metrics::ProcessCounters,
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use weir_core::{

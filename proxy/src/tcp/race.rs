@@ -1,10 +1,10 @@
 //! Which of several endpoints accepts first?
 
 use crate::{
-    Closed,
-    descriptors::Taken,
-    slot::Picked,
-    socket::{Egress, tcp_connecting},
+    limits::descriptor_budget::Taken,
+    routing::port_runtime::Picked,
+    sys::socket::{Egress, tcp_connecting},
+    telemetry::close_reason::Closed,
 };
 use std::{
     future::Future,

@@ -1,17 +1,16 @@
 //! How do bytes get from one side of a connection to the other, and when does it end?
 
 mod half;
-mod manner;
+mod splice_mode;
 
+use super::{
+    connect::{Connected, Dialled},
+    proxy_header,
+};
 use crate::{
-    Closed,
-    connection::Connection,
-    socket::watch_peer,
-    tally::Direction,
-    tcp::{
-        dial::{Connected, Dialled},
-        introduction,
-    },
+    session::{connection::Connection, local_metrics::Direction},
+    sys::socket::watch_peer,
+    telemetry::close_reason::Closed,
 };
 pub(super) use half::Half;
 use half::Lane;
@@ -46,7 +45,7 @@ impl Relay {
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: introduction::behind_header(connection, mem::take(&mut dialled.request)),
+            to_endpoint: proxy_header::behind_header(connection, mem::take(&mut dialled.request)),
             to_client: Half::default(),
             connection: Rc::clone(connection),
             lease: connected.lease,

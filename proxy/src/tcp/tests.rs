@@ -1,7 +1,7 @@
 //! What does a TCP connection take?
 
 use super::{fixture, *};
-use crate::connection::Connection;
+use crate::session::connection::Connection;
 use allocation_counter::measure;
 use std::time::Duration;
 use tokio::{

@@ -1,6 +1,6 @@
 //! Where are datagrams while a worker forwards them, and how do they get there?
 
-use super::train::Train;
+use super::gso::Train;
 use nix::{
     errno::Errno,
     libc::{sockaddr_in, sockaddr_in6},

@@ -1,6 +1,6 @@
 //! Which datagrams of a batch belong together? Pure: sorts trains by flow and keeps the order within each.
 
-use super::train::Train;
+use super::gso::Train;
 
 /// The trains of one batch, flow by flow. Keeps its memory from batch to batch.
 #[derive(Debug, Default)]

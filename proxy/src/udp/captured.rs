@@ -1,7 +1,7 @@
 //! Where do datagrams go that were sent to many addresses and came in through one socket? (node mode)
 
-use super::{batch::Senders, receive, requests::Datagrams, socket::BatchSocket};
-use crate::{catalog::Catalog, plan::Socket};
+use super::{batch::Senders, batch_socket::BatchSocket, receive, requests::Datagrams};
+use crate::{reconcile::plan::Socket, session::captured_frontends::Catalog};
 use std::{io, net::UdpSocket, rc::Rc};
 use tokio_util::sync::CancellationToken;
 use weir_core::{Origin, Protocol};

@@ -2,17 +2,16 @@
 
 use super::Clients;
 use crate::{
-    admission::Admission,
-    counters::ProcessCounters,
-    descriptors::Descriptors,
-    endpoints::Endpoints,
-    frontend::Frontend,
-    peers::Peers,
-    place::Place,
-    plan::{Binding, Socket},
-    slot::Slot,
-    socket::{self, Options},
-    worker::{Share, Worker},
+    limits::{admission::Admission, descriptor_budget::Descriptors},
+    reconcile::plan::{Binding, Socket},
+    routing::{endpoints::Endpoints, node_context::Place, port_runtime::Slot},
+    session::{
+        context::{Share, Worker},
+        frontend::Frontend,
+        siblings::Peers,
+    },
+    sys::socket::{self, Options},
+    telemetry::metrics::ProcessCounters,
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;

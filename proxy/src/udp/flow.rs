@@ -1,12 +1,11 @@
 //! What is one client's UDP mapping, and how long does it live?
 
-use super::{outbox::Way, reply_socket::ReplySocket, socket::BatchSocket, table::ClientOfService};
+use super::{batch_socket::BatchSocket, flow_table::ClientOfService, reply_socket::ReplySocket, sender::Way};
 use crate::{
-    Closed,
-    descriptors::Taken,
-    order::Order,
-    service_load::ServiceLoad,
-    slot::{Picked, Route, Slot},
+    limits::{descriptor_budget::Taken, service_usage::ServiceLoad},
+    routing::port_runtime::{Picked, Route, Slot},
+    session::close_signal::Order,
+    telemetry::close_reason::Closed,
 };
 use std::{
     cell::Cell,

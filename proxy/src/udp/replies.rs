@@ -1,11 +1,13 @@
 //! How do an endpoint's datagrams get back to its client, and when does that end?
 
-use super::{Clients, TURN, flow::UdpFlow, requests::Datagrams, train::Unsent};
+use super::{Clients, TURN, flow::UdpFlow, gso::Unsent, requests::Datagrams};
 use crate::{
-    Closed,
-    frontend::Frontend,
-    tally::{Direction, Opened},
-    turn::give_way,
+    session::{
+        frontend::Frontend,
+        local_metrics::{Direction, Opened},
+        yielding::give_way,
+    },
+    telemetry::close_reason::Closed,
 };
 use std::{
     future::poll_fn,

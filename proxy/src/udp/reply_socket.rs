@@ -1,7 +1,10 @@
 //! From which socket do replies to the clients of a frontend leave?
 
-use super::{batch::Senders, socket::BatchSocket};
-use crate::{descriptors::Taken, frontend::Frontend, slot::Route, socket::udp_replying};
+use super::{batch::Senders, batch_socket::BatchSocket};
+use crate::{
+    limits::descriptor_budget::Taken, routing::port_runtime::Route, session::frontend::Frontend,
+    sys::socket::udp_replying,
+};
 use std::{
     cell::RefCell,
     io::{self, ErrorKind},

@@ -3,13 +3,17 @@
 use super::{
     Clients,
     batch::Batch,
+    batch_socket::BatchSocket,
     by_flow::ByFlow,
     flow::UdpFlow,
-    outbox::{Outbox, Sent},
-    socket::BatchSocket,
-    train::{Train, Unsent},
+    gso::{Train, Unsent},
+    sender::{Outbox, Sent},
 };
-use crate::{Closed, frontend::Frontend, slot::Route, tally::Direction};
+use crate::{
+    routing::port_runtime::Route,
+    session::{frontend::Frontend, local_metrics::Direction},
+    telemetry::close_reason::Closed,
+};
 use std::{net::SocketAddr, rc::Rc};
 
 /// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a

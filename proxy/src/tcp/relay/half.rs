@@ -1,12 +1,12 @@
 //! How do the bytes of one direction move?
 
-use super::{Failure, manner::Manner};
+use super::{Failure, splice_mode::Manner};
 use crate::{
-    tcp::{
+    buffers::{
         memory::{Kept, Memory},
         pipe::{Lent, Pipe, Pipes},
     },
-    turn::give_way,
+    session::yielding::give_way,
 };
 use std::{
     io,

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
+    session::context::{Enlisted, TICK},
     tcp::fixture,
-    worker::{Enlisted, TICK},
 };
 use allocation_counter::measure;
 use std::{sync::Arc, time::Duration};

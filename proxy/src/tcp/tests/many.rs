@@ -1,7 +1,7 @@
 //! Do thousands of connections end when their time has come, and only then?
 
 use super::*;
-use crate::{endings, socket::BACKLOG};
+use crate::{session::termination, sys::socket::BACKLOG};
 use socket2::{Domain, Socket, Type};
 use tokio::time::{advance, pause};
 use weir_core::settings::HALF_CLOSED_TIMEOUT;
@@ -36,7 +36,7 @@ async fn until(frontend: &Frontend, condition: impl Fn(&Connection) -> bool) {
 /// One tick of the worker's clock, and all that follows from it.
 async fn tick(frontend: &Frontend) {
     if frontend.worker.tick() {
-        endings::finish_tick(Rc::clone(&frontend.worker)).await;
+        termination::finish_tick(Rc::clone(&frontend.worker)).await;
     }
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
@@ -71,7 +71,7 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         advance(Duration::from_secs(62)).await;
         assert!(frontend.worker.tick(), "there is more to do than one turn does");
         let told = |connection: &&Rc<Connection>| connection.order.given().is_some();
-        assert_eq!(frontend.worker.connections.borrow().iter().filter(told).count(), endings::TURN);
+        assert_eq!(frontend.worker.connections.borrow().iter().filter(told).count(), termination::TURN);
         let start = std::time::Instant::now();
         tick(&frontend).await;
         assert_eq!(live(), 0, "of {many}");

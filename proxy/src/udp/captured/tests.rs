@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    catalog::Listing,
-    socket,
+    session::captured_frontends::Listing,
+    sys::socket,
     udp::{
         fixture,
         tests::{Burst, bursts, prepare, relay},

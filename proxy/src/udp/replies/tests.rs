@@ -1,13 +1,13 @@
 //! Does a UDP flow end when it should, in simulated time?
 
-use super::{
-    super::{
+use super::*;
+use crate::{
+    session::context::TICK,
+    udp::{
         fixture::{clients, frontend},
         flow::ASSURED,
     },
-    *,
 };
-use crate::worker::TICK;
 use std::time::Duration;
 use tokio::{net::UdpSocket, task::LocalSet, time::Instant};
 

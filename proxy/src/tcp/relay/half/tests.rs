@@ -2,11 +2,11 @@
 
 use super::{Failure, Half, Lane, READS, Sink, Source, TURN};
 use crate::{
-    descriptors::Descriptors,
-    tcp::{
+    buffers::{
         memory::Memory,
         pipe::{Pipe, Pipes, SIZE},
     },
+    limits::descriptor_budget::Descriptors,
 };
 use proptest::prelude::*;
 use std::{

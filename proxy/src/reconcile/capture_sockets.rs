@@ -1,0 +1,108 @@
+//! Through which sockets do captured packets come in? (node mode)
+//!
+//! One group for each family, protocol and origin of clients: the rules that bring a packet here know where it comes from.
+//! The sockets stay the same whatever is served.
+
+use super::plan::Socket as Address;
+use crate::{
+    limits::descriptor_budget::{Descriptors, Taken},
+    shared::{config::Marks, error::Error},
+    sys::{host, socket},
+    worker::event_loop::{Command, WorkerHandle},
+};
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
+use weir_core::{Family, Origin, PerFamily, Protocol};
+
+/// The ports on localhost at which the data plane receives captured packets (nftables: `tproxy to`); `None` for a family
+/// that this host does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receivers {
+    /// Of TCP.
+    pub tcp: PerFamily<Option<Ports>>,
+    /// Of UDP.
+    pub udp: PerFamily<Option<Ports>>,
+}
+
+/// The port for each origin of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// For recognised pods.
+    pub pod: u16,
+    /// For processes of this node.
+    pub node: u16,
+    /// For all others.
+    pub outside: u16,
+}
+
+/// A receiving socket of one worker.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    pub(crate) protocol: Protocol,
+    pub(crate) origin: Origin,
+    pub(crate) socket: socket2::Socket,
+}
+
+/// How many sockets each worker has at most.
+const EACH_WORKER: usize = Family::ALL.len() * 2 * 3;
+
+/// Opens the sockets, and has the workers serve them. The descriptors are held for as long as the second value lives.
+pub(crate) fn open(
+    workers: &[WorkerHandle],
+    marks: Marks,
+    backlog: usize,
+    descriptors: &Arc<Descriptors>,
+) -> Result<(Receivers, Taken), Error> {
+    let taken = descriptors.take(EACH_WORKER * workers.len()).ok_or(Error::Descriptors)?;
+    let group = |protocol, family, origin| {
+        let address = Address { protocol, address: localhost(family) };
+        let sockets = socket::open_receiving(address, marks.to_clients, workers.len(), backlog)?;
+        let port = sockets.first().map_or(Ok(0), local_port)?;
+        for (worker, socket) in workers.iter().zip(sockets) {
+            worker.tell(Command::Receive(Receiving { protocol, origin, socket }));
+        }
+        Ok(port)
+    };
+    let groups = |protocol, family| {
+        // The kernel was built or started without the family, or localhost has no address. To ask by a receiving socket would
+        // not do: that may have any address.
+        if !host::is_local(localhost(family).ip()) {
+            return Ok(None);
+        }
+        let group = |origin| group(protocol, family, origin).map_err(explain);
+        let (pod, node, outside) = (group(Origin::Pod)?, group(Origin::Node)?, group(Origin::Outside)?);
+        Ok(Some(Ports { pod, node, outside }))
+    };
+    let of = |protocol| {
+        let (v4, v6) = (groups(protocol, Family::V4)?, groups(protocol, Family::V6)?);
+        Ok(PerFamily { v4, v6 })
+    };
+    let receivers = Receivers { tcp: of(Protocol::Tcp)?, udp: of(Protocol::Udp)? };
+    if receivers == Receivers::default() {
+        return Err(Error::Receivers(ErrorKind::AddrNotAvailable.into()));
+    }
+    Ok((receivers, taken))
+}
+
+fn localhost(family: Family) -> SocketAddr {
+    let ip: IpAddr = match family {
+        Family::V4 => Ipv4Addr::LOCALHOST.into(),
+        Family::V6 => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, 0)
+}
+
+fn local_port(socket: &socket2::Socket) -> io::Result<u16> {
+    Ok(socket.local_addr()?.as_socket().map_or(0, |address| address.port()))
+}
+
+fn explain(error: io::Error) -> Error {
+    if error.kind() == ErrorKind::PermissionDenied {
+        Error::NotPermitted(error)
+    } else {
+        Error::Receivers(error)
+    }
+}

@@ -1,0 +1,91 @@
+//! When is a socket that could not be opened tried again? (pure)
+
+use super::plan::Socket;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+
+/// Short: another process that this one has just started holds our sockets for a moment.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Sockets that could not be opened, each with a back-off of its own.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    due: BTreeSet<(Instant, Socket)>,
+    failed: HashMap<Socket, Failed>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    delay: Duration,
+    why: String,
+}
+
+impl Retries {
+    /// Notes a failure; returns whether it is news: the first one, or for another reason than before.
+    pub(super) fn fail(&mut self, socket: Socket, now: Instant, why: &str) -> bool {
+        let before = self.failed.remove(&socket);
+        let delay = before.as_ref().map_or(FIRST, |before| (before.delay * 2).min(LONGEST));
+        if let Some(before) = &before {
+            self.due.remove(&(before.at, socket));
+        }
+        let at = now + delay;
+        self.due.insert((at, socket));
+        self.failed.insert(socket, Failed { at, delay, why: why.to_owned() });
+        before.is_none_or(|before| before.why != why)
+    }
+
+    /// Forgets a socket: it is open, or no longer wanted. Returns whether it had failed.
+    pub(super) fn forget(&mut self, socket: Socket) -> bool {
+        let Some(failed) = self.failed.remove(&socket) else { return false };
+        self.due.remove(&(failed.at, socket))
+    }
+
+    /// Whether a socket has failed.
+    pub(super) fn contains(&self, socket: Socket) -> bool {
+        self.failed.contains_key(&socket)
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// Those that are due.
+    pub(super) fn due(&self, now: Instant) -> Vec<Socket> {
+        self.due.iter().take_while(|&&(at, _)| at <= now).map(|&(_, socket)| socket).collect()
+    }
+
+    /// How many have failed.
+    pub(super) fn len(&self) -> usize {
+        self.failed.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use weir_core::Protocol;
+
+    #[test]
+    fn each_failure_in_a_row_waits_longer_and_only_a_new_reason_is_news() {
+        let socket = Socket { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
+        let mut retries = Retries::default();
+        let mut now = Instant::now();
+        assert!(retries.fail(socket, now, "in use"));
+        for millis in [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000] {
+            let due = retries.next().unwrap();
+            assert_eq!(due - now, Duration::from_millis(millis));
+            assert_eq!((retries.due(now), retries.due(due)), (vec![], vec![socket]));
+            now = due;
+            assert!(!retries.fail(socket, now, "in use"));
+        }
+        assert!(retries.fail(socket, now, "not local"));
+        assert!(retries.forget(socket) && !retries.forget(socket));
+        assert_eq!((retries.next(), retries.len()), (None, 0));
+    }
+}

@@ -1,0 +1,5 @@
+//! Which system calls does the data plane make?
+
+pub(crate) mod host;
+pub(crate) mod socket;
+pub(crate) mod source_filter;

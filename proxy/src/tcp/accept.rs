@@ -1,0 +1,203 @@
+//! How does a client come in?
+
+use super::{admit, begin, place, refuse};
+use crate::{
+    limits::admission::Admission,
+    reconcile::plan::Socket,
+    session::{captured_frontends::Catalog, context::Worker, frontend::Frontend},
+    sys::socket::{BACKLOG, watch_peer},
+};
+use socket2::SockRef;
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use weir_core::{Origin, Protocol, Settings};
+
+/// How long to wait after an accept that failed for want of descriptors or memory.
+const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_millis(500);
+
+/// A listening socket on one worker.
+pub(crate) struct Acceptor {
+    pub(crate) socket: TcpListener,
+    worker: Rc<Worker>,
+    serves: Serves,
+}
+
+/// Whom the clients of a socket have dialled.
+enum Serves {
+    /// All the same frontend, which may be replaced by another one.
+    One(RefCell<Rc<Frontend>>),
+    /// Each any address (node mode).
+    Captured { catalog: Rc<Catalog>, origin: Origin },
+}
+
+impl Acceptor {
+    pub(crate) fn new(frontend: Rc<Frontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
+        let (worker, serves) = (Rc::clone(&frontend.worker), Serves::One(RefCell::new(frontend)));
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, worker, serves }))
+    }
+
+    /// A socket that receives clients from there, whatever they dialled.
+    pub(crate) fn captured(
+        catalog: Rc<Catalog>,
+        origin: Origin,
+        socket: std::net::TcpListener,
+    ) -> io::Result<Rc<Self>> {
+        let (worker, serves) = (Rc::clone(&catalog.worker), Serves::Captured { catalog, origin });
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, worker, serves }))
+    }
+
+    /// Who connects from now on reaches this frontend.
+    pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
+        if let Serves::One(known) = &self.serves {
+            known.replace(frontend);
+        }
+    }
+
+    /// What serves a client. `None` if nobody does: its frontend is gone, or it dialled the receiving socket itself.
+    fn frontend(&self, client: &TcpStream) -> Option<Rc<Frontend>> {
+        let (catalog, origin) = match &self.serves {
+            Serves::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
+            Serves::Captured { catalog, origin } => (catalog, *origin),
+        };
+        let local = client.local_addr().ok()?;
+        // Without the scope and the flow label, which are none of the frontend's.
+        let address = SocketAddr::new(local.ip(), local.port());
+        let frontend = catalog.frontend(Socket { protocol: Protocol::Tcp, address }, origin)?;
+        let timeout = frontend.slot.route().port.settings.dead_peer_timeout;
+        if timeout != Settings::default().dead_peer_timeout {
+            // The client is served all the same if it cannot be watched.
+            let _ = watch_peer(client, timeout);
+        }
+        Some(frontend)
+    }
+
+    /// Whose clients come in here, for the log.
+    fn address(&self) -> Option<SocketAddr> {
+        match &self.serves {
+            Serves::One(frontend) => Some(frontend.borrow().address),
+            Serves::Captured { .. } => self.socket.local_addr().ok(),
+        }
+    }
+
+    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
+    /// clients of other Services come in, too, they are not made to wait for it.
+    async fn take(&self, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
+        let Some(frontend) = self.frontend(&client) else { return refuse(&client) };
+        let pause = match admit(&frontend, peer) {
+            Ok(admitted) => {
+                let Some(wait) = frontend.until_turn() else {
+                    return place(&frontend, client, peer, admitted);
+                };
+                frontend.slot.counters.clients().delayed.increment(1);
+                let stop = stop.clone();
+                let placed = async move {
+                    stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+                    place(&frontend, client, peer, admitted);
+                };
+                return match self.serves {
+                    Serves::One(_) => placed.await,
+                    Serves::Captured { .. } => drop(tokio::task::spawn_local(placed)),
+                };
+            }
+            Err(reason) => {
+                refuse(&client);
+                frontend.note_rejected(peer.ip(), reason);
+                frontend.worker.admission.refused(Instant::now())
+            }
+        };
+        drop(client);
+        if let (Some(pause), Serves::One(_)) = (pause, &self.serves) {
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
+    }
+
+    /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
+    fn serve_queued(&self) {
+        let socket = SockRef::from(&self.socket);
+        for _ in 0..BACKLOG {
+            let Ok((client, peer)) = socket.accept() else { return };
+            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
+            let (Ok(client), Some(peer)) = (client, peer.as_socket()) else { continue };
+            let Some(frontend) = self.frontend(&client) else {
+                refuse(&client);
+                continue;
+            };
+            match admit(&frontend, peer) {
+                Ok(admitted) => begin(&frontend, client, peer, admitted),
+                Err(reason) => {
+                    refuse(&client);
+                    frontend.note_rejected(peer.ip(), reason);
+                }
+            }
+        }
+    }
+}
+
+/// Accepts until `stop`; then serves what is still queued and closes the socket.
+pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    let mut stopped = pin!(stop.cancelled());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => return acceptor.serve_queued(),
+            accepted = acceptor.socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((client, peer)) => {
+                backoff = Backoff::default();
+                acceptor.take(client, peer, &stop).await;
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                acceptor.worker.counters.accept_errors.increment(1);
+                backoff.wait(&error, acceptor.address(), &acceptor.worker.admission).await;
+            }
+        }
+    }
+}
+
+/// The peer gave up before it was accepted, or its network failed (accept(2)): nothing is wrong here.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+        TimedOut,
+    };
+    let passing = [
+        ConnectionAborted,
+        ConnectionReset,
+        HostUnreachable,
+        Interrupted,
+        NetworkDown,
+        NetworkUnreachable,
+        TimedOut,
+    ];
+    passing.contains(&error.kind())
+}
+
+/// Waits longer after each failed accept in a row. The log hears of one a second, whichever acceptors fail.
+#[derive(Default)]
+struct Backoff {
+    wait: Duration,
+}
+
+impl Backoff {
+    async fn wait(&mut self, error: &io::Error, frontend: Option<SocketAddr>, admission: &Admission) {
+        if self.wait.is_zero()
+            && let Some(others) = admission.may_tell_accept_error(Instant::now())
+        {
+            tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
+        }
+        self.wait = (self.wait * 2).clamp(*ACCEPT_BACKOFF.start(), *ACCEPT_BACKOFF.end());
+        tokio::time::sleep(self.wait).await;
+    }
+}

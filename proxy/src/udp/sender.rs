@@ -1,0 +1,132 @@
+//! How do datagrams leave a socket, many in one send?
+
+use super::gso::{MOST_SEGMENTS, Run, Train, Unsent};
+use nix::{
+    errno::Errno,
+    sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, send, sendmmsg, sendto},
+};
+use std::{array, cell::Cell, io::IoSlice, net::SocketAddr, os::fd::RawFd};
+
+/// What system calls that send need. A worker has one: nothing is allocated for a send.
+///
+/// sendmmsg(2) is used for one message at a time: with more it takes as long as a call for each, and nix's sendmsg
+/// allocates.
+pub(super) struct Outbox {
+    /// With space for one control message, and for two: the kernel takes all of the space as used.
+    one: MultiHeaders<SockaddrStorage>,
+    two: MultiHeaders<SockaddrStorage>,
+}
+
+/// From which socket datagrams go to whom.
+pub(super) struct Way<'a> {
+    pub(super) socket: RawFd,
+    /// The receiver, unless the socket is connected.
+    pub(super) to: Option<SocketAddr>,
+    pub(super) ipv6: bool,
+    /// The largest datagrams that the kernel can cut out of a larger send on this way.
+    pub(super) most_segment: &'a Cell<usize>,
+}
+
+/// What became of datagrams.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    pub(super) datagrams: usize,
+    pub(super) bytes: usize,
+    /// Datagrams for which there was no room or no way, as may happen in any network.
+    pub(super) dropped: usize,
+    /// Bytes of the longest run.
+    pub(super) longest: usize,
+    /// Whether the receiver refused an earlier datagram; the rest was not sent.
+    pub(super) refused: bool,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        // The space for two bytes (UDP_SEGMENT), one (IP_TOS) and an int (IPV6_TCLASS) is the same.
+        Self {
+            one: MultiHeaders::preallocate(1, Some(nix::cmsg_space!(i32))),
+            two: MultiHeaders::preallocate(1, Some(nix::cmsg_space!(i32, i32))),
+        }
+    }
+
+    /// Sends all, in order, unless the receiver refuses.
+    pub(super) fn send_all(&mut self, buffer: &[u8], unsent: &mut Unsent<'_>, way: &Way<'_>) -> Sent {
+        let mut all = Sent::default();
+        while !unsent.is_empty() {
+            match self.send(buffer, unsent.trains(), way) {
+                Ok(datagrams) => {
+                    let bytes = unsent.pass(datagrams);
+                    all.datagrams += datagrams;
+                    all.bytes += bytes;
+                    if datagrams > 1 {
+                        all.longest = all.longest.max(bytes);
+                    }
+                }
+                Err(Errno::ECONNREFUSED) => {
+                    all.refused = true;
+                    break;
+                }
+                Err(_) => {
+                    unsent.pass(1);
+                    all.dropped += 1;
+                }
+            }
+        }
+        all
+    }
+
+    /// Sends what comes first, as much as one call takes. Returns how many datagrams left; an error is about the first.
+    fn send(&mut self, buffer: &[u8], trains: &[Train], way: &Way<'_>) -> nix::Result<usize> {
+        let run = Run::first_of(trains);
+        if run.datagrams > 1 && run.segment <= way.most_segment.get() {
+            match self.send_run(buffer, &trains[..run.trains], run.segment, way) {
+                // The kernel or the device cannot, or such datagrams must be fragmented: now and later one by one.
+                Err(Errno::EINVAL | Errno::EMSGSIZE | Errno::EIO) => way.most_segment.set(run.segment - 1),
+                sent => return sent.map(|()| run.datagrams),
+            }
+        }
+        self.send_first(buffer, &trains[0], way).map(|()| 1)
+    }
+
+    /// Has the kernel cut a run into its datagrams (UDP_SEGMENT), which costs little more than one of them.
+    fn send_run(&mut self, buffer: &[u8], run: &[Train], segment: usize, way: &Way<'_>) -> nix::Result<()> {
+        let slices: [IoSlice<'_>; MOST_SEGMENTS] =
+            array::from_fn(|index| IoSlice::new(run.get(index).map_or(&[], |train| &buffer[train.bytes()])));
+        // A run has fewer bytes than 16 bits can count.
+        let segment = segment as u16;
+        let cut = ControlMessage::UdpGsoSegments(&segment);
+        let (tos, class) = (run[0].tos, i32::from(run[0].tos));
+        let (message, to, none) = ([&slices[..run.len()]], [way.address()], MsgFlags::empty());
+        if tos == 0 {
+            sendmmsg(way.socket, &mut self.one, &message, to, [cut], none).map(drop)
+        } else {
+            sendmmsg(way.socket, &mut self.two, &message, to, [cut, way.mark(&tos, &class)], none).map(drop)
+        }
+    }
+
+    /// Sends the first datagram of a train.
+    fn send_first(&mut self, buffer: &[u8], train: &Train, way: &Way<'_>) -> nix::Result<()> {
+        let bytes = &buffer[train.start..train.start + train.length.min(train.segment)];
+        let (to, none) = (way.address(), MsgFlags::empty());
+        if train.tos == 0 {
+            return match to {
+                None => send(way.socket, bytes, none).map(drop),
+                Some(to) => sendto(way.socket, bytes, &to, none).map(drop),
+            };
+        }
+        let (tos, class) = (train.tos, i32::from(train.tos));
+        let (message, mark) = ([[IoSlice::new(bytes)]], [way.mark(&tos, &class)]);
+        sendmmsg(way.socket, &mut self.one, &message, [to], mark, none).map(drop)
+    }
+}
+
+impl Way<'_> {
+    fn address(&self) -> Option<SockaddrStorage> {
+        self.to.map(SockaddrStorage::from)
+    }
+
+    /// Has a datagram keep its DSCP and ECN.
+    fn mark<'a>(&self, tos: &'a u8, class: &'a i32) -> ControlMessage<'a> {
+        if self.ipv6 { ControlMessage::Ipv6TClass(class) } else { ControlMessage::Ipv4Tos(tos) }
+    }
+}

@@ -1,0 +1,114 @@
+//! How does one bound socket of a worker get served, and how does it come to serve something else?
+
+use crate::{
+    reconcile::{capture_sockets::Receiving, plan::Binding},
+    routing::port_runtime::Slot,
+    session::{captured_frontends::Catalog, context::Worker, frontend::Frontend},
+    sys::socket,
+    tcp, udp,
+};
+use ipnet::IpNet;
+use std::{io, rc::Rc, sync::Arc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use weir_core::Protocol;
+
+/// What a socket serves, and to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Serving {
+    pub(crate) binding: Binding,
+    pub(crate) slot: Arc<Slot>,
+    /// Whose packets get through; `None` means everybody's.
+    pub(crate) admitted: Option<Arc<[IpNet]>>,
+}
+
+/// A socket that is served.
+pub(crate) struct Listener {
+    served: Served,
+    stop: CancellationToken,
+    closed: JoinHandle<()>,
+}
+
+enum Served {
+    Tcp(Rc<tcp::Acceptor>),
+    Udp(Rc<udp::Clients>),
+    /// Whatever clients dialled (node mode).
+    Captured(Protocol),
+}
+
+impl Listener {
+    /// Serves a bound socket until it is closed.
+    pub(crate) fn start(
+        worker: &Rc<Worker>,
+        socket: socket2::Socket,
+        Serving { binding, slot, .. }: Serving,
+    ) -> io::Result<Self> {
+        let frontend = Frontend::new(Rc::clone(worker), &binding, slot);
+        let stop = CancellationToken::new();
+        let (served, closed) = match binding.socket.protocol {
+            Protocol::Udp => {
+                let clients = udp::Clients::new(frontend, socket.into())?;
+                let task = udp::listen(Rc::clone(&clients), stop.clone());
+                (Served::Udp(clients), tokio::task::spawn_local(task))
+            }
+            _ => {
+                let acceptor = tcp::Acceptor::new(frontend, socket.into())?;
+                let task = tcp::listen(Rc::clone(&acceptor), stop.clone());
+                (Served::Tcp(acceptor), tokio::task::spawn_local(task))
+            }
+        };
+        Ok(Self { served, stop, closed })
+    }
+
+    /// Serves what comes in through a receiving socket until it is closed.
+    pub(crate) fn receive(catalog: &Rc<Catalog>, receiving: Receiving) -> io::Result<Self> {
+        let Receiving { protocol, origin, socket } = receiving;
+        let stop = CancellationToken::new();
+        let catalog = Rc::clone(catalog);
+        let closed = match protocol {
+            Protocol::Udp => {
+                let socket = udp::captured::watch(socket.into())?;
+                tokio::task::spawn_local(udp::captured::listen(socket, catalog, origin, stop.clone()))
+            }
+            _ => {
+                let acceptor = tcp::Acceptor::captured(catalog, origin, socket.into())?;
+                tokio::task::spawn_local(tcp::listen(acceptor, stop.clone()))
+            }
+        };
+        Ok(Self { served: Served::Captured(protocol), stop, closed })
+    }
+
+    /// Whether its clients connect.
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.served, Served::Tcp(_) | Served::Captured(Protocol::Tcp))
+    }
+
+    /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
+    /// are; UDP flows move with their next datagram if another Service port takes over.
+    pub(crate) fn redirect(&self, worker: &Rc<Worker>, serving: Serving) -> io::Result<()> {
+        let Serving { binding, slot, admitted } = serving;
+        let (address, admitted) = (binding.socket, admitted.as_deref());
+        let frontend = Frontend::new(Rc::clone(worker), &binding, slot);
+        match &self.served {
+            Served::Tcp(acceptor) => {
+                socket::admit(&acceptor.socket, address, admitted)?;
+                socket::watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
+                acceptor.redirect(frontend);
+            }
+            Served::Udp(clients) => {
+                if let Some(bound) = clients.bound() {
+                    socket::admit(&**bound, address, admitted)?;
+                }
+                clients.redirect(frontend);
+            }
+            Served::Captured(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Serves who waits, then closes the socket; resolves when it is closed.
+    pub(crate) fn close(self) -> JoinHandle<()> {
+        self.stop.cancel();
+        self.closed
+    }
+}
