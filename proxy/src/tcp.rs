@@ -12,7 +12,8 @@ use crate::{
     limits::admission::Admitted,
     routing::port_runtime::Slot,
     session::{
-        connection::Connection, context::Worker, frontend::Frontend, local_metrics::Opened, siblings::Peer,
+        connection::Connection, context::Worker, frontend::LocalFrontend, local_metrics::Opened,
+        siblings::Peer,
     },
     telemetry::close_reason::Closed,
     worker::event_loop::Command,
@@ -45,7 +46,7 @@ pub(crate) struct HandedOver {
 impl HandedOver {
     /// Serves it on this worker, which has it counted already.
     pub(crate) fn serve(self, worker: &Rc<Worker>) {
-        let frontend = Frontend::at(Rc::clone(worker), self.address, self.kind, self.slot, self.origin);
+        let frontend = LocalFrontend::at(Rc::clone(worker), self.address, self.kind, self.slot, self.origin);
         match TcpStream::from_std(self.client) {
             Ok(client) => begin(&frontend, client, self.peer, self.admitted),
             Err(error) => tracing::warn!(%error, client = %self.peer, "cannot serve a client"),
@@ -55,17 +56,23 @@ impl HandedOver {
 }
 
 /// Serves a client here, or has another worker serve it that has far fewer.
-fn place(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
+fn place(frontend: &Rc<LocalFrontend>, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
     match frontend.worker.peers.lighter(rand::random()) {
         Some(other) => hand_over(frontend, other, client, peer, admitted),
         None => begin(frontend, client, peer, admitted),
     }
 }
 
-fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
+fn hand_over(
+    frontend: &Rc<LocalFrontend>,
+    other: &Peer,
+    client: TcpStream,
+    peer: SocketAddr,
+    admitted: Admitted,
+) {
     // It fails only if the socket is not watched, and then there is nothing to serve.
     let Ok(client) = client.into_std() else { return };
-    let Frontend { address, kind, origin, .. } = **frontend;
+    let LocalFrontend { address, kind, origin, .. } = **frontend;
     let slot = Arc::clone(&frontend.slot);
     let handed_over = HandedOver { client, peer, address, kind, origin, slot, admitted };
     if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
@@ -75,7 +82,7 @@ fn hand_over(frontend: &Rc<Frontend>, other: &Peer, client: TcpStream, peer: Soc
 }
 
 /// Gives a client a place. One that a proxy speaks for is counted once it is known.
-fn admit(frontend: &Frontend, peer: SocketAddr) -> Result<Admitted, Closed> {
+fn admit(frontend: &LocalFrontend, peer: SocketAddr) -> Result<Admitted, Closed> {
     let route = frontend.slot.route();
     let settings = &route.port.settings;
     let mut admitted = frontend.worker.admission.admit(&frontend.slot.service, &settings.limits)?;
@@ -92,7 +99,7 @@ fn refuse(client: &impl std::os::fd::AsFd) {
     let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
 }
 
-impl Frontend {
+impl LocalFrontend {
     /// How long a client that came now has to wait for its turn, if the Service has an accept rate.
     fn until_turn(&self) -> Option<Duration> {
         let rate = self.slot.route().port.settings.limits.accept_rate?;
@@ -100,14 +107,14 @@ impl Frontend {
     }
 }
 
-fn begin(frontend: &Rc<Frontend>, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
+fn begin(frontend: &Rc<LocalFrontend>, client: TcpStream, peer: SocketAddr, admitted: Admitted) {
     tokio::task::spawn_local(session(frontend, client, peer, admitted));
 }
 
 /// One connection, from accept to close. It is counted and listed at once, so that a drain which begins in this moment
 /// waits for it, too.
 fn session(
-    frontend: &Rc<Frontend>,
+    frontend: &Rc<LocalFrontend>,
     client: TcpStream,
     peer: SocketAddr,
     admitted: Admitted,

@@ -16,7 +16,7 @@ mod sender;
 
 use crate::{
     routing::port_runtime::{Picked, Route},
-    session::{context::Worker, frontend::Frontend},
+    session::{context::Worker, frontend::LocalFrontend},
     sys::socket::{Egress, udp_connected},
     telemetry::close_reason::Closed,
 };
@@ -45,7 +45,7 @@ pub(crate) struct Clients {
     /// Replies come from the address that the client dialled.
     reply_sockets: ReplySockets,
     /// What it serves now.
-    frontend: RefCell<Rc<Frontend>>,
+    frontend: RefCell<Rc<LocalFrontend>>,
     flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
     /// The tasks of the flows, which share the socket.
     tasks: TaskTracker,
@@ -101,17 +101,17 @@ fn forward_waiting(socket: &BatchSocket, worker: &Worker, forward: impl Fn(&mut 
 
 impl Clients {
     /// Those who send to a socket, from which they hear replies.
-    pub(crate) fn new(frontend: Rc<Frontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
+    pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
         let from = if socket.local_addr()?.is_ipv4() { Senders::V4 } else { Senders::V6 };
         Ok(Self::with(frontend, ReplySockets::bound(BatchSocket::new(socket, from)?)))
     }
 
     /// Those who dial an address whose packets are received elsewhere (node mode).
-    pub(crate) fn dialled(frontend: Rc<Frontend>) -> Rc<Self> {
+    pub(crate) fn dialled(frontend: Rc<LocalFrontend>) -> Rc<Self> {
         Self::with(frontend, ReplySockets::OnDemand(RefCell::default()))
     }
 
-    fn with(frontend: Rc<Frontend>, reply_sockets: ReplySockets) -> Rc<Self> {
+    fn with(frontend: Rc<LocalFrontend>, reply_sockets: ReplySockets) -> Rc<Self> {
         Rc::new(Self {
             reply_sockets,
             frontend: RefCell::new(frontend),
@@ -130,11 +130,11 @@ impl Clients {
 
     /// Who sends from now on reaches this frontend. Flows to another Service port move with their next datagram; until
     /// then their clients still hear what they have asked for.
-    pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
+    pub(crate) fn redirect(&self, frontend: Rc<LocalFrontend>) {
         self.frontend.replace(frontend);
     }
 
-    fn frontend(&self) -> Rc<Frontend> {
+    fn frontend(&self) -> Rc<LocalFrontend> {
         Rc::clone(&self.frontend.borrow())
     }
 
@@ -148,7 +148,7 @@ impl Clients {
     /// The flow of a client: the one it has while its endpoint serves, else a new one (semantics C2, C3).
     fn flow(
         self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
+        frontend: &Rc<LocalFrontend>,
         route: &Route,
         client: SocketAddr,
         known: Option<Rc<UdpFlow>>,
@@ -163,7 +163,7 @@ impl Clients {
     /// Ends a flow and begins another one for its client, with another endpoint if this one refused.
     fn reopen(
         self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
+        frontend: &Rc<LocalFrontend>,
         route: &Route,
         flow: &UdpFlow,
         reason: Closed,
@@ -176,12 +176,12 @@ impl Clients {
 
     fn open(
         self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
+        frontend: &Rc<LocalFrontend>,
         route: &Route,
         client: SocketAddr,
         tried: &[SocketAddr],
     ) -> Option<Rc<UdpFlow>> {
-        let Frontend { worker, slot, .. } = &**frontend;
+        let LocalFrontend { worker, slot, .. } = &**frontend;
         if worker.draining.get() {
             return None;
         }
@@ -218,8 +218,8 @@ impl Clients {
     }
 
     /// Room for another flow of a client, if need be in place of one that has been idle for longest.
-    fn room(&self, frontend: &Rc<Frontend>, route: &Route, client: IpAddr) -> Option<Room> {
-        let Frontend { worker, slot, .. } = &**frontend;
+    fn room(&self, frontend: &Rc<LocalFrontend>, route: &Route, client: IpAddr) -> Option<Room> {
+        let LocalFrontend { worker, slot, .. } = &**frontend;
         let taken = worker.flows.borrow_mut().make_room(&worker.admission.descriptors);
         let Some(taken) = taken else {
             frontend.note_rejected(client, Closed::LocalLimit);

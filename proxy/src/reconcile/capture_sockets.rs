@@ -3,7 +3,6 @@
 //! One group for each family, protocol and origin of clients: the rules that bring a packet here know where it comes from.
 //! The sockets stay the same whatever is served.
 
-use super::plan::Socket as Address;
 use crate::{
     limits::descriptor_budget::{Descriptors, Taken},
     shared::{config::Marks, error::Error},
@@ -15,7 +14,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
-use weir_core::{Family, Origin, PerFamily, Protocol};
+use weir_core::{Family, Frontend, Origin, PerFamily, Protocol};
 
 /// The ports on localhost at which the data plane receives captured packets (nftables: `tproxy to`); `None` for a family
 /// that this host does not have.
@@ -58,7 +57,7 @@ pub(crate) fn open(
 ) -> Result<(Receivers, Taken), Error> {
     let taken = descriptors.take(EACH_WORKER * workers.len()).ok_or(Error::Descriptors)?;
     let group = |protocol, family, origin| {
-        let address = Address { protocol, address: localhost(family) };
+        let address = Frontend { protocol, address: localhost(family) };
         let sockets = socket::open_receiving(address, marks.to_clients, workers.len(), backlog)?;
         let port = sockets.first().map_or(Ok(0), local_port)?;
         for (worker, socket) in workers.iter().zip(sockets) {

@@ -1,18 +1,18 @@
 //! Which frontends do the workers know of in node mode, and how do they hear of changes?
 
 use super::{
-    plan::{Binding, Plan, Socket},
+    plan::Plan,
     reconciler::Slots,
     report::{FrontendRow, FrontendState},
 };
 use crate::{
-    routing::port_runtime::Slot,
+    routing::{binding::Binding, port_runtime::Slot},
     session::captured_frontends::{Change, Listing},
     worker::event_loop::{Command, WorkerHandle, answers},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
-use weir_core::{Audience, Family, FrontendKind, PerFamily, Protocol};
+use weir_core::{Audience, Family, Frontend, FrontendKind, PerFamily, Protocol};
 
 /// A worker hears of a change within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// flows may have an endpoint that still serves (semantics C3).
 #[derive(Debug, Default)]
 pub(super) struct Listed {
-    known: HashMap<Socket, Known>,
+    known: HashMap<Frontend, Known>,
     /// How many have somebody to serve.
     listening: PerFamily<usize>,
 }
@@ -43,7 +43,7 @@ impl Known {
     }
 
     /// In node mode a frontend is served where it is.
-    fn row(self, socket: Socket, state: FrontendState) -> FrontendRow {
+    fn row(self, socket: Frontend, state: FrontendState) -> FrontendRow {
         let (frontend, listen) = (socket.address, socket.address);
         FrontendRow { port: self.slot.counters.key().clone(), kind: self.kind, frontend, listen, state }
     }
@@ -65,7 +65,7 @@ pub(super) struct Steps<'a> {
 
 impl Listed {
     /// Whether the workers know of a frontend.
-    pub(super) fn contains(&self, socket: Socket) -> bool {
+    pub(super) fn contains(&self, socket: Frontend) -> bool {
         self.known.contains_key(&socket)
     }
 
@@ -79,7 +79,7 @@ impl Listed {
     /// Not those of UDP in families where they are bound: the sockets from which their flows reply would be in the way.
     pub(super) async fn settle<'a>(
         &mut self,
-        touched: impl IntoIterator<Item = Socket>,
+        touched: impl IntoIterator<Item = Frontend>,
         plan: &'a Plan,
         slots: &Slots,
         bound: PerFamily<bool>,
@@ -115,8 +115,8 @@ impl Listed {
     fn list<'a>(&mut self, binding: &'a Binding, now: Known, steps: &mut Steps<'a>) -> Option<Change> {
         let (listing, state) =
             (now.listing(), now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening));
-        let before = self.known.insert(binding.socket, now);
-        let now = &self.known[&binding.socket];
+        let before = self.known.insert(binding.listen, now);
+        let now = &self.known[&binding.listen];
         let counted = |known: &Known| usize::from(known.audience.is_some());
         let listening = self.listening.get_mut(binding.port.family);
         *listening = *listening + counted(now) - before.as_ref().map_or(0, counted);
@@ -131,10 +131,10 @@ impl Listed {
             (Some(Some(before)), Some(now)) => before.is(now),
             (Some(before), now) => before.is_none() && now.is_none(),
         };
-        (!is_same).then_some((binding.socket, listing))
+        (!is_same).then_some((binding.listen, listing))
     }
 
-    fn remove(&mut self, socket: Socket, steps: &mut Steps<'_>) -> Option<Change> {
+    fn remove(&mut self, socket: Frontend, steps: &mut Steps<'_>) -> Option<Change> {
         let known = self.known.remove(&socket)?;
         *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(known.audience.is_some());
         steps.rows.push(known.row(socket, FrontendState::Removed));

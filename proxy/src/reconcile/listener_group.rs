@@ -1,12 +1,9 @@
 //! How is one address opened, redirected and closed on several workers?
 
-use super::{
-    plan::{Binding, Socket},
-    report::{FrontendRow, FrontendState},
-};
+use super::report::{FrontendRow, FrontendState};
 use crate::{
     limits::descriptor_budget::Taken,
-    routing::{node_context::Place, port_runtime::Slot},
+    routing::{binding::Binding, node_context::Place, port_runtime::Slot},
     sys::socket::{self, Options},
     worker::{
         event_loop::{Command, ListenerId, WorkerHandle},
@@ -16,7 +13,7 @@ use crate::{
 use ipnet::IpNet;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
-use weir_core::{Audience, Family, FrontendKind, PortKey, Protocol};
+use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
 
 /// Open sockets on one address, one on each of some workers.
 #[derive(Debug)]
@@ -71,13 +68,13 @@ impl Serves {
             family: binding.port.family,
             kind: binding.kind,
             frontend: binding.frontend,
-            dead_peer_timeout: (binding.socket.protocol == Protocol::Tcp)
+            dead_peer_timeout: (binding.listen.protocol == Protocol::Tcp)
                 .then_some(binding.port.settings.dead_peer_timeout),
         })
     }
 
     /// What is told when nobody wants the address any more.
-    pub(super) fn removed(&self, socket: Socket) -> FrontendRow {
+    pub(super) fn removed(&self, socket: Frontend) -> FrontendRow {
         FrontendRow {
             port: self.port.clone(),
             kind: self.kind,
@@ -116,7 +113,7 @@ impl Group {
         let admitted = wanted.serves.admitted.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
         let options = Options { admitted, dead_peer_timeout, foreign };
-        let sockets = socket::open_group(wanted.binding.socket, options, members.len(), backlog)?;
+        let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
         }

@@ -5,7 +5,7 @@ use super::{
     captured::{self, Listed},
     health_check::Checks,
     node_ports,
-    plan::{self, Plan, Socket, Surroundings, loopback::Loopback},
+    plan::{self, Plan, Surroundings, loopback::Loopback},
     report::{Applied, Conflicts, FrontendRow},
     sockets::Sockets,
 };
@@ -24,8 +24,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, Family, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
-    settings::EndpointRemoved,
+    Changes, Family, Frontend, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort,
+    Snapshot, ending, settings::EndpointRemoved,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
@@ -140,11 +140,11 @@ impl Listeners {
     }
 
     /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
-    async fn settle(&mut self, touched: HashSet<Socket>) -> Applied {
+    async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
         let Self { sockets, plan, place, slots, endpoints, listed, conflicts, .. } = self;
         touched.iter().for_each(|&socket| conflicts.report(plan, socket));
-        let is_bound = |socket: &Socket| *bound.get(Family::of(socket.address.ip()));
+        let is_bound = |socket: &Frontend| *bound.get(Family::of(socket.address.ip()));
         let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
         let to_bind: Vec<_> = to_bind.collect();
         let mut steps = captured::Steps::default();
@@ -155,7 +155,7 @@ impl Listeners {
         let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
-        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.socket)));
+        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
         for socket in touched {
             let captured = listed.contains(socket).then_some(socket.address);
             // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
@@ -224,7 +224,7 @@ impl Listeners {
     }
 
     /// Brings the slots and bindings of one Service up to date; returns the sockets that may be affected.
-    fn place_service(&mut self, served: &ServedService) -> Vec<Socket> {
+    fn place_service(&mut self, served: &ServedService) -> Vec<Frontend> {
         for port in &served.ports {
             self.update_slot(port);
             self.checks.update(port, &mut self.endpoints);

@@ -1,13 +1,14 @@
 //! What is an operator told about frontends?
 
-use super::plan::{Binding, Plan, Socket};
+use super::plan::Plan;
+use crate::routing::binding::Binding;
 use std::{
     collections::HashMap,
     fmt,
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
 };
-use weir_core::{Audience, FrontendKind, PortKey};
+use weir_core::{Audience, Frontend, FrontendKind, PortKey};
 
 /// What became of frontends in one step.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +67,7 @@ impl FrontendRow {
             port: binding.port.key.clone(),
             kind: binding.kind,
             frontend: binding.frontend,
-            listen: binding.socket.address,
+            listen: binding.listen.address,
             state,
         }
     }
@@ -115,12 +116,12 @@ pub(super) fn warn(failures: &[(FrontendRow, String)]) {
 /// Addresses that several Services claim: a mistake that somebody should hear of once.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
-    told: HashMap<Socket, Vec<PortKey>>,
+    told: HashMap<Frontend, Vec<PortKey>>,
 }
 
 impl Conflicts {
     /// Warns if who claims an address has changed and it is more than one Service.
-    pub(super) fn report(&mut self, plan: &Plan, socket: Socket) {
+    pub(super) fn report(&mut self, plan: &Plan, socket: Frontend) {
         let Some(winner) = plan.winner(socket) else {
             self.told.remove(&socket);
             return;
@@ -131,7 +132,7 @@ impl Conflicts {
         if claims.len() == 1 {
             self.told.remove(&socket);
         } else if self.told.get(&socket) != Some(&claims) {
-            let Socket { protocol, address } = socket;
+            let Frontend { protocol, address } = socket;
             let others: Vec<String> = claims[1..].iter().map(ToString::to_string).collect();
             tracing::warn!(
                 "{address}/{protocol} is claimed by {} and {}; the first is served",

@@ -1,10 +1,10 @@
 //! When is a socket that could not be opened tried again? (pure)
 
-use super::plan::Socket;
 use std::{
     collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
+use weir_core::Frontend;
 
 /// Short: another process that this one has just started holds our sockets for a moment.
 const FIRST: Duration = Duration::from_millis(100);
@@ -13,8 +13,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Sockets that could not be opened, each with a back-off of its own.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
-    due: BTreeSet<(Instant, Socket)>,
-    failed: HashMap<Socket, Failed>,
+    due: BTreeSet<(Instant, Frontend)>,
+    failed: HashMap<Frontend, Failed>,
 }
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ struct Failed {
 
 impl Retries {
     /// Notes a failure; returns whether it is news: the first one, or for another reason than before.
-    pub(super) fn fail(&mut self, socket: Socket, now: Instant, why: &str) -> bool {
+    pub(super) fn fail(&mut self, socket: Frontend, now: Instant, why: &str) -> bool {
         let before = self.failed.remove(&socket);
         let delay = before.as_ref().map_or(FIRST, |before| (before.delay * 2).min(LONGEST));
         if let Some(before) = &before {
@@ -39,13 +39,13 @@ impl Retries {
     }
 
     /// Forgets a socket: it is open, or no longer wanted. Returns whether it had failed.
-    pub(super) fn forget(&mut self, socket: Socket) -> bool {
+    pub(super) fn forget(&mut self, socket: Frontend) -> bool {
         let Some(failed) = self.failed.remove(&socket) else { return false };
         self.due.remove(&(failed.at, socket))
     }
 
     /// Whether a socket has failed.
-    pub(super) fn contains(&self, socket: Socket) -> bool {
+    pub(super) fn contains(&self, socket: Frontend) -> bool {
         self.failed.contains_key(&socket)
     }
 
@@ -55,7 +55,7 @@ impl Retries {
     }
 
     /// Those that are due.
-    pub(super) fn due(&self, now: Instant) -> Vec<Socket> {
+    pub(super) fn due(&self, now: Instant) -> Vec<Frontend> {
         self.due.iter().take_while(|&&(at, _)| at <= now).map(|&(_, socket)| socket).collect()
     }
 
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn each_failure_in_a_row_waits_longer_and_only_a_new_reason_is_news() {
-        let socket = Socket { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
+        let socket = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
         let mut retries = Retries::default();
         let mut now = Instant::now();
         assert!(retries.fail(socket, now, "in use"));

@@ -2,14 +2,14 @@
 
 use super::{
     listener_group::{Group, Serves, Terms, Wanted},
-    plan::{Binding, Plan, Socket},
+    plan::Plan,
     reconciler::Slots,
     report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
 };
 use crate::{
     limits::descriptor_budget::Descriptors,
-    routing::node_context::Place,
+    routing::{binding::Binding, node_context::Place},
     shared::config::Config,
     sys::socket::backlog,
     worker::event_loop::{ListenerId, WorkerHandle, answers},
@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::{timeout, timeout_at};
-use weir_core::{Family, PerFamily};
+use weir_core::{Family, Frontend, PerFamily};
 
 /// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,9 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
-    open: HashMap<Socket, Group>,
+    open: HashMap<Frontend, Group>,
     /// Wanted, but without a usable endpoint; told to be so once.
-    closed: HashSet<Socket>,
+    closed: HashSet<Frontend>,
     retries: Retries,
     budget: usize,
     /// How many are open.
@@ -75,7 +75,7 @@ impl Sockets {
     }
 
     /// The Service address that an open socket serves.
-    pub(super) fn frontend(&self, socket: Socket) -> Option<SocketAddr> {
+    pub(super) fn frontend(&self, socket: Frontend) -> Option<SocketAddr> {
         self.open.get(&socket).map(|group| group.serves.frontend)
     }
 
@@ -83,7 +83,7 @@ impl Sockets {
         self.retries.next()
     }
 
-    pub(super) fn due(&self, now: Instant) -> Vec<Socket> {
+    pub(super) fn due(&self, now: Instant) -> Vec<Frontend> {
         self.retries.due(now)
     }
 
@@ -93,7 +93,7 @@ impl Sockets {
     /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
     pub(super) async fn settle(
         &mut self,
-        touched: impl IntoIterator<Item = Socket>,
+        touched: impl IntoIterator<Item = Frontend>,
         plan: &Plan,
         place: &Place,
         slots: &Slots,
@@ -113,7 +113,7 @@ impl Sockets {
     /// Finds what is to be done. Sockets that are as planned are passed over.
     fn steps<'a>(
         &mut self,
-        touched: impl IntoIterator<Item = Socket>,
+        touched: impl IntoIterator<Item = Frontend>,
         plan: &'a Plan,
         (place, bound): (&Place, PerFamily<bool>),
         slots: &'a Slots,
@@ -147,7 +147,7 @@ impl Sockets {
     /// Notes that a socket is not to be open; returns what is to be told of it.
     fn shut(
         &mut self,
-        socket: Socket,
+        socket: Frontend,
         binding: Option<&Binding>,
         open: Option<&Group>,
     ) -> Option<FrontendRow> {
@@ -182,7 +182,7 @@ impl Sockets {
     ) -> Vec<Wanted<'a>> {
         let mut asked = Vec::with_capacity(redirecting.len());
         for (mut group, wanted) in redirecting {
-            let socket = wanted.binding.socket;
+            let socket = wanted.binding.listen;
             asked.push((socket, group.redirect(&wanted, &self.workers), wanted));
             self.open.insert(socket, group);
         }
@@ -207,7 +207,7 @@ impl Sockets {
         let now = Instant::now();
         let mut news = Vec::new();
         for wanted in opening {
-            let socket = wanted.binding.socket;
+            let socket = wanted.binding.listen;
             match self.open(&wanted, planned) {
                 Ok(()) => {
                     self.retries.forget(socket);
@@ -227,19 +227,19 @@ impl Sockets {
     }
 
     fn open(&mut self, wanted: &Wanted<'_>, planned: usize) -> io::Result<()> {
-        let members = self.choose_workers(wanted.binding.socket, planned)?;
+        let members = self.choose_workers(wanted.binding.listen, planned)?;
         let Some(taken) = self.descriptors.take(members.len()) else {
             return Err(io::Error::other("connections use up the descriptors; raise ulimit -n"));
         };
         let group = Group::open(self.next_id, wanted, &self.workers, members, self.terms, taken)?;
         self.next_id += 1;
         self.count += group.descriptors();
-        self.open.insert(wanted.binding.socket, group);
+        self.open.insert(wanted.binding.listen, group);
         Ok(())
     }
 
     /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
-    fn choose_workers(&self, socket: Socket, planned: usize) -> io::Result<Vec<usize>> {
+    fn choose_workers(&self, socket: Frontend, planned: usize) -> io::Result<Vec<usize>> {
         let share = self.budget / planned.max(1);
         let free = self.budget.saturating_sub(self.count).min(self.descriptors.free());
         let count = self.workers.len().min(share.max(1)).min(free);
@@ -262,7 +262,7 @@ impl Sockets {
     }
 
     /// Whether an address is open, or was wanted to be.
-    pub(super) fn knows(&self, socket: Socket) -> bool {
+    pub(super) fn knows(&self, socket: Frontend) -> bool {
         self.open.contains_key(&socket) || self.closed.contains(&socket) || self.retries.contains(socket)
     }
 }

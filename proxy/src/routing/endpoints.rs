@@ -1,13 +1,12 @@
 //! What is known of every endpoint? One entry for each address and protocol, whichever Services use it.
 
 use super::self_addresses::OwnAddresses;
-use crate::reconcile::plan::Socket;
 use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Weak},
 };
-use weir_core::{Load, Protocol, Standings};
+use weir_core::{Frontend, Load, Protocol, Standings};
 
 /// Fewer are looked through once a minute only.
 const LEAST: usize = 1024;
@@ -40,7 +39,7 @@ impl Endpoints {
 
     /// Takes note of the Service address that a socket of this proxy serves now, `None` if it is not open. Endpoints there
     /// are forbidden meanwhile.
-    pub(crate) fn note_own(&mut self, socket: Socket, frontend: Option<SocketAddr>) {
+    pub(crate) fn note_own(&mut self, socket: Frontend, frontend: Option<SocketAddr>) {
         for address in self.own.note(socket, frontend) {
             if let Some(load) = self.loads.get(&(socket.protocol, address)).and_then(Weak::upgrade) {
                 load.set_forbidden(self.own.contains(socket.protocol, address));
@@ -67,7 +66,7 @@ mod tests {
     fn an_endpoint_is_forbidden_while_this_proxy_serves_its_address_whichever_comes_first() {
         let mut endpoints = Endpoints::default();
         let address = SocketAddr::from(([10, 96, 0, 10], 80));
-        let socket = Socket { protocol: Protocol::Tcp, address };
+        let socket = Frontend { protocol: Protocol::Tcp, address };
         let before = endpoints.load(Protocol::Tcp, address);
         let datagrams = endpoints.load(Protocol::Udp, address);
         endpoints.note_own(socket, Some(address));

@@ -3,32 +3,31 @@
 //! An endpoint at such an address would bring connections back to where they come from: A -> B -> A, until descriptors
 //! run out.
 
-use crate::reconcile::plan::Socket;
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
-use weir_core::Protocol;
+use weir_core::{Frontend, Protocol};
 
 /// The addresses of all open sockets, and the others that clients reach them by.
 #[derive(Debug, Default)]
 pub(crate) struct OwnAddresses {
     /// The open sockets, and the Service address of each one for which that is another one than its own.
-    frontends: HashMap<Socket, Option<Box<SocketAddr>>>,
+    frontends: HashMap<Frontend, Option<Box<SocketAddr>>>,
     /// By how many open sockets each other address is answered.
-    others: HashMap<Socket, usize>,
+    others: HashMap<Frontend, usize>,
 }
 
 impl OwnAddresses {
     /// Whether a connection to this address comes back here.
     pub(crate) fn contains(&self, protocol: Protocol, address: SocketAddr) -> bool {
-        let socket = Socket { protocol, address };
+        let socket = Frontend { protocol, address };
         self.frontends.contains_key(&socket) || self.others.contains_key(&socket)
     }
 
     /// Takes note of the Service address that a socket serves now, `None` if it is not open; returns the addresses for
     /// which that may have changed something.
-    pub(crate) fn note(&mut self, socket: Socket, frontend: Option<SocketAddr>) -> Vec<SocketAddr> {
+    pub(crate) fn note(&mut self, socket: Frontend, frontend: Option<SocketAddr>) -> Vec<SocketAddr> {
         let listen = socket.address;
         let before = self.frontends.get(&socket).map(|other| other.as_deref().copied().unwrap_or(listen));
         if before == frontend {
@@ -38,10 +37,10 @@ impl OwnAddresses {
         let (gone, new): (Vec<_>, Vec<_>) =
             (before.into_iter().flat_map(others).collect(), frontend.into_iter().flat_map(others).collect());
         for &address in &new {
-            *self.others.entry(Socket { address, ..socket }).or_default() += 1;
+            *self.others.entry(Frontend { address, ..socket }).or_default() += 1;
         }
         for &address in &gone {
-            if let Entry::Occupied(mut count) = self.others.entry(Socket { address, ..socket }) {
+            if let Entry::Occupied(mut count) = self.others.entry(Frontend { address, ..socket }) {
                 *count.get_mut() -= 1;
                 if *count.get() == 0 {
                     count.remove();
@@ -73,8 +72,8 @@ fn other_addresses(listen: SocketAddr, frontend: SocketAddr) -> impl Iterator<It
 mod tests {
     use super::*;
 
-    fn socket(address: &str) -> Socket {
-        Socket { protocol: Protocol::Tcp, address: address.parse().unwrap() }
+    fn socket(address: &str) -> Frontend {
+        Frontend { protocol: Protocol::Tcp, address: address.parse().unwrap() }
     }
 
     fn contains(own: &OwnAddresses, address: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Which frontend did a client dial? What a worker knows of the frontends whose packets it receives (node mode).
 
-use super::{context::Worker, frontend::Frontend};
-use crate::{reconcile::plan::Socket, routing::port_runtime::Slot, udp::Clients};
+use super::{context::Worker, frontend::LocalFrontend};
+use crate::{routing::port_runtime::Slot, udp::Clients};
 use std::{
     cell::RefCell,
     collections::{HashMap, hash_map},
@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
     sync::Arc,
 };
-use weir_core::{FrontendKind, Origin};
+use weir_core::{Frontend, FrontendKind, Origin};
 
 /// What serves a frontend.
 #[derive(Clone, Debug)]
@@ -19,18 +19,18 @@ pub(crate) struct Listing {
 }
 
 /// A frontend and what serves it from now on; `None` if it is not served any more.
-pub(crate) type Change = (Socket, Option<Listing>);
+pub(crate) type Change = (Frontend, Option<Listing>);
 
 /// The frontends of a worker. It must not be a part of the worker: what it holds refers to that.
 pub(crate) struct Catalog {
     pub(crate) worker: Rc<Worker>,
-    entries: RefCell<HashMap<Socket, Entry>>,
+    entries: RefCell<HashMap<Frontend, Entry>>,
 }
 
 /// A frontend. What serves its clients is built when the first one comes: of many frontends few are used.
 struct Entry {
     listing: Listing,
-    connected: PerOrigin<Frontend>,
+    connected: PerOrigin<LocalFrontend>,
     datagrams: PerOrigin<Clients>,
 }
 
@@ -43,7 +43,7 @@ impl Catalog {
     }
 
     /// What serves TCP clients that dialled this address and come from there.
-    pub(crate) fn frontend(&self, dialled: Socket, origin: Origin) -> Option<Rc<Frontend>> {
+    pub(crate) fn frontend(&self, dialled: Frontend, origin: Origin) -> Option<Rc<LocalFrontend>> {
         let mut entries = self.entries.borrow_mut();
         let Entry { listing, connected, .. } = entries.get_mut(&dialled)?;
         let known = &mut connected.get_or_insert_default()[origin as usize];
@@ -52,7 +52,7 @@ impl Catalog {
     }
 
     /// What serves UDP clients that send to this address and come from there.
-    pub(crate) fn clients(&self, dialled: Socket, origin: Origin) -> Option<Rc<Clients>> {
+    pub(crate) fn clients(&self, dialled: Frontend, origin: Origin) -> Option<Rc<Clients>> {
         let mut entries = self.entries.borrow_mut();
         let Entry { listing, datagrams, .. } = entries.get_mut(&dialled)?;
         let known = &mut datagrams.get_or_insert_default()[origin as usize];
@@ -93,8 +93,8 @@ impl Listing {
         self.kind == other.kind && Arc::ptr_eq(&self.slot, &other.slot)
     }
 
-    fn frontend(&self, worker: &Rc<Worker>, address: SocketAddr, origin: Origin) -> Rc<Frontend> {
-        Frontend::at(Rc::clone(worker), address, self.kind, Arc::clone(&self.slot), Some(origin))
+    fn frontend(&self, worker: &Rc<Worker>, address: SocketAddr, origin: Origin) -> Rc<LocalFrontend> {
+        LocalFrontend::at(Rc::clone(worker), address, self.kind, Arc::clone(&self.slot), Some(origin))
     }
 }
 

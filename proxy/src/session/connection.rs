@@ -1,6 +1,6 @@
 //! What is known of a live connection?
 
-use super::{close_signal::Order, context::TICK, frontend::Frontend};
+use super::{close_signal::Order, context::TICK, frontend::LocalFrontend};
 use crate::{limits::admission::Admitted, telemetry::close_reason::Closed};
 use std::{
     cell::{Cell, OnceCell},
@@ -19,7 +19,7 @@ use weir_core::{
 pub(crate) struct Connection {
     /// Its number on its worker.
     pub(crate) id: u64,
-    pub(crate) frontend: Rc<Frontend>,
+    pub(crate) frontend: Rc<LocalFrontend>,
     pub(crate) flow: Flow,
     /// The address that its packets come from, if another proxy speaks for the client of the flow.
     spoken_for_by: OnceCell<Box<IpAddr>>,
@@ -44,7 +44,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(id: u64, frontend: Rc<Frontend>, flow: Flow) -> Rc<Self> {
+    pub(crate) fn new(id: u64, frontend: Rc<LocalFrontend>, flow: Flow) -> Rc<Self> {
         let now = time::Instant::now();
         let route = frontend.slot.route();
         let settings = &route.port.settings;

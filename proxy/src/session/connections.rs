@@ -1,6 +1,6 @@
 //! Which connections does a worker have, and which of them must end now?
 
-use super::{connection::Connection, frontend::Frontend};
+use super::{connection::Connection, frontend::LocalFrontend};
 use std::{collections::HashMap, ops::Range, rc::Rc, time::Instant};
 use weir_core::{Flow, idle::OldestIdle};
 
@@ -20,7 +20,7 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// Lists a new connection.
-    pub(crate) fn add(&mut self, frontend: Rc<Frontend>, flow: Flow) -> Rc<Connection> {
+    pub(crate) fn add(&mut self, frontend: Rc<LocalFrontend>, flow: Flow) -> Rc<Connection> {
         let connection = Connection::new(self.next, frontend, flow);
         self.live.insert(self.next, Rc::clone(&connection));
         self.next += 1;

@@ -1,7 +1,7 @@
 //! What does one data-plane thread own?
 
 use super::{
-    connection::Connection, connections::Connections, frontend::Frontend, local_metrics::Tallies,
+    connection::Connection, connections::Connections, frontend::LocalFrontend, local_metrics::Tallies,
     siblings::Peers, termination::TURN,
 };
 use crate::{
@@ -101,7 +101,7 @@ impl Worker {
     }
 
     /// Lists a connection through `frontend` until the guard is dropped.
-    pub(crate) fn enlist(&self, frontend: &Rc<Frontend>, flow: Flow) -> Enlisted {
+    pub(crate) fn enlist(&self, frontend: &Rc<LocalFrontend>, flow: Flow) -> Enlisted {
         self.peers.add();
         Enlisted(self.connections.borrow_mut().add(Rc::clone(frontend), flow))
     }

@@ -2,8 +2,10 @@
 
 use super::{context::Worker, local_metrics::Tally};
 use crate::{
-    reconcile::plan::Binding,
-    routing::port_runtime::{Route, Slot},
+    routing::{
+        binding::Binding,
+        port_runtime::{Route, Slot},
+    },
     sys::socket::Egress,
     telemetry::close_reason::Closed,
 };
@@ -16,7 +18,7 @@ use std::{
 use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
 
 /// One frontend on one worker: what all its connections have in common.
-pub(crate) struct Frontend {
+pub(crate) struct LocalFrontend {
     pub(crate) worker: Rc<Worker>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) tally: Rc<Tally>,
@@ -27,7 +29,7 @@ pub(crate) struct Frontend {
     pub(crate) origin: Option<Origin>,
 }
 
-impl Frontend {
+impl LocalFrontend {
     pub(crate) fn new(worker: Rc<Worker>, binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
         Self::at(worker, binding.frontend, binding.kind, slot, None)
     }

@@ -1,7 +1,6 @@
 //! How are sockets opened? Every socket option of the data plane is set here.
 
 use super::source_filter;
-use crate::reconcile::plan::Socket as Address;
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
@@ -15,7 +14,7 @@ use std::{
     os::fd::AsFd,
     time::Duration,
 };
-use weir_core::{Protocol, Settings};
+use weir_core::{Frontend, Protocol, Settings};
 
 /// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
 pub(crate) const BACKLOG: usize = 4096;
@@ -47,7 +46,7 @@ pub(crate) struct Options<'a> {
 /// Opens `count` sockets on localhost that receive packets which were sent to other addresses, and tell to which. Packets
 /// to clients are marked.
 pub(crate) fn open_receiving(
-    address: Address,
+    address: Frontend,
     mark: u32,
     count: usize,
     backlog: usize,
@@ -69,7 +68,7 @@ pub(crate) fn open_receiving(
 pub(crate) fn udp_replying(address: SocketAddr, mark: Option<u32>) -> io::Result<std::net::UdpSocket> {
     let protocol = Protocol::Udp;
     let options = Options { admitted: Some(&[]), dead_peer_timeout: Duration::MAX, foreign: mark };
-    let socket = unbound(Address { protocol, address }, options)?;
+    let socket = unbound(Frontend { protocol, address }, options)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
@@ -82,7 +81,7 @@ pub(crate) fn udp_replying(address: SocketAddr, mark: Option<u32>) -> io::Result
 ///
 /// `backlog` TCP clients may wait on each socket.
 pub(crate) fn open_group(
-    address: Address,
+    address: Frontend,
     options: Options<'_>,
     count: usize,
     backlog: usize,
@@ -105,7 +104,7 @@ pub(crate) fn open_group(
     Ok(group)
 }
 
-fn unbound(address: Address, options: Options<'_>) -> io::Result<Socket> {
+fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
     let Options { admitted, dead_peer_timeout, foreign } = options;
     let (kind, transport) = match address.protocol {
         Protocol::Udp => (Type::DGRAM, Transport::UDP),
@@ -135,7 +134,7 @@ fn unbound(address: Address, options: Options<'_>) -> io::Result<Socket> {
 
 /// Has the kernel drop what is not admitted, from now on. A list too long for it is checked for each connection
 /// instead.
-pub(crate) fn admit(socket: &impl AsFd, address: Address, admitted: Option<&[IpNet]>) -> io::Result<()> {
+pub(crate) fn admit(socket: &impl AsFd, address: Frontend, admitted: Option<&[IpNet]>) -> io::Result<()> {
     let socket = SockRef::from(socket);
     match admitted.and_then(|sources| source_filter::program(sources, address.address.is_ipv4())) {
         Some(program) => socket.attach_filter(&program),

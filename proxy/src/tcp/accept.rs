@@ -3,8 +3,7 @@
 use super::{admit, begin, place, refuse};
 use crate::{
     limits::admission::Admission,
-    reconcile::plan::Socket,
-    session::{captured_frontends::Catalog, context::Worker, frontend::Frontend},
+    session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
     sys::socket::{BACKLOG, watch_peer},
 };
 use socket2::SockRef;
@@ -18,7 +17,7 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use weir_core::{Origin, Protocol, Settings};
+use weir_core::{Frontend, Origin, Protocol, Settings};
 
 /// How long to wait after an accept that failed for want of descriptors or memory.
 const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
@@ -34,13 +33,13 @@ pub(crate) struct Acceptor {
 /// Whom the clients of a socket have dialled.
 enum Serves {
     /// All the same frontend, which may be replaced by another one.
-    One(RefCell<Rc<Frontend>>),
+    One(RefCell<Rc<LocalFrontend>>),
     /// Each any address (node mode).
     Captured { catalog: Rc<Catalog>, origin: Origin },
 }
 
 impl Acceptor {
-    pub(crate) fn new(frontend: Rc<Frontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
+    pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
         let (worker, serves) = (Rc::clone(&frontend.worker), Serves::One(RefCell::new(frontend)));
         Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, worker, serves }))
     }
@@ -56,14 +55,14 @@ impl Acceptor {
     }
 
     /// Who connects from now on reaches this frontend.
-    pub(crate) fn redirect(&self, frontend: Rc<Frontend>) {
+    pub(crate) fn redirect(&self, frontend: Rc<LocalFrontend>) {
         if let Serves::One(known) = &self.serves {
             known.replace(frontend);
         }
     }
 
     /// What serves a client. `None` if nobody does: its frontend is gone, or it dialled the receiving socket itself.
-    fn frontend(&self, client: &TcpStream) -> Option<Rc<Frontend>> {
+    fn frontend(&self, client: &TcpStream) -> Option<Rc<LocalFrontend>> {
         let (catalog, origin) = match &self.serves {
             Serves::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
             Serves::Captured { catalog, origin } => (catalog, *origin),
@@ -71,7 +70,7 @@ impl Acceptor {
         let local = client.local_addr().ok()?;
         // Without the scope and the flow label, which are none of the frontend's.
         let address = SocketAddr::new(local.ip(), local.port());
-        let frontend = catalog.frontend(Socket { protocol: Protocol::Tcp, address }, origin)?;
+        let frontend = catalog.frontend(Frontend { protocol: Protocol::Tcp, address }, origin)?;
         let timeout = frontend.slot.route().port.settings.dead_peer_timeout;
         if timeout != Settings::default().dead_peer_timeout {
             // The client is served all the same if it cannot be watched.

@@ -20,7 +20,7 @@ fn size_of_future<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
 
 #[test]
 fn a_connection_takes_little_memory_of_its_own() {
-    let future = size_of_future(|frontend: &Rc<Frontend>, client, peer, admitted| {
+    let future = size_of_future(|frontend: &Rc<LocalFrontend>, client, peer, admitted| {
         session(frontend, client, peer, admitted)
     });
     assert!(future <= 320, "the future of a connection takes {future} bytes");

@@ -1,10 +1,10 @@
 //! Where do datagrams go that were sent to many addresses and came in through one socket? (node mode)
 
 use super::{batch::Senders, batch_socket::BatchSocket, receive, requests::Datagrams};
-use crate::{reconcile::plan::Socket, session::captured_frontends::Catalog};
+use crate::session::captured_frontends::Catalog;
 use std::{io, net::UdpSocket, rc::Rc};
 use tokio_util::sync::CancellationToken;
-use weir_core::{Origin, Protocol};
+use weir_core::{Frontend, Origin, Protocol};
 
 /// Watches a receiving socket for [`listen`].
 pub(crate) fn watch(socket: UdpSocket) -> io::Result<BatchSocket> {
@@ -27,7 +27,7 @@ pub(crate) async fn listen(
 fn forward(socket: &BatchSocket, catalog: &Catalog, origin: Origin, datagrams: &mut Datagrams) {
     datagrams.batch.list_dialled();
     while let Some(address) = datagrams.batch.next_dialled() {
-        let dialled = Socket { protocol: Protocol::Udp, address };
+        let dialled = Frontend { protocol: Protocol::Udp, address };
         // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
         let Some(clients) = catalog.clients(dialled, origin) else { continue };
         clients.forward(datagrams, socket, Some(address));

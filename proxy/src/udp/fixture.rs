@@ -3,11 +3,10 @@
 use super::Clients;
 use crate::{
     limits::{admission::Admission, descriptor_budget::Descriptors},
-    reconcile::plan::{Binding, Socket},
-    routing::{endpoints::Endpoints, node_context::Place, port_runtime::Slot},
+    routing::{binding::Binding, endpoints::Endpoints, node_context::Place, port_runtime::Slot},
     session::{
         context::{Share, Worker},
-        frontend::Frontend,
+        frontend::LocalFrontend,
         siblings::Peers,
     },
     sys::socket::{self, Options},
@@ -15,11 +14,13 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
-use weir_core::{FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
+use weir_core::{
+    Frontend, FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec,
+};
 
 /// A frontend on 127.0.0.1 with one endpoint, which the test plays.
 pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
-    let any = Socket { protocol: Protocol::Udp, address: ([127, 0, 0, 1], 0).into() };
+    let any = Frontend { protocol: Protocol::Udp, address: ([127, 0, 0, 1], 0).into() };
     let options = Options { admitted: None, dead_peer_timeout: Duration::MAX, foreign: None };
     let group = socket::open_group(any, options, 1, 0).unwrap();
     let socket: std::net::UdpSocket = group.into_iter().next().unwrap().into();
@@ -28,14 +29,14 @@ pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
 }
 
 /// A frontend of a worker that has no other.
-pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<Frontend> {
+pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<LocalFrontend> {
     let port = NonZeroU16::new(address.port()).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
     let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
     let port = Arc::clone(&serve_fixed(&service, &[endpoint]).ports[0]);
     let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
     let binding = Binding {
-        socket: Socket { protocol: Protocol::Udp, address },
+        listen: Frontend { protocol: Protocol::Udp, address },
         frontend: address,
         kind: FrontendKind::ClusterIp,
         port,
@@ -43,5 +44,5 @@ pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<Frontend
     let admission = Admission::new(1024, Descriptors::new(4096));
     let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20 };
     let worker = Worker::new(share, ProcessCounters::register(), Peers::default());
-    Frontend::new(worker, &binding, Arc::new(slot))
+    LocalFrontend::new(worker, &binding, Arc::new(slot))
 }

@@ -3,7 +3,7 @@
 use super::{Clients, TURN, flow::UdpFlow, gso::Unsent, requests::Datagrams};
 use crate::{
     session::{
-        frontend::Frontend,
+        frontend::LocalFrontend,
         local_metrics::{Direction, Opened},
         yielding::give_way,
     },
@@ -17,7 +17,7 @@ use std::{
 };
 
 /// Lists a flow and forwards its replies until it ends.
-pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<UdpFlow>) {
+pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<LocalFrontend>, flow: &Rc<UdpFlow>) {
     let opened = Opened::new(&frontend.slot.counters);
     let id = frontend.worker.flows.borrow_mut().add(flow);
     let (tasks, clients) = (clients.tasks.clone(), Rc::clone(clients));
@@ -33,7 +33,7 @@ pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<Ud
 }
 
 /// Forwards what waits, up to a turn; ready when the flow was told to end, by the worker's clock for instance.
-fn poll(frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
+fn poll(frontend: &LocalFrontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
     for _ in 0..TURN {
         if let Some(reason) = flow.end.poll(context) {
             return Poll::Ready(reason);
@@ -49,7 +49,7 @@ fn poll(frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<
 }
 
 /// Forwards a batch to the client. A reply that the socket has no room for is dropped, as any network may do.
-fn forward_waiting(frontend: &Frontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
+fn forward_waiting(frontend: &LocalFrontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
     let Datagrams { batch, outbox, .. } = datagrams;
     match flow.upstream.receive(batch) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => frontend.note_refused(flow),

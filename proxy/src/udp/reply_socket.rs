@@ -2,7 +2,7 @@
 
 use super::{batch::Senders, batch_socket::BatchSocket};
 use crate::{
-    limits::descriptor_budget::Taken, routing::port_runtime::Route, session::frontend::Frontend,
+    limits::descriptor_budget::Taken, routing::port_runtime::Route, session::frontend::LocalFrontend,
     sys::socket::udp_replying,
 };
 use std::{
@@ -51,7 +51,7 @@ impl ReplySockets {
     }
 
     /// The socket for another flow, `None` if there is no descriptor left for it.
-    pub(super) fn get(&self, frontend: &Frontend, route: &Route) -> io::Result<Option<Rc<ReplySocket>>> {
+    pub(super) fn get(&self, frontend: &LocalFrontend, route: &Route) -> io::Result<Option<Rc<ReplySocket>>> {
         let open = match self {
             Self::Bound(socket) => return Ok(Some(Rc::clone(socket))),
             Self::OnDemand(open) => open,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     routing::port_runtime::Route,
-    session::{frontend::Frontend, local_metrics::Direction},
+    session::{frontend::LocalFrontend, local_metrics::Direction},
     telemetry::close_reason::Closed,
 };
 use std::{net::SocketAddr, rc::Rc};
@@ -40,7 +40,7 @@ impl Default for Datagrams {
     }
 }
 
-impl Frontend {
+impl LocalFrontend {
     /// Takes note that a flow's endpoint has nobody at its port.
     pub(super) fn note_refused(&self, flow: &UdpFlow) {
         if flow.refuse() {
@@ -97,7 +97,7 @@ impl Clients {
     /// Finds or opens the flow of each train of the batch.
     fn place(
         self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
+        frontend: &Rc<LocalFrontend>,
         route: &Route,
         datagrams: &mut Datagrams,
         address: Option<SocketAddr>,
@@ -120,7 +120,7 @@ impl Clients {
     /// Where a client's flow is among those of the batch.
     fn place_of(
         self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
+        frontend: &Rc<LocalFrontend>,
         route: &Route,
         client: SocketAddr,
         flows: &mut Vec<Rc<UdpFlow>>,

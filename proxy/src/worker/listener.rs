@@ -1,9 +1,9 @@
 //! How does one bound socket of a worker get served, and how does it come to serve something else?
 
 use crate::{
-    reconcile::{capture_sockets::Receiving, plan::Binding},
-    routing::port_runtime::Slot,
-    session::{captured_frontends::Catalog, context::Worker, frontend::Frontend},
+    reconcile::capture_sockets::Receiving,
+    routing::{binding::Binding, port_runtime::Slot},
+    session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
     sys::socket,
     tcp, udp,
 };
@@ -43,9 +43,9 @@ impl Listener {
         socket: socket2::Socket,
         Serving { binding, slot, .. }: Serving,
     ) -> io::Result<Self> {
-        let frontend = Frontend::new(Rc::clone(worker), &binding, slot);
+        let frontend = LocalFrontend::new(Rc::clone(worker), &binding, slot);
         let stop = CancellationToken::new();
-        let (served, closed) = match binding.socket.protocol {
+        let (served, closed) = match binding.listen.protocol {
             Protocol::Udp => {
                 let clients = udp::Clients::new(frontend, socket.into())?;
                 let task = udp::listen(Rc::clone(&clients), stop.clone());
@@ -87,8 +87,8 @@ impl Listener {
     /// are; UDP flows move with their next datagram if another Service port takes over.
     pub(crate) fn redirect(&self, worker: &Rc<Worker>, serving: Serving) -> io::Result<()> {
         let Serving { binding, slot, admitted } = serving;
-        let (address, admitted) = (binding.socket, admitted.as_deref());
-        let frontend = Frontend::new(Rc::clone(worker), &binding, slot);
+        let (address, admitted) = (binding.listen, admitted.as_deref());
+        let frontend = LocalFrontend::new(Rc::clone(worker), &binding, slot);
         match &self.served {
             Served::Tcp(acceptor) => {
                 socket::admit(&acceptor.socket, address, admitted)?;

@@ -2,7 +2,8 @@
 
 use super::*;
 use proptest::prelude::*;
-use weir_core::{PerFamily, Service, serve::serve_fixed, service::PortSpec};
+use std::sync::Arc;
+use weir_core::{PerFamily, Service, ServicePort, serve::serve_fixed, service::PortSpec};
 
 fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
     let port = NonZeroU16::new(number).unwrap();
@@ -22,7 +23,7 @@ fn served(ports: Vec<ServicePort>) -> ServedService {
 }
 
 fn listens(bindings: &[Binding]) -> Vec<(String, &'static str)> {
-    bindings.iter().map(|binding| (binding.socket.address.to_string(), binding.kind.as_str())).collect()
+    bindings.iter().map(|binding| (binding.listen.address.to_string(), binding.kind.as_str())).collect()
 }
 
 fn around(node_addresses: &[&str]) -> Surroundings {
@@ -87,7 +88,7 @@ fn a_cluster_ip_cannot_be_taken_by_another_services_external_ip() {
     for service in [&thief, &web] {
         replace(&mut plan, &service.key, bindings(service, &around(&[]), None));
     }
-    let socket = Socket { protocol: Protocol::Tcp, address: "10.96.0.10:80".parse().unwrap() };
+    let socket = Frontend { protocol: Protocol::Tcp, address: "10.96.0.10:80".parse().unwrap() };
     assert_eq!(&*plan.winner(socket).unwrap().port.key.service.name, "web");
     replace(&mut plan, &web.key, vec![]);
     assert_eq!(&*plan.winner(socket).unwrap().port.key.service.name, "a-thief");
@@ -119,7 +120,7 @@ proptest! {
         for service in services { replace(&mut rotated, &service.key, bindings(service, &around(&[]), None)); }
         prop_assert_eq!(straight.len(), rotated.len());
         for ip in 0..4 {
-            let socket = Socket { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 96, 1, ip], 80)) };
+            let socket = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 96, 1, ip], 80)) };
             prop_assert_eq!(straight.winner(socket), rotated.winner(socket));
         }
     }

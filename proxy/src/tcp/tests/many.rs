@@ -22,7 +22,7 @@ fn unattended() -> (Socket, SocketAddr) {
 }
 
 /// Looks at all connections again and again until `condition` holds for them.
-async fn until(frontend: &Frontend, condition: impl Fn(&Connection) -> bool) {
+async fn until(frontend: &LocalFrontend, condition: impl Fn(&Connection) -> bool) {
     let all = || frontend.worker.connections.borrow().iter().all(|connection| condition(connection));
     for _ in 0..1_000_000 {
         if all() {
@@ -34,7 +34,7 @@ async fn until(frontend: &Frontend, condition: impl Fn(&Connection) -> bool) {
 }
 
 /// One tick of the worker's clock, and all that follows from it.
-async fn tick(frontend: &Frontend) {
+async fn tick(frontend: &LocalFrontend) {
     if frontend.worker.tick() {
         termination::finish_tick(Rc::clone(&frontend.worker)).await;
     }

@@ -37,9 +37,9 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     let frontend = fixture::frontend(address, endpoint.local_addr().unwrap());
     let (kind, slot) = (frontend.kind, Arc::clone(&frontend.slot));
     let catalog = Catalog::new(Rc::clone(&frontend.worker));
-    let dialled = Socket { protocol: Protocol::Udp, address };
+    let dialled = Frontend { protocol: Protocol::Udp, address };
     catalog.change(&[(dialled, Some(Listing { kind, slot }))]).await;
-    let localhost = Socket { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+    let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let receiving = socket::open_receiving(localhost, 1, 1, 0).unwrap().remove(0);
     capture(receiving.local_addr().unwrap().as_socket().unwrap().port());
     let receiving = watch(receiving.into()).unwrap();
