@@ -27,7 +27,7 @@ pub use reconcile::{
     capture_sockets::{Ports, Receivers},
     report::{Applied, FrontendRow, FrontendState},
 };
-pub use session::connection::ConnectionInfo;
+pub use shared::command::ConnectionInfo;
 pub use shared::{
     config::{Config, Marks, NodeMode},
     error::Error,

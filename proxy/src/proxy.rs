@@ -11,13 +11,17 @@ use crate::{
         reconciler::Listeners,
         report::Applied,
     },
-    session::{connection::ConnectionInfo, context::Share},
-    shared::{config::Config, error::Error},
+    session::context::Share,
+    shared::{
+        command::{Command, ConnectionInfo},
+        config::Config,
+        error::Error,
+    },
     sys::{host, socket::backlog},
     telemetry::{close_reason::Closed, metrics::ProcessCounters},
     worker::{
         clock::Clock,
-        event_loop::{Command, WorkerHandle, answers},
+        handle::{WorkerHandle, answers},
     },
 };
 use std::{

@@ -3,6 +3,7 @@
 pub(crate) mod captured_frontends;
 pub(crate) mod close_signal;
 pub(crate) mod connection;
+pub(crate) mod connection_context;
 pub(crate) mod connections;
 pub(crate) mod context;
 pub(crate) mod frontend;

@@ -1,5 +1,7 @@
 //! What does one data-plane thread do?
 
 pub(crate) mod clock;
-pub(crate) mod event_loop;
-pub(crate) mod listener;
+mod event_loop;
+pub(crate) mod handle;
+mod listener;
+mod tick;

@@ -5,9 +5,13 @@
 
 use crate::{
     limits::descriptor_budget::{Descriptors, Taken},
-    shared::{config::Marks, error::Error},
+    shared::{
+        command::{Command, Receiving},
+        config::Marks,
+        error::Error,
+    },
     sys::{host, socket},
-    worker::event_loop::{Command, WorkerHandle},
+    worker::handle::WorkerHandle,
 };
 use std::{
     io::{self, ErrorKind},
@@ -35,14 +39,6 @@ pub struct Ports {
     pub node: u16,
     /// For all others.
     pub outside: u16,
-}
-
-/// A receiving socket of one worker.
-#[derive(Debug)]
-pub(crate) struct Receiving {
-    pub(crate) protocol: Protocol,
-    pub(crate) origin: Origin,
-    pub(crate) socket: socket2::Socket,
 }
 
 /// How many sockets each worker has at most.

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     routing::{binding::Binding, port_runtime::Slot},
-    session::captured_frontends::{Change, Listing},
-    worker::event_loop::{Command, WorkerHandle, answers},
+    shared::command::{Change, Command, Listing},
+    worker::handle::{WorkerHandle, answers},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::timeout;

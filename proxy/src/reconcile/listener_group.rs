@@ -4,11 +4,9 @@ use super::report::{FrontendRow, FrontendState};
 use crate::{
     limits::descriptor_budget::Taken,
     routing::{binding::Binding, node_context::Place, port_runtime::Slot},
+    shared::command::{Command, ListenerId, Serving},
     sys::socket::{self, Options},
-    worker::{
-        event_loop::{Command, ListenerId, WorkerHandle},
-        listener::Serving,
-    },
+    worker::handle::WorkerHandle,
 };
 use ipnet::IpNet;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

@@ -12,10 +12,12 @@ use super::{
 use crate::{
     limits::{descriptor_budget::Descriptors, service_usage::ServiceLoads},
     routing::{endpoints::Endpoints, node_context::Place, port_runtime::Slot},
-    session::termination::Removed,
-    shared::config::Config,
+    shared::{
+        command::{Command, Removed},
+        config::Config,
+    },
     sys::{host, socket::Egress},
-    worker::event_loop::{Command, WorkerHandle},
+    worker::handle::WorkerHandle,
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     limits::descriptor_budget::Descriptors,
     routing::{binding::Binding, node_context::Place},
-    shared::config::Config,
+    shared::{command::ListenerId, config::Config},
     sys::socket::backlog,
-    worker::event_loop::{ListenerId, WorkerHandle, answers},
+    worker::handle::{WorkerHandle, answers},
 };
 use std::{
     collections::{HashMap, HashSet},

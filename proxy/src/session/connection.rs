@@ -1,7 +1,11 @@
 //! What is known of a live connection?
 
-use super::{close_signal::Order, context::TICK, frontend::LocalFrontend};
-use crate::{limits::admission::Admitted, telemetry::close_reason::Closed};
+use super::{close_signal::Order, frontend::LocalFrontend};
+use crate::{
+    limits::admission::Admitted,
+    shared::command::{ConnectionInfo, TICK},
+    telemetry::close_reason::Closed,
+};
 use std::{
     cell::{Cell, OnceCell},
     net::{IpAddr, SocketAddr},
@@ -10,7 +14,7 @@ use std::{
 };
 use tokio::time;
 use weir_core::{
-    Flow, PortKey,
+    Flow,
     ending::{lifetime, time_left},
     settings::{EndpointRemoved, HALF_CLOSED_TIMEOUT},
 };
@@ -92,8 +96,8 @@ impl Connection {
     }
 
     /// Notes that bytes moved or that a side ended.
-    pub(crate) fn note_active(&self) {
-        self.last_active.set(self.frontend.worker.clock.get());
+    pub(crate) fn note_active(&self, now: time::Instant) {
+        self.last_active.set(now);
     }
 
     /// Notes that one side has ended: the connection may be silent for less long from now on.
@@ -181,21 +185,4 @@ impl Connection {
             to_client: self.to_client.get(),
         }
     }
-}
-
-/// One live connection, as listed by [`crate::Proxy::connections`].
-#[derive(Clone, Debug)]
-pub struct ConnectionInfo {
-    /// The connection as the client sees it.
-    pub flow: Flow,
-    /// The Service port that it came through.
-    pub port: PortKey,
-    /// The endpoint; `None` while it is being dialled.
-    pub endpoint: Option<SocketAddr>,
-    /// When it was accepted.
-    pub opened: Instant,
-    /// Bytes relayed to the endpoint.
-    pub to_endpoint: u64,
-    /// Bytes relayed to the client.
-    pub to_client: u64,
 }

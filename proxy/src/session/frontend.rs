@@ -1,7 +1,8 @@
 //! What do all connections and flows through one address on one worker have in common?
 
-use super::{context::Worker, local_metrics::Tally};
+use super::local_metrics::Tally;
 use crate::{
+    limits::admission::Admission,
     routing::{
         binding::Binding,
         port_runtime::{Route, Slot},
@@ -19,7 +20,6 @@ use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict}
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct LocalFrontend {
-    pub(crate) worker: Rc<Worker>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) tally: Rc<Tally>,
     /// The Service address, which is not always the one that is listened on.
@@ -30,19 +30,18 @@ pub(crate) struct LocalFrontend {
 }
 
 impl LocalFrontend {
-    pub(crate) fn new(worker: Rc<Worker>, binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
-        Self::at(worker, binding.frontend, binding.kind, slot, None)
+    pub(crate) fn new(binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
+        Self::at(binding.frontend, binding.kind, slot, None)
     }
 
     /// The frontend at one Service address.
     pub(crate) fn at(
-        worker: Rc<Worker>,
         address: SocketAddr,
         kind: FrontendKind,
         slot: Arc<Slot>,
         origin: Option<Origin>,
     ) -> Rc<Self> {
-        Rc::new(Self { worker, tally: Tally::new(Arc::clone(&slot.counters)), slot, address, kind, origin })
+        Rc::new(Self { tally: Tally::new(Arc::clone(&slot.counters)), slot, address, kind, origin })
     }
 
     /// The Service port behind it.
@@ -60,9 +59,9 @@ impl LocalFrontend {
     }
 
     /// Counts a client for which there is no room. The log hears of one a second.
-    pub(crate) fn note_rejected(&self, client: IpAddr, reason: Closed) {
+    pub(crate) fn note_rejected(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         self.slot.counters.clients().rejected.get(reason).increment(1);
-        if let Some(others) = self.worker.admission.may_tell_refusal(Instant::now()) {
+        if let Some(others) = admission.may_tell_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
             tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
         }

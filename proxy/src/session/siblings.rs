@@ -3,7 +3,7 @@
 //! The kernel chooses by a hash of addresses. That is even for many connections; of four long ones it puts all on one
 //! of two workers in one case of eight.
 
-use crate::{limits::service_usage::ServiceLoad, worker::event_loop::Command};
+use crate::{limits::service_usage::ServiceLoad, shared::command::Command};
 use std::{
     net::IpAddr,
     sync::{

@@ -4,8 +4,8 @@
 //! are looked at.
 
 use super::{connection::Connection, context::Worker};
-use crate::{routing::port_runtime::Slot, telemetry::close_reason::Closed};
-use std::{net::SocketAddr, rc::Rc, sync::Arc};
+use crate::{routing::port_runtime::Slot, shared::command::Removed, telemetry::close_reason::Closed};
+use std::sync::Arc;
 use weir_core::settings::EndpointRemoved;
 
 /// Connections that are told to end in one turn.
@@ -16,30 +16,6 @@ const LOOKS: usize = 16 * TURN;
 
 /// Turns that connections get to end when their worker does; one is enough for each that was told.
 const LAST_TURNS: usize = 100;
-
-/// Which endpoints of a port are gone.
-#[derive(Clone, Debug)]
-pub(crate) enum Removed {
-    /// These, sorted.
-    Endpoints(Arc<[SocketAddr]>),
-    /// All: the port is no longer served.
-    Port,
-}
-
-impl Removed {
-    /// These endpoints.
-    pub(crate) fn endpoints(mut addresses: Vec<SocketAddr>) -> Self {
-        addresses.sort_unstable();
-        Self::Endpoints(addresses.into())
-    }
-
-    fn contains(&self, address: SocketAddr) -> bool {
-        match self {
-            Self::Endpoints(addresses) => addresses.binary_search(&address).is_ok(),
-            Self::Port => true,
-        }
-    }
-}
 
 /// Ends all connections; returns how many there were.
 pub(crate) async fn end_all(worker: &Worker, reason: Closed) -> usize {
@@ -77,20 +53,6 @@ pub(crate) async fn end_removed(worker: &Worker, slot: &Arc<Slot>, removed: &Rem
         affected
     };
     in_turns(worker, end).await;
-}
-
-/// Does what is left to do of a tick.
-pub(crate) async fn finish_tick(worker: Rc<Worker>) {
-    if worker.finishing.replace(true) {
-        return;
-    }
-    loop {
-        tokio::task::yield_now().await;
-        if !worker.tell_due() {
-            break;
-        }
-    }
-    worker.finishing.set(false);
 }
 
 /// Looks at all connections that there are now; `end` says whether one of them has to end.

@@ -1,6 +1,9 @@
 //! How does a client come in?
 
-use super::{admit, begin, place, refuse};
+use super::{
+    hand_over::assign,
+    session::{admit, begin, refuse},
+};
 use crate::{
     limits::admission::Admission,
     session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
@@ -26,7 +29,6 @@ const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
 /// A listening socket on one worker.
 pub(crate) struct Acceptor {
     pub(crate) socket: TcpListener,
-    worker: Rc<Worker>,
     serves: Serves,
 }
 
@@ -40,8 +42,8 @@ enum Serves {
 
 impl Acceptor {
     pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
-        let (worker, serves) = (Rc::clone(&frontend.worker), Serves::One(RefCell::new(frontend)));
-        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, worker, serves }))
+        let serves = Serves::One(RefCell::new(frontend));
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, serves }))
     }
 
     /// A socket that receives clients from there, whatever they dialled.
@@ -50,8 +52,8 @@ impl Acceptor {
         origin: Origin,
         socket: std::net::TcpListener,
     ) -> io::Result<Rc<Self>> {
-        let (worker, serves) = (Rc::clone(&catalog.worker), Serves::Captured { catalog, origin });
-        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, worker, serves }))
+        let serves = Serves::Captured { catalog, origin };
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, serves }))
     }
 
     /// Who connects from now on reaches this frontend.
@@ -89,18 +91,18 @@ impl Acceptor {
 
     /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
     /// clients of other Services come in, too, they are not made to wait for it.
-    async fn take(&self, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
+    async fn take(&self, worker: &Rc<Worker>, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
         let Some(frontend) = self.frontend(&client) else { return refuse(&client) };
-        let pause = match admit(&frontend, peer) {
+        let pause = match admit(worker, &frontend, peer) {
             Ok(admitted) => {
-                let Some(wait) = frontend.until_turn() else {
-                    return place(&frontend, client, peer, admitted);
+                let Some(wait) = until_turn(&frontend) else {
+                    return assign(worker, &frontend, client, peer, admitted);
                 };
                 frontend.slot.counters.clients().delayed.increment(1);
-                let stop = stop.clone();
+                let (worker, stop) = (Rc::clone(worker), stop.clone());
                 let placed = async move {
                     stop.run_until_cancelled(tokio::time::sleep(wait)).await;
-                    place(&frontend, client, peer, admitted);
+                    assign(&worker, &frontend, client, peer, admitted);
                 };
                 return match self.serves {
                     Serves::One(_) => placed.await,
@@ -109,8 +111,8 @@ impl Acceptor {
             }
             Err(reason) => {
                 refuse(&client);
-                frontend.note_rejected(peer.ip(), reason);
-                frontend.worker.admission.refused(Instant::now())
+                frontend.note_rejected(&worker.admission, peer.ip(), reason);
+                worker.admission.refused(Instant::now())
             }
         };
         drop(client);
@@ -120,7 +122,7 @@ impl Acceptor {
     }
 
     /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
-    fn serve_queued(&self) {
+    fn serve_queued(&self, worker: &Rc<Worker>) {
         let socket = SockRef::from(&self.socket);
         for _ in 0..BACKLOG {
             let Ok((client, peer)) = socket.accept() else { return };
@@ -130,36 +132,42 @@ impl Acceptor {
                 refuse(&client);
                 continue;
             };
-            match admit(&frontend, peer) {
-                Ok(admitted) => begin(&frontend, client, peer, admitted),
+            match admit(worker, &frontend, peer) {
+                Ok(admitted) => begin(worker, &frontend, client, peer, admitted),
                 Err(reason) => {
                     refuse(&client);
-                    frontend.note_rejected(peer.ip(), reason);
+                    frontend.note_rejected(&worker.admission, peer.ip(), reason);
                 }
             }
         }
     }
 }
 
+/// How long a client that came now has to wait, if the Service has an accept rate.
+fn until_turn(frontend: &LocalFrontend) -> Option<Duration> {
+    let rate = frontend.slot.route().port.settings.limits.accept_rate?;
+    Some(frontend.slot.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
+}
+
 /// Accepts until `stop`; then serves what is still queued and closes the socket.
-pub(crate) async fn listen(acceptor: Rc<Acceptor>, stop: CancellationToken) {
+pub(crate) async fn listen(worker: Rc<Worker>, acceptor: Rc<Acceptor>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut stopped = pin!(stop.cancelled());
     loop {
         let accepted = tokio::select! {
             biased;
-            () = &mut stopped => return acceptor.serve_queued(),
+            () = &mut stopped => return acceptor.serve_queued(&worker),
             accepted = acceptor.socket.accept() => accepted,
         };
         match accepted {
             Ok((client, peer)) => {
                 backoff = Backoff::default();
-                acceptor.take(client, peer, &stop).await;
+                acceptor.take(&worker, client, peer, &stop).await;
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                acceptor.worker.counters.accept_errors.increment(1);
-                backoff.wait(&error, acceptor.address(), &acceptor.worker.admission).await;
+                worker.counters.accept_errors.increment(1);
+                backoff.wait(&error, acceptor.address(), &worker.admission).await;
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use super::{
     attempted::Tried,
-    race::{Attempt, Ended, Race, classify},
+    race::{Attempt, Ended, Race},
     relay::Half,
 };
 use crate::{
     limits::descriptor_budget::Taken,
     routing::port_runtime::{Picked, Route},
-    session::connection::Connection,
+    session::{connection::Connection, connection_context::ConnectionContext},
+    shared::connect_failure::ConnectFailure,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -87,13 +88,13 @@ impl Dialled {
 
     /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
     /// long as [`Dial`] allows. A client that leaves ends the attempts.
-    pub(super) async fn connect(&mut self, connection: &Connection) -> Result<Connected, Closed> {
-        let mut now = if self.tried.len() == 0 { connection.opened } else { Instant::now() };
+    pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
+        let mut now = if self.tried.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
-            let until = match self.advance(connection, now, Turn::Newcomer)? {
+            let until = match self.advance(cx, now, Turn::Newcomer)? {
                 Next::Wait(until) => until,
                 Next::WaitForRoom => {
-                    now = self.wait_for_room(connection).await?;
+                    now = self.wait_for_room(cx).await?;
                     continue;
                 }
             };
@@ -101,11 +102,11 @@ impl Dialled {
                 biased;
                 ended = poll_fn(|context| self.race.poll(context)) => Some(ended),
                 reason = gone(self.client.as_ref()) => return Err(reason),
-                reason = connection.order.wait() => return Err(reason),
+                reason = cx.connection.order.wait() => return Err(reason),
                 () = tokio::time::sleep_until(until.into()) => None,
             };
             now = Instant::now();
-            if let Some(connected) = ended.and_then(|ended| self.judge(connection, ended, now)) {
+            if let Some(connected) = ended.and_then(|ended| self.judge(cx, ended, now)) {
                 return Ok(connected);
             }
         }
@@ -118,27 +119,27 @@ impl Dialled {
     }
 
     /// Takes note that the endpoint reset the connection before a byte was relayed; returns whether another may be tried.
-    pub(crate) fn was_reset(&mut self, connection: &Connection, lease: &Lease) -> bool {
+    pub(crate) fn was_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
         let now = Instant::now();
-        let Some(address) = connection.endpoint.take() else { return false };
+        let Some(address) = cx.connection.endpoint.take() else { return false };
         if now >= self.dial.deadline() {
             // It took its time: it may well reset whoever says nothing.
             return false;
         }
         self.failed(
-            connection,
+            cx,
             Failed { address, load: lease.load(), took: Duration::ZERO },
             now,
-            Ok(Failure::Reset),
+            ConnectFailure::Endpoint(Failure::Reset),
         );
         self.tried.len() < MAX_ATTEMPTS
     }
 
     /// Begins the attempts that are due, by the newest route.
-    fn advance(&mut self, connection: &Connection, now: Instant, turn: Turn) -> Result<Next, Closed> {
-        let slot = &connection.frontend.slot;
+    fn advance(&mut self, cx: &ConnectionContext, now: Instant, turn: Turn) -> Result<Next, Closed> {
+        let slot = &cx.connection.frontend.slot;
         let route = slot.route();
-        let traffic = match connection.frontend.traffic(&route, connection.peer()) {
+        let traffic = match cx.connection.frontend.traffic(&route, cx.connection.peer()) {
             Ok(traffic) => traffic,
             Err(reason) if self.race.is_empty() => return Err(reason),
             Err(_) => return Ok(Next::Wait(self.dial.deadline())),
@@ -151,20 +152,19 @@ impl Dialled {
         loop {
             let untried = balancer.targets().len() - self.tried.as_slice().iter().filter(is_tried).count();
             match self.dial.step(now, untried) {
-                Step::GiveUp => return Err(self.give_up(connection, now)),
+                Step::GiveUp => return Err(self.give_up(cx, now)),
                 Step::Wait(until) => return Ok(Next::Wait(until)),
                 Step::Attempt => {}
             }
             // The connection has a place for one socket to an endpoint; another one at the same time is extra.
-            let extra =
-                (!self.race.is_empty()).then(|| connection.frontend.worker.admission.descriptors.take(1));
+            let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.take(1));
             if matches!(extra, Some(None)) {
                 return Ok(Next::Wait(now + LOOK_AGAIN));
             }
             let tried = self.tried.as_slice();
-            let request = Request { flow: &connection.flow, now, entropy: rand::random(), tried };
+            let request = Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried };
             match slot.pick(&route, traffic, &request) {
-                Some(picked) => self.begin(connection, &route, picked, now, extra.flatten()),
+                Some(picked) => self.begin(cx, &route, picked, now, extra.flatten()),
                 None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
                 None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
                 None => return Err(self.failure),
@@ -174,14 +174,14 @@ impl Dialled {
 
     fn begin(
         &mut self,
-        connection: &Connection,
+        cx: &ConnectionContext,
         route: &Route,
         picked: Picked,
         now: Instant,
         extra: Option<Taken>,
     ) {
         self.tried.push(picked.address);
-        let counters = &connection.frontend.worker.counters;
+        let counters = &cx.worker.counters;
         match (self.race.is_empty(), self.tried.len()) {
             (true, 1) => {}
             (true, _) => counters.retried.increment(1),
@@ -190,69 +190,73 @@ impl Dialled {
         self.dial.begun(now, picked.lease.load().smoothed().mean());
         if picked.lease.load().is_forbidden() {
             let failed = Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
-            return self.failed(connection, failed, now, Err(Closed::LoopRefused));
+            return self.failed(cx, failed, now, ConnectFailure::Loop);
         }
-        let egress = connection.frontend.egress(route, connection.source(), picked.address);
+        let egress = cx.connection.frontend.egress(route, cx.connection.source(), picked.address);
         match Attempt::begin(picked, egress, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((picked, error)) => {
                 let failed =
                     Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
-                self.failed(connection, failed, now, classify(&error));
+                self.failed(cx, failed, now, ConnectFailure::of(&error));
             }
         }
     }
 
     /// What an attempt that has ended led to. Those that were slower than the one that succeeded have failed.
-    fn judge(&mut self, connection: &Connection, ended: Ended, now: Instant) -> Option<Connected> {
+    fn judge(&mut self, cx: &ConnectionContext, ended: Ended, now: Instant) -> Option<Connected> {
         let took = ended.attempt.took(now);
         let Attempt { picked, stream, .. } = ended.attempt;
         if let Some(error) = ended.error {
             let failed = Failed { address: picked.address, load: picked.lease.load(), took };
-            self.failed(connection, failed, now, classify(&error));
+            self.failed(cx, failed, now, ConnectFailure::of(&error));
             return None;
         }
-        let counters = &connection.frontend.worker.counters;
+        let counters = &cx.worker.counters;
         counters.attempt(None);
         counters.connect_duration.record(took);
         picked.lease.load().connected(now, took);
         if !self.race.is_empty() {
-            connection.frontend.slot.landed(connection.flow.client.ip(), picked.address, now);
-            self.end_race(connection, now);
+            cx.connection.frontend.slot.landed(cx.connection.flow.client.ip(), picked.address, now);
+            self.end_race(cx, now);
         }
         self.dial.won();
         let client = self.client.take()?;
         Some(Connected { client, upstream: stream, address: picked.address, lease: picked.lease })
     }
 
-    fn give_up(&mut self, connection: &Connection, now: Instant) -> Closed {
-        self.end_race(connection, now);
+    fn give_up(&mut self, cx: &ConnectionContext, now: Instant) -> Closed {
+        self.end_race(cx, now);
         self.failure
     }
 
     /// Ends the attempts under way. Their endpoints have not answered for long enough for another one to be tried.
-    fn end_race(&mut self, connection: &Connection, now: Instant) {
+    fn end_race(&mut self, cx: &ConnectionContext, now: Instant) {
         for attempt in mem::take(&mut self.race).into_attempts() {
             let (took, Picked { address, lease }) = (attempt.took(now), attempt.picked);
-            self.failed(connection, Failed { address, load: lease.load(), took }, now, Ok(Failure::TimedOut));
+            self.failed(
+                cx,
+                Failed { address, load: lease.load(), took },
+                now,
+                ConnectFailure::Endpoint(Failure::TimedOut),
+            );
         }
     }
 
     fn failed(
         &mut self,
-        connection: &Connection,
+        cx: &ConnectionContext,
         Failed { address, load, took }: Failed<'_>,
         now: Instant,
-        failure: Result<Failure, Closed>,
+        failure: ConnectFailure,
     ) {
-        self.failure = failure.map_or_else(|limit| limit, Closed::from);
+        self.failure = failure.reason();
         self.dial.failed(now);
-        let counters = &connection.frontend.worker.counters;
+        let counters = &cx.worker.counters;
         counters.attempt(Some(self.failure));
-        let service = || connection.frontend.port_key();
+        let service = || cx.connection.frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
-        // What this host lacks is not the endpoint's fault.
-        let Ok(failure) = failure else { return };
+        let ConnectFailure::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
             counters.ejections.increment(1);
             let service = service();
@@ -261,22 +265,22 @@ impl Dialled {
     }
 
     /// Waits until an endpoint has room, and begins an attempt with it; returns when that was.
-    async fn wait_for_room(&mut self, connection: &Connection) -> Result<Instant, Closed> {
-        let slot = &connection.frontend.slot;
+    async fn wait_for_room(&mut self, cx: &ConnectionContext) -> Result<Instant, Closed> {
+        let slot = &cx.connection.frontend.slot;
         let limits = slot.route().port.settings.limits;
         let mut now = Instant::now();
         let waiting = slot.queue.enter(limits.queue, now, limits.queue_timeout).ok_or(Closed::QueueFull)?;
-        let _shown = connection.frontend.worker.counters.wait();
+        let _shown = cx.worker.counters.wait();
         while let Some(left) = waiting.left(now) {
             tokio::select! {
                 biased;
                 reason = gone(self.client.as_ref()) => return Err(reason),
-                reason = connection.order.wait() => return Err(reason),
+                reason = cx.connection.order.wait() => return Err(reason),
                 _ = tokio::time::timeout(left.min(LOOK_AGAIN), slot.room.notified()) => {}
             }
             now = Instant::now();
             self.dial.postpone(now);
-            if let Next::Wait(_) = self.advance(connection, now, Turn::First)? {
+            if let Next::Wait(_) = self.advance(cx, now, Turn::First)? {
                 return Ok(now);
             }
         }
@@ -284,7 +288,7 @@ impl Dialled {
     }
 }
 
-/// Resolves when the client has reset its connection. A client that only ended its sending side still wants an answer.
+/// Resolves when the client has reset its cx.connection. A client that only ended its sending side still wants an answer.
 async fn gone(client: Option<&TcpStream>) -> Closed {
     let Some(client) = client else { return Closed::ClientGone };
     match client.ready(Interest::ERROR).await {

@@ -5,7 +5,7 @@ use super::{
     relay::Half,
 };
 use crate::{
-    session::{connection::Connection, context::Enlisted},
+    session::{connection::Connection, connection_context::ConnectionContext},
     telemetry::close_reason::Closed,
 };
 use rustix::net::{RecvFlags, recv};
@@ -18,24 +18,25 @@ use tokio::{io::Interest, net::TcpStream};
 use weir_core::Settings;
 
 /// Puts the header that the Service asks for in front of what a client says.
-pub(super) fn behind_header(connection: &Connection, request: Half) -> Half {
+pub(super) fn behind_header(cx: &ConnectionContext, request: Half) -> Half {
+    let connection = &cx.connection;
     let version = connection.frontend.slot.route().port.settings.proxy_protocol;
     let header = version.map(|version| encode(version, connection.flow.client, connection.flow.frontend));
     match header {
-        Some(header) => request.behind(&header, &connection.frontend.worker.memory),
+        Some(header) => request.behind(&header, &cx.worker.memory),
         None => request,
     }
 }
 
 /// Takes the header with which a client begins if its address is one of those that are believed, and goes on as the
 /// connection of the client that the header names. Without such addresses it does nothing, and without waiting.
-pub(super) async fn learn_client(connection: &mut Enlisted, client: &TcpStream) -> Result<(), Closed> {
-    let Some(patience) = expects_header(connection) else { return Ok(()) };
+pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream) -> Result<(), Closed> {
+    let Some(patience) = expects_header(&cx.connection) else { return Ok(()) };
     // Boxed, as few connections have a header, and it is soon read.
     let told = Box::pin(async {
         tokio::select! {
             biased;
-            reason = connection.order.wait() => Err(reason),
+            reason = cx.connection.order.wait() => Err(reason),
             header = tokio::time::timeout(patience, take_header(client)) => {
                 header.unwrap_or(Err(Closed::ProxyProtocolError))
             }
@@ -43,18 +44,19 @@ pub(super) async fn learn_client(connection: &mut Enlisted, client: &TcpStream) 
     });
     let told = told.await?;
     // Also for a proxy that speaks for itself, so that an endpoint may take as long as always to be reached.
-    connection.speak_for(told.unwrap_or(connection.flow.client));
-    count_client(connection)
+    cx.speak_for(told.unwrap_or(cx.connection.flow.client));
+    count_client(cx)
 }
 
 /// Counts the connection as one of the client that it is now known to be for.
-fn count_client(connection: &Connection) -> Result<(), Closed> {
+fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
+    let connection = &cx.connection;
     let frontend = &connection.frontend;
     let client = connection.flow.client.ip();
     let Some(mut place) = connection.place.take() else { return Ok(()) };
     let counted = place.count_client(&frontend.slot.route().port.settings.limits, client);
     connection.place.set(Some(place));
-    counted.inspect_err(|&reason| frontend.note_rejected(client, reason))
+    counted.inspect_err(|&reason| frontend.note_rejected(&cx.worker.admission, client, reason))
 }
 
 /// Whether a header from this address is believed.
@@ -100,20 +102,20 @@ async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
+    use super::ConnectionContext;
+    use crate::tcp::fixture::{self, Fixture};
     use weir_core::Protocol;
 
     #[test]
     fn a_client_that_is_spoken_for_counts_as_itself_but_its_packets_come_from_its_proxy() {
-        let frontend = fixture::frontend(std::time::Duration::MAX, &[]);
-        let worker = &frontend.worker;
+        let Fixture { worker, frontend } = fixture::frontend(std::time::Duration::MAX, &[]);
         let [proxy, client] = ["10.0.0.1:40000", "192.0.2.7:4711"].map(|text| text.parse().unwrap());
-        let mut connection = worker.enlist(&frontend, frontend.flow(Protocol::Tcp, proxy));
-        connection.speak_for(client);
+        let mut cx = ConnectionContext::new(&worker, &frontend, frontend.flow(Protocol::Tcp, proxy));
+        cx.speak_for(client);
         // Source ranges go by the one, balancing and affinity by the other.
-        assert_eq!((connection.peer(), connection.flow.client), (proxy.ip(), client));
+        assert_eq!((cx.connection.peer(), cx.connection.flow.client), (proxy.ip(), client));
         assert_eq!(worker.connections.borrow().iter().next().unwrap().flow.client, client);
-        drop(connection);
+        drop(cx);
         assert!(worker.connections.borrow().is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! How do bytes get from one side of a connection to the other, and when does it end?
 
+mod failure;
 mod half;
 mod splice_mode;
 
@@ -8,7 +9,7 @@ use super::{
     proxy_header,
 };
 use crate::{
-    session::{connection::Connection, local_metrics::Direction},
+    session::{connection_context::ConnectionContext, local_metrics::Direction},
     sys::socket::watch_peer,
     telemetry::close_reason::Closed,
 };
@@ -16,9 +17,7 @@ pub(super) use half::Half;
 use half::Lane;
 use std::{
     future::poll_fn,
-    io::{self, ErrorKind},
     mem,
-    rc::Rc,
     task::{Context, Poll},
 };
 use tokio::net::TcpStream;
@@ -31,7 +30,6 @@ pub(crate) struct Relay {
     upstream: TcpStream,
     to_endpoint: Half,
     to_client: Half,
-    connection: Rc<Connection>,
     /// Counts the connection as load of its endpoint.
     lease: Lease,
     /// How the endpoint was reached, until it has proven to be of use.
@@ -40,39 +38,38 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Brings a client and an endpoint together.
-    pub(super) fn new(connection: &Rc<Connection>, mut dialled: Box<Dialled>, connected: Connected) -> Self {
-        connection.note_endpoint(connected.address);
+    pub(super) fn new(cx: &ConnectionContext, mut dialled: Box<Dialled>, connected: Connected) -> Self {
+        cx.connection.note_endpoint(connected.address);
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: proxy_header::behind_header(connection, mem::take(&mut dialled.request)),
+            to_endpoint: proxy_header::behind_header(cx, mem::take(&mut dialled.request)),
             to_client: Half::default(),
-            connection: Rc::clone(connection),
             lease: connected.lease,
             dialled: Some(dialled),
         };
-        relay.watch();
+        cx.watch_deadline();
         relay
     }
 
     /// Relays until the connection ends. May be dropped and called again; nothing is lost in between.
     ///
     /// There is no timer here: the worker's clock looks at the last activity, and tells the connection to end.
-    pub(crate) async fn run(&mut self) -> Closed {
-        poll_fn(|context| self.poll(context)).await
+    pub(crate) async fn run(&mut self, cx: &ConnectionContext) -> Closed {
+        poll_fn(|context| self.poll(cx, context)).await
     }
 
     /// Ends the connection: in order when both sides did, else with a reset to both. Gives the client back if the endpoint
     /// has reset it before it was of any use, and another one may be tried.
-    pub(super) fn close(mut self, reason: Closed) -> Option<Box<Dialled>> {
+    pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<Dialled>> {
         if reason == Closed::EndpointReset
             && let Some(mut dialled) = self.dialled.take()
-            && dialled.was_reset(&self.connection, &self.lease)
+            && dialled.was_reset(cx, &self.lease)
         {
             (dialled.client, dialled.request) = (Some(self.client), self.to_endpoint.again());
             return Some(dialled);
         }
-        self.settle();
+        self.settle(cx);
         if reason != Closed::Finished {
             // A peer that is gone already needs no reset.
             let _ = self.client.set_zero_linger();
@@ -82,29 +79,29 @@ impl Relay {
     }
 
     /// Takes note that the endpoint is of use: bytes were relayed, or it has not failed for a while.
-    fn settle(&mut self) {
+    fn settle(&mut self, cx: &ConnectionContext) {
         if self.dialled.take().is_some() {
-            self.lease.load().answered(self.connection.frontend.worker.clock.get().into_std());
+            self.lease.load().answered(cx.worker.clock.get().into_std());
         }
     }
 
     /// Looks at both directions once.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Closed> {
-        if let Some(reason) = self.connection.order.poll(context) {
+    fn poll(&mut self, cx: &ConnectionContext, context: &mut Context<'_>) -> Poll<Closed> {
+        if let Some(reason) = cx.connection.order.poll(context) {
             return Poll::Ready(reason);
         }
-        if self.connection.has_grown() {
-            self.settle();
+        if cx.connection.has_grown() {
+            self.settle(cx);
             // Without it a dead endpoint is noticed later, by the idle time-out.
-            let timeout = self.connection.frontend.slot.route().port.settings.dead_peer_timeout;
+            let timeout = cx.connection.frontend.slot.route().port.settings.dead_peer_timeout;
             let _ = watch_peer(&self.upstream, timeout);
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
-        let (to_client, reply) = self.pump(Direction::ToClient, context);
-        let (to_endpoint, request) = self.pump(Direction::ToEndpoint, context);
+        let (to_client, reply) = self.pump(cx, Direction::ToClient, context);
+        let (to_endpoint, request) = self.pump(cx, Direction::ToEndpoint, context);
         if to_client + to_endpoint > 0 {
-            self.settle();
+            self.settle(cx);
         }
         if let Err(reason) = reply.and(request) {
             return Poll::Ready(reason);
@@ -114,19 +111,23 @@ impl Relay {
         }
         let half_closed = self.is_half_closed() && !was_half_closed;
         if half_closed || to_client + to_endpoint > 0 {
-            self.connection.note_active();
+            cx.connection.note_active(cx.worker.clock.get());
         }
         if half_closed {
-            self.connection.note_half_closed();
-            self.watch();
+            cx.connection.note_half_closed();
+            cx.watch_deadline();
         }
         Poll::Pending
     }
 
     /// Moves what can be moved in one direction; returns how many bytes were.
-    fn pump(&mut self, direction: Direction, context: &mut Context<'_>) -> (u64, Result<(), Closed>) {
-        let connection = &*self.connection;
-        let worker = &connection.frontend.worker;
+    fn pump(
+        &mut self,
+        cx: &ConnectionContext,
+        direction: Direction,
+        context: &mut Context<'_>,
+    ) -> (u64, Result<(), Closed>) {
+        let connection = &*cx.connection;
         let (half, from, to, last, total) = match direction {
             Direction::ToEndpoint => {
                 let last = self.to_client.is_ended();
@@ -137,14 +138,14 @@ impl Relay {
                 (&mut self.to_client, &mut self.upstream, &mut self.client, last, &connection.to_client)
             }
         };
-        let scratch = &mut worker.scratch.borrow_mut();
-        let (pipes, memory) = (&worker.pipes, &worker.memory);
+        let scratch = &mut cx.worker.scratch.borrow_mut();
+        let (pipes, memory) = (&cx.worker.pipes, &cx.worker.memory);
         let mut lane = Lane { from, to, scratch, pipes, memory, last, moved: 0 };
         let result = lane.poll(half, context);
         let moved = lane.moved;
         if moved > 0 {
             total.set(total.get() + moved);
-            worker.tallies.bytes(&connection.frontend.tally, direction, moved);
+            cx.worker.tallies.bytes(&connection.frontend.tally, direction, moved);
         }
         match result {
             Poll::Ready(Err(failure)) => (moved, Err(failure.reason(direction))),
@@ -154,40 +155,6 @@ impl Relay {
 
     fn is_half_closed(&self) -> bool {
         self.to_client.is_ended() || self.to_endpoint.is_ended()
-    }
-
-    fn watch(&self) {
-        self.connection.frontend.worker.connections.borrow_mut().watch(&self.connection);
-    }
-}
-
-/// A system call that failed, and on which end of a direction.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Reading from where bytes come from.
-    Reading(io::Error),
-    /// Writing to where they go.
-    Writing(io::Error),
-}
-
-impl Failure {
-    /// Whose fault it is.
-    fn reason(&self, direction: Direction) -> Closed {
-        let (error, client) = match self {
-            Self::Reading(error) => (error, direction == Direction::ToEndpoint),
-            Self::Writing(error) => (error, direction == Direction::ToClient),
-        };
-        // Keepalive and TCP_USER_TIMEOUT report ETIMEDOUT, or what ICMP said last (tcp(7)).
-        let silent = matches!(
-            error.kind(),
-            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
-        );
-        match (client, silent) {
-            (true, true) => Closed::ClientTimeout,
-            (true, false) => Closed::ClientReset,
-            (false, true) => Closed::EndpointTimeout,
-            (false, false) => Closed::EndpointReset,
-        }
     }
 }
 

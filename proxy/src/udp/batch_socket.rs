@@ -16,6 +16,9 @@ use std::{
 };
 use tokio::{io::Interest, net::UdpSocket};
 
+/// Batches that a socket forwards before other tasks of the worker get their turn.
+pub(super) const TURN: usize = 4;
+
 /// Bytes in a row from which a sender is taken for one that sends trains.
 const TRAIN: usize = 8 * 1024;
 

@@ -1,6 +1,6 @@
 //! What is one client's UDP mapping, and how long does it live?
 
-use super::{batch_socket::BatchSocket, flow_table::ClientOfService, reply_socket::ReplySocket, sender::Way};
+use super::{batch_socket::BatchSocket, reply_socket::ReplySocket, sender::Way};
 use crate::{
     limits::{descriptor_budget::Taken, service_usage::ServiceLoad},
     routing::port_runtime::{Picked, Route, Slot},
@@ -19,6 +19,9 @@ use weir_core::{Lease, dial::Failure};
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const ASSURED: u32 = 2;
+
+/// A Service, by where its load is, and a client address.
+pub(super) type ClientOfService = (*const ServiceLoad, IpAddr);
 
 /// One client of a UDP frontend and the endpoint that it got.
 pub(crate) struct UdpFlow {

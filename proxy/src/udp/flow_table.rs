@@ -1,6 +1,6 @@
 //! Which UDP flows does a worker hold, and which one goes when there is no room for another?
 
-use super::flow::UdpFlow;
+use super::flow::{ClientOfService, UdpFlow};
 use crate::{
     limits::{
         descriptor_budget::{Descriptors, Taken},
@@ -16,9 +16,6 @@ use std::{
     time::Instant,
 };
 use weir_core::idle::OldestIdle;
-
-/// A Service, by where its load is, and a client address.
-pub(super) type ClientOfService = (*const ServiceLoad, IpAddr);
 
 #[derive(Default)]
 struct ClientFlows {

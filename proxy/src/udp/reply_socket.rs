@@ -2,7 +2,9 @@
 
 use super::{batch::Senders, batch_socket::BatchSocket};
 use crate::{
-    limits::descriptor_budget::Taken, routing::port_runtime::Route, session::frontend::LocalFrontend,
+    limits::descriptor_budget::{Descriptors, Taken},
+    routing::port_runtime::Route,
+    session::frontend::LocalFrontend,
     sys::socket::udp_replying,
 };
 use std::{
@@ -11,6 +13,7 @@ use std::{
     net::{SocketAddr, UdpSocket},
     ops::Deref,
     rc::{Rc, Weak},
+    sync::Arc,
 };
 
 /// A socket at the address that clients dialled.
@@ -51,7 +54,12 @@ impl ReplySockets {
     }
 
     /// The socket for another flow, `None` if there is no descriptor left for it.
-    pub(super) fn get(&self, frontend: &LocalFrontend, route: &Route) -> io::Result<Option<Rc<ReplySocket>>> {
+    pub(super) fn get(
+        &self,
+        descriptors: &Arc<Descriptors>,
+        frontend: &LocalFrontend,
+        route: &Route,
+    ) -> io::Result<Option<Rc<ReplySocket>>> {
         let open = match self {
             Self::Bound(socket) => return Ok(Some(Rc::clone(socket))),
             Self::OnDemand(open) => open,
@@ -59,7 +67,7 @@ impl ReplySockets {
         if let Some(socket) = open.borrow().upgrade() {
             return Ok(Some(socket));
         }
-        let Some(taken) = frontend.worker.admission.descriptors.take(1) else { return Ok(None) };
+        let Some(taken) = descriptors.take(1) else { return Ok(None) };
         let mark = route.place.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients);
         let from = if frontend.address.is_ipv4() { Senders::V4 } else { Senders::V6 };
         let (socket, most_segment) = open_at(frontend.address, mark)?;

@@ -3,8 +3,10 @@
 //! A thread of its own. With a timer in its runtime a worker would have the kernel set one and cancel it at every wait
 //! for sockets, which was measured to cost 3 to 5 % of the processor time of an exchange.
 
-use super::event_loop::Command;
-use crate::{session::context::TICK, shared::error::Error};
+use crate::shared::{
+    command::{Command, TICK},
+    error::Error,
+};
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread::{Builder, JoinHandle},

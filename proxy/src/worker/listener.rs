@@ -1,26 +1,16 @@
 //! How does one bound socket of a worker get served, and how does it come to serve something else?
 
 use crate::{
-    reconcile::capture_sockets::Receiving,
-    routing::{binding::Binding, port_runtime::Slot},
     session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
+    shared::command::{Receiving, Serving},
     sys::socket,
-    tcp, udp,
+    tcp::accept::{self, Acceptor},
+    udp::{context::Udp, requests, sessions::Clients},
 };
-use ipnet::IpNet;
-use std::{io, rc::Rc, sync::Arc};
+use std::{io, rc::Rc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_core::Protocol;
-
-/// What a socket serves, and to whom.
-#[derive(Clone, Debug)]
-pub(crate) struct Serving {
-    pub(crate) binding: Binding,
-    pub(crate) slot: Arc<Slot>,
-    /// Whose packets get through; `None` means everybody's.
-    pub(crate) admitted: Option<Arc<[IpNet]>>,
-}
 
 /// A socket that is served.
 pub(crate) struct Listener {
@@ -30,8 +20,8 @@ pub(crate) struct Listener {
 }
 
 enum Served {
-    Tcp(Rc<tcp::Acceptor>),
-    Udp(Rc<udp::Clients>),
+    Tcp(Rc<Acceptor>),
+    Udp(Rc<Clients>),
     /// Whatever clients dialled (node mode).
     Captured(Protocol),
 }
@@ -40,20 +30,21 @@ impl Listener {
     /// Serves a bound socket until it is closed.
     pub(crate) fn start(
         worker: &Rc<Worker>,
+        udp: &Rc<Udp>,
         socket: socket2::Socket,
         Serving { binding, slot, .. }: Serving,
     ) -> io::Result<Self> {
-        let frontend = LocalFrontend::new(Rc::clone(worker), &binding, slot);
+        let frontend = LocalFrontend::new(&binding, slot);
         let stop = CancellationToken::new();
         let (served, closed) = match binding.listen.protocol {
             Protocol::Udp => {
-                let clients = udp::Clients::new(frontend, socket.into())?;
-                let task = udp::listen(Rc::clone(&clients), stop.clone());
+                let clients = Clients::new(frontend, socket.into())?;
+                let task = requests::listen(Rc::clone(udp), Rc::clone(&clients), stop.clone());
                 (Served::Udp(clients), tokio::task::spawn_local(task))
             }
             _ => {
-                let acceptor = tcp::Acceptor::new(frontend, socket.into())?;
-                let task = tcp::listen(Rc::clone(&acceptor), stop.clone());
+                let acceptor = Acceptor::new(frontend, socket.into())?;
+                let task = accept::listen(Rc::clone(worker), Rc::clone(&acceptor), stop.clone());
                 (Served::Tcp(acceptor), tokio::task::spawn_local(task))
             }
         };
@@ -61,18 +52,29 @@ impl Listener {
     }
 
     /// Serves what comes in through a receiving socket until it is closed.
-    pub(crate) fn receive(catalog: &Rc<Catalog>, receiving: Receiving) -> io::Result<Self> {
+    pub(crate) fn receive(
+        worker: &Rc<Worker>,
+        udp: &Rc<Udp>,
+        catalog: &Rc<Catalog>,
+        receiving: Receiving,
+    ) -> io::Result<Self> {
         let Receiving { protocol, origin, socket } = receiving;
         let stop = CancellationToken::new();
         let catalog = Rc::clone(catalog);
         let closed = match protocol {
             Protocol::Udp => {
-                let socket = udp::captured::watch(socket.into())?;
-                tokio::task::spawn_local(udp::captured::listen(socket, catalog, origin, stop.clone()))
+                let socket = requests::watch_captured(socket.into())?;
+                tokio::task::spawn_local(requests::listen_captured(
+                    Rc::clone(udp),
+                    socket,
+                    catalog,
+                    origin,
+                    stop.clone(),
+                ))
             }
             _ => {
-                let acceptor = tcp::Acceptor::captured(catalog, origin, socket.into())?;
-                tokio::task::spawn_local(tcp::listen(acceptor, stop.clone()))
+                let acceptor = Acceptor::captured(catalog, origin, socket.into())?;
+                tokio::task::spawn_local(accept::listen(Rc::clone(worker), acceptor, stop.clone()))
             }
         };
         Ok(Self { served: Served::Captured(protocol), stop, closed })
@@ -85,10 +87,10 @@ impl Listener {
 
     /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
     /// are; UDP flows move with their next datagram if another Service port takes over.
-    pub(crate) fn redirect(&self, worker: &Rc<Worker>, serving: Serving) -> io::Result<()> {
+    pub(crate) fn redirect(&self, serving: Serving) -> io::Result<()> {
         let Serving { binding, slot, admitted } = serving;
         let (address, admitted) = (binding.listen, admitted.as_deref());
-        let frontend = LocalFrontend::new(Rc::clone(worker), &binding, slot);
+        let frontend = LocalFrontend::new(&binding, slot);
         match &self.served {
             Served::Tcp(acceptor) => {
                 socket::admit(&acceptor.socket, address, admitted)?;

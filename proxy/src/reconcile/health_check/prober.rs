@@ -1,11 +1,11 @@
 //! How is one endpoint checked? By connecting to it from time to time.
 
 use crate::{
+    shared::connect_failure::ConnectFailure,
     sys::{
         host,
         socket::{Egress, tcp_connecting},
     },
-    tcp::race::classify,
 };
 use metrics::{Counter, Gauge};
 use std::{io, net::SocketAddr, sync::Arc};
@@ -120,10 +120,11 @@ impl Prober {
         let Ok(_turn) = shared.turns.acquire().await else { return };
         let failure = match timeout(terms.check.timeout(), connect(self.endpoint, shared.egress)).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => match classify(&error) {
-                Ok(failure) => Some(failure),
+            Ok(Err(error)) => match ConnectFailure::of(&error) {
+                ConnectFailure::Endpoint(failure) => Some(failure),
+                ConnectFailure::Loop => return,
                 // What this host lacks says nothing about the endpoint.
-                Err(_) => return shared.local_limit.increment(1),
+                ConnectFailure::Host => return shared.local_limit.increment(1),
             },
             Err(_) => Some(Failure::TimedOut),
         };

@@ -1,6 +1,6 @@
 //! How do the bytes of one direction move?
 
-use super::{Failure, splice_mode::Manner};
+use super::{failure::Failure, splice_mode::Manner};
 use crate::{
     buffers::{
         memory::{Kept, Memory},

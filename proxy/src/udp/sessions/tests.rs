@@ -1,17 +1,23 @@
 //! Does relaying datagrams leave the allocator alone?
 
-use super::{fixture, *};
+use crate::udp::{
+    fixture::{self, Fixture},
+    requests::listen,
+};
 use allocation_counter::measure;
 use socket2::SockRef;
 use tokio::{net, runtime::Builder, task::LocalSet};
+use tokio_util::sync::CancellationToken;
+
+mod endings;
 
 /// What a client sends again and again: this many datagrams of a size, in one go if they are a train.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Burst {
-    pub(super) datagrams: usize,
-    pub(super) length: usize,
-    pub(super) tos: u32,
-    pub(super) train: bool,
+pub(in crate::udp) struct Burst {
+    pub(in crate::udp) datagrams: usize,
+    pub(in crate::udp) length: usize,
+    pub(in crate::udp) tos: u32,
+    pub(in crate::udp) train: bool,
 }
 
 async fn bind() -> net::UdpSocket {
@@ -19,7 +25,12 @@ async fn bind() -> net::UdpSocket {
 }
 
 /// Has bursts relayed to the endpoint and back.
-pub(super) async fn relay(client: &net::UdpSocket, endpoint: &net::UdpSocket, burst: Burst, times: usize) {
+pub(in crate::udp) async fn relay(
+    client: &net::UdpSocket,
+    endpoint: &net::UdpSocket,
+    burst: Burst,
+    times: usize,
+) {
     let buffer = &mut [0; 2048][..];
     let sent = &[7; 65_507][..burst.datagrams * burst.length];
     for _ in 0..times {
@@ -41,7 +52,7 @@ pub(super) async fn relay(client: &net::UdpSocket, endpoint: &net::UdpSocket, bu
 }
 
 /// Bursts of all kinds.
-pub(super) fn bursts() -> [Burst; 4] {
+pub(in crate::udp) fn bursts() -> [Burst; 4] {
     let one = Burst { datagrams: 1, length: 64, tos: 0, train: false };
     let many = Burst { datagrams: 100, ..one };
     let marked = Burst { tos: 0b1011_1010, ..many };
@@ -50,7 +61,7 @@ pub(super) fn bursts() -> [Burst; 4] {
 }
 
 /// Has the client send datagrams as the burst asks for.
-pub(super) fn prepare(client: &net::UdpSocket, burst: Burst) {
+pub(in crate::udp) fn prepare(client: &net::UdpSocket, burst: Burst) {
     SockRef::from(client).set_tos_v4(burst.tos).unwrap();
     if burst.train {
         let segment = burst.length as i32;
@@ -65,10 +76,11 @@ fn relaying_a_datagram_allocates_nothing() {
         let tasks = LocalSet::new();
         let (client, endpoint, stop) = tasks.block_on(&runtime, async {
             let (client, endpoint, stop) = (bind().await, bind().await, CancellationToken::new());
-            let clients = fixture::clients(&endpoint).await;
-            client.connect(clients.frontend().address).await.unwrap();
+            let Fixture { udp, clients } = fixture::bound(&endpoint);
+            let address = clients.frontend.borrow().address;
+            client.connect(address).await.unwrap();
             prepare(&client, burst);
-            tokio::task::spawn_local(listen(clients, stop.clone()));
+            tokio::task::spawn_local(listen(udp, clients, stop.clone()));
             (client, endpoint, stop)
         });
         let allocations =

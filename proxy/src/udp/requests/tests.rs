@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::{
-    session::captured_frontends::Listing,
+    shared::command::Listing,
     sys::socket,
     udp::{
         fixture,
-        tests::{Burst, bursts, prepare, relay},
+        sessions::tests::{Burst, bursts, prepare, relay},
     },
 };
 use allocation_counter::measure;
@@ -36,14 +36,14 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     let address: SocketAddr = VIP.parse().unwrap();
     let frontend = fixture::frontend(address, endpoint.local_addr().unwrap());
     let (kind, slot) = (frontend.kind, Arc::clone(&frontend.slot));
-    let catalog = Catalog::new(Rc::clone(&frontend.worker));
+    let (udp, catalog) = (fixture::udp(), Rc::<Catalog>::default());
     let dialled = Frontend { protocol: Protocol::Udp, address };
-    catalog.change(&[(dialled, Some(Listing { kind, slot }))]).await;
+    catalog.change(&[(dialled, Some(Listing { kind, slot }))]);
     let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let receiving = socket::open_receiving(localhost, 1, 1, 0).unwrap().remove(0);
     capture(receiving.local_addr().unwrap().as_socket().unwrap().port());
-    let receiving = watch(receiving.into()).unwrap();
-    tokio::task::spawn_local(listen(receiving, catalog, Origin::Node, stop.clone()));
+    let receiving = watch_captured(receiving.into()).unwrap();
+    tokio::task::spawn_local(listen_captured(udp, receiving, catalog, Origin::Node, stop.clone()));
     client.connect(address).await.unwrap();
     prepare(&client, burst);
     (client, endpoint)

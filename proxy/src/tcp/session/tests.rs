@@ -1,7 +1,13 @@
 //! What does a TCP connection take?
 
-use super::{fixture, *};
-use crate::session::connection::Connection;
+use super::*;
+use crate::{
+    session::connection::Connection,
+    tcp::{
+        accept::{Acceptor, listen},
+        fixture::{self, Fixture},
+    },
+};
 use allocation_counter::measure;
 use std::time::Duration;
 use tokio::{
@@ -11,18 +17,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-mod many;
-
 /// The size of the future that a function returns, without calling it.
-fn size_of_future<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+fn size_of_future<A, B, C, D, E, F: Future>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
     size_of::<F>()
 }
 
 #[test]
 fn a_connection_takes_little_memory_of_its_own() {
-    let future = size_of_future(|frontend: &Rc<LocalFrontend>, client, peer, admitted| {
-        session(frontend, client, peer, admitted)
-    });
+    let future =
+        size_of_future(|worker: &Rc<Worker>, frontend: &Rc<LocalFrontend>, client, peer, admitted| {
+            session(worker, frontend, client, peer, admitted)
+        });
     assert!(future <= 320, "the future of a connection takes {future} bytes");
     assert!(size_of::<Connection>() <= 264, "what is known of it takes {} bytes", size_of::<Connection>());
 }
@@ -50,13 +55,13 @@ async fn visit(address: SocketAddr, endpoint: &TcpListener) {
 #[test]
 fn a_connection_allocates_few_times_and_gives_all_of_it_back() {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
-    let (endpoint, direct, frontend, front) = runtime.block_on(async {
+    let (endpoint, direct, worker, front) = runtime.block_on(async {
         let (endpoint, direct) = listening().await;
         let (listener, front) = listening().await;
-        let frontend = fixture::frontend(Duration::from_secs(600), &[direct]);
-        let acceptor = Acceptor::new(Rc::clone(&frontend), listener.into_std().unwrap()).unwrap();
-        tokio::task::spawn_local(listen(acceptor, CancellationToken::new()));
-        (endpoint, direct, frontend, front)
+        let Fixture { worker, frontend } = fixture::frontend(Duration::from_secs(600), &[direct]);
+        let acceptor = Acceptor::new(frontend, listener.into_std().unwrap()).unwrap();
+        tokio::task::spawn_local(listen(Rc::clone(&worker), acceptor, CancellationToken::new()));
+        (endpoint, direct, worker, front)
     });
     const TIMES: usize = 100;
     let count = |address| {
@@ -65,7 +70,7 @@ fn a_connection_allocates_few_times_and_gives_all_of_it_back() {
                 for _ in 0..TIMES {
                     visit(address, &endpoint).await;
                 }
-                while !frontend.worker.connections.borrow().is_empty() {
+                while !worker.connections.borrow().is_empty() {
                     tokio::task::yield_now().await;
                 }
             });

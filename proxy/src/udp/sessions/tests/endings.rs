@@ -1,35 +1,37 @@
 //! Does a UDP flow end when it should, in simulated time?
 
-use super::*;
 use crate::{
-    session::context::TICK,
+    session::termination::TURN,
+    shared::command::TICK,
     udp::{
-        fixture::{clients, frontend},
+        context::Udp,
+        fixture::{Fixture, bound, frontend, udp},
         flow::ASSURED,
+        requests::forward_waiting,
+        sessions::Clients,
     },
 };
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 use tokio::{net::UdpSocket, task::LocalSet, time::Instant};
 
 const IDLE: Duration = Duration::from_secs(30);
 const ASSURED_IDLE: Duration = Duration::from_secs(120);
 
 /// Sends a datagram to the frontend and has it forwarded.
-async fn ask(client: &UdpSocket, clients: &Rc<Clients>) {
-    client.send_to(b"ask", clients.frontend().address).await.unwrap();
+async fn ask(client: &UdpSocket, Fixture { udp, clients }: &Fixture) {
+    let address = clients.frontend.borrow().address;
+    client.send_to(b"ask", address).await.unwrap();
     let socket = clients.bound().unwrap();
     socket.readable().await.unwrap();
-    let worker = Rc::clone(&clients.frontend().worker);
-    assert!(!super::super::forward_waiting(&socket, &worker, |datagrams| clients
-        .forward(datagrams, &socket, None)));
+    assert!(!forward_waiting(&socket, udp, |datagrams| clients.forward(udp, datagrams, &socket, None)));
 }
 
 /// Lets the worker's clock tick until the frontend has no flow.
-async fn end_of_flows(clients: &Clients) {
-    let worker = Rc::clone(&clients.frontend().worker);
-    while !worker.flows.borrow().is_empty() {
+async fn end_of_flows(udp: &Udp) {
+    while !udp.flows.borrow().is_empty() {
         tokio::time::sleep(TICK).await;
-        worker.tick();
+        udp.worker.tick();
+        udp.flows.borrow_mut().end_idle(udp.worker.clock.get().into_std(), TURN);
         tokio::task::yield_now().await;
     }
 }
@@ -38,13 +40,13 @@ async fn end_of_flows(clients: &Clients) {
 async fn a_flow_without_an_answer_ends_after_30_seconds() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
-        let clients = clients(&endpoint).await;
+        let fixture = bound(&endpoint);
         let start = Instant::now();
-        ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &clients).await;
-        end_of_flows(&clients).await;
+        ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &fixture).await;
+        end_of_flows(&fixture.udp).await;
         let idle = IDLE.as_secs();
         assert!((idle..=idle + 1).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
-        assert!(clients.flows.borrow().is_empty());
+        assert!(fixture.clients.flows.borrow().is_empty());
     };
     LocalSet::new().run_until(test).await;
 }
@@ -53,19 +55,19 @@ async fn a_flow_without_an_answer_ends_after_30_seconds() {
 async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_longer() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
-        let clients = clients(&endpoint).await;
+        let fixture = bound(&endpoint);
         let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let start = Instant::now();
         let mut buffer = [0; 8];
         for _ in 0..ASSURED {
-            ask(&client, &clients).await;
+            ask(&client, &fixture).await;
             let (length, from) = endpoint.recv_from(&mut buffer).await.unwrap();
             endpoint.send_to(&buffer[..length], from).await.unwrap();
             client.recv_from(&mut buffer).await.unwrap();
             tokio::time::advance(IDLE - Duration::from_secs(1)).await;
         }
         let spoken = start.elapsed();
-        end_of_flows(&clients).await;
+        end_of_flows(&fixture.udp).await;
         let quiet = (start.elapsed() - spoken).as_secs();
         let expected = (ASSURED_IDLE - IDLE).as_secs() + 1;
         assert!((expected..=expected + 1).contains(&quiet), "{quiet} s");
@@ -77,15 +79,15 @@ async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_l
 async fn a_flow_that_is_told_to_end_gives_its_load_back() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
-        let clients = clients(&endpoint).await;
-        ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &clients).await;
+        let fixture = bound(&endpoint);
+        ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &fixture).await;
         let live = || {
-            let route = clients.frontend().slot.route();
+            let route = fixture.clients.frontend.borrow().slot.route();
             route.balancer(weir_core::Traffic::Cluster).unwrap().targets()[0].load.live()
         };
         assert_eq!(live(), 1);
-        clients.end_flows().await;
-        assert_eq!((live(), Rc::strong_count(&clients)), (0, 1));
+        fixture.clients.end_flows().await;
+        assert_eq!((live(), Rc::strong_count(&fixture.clients)), (0, 1));
     };
     LocalSet::new().run_until(test).await;
 }
@@ -97,17 +99,18 @@ async fn flows_of_a_dialled_frontend_share_a_socket_for_replies_that_is_closed_w
         let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let frontend = frontend(free, endpoint.local_addr().unwrap());
         let clients = Clients::dialled(Rc::clone(&frontend));
-        let used = || frontend.worker.admission.descriptors.used();
+        let udp = udp();
+        let used = || udp.worker.admission.descriptors.used();
         for (port, expected) in [(1, 2), (2, 3)] {
             let client = ([127, 0, 0, 1], port).into();
-            assert!(clients.flow(&frontend, &frontend.slot.route(), client, None).is_some());
+            assert!(clients.flow(&udp, &frontend, &frontend.slot.route(), client, None).is_some());
             assert_eq!(used(), expected, "one for each flow and one for replies");
         }
-        end_of_flows(&clients).await;
+        end_of_flows(&udp).await;
         assert_eq!((used(), UdpSocket::bind(free).await.is_ok()), (0, true));
         // And it is opened again.
         let client = ([127, 0, 0, 1], 3).into();
-        assert!(clients.flow(&frontend, &frontend.slot.route(), client, None).is_some());
+        assert!(clients.flow(&udp, &frontend, &frontend.slot.route(), client, None).is_some());
         assert_eq!(used(), 2);
     };
     LocalSet::new().run_until(test).await;

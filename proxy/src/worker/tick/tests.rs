@@ -1,9 +1,22 @@
 //! Do thousands of connections end when their time has come, and only then?
 
 use super::*;
-use crate::{session::termination, sys::socket::BACKLOG};
+use crate::{
+    session::{connection::Connection, context::Worker},
+    sys::socket::BACKLOG,
+    tcp::{
+        accept::{self, Acceptor},
+        fixture::{self, Fixture},
+    },
+};
 use socket2::{Domain, Socket, Type};
-use tokio::time::{advance, pause};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    net::TcpStream,
+    runtime::{Builder, LocalOptions},
+    time::{advance, pause},
+};
+use tokio_util::sync::CancellationToken;
 use weir_core::settings::HALF_CLOSED_TIMEOUT;
 use weir_testkit::scaled_connections;
 
@@ -22,8 +35,8 @@ fn unattended() -> (Socket, SocketAddr) {
 }
 
 /// Looks at all connections again and again until `condition` holds for them.
-async fn until(frontend: &LocalFrontend, condition: impl Fn(&Connection) -> bool) {
-    let all = || frontend.worker.connections.borrow().iter().all(|connection| condition(connection));
+async fn until(worker: &Worker, condition: impl Fn(&Connection) -> bool) {
+    let all = || worker.connections.borrow().iter().all(|connection| condition(connection));
     for _ in 0..1_000_000 {
         if all() {
             return;
@@ -34,9 +47,10 @@ async fn until(frontend: &LocalFrontend, condition: impl Fn(&Connection) -> bool
 }
 
 /// One tick of the worker's clock, and all that follows from it.
-async fn tick(frontend: &LocalFrontend) {
-    if frontend.worker.tick() {
-        termination::finish_tick(Rc::clone(&frontend.worker)).await;
+async fn tick(udp: &Udp) {
+    udp.worker.tick();
+    if end_due(udp) {
+        finish(udp).await;
     }
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
@@ -49,31 +63,35 @@ fn ten_thousand_half_closed_connections_are_reaped() {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     runtime.block_on(async {
         let (_endpoints, addresses): (Vec<_>, Vec<_>) = (0..4).map(|_| unattended()).unzip();
-        let frontend = fixture::frontend(Duration::from_secs(24 * 3600), &addresses);
-        let (listener, front) = listening().await;
-        let acceptor = Acceptor::new(Rc::clone(&frontend), listener.into_std().unwrap()).unwrap();
-        tokio::task::spawn_local(listen(acceptor, CancellationToken::new()));
+        let Fixture { worker, frontend } = fixture::frontend(Duration::from_secs(24 * 3600), &addresses);
+        let udp = Udp::new(Rc::clone(&worker), 1);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let front = listener.local_addr().unwrap();
+        let acceptor = Acceptor::new(frontend, listener).unwrap();
+        tokio::task::spawn_local(accept::listen(Rc::clone(&worker), acceptor, CancellationToken::new()));
         for _ in 0..many {
             // Gone for good, which nobody tells the endpoint: it never reads.
             drop(TcpStream::connect(front).await.unwrap());
         }
-        while frontend.worker.connections.borrow().len() < many {
+        while worker.connections.borrow().len() < many {
             tokio::task::yield_now().await;
         }
         let start = std::time::Instant::now();
-        until(&frontend, |connection| connection.deadline() < start + 2 * HALF_CLOSED_TIMEOUT).await;
-        let live = || frontend.worker.connections.borrow().len();
+        until(&worker, |connection| connection.deadline() < start + 2 * HALF_CLOSED_TIMEOUT).await;
+        let live = || worker.connections.borrow().len();
 
         pause();
         advance(HALF_CLOSED_TIMEOUT - Duration::from_secs(60)).await;
-        tick(&frontend).await;
+        tick(&udp).await;
         assert_eq!(live(), many, "none ends early");
         advance(Duration::from_secs(62)).await;
-        assert!(frontend.worker.tick(), "there is more to do than one turn does");
+        worker.tick();
+        assert!(end_due(&udp), "there is more to do than one turn does");
         let told = |connection: &&Rc<Connection>| connection.order.given().is_some();
-        assert_eq!(frontend.worker.connections.borrow().iter().filter(told).count(), termination::TURN);
+        assert_eq!(worker.connections.borrow().iter().filter(told).count(), TURN);
         let start = std::time::Instant::now();
-        tick(&frontend).await;
+        tick(&udp).await;
         assert_eq!(live(), 0, "of {many}");
         println!("{many} half-closed connections were reaped within {:?}", start.elapsed());
     });

@@ -1,0 +1,19 @@
+//! What is counted and logged of datagrams that were sent, dropped or refused?
+
+use super::{flow::UdpFlow, sender::Sent};
+use crate::session::{context::Worker, frontend::LocalFrontend, local_metrics::Direction};
+
+/// Counts datagrams that were sent or dropped.
+pub(super) fn count(worker: &Worker, frontend: &LocalFrontend, direction: Direction, sent: &Sent) {
+    worker.tallies.datagrams(&frontend.tally, direction, sent.datagrams, sent.bytes);
+    worker.tallies.dropped(&frontend.tally, sent.dropped);
+}
+
+/// Notes that nobody listens at the port of a flow's endpoint.
+pub(super) fn note_refused(worker: &Worker, frontend: &LocalFrontend, flow: &UdpFlow) {
+    if flow.refuse() {
+        worker.counters.ejections.increment(1);
+        let service = frontend.port_key();
+        tracing::info!(endpoint = %flow.endpoint, %service, "endpoint ejected: nobody listens at its port");
+    }
+}
