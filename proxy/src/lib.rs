@@ -29,8 +29,8 @@ pub use reconcile::{
 };
 pub use shared::command::ConnectionInfo;
 pub use shared::{
-    config::{Config, Marks, NodeMode},
+    config::{Config, NodeMode},
     error::Error,
 };
-pub use sys::host::interface_addresses;
+pub use sys::{host::interface_addresses, marks::Marks};
 pub use telemetry::close_reason::Closed;

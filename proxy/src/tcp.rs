@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 pub(crate) mod hand_over;
 mod proxy_header;
 mod proxy_protocol;
+mod pump;
 mod race;
 mod relay;
 mod session;

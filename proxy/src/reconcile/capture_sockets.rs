@@ -7,10 +7,9 @@ use crate::{
     limits::descriptor_budget::{Descriptors, Taken},
     shared::{
         command::{Command, Receiving},
-        config::Marks,
         error::Error,
     },
-    sys::{host, socket},
+    sys::{host, marks::Marks, socket},
     worker::handle::WorkerHandle,
 };
 use std::{

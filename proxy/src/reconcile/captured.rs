@@ -2,11 +2,13 @@
 
 use super::{
     plan::Plan,
-    reconciler::Slots,
     report::{FrontendRow, FrontendState},
 };
 use crate::{
-    routing::{binding::Binding, port_runtime::Slot},
+    routing::{
+        binding::Binding,
+        port_runtime::{Slot, Slots},
+    },
     shared::command::{Change, Command, Listing},
     worker::handle::{WorkerHandle, answers},
 };

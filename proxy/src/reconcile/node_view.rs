@@ -1,41 +1,40 @@
-//! What is around this proxy: which addresses does its host have, and which are pods'?
+//! What does this host look like: its addresses, its bridges, and the addresses of pods?
 
-use super::reconciler::Listeners;
+use super::bridges::Bridges;
 use crate::{
     routing::node_context::{NodePlace, Place},
-    shared::config::NodeMode,
+    shared::config::{Config, NodeMode},
     sys::host,
 };
-use std::sync::Arc;
-use weir_core::{Node, Pods, Snapshot, SourceRules, node_ports::Localhost};
+use std::{net::IpAddr, sync::Arc};
+use weir_core::{Node, Pods, SourceRules, node_ports::Localhost};
 
-impl Listeners {
-    /// Finds this host's addresses; returns whether they, or the node, changed.
-    pub(super) fn look_around(&mut self, snapshot: &Snapshot) -> bool {
-        let addresses = host::interface_addresses();
-        let wanted = &self.config.node_port_addresses;
-        let localhost = match self.config.node_mode {
-            None => Localhost::Served,
-            Some(_) => Localhost::Never,
-        };
-        let node_addresses = wanted.resolve(&snapshot.node, &addresses, host::is_local, localhost);
-        let node_mode = self.config.node_mode.as_ref();
-        let node_mode = node_mode.map(|node_mode| self.node_place(node_mode, &snapshot.node));
-        let place = Place { node: Arc::clone(&snapshot.node), addresses, node_mode };
-        let changed = *self.place != place || self.around.node_addresses != node_addresses;
-        self.place = Arc::new(place);
-        self.around.node_addresses = node_addresses;
-        changed
-    }
+/// What was found on this host.
+pub(super) struct NodeView {
+    pub(super) place: Place,
+    /// Where node ports are served.
+    pub(super) node_addresses: Vec<IpAddr>,
+}
 
-    fn node_place(&self, node_mode: &NodeMode, node: &Node) -> NodePlace {
-        let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
-        let networks = match pods {
-            Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
-            Pods::OnInterfaces(prefix) => host::networks_of(|interface| interface.starts_with(prefix)),
-            Pods::Unknown | Pods::Within(_) | Pods::OfNode => pods.networks(node).to_vec(),
-        };
-        let sources = SourceRules::of(pods, node, masquerade_all);
-        NodePlace { marks, sources, pods: networks, bridges: self.bridges.networks.clone() }
-    }
+/// Looks at this host's interfaces.
+pub(super) fn observe(config: &Config, bridges: &Bridges, node: &Arc<Node>) -> NodeView {
+    let addresses = host::interface_addresses();
+    let localhost = match config.node_mode {
+        None => Localhost::Served,
+        Some(_) => Localhost::Never,
+    };
+    let node_addresses = config.node_port_addresses.resolve(node, &addresses, host::is_local, localhost);
+    let node_mode = config.node_mode.as_ref().map(|node_mode| node_place(node_mode, bridges, node));
+    NodeView { place: Place { node: Arc::clone(node), addresses, node_mode }, node_addresses }
+}
+
+fn node_place(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> NodePlace {
+    let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
+    let networks = match pods {
+        Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
+        Pods::OnInterfaces(prefix) => host::networks_of(|interface| interface.starts_with(prefix)),
+        Pods::Unknown | Pods::Within(_) | Pods::OfNode => pods.networks(node).to_vec(),
+    };
+    let sources = SourceRules::of(pods, node, masquerade_all);
+    NodePlace { marks, sources, pods: networks, bridges: bridges.networks.clone() }
 }

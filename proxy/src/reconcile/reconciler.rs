@@ -5,13 +5,18 @@ use super::{
     captured::{self, Listed},
     health_check::Checks,
     node_ports,
+    node_view::{self, NodeView},
     plan::{self, Plan, Surroundings, loopback::Loopback},
     report::{Applied, Conflicts, FrontendRow},
     sockets::Sockets,
 };
 use crate::{
     limits::{descriptor_budget::Descriptors, service_usage::ServiceLoads},
-    routing::{endpoints::Endpoints, node_context::Place, port_runtime::Slot},
+    routing::{
+        endpoints::Endpoints,
+        node_context::Place,
+        port_runtime::{Slot, Slots},
+    },
     shared::{
         command::{Command, Removed},
         config::Config,
@@ -26,16 +31,16 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, Family, Frontend, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort,
-    Snapshot, ending, settings::EndpointRemoved,
+    Changes, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
+    settings::EndpointRemoved,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    pub(super) config: Config,
-    pub(super) place: Arc<Place>,
-    pub(super) around: Surroundings,
+    config: Config,
+    place: Arc<Place>,
+    around: Surroundings,
     snapshot: Snapshot,
     endpoints: Endpoints,
     services: ServiceLoads,
@@ -48,12 +53,9 @@ pub(crate) struct Listeners {
     sockets: Sockets,
     /// What the workers are told in node mode.
     listed: Listed,
-    pub(super) bridges: Bridges,
+    bridges: Bridges,
     conflicts: Conflicts,
 }
-
-/// Slots by Service port and family.
-pub(super) type Slots = HashMap<(PortKey, Family), Arc<Slot>>;
 
 impl Listeners {
     pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>, descriptors: Arc<Descriptors>) -> Self {
@@ -78,6 +80,16 @@ impl Listeners {
         };
         listeners.look_around(&Snapshot::default());
         listeners
+    }
+
+    /// Looks at this host again; returns whether its addresses, or the node, changed.
+    fn look_around(&mut self, snapshot: &Snapshot) -> bool {
+        let NodeView { place, node_addresses } =
+            node_view::observe(&self.config, &self.bridges, &snapshot.node);
+        let changed = *self.place != place || self.around.node_addresses != node_addresses;
+        self.place = Arc::new(place);
+        self.around.node_addresses = node_addresses;
+        changed
     }
 
     /// The threads that serve.

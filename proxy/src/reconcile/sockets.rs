@@ -3,13 +3,12 @@
 use super::{
     listener_group::{Group, Serves, Terms, Wanted},
     plan::Plan,
-    reconciler::Slots,
     report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
 };
 use crate::{
     limits::descriptor_budget::Descriptors,
-    routing::{binding::Binding, node_context::Place},
+    routing::{binding::Binding, node_context::Place, port_runtime::Slots},
     shared::{command::ListenerId, config::Config},
     sys::socket::backlog,
     worker::handle::{WorkerHandle, answers},

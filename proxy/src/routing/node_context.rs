@@ -1,6 +1,6 @@
 //! Where does this proxy run, which addresses are its own host's, and which are pods'?
 
-use crate::shared::config::Marks;
+use crate::sys::marks::Marks;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
     collections::BTreeSet,

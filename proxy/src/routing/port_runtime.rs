@@ -9,6 +9,7 @@ use crate::{limits::service_usage::ServiceLoad, telemetry::metrics::PortCounters
 use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -18,7 +19,8 @@ use std::{
 };
 use tokio::sync::Notify;
 use weir_core::{
-    Balancer, EndpointSet, FrontendKind, Lease, Ratio, Request, ServicePort, Target, Traffic,
+    Balancer, EndpointSet, Family, FrontendKind, Lease, PortKey, Ratio, Request, ServicePort, Target,
+    Traffic,
     nearby::{nearby, spills},
     queue::Queue,
     settings::EndpointRemoved,
@@ -42,6 +44,9 @@ pub(crate) struct Slot {
     /// What happened on this port.
     pub(crate) counters: Arc<PortCounters>,
 }
+
+/// Slots by Service port and family.
+pub(crate) type Slots = HashMap<(PortKey, Family), Arc<Slot>>;
 
 /// How flows of a port are placed, from one Snapshot.
 #[derive(Debug)]

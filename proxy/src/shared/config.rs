@@ -1,5 +1,6 @@
 //! How is a data plane set up?
 
+use crate::sys::marks::Marks;
 use std::num::NonZeroUsize;
 use weir_core::{NodePortAddresses, Pods};
 
@@ -38,16 +39,6 @@ pub struct NodeMode {
     pub pods: Pods,
     /// Whether endpoints see the node's address in all traffic to cluster IPs (`--masquerade-all`).
     pub masquerade_all: bool,
-}
-
-/// The marks (SO_MARK) of packets that this process sends, by which the rules leave them alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Marks {
-    /// Packets to clients. The lower half must be zero: where a process of this host holds the port that UDP clients
-    /// dialled, it carries that port, and the rules must make it the source port.
-    pub to_clients: u32,
-    /// Packets to endpoints.
-    pub to_endpoints: u32,
 }
 
 impl Default for Config {

@@ -1,4 +1,4 @@
-//! What can go wrong with the data plane as a whole? (A connection does not fail; it ends with a [`crate::Closed`].)
+//! What can go wrong with the data plane as a whole? (A connection does not fail; it ends with a [`Closed`](crate::Closed).)
 
 use std::io;
 

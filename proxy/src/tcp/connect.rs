@@ -2,8 +2,8 @@
 
 use super::{
     attempted::Tried,
+    pump::Half,
     race::{Attempt, Ended, Race},
-    relay::Half,
 };
 use crate::{
     limits::descriptor_budget::Taken,

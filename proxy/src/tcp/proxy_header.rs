@@ -2,7 +2,7 @@
 
 use super::{
     proxy_protocol::{Decoded, MOST, decode, encode},
-    relay::Half,
+    pump::Half,
 };
 use crate::{
     session::{connection::Connection, connection_context::ConnectionContext},

@@ -1,20 +1,15 @@
 //! How do bytes get from one side of a connection to the other, and when does it end?
 
-mod failure;
-mod half;
-mod splice_mode;
-
 use super::{
     connect::{Connected, Dialled},
     proxy_header,
+    pump::{Half, Lane},
 };
 use crate::{
     session::{connection_context::ConnectionContext, local_metrics::Direction},
     sys::socket::watch_peer,
     telemetry::close_reason::Closed,
 };
-pub(super) use half::Half;
-use half::Lane;
 use std::{
     future::poll_fn,
     mem,

@@ -1,6 +1,6 @@
 //! What is counted and logged of datagrams that were sent, dropped or refused?
 
-use super::{flow::UdpFlow, sender::Sent};
+use super::{datagrams::sender::Sent, flow::UdpFlow};
 use crate::session::{context::Worker, frontend::LocalFrontend, local_metrics::Direction};
 
 /// Counts datagrams that were sent or dropped.

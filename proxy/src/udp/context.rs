@@ -1,6 +1,6 @@
 //! What do all UDP flows of one worker use?
 
-use super::{captured::CapturedSessions, flow_table::FlowTable, scratch::Datagrams};
+use super::{flow_table::FlowTable, scratch::Datagrams};
 use crate::session::context::Worker;
 use std::{cell::RefCell, rc::Rc};
 
@@ -11,18 +11,11 @@ pub(crate) struct Udp {
     pub(crate) flows: RefCell<FlowTable>,
     /// Lent while a batch of datagrams is forwarded.
     pub(super) datagrams: RefCell<Datagrams>,
-    /// The clients of captured frontends (node mode).
-    pub(crate) captured: CapturedSessions,
 }
 
 impl Udp {
     /// Room for `most` flows.
     pub(crate) fn new(worker: Rc<Worker>, most: usize) -> Rc<Self> {
-        Rc::new(Self {
-            worker,
-            flows: RefCell::new(FlowTable::new(most)),
-            datagrams: RefCell::default(),
-            captured: CapturedSessions::default(),
-        })
+        Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(most)), datagrams: RefCell::default() })
     }
 }

@@ -1,6 +1,9 @@
 //! What is one client's UDP mapping, and how long does it live?
 
-use super::{batch_socket::BatchSocket, reply_socket::ReplySocket, sender::Way};
+use super::{
+    datagrams::{batch_socket::BatchSocket, sender::Way},
+    reply_socket::ReplySocket,
+};
 use crate::{
     limits::{descriptor_budget::Taken, service_usage::ServiceLoad},
     routing::port_runtime::{Picked, Route, Slot},

@@ -2,10 +2,9 @@
 
 use super::{
     accounting::{count, note_refused},
-    batch_socket::TURN,
     context::Udp,
+    datagrams::{batch_socket::TURN, gso::Unsent},
     flow::UdpFlow,
-    gso::Unsent,
     scratch::Datagrams,
 };
 use crate::{

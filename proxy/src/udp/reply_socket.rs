@@ -1,6 +1,6 @@
 //! From which socket do replies to the clients of a frontend leave?
 
-use super::{batch::Senders, batch_socket::BatchSocket};
+use super::datagrams::{batch::Senders, batch_socket::BatchSocket};
 use crate::{
     limits::descriptor_budget::{Descriptors, Taken},
     routing::port_runtime::Route,

@@ -1,13 +1,15 @@
 //! How do clients' datagrams come in?
 
 use super::{
-    batch::Senders,
-    batch_socket::{BatchSocket, TURN},
+    captured::CapturedSessions,
     context::Udp,
+    datagrams::{
+        batch::Senders,
+        batch_socket::{BatchSocket, TURN},
+    },
     scratch::Datagrams,
     sessions::Clients,
 };
-use crate::session::captured_frontends::Catalog;
 use std::{
     io::{self, ErrorKind},
     net::UdpSocket,
@@ -35,7 +37,7 @@ pub(crate) fn watch_captured(socket: UdpSocket) -> io::Result<BatchSocket> {
 pub(crate) async fn listen_captured(
     udp: Rc<Udp>,
     socket: BatchSocket,
-    catalog: Rc<Catalog>,
+    captured: Rc<CapturedSessions>,
     origin: Origin,
     stop: CancellationToken,
 ) {
@@ -44,7 +46,7 @@ pub(crate) async fn listen_captured(
         while let Some(address) = datagrams.batch.next_dialled() {
             let dialled = Frontend { protocol: Protocol::Udp, address };
             // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
-            let Some(clients) = udp.captured.get(&catalog, dialled, origin) else { continue };
+            let Some(clients) = captured.get(dialled, origin) else { continue };
             clients.forward(&udp, datagrams, &socket, Some(address));
         }
     };

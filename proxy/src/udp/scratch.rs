@@ -1,6 +1,9 @@
 //! What does a worker need to forward a batch of datagrams?
 
-use super::{batch::Batch, by_flow::ByFlow, flow::UdpFlow, gso::Train, sender::Outbox};
+use super::{
+    datagrams::{batch::Batch, by_flow::ByFlow, gso::Train, sender::Outbox},
+    flow::UdpFlow,
+};
 use std::rc::Rc;
 
 /// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a

@@ -2,11 +2,9 @@
 
 use super::{
     accounting::{count, note_refused},
-    batch::Senders,
-    batch_socket::BatchSocket,
     context::Udp,
+    datagrams::{batch::Senders, batch_socket::BatchSocket, gso::Unsent},
     flow::{OfClient, Room, UdpFlow},
-    gso::Unsent,
     replies,
     reply_socket::{ReplySocket, ReplySockets},
     scratch::Datagrams,

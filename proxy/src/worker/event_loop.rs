@@ -3,15 +3,16 @@
 use super::{listener::Listener, tick::Ticker};
 use crate::{
     session::{captured_frontends::Catalog, context::Worker, termination},
-    shared::command::{Change, Command, ListenerId},
+    shared::command::{Change, Command, ListenerId, Receiving},
     tcp::hand_over::adopt,
-    udp::context::Udp,
+    udp::{captured::CapturedSessions, context::Udp},
 };
 use std::{collections::HashMap, rc::Rc};
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinHandle, spawn_local},
 };
+use weir_core::Protocol;
 
 /// What one data-plane thread owns.
 struct Open {
@@ -20,6 +21,7 @@ struct Open {
     listeners: HashMap<ListenerId, Listener>,
     receivers: Vec<Listener>,
     catalog: Rc<Catalog>,
+    captured: Rc<CapturedSessions>,
     ticker: Ticker,
 }
 
@@ -30,13 +32,15 @@ pub(super) async fn run(
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
     let udp = Udp::new(Rc::clone(&worker), udp_flows);
+    let catalog = Rc::default();
     let mut open = Open {
+        captured: CapturedSessions::new(&catalog),
+        catalog,
         ticker: Ticker::new(&udp),
         udp,
         worker: Rc::clone(&worker),
         listeners: HashMap::new(),
         receivers: Vec::new(),
-        catalog: Rc::default(),
     };
     while let Some(command) = commands.recv().await {
         open.obey(command);
@@ -47,16 +51,13 @@ pub(super) async fn run(
 
 impl Open {
     fn obey(&mut self, command: Command) {
-        let Self { worker, udp, listeners, receivers, catalog, ticker } = self;
+        let Self { worker, udp, listeners, ticker, .. } = self;
         match command {
             Command::Listen { id, socket, serving } => match Listener::start(worker, udp, socket, serving) {
                 Ok(listener) => drop(listeners.insert(id, listener)),
                 Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
             },
-            Command::Receive(receiving) => match Listener::receive(worker, udp, catalog, receiving) {
-                Ok(receiver) => receivers.push(receiver),
-                Err(error) => tracing::error!(%error, "cannot watch a capture socket"),
-            },
+            Command::Receive(receiving) => self.receive(receiving),
             Command::Change { changes, done } => self.change(&changes, done),
             Command::Redirect { id, serving, done } => {
                 let Some(listener) = listeners.get(&id) else { return };
@@ -94,9 +95,20 @@ impl Open {
         }
     }
 
+    fn receive(&mut self, Receiving { protocol, origin, socket }: Receiving) {
+        let listener = match protocol {
+            Protocol::Udp => Listener::receive_datagrams(&self.udp, &self.captured, origin, socket),
+            _ => Listener::receive_connections(&self.worker, &self.catalog, origin, socket),
+        };
+        match listener {
+            Ok(listener) => self.receivers.push(listener),
+            Err(error) => tracing::error!(%error, "cannot watch a capture socket"),
+        }
+    }
+
     fn change(&self, changes: &[Change], done: oneshot::Sender<()>) {
         self.catalog.change(changes);
-        answer_when_closed(vec![spawn_local(self.udp.captured.change(&self.catalog, changes))], done);
+        answer_when_closed(vec![spawn_local(self.captured.change(changes))], done);
     }
 
     fn stop_accepting(&mut self, done: oneshot::Sender<()>) {

@@ -2,15 +2,15 @@
 
 use crate::{
     session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
-    shared::command::{Receiving, Serving},
+    shared::command::Serving,
     sys::socket,
     tcp::accept::{self, Acceptor},
-    udp::{context::Udp, requests, sessions::Clients},
+    udp::{captured::CapturedSessions, context::Udp, requests, sessions::Clients},
 };
 use std::{io, rc::Rc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use weir_core::Protocol;
+use weir_core::{Origin, Protocol};
 
 /// A socket that is served.
 pub(crate) struct Listener {
@@ -51,33 +51,31 @@ impl Listener {
         Ok(Self { served, stop, closed })
     }
 
-    /// Serves what comes in through a receiving socket until it is closed.
-    pub(crate) fn receive(
+    /// Serves the clients that connect to a capture socket until it is closed.
+    pub(crate) fn receive_connections(
         worker: &Rc<Worker>,
-        udp: &Rc<Udp>,
         catalog: &Rc<Catalog>,
-        receiving: Receiving,
+        origin: Origin,
+        socket: socket2::Socket,
     ) -> io::Result<Self> {
-        let Receiving { protocol, origin, socket } = receiving;
         let stop = CancellationToken::new();
-        let catalog = Rc::clone(catalog);
-        let closed = match protocol {
-            Protocol::Udp => {
-                let socket = requests::watch_captured(socket.into())?;
-                tokio::task::spawn_local(requests::listen_captured(
-                    Rc::clone(udp),
-                    socket,
-                    catalog,
-                    origin,
-                    stop.clone(),
-                ))
-            }
-            _ => {
-                let acceptor = Acceptor::captured(catalog, origin, socket.into())?;
-                tokio::task::spawn_local(accept::listen(Rc::clone(worker), acceptor, stop.clone()))
-            }
-        };
-        Ok(Self { served: Served::Captured(protocol), stop, closed })
+        let acceptor = Acceptor::captured(Rc::clone(catalog), origin, socket.into())?;
+        let task = accept::listen(Rc::clone(worker), acceptor, stop.clone());
+        Ok(Self { served: Served::Captured(Protocol::Tcp), stop, closed: tokio::task::spawn_local(task) })
+    }
+
+    /// Forwards the datagrams that arrive at a capture socket until it is closed.
+    pub(crate) fn receive_datagrams(
+        udp: &Rc<Udp>,
+        captured: &Rc<CapturedSessions>,
+        origin: Origin,
+        socket: socket2::Socket,
+    ) -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let socket = requests::watch_captured(socket.into())?;
+        let task =
+            requests::listen_captured(Rc::clone(udp), socket, Rc::clone(captured), origin, stop.clone());
+        Ok(Self { served: Served::Captured(Protocol::Udp), stop, closed: tokio::task::spawn_local(task) })
     }
 
     /// Whether its clients connect.

@@ -1,10 +1,13 @@
 //! Does a relay end when it should, in simulated time?
 
-use super::{failure::Failure, *};
+use super::*;
 use crate::{
     session::connection_context::ConnectionContext,
     shared::command::TICK,
-    tcp::fixture::{self, Fixture},
+    tcp::{
+        fixture::{self, Fixture},
+        pump::failure::Failure,
+    },
 };
 use allocation_counter::measure;
 use std::{

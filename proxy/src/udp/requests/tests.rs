@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    session::captured_frontends::Catalog,
     shared::command::Listing,
     sys::socket,
     udp::{
@@ -43,7 +44,13 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     let receiving = socket::open_receiving(localhost, 1, 1, 0).unwrap().remove(0);
     capture(receiving.local_addr().unwrap().as_socket().unwrap().port());
     let receiving = watch_captured(receiving.into()).unwrap();
-    tokio::task::spawn_local(listen_captured(udp, receiving, catalog, Origin::Node, stop.clone()));
+    tokio::task::spawn_local(listen_captured(
+        udp,
+        receiving,
+        CapturedSessions::new(&catalog),
+        Origin::Node,
+        stop.clone(),
+    ));
     client.connect(address).await.unwrap();
     prepare(&client, burst);
     (client, endpoint)

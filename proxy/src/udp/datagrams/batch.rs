@@ -17,10 +17,10 @@ use std::{
 };
 
 /// Messages received at most in one go.
-pub(super) const BATCH: usize = 64;
+pub(in crate::udp) const BATCH: usize = 64;
 
 /// Messages received in one go where hardly any are expected: to prepare for each of them takes time.
-pub(super) const FEW: usize = 16;
+pub(in crate::udp) const FEW: usize = 16;
 
 /// The largest message: a datagram, or a train of them.
 const MESSAGE: usize = 64 * 1024;
@@ -34,7 +34,7 @@ const MOST_TRAIN_BYTES: usize = 256 * 1024;
 
 /// From whom a socket receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Senders {
+pub(in crate::udp) enum Senders {
     /// Everybody, over IPv4.
     V4,
     /// Everybody, over IPv6.
@@ -48,11 +48,11 @@ pub(super) enum Senders {
 }
 
 /// What was received last. A worker has one, lent while datagrams are in flight; its pages take memory once used.
-pub(super) struct Batch {
-    pub(super) buffer: Box<[u8]>,
-    pub(super) trains: Vec<Train>,
+pub(in crate::udp) struct Batch {
+    pub(in crate::udp) buffer: Box<[u8]>,
+    pub(in crate::udp) trains: Vec<Train>,
     /// Who sent each train; nothing is noted for connected sockets.
-    pub(super) senders: Vec<SocketAddr>,
+    pub(in crate::udp) senders: Vec<SocketAddr>,
     /// Which address was dialled, for sockets that are told.
     dialled: Vec<SocketAddr>,
     /// The same without repetition, less what was taken from it.
@@ -69,7 +69,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    pub(in crate::udp) fn new() -> Self {
         // IPV6_TCLASS takes an int and IP_TOS a byte; the space is the same.
         let tos = || Some(nix::cmsg_space!(i32));
         let mut control = nix::cmsg_space!(i32, i32, sockaddr_in6);
@@ -90,14 +90,14 @@ impl Batch {
     }
 
     /// Forgets what was received last.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::udp) fn clear(&mut self) {
         self.trains.clear();
         self.senders.clear();
         self.dialled.clear();
     }
 
     /// Finds the addresses that were dialled, for [`Self::next_dialled`].
-    pub(super) fn list_dialled(&mut self) {
+    pub(in crate::udp) fn list_dialled(&mut self) {
         self.addresses.clear();
         for &address in &self.dialled {
             // Most of a batch went to the same few addresses.
@@ -108,12 +108,15 @@ impl Batch {
     }
 
     /// One of the addresses that were dialled, once.
-    pub(super) fn next_dialled(&mut self) -> Option<SocketAddr> {
+    pub(in crate::udp) fn next_dialled(&mut self) -> Option<SocketAddr> {
         self.addresses.pop()
     }
 
     /// The trains with their senders, of those to an address or of all.
-    pub(super) fn to(&self, address: Option<SocketAddr>) -> impl Iterator<Item = (SocketAddr, Train)> {
+    pub(in crate::udp) fn to(
+        &self,
+        address: Option<SocketAddr>,
+    ) -> impl Iterator<Item = (SocketAddr, Train)> {
         let all = self.senders.iter().copied().zip(self.trains.iter().copied()).enumerate();
         let is_to =
             move |index: usize| address.is_none_or(|address| self.dialled.get(index) == Some(&address));
@@ -121,7 +124,11 @@ impl Batch {
     }
 
     /// Receives what waits in a socket that is not asked for trains, up to `N` datagrams; returns whether more may wait.
-    pub(super) fn receive<const N: usize>(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
+    pub(in crate::udp) fn receive<const N: usize>(
+        &mut self,
+        socket: RawFd,
+        from: Senders,
+    ) -> nix::Result<bool> {
         let Self { buffer, trains, senders, dialled, v4, v6, dialled_v4, dialled_v6, peer, .. } = self;
         let count = match from {
             Senders::V4 => receive_many::<N, _>(socket, v4, buffer, |slot, message| {
@@ -155,7 +162,7 @@ impl Batch {
 
     /// The same for a socket that is asked for trains, whose control messages are not alike. One call for each train:
     /// it holds up to 64 datagrams. An error may come after trains.
-    pub(super) fn receive_trains(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
+    pub(in crate::udp) fn receive_trains(&mut self, socket: RawFd, from: Senders) -> nix::Result<bool> {
         let Self { buffer, trains, senders, dialled, control, .. } = self;
         let mut bytes = 0;
         for (slot, space) in buffer.chunks_exact_mut(STRIDE).enumerate() {

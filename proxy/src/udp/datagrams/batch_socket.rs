@@ -17,7 +17,7 @@ use std::{
 use tokio::{io::Interest, net::UdpSocket};
 
 /// Batches that a socket forwards before other tasks of the worker get their turn.
-pub(super) const TURN: usize = 4;
+pub(in crate::udp) const TURN: usize = 4;
 
 /// Bytes in a row from which a sender is taken for one that sends trains.
 const TRAIN: usize = 8 * 1024;
@@ -46,7 +46,7 @@ enum Expected {
 }
 
 impl BatchSocket {
-    pub(super) fn new(socket: std::net::UdpSocket, from: Senders) -> io::Result<Self> {
+    pub(in crate::udp) fn new(socket: std::net::UdpSocket, from: Senders) -> io::Result<Self> {
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
             from,
@@ -57,7 +57,7 @@ impl BatchSocket {
 
     /// Receives what waits, up to a batch; returns whether more may wait. Without anything it is `WouldBlock`. Another
     /// error may come after datagrams.
-    pub(super) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
+    pub(in crate::udp) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
         batch.clear();
         let mut received = Err(Errno::EAGAIN);
         let call = || {
@@ -92,7 +92,7 @@ impl BatchSocket {
     }
 
     /// Takes note of how many bytes came as datagrams of equal size from one sender.
-    pub(super) fn saw(&self, bytes: usize) {
+    pub(in crate::udp) fn saw(&self, bytes: usize) {
         if bytes >= TRAIN && !self.trains.replace(true) {
             // A kernel that cannot goes on with datagrams, which are trains of one.
             let _ = setsockopt(&self.socket, UdpGroSegment, &true);
@@ -100,16 +100,16 @@ impl BatchSocket {
     }
 
     /// Waits for something to receive.
-    pub(super) async fn readable(&self) -> io::Result<()> {
+    pub(in crate::udp) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await
     }
 
     /// The same for a task.
-    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(in crate::udp) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_recv_ready(context)
     }
 
-    pub(super) fn descriptor(&self) -> RawFd {
+    pub(in crate::udp) fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 }

@@ -11,37 +11,37 @@ use std::{array, cell::Cell, io::IoSlice, net::SocketAddr, os::fd::RawFd};
 ///
 /// sendmmsg(2) is used for one message at a time: with more it takes as long as a call for each, and nix's sendmsg
 /// allocates.
-pub(super) struct Outbox {
+pub(in crate::udp) struct Outbox {
     /// With space for one control message, and for two: the kernel takes all of the space as used.
     one: MultiHeaders<SockaddrStorage>,
     two: MultiHeaders<SockaddrStorage>,
 }
 
 /// From which socket datagrams go to whom.
-pub(super) struct Way<'a> {
-    pub(super) socket: RawFd,
+pub(in crate::udp) struct Way<'a> {
+    pub(in crate::udp) socket: RawFd,
     /// The receiver, unless the socket is connected.
-    pub(super) to: Option<SocketAddr>,
-    pub(super) ipv6: bool,
+    pub(in crate::udp) to: Option<SocketAddr>,
+    pub(in crate::udp) ipv6: bool,
     /// The largest datagrams that the kernel can cut out of a larger send on this way.
-    pub(super) most_segment: &'a Cell<usize>,
+    pub(in crate::udp) most_segment: &'a Cell<usize>,
 }
 
 /// What became of datagrams.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
-    pub(super) datagrams: usize,
-    pub(super) bytes: usize,
+pub(in crate::udp) struct Sent {
+    pub(in crate::udp) datagrams: usize,
+    pub(in crate::udp) bytes: usize,
     /// Datagrams for which there was no room or no way, as may happen in any network.
-    pub(super) dropped: usize,
+    pub(in crate::udp) dropped: usize,
     /// Bytes of the longest run.
-    pub(super) longest: usize,
+    pub(in crate::udp) longest: usize,
     /// Whether the receiver refused an earlier datagram; the rest was not sent.
-    pub(super) refused: bool,
+    pub(in crate::udp) refused: bool,
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(in crate::udp) fn new() -> Self {
         // The space for two bytes (UDP_SEGMENT), one (IP_TOS) and an int (IPV6_TCLASS) is the same.
         Self {
             one: MultiHeaders::preallocate(1, Some(nix::cmsg_space!(i32))),
@@ -50,7 +50,7 @@ impl Outbox {
     }
 
     /// Sends all, in order, unless the receiver refuses.
-    pub(super) fn send_all(&mut self, buffer: &[u8], unsent: &mut Unsent<'_>, way: &Way<'_>) -> Sent {
+    pub(in crate::udp) fn send_all(&mut self, buffer: &[u8], unsent: &mut Unsent<'_>, way: &Way<'_>) -> Sent {
         let mut all = Sent::default();
         while !unsent.is_empty() {
             match self.send(buffer, unsent.trains(), way) {

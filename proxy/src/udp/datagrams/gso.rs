@@ -3,55 +3,55 @@
 use std::ops::Range;
 
 /// How many datagrams the kernel cuts out of one send; newer ones do more.
-pub(super) const MOST_SEGMENTS: usize = 64;
+pub(in crate::udp) const MOST_SEGMENTS: usize = 64;
 
 /// How many bytes fit in one send: as many as in one datagram over IPv4.
-pub(super) const MOST_BYTES: usize = 65_507;
+pub(in crate::udp) const MOST_BYTES: usize = 65_507;
 
 /// Datagrams that lie one behind the other in memory, all of `segment` bytes but the last, which may be shorter.
 ///
 /// The kernel hands over what a sender sent in one go as a train. Most trains are one datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Train {
+pub(in crate::udp) struct Train {
     /// Where in the buffer the first datagram begins.
-    pub(super) start: usize,
+    pub(in crate::udp) start: usize,
     /// Bytes of all datagrams.
-    pub(super) length: usize,
+    pub(in crate::udp) length: usize,
     /// Bytes of each datagram but the last.
-    pub(super) segment: usize,
+    pub(in crate::udp) segment: usize,
     /// DSCP and ECN, which go on to the receiver.
-    pub(super) tos: u8,
+    pub(in crate::udp) tos: u8,
 }
 
 /// Datagrams of equal size, but for a shorter last one, that one send can carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) trains: usize,
-    pub(super) datagrams: usize,
-    pub(super) bytes: usize,
-    pub(super) segment: usize,
+pub(in crate::udp) struct Run {
+    pub(in crate::udp) trains: usize,
+    pub(in crate::udp) datagrams: usize,
+    pub(in crate::udp) bytes: usize,
+    pub(in crate::udp) segment: usize,
 }
 
 /// What of one flow's trains has not left yet, in the order in which it came.
 #[derive(Debug)]
-pub(super) struct Unsent<'a> {
+pub(in crate::udp) struct Unsent<'a> {
     trains: &'a mut [Train],
     next: usize,
 }
 
 impl Train {
     /// How many datagrams there are. One may be empty.
-    pub(super) fn datagrams(&self) -> usize {
+    pub(in crate::udp) fn datagrams(&self) -> usize {
         if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
     }
 
     /// Where the bytes are.
-    pub(super) fn bytes(&self) -> Range<usize> {
+    pub(in crate::udp) fn bytes(&self) -> Range<usize> {
         self.start..self.start + self.length
     }
 
     /// Cuts what the kernel handed over into trains that one send can carry.
-    pub(super) fn cut(self) -> impl Iterator<Item = Self> {
+    pub(in crate::udp) fn cut(self) -> impl Iterator<Item = Self> {
         let most = match self.segment {
             0 => 1,
             segment => segment * MOST_SEGMENTS.min(MOST_BYTES / segment).max(1),
@@ -66,7 +66,7 @@ impl Train {
 
 impl Run {
     /// The run that the first of these trains begins.
-    pub(super) fn first_of(trains: &[Train]) -> Self {
+    pub(in crate::udp) fn first_of(trains: &[Train]) -> Self {
         let Some(first) = trains.first() else { return Self::default() };
         let mut run = Self { segment: first.segment, ..Self::default() };
         for train in trains {
@@ -90,26 +90,26 @@ impl Run {
 }
 
 impl<'a> Unsent<'a> {
-    pub(super) fn new(trains: &'a mut [Train]) -> Self {
+    pub(in crate::udp) fn new(trains: &'a mut [Train]) -> Self {
         Self { trains, next: 0 }
     }
 
     /// What is left.
-    pub(super) fn trains(&self) -> &[Train] {
+    pub(in crate::udp) fn trains(&self) -> &[Train] {
         &self.trains[self.next..]
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::udp) fn is_empty(&self) -> bool {
         self.trains().is_empty()
     }
 
     /// How many datagrams are left.
-    pub(super) fn datagrams(&self) -> usize {
+    pub(in crate::udp) fn datagrams(&self) -> usize {
         self.trains().iter().map(Train::datagrams).sum()
     }
 
     /// Passes over datagrams that have left, or were dropped. Returns how many bytes they had.
-    pub(super) fn pass(&mut self, mut datagrams: usize) -> usize {
+    pub(in crate::udp) fn pass(&mut self, mut datagrams: usize) -> usize {
         let mut bytes = 0;
         while datagrams > 0 && !self.is_empty() {
             let train = &mut self.trains[self.next];

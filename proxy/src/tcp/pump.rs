@@ -1,6 +1,9 @@
 //! How do the bytes of one direction move?
 
-use super::{failure::Failure, splice_mode::Manner};
+pub(super) mod failure;
+mod splice_mode;
+
+use super::pump::{failure::Failure, splice_mode::Manner};
 use crate::{
     buffers::{
         memory::{Kept, Memory},

@@ -4,7 +4,7 @@ use super::gso::Train;
 
 /// The trains of one batch, flow by flow. Keeps its memory from batch to batch.
 #[derive(Debug, Default)]
-pub(super) struct ByFlow {
+pub(in crate::udp) struct ByFlow {
     /// Where the trains of each flow end.
     ends: Vec<usize>,
     sorted: Vec<Train>,
@@ -12,7 +12,7 @@ pub(super) struct ByFlow {
 
 impl ByFlow {
     /// Sorts trains that come with the number of their flow, which is less than `flows`.
-    pub(super) fn sort(&mut self, trains: &[(usize, Train)], flows: usize) {
+    pub(in crate::udp) fn sort(&mut self, trains: &[(usize, Train)], flows: usize) {
         self.ends.clear();
         self.ends.resize(flows, 0);
         for &(flow, _) in trains {
@@ -32,7 +32,7 @@ impl ByFlow {
     }
 
     /// The trains of a flow, in the order in which they came.
-    pub(super) fn of(&mut self, flow: usize) -> &mut [Train] {
+    pub(in crate::udp) fn of(&mut self, flow: usize) -> &mut [Train] {
         let start = flow.checked_sub(1).map_or(0, |previous| self.ends[previous]);
         &mut self.sorted[start..self.ends[flow]]
     }

@@ -14,7 +14,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// Whose fault it is.
-    pub(super) fn reason(&self, direction: Direction) -> Closed {
+    pub(in crate::tcp) fn reason(&self, direction: Direction) -> Closed {
         let (error, client) = match self {
             Self::Reading(error) => (error, direction == Direction::ToEndpoint),
             Self::Writing(error) => (error, direction == Direction::ToClient),

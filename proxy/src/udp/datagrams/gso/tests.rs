@@ -1,7 +1,7 @@
 //! Does every datagram leave once, as it was, and in order within its flow?
 
 use super::*;
-use crate::udp::by_flow::ByFlow;
+use crate::udp::datagrams::by_flow::ByFlow;
 use proptest::{collection::vec, prelude::*};
 
 /// One datagram: where its bytes are, and how they are marked.
