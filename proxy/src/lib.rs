@@ -4,8 +4,8 @@
 //! Snapshot -> reconcile -> worker: accept -> session -> connect -> relay
 //! ```
 //!
-//! The thread that calls [`Proxy::apply`] owns the listeners, slots and the registry of endpoint loads. Worker threads
-//! own their connections and flows. They share slots: immutable routes, swapped whole.
+//! The thread that calls [`Proxy::apply`] owns the listeners, runtimes and the registry of endpoint loads. WorkerContext threads
+//! own their connections and flows. They share runtimes: immutable routes, swapped whole.
 
 mod buffers;
 mod limits;
@@ -20,11 +20,11 @@ mod telemetry;
 mod udp;
 mod worker;
 
-pub use limits::descriptor_budget::{Descriptors, Taken};
+pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use proxy::{Drained, Proxy, TOUCH_EVERY};
 pub use reconcile::{
     bridges::{Bridges, SetBridges},
-    capture_sockets::{Ports, Receivers},
+    capture_sockets::{CapturePorts, CaptureSockets},
     report::{Applied, FrontendRow, FrontendState},
 };
 pub use shared::command::ConnectionInfo;

@@ -1,6 +1,6 @@
 //! How do bytes get from one socket to another without being copied? Through a pipe, by splice(2).
 
-use crate::limits::descriptor_budget::{Descriptors, Taken};
+use crate::limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 use rustix::{
     io::Errno,
     pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
@@ -16,7 +16,7 @@ use std::{
 /// How much a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes (pipe(7)).
 pub(crate) const SIZE: usize = 256 * 1024;
 
-/// Pipes that one worker opens at most; they take two descriptors each. Directions that get none copy.
+/// PipePool that one worker opens at most; they take two descriptors each. Directions that get none copy.
 const MOST: usize = 128;
 
 /// A pipe that bytes of one direction go through.
@@ -71,9 +71,9 @@ impl Pipe {
     /// Gives out the next bytes, no more than `most`.
     pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
         let mut bytes = vec![0; most.min(self.held)];
-        let taken = rustix::io::read(&self.reader, &mut bytes).unwrap();
-        assert_eq!(taken, bytes.len());
-        self.held -= taken;
+        let permit = rustix::io::read(&self.reader, &mut bytes).unwrap();
+        assert_eq!(permit, bytes.len());
+        self.held -= permit;
         bytes
     }
 }
@@ -89,16 +89,16 @@ fn retry(mut call: impl FnMut() -> Result<usize, Errno>) -> io::Result<usize> {
 
 /// The pipes of one worker. Most directions that need one need it for a moment, so few are shared by many.
 #[derive(Debug)]
-pub(crate) struct Pipes {
+pub(crate) struct PipePool {
     free: RefCell<Vec<Pipe>>,
     /// The descriptors of each that is open.
-    open: RefCell<Vec<Taken>>,
-    descriptors: Arc<Descriptors>,
+    open: RefCell<Vec<DescriptorPermit>>,
+    descriptors: Arc<DescriptorBudget>,
 }
 
-impl Pipes {
-    /// Pipes that are opened while `descriptors` are not scarce.
-    pub(crate) fn new(descriptors: Arc<Descriptors>) -> Rc<Self> {
+impl PipePool {
+    /// PipePool that are opened while `descriptors` are not scarce.
+    pub(crate) fn new(descriptors: Arc<DescriptorBudget>) -> Rc<Self> {
         Rc::new(Self { free: RefCell::default(), open: RefCell::default(), descriptors })
     }
 
@@ -110,9 +110,9 @@ impl Pipes {
     }
 
     /// Lends an empty pipe. `None` when there may be no more, or descriptors are scarce.
-    pub(crate) fn lend(self: &Rc<Self>) -> Option<Lent> {
+    pub(crate) fn lend(self: &Rc<Self>) -> Option<PooledPipe> {
         let pipe = self.free.borrow_mut().pop().or_else(|| self.open_another())?;
-        Some(Lent { pipe: Some(pipe), pipes: Rc::clone(self) })
+        Some(PooledPipe { pipe: Some(pipe), pipes: Rc::clone(self) })
     }
 
     /// How many are open but not lent, and how many are open.
@@ -125,9 +125,9 @@ impl Pipes {
         if self.open.borrow().len() >= MOST || self.descriptors.are_scarce() {
             return None;
         }
-        let taken = self.descriptors.take(2)?;
+        let permit = self.descriptors.acquire(2)?;
         let pipe = Pipe::open().ok()?;
-        self.open.borrow_mut().push(taken);
+        self.open.borrow_mut().push(permit);
         Some(pipe)
     }
 
@@ -139,12 +139,12 @@ impl Pipes {
 
 /// A pipe on loan. An empty one goes back when this is dropped; one with bytes that nobody wants any more is closed.
 #[derive(Debug)]
-pub(crate) struct Lent {
+pub(crate) struct PooledPipe {
     pipe: Option<Pipe>,
-    pipes: Rc<Pipes>,
+    pipes: Rc<PipePool>,
 }
 
-impl std::ops::Deref for Lent {
+impl std::ops::Deref for PooledPipe {
     type Target = Pipe;
 
     fn deref(&self) -> &Pipe {
@@ -152,13 +152,13 @@ impl std::ops::Deref for Lent {
     }
 }
 
-impl std::ops::DerefMut for Lent {
+impl std::ops::DerefMut for PooledPipe {
     fn deref_mut(&mut self) -> &mut Pipe {
         self.pipe.as_mut().expect("only dropping takes it")
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledPipe {
     fn drop(&mut self) {
         match self.pipe.take() {
             Some(pipe) if pipe.is_empty() => self.pipes.free.borrow_mut().push(pipe),
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_empty_pipe_is_lent_again_and_one_with_bytes_is_closed() {
-        let pipes = Pipes::new(Descriptors::new(1024));
+        let pipes = PipePool::new(DescriptorBudget::new(1024));
         drop(pipes.lend().unwrap());
         assert_eq!(pipes.count(), (1, 1));
         let (mut near, far) = UnixStream::pair().unwrap();
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_worker_opens_a_bounded_number_of_pipes() {
-        let pipes = Pipes::new(Descriptors::new(1024));
+        let pipes = PipePool::new(DescriptorBudget::new(1024));
         let lent: Vec<_> = (0..MOST).map(|_| pipes.lend().unwrap()).collect();
         assert!(pipes.lend().is_none());
         drop(lent);
@@ -197,17 +197,17 @@ mod tests {
 
     #[test]
     fn while_descriptors_are_scarce_no_pipe_is_opened_and_none_is_kept() {
-        let descriptors = Descriptors::new(16);
-        let pipes = Pipes::new(Arc::clone(&descriptors));
+        let descriptors = DescriptorBudget::new(16);
+        let pipes = PipePool::new(Arc::clone(&descriptors));
         drop(pipes.lend().unwrap());
-        let mut connections = vec![descriptors.take(10).unwrap()];
+        let mut connections = vec![descriptors.acquire(10).unwrap()];
         pipes.close_unused();
         assert_eq!((pipes.count(), descriptors.free()), ((1, 1), 4), "a quarter is not scarce");
-        connections.extend(descriptors.take(1));
+        connections.extend(descriptors.acquire(1));
         drop(pipes.lend().expect("one that is open is lent"));
         pipes.close_unused();
         assert_eq!((pipes.count(), descriptors.free()), ((0, 0), 5));
-        connections.extend(descriptors.take(2));
+        connections.extend(descriptors.acquire(2));
         assert!(pipes.lend().is_none());
         drop(connections);
         assert!(pipes.lend().is_some());

@@ -1,7 +1,7 @@
 //! Who gets a place in this process, and what becomes of those who get none?
 
-use super::{descriptor_budget::Descriptors, service_usage::ServiceLoad};
-use crate::telemetry::{close_reason::Closed, log_limiter::Seldom};
+use super::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsage};
+use crate::telemetry::{close_reason::Closed, log_limiter::LogLimiter};
 use std::{
     net::IpAddr,
     num::NonZeroU32,
@@ -22,23 +22,23 @@ const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(25)..=Du
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// What places are made of, beside the limit of connections.
-    pub(crate) descriptors: Arc<Descriptors>,
+    pub(crate) descriptors: Arc<DescriptorBudget>,
     most: usize,
     refusals: Rate,
-    refusals_told: Seldom,
-    accept_errors_told: Seldom,
+    refusal_log: LogLimiter,
+    accept_error_log: LogLimiter,
 }
 
 impl Admission {
     /// Places for `most` connections.
-    pub(crate) fn new(most: usize, descriptors: Arc<Descriptors>) -> Arc<Self> {
+    pub(crate) fn new(most: usize, descriptors: Arc<DescriptorBudget>) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
             descriptors,
             most,
             refusals: Rate::new(now),
-            refusals_told: Seldom::new(now),
-            accept_errors_told: Seldom::new(now),
+            refusal_log: LogLimiter::new(now),
+            accept_error_log: LogLimiter::new(now),
         })
     }
 
@@ -50,10 +50,10 @@ impl Admission {
     /// Gives a newcomer a place, or says which limit is reached.
     pub(crate) fn admit(
         self: &Arc<Self>,
-        service: &Arc<ServiceLoad>,
+        service: &Arc<ServiceUsage>,
         limits: &Limits,
-    ) -> Result<Admitted, Closed> {
-        let (service, own) = OfService::one_more(service);
+    ) -> Result<ConnectionPermit, Closed> {
+        let (service, own) = ServiceConnection::one_more(service);
         if limits.connections.is_some_and(|most| own >= most.get() as usize) {
             return Err(Closed::ServiceLimit);
         }
@@ -61,7 +61,7 @@ impl Admission {
         if !self.descriptors.begin_connection(admits) {
             return Err(Closed::OverCapacity);
         }
-        Ok(Admitted { admission: Arc::clone(self), service, client: None })
+        Ok(ConnectionPermit { admission: Arc::clone(self), service, client: None })
     }
 
     /// Notes that a newcomer was refused; returns how long to refuse nobody.
@@ -71,26 +71,26 @@ impl Admission {
     }
 
     /// Whether a refusal may be logged; if so, how many were not.
-    pub(crate) fn may_tell_refusal(&self, now: Instant) -> Option<u64> {
-        self.refusals_told.allows(now)
+    pub(crate) fn may_log_refusal(&self, now: Instant) -> Option<u64> {
+        self.refusal_log.allows(now)
     }
 
     /// Whether an accept that failed may be logged; if so, how many were not.
-    pub(crate) fn may_tell_accept_error(&self, now: Instant) -> Option<u64> {
-        self.accept_errors_told.allows(now)
+    pub(crate) fn may_log_accept_error(&self, now: Instant) -> Option<u64> {
+        self.accept_error_log.allows(now)
     }
 }
 
 /// A place, given back when this is dropped. Small, as each connection holds one.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct ConnectionPermit {
     admission: Arc<Admission>,
-    service: OfService,
+    service: ServiceConnection,
     /// The client, if it is counted.
     client: Option<Box<IpAddr>>,
 }
 
-impl Admitted {
+impl ConnectionPermit {
     /// Counts it as one of its client's, or says that the client has as many as it may have.
     pub(crate) fn count_client(&mut self, limits: &Limits, client: IpAddr) -> Result<(), Closed> {
         let Some(most) = limits.connections_per_client else { return Ok(()) };
@@ -99,7 +99,7 @@ impl Admitted {
     }
 }
 
-impl Drop for Admitted {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.admission.descriptors.end_connection();
         if let Some(client) = &self.client {
@@ -110,17 +110,17 @@ impl Drop for Admitted {
 
 /// One of the connections of a Service, until this is dropped.
 #[derive(Debug)]
-struct OfService(Arc<ServiceLoad>);
+struct ServiceConnection(Arc<ServiceUsage>);
 
-impl OfService {
+impl ServiceConnection {
     /// Counts one more; returns how many there were before.
-    fn one_more(service: &Arc<ServiceLoad>) -> (Self, usize) {
+    fn one_more(service: &Arc<ServiceUsage>) -> (Self, usize) {
         let before = service.connections.fetch_add(1, Relaxed);
         (Self(Arc::clone(service)), before)
     }
 }
 
-impl Drop for OfService {
+impl Drop for ServiceConnection {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Relaxed);
     }

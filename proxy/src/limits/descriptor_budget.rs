@@ -13,7 +13,7 @@ const RESERVE: std::ops::RangeInclusive<usize> = 16..=512;
 /// What the process has open before anything is served: standard streams, the main runtime, its servers.
 const FIXED: usize = 8;
 
-/// What a worker has open beside connections and flows: three of its runtime, and a client not yet admitted.
+/// What a worker has open beside connections and flows: three of its runtime, and a client not yet permit.
 const EACH_WORKER: usize = 4;
 
 /// What the data plane may have open in a process that may have `limit` descriptors. Never nothing.
@@ -22,23 +22,23 @@ pub(crate) fn share(limit: usize, workers: usize) -> usize {
     limit.saturating_sub(reserve + FIXED + EACH_WORKER * workers).max(8)
 }
 
-/// Descriptors of a connection: one to the client and one to the endpoint.
+/// DescriptorBudget of a connection: one to the client and one to the endpoint.
 const EACH_CONNECTION: usize = 2;
 
-/// One connection in [`Descriptors::held`], above the descriptors. A process may have fewer than 2^31 of them
+/// One connection in [`DescriptorBudget::held`], above the descriptors. A process may have fewer than 2^31 of them
 /// (`fs.nr_open`, proc_sys_fs(5)).
 const CONNECTION: u64 = 1 << 32;
 
 /// The budget. A connection takes two, a UDP flow and a listening socket one, a pipe two.
 #[derive(Debug)]
-pub struct Descriptors {
+pub struct DescriptorBudget {
     /// How many are held, and how many connections there are, in one number: a newcomer is judged by both at once, and
     /// one that is refused is at no moment missing to another one.
     held: AtomicU64,
     limit: usize,
 }
 
-impl Descriptors {
+impl DescriptorBudget {
     /// A budget of `limit` descriptors.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { held: AtomicU64::new(0), limit })
@@ -71,14 +71,14 @@ impl Descriptors {
     }
 
     /// Takes `count`, if so many are left.
-    pub fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
-        self.take_below(count, self.limit)
+    pub fn acquire(self: &Arc<Self>, count: usize) -> Option<DescriptorPermit> {
+        self.acquire_below(count, self.limit)
     }
 
     /// Takes one in place of another that is about to be given back. For that moment the budget may be exceeded, by no
     /// more than a quarter of the least reserve.
-    pub(crate) fn take_early(self: &Arc<Self>) -> Option<Taken> {
-        self.take_below(1, self.limit + RESERVE.start() / 4)
+    pub(crate) fn acquire_early(self: &Arc<Self>) -> Option<DescriptorPermit> {
+        self.acquire_below(1, self.limit + RESERVE.start() / 4)
     }
 
     /// Takes what a connection needs if `admits`, which is told how many connections there are and for how many more
@@ -96,31 +96,31 @@ impl Descriptors {
         self.held.fetch_sub(CONNECTION + EACH_CONNECTION as u64, Relaxed);
     }
 
-    fn take_below(self: &Arc<Self>, count: usize, limit: usize) -> Option<Taken> {
+    fn acquire_below(self: &Arc<Self>, count: usize, limit: usize) -> Option<DescriptorPermit> {
         let more = |held: u64| (used(held) + count <= limit).then_some(held + count as u64);
         self.held.fetch_update(Relaxed, Relaxed, more).ok()?;
-        Some(Taken { descriptors: Arc::clone(self), count })
+        Some(DescriptorPermit { descriptors: Arc::clone(self), count })
     }
 }
 
-/// The descriptors in [`Descriptors::held`].
+/// The descriptors in [`DescriptorBudget::held`].
 fn used(held: u64) -> usize {
     (held % CONNECTION) as usize
 }
 
-/// The connections in [`Descriptors::held`].
+/// The connections in [`DescriptorBudget::held`].
 fn connections(held: u64) -> usize {
     (held / CONNECTION) as usize
 }
 
 /// Some of the budget, given back when this is dropped.
 #[derive(Debug)]
-pub struct Taken {
-    descriptors: Arc<Descriptors>,
+pub struct DescriptorPermit {
+    descriptors: Arc<DescriptorBudget>,
     count: usize,
 }
 
-impl Drop for Taken {
+impl Drop for DescriptorPermit {
     fn drop(&mut self) {
         self.descriptors.held.fetch_sub(self.count as u64, Relaxed);
     }
@@ -140,13 +140,13 @@ mod tests {
 
     #[test]
     fn what_is_taken_comes_back_and_there_is_never_more_than_the_budget() {
-        let descriptors = Descriptors::new(4);
-        let held = descriptors.take(3).unwrap();
-        assert!(descriptors.take(2).is_none());
+        let descriptors = DescriptorBudget::new(4);
+        let held = descriptors.acquire(3).unwrap();
+        assert!(descriptors.acquire(2).is_none());
         assert!(descriptors.are_scarce() == (descriptors.free() < 1));
-        let last = descriptors.take(1).unwrap();
-        assert!(descriptors.take(1).is_none() && descriptors.are_scarce());
-        let early: Vec<_> = std::iter::from_fn(|| descriptors.take_early()).collect();
+        let last = descriptors.acquire(1).unwrap();
+        assert!(descriptors.acquire(1).is_none() && descriptors.are_scarce());
+        let early: Vec<_> = std::iter::from_fn(|| descriptors.acquire_early()).collect();
         assert_eq!((early.len(), descriptors.free()), (4, 0));
         drop((held, last, early));
         assert_eq!((descriptors.used(), descriptors.free()), (0, 4));

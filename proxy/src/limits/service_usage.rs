@@ -12,29 +12,29 @@ use weir_core::{Rate, ServiceKey};
 
 /// What one Service holds, for as long as it exists or something of it lives.
 #[derive(Debug)]
-pub(crate) struct ServiceLoad {
+pub(crate) struct ServiceUsage {
     /// TCP connections that have a place.
     pub(crate) connections: AtomicUsize,
     /// The same by client address; counted only while there is a limit.
-    pub(crate) clients: PerClient,
+    pub(crate) clients: ClientCounts,
     /// UDP flows by client address; counted only while there is a limit.
-    pub(crate) flows: PerClient,
+    pub(crate) flows: ClientCounts,
     /// When the next client may be served; asked only while there is a limit.
     pub(crate) accepts: Rate,
 }
 
-impl Default for ServiceLoad {
+impl Default for ServiceUsage {
     fn default() -> Self {
         Self {
             connections: AtomicUsize::new(0),
-            clients: PerClient::default(),
-            flows: PerClient::default(),
+            clients: ClientCounts::default(),
+            flows: ClientCounts::default(),
             accepts: Rate::new(Instant::now()),
         }
     }
 }
 
-impl ServiceLoad {
+impl ServiceUsage {
     /// How many connections have a place.
     #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
@@ -44,11 +44,11 @@ impl ServiceLoad {
 
 /// A number for each client address that has one. Takes no memory while there is no limit.
 #[derive(Debug, Default)]
-pub(crate) struct PerClient {
+pub(crate) struct ClientCounts {
     counts: OnceLock<Box<DashMap<IpAddr, u32>>>,
 }
 
-impl PerClient {
+impl ClientCounts {
     /// Counts one more of a client; returns whether it stays within `most`. It is counted either way.
     pub(crate) fn add(&self, client: IpAddr, most: NonZeroU32) -> bool {
         let mut count = self.counts.get_or_init(Box::default).entry(client).or_insert(0);
@@ -74,13 +74,13 @@ impl PerClient {
 
 /// The loads of all Services. One that is deleted and comes back while connections of it live keeps its count.
 #[derive(Debug, Default)]
-pub(crate) struct ServiceLoads {
-    loads: HashMap<ServiceKey, Weak<ServiceLoad>>,
+pub(crate) struct ServiceUsages {
+    loads: HashMap<ServiceKey, Weak<ServiceUsage>>,
 }
 
-impl ServiceLoads {
+impl ServiceUsages {
     /// The load of a Service.
-    pub(crate) fn of(&mut self, service: &ServiceKey) -> Arc<ServiceLoad> {
+    pub(crate) fn of(&mut self, service: &ServiceKey) -> Arc<ServiceUsage> {
         if let Some(load) = self.loads.get(service).and_then(Weak::upgrade) {
             return load;
         }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_client_is_counted_while_it_has_something_and_then_forgotten() {
-        let counts = PerClient::default();
+        let counts = ClientCounts::default();
         let client = IpAddr::from([10, 0, 0, 1]);
         let two = NonZeroU32::new(2).unwrap();
         assert_eq!([(); 3].map(|()| counts.add(client, two)), [true, true, false]);
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_load_of_a_service_outlives_its_deletion_while_connections_live() {
-        let mut loads = ServiceLoads::default();
+        let mut loads = ServiceUsages::default();
         let key = ServiceKey::new("default", "web");
         let connection = loads.of(&key);
         loads.sweep();

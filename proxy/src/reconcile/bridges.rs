@@ -16,15 +16,15 @@ pub struct Bridges {
 }
 
 /// Bridges to take note of, and whom to tell once that is done.
-pub(crate) type Told = (Bridges, oneshot::Sender<()>);
+pub(crate) type BridgeUpdate = (Bridges, oneshot::Sender<()>);
 
 /// Tells a [`crate::Proxy`] of bridges while it runs.
 #[derive(Clone, Debug)]
-pub struct SetBridges(mpsc::Sender<Told>);
+pub struct SetBridges(mpsc::Sender<BridgeUpdate>);
 
 impl SetBridges {
     /// A way to tell, and where it is heard.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Told>) {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<BridgeUpdate>) {
         let (tell, told) = mpsc::channel(1);
         (Self(tell), told)
     }

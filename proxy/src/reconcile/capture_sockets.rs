@@ -4,9 +4,9 @@
 //! The sockets stay the same whatever is served.
 
 use crate::{
-    limits::descriptor_budget::{Descriptors, Taken},
+    limits::descriptor_budget::{DescriptorBudget, DescriptorPermit},
     shared::{
-        command::{Command, Receiving},
+        command::{CaptureSocket, Command},
         error::Error,
     },
     sys::{host, marks::Marks, socket},
@@ -22,16 +22,16 @@ use weir_core::{Family, Frontend, Origin, PerFamily, Protocol};
 /// The ports on localhost at which the data plane receives captured packets (nftables: `tproxy to`); `None` for a family
 /// that this host does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Receivers {
+pub struct CaptureSockets {
     /// Of TCP.
-    pub tcp: PerFamily<Option<Ports>>,
+    pub tcp: PerFamily<Option<CapturePorts>>,
     /// Of UDP.
-    pub udp: PerFamily<Option<Ports>>,
+    pub udp: PerFamily<Option<CapturePorts>>,
 }
 
 /// The port for each origin of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
+pub struct CapturePorts {
     /// For recognised pods.
     pub pod: u16,
     /// For processes of this node.
@@ -48,15 +48,15 @@ pub(crate) fn open(
     workers: &[WorkerHandle],
     marks: Marks,
     backlog: usize,
-    descriptors: &Arc<Descriptors>,
-) -> Result<(Receivers, Taken), Error> {
-    let taken = descriptors.take(EACH_WORKER * workers.len()).ok_or(Error::Descriptors)?;
+    descriptors: &Arc<DescriptorBudget>,
+) -> Result<(CaptureSockets, DescriptorPermit), Error> {
+    let permit = descriptors.acquire(EACH_WORKER * workers.len()).ok_or(Error::Descriptors)?;
     let group = |protocol, family, origin| {
         let address = Frontend { protocol, address: localhost(family) };
         let sockets = socket::open_receiving(address, marks.to_clients, workers.len(), backlog)?;
         let port = sockets.first().map_or(Ok(0), local_port)?;
         for (worker, socket) in workers.iter().zip(sockets) {
-            worker.tell(Command::Receive(Receiving { protocol, origin, socket }));
+            worker.send(Command::Receive(CaptureSocket { protocol, origin, socket }));
         }
         Ok(port)
     };
@@ -68,17 +68,17 @@ pub(crate) fn open(
         }
         let group = |origin| group(protocol, family, origin).map_err(explain);
         let (pod, node, outside) = (group(Origin::Pod)?, group(Origin::Node)?, group(Origin::Outside)?);
-        Ok(Some(Ports { pod, node, outside }))
+        Ok(Some(CapturePorts { pod, node, outside }))
     };
     let of = |protocol| {
         let (v4, v6) = (groups(protocol, Family::V4)?, groups(protocol, Family::V6)?);
         Ok(PerFamily { v4, v6 })
     };
-    let receivers = Receivers { tcp: of(Protocol::Tcp)?, udp: of(Protocol::Udp)? };
-    if receivers == Receivers::default() {
-        return Err(Error::Receivers(ErrorKind::AddrNotAvailable.into()));
+    let capture_sockets = CaptureSockets { tcp: of(Protocol::Tcp)?, udp: of(Protocol::Udp)? };
+    if capture_sockets == CaptureSockets::default() {
+        return Err(Error::CaptureSockets(ErrorKind::AddrNotAvailable.into()));
     }
-    Ok((receivers, taken))
+    Ok((capture_sockets, permit))
 }
 
 fn localhost(family: Family) -> SocketAddr {
@@ -97,6 +97,6 @@ fn explain(error: io::Error) -> Error {
     if error.kind() == ErrorKind::PermissionDenied {
         Error::NotPermitted(error)
     } else {
-        Error::Receivers(error)
+        Error::CaptureSockets(error)
     }
 }

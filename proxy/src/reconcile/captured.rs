@@ -7,9 +7,9 @@ use super::{
 use crate::{
     routing::{
         binding::Binding,
-        port_runtime::{Slot, Slots},
+        port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::command::{Change, Command, Listing},
+    shared::command::{CapturedFrontend, Change, Command},
     worker::handle::{WorkerHandle, answers},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -19,40 +19,40 @@ use weir_core::{Audience, Family, Frontend, FrontendKind, PerFamily, Protocol};
 /// A worker hears of a change within moments; one that does not answer must not hold up the others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The frontends that are in every worker's catalog. All that are planned are: one without usable endpoints too, whose UDP
+/// The frontends that are in every worker's captured_frontends. All that are planned are: one without usable endpoints too, whose UDP
 /// flows may have an endpoint that still serves (semantics C3).
 #[derive(Debug, Default)]
-pub(super) struct Listed {
-    known: HashMap<Frontend, Known>,
+pub(super) struct KnownFrontends {
+    known: HashMap<Frontend, KnownFrontend>,
     /// How many have somebody to serve.
     listening: PerFamily<usize>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownFrontend {
     /// What was last told of it: whose it is, what kind of address, and who can be served.
-    slot: Arc<Slot>,
+    runtime: Arc<PortRuntime>,
     kind: FrontendKind,
     audience: Option<Audience>,
     /// Whether that serves packets that come in through a receiving socket.
     is_captured: bool,
 }
 
-impl Known {
+impl KnownFrontend {
     /// What the workers are told: who serves packets that come in through a receiving socket.
-    fn listing(&self) -> Option<Listing> {
-        self.is_captured.then(|| Listing { kind: self.kind, slot: Arc::clone(&self.slot) })
+    fn captured(&self) -> Option<CapturedFrontend> {
+        self.is_captured.then(|| CapturedFrontend { kind: self.kind, runtime: Arc::clone(&self.runtime) })
     }
 
     /// In node mode a frontend is served where it is.
     fn row(self, socket: Frontend, state: FrontendState) -> FrontendRow {
         let (frontend, listen) = (socket.address, socket.address);
-        FrontendRow { port: self.slot.counters.key().clone(), kind: self.kind, frontend, listen, state }
+        FrontendRow { port: self.runtime.metrics.key().clone(), kind: self.kind, frontend, listen, state }
     }
 
     fn is_told(&self, other: &Self) -> bool {
         let told = |known: &Self| (known.kind, known.audience);
-        self.slot.counters.key() == other.slot.counters.key() && told(self) == told(other)
+        self.runtime.metrics.key() == other.runtime.metrics.key() && told(self) == told(other)
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Steps<'a> {
     pub(super) new: Vec<&'a Binding>,
 }
 
-impl Listed {
+impl KnownFrontends {
     /// Whether the workers know of a frontend.
     pub(super) fn contains(&self, socket: Frontend) -> bool {
         self.known.contains_key(&socket)
@@ -83,17 +83,17 @@ impl Listed {
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
         plan: &'a Plan,
-        slots: &Slots,
+        runtimes: &PortRuntimes,
         bound: PerFamily<bool>,
         workers: &[WorkerHandle],
     ) -> Steps<'a> {
         let (mut steps, mut changes) = (Steps::default(), Vec::new());
         for socket in touched {
             let now = plan.winner(socket).and_then(|binding| {
-                let slot = slots.get(&(binding.port.key.clone(), binding.port.family))?;
+                let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family))?;
                 let is_captured = socket.protocol != Protocol::Udp || !bound.get(binding.port.family);
                 let (kind, audience) = (binding.kind, binding.audience());
-                Some((binding, Known { slot: Arc::clone(slot), kind, audience, is_captured }))
+                Some((binding, KnownFrontend { runtime: Arc::clone(runtime), kind, audience, is_captured }))
             });
             match now {
                 Some((binding, now)) => changes.extend(self.list(binding, now, &mut steps)),
@@ -103,7 +103,7 @@ impl Listed {
         if !changes.is_empty() {
             let changes: Arc<[Change]> = changes.into();
             let tell = |worker: &WorkerHandle| {
-                worker.ask(|done| Command::Change { changes: Arc::clone(&changes), done })
+                worker.call(|done| Command::Change { changes: Arc::clone(&changes), done })
             };
             if timeout(PATIENCE, answers(workers.iter().map(tell).collect())).await.is_err() {
                 tracing::warn!(
@@ -114,12 +114,17 @@ impl Listed {
         steps
     }
 
-    fn list<'a>(&mut self, binding: &'a Binding, now: Known, steps: &mut Steps<'a>) -> Option<Change> {
-        let (listing, state) =
-            (now.listing(), now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening));
+    fn list<'a>(
+        &mut self,
+        binding: &'a Binding,
+        now: KnownFrontend,
+        steps: &mut Steps<'a>,
+    ) -> Option<Change> {
+        let (captured, state) =
+            (now.captured(), now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening));
         let before = self.known.insert(binding.listen, now);
         let now = &self.known[&binding.listen];
-        let counted = |known: &Known| usize::from(known.audience.is_some());
+        let counted = |known: &KnownFrontend| usize::from(known.audience.is_some());
         let listening = self.listening.get_mut(binding.port.family);
         *listening = *listening + counted(now) - before.as_ref().map_or(0, counted);
         if before.is_none() {
@@ -128,12 +133,12 @@ impl Listed {
         if before.as_ref().is_none_or(|before| !before.is_told(now)) {
             steps.rows.push(FrontendRow::of(binding, state));
         }
-        let is_same = match (before.as_ref().map(Known::listing), &listing) {
+        let is_same = match (before.as_ref().map(KnownFrontend::captured), &captured) {
             (None, _) => false,
             (Some(Some(before)), Some(now)) => before.is(now),
             (Some(before), now) => before.is_none() && now.is_none(),
         };
-        (!is_same).then_some((binding.listen, listing))
+        (!is_same).then_some((binding.listen, captured))
     }
 
     fn remove(&mut self, socket: Frontend, steps: &mut Steps<'_>) -> Option<Change> {

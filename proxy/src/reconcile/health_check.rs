@@ -5,7 +5,7 @@
 mod prober;
 
 use crate::{routing::endpoints::Endpoints, sys::socket::Egress};
-use prober::{Prober, Shared, Terms};
+use prober::{CheckTerms, Prober, Shared};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
@@ -20,7 +20,7 @@ type Port = (PortKey, Family);
 
 /// The probers of all endpoints that are checked.
 #[derive(Debug)]
-pub(crate) struct Checks {
+pub(crate) struct HealthChecks {
     /// What each Service port has checked.
     wanted: HashMap<Port, Wanted>,
     probed: HashMap<SocketAddr, Probed>,
@@ -38,17 +38,17 @@ struct Wanted {
 struct Probed {
     /// By whom, and how.
     claims: BTreeMap<Port, ActiveCheck>,
-    terms: watch::Sender<Terms>,
+    terms: watch::Sender<CheckTerms>,
     _task: AbortOnDropHandle<()>,
 }
 
-impl Checks {
+impl HealthChecks {
     /// Nothing is checked yet. Probes leave this host like this.
     pub(crate) fn new(egress: Egress) -> Self {
         Self { wanted: HashMap::new(), probed: HashMap::new(), shared: Shared::new(egress) }
     }
 
-    /// Checks the endpoints of a Service port as it is now. Costs nothing without a health check.
+    /// HealthChecks the endpoints of a Service port as it is now. Costs nothing without a health check.
     pub(crate) fn update(&mut self, port: &ServicePort, endpoints: &mut Endpoints) {
         let key = (port.key.clone(), port.family);
         let check = port.settings.health_check.filter(|_| port.key.protocol == Protocol::Tcp);
@@ -64,7 +64,7 @@ impl Checks {
         wanted.endpoints.iter().for_each(|&endpoint| self.claim(&key, endpoint, check, endpoints));
     }
 
-    /// Checks nothing more for a Service port.
+    /// HealthChecks nothing more for a Service port.
     pub(crate) fn remove(&mut self, key: &Port) {
         if let Some(before) = self.wanted.remove(key) {
             before.endpoints.iter().for_each(|&endpoint| self.release(key, endpoint));
@@ -81,7 +81,7 @@ impl Checks {
             probed.claims.insert(key.clone(), check);
             return probed.agree();
         }
-        let (terms, agreed) = watch::channel(Terms { check, service: key.0.clone() });
+        let (terms, agreed) = watch::channel(CheckTerms { check, service: key.0.clone() });
         let load = endpoints.load(Protocol::Tcp, endpoint);
         let prober = Prober::new(endpoint, load, Arc::clone(&self.shared));
         let task = AbortOnDropHandle::new(tokio::spawn(prober.run(agreed)));
@@ -107,7 +107,7 @@ impl Probed {
         let first = self.claims.keys().next();
         let Some((check, (service, _))) = check.zip(first) else { return };
         self.terms.send_if_modified(|terms| {
-            let agreed = Terms { check, service: service.clone() };
+            let agreed = CheckTerms { check, service: service.clone() };
             let changed = *terms != agreed;
             *terms = agreed;
             changed

@@ -2,9 +2,9 @@
 
 use super::report::{FrontendRow, FrontendState};
 use crate::{
-    limits::descriptor_budget::Taken,
-    routing::{binding::Binding, node_context::Place, port_runtime::Slot},
-    shared::command::{Command, ListenerId, Serving},
+    limits::descriptor_budget::DescriptorPermit,
+    routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntime},
+    shared::command::{Command, ListenTarget, ListenerId},
     sys::socket::{self, Options},
     worker::handle::WorkerHandle,
 };
@@ -19,48 +19,50 @@ pub(super) struct Group {
     id: ListenerId,
     /// The workers that listen, by number.
     members: Vec<usize>,
-    pub(super) serves: Serves,
+    pub(super) spec: ListenSpec,
     /// The descriptors of the sockets.
-    _taken: Taken,
+    _descriptors: DescriptorPermit,
 }
 
 /// What all groups have in common.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct ListenOptions {
     /// Clients that may wait on each socket.
     pub(super) backlog: usize,
     /// See [`Options`].
     pub(super) foreign: Option<u32>,
 }
 
-/// What a group serves, and to whom. Endpoints are not part of it: they follow by themselves.
+/// What a group spec, and to whom. Endpoints are not part of it: they follow by themselves.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Serves {
+pub(super) struct ListenSpec {
     port: PortKey,
     family: Family,
     kind: FrontendKind,
     pub(super) frontend: SocketAddr,
     audience: Audience,
     /// Whose packets get through; `None` means everybody's.
-    admitted: Option<Arc<[IpNet]>>,
+    allowed_sources: Option<Arc<[IpNet]>>,
     /// What accepted TCP connections inherit; `None` for UDP.
     dead_peer_timeout: Option<Duration>,
 }
 
 /// A binding that has somebody to serve.
 #[derive(Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct WantedListener<'a> {
     pub(super) binding: &'a Binding,
-    pub(super) serves: Serves,
-    pub(super) slot: &'a Arc<Slot>,
+    pub(super) spec: ListenSpec,
+    pub(super) runtime: &'a Arc<PortRuntime>,
 }
 
-impl Serves {
+impl ListenSpec {
     /// `None` when the binding has no usable endpoint.
-    pub(super) fn of(binding: &Binding, place: &Place) -> Option<Self> {
+    pub(super) fn of(binding: &Binding, node_context: &NodeContext) -> Option<Self> {
         let audience = binding.audience()?;
         Some(Self {
-            admitted: place.admitted(&binding.port, binding.kind, audience).map(Arc::from),
+            allowed_sources: node_context
+                .allowed_sources(&binding.port, binding.kind, audience)
+                .map(Arc::from),
             audience,
             port: binding.port.key.clone(),
             family: binding.port.family,
@@ -83,17 +85,17 @@ impl Serves {
     }
 }
 
-impl Wanted<'_> {
+impl WantedListener<'_> {
     /// What is told once it is served.
     pub(super) fn listening(&self) -> FrontendRow {
-        FrontendRow::of(self.binding, FrontendState::Listening(self.serves.audience))
+        FrontendRow::of(self.binding, FrontendState::Listening(self.spec.audience))
     }
 
-    fn serving(&self) -> Serving {
-        Serving {
+    fn target(&self) -> ListenTarget {
+        ListenTarget {
             binding: self.binding.clone(),
-            slot: Arc::clone(self.slot),
-            admitted: self.serves.admitted.clone(),
+            runtime: Arc::clone(self.runtime),
+            allowed_sources: self.spec.allowed_sources.clone(),
         }
     }
 }
@@ -102,39 +104,39 @@ impl Group {
     /// Opens an address on `members` of `workers`.
     pub(super) fn open(
         id: ListenerId,
-        wanted: &Wanted<'_>,
+        wanted: &WantedListener<'_>,
         workers: &[WorkerHandle],
         members: Vec<usize>,
-        Terms { backlog, foreign }: Terms,
-        taken: Taken,
+        ListenOptions { backlog, foreign }: ListenOptions,
+        permit: DescriptorPermit,
     ) -> io::Result<Self> {
-        let admitted = wanted.serves.admitted.as_deref();
+        let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
-        let options = Options { admitted, dead_peer_timeout, foreign };
+        let options = Options { allowed_sources, dead_peer_timeout, foreign };
         let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
-            workers[member].tell(Command::Listen { id, socket, serving: wanted.serving() });
+            workers[member].send(Command::Listen { id, socket, target: wanted.target() });
         }
-        Ok(Self { id, members, serves: wanted.serves.clone(), _taken: taken })
+        Ok(Self { id, members, spec: wanted.spec.clone(), _descriptors: permit })
     }
 
     /// Has the open sockets serve something else; each worker answers when it does.
     pub(super) fn redirect(
         &mut self,
-        wanted: &Wanted<'_>,
+        wanted: &WantedListener<'_>,
         workers: &[WorkerHandle],
     ) -> Vec<oneshot::Receiver<io::Result<()>>> {
-        self.serves = wanted.serves.clone();
+        self.spec = wanted.spec.clone();
         let redirect = |&member: &usize| {
-            let (id, serving) = (self.id, wanted.serving());
-            workers[member].ask(|done| Command::Redirect { id, serving, done })
+            let (id, target) = (self.id, wanted.target());
+            workers[member].call(|done| Command::Redirect { id, target, done })
         };
         self.members.iter().map(redirect).collect()
     }
 
     /// Closes the sockets; each worker answers when its own is closed.
     pub(super) fn close(&self, workers: &[WorkerHandle]) -> Vec<oneshot::Receiver<()>> {
-        let close = |&member: &usize| workers[member].ask(|done| Command::Close { id: self.id, done });
+        let close = |&member: &usize| workers[member].call(|done| Command::Close { id: self.id, done });
         self.members.iter().map(close).collect()
     }
 

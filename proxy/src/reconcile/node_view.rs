@@ -2,7 +2,7 @@
 
 use super::bridges::Bridges;
 use crate::{
-    routing::node_context::{NodePlace, Place},
+    routing::node_context::{NodeContext, NodeModeContext},
     shared::config::{Config, NodeMode},
     sys::host,
 };
@@ -11,7 +11,7 @@ use weir_core::{Node, Pods, SourceRules, node_ports::Localhost};
 
 /// What was found on this host.
 pub(super) struct NodeView {
-    pub(super) place: Place,
+    pub(super) node_context: NodeContext,
     /// Where node ports are served.
     pub(super) node_addresses: Vec<IpAddr>,
 }
@@ -24,11 +24,11 @@ pub(super) fn observe(config: &Config, bridges: &Bridges, node: &Arc<Node>) -> N
         Some(_) => Localhost::Never,
     };
     let node_addresses = config.node_port_addresses.resolve(node, &addresses, host::is_local, localhost);
-    let node_mode = config.node_mode.as_ref().map(|node_mode| node_place(node_mode, bridges, node));
-    NodeView { place: Place { node: Arc::clone(node), addresses, node_mode }, node_addresses }
+    let node_mode = config.node_mode.as_ref().map(|node_mode| node_mode_context(node_mode, bridges, node));
+    NodeView { node_context: NodeContext { node: Arc::clone(node), addresses, node_mode }, node_addresses }
 }
 
-fn node_place(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> NodePlace {
+fn node_mode_context(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> NodeModeContext {
     let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
     let networks = match pods {
         Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
@@ -36,5 +36,5 @@ fn node_place(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> NodePlace
         Pods::Unknown | Pods::Within(_) | Pods::OfNode => pods.networks(node).to_vec(),
     };
     let sources = SourceRules::of(pods, node, masquerade_all);
-    NodePlace { marks, sources, pods: networks, bridges: bridges.networks.clone() }
+    NodeModeContext { marks, sources, pods: networks, bridges: bridges.networks.clone() }
 }

@@ -1,9 +1,9 @@
-//! What must be served, and how do slots and sockets follow each Snapshot?
+//! What must be served, and how do runtimes and sockets follow each Snapshot?
 
 use super::{
     bridges::Bridges,
-    captured::{self, Listed},
-    health_check::Checks,
+    captured::{self, KnownFrontends},
+    health_check::HealthChecks,
     node_ports,
     node_view::{self, NodeView},
     plan::{self, Plan, Surroundings, loopback::Loopback},
@@ -11,14 +11,14 @@ use super::{
     sockets::Sockets,
 };
 use crate::{
-    limits::{descriptor_budget::Descriptors, service_usage::ServiceLoads},
+    limits::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsages},
     routing::{
         endpoints::Endpoints,
-        node_context::Place,
-        port_runtime::{Slot, Slots},
+        node_context::NodeContext,
+        port_runtime::{PortRuntime, PortRuntimes},
     },
     shared::{
-        command::{Command, Removed},
+        command::{Command, RemovedEndpoints},
         config::Config,
     },
     sys::{host, socket::Egress},
@@ -35,60 +35,65 @@ use weir_core::{
     settings::EndpointRemoved,
 };
 
-/// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
+/// The runtimes and sockets of everything that is served. Owned by one thread, which steers all workers.
 #[derive(Debug)]
-pub(crate) struct Listeners {
+pub(crate) struct Reconciler {
     config: Config,
-    place: Arc<Place>,
-    around: Surroundings,
+    node_context: Arc<NodeContext>,
+    surroundings: Surroundings,
     snapshot: Snapshot,
     endpoints: Endpoints,
-    services: ServiceLoads,
-    checks: Checks,
-    slots: Slots,
-    /// Slots of ports that are gone; connections may still hold them.
-    retired: Vec<Weak<Slot>>,
+    services: ServiceUsages,
+    checks: HealthChecks,
+    runtimes: PortRuntimes,
+    /// PortRuntimes of ports that are gone; connections may still hold them.
+    retired: Vec<Weak<PortRuntime>>,
     plan: Plan,
     loopback: Loopback,
     sockets: Sockets,
     /// What the workers are told in node mode.
-    listed: Listed,
+    known_frontends: KnownFrontends,
     bridges: Bridges,
     conflicts: Conflicts,
 }
 
-impl Listeners {
-    pub(crate) fn new(config: Config, workers: Vec<WorkerHandle>, descriptors: Arc<Descriptors>) -> Self {
+impl Reconciler {
+    pub(crate) fn new(
+        config: Config,
+        workers: Vec<WorkerHandle>,
+        descriptors: Arc<DescriptorBudget>,
+    ) -> Self {
         let map_loopback = (config.map_loopback && config.node_mode.is_none()).then(host::lowest_port);
         let mark = config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_endpoints);
-        let mut listeners = Self {
+        let mut reconciler = Self {
             sockets: Sockets::new(workers, &config, descriptors),
             config,
-            place: Arc::default(),
-            around: Surroundings { node_addresses: Vec::new(), map_loopback },
+            node_context: Arc::default(),
+            surroundings: Surroundings { node_addresses: Vec::new(), map_loopback },
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
-            services: ServiceLoads::default(),
-            checks: Checks::new(Egress { mark, source: None }),
-            slots: HashMap::new(),
+            services: ServiceUsages::default(),
+            checks: HealthChecks::new(Egress { mark, source: None }),
+            runtimes: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
             loopback: Loopback::default(),
-            listed: Listed::default(),
+            known_frontends: KnownFrontends::default(),
             bridges: Bridges::default(),
             conflicts: Conflicts::default(),
         };
-        listeners.look_around(&Snapshot::default());
-        listeners
+        reconciler.look_around(&Snapshot::default());
+        reconciler
     }
 
     /// Looks at this host again; returns whether its addresses, or the node, changed.
     fn look_around(&mut self, snapshot: &Snapshot) -> bool {
-        let NodeView { place, node_addresses } =
+        let NodeView { node_context, node_addresses } =
             node_view::observe(&self.config, &self.bridges, &snapshot.node);
-        let changed = *self.place != place || self.around.node_addresses != node_addresses;
-        self.place = Arc::new(place);
-        self.around.node_addresses = node_addresses;
+        let changed =
+            *self.node_context != node_context || self.surroundings.node_addresses != node_addresses;
+        self.node_context = Arc::new(node_context);
+        self.surroundings.node_addresses = node_addresses;
         changed
     }
 
@@ -97,7 +102,7 @@ impl Listeners {
         self.sockets.workers()
     }
 
-    /// Serves `snapshot` from now on. Costs what differs from the Snapshot before.
+    /// ListenSpec `snapshot` from now on. Costs what differs from the Snapshot before.
     pub(crate) async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
         let changes = Changes::between(&self.snapshot, snapshot);
         let mut affected: BTreeMap<ServiceKey, Arc<ServedService>> = BTreeMap::new();
@@ -116,7 +121,7 @@ impl Listeners {
         }
         for (key, served) in &affected {
             self.retire(key, Some(served));
-            touched.extend(self.place_service(served));
+            touched.extend(self.update_service(served));
         }
         self.snapshot = snapshot.clone();
         let visited = changes.removed.len() + affected.len();
@@ -128,7 +133,7 @@ impl Listeners {
         let snapshot = self.snapshot.clone();
         let mut touched = HashSet::new();
         if self.look_around(&snapshot) {
-            snapshot.services().for_each(|served| touched.extend(self.place_service(served)));
+            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
         }
         self.settle(touched).await
     }
@@ -139,7 +144,7 @@ impl Listeners {
         let snapshot = self.snapshot.clone();
         let mut touched = HashSet::new();
         if self.look_around(&snapshot) {
-            snapshot.services().for_each(|served| touched.extend(self.place_service(served)));
+            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
         }
         if before.bound != self.bridges.bound {
             touched.extend(self.plan.winners().map(|(socket, _)| socket));
@@ -156,27 +161,29 @@ impl Listeners {
     /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
     async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
-        let Self { sockets, plan, place, slots, endpoints, listed, conflicts, .. } = self;
+        let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
         touched.iter().for_each(|&socket| conflicts.report(plan, socket));
         let is_bound = |socket: &Frontend| *bound.get(Family::of(socket.address.ip()));
         let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
         let to_bind: Vec<_> = to_bind.collect();
         let mut steps = captured::Steps::default();
         if in_node_mode {
-            steps = listed.settle(touched.iter().copied(), plan, slots, bound, sockets.workers()).await;
+            steps = known_frontends
+                .settle(touched.iter().copied(), plan, runtimes, bound, sockets.workers())
+                .await;
         }
-        let mut applied = sockets.settle(to_bind, plan, place, slots, bound).await;
+        let mut applied = sockets.settle(to_bind, plan, node_context, runtimes, bound).await;
         let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
         node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
         for socket in touched {
-            let captured = listed.contains(socket).then_some(socket.address);
+            let captured = known_frontends.contains(socket).then_some(socket.address);
             // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
-            endpoints.note_own(socket, captured.or(sockets.frontend(socket)));
+            endpoints.note_self_address(socket, captured.or(sockets.frontend(socket)));
         }
         self.count();
-        applied.node_port_addresses.clone_from(&self.around.node_addresses);
+        applied.node_port_addresses.clone_from(&self.surroundings.node_addresses);
         applied
     }
 
@@ -192,7 +199,7 @@ impl Listeners {
     fn count(&self) {
         let (open, failed) = self.sockets.counts();
         let unbound = Family::ALL.into_iter().filter(|&family| !*self.bound().get(family));
-        let listening = open + unbound.map(|family| self.listed.listening(family)).sum::<usize>();
+        let listening = open + unbound.map(|family| self.known_frontends.listening(family)).sum::<usize>();
         let without = self.plan.len().saturating_sub(listening + failed);
         for (state, count) in [("listening", listening), ("failed", failed), ("no_endpoints", without)] {
             metrics::gauge!("weir_frontends", "state" => state).set(count as f64);
@@ -210,18 +217,18 @@ impl Listeners {
         self.endpoints.sweep();
         self.services.sweep();
         self.checks.touch();
-        self.retired.retain(|slot| slot.strong_count() > 0);
+        self.retired.retain(|runtime| runtime.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
-        for slot in self.slots.values().cloned().chain(retired) {
-            slot.sweep(now);
-            slot.counters.touch();
+        for runtime in self.runtimes.values().cloned().chain(retired) {
+            runtime.sweep(now);
+            runtime.metrics.touch();
         }
         self.count();
     }
 
     /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.
     fn assign_loopback(&mut self, changes: &Changes) -> Vec<ServiceKey> {
-        if self.around.map_loopback.is_none() {
+        if self.surroundings.map_loopback.is_none() {
             return Vec::new();
         }
         changes.removed.iter().for_each(|key| self.loopback.release(key));
@@ -237,44 +244,48 @@ impl Listeners {
         self.loopback.reassign()
     }
 
-    /// Brings the slots and bindings of one Service up to date; returns the sockets that may be affected.
-    fn place_service(&mut self, served: &ServedService) -> Vec<Frontend> {
+    /// Brings the runtimes and bindings of one Service up to date; returns the sockets that may be affected.
+    fn update_service(&mut self, served: &ServedService) -> Vec<Frontend> {
         for port in &served.ports {
-            self.update_slot(port);
+            self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
         }
         let mapped = self.loopback.get(&served.key);
-        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.around, mapped))
+        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.surroundings, mapped))
     }
 
-    fn update_slot(&mut self, port: &Arc<ServicePort>) {
+    fn update_runtime(&mut self, port: &Arc<ServicePort>) {
         let key = (port.key.clone(), port.family);
-        match self.slots.get(&key) {
+        match self.runtimes.get(&key) {
             None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
-            Some(slot) => {
-                let removed = ending::removed(&slot.route().port.merged, &port.merged);
-                slot.update(port, &self.place, &mut self.endpoints);
+            Some(runtime) => {
+                let removed = ending::removed(&runtime.routing().port.merged, &port.merged);
+                runtime.update(port, &self.node_context, &mut self.endpoints);
                 if !removed.is_empty() {
-                    self.tell_removed(slot, Removed::endpoints(removed));
+                    self.send_removed(runtime, RemovedEndpoints::endpoints(removed));
                 }
             }
             None => {
-                let slot = Slot::new(port, &self.place, &mut self.endpoints);
-                let slot = slot.of_service(self.services.of(&port.key.service));
-                self.slots.insert(key, Arc::new(slot));
+                let runtime = PortRuntime::new(port, &self.node_context, &mut self.endpoints);
+                let runtime = runtime.of_service(self.services.of(&port.key.service));
+                self.runtimes.insert(key, Arc::new(runtime));
             }
         }
     }
 
     /// Tells the workers that endpoints are gone, unless the Service keeps their connections.
-    fn tell_removed(&self, slot: &Arc<Slot>, removed: Removed) {
-        let port = Arc::clone(&slot.route().port);
+    fn send_removed(&self, runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
+        let port = Arc::clone(&runtime.routing().port);
         let rule = port.settings.on_endpoint_removed;
         if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
             return;
         }
         for worker in self.workers() {
-            worker.tell(Command::Removed { slot: Arc::clone(slot), removed: removed.clone(), rule });
+            worker.send(Command::EndpointsRemoved {
+                runtime: Arc::clone(runtime),
+                removed: removed.clone(),
+                rule,
+            });
         }
     }
 
@@ -286,7 +297,7 @@ impl Listeners {
         }
     }
 
-    /// Takes out the slots of ports that the Service had and no longer has.
+    /// Takes out the runtimes of ports that the Service had and no longer has.
     fn retire(&mut self, key: &ServiceKey, served: Option<&ServedService>) {
         let Some(before) = self.snapshot.get(key) else { return };
         let now = served.map_or(&[][..], |served| &served.ports);
@@ -295,10 +306,10 @@ impl Listeners {
                 continue;
             }
             self.checks.remove(&(port.key.clone(), port.family));
-            if let Some(slot) = self.slots.remove(&(port.key.clone(), port.family)) {
-                slot.retire();
-                self.tell_removed(&slot, Removed::Port);
-                self.retired.push(Arc::downgrade(&slot));
+            if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
+                runtime.retire();
+                self.send_removed(&runtime, RemovedEndpoints::Port);
+                self.retired.push(Arc::downgrade(&runtime));
             }
         }
     }

@@ -116,22 +116,22 @@ pub(super) fn warn(failures: &[(FrontendRow, String)]) {
 /// Addresses that several Services claim: a mistake that somebody should hear of once.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
-    told: HashMap<Frontend, Vec<PortKey>>,
+    reported: HashMap<Frontend, Vec<PortKey>>,
 }
 
 impl Conflicts {
     /// Warns if who claims an address has changed and it is more than one Service.
     pub(super) fn report(&mut self, plan: &Plan, socket: Frontend) {
         let Some(winner) = plan.winner(socket) else {
-            self.told.remove(&socket);
+            self.reported.remove(&socket);
             return;
         };
         let others = plan.losers(socket).filter(|loser| loser.port.key.service != winner.port.key.service);
         let claims: Vec<PortKey> =
             std::iter::once(winner).chain(others).map(|binding| binding.port.key.clone()).collect();
         if claims.len() == 1 {
-            self.told.remove(&socket);
-        } else if self.told.get(&socket) != Some(&claims) {
+            self.reported.remove(&socket);
+        } else if self.reported.get(&socket) != Some(&claims) {
             let Frontend { protocol, address } = socket;
             let others: Vec<String> = claims[1..].iter().map(ToString::to_string).collect();
             tracing::warn!(
@@ -139,7 +139,7 @@ impl Conflicts {
                 claims[0],
                 others.join(", ")
             );
-            self.told.insert(socket, claims);
+            self.reported.insert(socket, claims);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Which sockets are open, and how do they come to be as planned?
 
 use super::{
-    listener_group::{Group, Serves, Terms, Wanted},
+    listener_group::{Group, ListenOptions, ListenSpec, WantedListener},
     plan::Plan,
     report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
 };
 use crate::{
-    limits::descriptor_budget::Descriptors,
-    routing::{binding::Binding, node_context::Place, port_runtime::Slots},
+    limits::descriptor_budget::DescriptorBudget,
+    routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntimes},
     shared::{command::ListenerId, config::Config},
     sys::socket::backlog,
     worker::handle::{WorkerHandle, answers},
@@ -32,14 +32,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
     open: HashMap<Frontend, Group>,
-    /// Wanted, but without a usable endpoint; told to be so once.
+    /// WantedListener, but without a usable endpoint; told to be so once.
     closed: HashSet<Frontend>,
     retries: Retries,
     budget: usize,
     /// How many are open.
     count: usize,
-    terms: Terms,
-    descriptors: Arc<Descriptors>,
+    options: ListenOptions,
+    descriptors: Arc<DescriptorBudget>,
     next_id: ListenerId,
 }
 
@@ -47,12 +47,16 @@ pub(super) struct Sockets {
 #[derive(Default)]
 struct Steps<'a> {
     closing: Vec<Group>,
-    redirecting: Vec<(Group, Wanted<'a>)>,
-    opening: Vec<Wanted<'a>>,
+    redirecting: Vec<(Group, WantedListener<'a>)>,
+    opening: Vec<WantedListener<'a>>,
 }
 
 impl Sockets {
-    pub(super) fn new(workers: Vec<WorkerHandle>, config: &Config, descriptors: Arc<Descriptors>) -> Self {
+    pub(super) fn new(
+        workers: Vec<WorkerHandle>,
+        config: &Config,
+        descriptors: Arc<DescriptorBudget>,
+    ) -> Self {
         Self {
             workers,
             open: HashMap::new(),
@@ -60,7 +64,7 @@ impl Sockets {
             retries: Retries::default(),
             budget: config.listener_budget,
             count: 0,
-            terms: Terms {
+            options: ListenOptions {
                 backlog: backlog(config.max_connections),
                 foreign: config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients),
             },
@@ -73,9 +77,9 @@ impl Sockets {
         &self.workers
     }
 
-    /// The Service address that an open socket serves.
+    /// The Service address that an open socket spec.
     pub(super) fn frontend(&self, socket: Frontend) -> Option<SocketAddr> {
-        self.open.get(&socket).map(|group| group.serves.frontend)
+        self.open.get(&socket).map(|group| group.spec.frontend)
     }
 
     pub(super) fn next_retry(&self) -> Option<Instant> {
@@ -94,13 +98,13 @@ impl Sockets {
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
         plan: &Plan,
-        place: &Place,
-        slots: &Slots,
+        node_context: &NodeContext,
+        runtimes: &PortRuntimes,
         bound: PerFamily<bool>,
     ) -> Applied {
         let mut applied = Applied::default();
         let Steps { closing, redirecting, mut opening } =
-            self.steps(touched, plan, (place, bound), slots, &mut applied);
+            self.steps(touched, plan, (node_context, bound), runtimes, &mut applied);
         self.close(&closing).await;
         // Their descriptors may be what the others need.
         drop(closing);
@@ -114,17 +118,17 @@ impl Sockets {
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
         plan: &'a Plan,
-        (place, bound): (&Place, PerFamily<bool>),
-        slots: &'a Slots,
+        (node_context, bound): (&NodeContext, PerFamily<bool>),
+        runtimes: &'a PortRuntimes,
         applied: &mut Applied,
     ) -> Steps<'a> {
         let mut steps = Steps::default();
         for socket in touched {
             let binding = plan.winner(socket);
             let is_bound = *bound.get(Family::of(socket.address.ip()));
-            let wanted = binding.filter(|_| is_bound).and_then(|binding| wanted(binding, place, slots));
-            let unchanged =
-                |group: &Group| wanted.as_ref().is_some_and(|wanted| wanted.serves == group.serves);
+            let wanted =
+                binding.filter(|_| is_bound).and_then(|binding| wanted(binding, node_context, runtimes));
+            let unchanged = |group: &Group| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);
             if self.open.get(&socket).is_some_and(unchanged) {
                 continue;
             }
@@ -158,7 +162,7 @@ impl Sockets {
             }
             None => {
                 self.closed.remove(&socket);
-                open.map(|group| group.serves.removed(socket))
+                open.map(|group| group.spec.removed(socket))
             }
         }
     }
@@ -176,9 +180,9 @@ impl Sockets {
     /// Has open sockets serve something else. Returns what that failed for: it is closed, and to be opened anew.
     async fn redirect<'a>(
         &mut self,
-        redirecting: Vec<(Group, Wanted<'a>)>,
+        redirecting: Vec<(Group, WantedListener<'a>)>,
         applied: &mut Applied,
-    ) -> Vec<Wanted<'a>> {
+    ) -> Vec<WantedListener<'a>> {
         let mut asked = Vec::with_capacity(redirecting.len());
         for (mut group, wanted) in redirecting {
             let socket = wanted.binding.listen;
@@ -202,7 +206,7 @@ impl Sockets {
         again
     }
 
-    fn open_all(&mut self, opening: Vec<Wanted<'_>>, planned: usize, applied: &mut Applied) {
+    fn open_all(&mut self, opening: Vec<WantedListener<'_>>, planned: usize, applied: &mut Applied) {
         let now = Instant::now();
         let mut news = Vec::new();
         for wanted in opening {
@@ -225,12 +229,12 @@ impl Sockets {
         report::warn(&news);
     }
 
-    fn open(&mut self, wanted: &Wanted<'_>, planned: usize) -> io::Result<()> {
+    fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> io::Result<()> {
         let members = self.choose_workers(wanted.binding.listen, planned)?;
-        let Some(taken) = self.descriptors.take(members.len()) else {
+        let Some(permit) = self.descriptors.acquire(members.len()) else {
             return Err(io::Error::other("connections use up the descriptors; raise ulimit -n"));
         };
-        let group = Group::open(self.next_id, wanted, &self.workers, members, self.terms, taken)?;
+        let group = Group::open(self.next_id, wanted, &self.workers, members, self.options, permit)?;
         self.next_id += 1;
         self.count += group.descriptors();
         self.open.insert(wanted.binding.listen, group);
@@ -267,11 +271,15 @@ impl Sockets {
 }
 
 /// `None` when nobody could be served through the binding now.
-fn wanted<'a>(binding: &'a Binding, place: &Place, slots: &'a Slots) -> Option<Wanted<'a>> {
-    let serves = Serves::of(binding, place)?;
-    let slot = slots.get(&(binding.port.key.clone(), binding.port.family));
-    if slot.is_none() {
-        tracing::error!("{} has addresses but no slot; please report this as a bug", binding.port.key);
+fn wanted<'a>(
+    binding: &'a Binding,
+    node_context: &NodeContext,
+    runtimes: &'a PortRuntimes,
+) -> Option<WantedListener<'a>> {
+    let spec = ListenSpec::of(binding, node_context)?;
+    let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family));
+    if runtime.is_none() {
+        tracing::error!("{} has addresses but no runtime; please report this as a bug", binding.port.key);
     }
-    Some(Wanted { binding, serves, slot: slot? })
+    Some(WantedListener { binding, spec, runtime: runtime? })
 }

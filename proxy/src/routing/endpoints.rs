@@ -1,6 +1,6 @@
 //! What is known of every endpoint? One entry for each address and protocol, whichever Services use it.
 
-use super::self_addresses::OwnAddresses;
+use super::self_addresses::SelfAddresses;
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -19,7 +19,7 @@ pub(crate) struct Endpoints {
     /// How many were in use when all were last looked at.
     in_use: usize,
     standings: Arc<Standings>,
-    own: OwnAddresses,
+    self_addresses: SelfAddresses,
 }
 
 impl Endpoints {
@@ -31,7 +31,7 @@ impl Endpoints {
         let entry = self.loads.entry((protocol, address)).or_default();
         entry.upgrade().unwrap_or_else(|| {
             let load = Arc::new(Load::new(&self.standings));
-            load.set_forbidden(self.own.contains(protocol, address));
+            load.set_forbidden(self.self_addresses.contains(protocol, address));
             *entry = Arc::downgrade(&load);
             load
         })
@@ -39,10 +39,10 @@ impl Endpoints {
 
     /// Takes note of the Service address that a socket of this proxy serves now, `None` if it is not open. Endpoints there
     /// are forbidden meanwhile.
-    pub(crate) fn note_own(&mut self, socket: Frontend, frontend: Option<SocketAddr>) {
-        for address in self.own.note(socket, frontend) {
+    pub(crate) fn note_self_address(&mut self, socket: Frontend, frontend: Option<SocketAddr>) {
+        for address in self.self_addresses.note(socket, frontend) {
             if let Some(load) = self.loads.get(&(socket.protocol, address)).and_then(Weak::upgrade) {
-                load.set_forbidden(self.own.contains(socket.protocol, address));
+                load.set_forbidden(self.self_addresses.contains(socket.protocol, address));
             }
         }
     }
@@ -69,12 +69,12 @@ mod tests {
         let socket = Frontend { protocol: Protocol::Tcp, address };
         let before = endpoints.load(Protocol::Tcp, address);
         let datagrams = endpoints.load(Protocol::Udp, address);
-        endpoints.note_own(socket, Some(address));
+        endpoints.note_self_address(socket, Some(address));
         assert!(before.is_forbidden() && !datagrams.is_forbidden());
-        endpoints.note_own(socket, None);
+        endpoints.note_self_address(socket, None);
         assert!(!before.is_forbidden());
         drop(before);
-        endpoints.note_own(socket, Some(address));
+        endpoints.note_self_address(socket, Some(address));
         assert!(endpoints.load(Protocol::Tcp, address).is_forbidden());
     }
 

@@ -11,18 +11,18 @@ use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules};
 
 /// The node and the host of this proxy.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct NodeContext {
     /// The node.
     pub(crate) node: Arc<Node>,
     /// The addresses of this host's interfaces.
     pub(crate) addresses: BTreeSet<IpAddr>,
     /// What else counts in node mode.
-    pub(crate) node_mode: Option<NodePlace>,
+    pub(crate) node_mode: Option<NodeModeContext>,
 }
 
 /// What decides in node mode about addresses of clients.
 #[derive(Debug, PartialEq)]
-pub(crate) struct NodePlace {
+pub(crate) struct NodeModeContext {
     /// How packets are marked.
     pub(crate) marks: Marks,
     /// When endpoints see clients' addresses.
@@ -33,7 +33,7 @@ pub(crate) struct NodePlace {
     pub(crate) bridges: Vec<IpNet>,
 }
 
-impl Place {
+impl NodeContext {
     /// Whether a client is a process of this host.
     pub(crate) fn is_own(&self, client: IpAddr) -> bool {
         client.is_loopback() || self.addresses.contains(&client)
@@ -53,7 +53,7 @@ impl Place {
 
     /// Whose packets a frontend's sockets take; `None` means everybody's. In node mode rules give the verdicts, before
     /// packets get here.
-    pub(crate) fn admitted(
+    pub(crate) fn allowed_sources(
         &self,
         port: &ServicePort,
         kind: FrontendKind,
@@ -83,7 +83,7 @@ impl Place {
     }
 }
 
-impl NodePlace {
+impl NodeModeContext {
     /// Whether a client's address can be that of a socket to an endpoint: the endpoint's answer must come back here.
     /// A bridge would hand it to the client itself; what comes from loopback and link-local addresses goes nowhere else.
     pub(crate) fn can_keep(&self, client: IpAddr, endpoint: IpAddr) -> bool {
@@ -104,8 +104,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn node_place() -> NodePlace {
-        NodePlace {
+    fn node_mode_context() -> NodeModeContext {
+        NodeModeContext {
             marks: Marks { to_clients: 1, to_endpoints: 2 },
             sources: SourceRules::default(),
             pods: vec!["10.244.0.0/16".parse().unwrap()],
@@ -116,16 +116,16 @@ mod tests {
     #[test]
     fn an_address_of_this_host_is_the_nodes_even_within_the_networks_of_pods() {
         let addresses = [ip("10.244.1.1")].into();
-        let place = Place { addresses, node_mode: Some(node_place()), ..Place::default() };
+        let place = NodeContext { addresses, node_mode: Some(node_mode_context()), ..NodeContext::default() };
         let origins = ["127.0.0.1", "10.244.1.1", "10.244.1.2", "10.245.0.1", "fd00::1"];
         let expected = [Origin::Node, Origin::Node, Origin::Pod, Origin::Outside, Origin::Outside];
         assert_eq!(origins.map(|client| place.origin(ip(client))), expected);
-        assert_eq!(Place::default().origin(ip("10.244.1.2")), Origin::Outside);
+        assert_eq!(NodeContext::default().origin(ip("10.244.1.2")), Origin::Outside);
     }
 
     #[test]
     fn a_clients_address_is_kept_unless_the_answer_would_not_come_back() {
-        let place = node_place();
+        let place = node_mode_context();
         let cases = [
             ("10.244.1.2", "10.244.2.3", true),
             ("10.244.1.2", "10.244.1.3", false),

@@ -1,11 +1,11 @@
-//! Which endpoint does a new flow of a Service port get right now? A slot holds the port's current route.
+//! Which endpoint does a new flow of a Service port get right now? A runtime holds the port's current routing.
 
 use super::{
     affinity::{AffinityTable, Visit},
     endpoints::Endpoints,
-    node_context::Place,
+    node_context::NodeContext,
 };
-use crate::{limits::service_usage::ServiceLoad, telemetry::metrics::PortCounters};
+use crate::{limits::service_usage::ServiceUsage, telemetry::metrics::PortMetrics};
 use arc_swap::{ArcSwap, Guard};
 use ipnet::IpNet;
 use std::{
@@ -27,35 +27,35 @@ use weir_core::{
     source,
 };
 
-/// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
+/// One Service port in one family, for as long as it exists. Reconciler and connections hold it; the route in it is
 /// replaced as a whole.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    route: ArcSwap<Route>,
+pub(crate) struct PortRuntime {
+    routing: ArcSwap<RoutingTable>,
     affinity: AffinityTable,
     /// Clients that wait because all endpoints are full.
     pub(crate) queue: Queue,
     /// Tells one of them that there may be room.
     pub(crate) room: Notify,
     /// What the whole Service holds.
-    pub(crate) service: Arc<ServiceLoad>,
+    pub(crate) service: Arc<ServiceUsage>,
     /// Whether the port is gone.
     retired: AtomicBool,
     /// What happened on this port.
-    pub(crate) counters: Arc<PortCounters>,
+    pub(crate) metrics: Arc<PortMetrics>,
 }
 
-/// Slots by Service port and family.
-pub(crate) type Slots = HashMap<(PortKey, Family), Arc<Slot>>;
+/// PortRuntimes by Service port and family.
+pub(crate) type PortRuntimes = HashMap<(PortKey, Family), Arc<PortRuntime>>;
 
 /// How flows of a port are placed, from one Snapshot.
 #[derive(Debug)]
-pub(crate) struct Route {
+pub(crate) struct RoutingTable {
     /// The port.
     pub(crate) port: Arc<ServicePort>,
     /// Where this proxy runs, to tell where a client comes from.
-    pub(crate) place: Arc<Place>,
-    /// Counts the routes of this slot.
+    pub(crate) node_context: Arc<NodeContext>,
+    /// Counts the routes of this runtime.
     pub(crate) epoch: u64,
     cluster: Option<Balancer>,
     /// The endpoints of the cluster's list that are preferred, and for how long.
@@ -71,44 +71,53 @@ pub(crate) struct Route {
 }
 
 /// The endpoint that a flow got; it counts as load while the lease lives.
-pub(crate) struct Picked {
+pub(crate) struct Selected {
     pub(crate) address: SocketAddr,
     pub(crate) lease: Lease,
 }
 
-impl Slot {
-    pub(crate) fn new(port: &Arc<ServicePort>, place: &Arc<Place>, endpoints: &mut Endpoints) -> Self {
-        let route = Route::build(port, place, None, endpoints);
-        let counters = Arc::new(PortCounters::new(port));
+impl PortRuntime {
+    pub(crate) fn new(
+        port: &Arc<ServicePort>,
+        node_context: &Arc<NodeContext>,
+        endpoints: &mut Endpoints,
+    ) -> Self {
+        let routing = RoutingTable::build(port, node_context, None, endpoints);
+        let metrics = Arc::new(PortMetrics::new(port));
         Self {
-            route: ArcSwap::from_pointee(route),
+            routing: ArcSwap::from_pointee(routing),
             affinity: AffinityTable::default(),
             queue: Queue::default(),
             service: Arc::default(),
             room: Notify::new(),
             retired: AtomicBool::new(false),
-            counters,
+            metrics,
         }
     }
 
-    /// The same as part of a Service that other slots are part of, too.
-    pub(crate) fn of_service(self, service: Arc<ServiceLoad>) -> Self {
+    /// The same as part of a Service that other runtimes are part of, too.
+    pub(crate) fn of_service(self, service: Arc<ServiceUsage>) -> Self {
         Self { service, ..self }
     }
 
-    /// The current route.
-    pub(crate) fn route(&self) -> Guard<Arc<Route>> {
-        self.route.load()
+    /// The current routing.
+    pub(crate) fn routing(&self) -> Guard<Arc<RoutingTable>> {
+        self.routing.load()
     }
 
-    /// Puts the next Snapshot's route in place.
-    pub(crate) fn update(&self, port: &Arc<ServicePort>, place: &Arc<Place>, endpoints: &mut Endpoints) {
-        let previous = self.route.load();
-        let route = Route::build(port, place, Some(&previous), endpoints);
-        if route.port.affinity.is_none() && previous.port.affinity.is_some() {
+    /// Puts the next Snapshot's route in node_context.
+    pub(crate) fn update(
+        &self,
+        port: &Arc<ServicePort>,
+        node_context: &Arc<NodeContext>,
+        endpoints: &mut Endpoints,
+    ) {
+        let previous = self.routing.load();
+        let routing = RoutingTable::build(port, node_context, Some(&previous), endpoints);
+        if routing.port.affinity.is_none() && previous.port.affinity.is_some() {
             self.affinity.clear();
         }
-        self.route.store(Arc::new(route));
+        self.routing.store(Arc::new(routing));
         self.room.notify_waiters();
     }
 
@@ -119,31 +128,36 @@ impl Slot {
 
     /// What becomes of a connection to this endpoint, if it was removed and the Service does not keep its connections.
     pub(crate) fn if_removed(&self, address: SocketAddr) -> Option<EndpointRemoved> {
-        let route = self.route.load();
-        let rule = route.port.settings.on_endpoint_removed;
-        let removed = || self.retired.load(Relaxed) || !route.has(address);
+        let routing = self.routing.load();
+        let rule = routing.port.settings.on_endpoint_removed;
+        let removed = || self.retired.load(Relaxed) || !routing.has(address);
         (rule != EndpointRemoved::Keep && removed()).then_some(rule)
     }
 
     /// Picks an endpoint of `route` for a flow, by affinity first. `None` if there is none left that has room.
-    pub(crate) fn pick(&self, route: &Route, traffic: Traffic, request: &Request<'_>) -> Option<Picked> {
-        let balancer = route.balancer(traffic)?;
+    pub(crate) fn pick(
+        &self,
+        routing: &RoutingTable,
+        traffic: Traffic,
+        request: &Request<'_>,
+    ) -> Option<Selected> {
+        let balancer = routing.balancer(traffic)?;
         loop {
-            let target = match route.port.affinity {
-                None => route.choose(traffic, request),
+            let target = match routing.port.affinity {
+                None => routing.choose(traffic, request),
                 Some(timeout) => {
                     let visit = Visit {
                         client: request.flow.client.ip(),
                         now: request.now,
                         timeout,
-                        epoch: route.epoch,
+                        epoch: routing.epoch,
                     };
-                    self.recall(route, traffic, request, visit)
+                    self.recall(routing, traffic, request, visit)
                 }
             }?;
             // Another worker may have taken the last place; then this endpoint is not chosen again.
-            if let Some(picked) = Picked::of(target, balancer) {
-                return Some(picked);
+            if let Some(selected) = Selected::of(target, balancer) {
+                return Some(selected);
             }
         }
     }
@@ -151,26 +165,26 @@ impl Slot {
     /// The endpoint where the client landed before while that is well and has room, else another one.
     fn recall<'a>(
         &self,
-        route: &'a Route,
+        routing: &'a RoutingTable,
         traffic: Traffic,
         request: &Request<'_>,
         visit: Visit,
     ) -> Option<&'a Target> {
-        let balancer = route.balancer(traffic)?;
+        let balancer = routing.balancer(traffic)?;
         let unwelcome = |address| {
             balancer.position(address).is_some_and(|position| !balancer.is_welcome(position, request.tried))
         };
-        let standing = |address| Some((balancer.position(address)?, route.reachable_since(address)?));
-        let pick = || route.choose(traffic, request).map(|target| target.address);
+        let standing = |address| Some((balancer.position(address)?, routing.reachable_since(address)?));
+        let pick = || routing.choose(traffic, request).map(|target| target.address);
         let address = self.affinity.choose(visit, unwelcome, standing, pick)?;
         balancer.position(address).map(|position| &balancer.targets()[position])
     }
 
     /// Takes note of which endpoint a client got of several that were tried at the same time.
     pub(crate) fn landed(&self, client: IpAddr, address: SocketAddr, now: Instant) {
-        let route = self.route();
-        if let Some(timeout) = route.port.affinity {
-            self.affinity.landed(Visit { client, now, timeout, epoch: route.epoch }, address);
+        let routing = self.routing();
+        if let Some(timeout) = routing.port.affinity {
+            self.affinity.landed(Visit { client, now, timeout, epoch: routing.epoch }, address);
         }
     }
 
@@ -183,17 +197,17 @@ impl Slot {
 
     /// Forgets clients whose affinity has expired.
     pub(crate) fn sweep(&self, now: Instant) {
-        if let Some(timeout) = self.route.load().port.affinity {
+        if let Some(timeout) = self.routing.load().port.affinity {
             self.affinity.sweep(now, timeout);
         }
     }
 }
 
-impl Route {
+impl RoutingTable {
     fn build(
         port: &Arc<ServicePort>,
-        place: &Arc<Place>,
-        previous: Option<&Route>,
+        node_context: &Arc<NodeContext>,
+        previous: Option<&RoutingTable>,
         endpoints: &mut Endpoints,
     ) -> Self {
         let epoch = previous.map_or(0, |previous| previous.epoch + 1);
@@ -207,19 +221,19 @@ impl Route {
         let mut serving: Box<[u32]> = serving.map(|(position, _)| position).collect();
         serving.sort_unstable_by_key(|&position| port.merged[position as usize].address);
         let near = port.settings.topology_spill.and_then(|spill| {
-            let near = nearby(port.cluster.as_ref()?, &place.node)?;
+            let near = nearby(port.cluster.as_ref()?, &node_context.node)?;
             Some(Box::new((balancer(Some(&near), None)?, spill)))
         });
         Self {
             near,
-            cluster: balancer(port.cluster.as_ref(), previous.and_then(|route| route.cluster.as_ref())),
-            local: balancer(port.local.as_ref(), previous.and_then(|route| route.local.as_deref()))
+            cluster: balancer(port.cluster.as_ref(), previous.and_then(|routing| routing.cluster.as_ref())),
+            local: balancer(port.local.as_ref(), previous.and_then(|routing| routing.local.as_deref()))
                 .map(Box::new),
-            guard: port.sources(FrontendKind::LoadBalancerIp, &place.node),
+            guard: port.sources(FrontendKind::LoadBalancerIp, &node_context.node),
             reachable_since: reachable_since(port, previous, epoch),
             serving,
             port: Arc::clone(port),
-            place: Arc::clone(place),
+            node_context: Arc::clone(node_context),
             epoch,
         }
     }
@@ -240,7 +254,7 @@ impl Route {
     }
 
     /// Whether a client may use an address of this kind (semantics A5).
-    pub(crate) fn admits(&self, kind: FrontendKind, client: IpAddr) -> bool {
+    pub(crate) fn allows_source(&self, kind: FrontendKind, client: IpAddr) -> bool {
         let guard = self.guard.as_ref().filter(|_| kind == FrontendKind::LoadBalancerIp);
         guard.is_none_or(|sources| sources.iter().any(|net| net.contains(&client)))
     }
@@ -249,11 +263,9 @@ impl Route {
     pub(crate) fn is_hairpin(&self, endpoint: SocketAddr, client: IpAddr) -> bool {
         // Looks through the endpoints only where the addresses are the same, which is seldom.
         endpoint.ip() == client
-            && self
-                .port
-                .merged
-                .iter()
-                .any(|known| known.address == endpoint && source::is_hairpin(&self.place.node, known, client))
+            && self.port.merged.iter().any(|known| {
+                known.address == endpoint && source::is_hairpin(&self.node_context.node, known, client)
+            })
     }
 
     /// Whether an endpoint is in some slice.
@@ -274,11 +286,15 @@ impl Route {
     }
 }
 
-fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> Box<[(SocketAddr, u64)]> {
+fn reachable_since(
+    port: &ServicePort,
+    previous: Option<&RoutingTable>,
+    epoch: u64,
+) -> Box<[(SocketAddr, u64)]> {
     if port.affinity.is_none() {
         return Box::default();
     }
-    let since = |address| previous.and_then(|route| route.reachable_since(address)).unwrap_or(epoch);
+    let since = |address| previous.and_then(|routing| routing.reachable_since(address)).unwrap_or(epoch);
     let reachable = port.reachable();
     let mut known: Box<[_]> =
         reachable.iter().map(|endpoint| (endpoint.address, since(endpoint.address))).collect();
@@ -286,7 +302,7 @@ fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> 
     known
 }
 
-impl Picked {
+impl Selected {
     fn of(target: &Target, balancer: &Balancer) -> Option<Self> {
         let lease = match balancer.limit() {
             None => target.load.lease(),

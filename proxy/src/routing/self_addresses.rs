@@ -11,14 +11,14 @@ use weir_core::{Frontend, Protocol};
 
 /// The addresses of all open sockets, and the others that clients reach them by.
 #[derive(Debug, Default)]
-pub(crate) struct OwnAddresses {
+pub(crate) struct SelfAddresses {
     /// The open sockets, and the Service address of each one for which that is another one than its own.
     frontends: HashMap<Frontend, Option<Box<SocketAddr>>>,
     /// By how many open sockets each other address is answered.
     others: HashMap<Frontend, usize>,
 }
 
-impl OwnAddresses {
+impl SelfAddresses {
     /// Whether a connection to this address comes back here.
     pub(crate) fn contains(&self, protocol: Protocol, address: SocketAddr) -> bool {
         let socket = Frontend { protocol, address };
@@ -76,13 +76,13 @@ mod tests {
         Frontend { protocol: Protocol::Tcp, address: address.parse().unwrap() }
     }
 
-    fn contains(own: &OwnAddresses, address: &str) -> bool {
+    fn contains(own: &SelfAddresses, address: &str) -> bool {
         own.contains(Protocol::Tcp, address.parse().unwrap())
     }
 
     #[test]
     fn a_mapped_service_answers_at_both_addresses_while_its_socket_is_open() {
-        let mut own = OwnAddresses::default();
+        let mut own = SelfAddresses::default();
         let (listen, frontend) = (socket("127.96.0.10:20080"), "10.96.0.10:80");
         assert_eq!(own.note(listen, frontend.parse().ok()).len(), 2);
         assert!(own.note(listen, frontend.parse().ok()).is_empty(), "nothing has changed");
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn an_address_that_two_sockets_stand_for_is_free_when_both_are_closed() {
-        let mut own = OwnAddresses::default();
+        let mut own = SelfAddresses::default();
         let (first, second) = (socket("127.0.0.2:80"), socket("127.0.0.3:80"));
         for socket in [first, second] {
             own.note(socket, "10.96.0.10:80".parse().ok());
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn localhost_is_reached_by_the_unspecified_address_too() {
-        let mut own = OwnAddresses::default();
+        let mut own = SelfAddresses::default();
         own.note(socket("127.0.0.1:30080"), "127.0.0.1:30080".parse().ok());
         own.note(socket("[::1]:30080"), "[::1]:30080".parse().ok());
         assert!(contains(&own, "0.0.0.0:30080") && contains(&own, "[::]:30080"));

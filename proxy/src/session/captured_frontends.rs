@@ -1,7 +1,7 @@
 //! Which frontend did a client dial? What a worker knows of the frontends whose packets it receives (node mode).
 
 use super::frontend::LocalFrontend;
-use crate::shared::command::{Change, Listing};
+use crate::shared::command::{CapturedFrontend, Change};
 use std::{
     cell::RefCell,
     collections::{HashMap, hash_map},
@@ -13,32 +13,32 @@ use weir_core::{Frontend, Origin};
 
 /// The captured frontends of a worker.
 #[derive(Default)]
-pub(crate) struct Catalog {
+pub(crate) struct CapturedFrontends {
     entries: RefCell<HashMap<Frontend, Entry>>,
 }
 
 /// A captured frontend. What serves its clients is built when the first one comes: of many frontends few are used.
 struct Entry {
-    listing: Listing,
+    captured: CapturedFrontend,
     by_origin: Option<Box<[Option<Rc<LocalFrontend>>; 3]>>,
 }
 
-impl Catalog {
+impl CapturedFrontends {
     /// What serves clients that dialled this address and come from there.
     pub(crate) fn frontend(&self, dialled: Frontend, origin: Origin) -> Option<Rc<LocalFrontend>> {
         let mut entries = self.entries.borrow_mut();
-        let Entry { listing, by_origin } = entries.get_mut(&dialled)?;
+        let Entry { captured, by_origin } = entries.get_mut(&dialled)?;
         let known = &mut by_origin.get_or_insert_default()[origin as usize];
-        Some(Rc::clone(known.get_or_insert_with(|| listing.frontend(dialled.address, origin))))
+        Some(Rc::clone(known.get_or_insert_with(|| captured.frontend(dialled.address, origin))))
     }
 
     /// Serves frontends as they are to be from now on. Connections stay where they are.
     pub(crate) fn change(&self, changes: &[Change]) {
         let mut entries = self.entries.borrow_mut();
-        for (frontend, listing) in changes {
-            match (entries.entry(*frontend), listing) {
-                (entry, Some(listing)) => {
-                    entry.insert_entry(Entry { listing: listing.clone(), by_origin: None });
+        for (frontend, captured) in changes {
+            match (entries.entry(*frontend), captured) {
+                (entry, Some(captured)) => {
+                    entry.insert_entry(Entry { captured: captured.clone(), by_origin: None });
                 }
                 (hash_map::Entry::Occupied(entry), None) => drop(entry.remove()),
                 (hash_map::Entry::Vacant(_), None) => {}
@@ -47,8 +47,8 @@ impl Catalog {
     }
 }
 
-impl Listing {
+impl CapturedFrontend {
     fn frontend(&self, address: SocketAddr, origin: Origin) -> Rc<LocalFrontend> {
-        LocalFrontend::at(address, self.kind, Arc::clone(&self.slot), Some(origin))
+        LocalFrontend::at(address, self.kind, Arc::clone(&self.runtime), Some(origin))
     }
 }

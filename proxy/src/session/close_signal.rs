@@ -9,21 +9,21 @@ use std::{
 
 /// The order to end, given from outside and looked at by the task at its next chance. The first one counts.
 #[derive(Debug, Default)]
-pub(crate) struct Order {
+pub(crate) struct CloseSignal {
     reason: Cell<Option<Closed>>,
     waker: RefCell<Option<Waker>>,
 }
 
-impl Order {
+impl CloseSignal {
     /// Gives the order, and wakes the task.
-    pub(crate) fn give(&self, reason: Closed) {
+    pub(crate) fn send(&self, reason: Closed) {
         if self.reason.get().is_none() {
             self.reason.set(Some(reason));
             self.wake();
         }
     }
 
-    /// Wakes the task without an order.
+    /// Wakes the task without an close_signal.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -31,7 +31,7 @@ impl Order {
     }
 
     /// Why to end, if the order was given.
-    pub(crate) fn given(&self) -> Option<Closed> {
+    pub(crate) fn reason(&self) -> Option<Closed> {
         self.reason.get()
     }
 

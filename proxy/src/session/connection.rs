@@ -1,8 +1,8 @@
 //! What is known of a live connection?
 
-use super::{close_signal::Order, frontend::LocalFrontend};
+use super::{close_signal::CloseSignal, frontend::LocalFrontend};
 use crate::{
-    limits::admission::Admitted,
+    limits::admission::ConnectionPermit,
     shared::command::{ConnectionInfo, TICK},
     telemetry::close_reason::Closed,
 };
@@ -29,14 +29,14 @@ pub(crate) struct Connection {
     spoken_for_by: OnceCell<Box<IpAddr>>,
     pub(crate) opened: Instant,
     /// Its place in the process, until it ends.
-    pub(crate) place: Cell<Option<Admitted>>,
+    pub(crate) permit: Cell<Option<ConnectionPermit>>,
     /// Set once an endpoint accepted.
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
     pub(crate) to_endpoint: Cell<u64>,
     pub(crate) to_client: Cell<u64>,
     /// Tells it to end.
-    pub(crate) order: Order,
-    /// Whether it has just become old enough for its peers to be watched.
+    pub(crate) close_signal: CloseSignal,
+    /// Whether it has just become old enough for its siblings to be watched.
     grown: Cell<bool>,
     idle_timeout: Duration,
     last_active: Cell<time::Instant>,
@@ -50,19 +50,19 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(id: u64, frontend: Rc<LocalFrontend>, flow: Flow) -> Rc<Self> {
         let now = time::Instant::now();
-        let route = frontend.slot.route();
-        let settings = &route.port.settings;
+        let routing = frontend.runtime.routing();
+        let settings = &routing.port.settings;
         let ends_at = settings.max_connection_age.map(|age| now.into_std() + lifetime(age, rand::random()));
         Rc::new(Self {
             id,
             flow,
             spoken_for_by: OnceCell::new(),
             opened: now.into_std(),
-            place: Cell::default(),
+            permit: Cell::default(),
             endpoint: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
-            order: Order::default(),
+            close_signal: CloseSignal::default(),
             grown: Cell::default(),
             idle_timeout: settings.idle_timeout,
             last_active: Cell::new(now),
@@ -78,7 +78,7 @@ impl Connection {
         let flow = self.frontend.flow(self.flow.protocol, client);
         let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
-        connection.place.set(self.place.take());
+        connection.permit.set(self.permit.take());
         connection
     }
 
@@ -108,7 +108,7 @@ impl Connection {
     /// Notes that it has lived for long enough to be worth more care, and has its task look.
     pub(crate) fn note_grown(&self) {
         self.grown.set(true);
-        self.order.wake();
+        self.close_signal.wake();
     }
 
     /// Whether it has grown since the last look.
@@ -119,7 +119,7 @@ impl Connection {
     /// Notes the endpoint that accepted. It may have been removed while it was being dialled.
     pub(crate) fn note_endpoint(&self, address: SocketAddr) {
         self.endpoint.set(Some(address));
-        if let Some(rule) = self.frontend.slot.if_removed(address) {
+        if let Some(rule) = self.frontend.runtime.if_removed(address) {
             self.note_removed(rule);
         }
     }
@@ -129,7 +129,7 @@ impl Connection {
         match time_left(rule, rand::random()) {
             None => false,
             Some(Duration::ZERO) => {
-                self.order.give(Closed::EndpointRemoved);
+                self.close_signal.send(Closed::EndpointRemoved);
                 false
             }
             Some(left) => {

@@ -1,6 +1,6 @@
 //! What does a TCP connection need while it is served?
 
-use super::{connection::Connection, context::Worker, frontend::LocalFrontend};
+use super::{connection::Connection, context::WorkerContext, frontend::LocalFrontend};
 use std::{net::SocketAddr, rc::Rc};
 use weir_core::Flow;
 
@@ -8,13 +8,13 @@ use weir_core::Flow;
 /// until this is dropped.
 pub(crate) struct ConnectionContext {
     pub(crate) connection: Rc<Connection>,
-    pub(crate) worker: Rc<Worker>,
+    pub(crate) worker: Rc<WorkerContext>,
 }
 
 impl ConnectionContext {
     /// Lists a new connection through `frontend`.
-    pub(crate) fn new(worker: &Rc<Worker>, frontend: &Rc<LocalFrontend>, flow: Flow) -> Self {
-        worker.peers.add();
+    pub(crate) fn new(worker: &Rc<WorkerContext>, frontend: &Rc<LocalFrontend>, flow: Flow) -> Self {
+        worker.siblings.add();
         let connection = worker.connections.borrow_mut().add(Rc::clone(frontend), flow);
         Self { connection, worker: Rc::clone(worker) }
     }
@@ -33,7 +33,7 @@ impl ConnectionContext {
 
 impl Drop for ConnectionContext {
     fn drop(&mut self) {
-        self.worker.peers.remove();
+        self.worker.siblings.remove();
         self.worker.connections.borrow_mut().remove(self.connection.id);
         self.worker.answer_if_drained();
     }

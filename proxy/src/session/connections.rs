@@ -45,7 +45,7 @@ impl Connections {
         self.deadlines.push(connection.deadline(), connection.id);
     }
 
-    /// One tick of the clock. What is due then is done by [`Self::tell_due`].
+    /// One tick of the clock. What is due then is done by [`Self::signal_due`].
     pub(crate) fn tick(&mut self) {
         self.grown.end = self.young.end;
         self.young = self.young.end..self.next;
@@ -53,12 +53,12 @@ impl Connections {
 
     /// Tells connections whose deadline has come to end, and those that have lived through a whole tick that they have
     /// grown: `most` at a time. Returns whether there may be more.
-    pub(crate) fn tell_due(&mut self, now: Instant, most: usize) -> bool {
+    pub(crate) fn signal_due(&mut self, now: Instant, most: usize) -> bool {
         let Self { live, deadlines, grown, .. } = self;
         for _ in 0..most {
             let deadline = |id| live.get(&id).map(|connection| connection.deadline());
             if let Some(due) = deadlines.pop_due(now, deadline).and_then(|id| live.get(&id)) {
-                due.order.give(due.overdue(now));
+                due.close_signal.send(due.overdue(now));
             } else if let Some(connection) = grown.find_map(|id| live.get(&id)) {
                 connection.note_grown();
             } else {

@@ -1,10 +1,10 @@
 //! What do all connections and flows of one worker use?
 
-use super::{connections::Connections, local_metrics::Tallies, siblings::Peers};
+use super::{connections::Connections, local_metrics::UnflushedMetrics, siblings::Siblings};
 use crate::{
-    buffers::{memory::Memory, pipe::Pipes},
+    buffers::{buffer_budget::BufferBudget, pipe::PipePool},
     limits::admission::Admission,
-    telemetry::metrics::ProcessCounters,
+    telemetry::metrics::ProcessMetrics,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -21,23 +21,23 @@ const SCRATCH: usize = 64 * 1024;
 
 /// The context of one worker thread, an argument of everything that happens there. Nothing in it is shared with other
 /// threads but counts and budgets.
-pub(crate) struct Worker {
+pub(crate) struct WorkerContext {
     /// Metrics that belong to no Service port.
-    pub(crate) counters: Arc<ProcessCounters>,
+    pub(crate) metrics: Arc<ProcessMetrics>,
     /// Who gets a place.
     pub(crate) admission: Arc<Admission>,
     /// Counts not yet flushed.
-    pub(crate) tallies: Tallies,
-    /// Lent while bytes are in flight, so that an idle connection holds no buffer.
+    pub(crate) unflushed: UnflushedMetrics,
+    /// PooledPipe while bytes are in flight, so that an idle connection holds no buffer.
     pub(crate) scratch: RefCell<Box<[u8]>>,
-    /// Lent while much is in flight.
-    pub(crate) pipes: Rc<Pipes>,
+    /// PooledPipe while much is in flight.
+    pub(crate) pipes: Rc<PipePool>,
     /// For what was read and cannot be written yet.
-    pub(crate) memory: Rc<Memory>,
+    pub(crate) buffers: Rc<BufferBudget>,
     /// Bytes of `memory` last shown by the gauge.
-    memory_shown: Cell<usize>,
+    buffered_shown: Cell<usize>,
     /// This worker and the others.
-    pub(crate) peers: Peers,
+    pub(crate) siblings: Siblings,
     /// Whether nothing new is accepted.
     pub(crate) draining: Cell<bool>,
     /// The live connections.
@@ -47,7 +47,7 @@ pub(crate) struct Worker {
     /// Who waits for the last connection to end.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
     /// Held while many connections are ended.
-    pub(crate) ending: Mutex<()>,
+    pub(crate) terminating: Mutex<()>,
 }
 
 /// What one worker may take.
@@ -61,30 +61,30 @@ pub(crate) struct Share {
     pub(crate) relay_memory: usize,
 }
 
-impl Worker {
-    pub(crate) fn new(share: &Share, counters: Arc<ProcessCounters>, peers: Peers) -> Rc<Self> {
+impl WorkerContext {
+    pub(crate) fn new(share: &Share, metrics: Arc<ProcessMetrics>, siblings: Siblings) -> Rc<Self> {
         let admission = Arc::clone(&share.admission);
         Rc::new(Self {
-            counters,
-            tallies: Tallies::default(),
+            metrics,
+            unflushed: UnflushedMetrics::default(),
             scratch: RefCell::new(vec![0; SCRATCH].into()),
-            pipes: Pipes::new(Arc::clone(&admission.descriptors)),
+            pipes: PipePool::new(Arc::clone(&admission.descriptors)),
             admission,
-            memory: Memory::new(share.relay_memory),
-            memory_shown: Cell::new(0),
-            peers,
+            buffers: BufferBudget::new(share.relay_memory),
+            buffered_shown: Cell::new(0),
+            siblings,
             draining: Cell::new(false),
             connections: RefCell::default(),
             clock: Cell::new(Instant::now()),
             drained: RefCell::default(),
-            ending: Mutex::default(),
+            terminating: Mutex::default(),
         })
     }
 
     /// Notes the time, flushes counts and gives back what is not used. Called once a second.
     pub(crate) fn tick(&self) {
         self.clock.set(Instant::now());
-        self.tallies.flush();
+        self.unflushed.flush();
         self.pipes.close_unused();
         self.show_usage();
         self.connections.borrow_mut().tick();
@@ -92,10 +92,10 @@ impl Worker {
 
     /// Shows what is used of what is limited.
     fn show_usage(&self) {
-        self.counters.descriptors_used.set(self.admission.descriptors.used() as f64);
-        let held = self.memory.held();
-        let before = self.memory_shown.replace(held);
-        self.counters.relay_memory.increment(held as f64 - before as f64);
+        self.metrics.descriptors_used.set(self.admission.descriptors.used() as f64);
+        let held = self.buffers.held();
+        let before = self.buffered_shown.replace(held);
+        self.metrics.relay_memory.increment(held as f64 - before as f64);
     }
 
     /// Answers whoever waits for the drain, once nothing new is accepted and the last connection has ended.

@@ -1,11 +1,11 @@
 //! What do all connections and flows through one address on one worker have in common?
 
-use super::local_metrics::Tally;
+use super::local_metrics::LocalMetrics;
 use crate::{
     limits::admission::Admission,
     routing::{
         binding::Binding,
-        port_runtime::{Route, Slot},
+        port_runtime::{PortRuntime, RoutingTable},
     },
     sys::socket::Egress,
     telemetry::close_reason::Closed,
@@ -20,8 +20,8 @@ use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict}
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct LocalFrontend {
-    pub(crate) slot: Arc<Slot>,
-    pub(crate) tally: Rc<Tally>,
+    pub(crate) runtime: Arc<PortRuntime>,
+    pub(crate) local_metrics: Rc<LocalMetrics>,
     /// The Service address, which is not always the one that is listened on.
     pub(crate) address: SocketAddr,
     pub(crate) kind: FrontendKind,
@@ -30,23 +30,29 @@ pub(crate) struct LocalFrontend {
 }
 
 impl LocalFrontend {
-    pub(crate) fn new(binding: &Binding, slot: Arc<Slot>) -> Rc<Self> {
-        Self::at(binding.frontend, binding.kind, slot, None)
+    pub(crate) fn new(binding: &Binding, runtime: Arc<PortRuntime>) -> Rc<Self> {
+        Self::at(binding.frontend, binding.kind, runtime, None)
     }
 
     /// The frontend at one Service address.
     pub(crate) fn at(
         address: SocketAddr,
         kind: FrontendKind,
-        slot: Arc<Slot>,
+        runtime: Arc<PortRuntime>,
         origin: Option<Origin>,
     ) -> Rc<Self> {
-        Rc::new(Self { tally: Tally::new(Arc::clone(&slot.counters)), slot, address, kind, origin })
+        Rc::new(Self {
+            local_metrics: LocalMetrics::new(Arc::clone(&runtime.metrics)),
+            runtime,
+            address,
+            kind,
+            origin,
+        })
     }
 
     /// The Service port behind it.
     pub(crate) fn port_key(&self) -> PortKey {
-        self.slot.route().port.key.clone()
+        self.runtime.routing().port.key.clone()
     }
 
     /// The flow of a client of this frontend.
@@ -60,22 +66,22 @@ impl LocalFrontend {
 
     /// Counts a client for which there is no room. The log hears of one a second.
     pub(crate) fn note_rejected(&self, admission: &Admission, client: IpAddr, reason: Closed) {
-        self.slot.counters.clients().rejected.get(reason).increment(1);
-        if let Some(others) = admission.may_tell_refusal(Instant::now()) {
+        self.runtime.metrics.clients().rejected.get(reason).increment(1);
+        if let Some(others) = admission.may_log_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
             tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
         }
     }
 
     /// Which endpoints a client chooses from, or why it is not served.
-    pub(crate) fn traffic(&self, route: &Route, client: IpAddr) -> Result<Traffic, Closed> {
-        if !route.admits(self.kind, client) {
+    pub(crate) fn traffic(&self, routing: &RoutingTable, client: IpAddr) -> Result<Traffic, Closed> {
+        if !routing.allows_source(self.kind, client) {
             return Err(Closed::SourceDenied);
         }
         // Only with externalTrafficPolicy Local does the origin matter.
-        let matters = route.port.external_local && self.kind != FrontendKind::ClusterIp;
-        let origin = if matters { self.origin_of(route, client) } else { Origin::Outside };
-        match route.port.verdict(self.kind, origin) {
+        let matters = routing.port.external_local && self.kind != FrontendKind::ClusterIp;
+        let origin = if matters { self.origin_of(routing, client) } else { Origin::Outside };
+        match routing.port.verdict(self.kind, origin) {
             Verdict::Endpoint(traffic) => Ok(traffic),
             Verdict::Reject | Verdict::Drop => Err(Closed::NoEndpoints),
         }
@@ -83,17 +89,17 @@ impl LocalFrontend {
 
     /// How the socket that brings a client to an endpoint leaves this host (semantics M1-M3). `client` is where the
     /// client's packets come from.
-    pub(crate) fn egress(&self, route: &Route, client: SocketAddr, endpoint: SocketAddr) -> Egress {
-        let Some(node_mode) = &route.place.node_mode else { return Egress::default() };
+    pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
+        let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
         let ip = client.ip();
         let kept = node_mode.can_keep(ip, endpoint.ip())
-            && !node_mode.sources.masquerades(&route.port, self.kind, self.origin_of(route, ip))
-            && !route.is_hairpin(endpoint, ip);
+            && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
+            && !routing.is_hairpin(endpoint, ip);
         Egress { mark: Some(node_mode.marks.to_endpoints), source: kept.then_some(client) }
     }
 
-    fn origin_of(&self, route: &Route, client: IpAddr) -> Origin {
-        self.origin.unwrap_or_else(|| route.place.origin(client))
+    fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {
+        self.origin.unwrap_or_else(|| routing.node_context.origin(client))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What does one worker count? Plain numbers, flushed to the metrics, so that relaying shares nothing.
 
-use crate::telemetry::{close_reason::Closed, metrics::PortCounters};
+use crate::telemetry::{close_reason::Closed, metrics::PortMetrics};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -9,8 +9,8 @@ use std::{
 
 /// One worker's counts of one Service port since the last flush: plain numbers, so that relaying shares nothing.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    counters: Arc<PortCounters>,
+pub(crate) struct LocalMetrics {
+    metrics: Arc<PortMetrics>,
     to_endpoint: Cell<u64>,
     to_client: Cell<u64>,
     datagrams_to_endpoint: Cell<u64>,
@@ -19,7 +19,7 @@ pub(crate) struct Tally {
     dirty: Cell<bool>,
 }
 
-/// A number that a [`Tally`] counts.
+/// A number that a [`LocalMetrics`] counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// From the client to the endpoint.
@@ -28,10 +28,10 @@ pub(crate) enum Direction {
     ToClient,
 }
 
-impl Tally {
-    pub(crate) fn new(counters: Arc<PortCounters>) -> Rc<Self> {
+impl LocalMetrics {
+    pub(crate) fn new(metrics: Arc<PortMetrics>) -> Rc<Self> {
         Rc::new(Self {
-            counters,
+            metrics,
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             datagrams_to_endpoint: Cell::default(),
@@ -43,13 +43,13 @@ impl Tally {
 
     /// Flushes what was counted since the last time. Called when a connection has ended, too.
     pub(crate) fn flush(&self) {
-        let counters = self.counters.clients();
+        let metrics = self.metrics.clients();
         let pairs = [
-            (&self.to_endpoint, &counters.to_endpoint),
-            (&self.to_client, &counters.to_client),
-            (&self.datagrams_to_endpoint, &counters.datagrams_to_endpoint),
-            (&self.datagrams_to_client, &counters.datagrams_to_client),
-            (&self.dropped, &counters.dropped),
+            (&self.to_endpoint, &metrics.to_endpoint),
+            (&self.to_client, &metrics.to_client),
+            (&self.datagrams_to_endpoint, &metrics.datagrams_to_endpoint),
+            (&self.datagrams_to_client, &metrics.datagrams_to_client),
+            (&self.dropped, &metrics.dropped),
         ];
         for (counted, counter) in pairs {
             match counted.take() {
@@ -60,69 +60,75 @@ impl Tally {
     }
 }
 
-/// The tallies of one worker that have something to flush.
+/// The unflushed of one worker that have something to flush.
 #[derive(Debug, Default)]
-pub(crate) struct Tallies {
-    dirty: RefCell<Vec<Rc<Tally>>>,
+pub(crate) struct UnflushedMetrics {
+    dirty: RefCell<Vec<Rc<LocalMetrics>>>,
 }
 
-impl Tallies {
+impl UnflushedMetrics {
     /// Counts relayed bytes.
-    pub(crate) fn bytes(&self, tally: &Rc<Tally>, direction: Direction, count: u64) {
+    pub(crate) fn bytes(&self, local_metrics: &Rc<LocalMetrics>, direction: Direction, count: u64) {
         let cell = match direction {
-            Direction::ToEndpoint => &tally.to_endpoint,
-            Direction::ToClient => &tally.to_client,
+            Direction::ToEndpoint => &local_metrics.to_endpoint,
+            Direction::ToClient => &local_metrics.to_client,
         };
-        self.add(tally, cell, count);
+        self.add(local_metrics, cell, count);
     }
 
     /// Counts relayed datagrams and their bytes.
-    pub(crate) fn datagrams(&self, tally: &Rc<Tally>, direction: Direction, count: usize, bytes: usize) {
+    pub(crate) fn datagrams(
+        &self,
+        local_metrics: &Rc<LocalMetrics>,
+        direction: Direction,
+        count: usize,
+        bytes: usize,
+    ) {
         let cell = match direction {
-            Direction::ToEndpoint => &tally.datagrams_to_endpoint,
-            Direction::ToClient => &tally.datagrams_to_client,
+            Direction::ToEndpoint => &local_metrics.datagrams_to_endpoint,
+            Direction::ToClient => &local_metrics.datagrams_to_client,
         };
-        self.add(tally, cell, count as u64);
-        self.bytes(tally, direction, bytes as u64);
+        self.add(local_metrics, cell, count as u64);
+        self.bytes(local_metrics, direction, bytes as u64);
     }
 
     /// Counts datagrams that went nowhere.
-    pub(crate) fn dropped(&self, tally: &Rc<Tally>, count: usize) {
-        self.add(tally, &tally.dropped, count as u64);
+    pub(crate) fn dropped(&self, local_metrics: &Rc<LocalMetrics>, count: usize) {
+        self.add(local_metrics, &local_metrics.dropped, count as u64);
     }
 
-    fn add(&self, tally: &Rc<Tally>, cell: &Cell<u64>, count: u64) {
+    fn add(&self, local_metrics: &Rc<LocalMetrics>, cell: &Cell<u64>, count: u64) {
         if count == 0 {
             return;
         }
         cell.set(cell.get() + count);
-        if !tally.dirty.replace(true) {
-            self.dirty.borrow_mut().push(Rc::clone(tally));
+        if !local_metrics.dirty.replace(true) {
+            self.dirty.borrow_mut().push(Rc::clone(local_metrics));
         }
     }
 
     /// Flushes all. Called once a second.
     pub(crate) fn flush(&self) {
-        for tally in self.dirty.borrow_mut().drain(..) {
-            tally.dirty.set(false);
-            tally.flush();
+        for local_metrics in self.dirty.borrow_mut().drain(..) {
+            local_metrics.dirty.set(false);
+            local_metrics.flush();
         }
     }
 }
 
 /// One connection or flow, counted as active until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Opened {
-    counters: Arc<PortCounters>,
+pub(crate) struct ActiveSession {
+    metrics: Arc<PortMetrics>,
     reason: Closed,
 }
 
-impl Opened {
-    pub(crate) fn new(counters: &Arc<PortCounters>) -> Self {
-        let clients = counters.clients();
+impl ActiveSession {
+    pub(crate) fn new(metrics: &Arc<PortMetrics>) -> Self {
+        let clients = metrics.clients();
         clients.opened.increment(1);
         clients.active.increment(1.0);
-        Self { counters: Arc::clone(counters), reason: Closed::Drained }
+        Self { metrics: Arc::clone(metrics), reason: Closed::Drained }
     }
 
     /// Ends it for `reason`. One that is dropped without a reason ended because the worker did.
@@ -131,9 +137,9 @@ impl Opened {
     }
 }
 
-impl Drop for Opened {
+impl Drop for ActiveSession {
     fn drop(&mut self) {
-        let clients = self.counters.clients();
+        let clients = self.metrics.clients();
         clients.active.decrement(1.0);
         clients.closed.get(self.reason).increment(1);
     }

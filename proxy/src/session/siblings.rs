@@ -3,7 +3,7 @@
 //! The kernel chooses by a hash of addresses. That is even for many connections; of four long ones it puts all on one
 //! of two workers in one case of eight.
 
-use crate::{limits::service_usage::ServiceLoad, shared::command::Command};
+use crate::{limits::service_usage::ServiceUsage, shared::command::Command};
 use std::{
     net::IpAddr,
     sync::{
@@ -16,14 +16,14 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 /// A worker as the others see it. On a cache line of its own: each worker writes to its own at every connection.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct Peer {
+pub(crate) struct Sibling {
     /// Live connections, and those that are on their way to it.
     connections: AtomicUsize,
     /// Weak, as a worker ends when nobody can tell it anything any more.
     commands: WeakUnboundedSender<Command>,
 }
 
-impl Peer {
+impl Sibling {
     pub(crate) fn new(commands: WeakUnboundedSender<Command>) -> Self {
         Self { connections: AtomicUsize::new(0), commands }
     }
@@ -31,13 +31,13 @@ impl Peer {
 
 /// All workers, as one of them sees them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Peers {
-    all: Arc<[Peer]>,
+pub(crate) struct Siblings {
+    all: Arc<[Sibling]>,
     own: usize,
 }
 
-impl Peers {
-    pub(crate) fn new(all: &Arc<[Peer]>, own: usize) -> Self {
+impl Siblings {
+    pub(crate) fn new(all: &Arc<[Sibling]>, own: usize) -> Self {
         Self { all: Arc::clone(all), own }
     }
 
@@ -52,23 +52,23 @@ impl Peers {
     }
 
     /// Has another worker end the client's flow that has been idle there for longest: this one has none.
-    pub(crate) fn evict_of(&self, service: Arc<ServiceLoad>, client: IpAddr) {
+    pub(crate) fn evict_of(&self, service: Arc<ServiceUsage>, client: IpAddr) {
         self.pass_on(service, client, self.all.len().saturating_sub(1));
     }
 
     /// Asks the next worker, if there are `left` that were not asked yet.
-    pub(crate) fn pass_on(&self, service: Arc<ServiceLoad>, client: IpAddr, left: usize) {
+    pub(crate) fn pass_on(&self, service: Arc<ServiceUsage>, client: IpAddr, left: usize) {
         let Some(left) = left.checked_sub(1) else { return };
         let Some(next) = self.all.get((self.own + 1) % self.all.len().max(1)) else { return };
         if let Some(commands) = next.commands.upgrade() {
             // One that has ended has no flows.
-            let _ = commands.send(Command::EvictOf { service, client, left });
+            let _ = commands.send(Command::EvictFlow { service, client, left });
         }
     }
 
     /// Another worker, if one chosen at random has so few connections that it should take one. Looking at one of them
     /// instead of all costs the same with any number of workers, and is nearly as even.
-    pub(crate) fn lighter(&self, random: u32) -> Option<&Peer> {
+    pub(crate) fn lighter(&self, random: u32) -> Option<&Sibling> {
         let others = self.all.len().checked_sub(1).filter(|&others| others > 0)?;
         let other = &self.all[(self.own + 1 + random as usize % others) % self.all.len()];
         let [own, theirs] = [&self.all[self.own], other].map(|peer| peer.connections.load(Relaxed));
@@ -76,7 +76,7 @@ impl Peers {
     }
 }
 
-impl Peer {
+impl Sibling {
     /// Tells it to take a connection; gives the command back if it has ended.
     pub(crate) fn hand_over(&self, command: Command) -> Result<(), Command> {
         let Some(commands) = self.commands.upgrade() else { return Err(command) };
@@ -118,6 +118,6 @@ mod tests {
 
     #[test]
     fn a_worker_alone_serves_all() {
-        assert!(Peers::default().lighter(7).is_none());
+        assert!(Siblings::default().lighter(7).is_none());
     }
 }

@@ -4,6 +4,6 @@ use std::{future::Future, pin::pin, task::Context};
 
 /// Has the task polled again, but only after the sockets were looked at: who became ready meanwhile comes first. A task
 /// that woke itself would run again before that, 61 times in a row.
-pub(crate) fn give_way(context: &mut Context<'_>) {
+pub(crate) fn yield_to_sockets(context: &mut Context<'_>) {
     let _ = pin!(tokio::task::yield_now()).poll(context);
 }

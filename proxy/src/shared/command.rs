@@ -1,8 +1,8 @@
 //! What can a worker be told? Plain data; the worker's event loop knows how to obey.
 
 use crate::{
-    limits::{admission::Admitted, service_usage::ServiceLoad},
-    routing::{binding::Binding, port_runtime::Slot},
+    limits::{admission::ConnectionPermit, service_usage::ServiceUsage},
+    routing::{binding::Binding, port_runtime::PortRuntime},
     telemetry::close_reason::Closed,
 };
 use ipnet::IpNet;
@@ -23,13 +23,13 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Serve the clients of a bound socket.
-    Listen { id: ListenerId, socket: socket2::Socket, serving: Serving },
+    Listen { id: ListenerId, socket: socket2::Socket, target: ListenTarget },
     /// Serve what arrives at a capture socket (node mode).
-    Receive(Receiving),
+    Receive(CaptureSocket),
     /// Serve captured frontends as they are to be from now on.
     Change { changes: Arc<[Change]>, done: oneshot::Sender<()> },
     /// Serve another target through an open socket from now on.
-    Redirect { id: ListenerId, serving: Serving, done: oneshot::Sender<io::Result<()>> },
+    Redirect { id: ListenerId, target: ListenTarget, done: oneshot::Sender<io::Result<()>> },
     /// Close a socket, after serving the clients in its queue. Answered when the socket is closed.
     Close { id: ListenerId, done: oneshot::Sender<()> },
     /// Accept no new connection. Answered when all listening TCP sockets are closed.
@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// Answered when the last TCP connection has ended, once nothing new is accepted.
     Drain { done: oneshot::Sender<()> },
     /// Apply the Service's rule to connections of endpoints that were removed.
-    Removed { slot: Arc<Slot>, removed: Removed, rule: EndpointRemoved },
+    EndpointsRemoved { runtime: Arc<PortRuntime>, removed: RemovedEndpoints, rule: EndpointRemoved },
     /// End all connections. Answered with their number, once all were signalled.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
     /// [`TICK`] has passed.
@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Serve a client that another worker has accepted.
     Adopt(HandedOver),
     /// End the client's UDP flow that has been idle for longest, or ask `left` more workers to.
-    EvictOf { service: Arc<ServiceLoad>, client: IpAddr, left: usize },
+    EvictFlow { service: Arc<ServiceUsage>, client: IpAddr, left: usize },
     /// Count the live TCP connections.
     Count { done: oneshot::Sender<usize> },
     /// List the live TCP connections.
@@ -57,16 +57,16 @@ pub(crate) type ListenerId = u64;
 
 /// What a listening socket serves, and to whom.
 #[derive(Clone, Debug)]
-pub(crate) struct Serving {
+pub(crate) struct ListenTarget {
     pub(crate) binding: Binding,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) runtime: Arc<PortRuntime>,
     /// Networks whose packets get through; `None` means all.
-    pub(crate) admitted: Option<Arc<[IpNet]>>,
+    pub(crate) allowed_sources: Option<Arc<[IpNet]>>,
 }
 
 /// A capture socket for one worker.
 #[derive(Debug)]
-pub(crate) struct Receiving {
+pub(crate) struct CaptureSocket {
     pub(crate) protocol: Protocol,
     pub(crate) origin: Origin,
     pub(crate) socket: socket2::Socket,
@@ -74,17 +74,17 @@ pub(crate) struct Receiving {
 
 /// What serves a captured frontend.
 #[derive(Clone, Debug)]
-pub(crate) struct Listing {
+pub(crate) struct CapturedFrontend {
     pub(crate) kind: FrontendKind,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) runtime: Arc<PortRuntime>,
 }
 
 /// A captured frontend and what serves it from now on; `None` if nothing does.
-pub(crate) type Change = (Frontend, Option<Listing>);
+pub(crate) type Change = (Frontend, Option<CapturedFrontend>);
 
 /// Which endpoints of a Service port are gone.
 #[derive(Clone, Debug)]
-pub(crate) enum Removed {
+pub(crate) enum RemovedEndpoints {
     /// These, sorted.
     Endpoints(Arc<[SocketAddr]>),
     /// All: the port is no longer served.
@@ -99,8 +99,8 @@ pub(crate) struct HandedOver {
     pub(crate) address: SocketAddr,
     pub(crate) kind: FrontendKind,
     pub(crate) origin: Option<Origin>,
-    pub(crate) slot: Arc<Slot>,
-    pub(crate) admitted: Admitted,
+    pub(crate) runtime: Arc<PortRuntime>,
+    pub(crate) permit: ConnectionPermit,
 }
 
 /// One live connection, as listed by [`crate::Proxy::connections`].
@@ -120,14 +120,14 @@ pub struct ConnectionInfo {
     pub to_client: u64,
 }
 
-impl Listing {
+impl CapturedFrontend {
     /// Whether two descriptions mean one and the same.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.kind == other.kind && Arc::ptr_eq(&self.slot, &other.slot)
+        self.kind == other.kind && Arc::ptr_eq(&self.runtime, &other.runtime)
     }
 }
 
-impl Removed {
+impl RemovedEndpoints {
     /// These endpoints, in any order.
     pub(crate) fn endpoints(mut addresses: Vec<SocketAddr>) -> Self {
         addresses.sort_unstable();

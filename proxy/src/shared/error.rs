@@ -22,7 +22,7 @@ pub enum Error {
     NotPermitted(#[source] io::Error),
     /// They could not be opened for another reason.
     #[error("cannot open the sockets on localhost that receive captured packets")]
-    Receivers(#[source] io::Error),
+    CaptureSockets(#[source] io::Error),
     /// There are too few descriptors for them.
     #[error("too few descriptors for the sockets that receive captured packets; raise the limit (ulimit -n)")]
     Descriptors,

@@ -36,7 +36,7 @@ const UDP_FLOW_BUFFER: usize = 1 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options<'a> {
     /// Only packets from there get through; `None` means all.
-    pub(crate) admitted: Option<&'a [IpNet]>,
+    pub(crate) allowed_sources: Option<&'a [IpNet]>,
     /// TCP clients that are silent for as long are dead.
     pub(crate) dead_peer_timeout: Duration,
     /// The socket may have an address that is not this host's, and packets to its clients have this mark (node mode).
@@ -52,7 +52,7 @@ pub(crate) fn open_receiving(
     backlog: usize,
 ) -> io::Result<Vec<Socket>> {
     let dead_peer_timeout = Settings::default().dead_peer_timeout;
-    let options = Options { admitted: None, dead_peer_timeout, foreign: Some(mark) };
+    let options = Options { allowed_sources: None, dead_peer_timeout, foreign: Some(mark) };
     let group = open_group(address, options, count, backlog)?;
     for socket in group.iter().filter(|_| address.protocol == Protocol::Udp) {
         match address.address {
@@ -67,7 +67,7 @@ pub(crate) fn open_receiving(
 /// the rules do not bring to a receiving socket is not for weir. Workers share the address.
 pub(crate) fn udp_replying(address: SocketAddr, mark: Option<u32>) -> io::Result<std::net::UdpSocket> {
     let protocol = Protocol::Udp;
-    let options = Options { admitted: Some(&[]), dead_peer_timeout: Duration::MAX, foreign: mark };
+    let options = Options { allowed_sources: Some(&[]), dead_peer_timeout: Duration::MAX, foreign: mark };
     let socket = unbound(Frontend { protocol, address }, options)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -105,7 +105,7 @@ pub(crate) fn open_group(
 }
 
 fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
-    let Options { admitted, dead_peer_timeout, foreign } = options;
+    let Options { allowed_sources, dead_peer_timeout, foreign } = options;
     let (kind, transport) = match address.protocol {
         Protocol::Udp => (Type::DGRAM, Transport::UDP),
         _ => (Type::STREAM, Transport::TCP),
@@ -126,17 +126,21 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
         socket.set_tcp_nodelay(true)?;
         watch_peer(&socket, dead_peer_timeout)?;
     }
-    if admitted.is_some() {
-        admit(&socket, address, admitted)?;
+    if allowed_sources.is_some() {
+        set_allowed_sources(&socket, address, allowed_sources)?;
     }
     Ok(socket)
 }
 
-/// Has the kernel drop what is not admitted, from now on. A list too long for it is checked for each connection
+/// Has the kernel drop what is not allowed_sources, from now on. A list too long for it is checked for each connection
 /// instead.
-pub(crate) fn admit(socket: &impl AsFd, address: Frontend, admitted: Option<&[IpNet]>) -> io::Result<()> {
+pub(crate) fn set_allowed_sources(
+    socket: &impl AsFd,
+    address: Frontend,
+    allowed_sources: Option<&[IpNet]>,
+) -> io::Result<()> {
     let socket = SockRef::from(socket);
-    match admitted.and_then(|sources| source_filter::program(sources, address.address.is_ipv4())) {
+    match allowed_sources.and_then(|sources| source_filter::program(sources, address.address.is_ipv4())) {
         Some(program) => socket.attach_filter(&program),
         None => match socket.detach_filter() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

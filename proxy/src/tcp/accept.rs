@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     limits::admission::Admission,
-    session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
     sys::socket::{BACKLOG, watch_peer},
 };
 use socket2::SockRef;
@@ -29,51 +29,51 @@ const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
 /// A listening socket on one worker.
 pub(crate) struct Acceptor {
     pub(crate) socket: TcpListener,
-    serves: Serves,
+    accepts: Accepts,
 }
 
 /// Whom the clients of a socket have dialled.
-enum Serves {
+enum Accepts {
     /// All the same frontend, which may be replaced by another one.
     One(RefCell<Rc<LocalFrontend>>),
     /// Each any address (node mode).
-    Captured { catalog: Rc<Catalog>, origin: Origin },
+    Captured { captured_frontends: Rc<CapturedFrontends>, origin: Origin },
 }
 
 impl Acceptor {
     pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
-        let serves = Serves::One(RefCell::new(frontend));
-        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, serves }))
+        let accepts = Accepts::One(RefCell::new(frontend));
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
     }
 
     /// A socket that receives clients from there, whatever they dialled.
     pub(crate) fn captured(
-        catalog: Rc<Catalog>,
+        captured_frontends: Rc<CapturedFrontends>,
         origin: Origin,
         socket: std::net::TcpListener,
     ) -> io::Result<Rc<Self>> {
-        let serves = Serves::Captured { catalog, origin };
-        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, serves }))
+        let accepts = Accepts::Captured { captured_frontends, origin };
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
     }
 
     /// Who connects from now on reaches this frontend.
     pub(crate) fn redirect(&self, frontend: Rc<LocalFrontend>) {
-        if let Serves::One(known) = &self.serves {
+        if let Accepts::One(known) = &self.accepts {
             known.replace(frontend);
         }
     }
 
     /// What serves a client. `None` if nobody does: its frontend is gone, or it dialled the receiving socket itself.
     fn frontend(&self, client: &TcpStream) -> Option<Rc<LocalFrontend>> {
-        let (catalog, origin) = match &self.serves {
-            Serves::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
-            Serves::Captured { catalog, origin } => (catalog, *origin),
+        let (captured_frontends, origin) = match &self.accepts {
+            Accepts::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
+            Accepts::Captured { captured_frontends, origin } => (captured_frontends, *origin),
         };
         let local = client.local_addr().ok()?;
         // Without the scope and the flow label, which are none of the frontend's.
         let address = SocketAddr::new(local.ip(), local.port());
-        let frontend = catalog.frontend(Frontend { protocol: Protocol::Tcp, address }, origin)?;
-        let timeout = frontend.slot.route().port.settings.dead_peer_timeout;
+        let frontend = captured_frontends.frontend(Frontend { protocol: Protocol::Tcp, address }, origin)?;
+        let timeout = frontend.runtime.routing().port.settings.dead_peer_timeout;
         if timeout != Settings::default().dead_peer_timeout {
             // The client is served all the same if it cannot be watched.
             let _ = watch_peer(client, timeout);
@@ -83,30 +83,36 @@ impl Acceptor {
 
     /// Whose clients come in here, for the log.
     fn address(&self) -> Option<SocketAddr> {
-        match &self.serves {
-            Serves::One(frontend) => Some(frontend.borrow().address),
-            Serves::Captured { .. } => self.socket.local_addr().ok(),
+        match &self.accepts {
+            Accepts::One(frontend) => Some(frontend.borrow().address),
+            Accepts::Captured { .. } => self.socket.local_addr().ok(),
         }
     }
 
     /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
     /// clients of other Services come in, too, they are not made to wait for it.
-    async fn take(&self, worker: &Rc<Worker>, client: TcpStream, peer: SocketAddr, stop: &CancellationToken) {
+    async fn take(
+        &self,
+        worker: &Rc<WorkerContext>,
+        client: TcpStream,
+        peer: SocketAddr,
+        stop: &CancellationToken,
+    ) {
         let Some(frontend) = self.frontend(&client) else { return refuse(&client) };
         let pause = match admit(worker, &frontend, peer) {
-            Ok(admitted) => {
-                let Some(wait) = until_turn(&frontend) else {
-                    return assign(worker, &frontend, client, peer, admitted);
+            Ok(permit) => {
+                let Some(wait) = accept_delay(&frontend) else {
+                    return assign(worker, &frontend, client, peer, permit);
                 };
-                frontend.slot.counters.clients().delayed.increment(1);
+                frontend.runtime.metrics.clients().delayed.increment(1);
                 let (worker, stop) = (Rc::clone(worker), stop.clone());
                 let placed = async move {
                     stop.run_until_cancelled(tokio::time::sleep(wait)).await;
-                    assign(&worker, &frontend, client, peer, admitted);
+                    assign(&worker, &frontend, client, peer, permit);
                 };
-                return match self.serves {
-                    Serves::One(_) => placed.await,
-                    Serves::Captured { .. } => drop(tokio::task::spawn_local(placed)),
+                return match self.accepts {
+                    Accepts::One(_) => placed.await,
+                    Accepts::Captured { .. } => drop(tokio::task::spawn_local(placed)),
                 };
             }
             Err(reason) => {
@@ -116,13 +122,13 @@ impl Acceptor {
             }
         };
         drop(client);
-        if let (Some(pause), Serves::One(_)) = (pause, &self.serves) {
+        if let (Some(pause), Accepts::One(_)) = (pause, &self.accepts) {
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 
     /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
-    fn serve_queued(&self, worker: &Rc<Worker>) {
+    fn serve_queued(&self, worker: &Rc<WorkerContext>) {
         let socket = SockRef::from(&self.socket);
         for _ in 0..BACKLOG {
             let Ok((client, peer)) = socket.accept() else { return };
@@ -133,7 +139,7 @@ impl Acceptor {
                 continue;
             };
             match admit(worker, &frontend, peer) {
-                Ok(admitted) => begin(worker, &frontend, client, peer, admitted),
+                Ok(permit) => begin(worker, &frontend, client, peer, permit),
                 Err(reason) => {
                     refuse(&client);
                     frontend.note_rejected(&worker.admission, peer.ip(), reason);
@@ -144,13 +150,13 @@ impl Acceptor {
 }
 
 /// How long a client that came now has to wait, if the Service has an accept rate.
-fn until_turn(frontend: &LocalFrontend) -> Option<Duration> {
-    let rate = frontend.slot.route().port.settings.limits.accept_rate?;
-    Some(frontend.slot.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
+fn accept_delay(frontend: &LocalFrontend) -> Option<Duration> {
+    let rate = frontend.runtime.routing().port.settings.limits.accept_rate?;
+    Some(frontend.runtime.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
 }
 
 /// Accepts until `stop`; then serves what is still queued and closes the socket.
-pub(crate) async fn listen(worker: Rc<Worker>, acceptor: Rc<Acceptor>, stop: CancellationToken) {
+pub(crate) async fn listen(worker: Rc<WorkerContext>, acceptor: Rc<Acceptor>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut stopped = pin!(stop.cancelled());
     loop {
@@ -166,7 +172,7 @@ pub(crate) async fn listen(worker: Rc<Worker>, acceptor: Rc<Acceptor>, stop: Can
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                worker.counters.accept_errors.increment(1);
+                worker.metrics.accept_errors.increment(1);
                 backoff.wait(&error, acceptor.address(), &worker.admission).await;
             }
         }
@@ -191,7 +197,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     passing.contains(&error.kind())
 }
 
-/// Waits longer after each failed accept in a row. The log hears of one a second, whichever acceptors fail.
+/// WaitingClient longer after each failed accept in a row. The log hears of one a second, whichever acceptors fail.
 #[derive(Default)]
 struct Backoff {
     wait: Duration,
@@ -200,7 +206,7 @@ struct Backoff {
 impl Backoff {
     async fn wait(&mut self, error: &io::Error, frontend: Option<SocketAddr>, admission: &Admission) {
         if self.wait.is_zero()
-            && let Some(others) = admission.may_tell_accept_error(Instant::now())
+            && let Some(others) = admission.may_log_accept_error(Instant::now())
         {
             tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
         }

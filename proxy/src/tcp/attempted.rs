@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use weir_core::dial::MAX_ATTEMPTS;
 
 /// The endpoints that this connection has tried.
-pub(super) struct Tried {
+pub(super) struct Attempted {
     addresses: [SocketAddr; MAX_ATTEMPTS],
     len: usize,
 }
 
-impl Tried {
+impl Attempted {
     pub(super) fn none() -> Self {
         Self { addresses: [SocketAddr::from(([0; 4], 0)); MAX_ATTEMPTS], len: 0 }
     }

@@ -1,13 +1,13 @@
 //! How does a client get connected to an endpoint?
 
 use super::{
-    attempted::Tried,
+    attempted::Attempted,
     pump::Half,
     race::{Attempt, Ended, Race},
 };
 use crate::{
-    limits::descriptor_budget::Taken,
-    routing::port_runtime::{Picked, Route},
+    limits::descriptor_budget::DescriptorPermit,
+    routing::port_runtime::{RoutingTable, Selected},
     session::{connection::Connection, connection_context::ConnectionContext},
     shared::connect_failure::ConnectFailure,
     telemetry::close_reason::Closed,
@@ -37,19 +37,19 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A client on its way to an endpoint, and what that way has been so far. It is kept until a byte is relayed: until then the
 /// client can be given to another endpoint without noticing.
-pub(crate) struct Dialled {
+pub(crate) struct ConnectState {
     /// Not here while it is relayed.
     pub(super) client: Option<TcpStream>,
     /// What was read from it and not delivered.
     pub(super) request: Half,
     dial: Dial,
-    tried: Tried,
+    attempted: Attempted,
     race: Race,
     failure: Closed,
 }
 
 /// The endpoint of an attempt that failed, and after how long.
-struct Failed<'a> {
+struct FailedAttempt<'a> {
     address: SocketAddr,
     load: &'a Load,
     took: Duration,
@@ -65,22 +65,22 @@ enum Next {
 
 /// Whose turn it is when clients wait for an endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum QueuePosition {
     /// Theirs.
     Newcomer,
     /// Its own: it has waited.
-    First,
+    Front,
 }
 
-impl Dialled {
+impl ConnectState {
     /// Nothing was tried yet.
     pub(super) fn new(connection: &Connection, client: TcpStream) -> Box<Self> {
-        let timeout = connection.frontend.slot.route().port.settings.connect_timeout;
+        let timeout = connection.frontend.runtime.routing().port.settings.connect_timeout;
         Box::new(Self {
             client: Some(client),
             request: Half::default(),
             dial: Dial::start(connection.opened, timeout),
-            tried: Tried::none(),
+            attempted: Attempted::none(),
             race: Race::default(),
             failure: Closed::NoEndpoints,
         })
@@ -89,9 +89,9 @@ impl Dialled {
     /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
     /// long as [`Dial`] allows. A client that leaves ends the attempts.
     pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
-        let mut now = if self.tried.len() == 0 { cx.connection.opened } else { Instant::now() };
+        let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
-            let until = match self.advance(cx, now, Turn::Newcomer)? {
+            let until = match self.advance(cx, now, QueuePosition::Newcomer)? {
                 Next::Wait(until) => until,
                 Next::WaitForRoom => {
                     now = self.wait_for_room(cx).await?;
@@ -102,7 +102,7 @@ impl Dialled {
                 biased;
                 ended = poll_fn(|context| self.race.poll(context)) => Some(ended),
                 reason = gone(self.client.as_ref()) => return Err(reason),
-                reason = cx.connection.order.wait() => return Err(reason),
+                reason = cx.connection.close_signal.wait() => return Err(reason),
                 () = tokio::time::sleep_until(until.into()) => None,
             };
             now = Instant::now();
@@ -128,43 +128,49 @@ impl Dialled {
         }
         self.failed(
             cx,
-            Failed { address, load: lease.load(), took: Duration::ZERO },
+            FailedAttempt { address, load: lease.load(), took: Duration::ZERO },
             now,
             ConnectFailure::Endpoint(Failure::Reset),
         );
-        self.tried.len() < MAX_ATTEMPTS
+        self.attempted.len() < MAX_ATTEMPTS
     }
 
-    /// Begins the attempts that are due, by the newest route.
-    fn advance(&mut self, cx: &ConnectionContext, now: Instant, turn: Turn) -> Result<Next, Closed> {
-        let slot = &cx.connection.frontend.slot;
-        let route = slot.route();
-        let traffic = match cx.connection.frontend.traffic(&route, cx.connection.peer()) {
+    /// Begins the attempts that are due, by the newest routing.
+    fn advance(
+        &mut self,
+        cx: &ConnectionContext,
+        now: Instant,
+        position: QueuePosition,
+    ) -> Result<Next, Closed> {
+        let runtime = &cx.connection.frontend.runtime;
+        let routing = runtime.routing();
+        let traffic = match cx.connection.frontend.traffic(&routing, cx.connection.peer()) {
             Ok(traffic) => traffic,
             Err(reason) if self.race.is_empty() => return Err(reason),
             Err(_) => return Ok(Next::Wait(self.dial.deadline())),
         };
-        let Some(balancer) = route.balancer(traffic) else { return Err(self.failure) };
-        if turn == Turn::Newcomer && !slot.queue.is_empty() && self.race.is_empty() {
+        let Some(balancer) = routing.balancer(traffic) else { return Err(self.failure) };
+        if position == QueuePosition::Newcomer && !runtime.queue.is_empty() && self.race.is_empty() {
             return Ok(Next::WaitForRoom);
         }
         let is_tried = |&&address: &&SocketAddr| balancer.position(address).is_some();
         loop {
-            let untried = balancer.targets().len() - self.tried.as_slice().iter().filter(is_tried).count();
+            let untried =
+                balancer.targets().len() - self.attempted.as_slice().iter().filter(is_tried).count();
             match self.dial.step(now, untried) {
                 Step::GiveUp => return Err(self.give_up(cx, now)),
                 Step::Wait(until) => return Ok(Next::Wait(until)),
                 Step::Attempt => {}
             }
             // The connection has a place for one socket to an endpoint; another one at the same time is extra.
-            let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.take(1));
+            let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.acquire(1));
             if matches!(extra, Some(None)) {
                 return Ok(Next::Wait(now + LOOK_AGAIN));
             }
-            let tried = self.tried.as_slice();
+            let tried = self.attempted.as_slice();
             let request = Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried };
-            match slot.pick(&route, traffic, &request) {
-                Some(picked) => self.begin(cx, &route, picked, now, extra.flatten()),
+            match runtime.pick(&routing, traffic, &request) {
+                Some(selected) => self.begin(cx, &routing, selected, now, extra.flatten()),
                 None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
                 None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
                 None => return Err(self.failure),
@@ -175,29 +181,36 @@ impl Dialled {
     fn begin(
         &mut self,
         cx: &ConnectionContext,
-        route: &Route,
-        picked: Picked,
+        routing: &RoutingTable,
+        selected: Selected,
         now: Instant,
-        extra: Option<Taken>,
+        extra: Option<DescriptorPermit>,
     ) {
-        self.tried.push(picked.address);
-        let counters = &cx.worker.counters;
-        match (self.race.is_empty(), self.tried.len()) {
+        self.attempted.push(selected.address);
+        let metrics = &cx.worker.metrics;
+        match (self.race.is_empty(), self.attempted.len()) {
             (true, 1) => {}
-            (true, _) => counters.retried.increment(1),
-            (false, _) => counters.hedged.increment(1),
+            (true, _) => metrics.retried.increment(1),
+            (false, _) => metrics.hedged.increment(1),
         }
-        self.dial.begun(now, picked.lease.load().smoothed().mean());
-        if picked.lease.load().is_forbidden() {
-            let failed = Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
+        self.dial.begun(now, selected.lease.load().smoothed().mean());
+        if selected.lease.load().is_forbidden() {
+            let failed = FailedAttempt {
+                address: selected.address,
+                load: selected.lease.load(),
+                took: Duration::ZERO,
+            };
             return self.failed(cx, failed, now, ConnectFailure::Loop);
         }
-        let egress = cx.connection.frontend.egress(route, cx.connection.source(), picked.address);
-        match Attempt::begin(picked, egress, now, extra) {
+        let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
+        match Attempt::begin(selected, egress, now, extra) {
             Ok(attempt) => self.race.add(attempt),
-            Err((picked, error)) => {
-                let failed =
-                    Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
+            Err((selected, error)) => {
+                let failed = FailedAttempt {
+                    address: selected.address,
+                    load: selected.lease.load(),
+                    took: Duration::ZERO,
+                };
                 self.failed(cx, failed, now, ConnectFailure::of(&error));
             }
         }
@@ -206,23 +219,23 @@ impl Dialled {
     /// What an attempt that has ended led to. Those that were slower than the one that succeeded have failed.
     fn judge(&mut self, cx: &ConnectionContext, ended: Ended, now: Instant) -> Option<Connected> {
         let took = ended.attempt.took(now);
-        let Attempt { picked, stream, .. } = ended.attempt;
+        let Attempt { selected, stream, .. } = ended.attempt;
         if let Some(error) = ended.error {
-            let failed = Failed { address: picked.address, load: picked.lease.load(), took };
+            let failed = FailedAttempt { address: selected.address, load: selected.lease.load(), took };
             self.failed(cx, failed, now, ConnectFailure::of(&error));
             return None;
         }
-        let counters = &cx.worker.counters;
-        counters.attempt(None);
-        counters.connect_duration.record(took);
-        picked.lease.load().connected(now, took);
+        let metrics = &cx.worker.metrics;
+        metrics.attempt(None);
+        metrics.connect_duration.record(took);
+        selected.lease.load().connected(now, took);
         if !self.race.is_empty() {
-            cx.connection.frontend.slot.landed(cx.connection.flow.client.ip(), picked.address, now);
+            cx.connection.frontend.runtime.landed(cx.connection.flow.client.ip(), selected.address, now);
             self.end_race(cx, now);
         }
         self.dial.won();
         let client = self.client.take()?;
-        Some(Connected { client, upstream: stream, address: picked.address, lease: picked.lease })
+        Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
     }
 
     fn give_up(&mut self, cx: &ConnectionContext, now: Instant) -> Closed {
@@ -233,10 +246,10 @@ impl Dialled {
     /// Ends the attempts under way. Their endpoints have not answered for long enough for another one to be tried.
     fn end_race(&mut self, cx: &ConnectionContext, now: Instant) {
         for attempt in mem::take(&mut self.race).into_attempts() {
-            let (took, Picked { address, lease }) = (attempt.took(now), attempt.picked);
+            let (took, Selected { address, lease }) = (attempt.took(now), attempt.selected);
             self.failed(
                 cx,
-                Failed { address, load: lease.load(), took },
+                FailedAttempt { address, load: lease.load(), took },
                 now,
                 ConnectFailure::Endpoint(Failure::TimedOut),
             );
@@ -246,41 +259,42 @@ impl Dialled {
     fn failed(
         &mut self,
         cx: &ConnectionContext,
-        Failed { address, load, took }: Failed<'_>,
+        FailedAttempt { address, load, took }: FailedAttempt<'_>,
         now: Instant,
         failure: ConnectFailure,
     ) {
         self.failure = failure.reason();
         self.dial.failed(now);
-        let counters = &cx.worker.counters;
-        counters.attempt(Some(self.failure));
+        let metrics = &cx.worker.metrics;
+        metrics.attempt(Some(self.failure));
         let service = || cx.connection.frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
         let ConnectFailure::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
-            counters.ejections.increment(1);
+            metrics.ejections.increment(1);
             let service = service();
             tracing::info!(endpoint = %address, %service, reason = %failure, "endpoint ejected: it cannot be reached");
         }
     }
 
-    /// Waits until an endpoint has room, and begins an attempt with it; returns when that was.
+    /// WaitingClient until an endpoint has room, and begins an attempt with it; returns when that was.
     async fn wait_for_room(&mut self, cx: &ConnectionContext) -> Result<Instant, Closed> {
-        let slot = &cx.connection.frontend.slot;
-        let limits = slot.route().port.settings.limits;
+        let runtime = &cx.connection.frontend.runtime;
+        let limits = runtime.routing().port.settings.limits;
         let mut now = Instant::now();
-        let waiting = slot.queue.enter(limits.queue, now, limits.queue_timeout).ok_or(Closed::QueueFull)?;
-        let _shown = cx.worker.counters.wait();
+        let waiting =
+            runtime.queue.enter(limits.queue, now, limits.queue_timeout).ok_or(Closed::QueueFull)?;
+        let _shown = cx.worker.metrics.wait();
         while let Some(left) = waiting.left(now) {
             tokio::select! {
                 biased;
                 reason = gone(self.client.as_ref()) => return Err(reason),
-                reason = cx.connection.order.wait() => return Err(reason),
-                _ = tokio::time::timeout(left.min(LOOK_AGAIN), slot.room.notified()) => {}
+                reason = cx.connection.close_signal.wait() => return Err(reason),
+                _ = tokio::time::timeout(left.min(LOOK_AGAIN), runtime.room.notified()) => {}
             }
             now = Instant::now();
             self.dial.postpone(now);
-            if let Next::Wait(_) = self.advance(cx, now, Turn::First)? {
+            if let Next::Wait(_) = self.advance(cx, now, QueuePosition::Front)? {
                 return Ok(now);
             }
         }

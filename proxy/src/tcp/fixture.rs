@@ -1,15 +1,15 @@
 //! What do tests of TCP connections start from?
 
 use crate::{
-    limits::{admission::Admission, descriptor_budget::Descriptors},
-    routing::{endpoints::Endpoints, node_context::Place, port_runtime::Slot},
+    limits::{admission::Admission, descriptor_budget::DescriptorBudget},
+    routing::{endpoints::Endpoints, node_context::NodeContext, port_runtime::PortRuntime},
     session::{
-        context::{Share, Worker},
+        context::{Share, WorkerContext},
         frontend::LocalFrontend,
-        siblings::Peers,
-        termination::TURN,
+        siblings::Siblings,
+        termination::MAX_BURST_ENDS,
     },
-    telemetry::metrics::ProcessCounters,
+    telemetry::metrics::ProcessMetrics,
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use weir_core::{
@@ -18,7 +18,7 @@ use weir_core::{
 
 /// A worker and its only frontend.
 pub(crate) struct Fixture {
-    pub(crate) worker: Rc<Worker>,
+    pub(crate) worker: Rc<WorkerContext>,
     pub(crate) frontend: Rc<LocalFrontend>,
 }
 
@@ -33,17 +33,17 @@ pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Fix
     let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
     let service = Service { settings: Arc::new(settings), ..service };
     let port = Arc::clone(&serve_fixed(&service, endpoints).ports[0]);
-    let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
+    let runtime = PortRuntime::new(&port, &Arc::new(NodeContext::default()), &mut Endpoints::default());
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
-    let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(slot), None);
-    let admission = Admission::new(1 << 20, Descriptors::new(1 << 20));
+    let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);
+    let admission = Admission::new(1 << 20, DescriptorBudget::new(1 << 20));
     let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20 };
-    let worker = Worker::new(&share, ProcessCounters::register(), Peers::default());
+    let worker = WorkerContext::new(&share, ProcessMetrics::register(), Siblings::default());
     Fixture { worker, frontend }
 }
 
 /// One tick of the worker's clock, as far as connections are concerned.
-pub(super) fn tick(worker: &Worker) {
+pub(super) fn tick(worker: &WorkerContext) {
     worker.tick();
-    worker.connections.borrow_mut().tell_due(worker.clock.get().into_std(), TURN);
+    worker.connections.borrow_mut().signal_due(worker.clock.get().into_std(), MAX_BURST_ENDS);
 }

@@ -2,8 +2,8 @@
 
 use super::session::begin;
 use crate::{
-    limits::admission::Admitted,
-    session::{context::Worker, frontend::LocalFrontend, siblings::Peer},
+    limits::admission::ConnectionPermit,
+    session::{context::WorkerContext, frontend::LocalFrontend, siblings::Sibling},
     shared::command::{Command, HandedOver},
 };
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
@@ -11,44 +11,44 @@ use tokio::net::TcpStream;
 
 /// Serves a client on this worker, or hands it over to another one that has far fewer.
 pub(super) fn assign(
-    worker: &Rc<Worker>,
+    worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
     client: TcpStream,
     peer: SocketAddr,
-    admitted: Admitted,
+    permit: ConnectionPermit,
 ) {
-    match worker.peers.lighter(rand::random()) {
-        Some(other) => hand_over(worker, frontend, other, client, peer, admitted),
-        None => begin(worker, frontend, client, peer, admitted),
+    match worker.siblings.lighter(rand::random()) {
+        Some(other) => hand_over(worker, frontend, other, client, peer, permit),
+        None => begin(worker, frontend, client, peer, permit),
     }
 }
 
 /// Serves a client that another worker handed over, and has counted as this one's already.
-pub(crate) fn adopt(worker: &Rc<Worker>, handed_over: HandedOver) {
-    let HandedOver { client, peer, address, kind, origin, slot, admitted } = handed_over;
-    let frontend = LocalFrontend::at(address, kind, slot, origin);
+pub(crate) fn adopt(worker: &Rc<WorkerContext>, handed_over: HandedOver) {
+    let HandedOver { client, peer, address, kind, origin, runtime, permit } = handed_over;
+    let frontend = LocalFrontend::at(address, kind, runtime, origin);
     match TcpStream::from_std(client) {
-        Ok(client) => begin(worker, &frontend, client, peer, admitted),
+        Ok(client) => begin(worker, &frontend, client, peer, permit),
         Err(error) => tracing::warn!(%error, client = %peer, "cannot serve a client"),
     }
-    worker.peers.remove();
+    worker.siblings.remove();
 }
 
 fn hand_over(
-    worker: &Rc<Worker>,
+    worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
-    other: &Peer,
+    other: &Sibling,
     client: TcpStream,
     peer: SocketAddr,
-    admitted: Admitted,
+    permit: ConnectionPermit,
 ) {
     // It fails only if the socket is not watched, and then there is nothing to serve.
     let Ok(client) = client.into_std() else { return };
     let LocalFrontend { address, kind, origin, .. } = **frontend;
-    let slot = Arc::clone(&frontend.slot);
-    let handed_over = HandedOver { client, peer, address, kind, origin, slot, admitted };
+    let runtime = Arc::clone(&frontend.runtime);
+    let handed_over = HandedOver { client, peer, address, kind, origin, runtime, permit };
     if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
-        worker.peers.add();
+        worker.siblings.add();
         adopt(worker, refused);
     }
 }

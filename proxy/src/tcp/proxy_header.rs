@@ -20,10 +20,10 @@ use weir_core::Settings;
 /// Puts the header that the Service asks for in front of what a client says.
 pub(super) fn behind_header(cx: &ConnectionContext, request: Half) -> Half {
     let connection = &cx.connection;
-    let version = connection.frontend.slot.route().port.settings.proxy_protocol;
+    let version = connection.frontend.runtime.routing().port.settings.proxy_protocol;
     let header = version.map(|version| encode(version, connection.flow.client, connection.flow.frontend));
     match header {
-        Some(header) => request.behind(&header, &cx.worker.memory),
+        Some(header) => request.behind(&header, &cx.worker.buffers),
         None => request,
     }
 }
@@ -36,7 +36,7 @@ pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream)
     let told = Box::pin(async {
         tokio::select! {
             biased;
-            reason = cx.connection.order.wait() => Err(reason),
+            reason = cx.connection.close_signal.wait() => Err(reason),
             header = tokio::time::timeout(patience, take_header(client)) => {
                 header.unwrap_or(Err(Closed::ProxyProtocolError))
             }
@@ -53,9 +53,9 @@ fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
     let connection = &cx.connection;
     let frontend = &connection.frontend;
     let client = connection.flow.client.ip();
-    let Some(mut place) = connection.place.take() else { return Ok(()) };
-    let counted = place.count_client(&frontend.slot.route().port.settings.limits, client);
-    connection.place.set(Some(place));
+    let Some(mut permit) = connection.permit.take() else { return Ok(()) };
+    let counted = permit.count_client(&frontend.runtime.routing().port.settings.limits, client);
+    connection.permit.set(Some(permit));
     counted.inspect_err(|&reason| frontend.note_rejected(&cx.worker.admission, client, reason))
 }
 
@@ -66,8 +66,8 @@ pub(super) fn is_believed(settings: &Settings, peer: IpAddr) -> bool {
 
 /// How long a header is waited for, if the client must begin with one.
 fn expects_header(connection: &Connection) -> Option<Duration> {
-    let route = connection.frontend.slot.route();
-    let settings = &route.port.settings;
+    let routing = connection.frontend.runtime.routing();
+    let settings = &routing.port.settings;
     is_believed(settings, connection.peer()).then_some(settings.connect_timeout)
 }
 

@@ -3,13 +3,13 @@
 pub(super) mod failure;
 mod splice_mode;
 
-use super::pump::{failure::Failure, splice_mode::Manner};
+use self::{failure::Failure, splice_mode::SpliceMode};
 use crate::{
     buffers::{
-        memory::{Kept, Memory},
-        pipe::{Lent, Pipe, Pipes},
+        buffer_budget::{BufferBudget, Buffered},
+        pipe::{Pipe, PipePool, PooledPipe},
     },
-    session::yielding::give_way,
+    session::yielding::yield_to_sockets,
 };
 use std::{
     io,
@@ -24,17 +24,17 @@ use tokio::{
 
 /// Bytes moved in one direction before other connections of the worker get their turn, and reads that may take: one
 /// whose sender sends single bytes must not hold up the others either.
-const TURN: u64 = 64 * 1024;
-const READS: usize = 16;
+const MAX_BURST_BYTES: u64 = 64 * 1024;
+const MAX_BURST_READS: usize = 16;
 
 /// Bytes that are looked at in one go while there is no memory for what cannot be written.
-const PIECE: usize = 16 * 1024;
+const MAX_PEEK_BYTES: usize = 16 * 1024;
 
 /// One direction of a relay.
 #[derive(Debug, Default)]
 pub(in crate::tcp) struct Half {
     pending: Pending,
-    manner: Manner,
+    splice_mode: SpliceMode,
     state: State,
 }
 
@@ -44,8 +44,8 @@ enum Pending {
     #[default]
     Nothing,
     /// Boxed: few connections have any, and all would be larger for it.
-    Bytes(Box<Kept>),
-    Piped(Lent),
+    Bytes(Box<Buffered>),
+    Piped(PooledPipe),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,15 +60,15 @@ enum State {
 }
 
 /// What one look at a direction works with.
-pub(super) struct Lane<'a, From, To> {
+pub(super) struct Pump<'a, From, To> {
     pub(super) from: &'a mut From,
     pub(super) to: &'a mut To,
     /// The worker's buffer. Nothing stays in it between two looks.
     pub(super) scratch: &'a mut [u8],
     /// The worker's pipes.
-    pub(super) pipes: &'a Rc<Pipes>,
+    pub(super) pipes: &'a Rc<PipePool>,
     /// The worker's memory for what cannot be written yet.
-    pub(super) memory: &'a Rc<Memory>,
+    pub(super) buffers: &'a Rc<BufferBudget>,
     /// Whether nothing comes the other way any more: then closing `to` passes the end on, and no call before it.
     pub(super) last: bool,
     /// Bytes written so far.
@@ -95,26 +95,26 @@ impl Half {
     pub(super) fn again(self) -> Self {
         let state = if self.state == State::Ended { State::Ending } else { self.state };
         let pending = match self.pending {
-            Pending::Bytes(kept) => Pending::of(kept.without_header()),
+            Pending::Bytes(buffered) => Pending::of(buffered.without_header()),
             pending => pending,
         };
         Self { state, pending, ..self }
     }
 
     /// The same behind a header, which is held in `memory`.
-    pub(in crate::tcp) fn behind(self, header: &[u8], memory: &Rc<Memory>) -> Self {
+    pub(in crate::tcp) fn behind(self, header: &[u8], buffers: &Rc<BufferBudget>) -> Self {
         let rest = match &self.pending {
-            Pending::Bytes(kept) => kept.rest(),
+            Pending::Bytes(buffered) => buffered.rest(),
             // Nothing is spliced before much was relayed, and then no header comes any more.
             Pending::Nothing | Pending::Piped(_) => &[][..],
         };
-        let pending = Pending::of(memory.keep(&[header, rest].concat(), header.len()));
+        let pending = Pending::of(buffers.keep(&[header, rest].concat(), header.len()));
         Self { pending, ..self }
     }
 
     /// Whether a header, and nothing else yet, is on its way.
     fn is_at_header(&self) -> bool {
-        self.state == State::Open && matches!(&self.pending, Pending::Bytes(kept) if kept.is_header())
+        self.state == State::Open && matches!(&self.pending, Pending::Bytes(buffered) if buffered.is_header())
     }
 
     /// Whether the end of this direction was passed on.
@@ -124,21 +124,21 @@ impl Half {
 }
 
 impl Pending {
-    fn of(kept: Kept) -> Self {
-        if kept.rest().is_empty() { Self::Nothing } else { Self::Bytes(Box::new(kept)) }
+    fn of(buffered: Buffered) -> Self {
+        if buffered.rest().is_empty() { Self::Nothing } else { Self::Bytes(Box::new(buffered)) }
     }
 }
 
-impl<From: Source, To: Sink> Lane<'_, From, To> {
+impl<From: Source, To: Sink> Pump<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
     pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        for _ in 0..READS {
+        for _ in 0..MAX_BURST_READS {
             if half.is_at_header() {
                 self.add_to_header(half, context)?;
             }
             ready!(self.flush(half, context))?;
             match half.state {
-                State::Open if self.moved >= TURN => break,
+                State::Open if self.moved >= MAX_BURST_BYTES => break,
                 State::Open => ready!(self.read(half, context))?,
                 State::Ending if self.last => half.state = State::Ended,
                 State::Ending => {
@@ -149,13 +149,13 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
                 State::Ended => return Poll::Ready(Ok(())),
             }
         }
-        give_way(context);
+        yield_to_sockets(context);
         Poll::Pending
     }
 
     /// Has what the sender says first leave together with the header. If that is nothing yet, the header does not wait.
     fn add_to_header(&mut self, half: &mut Half, context: &mut Context<'_>) -> Result<(), Failure> {
-        if !self.memory.has_room(self.scratch.len()) {
+        if !self.buffers.has_room(self.scratch.len()) {
             return Ok(());
         }
         let mut buffer = ReadBuf::new(self.scratch);
@@ -165,9 +165,9 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         read.map_err(Failure::Reading)?;
         match (&half.pending, buffer.filled()) {
             (_, []) => half.state = State::Ending,
-            (Pending::Bytes(kept), first) => {
-                let header = kept.rest();
-                half.pending = Pending::of(self.memory.keep(&[header, first].concat(), header.len()));
+            (Pending::Bytes(buffered), first) => {
+                let header = buffered.rest();
+                half.pending = Pending::of(self.buffers.keep(&[header, first].concat(), header.len()));
             }
             _ => {}
         }
@@ -176,15 +176,15 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
 
     /// Reads once and writes at once; keeps what could not be written.
     fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        let pipe = if half.manner.is_spliced() { self.pipes.lend() } else { None };
+        let pipe = if half.splice_mode.is_spliced() { self.pipes.lend() } else { None };
         let length = ready!(match pipe {
             Some(pipe) => self.splice(half, pipe, context),
-            None if self.memory.has_room(self.scratch.len()) => self.copy(half, context),
+            None if self.buffers.has_room(self.scratch.len()) => self.copy(half, context),
             None => self.copy_at_once(context),
         })?;
         match length {
             0 => half.state = State::Ending,
-            length => half.manner.learn(length),
+            length => half.splice_mode.learn(length),
         }
         Poll::Ready(Ok(()))
     }
@@ -204,7 +204,7 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
         self.moved += written as u64;
         if written < bytes.len() {
             // Also after an error: the client may yet be given to another endpoint.
-            half.pending = Pending::of(self.memory.keep(&bytes[written..], 0));
+            half.pending = Pending::of(self.buffers.keep(&bytes[written..], 0));
         }
         Poll::Ready(result.map(|_| bytes.len()).map_err(Failure::Writing))
     }
@@ -212,7 +212,7 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
     /// Copies only what can be written now; the rest stays in the socket that it comes from. Its bytes are copied once
     /// more, but none is ever pending.
     fn copy_at_once(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
-        let piece = self.scratch.len().min(PIECE);
+        let piece = self.scratch.len().min(MAX_PEEK_BYTES);
         let mut buffer = ReadBuf::new(&mut self.scratch[..piece]);
         ready!(self.from.poll_peek(&mut buffer, context)).map_err(Failure::Reading)?;
         let bytes = buffer.filled();
@@ -237,7 +237,7 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
     fn splice(
         &mut self,
         half: &mut Half,
-        mut pipe: Lent,
+        mut pipe: PooledPipe,
         context: &mut Context<'_>,
     ) -> Poll<Result<usize, Failure>> {
         let length = ready!(self.from.poll_fill(&mut pipe, context)).map_err(Failure::Reading)?;
@@ -252,10 +252,10 @@ impl<From: Source, To: Sink> Lane<'_, From, To> {
     fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         match &mut half.pending {
             Pending::Nothing => return Poll::Ready(Ok(())),
-            Pending::Bytes(kept) => {
-                while !kept.rest().is_empty() {
-                    let count = ready!(Pin::new(&mut *self.to).poll_write(context, kept.rest()));
-                    self.moved += kept.advance(count.map_err(Failure::Writing)?);
+            Pending::Bytes(buffered) => {
+                while !buffered.rest().is_empty() {
+                    let count = ready!(Pin::new(&mut *self.to).poll_write(context, buffered.rest()));
+                    self.moved += buffered.advance(count.map_err(Failure::Writing)?);
                 }
             }
             Pending::Piped(pipe) => {

@@ -1,8 +1,8 @@
 //! Which of several endpoints accepts first?
 
 use crate::{
-    limits::descriptor_budget::Taken,
-    routing::port_runtime::Picked,
+    limits::descriptor_budget::DescriptorPermit,
+    routing::port_runtime::Selected,
     sys::socket::{Egress, tcp_connecting},
 };
 use std::{
@@ -17,11 +17,11 @@ use weir_core::dial::MAX_RACING;
 
 /// A connection that is being opened.
 pub(super) struct Attempt {
-    pub(super) picked: Picked,
+    pub(super) selected: Selected,
     pub(super) stream: TcpStream,
     started: Instant,
     /// Its descriptor, beside another attempt.
-    _extra: Option<Taken>,
+    _extra: Option<DescriptorPermit>,
 }
 
 /// The attempts of one client that have neither succeeded nor failed.
@@ -39,14 +39,14 @@ pub(super) struct Ended {
 impl Attempt {
     /// Begins to connect. What fails at once is given back with its endpoint.
     pub(super) fn begin(
-        picked: Picked,
+        selected: Selected,
         egress: Egress,
         now: Instant,
-        extra: Option<Taken>,
-    ) -> Result<Self, (Picked, io::Error)> {
-        match tcp_connecting(picked.address, egress).and_then(TcpStream::from_std) {
-            Ok(stream) => Ok(Self { picked, stream, started: now, _extra: extra }),
-            Err(error) => Err((picked, error)),
+        extra: Option<DescriptorPermit>,
+    ) -> Result<Self, (Selected, io::Error)> {
+        match tcp_connecting(selected.address, egress).and_then(TcpStream::from_std) {
+            Ok(stream) => Ok(Self { selected, stream, started: now, _extra: extra }),
+            Err(error) => Err((selected, error)),
         }
     }
 

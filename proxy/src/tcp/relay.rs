@@ -1,9 +1,9 @@
 //! How do bytes get from one side of a connection to the other, and when does it end?
 
 use super::{
-    connect::{Connected, Dialled},
+    connect::{ConnectState, Connected},
     proxy_header,
-    pump::{Half, Lane},
+    pump::{Half, Pump},
 };
 use crate::{
     session::{connection_context::ConnectionContext, local_metrics::Direction},
@@ -28,20 +28,24 @@ pub(crate) struct Relay {
     /// Counts the connection as load of its endpoint.
     lease: Lease,
     /// How the endpoint was reached, until it has proven to be of use.
-    dialled: Option<Box<Dialled>>,
+    connect_state: Option<Box<ConnectState>>,
 }
 
 impl Relay {
     /// Brings a client and an endpoint together.
-    pub(super) fn new(cx: &ConnectionContext, mut dialled: Box<Dialled>, connected: Connected) -> Self {
+    pub(super) fn new(
+        cx: &ConnectionContext,
+        mut connect_state: Box<ConnectState>,
+        connected: Connected,
+    ) -> Self {
         cx.connection.note_endpoint(connected.address);
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: proxy_header::behind_header(cx, mem::take(&mut dialled.request)),
+            to_endpoint: proxy_header::behind_header(cx, mem::take(&mut connect_state.request)),
             to_client: Half::default(),
             lease: connected.lease,
-            dialled: Some(dialled),
+            connect_state: Some(connect_state),
         };
         cx.watch_deadline();
         relay
@@ -56,13 +60,13 @@ impl Relay {
 
     /// Ends the connection: in order when both sides did, else with a reset to both. Gives the client back if the endpoint
     /// has reset it before it was of any use, and another one may be tried.
-    pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<Dialled>> {
+    pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<ConnectState>> {
         if reason == Closed::EndpointReset
-            && let Some(mut dialled) = self.dialled.take()
-            && dialled.was_reset(cx, &self.lease)
+            && let Some(mut connect_state) = self.connect_state.take()
+            && connect_state.was_reset(cx, &self.lease)
         {
-            (dialled.client, dialled.request) = (Some(self.client), self.to_endpoint.again());
-            return Some(dialled);
+            (connect_state.client, connect_state.request) = (Some(self.client), self.to_endpoint.again());
+            return Some(connect_state);
         }
         self.settle(cx);
         if reason != Closed::Finished {
@@ -75,20 +79,20 @@ impl Relay {
 
     /// Takes note that the endpoint is of use: bytes were relayed, or it has not failed for a while.
     fn settle(&mut self, cx: &ConnectionContext) {
-        if self.dialled.take().is_some() {
+        if self.connect_state.take().is_some() {
             self.lease.load().answered(cx.worker.clock.get().into_std());
         }
     }
 
     /// Looks at both directions once.
     fn poll(&mut self, cx: &ConnectionContext, context: &mut Context<'_>) -> Poll<Closed> {
-        if let Some(reason) = cx.connection.order.poll(context) {
+        if let Some(reason) = cx.connection.close_signal.poll(context) {
             return Poll::Ready(reason);
         }
         if cx.connection.has_grown() {
             self.settle(cx);
             // Without it a dead endpoint is noticed later, by the idle time-out.
-            let timeout = cx.connection.frontend.slot.route().port.settings.dead_peer_timeout;
+            let timeout = cx.connection.frontend.runtime.routing().port.settings.dead_peer_timeout;
             let _ = watch_peer(&self.upstream, timeout);
         }
         let was_half_closed = self.is_half_closed();
@@ -134,13 +138,13 @@ impl Relay {
             }
         };
         let scratch = &mut cx.worker.scratch.borrow_mut();
-        let (pipes, memory) = (&cx.worker.pipes, &cx.worker.memory);
-        let mut lane = Lane { from, to, scratch, pipes, memory, last, moved: 0 };
-        let result = lane.poll(half, context);
-        let moved = lane.moved;
+        let (pipes, buffers) = (&cx.worker.pipes, &cx.worker.buffers);
+        let mut pump = Pump { from, to, scratch, pipes, buffers, last, moved: 0 };
+        let result = pump.poll(half, context);
+        let moved = pump.moved;
         if moved > 0 {
             total.set(total.get() + moved);
-            cx.worker.tallies.bytes(&connection.frontend.tally, direction, moved);
+            cx.worker.unflushed.bytes(&connection.frontend.local_metrics, direction, moved);
         }
         match result {
             Poll::Ready(Err(failure)) => (moved, Err(failure.reason(direction))),

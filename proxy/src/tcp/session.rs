@@ -1,11 +1,11 @@
 //! What happens to a TCP client, from its admission to its close?
 
-use super::{connect::Dialled, proxy_header, relay::Relay};
+use super::{connect::ConnectState, proxy_header, relay::Relay};
 use crate::{
-    limits::admission::Admitted,
+    limits::admission::ConnectionPermit,
     session::{
-        connection_context::ConnectionContext, context::Worker, frontend::LocalFrontend,
-        local_metrics::Opened,
+        connection_context::ConnectionContext, context::WorkerContext, frontend::LocalFrontend,
+        local_metrics::ActiveSession,
     },
     telemetry::close_reason::Closed,
 };
@@ -15,15 +15,19 @@ use tokio::net::TcpStream;
 use weir_core::Protocol;
 
 /// Gives a client a place. One that a proxy speaks for is counted once it is known.
-pub(super) fn admit(worker: &Worker, frontend: &LocalFrontend, peer: SocketAddr) -> Result<Admitted, Closed> {
-    let route = frontend.slot.route();
-    let settings = &route.port.settings;
-    let mut admitted = worker.admission.admit(&frontend.slot.service, &settings.limits)?;
+pub(super) fn admit(
+    worker: &WorkerContext,
+    frontend: &LocalFrontend,
+    peer: SocketAddr,
+) -> Result<ConnectionPermit, Closed> {
+    let routing = frontend.runtime.routing();
+    let settings = &routing.port.settings;
+    let mut permit = worker.admission.admit(&frontend.runtime.service, &settings.limits)?;
     let client = peer.ip().to_canonical();
     if !proxy_header::is_believed(settings, client) {
-        admitted.count_client(&settings.limits, client)?;
+        permit.count_client(&settings.limits, client)?;
     }
-    Ok(admitted)
+    Ok(permit)
 }
 
 /// Answers a client that is not served with a reset, and frees its descriptor at once.
@@ -34,57 +38,57 @@ pub(super) fn refuse(client: &impl AsFd) {
 
 /// Serves a client on this worker.
 pub(super) fn begin(
-    worker: &Rc<Worker>,
+    worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
     client: TcpStream,
     peer: SocketAddr,
-    admitted: Admitted,
+    permit: ConnectionPermit,
 ) {
-    tokio::task::spawn_local(session(worker, frontend, client, peer, admitted));
+    tokio::task::spawn_local(session(worker, frontend, client, peer, permit));
 }
 
 /// One connection, from accept to close. It is counted and listed at once, so that a drain which begins in this moment
 /// waits for it, too.
 fn session(
-    worker: &Rc<Worker>,
+    worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
     client: TcpStream,
     peer: SocketAddr,
-    admitted: Admitted,
+    permit: ConnectionPermit,
 ) -> impl Future<Output = ()> + use<> {
-    let opened = Opened::new(&frontend.slot.counters);
+    let opened = ActiveSession::new(&frontend.runtime.metrics);
     let mut cx = ConnectionContext::new(worker, frontend, frontend.flow(Protocol::Tcp, peer));
-    cx.connection.place.set(Some(admitted));
+    cx.connection.permit.set(Some(permit));
     async move {
         let reason = match proxy_header::learn_client(&mut cx, &client).await {
-            Ok(()) => serve(&cx, Dialled::new(&cx.connection, client)).await,
+            Ok(()) => serve(&cx, ConnectState::new(&cx.connection, client)).await,
             Err(reason) => {
                 let _ = client.set_zero_linger();
                 reason
             }
         };
         let connection = &cx.connection;
-        connection.frontend.slot.make_room();
+        connection.frontend.runtime.make_room();
         connection.log_end(reason);
-        connection.frontend.tally.flush();
+        connection.frontend.local_metrics.flush();
         // Before it is seen as ended: whoever waits for that finds room.
-        drop(connection.place.take());
+        drop(connection.permit.take());
         opened.end(reason);
     }
 }
 
 /// Connects a client to an endpoint and relays until the end. An endpoint that resets the connection before a byte was
 /// relayed is followed by another one.
-async fn serve(cx: &ConnectionContext, mut dialled: Box<Dialled>) -> Closed {
+async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> Closed {
     loop {
         // Boxed, as a connection is dialled for a moment and relayed for long: what dialling takes is given back then.
-        let mut relay = match Box::pin(dialled.connect(cx)).await {
-            Ok(connected) => Relay::new(cx, dialled, connected),
-            Err(reason) => return dialled.refuse(reason),
+        let mut relay = match Box::pin(connect_state.connect(cx)).await {
+            Ok(connected) => Relay::new(cx, connect_state, connected),
+            Err(reason) => return connect_state.refuse(reason),
         };
         let reason = relay.run(cx).await;
-        dialled = match relay.close(cx, reason) {
-            Some(dialled) => dialled,
+        connect_state = match relay.close(cx, reason) {
+            Some(connect_state) => connect_state,
             None => return reason,
         };
     }

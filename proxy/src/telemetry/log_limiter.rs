@@ -7,14 +7,14 @@ use std::{
 
 /// Lets one line through in a second, whoever asks, and counts those that it holds back.
 #[derive(Debug)]
-pub(crate) struct Seldom {
+pub(crate) struct LogLimiter {
     start: Instant,
     /// Milliseconds after `start` from which the next line may be written.
     next: AtomicU64,
     held_back: AtomicU64,
 }
 
-impl Seldom {
+impl LogLimiter {
     pub(crate) fn new(start: Instant) -> Self {
         Self { start, next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
     }
@@ -42,8 +42,8 @@ mod tests {
     #[test]
     fn one_line_a_second_gets_through_and_tells_how_many_did_not() {
         let start = Instant::now();
-        let seldom = Seldom::new(start);
-        let at = |millis| seldom.allows(start + Duration::from_millis(millis));
+        let limiter = LogLimiter::new(start);
+        let at = |millis| limiter.allows(start + Duration::from_millis(millis));
         let got = [0, 1, 500, 999, 1000, 1001, 5000, 5999, 6000].map(at);
         assert_eq!(got, [Some(0), None, None, None, Some(3), None, Some(1), None, Some(1)]);
     }

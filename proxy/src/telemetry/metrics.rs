@@ -14,21 +14,21 @@ const ATTEMPTS: &str = "weir_connect_attempts_total";
 ///
 /// A cluster has many ports that hardly anybody uses, so those that count clients are registered with the first one.
 #[derive(Debug)]
-pub(crate) struct PortCounters {
+pub(crate) struct PortMetrics {
     key: PortKey,
     port: NonZeroU16,
-    clients: OnceLock<Box<ClientCounters>>,
+    clients: OnceLock<Box<ClientMetrics>>,
 }
 
 /// What the clients of one Service port do.
 #[derive(Debug)]
-pub(crate) struct ClientCounters {
+pub(crate) struct ClientMetrics {
     pub(crate) opened: Counter,
     pub(crate) active: Gauge,
     /// Connections or flows that ended.
-    pub(crate) closed: ByReason,
+    pub(crate) closed: CountersByReason,
     /// Newcomers that got no place.
-    pub(crate) rejected: ByReason,
+    pub(crate) rejected: CountersByReason,
     /// Clients that had to wait for the accept rate.
     pub(crate) delayed: Counter,
     pub(crate) to_endpoint: Counter,
@@ -38,7 +38,7 @@ pub(crate) struct ClientCounters {
     pub(crate) dropped: Counter,
 }
 
-impl PortCounters {
+impl PortMetrics {
     pub(crate) fn new(port: &ServicePort) -> Self {
         Self { key: port.key.clone(), port: port.port, clients: OnceLock::new() }
     }
@@ -49,8 +49,8 @@ impl PortCounters {
     }
 
     /// What its clients do.
-    pub(crate) fn clients(&self) -> &ClientCounters {
-        self.clients.get_or_init(|| Box::new(ClientCounters::register(&self.labels(), self.key.protocol)))
+    pub(crate) fn clients(&self) -> &ClientMetrics {
+        self.clients.get_or_init(|| Box::new(ClientMetrics::register(&self.labels(), self.key.protocol)))
     }
 
     fn labels(&self) -> [Label; 4] {
@@ -71,7 +71,7 @@ impl PortCounters {
     }
 }
 
-impl ClientCounters {
+impl ClientMetrics {
     fn register(labels: &[Label], protocol: Protocol) -> Self {
         let with = |key: &'static str, value: &'static str| [labels, &[Label::new(key, value)]].concat();
         let udp = protocol == Protocol::Udp;
@@ -86,12 +86,12 @@ impl ClientCounters {
                 labels.to_vec()
             ),
             active: metrics::gauge!(of("weir_udp_flows", "weir_connections_active"), labels.to_vec()),
-            closed: ByReason::new(
+            closed: CountersByReason::new(
                 of("weir_udp_flows_closed_total", "weir_connections_closed_total"),
                 "reason",
                 labels.to_vec(),
             ),
-            rejected: ByReason::new("weir_rejected_total", "reason", labels.to_vec()),
+            rejected: CountersByReason::new("weir_rejected_total", "reason", labels.to_vec()),
             delayed: match udp {
                 true => Counter::noop(),
                 false => metrics::counter!("weir_accepts_delayed_total", labels.to_vec()),
@@ -118,14 +118,14 @@ impl ClientCounters {
 
 /// A counter for each reason, registered when a reason first occurs: most never do.
 #[derive(Debug)]
-pub(crate) struct ByReason {
+pub(crate) struct CountersByReason {
     name: &'static str,
     key: &'static str,
     labels: Vec<Label>,
     counters: [OnceLock<Counter>; Closed::ALL.len()],
 }
 
-impl ByReason {
+impl CountersByReason {
     fn new(name: &'static str, key: &'static str, labels: Vec<Label>) -> Self {
         Self { name, key, labels, counters: [const { OnceLock::new() }; Closed::ALL.len()] }
     }
@@ -145,7 +145,7 @@ impl ByReason {
 
 /// Metrics of the data plane that belong to no Service port.
 #[derive(Debug)]
-pub(crate) struct ProcessCounters {
+pub(crate) struct ProcessMetrics {
     /// Time until an endpoint accepted a connection.
     pub(crate) connect_duration: Histogram,
     /// Accepts that failed, for want of descriptors or memory.
@@ -171,10 +171,10 @@ pub(crate) struct ProcessCounters {
     /// What relays hold of what was read and cannot be written yet.
     pub(crate) relay_memory: Gauge,
     connected: Counter,
-    not_connected: ByReason,
+    not_connected: CountersByReason,
 }
 
-impl ProcessCounters {
+impl ProcessMetrics {
     pub(crate) fn register() -> Arc<Self> {
         describe();
         Arc::new(Self {
@@ -191,7 +191,7 @@ impl ProcessCounters {
             descriptors_used: metrics::gauge!("weir_descriptors_used"),
             relay_memory: metrics::gauge!("weir_relay_memory_bytes"),
             connected: metrics::counter!(ATTEMPTS, "result" => "connected"),
-            not_connected: ByReason::new(ATTEMPTS, "result", Vec::new()),
+            not_connected: CountersByReason::new(ATTEMPTS, "result", Vec::new()),
         })
     }
 
@@ -207,12 +207,12 @@ impl ProcessCounters {
     }
 
     /// Shows a client as waiting until the guard is dropped.
-    pub(crate) fn wait(&self) -> Waits<'_> {
+    pub(crate) fn wait(&self) -> WaitingClient<'_> {
         self.waiting.increment(1.0);
-        Waits(&self.waiting)
+        WaitingClient(&self.waiting)
     }
 
-    /// Marks every series as alive, as [`PortCounters::touch`].
+    /// Marks every series as alive, as [`PortMetrics::touch`].
     pub(crate) fn touch(&self) {
         self.not_connected
             .known()
@@ -227,9 +227,9 @@ impl ProcessCounters {
 }
 
 /// A client that is shown as waiting.
-pub(crate) struct Waits<'a>(&'a Gauge);
+pub(crate) struct WaitingClient<'a>(&'a Gauge);
 
-impl Drop for Waits<'_> {
+impl Drop for WaitingClient<'_> {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
@@ -243,8 +243,8 @@ fn describe() {
     gauge!("weir_connections_limit", "TCP connections that there may be");
     counter!("weir_rejected_total", "Clients refused because a limit was reached, by reason");
     counter!("weir_accepts_delayed_total", "Clients that had to wait for the accept rate");
-    gauge!("weir_descriptors_limit", "Descriptors that the data plane may have open");
-    gauge!("weir_descriptors_used", "Descriptors that the data plane has open");
+    gauge!("weir_descriptors_limit", "DescriptorBudget that the data plane may have open");
+    gauge!("weir_descriptors_used", "DescriptorBudget that the data plane has open");
     counter!("weir_udp_flows_opened_total", "UDP flows begun");
     counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
     gauge!("weir_udp_flows", "UDP flows begun and not ended");

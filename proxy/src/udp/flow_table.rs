@@ -3,8 +3,8 @@
 use super::flow::{ClientOfService, UdpFlow};
 use crate::{
     limits::{
-        descriptor_budget::{Descriptors, Taken},
-        service_usage::ServiceLoad,
+        descriptor_budget::{DescriptorBudget, DescriptorPermit},
+        service_usage::ServiceUsage,
     },
     telemetry::close_reason::Closed,
 };
@@ -50,17 +50,17 @@ impl FlowTable {
 
     /// A descriptor for another flow. Without room for it the flow that has been idle for longest ends; `None` when
     /// that would not help.
-    pub(super) fn make_room(&mut self, descriptors: &Arc<Descriptors>) -> Option<Taken> {
-        let taken = match descriptors.take(1) {
-            Some(taken) => taken,
+    pub(super) fn make_room(&mut self, descriptors: &Arc<DescriptorBudget>) -> Option<DescriptorPermit> {
+        let permit = match descriptors.acquire(1) {
+            Some(permit) => permit,
             None => {
                 // The flow that goes gives its own back a moment later, when its task ends.
-                let taken = descriptors.take_early()?;
-                self.evict().then_some(taken)?
+                let permit = descriptors.acquire_early()?;
+                self.evict().then_some(permit)?
             }
         };
         while self.flows.len() >= self.most && self.evict() {}
-        Some(taken)
+        Some(permit)
     }
 
     /// Ends the flow that has been idle for longest; returns whether there was one.
@@ -72,7 +72,7 @@ impl FlowTable {
     }
 
     /// Ends the flow of one client that has been idle for longest; returns whether it has one on this worker.
-    pub(crate) fn evict_of(&mut self, service: &Arc<ServiceLoad>, client: IpAddr) -> bool {
+    pub(crate) fn evict_of(&mut self, service: &Arc<ServiceUsage>, client: IpAddr) -> bool {
         let Self { flows, clients, .. } = self;
         let Some(known) = clients.get_mut(&(Arc::as_ptr(service), client)) else { return false };
         let Some(id) = known.oldest.pop(|id| last_active(flows, id)) else { return false };
@@ -87,7 +87,7 @@ impl FlowTable {
         let flow = |id| flows.get(&id).and_then(Weak::upgrade);
         for _ in 0..most {
             match deadlines.pop_due(now, |id| Some(flow(id)?.deadline().into_std())).and_then(flow) {
-                Some(flow) => flow.end.give(Closed::IdleTimeout),
+                Some(flow) => flow.close_signal.send(Closed::IdleTimeout),
                 None => return false,
             }
         }
@@ -138,6 +138,6 @@ fn last_active(flows: &HashMap<u64, Weak<UdpFlow>>, id: u64) -> Option<Instant> 
 
 fn end(flows: &mut HashMap<u64, Weak<UdpFlow>>, id: u64) {
     if let Some(flow) = flows.remove(&id).and_then(|flow| flow.upgrade()) {
-        flow.end.give(Closed::Evicted);
+        flow.close_signal.send(Closed::Evicted);
     }
 }

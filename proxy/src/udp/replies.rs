@@ -2,13 +2,13 @@
 
 use super::{
     accounting::{count, note_refused},
-    context::Udp,
-    datagrams::{batch_socket::TURN, gso::Unsent},
+    context::UdpContext,
+    datagrams::{batch_socket::MAX_BURST_BATCHES, gso::Unsent},
     flow::UdpFlow,
-    scratch::Datagrams,
+    scratch::DatagramScratch,
 };
 use crate::{
-    session::{frontend::LocalFrontend, local_metrics::Direction, yielding::give_way},
+    session::{frontend::LocalFrontend, local_metrics::Direction, yielding::yield_to_sockets},
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -18,40 +18,50 @@ use std::{
 };
 
 /// Forwards replies until the flow is told to end, by the worker's clock for instance.
-pub(super) async fn forward(udp: &Udp, frontend: &LocalFrontend, flow: &UdpFlow) -> Closed {
+pub(super) async fn forward(udp: &UdpContext, frontend: &LocalFrontend, flow: &UdpFlow) -> Closed {
     poll_fn(|context| poll(udp, frontend, flow, context)).await
 }
 
 /// Forwards what waits, up to a turn.
-fn poll(udp: &Udp, frontend: &LocalFrontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
-    for _ in 0..TURN {
-        if let Some(reason) = flow.end.poll(context) {
+fn poll(
+    udp: &UdpContext,
+    frontend: &LocalFrontend,
+    flow: &UdpFlow,
+    context: &mut Context<'_>,
+) -> Poll<Closed> {
+    for _ in 0..MAX_BURST_BATCHES {
+        if let Some(reason) = flow.close_signal.poll(context) {
             return Poll::Ready(reason);
         }
         if ready!(flow.upstream.poll_readable(context)).is_err() {
             // The runtime is ending, and this task with it.
             return Poll::Pending;
         }
-        forward_waiting(udp, frontend, flow, &mut udp.datagrams.borrow_mut());
+        forward_waiting(udp, frontend, flow, &mut udp.scratch.borrow_mut());
     }
-    give_way(context);
+    yield_to_sockets(context);
     Poll::Pending
 }
 
 /// Forwards a batch to the client. A reply that the socket has no room for is dropped, as any network may do.
-fn forward_waiting(udp: &Udp, frontend: &LocalFrontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
-    let Datagrams { batch, outbox, .. } = datagrams;
-    match flow.upstream.receive(batch) {
+fn forward_waiting(
+    udp: &UdpContext,
+    frontend: &LocalFrontend,
+    flow: &UdpFlow,
+    scratch: &mut DatagramScratch,
+) {
+    let DatagramScratch { received, sender, .. } = scratch;
+    match flow.upstream.receive(received) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             note_refused(&udp.worker, frontend, flow)
         }
         // The host or network is unreachable for now; the flow lives until it is idle for too long.
         Ok(_) | Err(_) => {}
     }
-    let mut unsent = Unsent::new(&mut batch.trains);
+    let mut unsent = Unsent::new(&mut received.gro_batches);
     flow.endpoint_spoke(unsent.datagrams());
-    let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_client());
+    let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_client());
     flow.upstream.saw(sent.longest);
     count(&udp.worker, frontend, Direction::ToClient, &sent);
-    udp.worker.tallies.dropped(&frontend.tally, unsent.datagrams());
+    udp.worker.unflushed.dropped(&frontend.local_metrics, unsent.datagrams());
 }

@@ -2,13 +2,13 @@
 
 use super::{
     captured::CapturedSessions,
-    context::Udp,
+    context::UdpContext,
     datagrams::{
-        batch::Senders,
-        batch_socket::{BatchSocket, TURN},
+        batch::ReceiveMode,
+        batch_socket::{BatchSocket, MAX_BURST_BATCHES},
     },
-    scratch::Datagrams,
-    sessions::Clients,
+    scratch::DatagramScratch,
+    sessions::Sessions,
 };
 use std::{
     io::{self, ErrorKind},
@@ -19,35 +19,35 @@ use tokio_util::sync::CancellationToken;
 use weir_core::{Frontend, Origin, Protocol};
 
 /// Forwards what is sent to a bound socket until `stop`; then ends the flows and closes the socket.
-pub(crate) async fn listen(udp: Rc<Udp>, clients: Rc<Clients>, stop: CancellationToken) {
-    if let Some(socket) = clients.bound() {
-        receive(&socket, &udp, |datagrams| clients.forward(&udp, datagrams, &socket, None), &stop).await;
+pub(crate) async fn listen(udp: Rc<UdpContext>, sessions: Rc<Sessions>, stop: CancellationToken) {
+    if let Some(socket) = sessions.bound() {
+        receive(&socket, &udp, |scratch| sessions.forward(&udp, scratch, &socket, None), &stop).await;
     }
     // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
-    clients.end_flows().await;
+    sessions.end_flows().await;
 }
 
 /// Watches a capture socket for [`listen_captured`].
 pub(crate) fn watch_captured(socket: UdpSocket) -> io::Result<BatchSocket> {
-    let from = if socket.local_addr()?.is_ipv4() { Senders::DialledV4 } else { Senders::DialledV6 };
+    let from = if socket.local_addr()?.is_ipv4() { ReceiveMode::CapturedV4 } else { ReceiveMode::CapturedV6 };
     BatchSocket::new(socket, from)
 }
 
 /// Forwards what arrives at a capture socket, whatever address it was sent to, until `stop`.
 pub(crate) async fn listen_captured(
-    udp: Rc<Udp>,
+    udp: Rc<UdpContext>,
     socket: BatchSocket,
     captured: Rc<CapturedSessions>,
     origin: Origin,
     stop: CancellationToken,
 ) {
-    let forward = |datagrams: &mut Datagrams| {
-        datagrams.batch.list_dialled();
-        while let Some(address) = datagrams.batch.next_dialled() {
+    let forward = |scratch: &mut DatagramScratch| {
+        scratch.received.list_destinations();
+        while let Some(address) = scratch.received.next_destination() {
             let dialled = Frontend { protocol: Protocol::Udp, address };
             // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
-            let Some(clients) = captured.get(dialled, origin) else { continue };
-            clients.forward(&udp, datagrams, &socket, Some(address));
+            let Some(sessions) = captured.get(dialled, origin) else { continue };
+            sessions.forward(&udp, scratch, &socket, Some(address));
         }
     };
     receive(&socket, &udp, forward, &stop).await;
@@ -56,8 +56,8 @@ pub(crate) async fn listen_captured(
 /// Forwards what comes in through a socket until `stop`.
 async fn receive(
     socket: &BatchSocket,
-    udp: &Udp,
-    forward: impl Fn(&mut Datagrams),
+    udp: &UdpContext,
+    forward: impl Fn(&mut DatagramScratch),
     stop: &CancellationToken,
 ) {
     loop {
@@ -76,11 +76,15 @@ async fn receive(
 }
 
 /// Forwards the datagrams that are waiting, up to a turn; returns whether more may wait.
-pub(super) fn forward_waiting(socket: &BatchSocket, udp: &Udp, forward: impl Fn(&mut Datagrams)) -> bool {
-    let datagrams = &mut *udp.datagrams.borrow_mut();
-    for _ in 0..TURN {
-        let received = socket.receive(&mut datagrams.batch);
-        forward(datagrams);
+pub(super) fn forward_waiting(
+    socket: &BatchSocket,
+    udp: &UdpContext,
+    forward: impl Fn(&mut DatagramScratch),
+) -> bool {
+    let scratch = &mut *udp.scratch.borrow_mut();
+    for _ in 0..MAX_BURST_BATCHES {
+        let received = socket.receive(&mut scratch.received);
+        forward(scratch);
         match received {
             Ok(false) => return false,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return false,

@@ -1,30 +1,30 @@
 //! What does a worker need to forward a batch of datagrams?
 
 use super::{
-    datagrams::{batch::Batch, by_flow::ByFlow, gso::Train, sender::Outbox},
+    datagrams::{batch::ReceiveBuffer, by_flow::ByFlow, gso::GroBatch, sender::Sender},
     flow::UdpFlow,
 };
 use std::rc::Rc;
 
 /// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a
 /// datagram nor a batch allocates.
-pub(super) struct Datagrams {
-    pub(super) batch: Batch,
-    pub(super) outbox: Outbox,
+pub(super) struct DatagramScratch {
+    pub(super) received: ReceiveBuffer,
+    pub(super) sender: Sender,
     /// The flows that have datagrams in the batch, while it is being forwarded.
     pub(super) flows: Vec<Rc<UdpFlow>>,
-    /// The trains of the batch with the place of their flow in `flows`.
-    pub(super) placed: Vec<(usize, Train)>,
+    /// The gro_batches of the batch with the place of their flow in `flows`.
+    pub(super) assigned: Vec<(usize, GroBatch)>,
     pub(super) by_flow: ByFlow,
 }
 
-impl Default for Datagrams {
+impl Default for DatagramScratch {
     fn default() -> Self {
         Self {
-            batch: Batch::new(),
-            outbox: Outbox::new(),
+            received: ReceiveBuffer::new(),
+            sender: Sender::new(),
             flows: Vec::new(),
-            placed: Vec::new(),
+            assigned: Vec::new(),
             by_flow: ByFlow::default(),
         }
     }

@@ -2,18 +2,18 @@
 
 use super::{
     accounting::{count, note_refused},
-    context::Udp,
-    datagrams::{batch::Senders, batch_socket::BatchSocket, gso::Unsent},
-    flow::{OfClient, Room, UdpFlow},
+    context::UdpContext,
+    datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
+    flow::{ClientFlowPermit, FlowPermits, UdpFlow},
     replies,
     reply_socket::{ReplySocket, ReplySockets},
-    scratch::Datagrams,
+    scratch::DatagramScratch,
 };
 use crate::{
-    routing::port_runtime::{Picked, Route},
+    routing::port_runtime::{RoutingTable, Selected},
     session::{
         frontend::LocalFrontend,
-        local_metrics::{Direction, Opened},
+        local_metrics::{ActiveSession, Direction},
     },
     sys::socket::{Egress, udp_connected},
     telemetry::close_reason::Closed,
@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use weir_core::{Protocol, Request};
 
 /// The clients of a UDP frontend on one worker, with a flow for each that it knows.
-pub(crate) struct Clients {
+pub(crate) struct Sessions {
     /// Replies come from the address that the client dialled.
     reply_sockets: ReplySockets,
     /// What it serves now.
@@ -41,14 +41,14 @@ pub(crate) struct Clients {
     tasks: TaskTracker,
 }
 
-impl Clients {
-    /// Clients that send to a bound socket, from which they hear replies.
+impl Sessions {
+    /// Sessions that send to a bound socket, from which they hear replies.
     pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
-        let from = if socket.local_addr()?.is_ipv4() { Senders::V4 } else { Senders::V6 };
+        let from = if socket.local_addr()?.is_ipv4() { ReceiveMode::AnyV4 } else { ReceiveMode::AnyV6 };
         Ok(Self::with(frontend, ReplySockets::bound(BatchSocket::new(socket, from)?)))
     }
 
-    /// Clients that dial an address whose packets are received elsewhere (node mode).
+    /// Sessions that dial an address whose packets are received elsewhere (node mode).
     pub(super) fn dialled(frontend: Rc<LocalFrontend>) -> Rc<Self> {
         Self::with(frontend, ReplySockets::OnDemand(RefCell::default()))
     }
@@ -78,7 +78,7 @@ impl Clients {
 
     /// Ends all flows; resolves when their sockets are closed.
     pub(super) async fn end_flows(&self) {
-        self.flows.take().into_values().for_each(|flow| flow.end.give(Closed::FrontendRemoved));
+        self.flows.take().into_values().for_each(|flow| flow.close_signal.send(Closed::FrontendRemoved));
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -86,21 +86,21 @@ impl Clients {
     /// Forwards a batch that came in through `socket`, or the part of it that was sent to `address`, flow by flow.
     pub(super) fn forward(
         self: &Rc<Self>,
-        udp: &Rc<Udp>,
-        datagrams: &mut Datagrams,
+        udp: &Rc<UdpContext>,
+        scratch: &mut DatagramScratch,
         socket: &BatchSocket,
         address: Option<SocketAddr>,
     ) {
         let frontend = &Rc::clone(&self.frontend.borrow());
-        let route = frontend.slot.route();
-        self.place(udp, frontend, &route, datagrams, address);
-        let Datagrams { batch, outbox, flows, placed, by_flow } = datagrams;
-        by_flow.sort(placed, flows.len());
-        placed.clear();
-        for (place, flow) in flows.drain(..).enumerate() {
-            let mut unsent = Unsent::new(by_flow.of(place));
+        let routing = frontend.runtime.routing();
+        self.assign(udp, frontend, &routing, scratch, address);
+        let DatagramScratch { received, sender, flows, assigned, by_flow } = scratch;
+        by_flow.sort(assigned, flows.len());
+        assigned.clear();
+        for (index, flow) in flows.drain(..).enumerate() {
+            let mut unsent = Unsent::new(by_flow.of(index));
             let mut refuses = |flow: &UdpFlow| {
-                let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_endpoint());
+                let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());
                 socket.saw(sent.longest);
                 flow.client_spoke(sent.datagrams);
                 count(&udp.worker, frontend, Direction::ToEndpoint, &sent);
@@ -111,56 +111,56 @@ impl Clients {
             };
             // The endpoint answered an earlier datagram with "port unreachable"; what is left was not sent.
             if refuses(&flow)
-                && let Some(next) = self.reopen(udp, frontend, &route, &flow, Closed::ConnectRefused)
+                && let Some(next) = self.reopen(udp, frontend, &routing, &flow, Closed::ConnectRefused)
             {
                 refuses(&next);
             }
-            udp.worker.tallies.dropped(&frontend.tally, unsent.datagrams());
+            udp.worker.unflushed.dropped(&frontend.local_metrics, unsent.datagrams());
         }
     }
 
-    /// Finds or opens the flow of each train of the batch.
-    fn place(
+    /// Finds or opens the flow of each gro_batch of the received.
+    fn assign(
         self: &Rc<Self>,
-        udp: &Rc<Udp>,
+        udp: &Rc<UdpContext>,
         frontend: &Rc<LocalFrontend>,
-        route: &Route,
-        datagrams: &mut Datagrams,
+        routing: &RoutingTable,
+        scratch: &mut DatagramScratch,
         address: Option<SocketAddr>,
     ) {
-        let Datagrams { batch, flows, placed, .. } = datagrams;
+        let DatagramScratch { received, flows, assigned, .. } = scratch;
         let mut last = None;
-        for (client, train) in batch.to(address) {
-            let place = match last {
-                Some((sender, place)) if sender == client => place,
-                _ => self.place_of(udp, frontend, route, client, flows),
+        for (client, gro_batch) in received.to(address) {
+            let index = match last {
+                Some((sender, index)) if sender == client => index,
+                _ => self.index_of(udp, frontend, routing, client, flows),
             };
-            last = Some((client, place));
-            match place {
-                Some(place) => placed.push((place, train)),
-                None => udp.worker.tallies.dropped(&frontend.tally, train.datagrams()),
+            last = Some((client, index));
+            match index {
+                Some(index) => assigned.push((index, gro_batch)),
+                None => udp.worker.unflushed.dropped(&frontend.local_metrics, gro_batch.datagrams()),
             }
         }
     }
 
-    /// Where a client's flow is among those of the batch.
-    fn place_of(
+    /// Where a client's flow is among those of the received.
+    fn index_of(
         self: &Rc<Self>,
-        udp: &Rc<Udp>,
+        udp: &Rc<UdpContext>,
         frontend: &Rc<LocalFrontend>,
-        route: &Route,
+        routing: &RoutingTable,
         client: SocketAddr,
         flows: &mut Vec<Rc<UdpFlow>>,
     ) -> Option<usize> {
         let known = self.flows.borrow().get(&client).cloned();
         if let Some(flow) = &known {
-            let place = flow.place.get();
-            if flows.get(place).is_some_and(|placed| Rc::ptr_eq(placed, flow)) {
-                return Some(place);
+            let index = flow.index.get();
+            if flows.get(index).is_some_and(|assigned| Rc::ptr_eq(assigned, flow)) {
+                return Some(index);
             }
         }
-        let flow = self.flow(udp, frontend, route, client, known)?;
-        flow.place.set(flows.len());
+        let flow = self.flow(udp, frontend, routing, client, known)?;
+        flow.index.set(flows.len());
         flows.push(flow);
         Some(flows.len() - 1)
     }
@@ -168,35 +168,35 @@ impl Clients {
     /// The flow of a client: the one it has while its endpoint serves, else a new one (semantics C2, C3).
     fn flow(
         self: &Rc<Self>,
-        udp: &Rc<Udp>,
+        udp: &Rc<UdpContext>,
         frontend: &Rc<LocalFrontend>,
-        route: &Route,
+        routing: &RoutingTable,
         client: SocketAddr,
         known: Option<Rc<UdpFlow>>,
     ) -> Option<Rc<UdpFlow>> {
-        let Some(flow) = known else { return self.open(udp, frontend, route, client, &[]) };
-        match flow.must_move(&frontend.slot, route) {
+        let Some(flow) = known else { return self.open(udp, frontend, routing, client, &[]) };
+        match flow.must_move(&frontend.runtime, routing) {
             None => Some(flow),
-            Some(reason) => self.reopen(udp, frontend, route, &flow, reason),
+            Some(reason) => self.reopen(udp, frontend, routing, &flow, reason),
         }
     }
 
     /// Ends a flow and begins another one for its client, with another endpoint if this one refused.
     fn reopen(
         self: &Rc<Self>,
-        udp: &Rc<Udp>,
+        udp: &Rc<UdpContext>,
         frontend: &Rc<LocalFrontend>,
-        route: &Route,
+        routing: &RoutingTable,
         flow: &UdpFlow,
         reason: Closed,
     ) -> Option<Rc<UdpFlow>> {
-        flow.end.give(reason);
+        flow.close_signal.send(reason);
         self.flows.borrow_mut().remove(&flow.client);
         let tried = [flow.endpoint];
         self.open(
             udp,
             frontend,
-            route,
+            routing,
             flow.client,
             if reason == Closed::ConnectRefused { &tried } else { &[] },
         )
@@ -204,31 +204,32 @@ impl Clients {
 
     fn open(
         self: &Rc<Self>,
-        udp: &Rc<Udp>,
+        udp: &Rc<UdpContext>,
         frontend: &Rc<LocalFrontend>,
-        route: &Route,
+        routing: &RoutingTable,
         client: SocketAddr,
         tried: &[SocketAddr],
     ) -> Option<Rc<UdpFlow>> {
-        let (worker, slot) = (&udp.worker, &frontend.slot);
+        let (worker, runtime) = (&udp.worker, &frontend.runtime);
         if worker.draining.get() {
             return None;
         }
         let flow = frontend.flow(Protocol::Udp, client);
-        let traffic = frontend.traffic(route, flow.client.ip()).ok()?;
+        let traffic = frontend.traffic(routing, flow.client.ip()).ok()?;
         let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
         // With nothing else left, the endpoint that refused gets another chance.
-        let picked = slot
-            .pick(route, traffic, &request(tried))
-            .or_else(|| slot.pick(route, traffic, &request(&[])))?;
-        if picked.lease.load().is_forbidden() {
-            worker.counters.attempt(Some(Closed::LoopRefused));
+        let selected = runtime
+            .pick(routing, traffic, &request(tried))
+            .or_else(|| runtime.pick(routing, traffic, &request(&[])))?;
+        if selected.lease.load().is_forbidden() {
+            worker.metrics.attempt(Some(Closed::LoopRefused));
             return None;
         }
-        let room = room(udp, frontend, route, flow.client.ip())?;
-        let egress = frontend.egress(route, client, picked.address);
-        let sockets = upstream(&picked, egress)
-            .and_then(|to| Ok((to, self.reply_sockets.get(&worker.admission.descriptors, frontend, route)?)));
+        let permits = acquire_permits(udp, frontend, routing, flow.client.ip())?;
+        let egress = frontend.egress(routing, client, selected.address);
+        let sockets = upstream(&selected, egress).and_then(|to| {
+            Ok((to, self.reply_sockets.get(&worker.admission.descriptors, frontend, routing)?))
+        });
         let (upstream, reply_socket) = match sockets {
             Ok((upstream, Some(reply_socket))) => (upstream, reply_socket),
             Ok((_, None)) => {
@@ -236,26 +237,27 @@ impl Clients {
                 return None;
             }
             Err(error) => {
-                tracing::debug!(%error, endpoint = %picked.address, "cannot open a socket for a UDP flow");
+                tracing::debug!(%error, endpoint = %selected.address, "cannot open a socket for a UDP flow");
                 return None;
             }
         };
-        let flow = Rc::new(UdpFlow::new(client, picked, (upstream, reply_socket), (slot, route), room));
+        let flow =
+            Rc::new(UdpFlow::new(client, selected, (upstream, reply_socket), (runtime, routing), permits));
         self.start(udp, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
     }
 
     /// Lists a flow and forwards its replies until it ends.
-    fn start(self: &Rc<Self>, udp: &Rc<Udp>, frontend: &Rc<LocalFrontend>, flow: &Rc<UdpFlow>) {
-        let opened = Opened::new(&frontend.slot.counters);
+    fn start(self: &Rc<Self>, udp: &Rc<UdpContext>, frontend: &Rc<LocalFrontend>, flow: &Rc<UdpFlow>) {
+        let opened = ActiveSession::new(&frontend.runtime.metrics);
         let id = udp.flows.borrow_mut().add(flow);
-        let (clients, udp) = (Rc::clone(self), Rc::clone(udp));
+        let (sessions, udp) = (Rc::clone(self), Rc::clone(udp));
         let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
         self.tasks.spawn_local(async move {
             let reason = replies::forward(&udp, &frontend, &flow).await;
-            flow.end.give(reason);
-            clients.forget(&flow);
+            flow.close_signal.send(reason);
+            sessions.forget(&flow);
             udp.flows.borrow_mut().remove(id, &flow);
             tracing::debug!(client = %flow.client, frontend = %frontend.address, endpoint = %flow.endpoint, %reason, "flow ended");
             opened.end(reason);
@@ -271,27 +273,32 @@ impl Clients {
     }
 }
 
-/// Room for another flow of a client, if need be in place of one that has been idle for longest.
-fn room(udp: &Udp, frontend: &LocalFrontend, route: &Route, client: IpAddr) -> Option<Room> {
-    let (worker, service) = (&udp.worker, &frontend.slot.service);
-    let taken = udp.flows.borrow_mut().make_room(&worker.admission.descriptors);
-    let Some(taken) = taken else {
+/// FlowPermits for another flow of a client, if need be in place of one that has been idle for longest.
+fn acquire_permits(
+    udp: &UdpContext,
+    frontend: &LocalFrontend,
+    routing: &RoutingTable,
+    client: IpAddr,
+) -> Option<FlowPermits> {
+    let (worker, service) = (&udp.worker, &frontend.runtime.service);
+    let permit = udp.flows.borrow_mut().make_room(&worker.admission.descriptors);
+    let Some(permit) = permit else {
         frontend.note_rejected(&worker.admission, client, Closed::LocalLimit);
         return None;
     };
-    let limited = route.port.settings.limits.udp_flows_per_client;
+    let limited = routing.port.settings.limits.udp_flows_per_client;
     let of_client = limited.map(|most| {
         let fits = service.flows.add(client, most);
         if !fits && !udp.flows.borrow_mut().evict_of(service, client) {
-            worker.peers.evict_of(Arc::clone(service), client);
+            worker.siblings.evict_of(Arc::clone(service), client);
         }
-        OfClient { service: Arc::clone(service), client }
+        ClientFlowPermit { service: Arc::clone(service), client }
     });
-    Some(Room { _taken: taken, of_client })
+    Some(FlowPermits { _descriptors: permit, of_client })
 }
 
-fn upstream(picked: &Picked, egress: Egress) -> io::Result<BatchSocket> {
-    BatchSocket::new(udp_connected(picked.address, egress)?, Senders::Peer)
+fn upstream(selected: &Selected, egress: Egress) -> io::Result<BatchSocket> {
+    BatchSocket::new(udp_connected(selected.address, egress)?, ReceiveMode::Connected)
 }
 
 #[cfg(test)]

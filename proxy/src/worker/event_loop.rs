@@ -2,10 +2,10 @@
 
 use super::{listener::Listener, tick::Ticker};
 use crate::{
-    session::{captured_frontends::Catalog, context::Worker, termination},
-    shared::command::{Change, Command, ListenerId, Receiving},
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
+    shared::command::{CaptureSocket, Change, Command, ListenerId},
     tcp::hand_over::adopt,
-    udp::{captured::CapturedSessions, context::Udp},
+    udp::{captured::CapturedSessions, context::UdpContext},
 };
 use std::{collections::HashMap, rc::Rc};
 use tokio::{
@@ -16,52 +16,52 @@ use weir_core::Protocol;
 
 /// What one data-plane thread owns.
 struct Open {
-    worker: Rc<Worker>,
-    udp: Rc<Udp>,
+    worker: Rc<WorkerContext>,
+    udp: Rc<UdpContext>,
     listeners: HashMap<ListenerId, Listener>,
-    receivers: Vec<Listener>,
-    catalog: Rc<Catalog>,
+    capture_sockets: Vec<Listener>,
+    captured_frontends: Rc<CapturedFrontends>,
     captured: Rc<CapturedSessions>,
     ticker: Ticker,
 }
 
 /// Obeys commands until nobody can give any more; then ends what is left.
 pub(super) async fn run(
-    worker: Rc<Worker>,
+    worker: Rc<WorkerContext>,
     udp_flows: usize,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
-    let udp = Udp::new(Rc::clone(&worker), udp_flows);
-    let catalog = Rc::default();
+    let udp = UdpContext::new(Rc::clone(&worker), udp_flows);
+    let captured_frontends = Rc::default();
     let mut open = Open {
-        captured: CapturedSessions::new(&catalog),
-        catalog,
+        captured: CapturedSessions::new(&captured_frontends),
+        captured_frontends,
         ticker: Ticker::new(&udp),
         udp,
         worker: Rc::clone(&worker),
         listeners: HashMap::new(),
-        receivers: Vec::new(),
+        capture_sockets: Vec::new(),
     };
     while let Some(command) = commands.recv().await {
         open.obey(command);
     }
     termination::end_last(&worker).await;
-    worker.tallies.flush();
+    worker.unflushed.flush();
 }
 
 impl Open {
     fn obey(&mut self, command: Command) {
         let Self { worker, udp, listeners, ticker, .. } = self;
         match command {
-            Command::Listen { id, socket, serving } => match Listener::start(worker, udp, socket, serving) {
+            Command::Listen { id, socket, target } => match Listener::start(worker, udp, socket, target) {
                 Ok(listener) => drop(listeners.insert(id, listener)),
                 Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
             },
             Command::Receive(receiving) => self.receive(receiving),
             Command::Change { changes, done } => self.change(&changes, done),
-            Command::Redirect { id, serving, done } => {
+            Command::Redirect { id, target, done } => {
                 let Some(listener) = listeners.get(&id) else { return };
-                let _ = done.send(listener.redirect(serving));
+                let _ = done.send(listener.redirect(target));
             }
             Command::Close { id, done } => {
                 answer_when_closed(listeners.remove(&id).into_iter().map(Listener::close).collect(), done);
@@ -75,16 +75,16 @@ impl Open {
                 let worker = Rc::clone(worker);
                 spawn_local(async move { done.send(termination::end_all(&worker, reason).await) });
             }
-            Command::Removed { slot, removed, rule } => {
+            Command::EndpointsRemoved { runtime, removed, rule } => {
                 let worker = Rc::clone(worker);
-                spawn_local(async move { termination::end_removed(&worker, &slot, &removed, rule).await });
+                spawn_local(async move { termination::end_removed(&worker, &runtime, &removed, rule).await });
             }
             Command::Tick => ticker.tick(),
             Command::Adopt(handed_over) => adopt(worker, handed_over),
-            Command::EvictOf { service, client, left } => {
+            Command::EvictFlow { service, client, left } => {
                 let evicted = udp.flows.borrow_mut().evict_of(&service, client);
                 if !evicted {
-                    worker.peers.pass_on(service, client, left);
+                    worker.siblings.pass_on(service, client, left);
                 }
             }
             Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
@@ -95,19 +95,19 @@ impl Open {
         }
     }
 
-    fn receive(&mut self, Receiving { protocol, origin, socket }: Receiving) {
+    fn receive(&mut self, CaptureSocket { protocol, origin, socket }: CaptureSocket) {
         let listener = match protocol {
             Protocol::Udp => Listener::receive_datagrams(&self.udp, &self.captured, origin, socket),
-            _ => Listener::receive_connections(&self.worker, &self.catalog, origin, socket),
+            _ => Listener::receive_connections(&self.worker, &self.captured_frontends, origin, socket),
         };
         match listener {
-            Ok(listener) => self.receivers.push(listener),
+            Ok(listener) => self.capture_sockets.push(listener),
             Err(error) => tracing::error!(%error, "cannot watch a capture socket"),
         }
     }
 
     fn change(&self, changes: &[Change], done: oneshot::Sender<()>) {
-        self.catalog.change(changes);
+        self.captured_frontends.change(changes);
         answer_when_closed(vec![spawn_local(self.captured.change(changes))], done);
     }
 
@@ -115,7 +115,7 @@ impl Open {
         self.worker.draining.set(true);
         // UDP sockets stay: their flows have no end, and go on for as long as TCP connections do.
         let listening = self.listeners.extract_if(|_, listener| listener.is_tcp());
-        let receiving = self.receivers.extract_if(.., |receiver| receiver.is_tcp());
+        let receiving = self.capture_sockets.extract_if(.., |receiver| receiver.is_tcp());
         let tcp = listening.map(|(_, listener)| listener).chain(receiving);
         answer_when_closed(tcp.map(Listener::close).collect(), done);
     }

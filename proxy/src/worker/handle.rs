@@ -3,11 +3,11 @@
 use super::event_loop;
 use crate::{
     session::{
-        context::{Share, Worker},
-        siblings::{Peer, Peers},
+        context::{Share, WorkerContext},
+        siblings::{Sibling, Siblings},
     },
     shared::{command::Command, error::Error},
-    telemetry::metrics::ProcessCounters,
+    telemetry::metrics::ProcessMetrics,
 };
 use std::{io, sync::Arc, thread::JoinHandle};
 use tokio::{
@@ -27,14 +27,15 @@ impl WorkerHandle {
     pub(crate) fn start_all(
         count: usize,
         share: &Share,
-        counters: &Arc<ProcessCounters>,
+        metrics: &Arc<ProcessMetrics>,
     ) -> Result<Vec<Self>, Error> {
         let (commands, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
-        let all: Arc<[_]> = commands.iter().map(|commands| Peer::new(commands.downgrade())).collect();
+        let all: Arc<[_]> = commands.iter().map(|commands| Sibling::new(commands.downgrade())).collect();
         let start = |(number, (commands, orders))| {
-            let (share, counters, peers) = (share.clone(), Arc::clone(counters), Peers::new(&all, number));
+            let (share, metrics, siblings) =
+                (share.clone(), Arc::clone(metrics), Siblings::new(&all, number));
             let run = async move || {
-                let worker = Worker::new(&share, counters, peers);
+                let worker = WorkerContext::new(&share, metrics, siblings);
                 event_loop::run(worker, share.udp_flows, orders).await;
             };
             let thread =
@@ -50,16 +51,19 @@ impl WorkerHandle {
     }
 
     /// Tells the worker something. A worker that has ended (it panicked) no longer serves, and listens to nothing.
-    pub(crate) fn tell(&self, command: Command) {
+    pub(crate) fn send(&self, command: Command) {
         if self.commands.as_ref().is_none_or(|commands| commands.send(command).is_err()) {
             tracing::error!("a worker thread has ended; please report this as a bug");
         }
     }
 
     /// Tells the worker something that it answers.
-    pub(crate) fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> oneshot::Receiver<T> {
+    pub(crate) fn call<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> oneshot::Receiver<T> {
         let (done, answer) = oneshot::channel();
-        self.tell(command(done));
+        self.send(command(done));
         answer
     }
 }
@@ -73,7 +77,7 @@ impl Drop for WorkerHandle {
     }
 }
 
-/// Waits for all answers; workers that have ended give none.
+/// WaitingClient for all answers; workers that have ended give none.
 pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
     let mut answers = Vec::with_capacity(asked.len());
     for answer in asked {

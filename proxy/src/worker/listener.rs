@@ -1,27 +1,27 @@
-//! How does one bound socket of a worker get served, and how does it come to serve something else?
+//! How does one bound socket of a worker get kind, and how does it come to serve something else?
 
 use crate::{
-    session::{captured_frontends::Catalog, context::Worker, frontend::LocalFrontend},
-    shared::command::Serving,
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
+    shared::command::ListenTarget,
     sys::socket,
     tcp::accept::{self, Acceptor},
-    udp::{captured::CapturedSessions, context::Udp, requests, sessions::Clients},
+    udp::{captured::CapturedSessions, context::UdpContext, requests, sessions::Sessions},
 };
 use std::{io, rc::Rc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_core::{Origin, Protocol};
 
-/// A socket that is served.
+/// A socket that is kind.
 pub(crate) struct Listener {
-    served: Served,
+    kind: Kind,
     stop: CancellationToken,
     closed: JoinHandle<()>,
 }
 
-enum Served {
+enum Kind {
     Tcp(Rc<Acceptor>),
-    Udp(Rc<Clients>),
+    Udp(Rc<Sessions>),
     /// Whatever clients dialled (node mode).
     Captured(Protocol),
 }
@@ -29,44 +29,44 @@ enum Served {
 impl Listener {
     /// Serves a bound socket until it is closed.
     pub(crate) fn start(
-        worker: &Rc<Worker>,
-        udp: &Rc<Udp>,
+        worker: &Rc<WorkerContext>,
+        udp: &Rc<UdpContext>,
         socket: socket2::Socket,
-        Serving { binding, slot, .. }: Serving,
+        ListenTarget { binding, runtime, .. }: ListenTarget,
     ) -> io::Result<Self> {
-        let frontend = LocalFrontend::new(&binding, slot);
+        let frontend = LocalFrontend::new(&binding, runtime);
         let stop = CancellationToken::new();
-        let (served, closed) = match binding.listen.protocol {
+        let (kind, closed) = match binding.listen.protocol {
             Protocol::Udp => {
-                let clients = Clients::new(frontend, socket.into())?;
-                let task = requests::listen(Rc::clone(udp), Rc::clone(&clients), stop.clone());
-                (Served::Udp(clients), tokio::task::spawn_local(task))
+                let sessions = Sessions::new(frontend, socket.into())?;
+                let task = requests::listen(Rc::clone(udp), Rc::clone(&sessions), stop.clone());
+                (Kind::Udp(sessions), tokio::task::spawn_local(task))
             }
             _ => {
                 let acceptor = Acceptor::new(frontend, socket.into())?;
                 let task = accept::listen(Rc::clone(worker), Rc::clone(&acceptor), stop.clone());
-                (Served::Tcp(acceptor), tokio::task::spawn_local(task))
+                (Kind::Tcp(acceptor), tokio::task::spawn_local(task))
             }
         };
-        Ok(Self { served, stop, closed })
+        Ok(Self { kind, stop, closed })
     }
 
     /// Serves the clients that connect to a capture socket until it is closed.
     pub(crate) fn receive_connections(
-        worker: &Rc<Worker>,
-        catalog: &Rc<Catalog>,
+        worker: &Rc<WorkerContext>,
+        captured_frontends: &Rc<CapturedFrontends>,
         origin: Origin,
         socket: socket2::Socket,
     ) -> io::Result<Self> {
         let stop = CancellationToken::new();
-        let acceptor = Acceptor::captured(Rc::clone(catalog), origin, socket.into())?;
+        let acceptor = Acceptor::captured(Rc::clone(captured_frontends), origin, socket.into())?;
         let task = accept::listen(Rc::clone(worker), acceptor, stop.clone());
-        Ok(Self { served: Served::Captured(Protocol::Tcp), stop, closed: tokio::task::spawn_local(task) })
+        Ok(Self { kind: Kind::Captured(Protocol::Tcp), stop, closed: tokio::task::spawn_local(task) })
     }
 
     /// Forwards the datagrams that arrive at a capture socket until it is closed.
     pub(crate) fn receive_datagrams(
-        udp: &Rc<Udp>,
+        udp: &Rc<UdpContext>,
         captured: &Rc<CapturedSessions>,
         origin: Origin,
         socket: socket2::Socket,
@@ -75,33 +75,33 @@ impl Listener {
         let socket = requests::watch_captured(socket.into())?;
         let task =
             requests::listen_captured(Rc::clone(udp), socket, Rc::clone(captured), origin, stop.clone());
-        Ok(Self { served: Served::Captured(Protocol::Udp), stop, closed: tokio::task::spawn_local(task) })
+        Ok(Self { kind: Kind::Captured(Protocol::Udp), stop, closed: tokio::task::spawn_local(task) })
     }
 
     /// Whether its clients connect.
     pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self.served, Served::Tcp(_) | Served::Captured(Protocol::Tcp))
+        matches!(self.kind, Kind::Tcp(_) | Kind::Captured(Protocol::Tcp))
     }
 
     /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
     /// are; UDP flows move with their next datagram if another Service port takes over.
-    pub(crate) fn redirect(&self, serving: Serving) -> io::Result<()> {
-        let Serving { binding, slot, admitted } = serving;
-        let (address, admitted) = (binding.listen, admitted.as_deref());
-        let frontend = LocalFrontend::new(&binding, slot);
-        match &self.served {
-            Served::Tcp(acceptor) => {
-                socket::admit(&acceptor.socket, address, admitted)?;
+    pub(crate) fn redirect(&self, target: ListenTarget) -> io::Result<()> {
+        let ListenTarget { binding, runtime, allowed_sources } = target;
+        let (address, allowed_sources) = (binding.listen, allowed_sources.as_deref());
+        let frontend = LocalFrontend::new(&binding, runtime);
+        match &self.kind {
+            Kind::Tcp(acceptor) => {
+                socket::set_allowed_sources(&acceptor.socket, address, allowed_sources)?;
                 socket::watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
                 acceptor.redirect(frontend);
             }
-            Served::Udp(clients) => {
-                if let Some(bound) = clients.bound() {
-                    socket::admit(&**bound, address, admitted)?;
+            Kind::Udp(sessions) => {
+                if let Some(bound) = sessions.bound() {
+                    socket::set_allowed_sources(&**bound, address, allowed_sources)?;
                 }
-                clients.redirect(frontend);
+                sessions.redirect(frontend);
             }
-            Served::Captured(_) => {}
+            Kind::Captured(_) => {}
         }
         Ok(())
     }

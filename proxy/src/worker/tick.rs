@@ -1,17 +1,17 @@
 //! What does a worker do once a second?
 
-use crate::{session::termination::TURN, udp::context::Udp};
+use crate::{session::termination::MAX_BURST_ENDS, udp::context::UdpContext};
 use std::{cell::Cell, rc::Rc};
 
 /// What is due once a second on one worker.
 pub(super) struct Ticker {
-    udp: Rc<Udp>,
+    udp: Rc<UdpContext>,
     /// Whether the rest of an earlier tick is still being done.
     finishing: Rc<Cell<bool>>,
 }
 
 impl Ticker {
-    pub(super) fn new(udp: &Rc<Udp>) -> Self {
+    pub(super) fn new(udp: &Rc<UdpContext>) -> Self {
         Self { udp: Rc::clone(udp), finishing: Rc::default() }
     }
 
@@ -29,7 +29,7 @@ impl Ticker {
     }
 }
 
-async fn finish(udp: &Udp) {
+async fn finish(udp: &UdpContext) {
     loop {
         tokio::task::yield_now().await;
         if !end_due(udp) {
@@ -39,10 +39,10 @@ async fn finish(udp: &Udp) {
 }
 
 /// Ends connections and flows whose time has come, as many as may end at once; returns whether there may be more.
-fn end_due(udp: &Udp) -> bool {
+fn end_due(udp: &UdpContext) -> bool {
     let now = udp.worker.clock.get().into_std();
-    let connections = udp.worker.connections.borrow_mut().tell_due(now, TURN);
-    let flows = udp.flows.borrow_mut().end_idle(now, TURN);
+    let connections = udp.worker.connections.borrow_mut().signal_due(now, MAX_BURST_ENDS);
+    let flows = udp.flows.borrow_mut().end_idle(now, MAX_BURST_ENDS);
     connections || flows
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn bed_with(pods: Pods, change: impl FnOnce(&mut Config) + Send) -> O
         sysctl("net/ipv4/ip_forward", "1");
         sysctl("net/ipv6/conf/all/forwarding", "1");
         let proxy = Proxy::start(config).unwrap();
-        rules::install(proxy.receivers(), &Bridges::default());
+        rules::install(proxy.capture_sockets(), &Bridges::default());
         proxy
     };
     let proxy = node.run(start).unwrap();

@@ -57,8 +57,8 @@ fn bridges(bed: &mut Bed, bound: bool) -> Vec<FrontendState> {
     let bridges = Bridges { bound: PerFamily { v4: bound, v6: bound }, networks };
     let proxy = &mut bed.proxy;
     let applied = bed.node.run(|| proxy.set_bridges(bridges.clone())).unwrap();
-    let receivers = proxy.receivers();
-    bed.node.run(|| async { rules::install(receivers, &bridges) }).unwrap();
+    let capture_sockets = proxy.capture_sockets();
+    bed.node.run(|| async { rules::install(capture_sockets, &bridges) }).unwrap();
     states(&applied)
 }
 
@@ -165,12 +165,12 @@ fn a_running_proxy_hears_of_bridges_and_answers_once_frontends_are_bound() {
     let web = service_at(VIP[0], 80, Protocol::Tcp).with(&[server.address()]);
     bed.apply(&[&web]);
     let bridges = Bridges { bound: PerFamily { v4: true, v6: true }, networks: Vec::new() };
-    let (receivers, handle, proxy) = (bed.proxy.receivers(), bed.proxy.bridges(), &mut bed.proxy);
+    let (capture_sockets, handle, proxy) = (bed.proxy.capture_sockets(), bed.proxy.bridges(), &mut bed.proxy);
     let told = || async move {
         let (_snapshots, mut snapshots) = tokio::sync::watch::channel(Snapshot::default());
         tokio::select! {
             () = proxy.run(&mut snapshots, |_, _| {}) => unreachable!("the sender is there"),
-            () = handle.set(bridges.clone()) => rules::install(receivers, &bridges),
+            () = handle.set(bridges.clone()) => rules::install(capture_sockets, &bridges),
         }
     };
     bed.node.run(told).unwrap();

@@ -8,15 +8,19 @@ const OTHER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
 fn admit(
     admission: &Arc<Admission>,
-    service: &Arc<ServiceLoad>,
+    service: &Arc<ServiceUsage>,
     limits: &Limits,
     client: IpAddr,
-) -> Result<Admitted, Closed> {
-    let mut admitted = admission.admit(service, limits)?;
-    admitted.count_client(limits, client).map(|()| admitted)
+) -> Result<ConnectionPermit, Closed> {
+    let mut permit = admission.admit(service, limits)?;
+    permit.count_client(limits, client).map(|()| permit)
 }
 
-fn fill(admission: &Arc<Admission>, service: &Arc<ServiceLoad>, limits: &Limits) -> (Vec<Admitted>, Closed) {
+fn fill(
+    admission: &Arc<Admission>,
+    service: &Arc<ServiceUsage>,
+    limits: &Limits,
+) -> (Vec<ConnectionPermit>, Closed) {
     let mut reason = Closed::Finished;
     let admit = || admit(admission, service, limits, CLIENT).map_err(|refused| reason = refused).ok();
     (from_fn(admit).collect(), reason)
@@ -31,8 +35,8 @@ fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() 
     let none = Limits::default();
     // The limit of connections, and that of descriptors.
     for (most, descriptors) in [(170, 10_000), (10_000, 340)] {
-        let admission = Admission::new(most, Descriptors::new(descriptors));
-        let [hog, small] = [(); 2].map(|()| Arc::<ServiceLoad>::default());
+        let admission = Admission::new(most, DescriptorBudget::new(descriptors));
+        let [hog, small] = [(); 2].map(|()| Arc::<ServiceUsage>::default());
         let (held, reason) = fill(&admission, &hog, &none);
         assert_eq!((held.len(), reason), (160, Closed::OverCapacity));
         let beside: Vec<_> = (0..9).map(|_| admit(&admission, &small, &none, OTHER).unwrap()).collect();
@@ -46,8 +50,8 @@ fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() 
 
 #[test]
 fn a_service_and_a_client_hold_no_more_than_their_limits() {
-    let admission = Admission::new(100, Descriptors::new(1_000));
-    let service = Arc::<ServiceLoad>::default();
+    let admission = Admission::new(100, DescriptorBudget::new(1_000));
+    let service = Arc::<ServiceUsage>::default();
     let limits = Limits { connections: count(5), connections_per_client: count(3), ..Limits::default() };
     let (mut held, reason) = fill(&admission, &service, &limits);
     assert_eq!((held.len(), reason), (3, Closed::ClientLimit));
@@ -61,7 +65,7 @@ fn a_service_and_a_client_hold_no_more_than_their_limits() {
 
 #[test]
 fn refusals_beyond_a_burst_come_at_their_rate_with_pauses_in_between() {
-    let admission = Admission::new(1, Descriptors::new(2));
+    let admission = Admission::new(1, DescriptorBudget::new(2));
     let start = Instant::now();
     let (mut now, mut refused, mut pauses) = (start, 0, 0);
     while now < start + Duration::from_secs(10) {
@@ -79,8 +83,8 @@ fn refusals_beyond_a_burst_come_at_their_rate_with_pauses_in_between() {
 fn the_last_place_is_there_for_a_service_that_has_none_while_others_are_being_refused() {
     let none = Limits::default();
     for (most, descriptors) in [(10, 10_000), (10_000, 20)] {
-        let admission = Admission::new(most, Descriptors::new(descriptors));
-        let [hog, small] = [(); 2].map(|()| Arc::<ServiceLoad>::default());
+        let admission = Admission::new(most, DescriptorBudget::new(descriptors));
+        let [hog, small] = [(); 2].map(|()| Arc::<ServiceUsage>::default());
         let (held, _) = fill(&admission, &hog, &none);
         let done = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -22,7 +22,7 @@ use weir_core::{
     settings::ActiveCheck,
 };
 
-/// Checks that are made at the same time at most.
+/// HealthChecks that are made at the same time at most.
 const AT_ONCE: usize = 64;
 
 const RESULTS: &str = "weir_health_checks_total";
@@ -58,20 +58,20 @@ impl Shared {
     }
 
     pub(super) fn touch(&self) {
-        let counters = self.failed.iter().chain([&self.succeeded, &self.local_limit]);
-        counters.for_each(|counter| counter.increment(0));
+        let metrics = self.failed.iter().chain([&self.succeeded, &self.local_limit]);
+        metrics.for_each(|counter| counter.increment(0));
         self.down.increment(0.0);
     }
 }
 
 /// How an endpoint is checked, and for which Service port, of all that want it the first by name.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Terms {
+pub(super) struct CheckTerms {
     pub(super) check: ActiveCheck,
     pub(super) service: PortKey,
 }
 
-/// Checks one endpoint. When it is dropped, the endpoint is no longer down.
+/// HealthChecks one endpoint. When it is dropped, the endpoint is no longer down.
 pub(super) struct Prober {
     endpoint: SocketAddr,
     load: Arc<Load>,
@@ -90,8 +90,8 @@ impl Prober {
         self.checked.health()
     }
 
-    /// Checks again and again, until nobody wants it any more.
-    pub(super) async fn run(mut self, mut terms: watch::Receiver<Terms>) {
+    /// HealthChecks again and again, until nobody wants it any more.
+    pub(super) async fn run(mut self, mut terms: watch::Receiver<CheckTerms>) {
         let mut due = Instant::now() + terms.borrow_and_update().check.first(rand::random());
         loop {
             tokio::select! {
@@ -110,8 +110,8 @@ impl Prober {
         }
     }
 
-    /// Checks once.
-    pub(super) async fn check(&mut self, terms: &Terms) {
+    /// HealthChecks once.
+    pub(super) async fn check(&mut self, terms: &CheckTerms) {
         // It is this proxy itself.
         if self.load.is_forbidden() {
             return;
@@ -131,7 +131,7 @@ impl Prober {
         self.note(terms, failure);
     }
 
-    fn note(&mut self, terms: &Terms, failure: Option<Failure>) {
+    fn note(&mut self, terms: &CheckTerms, failure: Option<Failure>) {
         let Self { endpoint, load, shared, checked } = self;
         failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
         let Some(before) = checked.note(&terms.check, failure.is_none()) else { return };

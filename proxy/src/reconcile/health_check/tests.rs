@@ -29,7 +29,7 @@ async fn listening(address: &str) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Waits until the prober has changed something.
+/// WaitingClient until the prober has changed something.
 async fn until(mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
@@ -45,7 +45,7 @@ async fn an_endpoint_that_refuses_is_down_until_it_accepts_again() {
     let load = Arc::new(Load::default());
     let mut prober = Prober::new(address, Arc::clone(&load), Shared::new(Egress::default()));
     let check = check(Duration::from_secs(5), 2, 3);
-    let terms = Terms { check, service: port("web", None, &[]).key.clone() };
+    let terms = CheckTerms { check, service: port("web", None, &[]).key.clone() };
     let mut healths = Vec::new();
     for _ in 0..2 {
         prober.check(&terms).await;
@@ -72,7 +72,7 @@ async fn an_endpoint_that_does_not_answer_is_down() {
     let load = Arc::new(Load::default());
     let mut prober = Prober::new(hole.address(), Arc::clone(&load), Shared::new(Egress::default()));
     let check = check(Duration::from_millis(20), 1, 1);
-    prober.check(&Terms { check, service: port("web", None, &[]).key.clone() }).await;
+    prober.check(&CheckTerms { check, service: port("web", None, &[]).key.clone() }).await;
     assert!(load.is_down());
 }
 
@@ -94,7 +94,7 @@ async fn a_check_waits_while_too_many_others_are_made() {
     let others = shared.turns.acquire_many(all).await.unwrap();
     let mut prober = Prober::new(address, Arc::default(), Arc::clone(&shared));
     let check = check(Duration::from_secs(5), 1, 1);
-    let terms = Terms { check, service: port("web", None, &[]).key.clone() };
+    let terms = CheckTerms { check, service: port("web", None, &[]).key.clone() };
     let mut checking = Box::pin(prober.check(&terms));
     for _ in 0..10 {
         tokio::select! {
@@ -116,14 +116,14 @@ async fn this_proxy_itself_is_not_checked() {
     let mut prober = Prober::new(address, load, Shared::new(Egress::default()));
     drop(listener);
     let check = check(Duration::from_secs(5), 1, 1);
-    prober.check(&Terms { check, service: port("web", None, &[]).key.clone() }).await;
+    prober.check(&CheckTerms { check, service: port("web", None, &[]).key.clone() }).await;
     assert_eq!(prober.health(), Health::Unknown);
 }
 
 #[tokio::test]
 async fn services_that_share_an_endpoint_share_its_prober_and_the_strictest_settings() {
     let (shared, own) = (SocketAddr::from(([10, 0, 0, 1], 80)), SocketAddr::from(([10, 0, 0, 2], 80)));
-    let (mut checks, mut endpoints) = (Checks::new(Egress::default()), Endpoints::default());
+    let (mut checks, mut endpoints) = (HealthChecks::new(Egress::default()), Endpoints::default());
     let [slow, fast] = [(60, 9, 5), (30, 2, 7)]
         .map(|(interval, rise, fall)| check(Duration::from_secs(interval), rise, fall));
     let (a, b) = (port("a", Some(slow), &[shared, own]), port("b", Some(fast), &[shared]));
@@ -131,12 +131,12 @@ async fn services_that_share_an_endpoint_share_its_prober_and_the_strictest_sett
     checks.update(&b, &mut endpoints);
     checks.update(&b, &mut endpoints);
     assert_eq!((checks.probed.len(), checks.probed[&shared].claims.len()), (2, 2));
-    let terms = |checks: &Checks, address| checks.probed[&address].terms.borrow().clone();
+    let terms = |checks: &HealthChecks, address| checks.probed[&address].terms.borrow().clone();
     assert_eq!(terms(&checks, shared).check, check(Duration::from_secs(30), 9, 5));
     assert_eq!(terms(&checks, own).check, slow);
 
     checks.remove(&(a.key.clone(), a.family));
-    assert_eq!(terms(&checks, shared), Terms { check: fast, service: b.key.clone() });
+    assert_eq!(terms(&checks, shared), CheckTerms { check: fast, service: b.key.clone() });
     assert_eq!(checks.probed.len(), 1);
     checks.update(&port("b", None, &[shared]), &mut endpoints);
     assert!(checks.probed.is_empty() && checks.wanted.is_empty());
@@ -147,7 +147,7 @@ async fn an_endpoint_that_leaves_is_no_longer_checked_and_no_longer_down() {
     let often = Some(check(Duration::from_millis(1), 1, 1));
     let (gone, (listener, stays)) =
         (weir_testkit::refused_address().unwrap(), listening("127.0.0.2:0").await);
-    let (mut checks, mut endpoints) = (Checks::new(Egress::default()), Endpoints::default());
+    let (mut checks, mut endpoints) = (HealthChecks::new(Egress::default()), Endpoints::default());
     checks.update(&port("web", often, &[gone, stays]), &mut endpoints);
     let load = endpoints.load(Protocol::Tcp, gone);
     until(|| load.is_down()).await;
@@ -168,13 +168,13 @@ async fn a_shorter_interval_does_not_wait_for_the_end_of_the_longer_one() {
     load.set_forbidden(true);
     let prober = Prober::new(endpoint, Arc::clone(&load), Shared::new(Egress::default()));
     let service = port("web", None, &[]).key.clone();
-    let long = Terms { check: check(Duration::from_secs(3600), 1, 1), service };
+    let long = CheckTerms { check: check(Duration::from_secs(3600), 1, 1), service };
     let (terms, agreed) = watch::channel(long.clone());
     let _task = AbortOnDropHandle::new(tokio::spawn(prober.run(agreed)));
     tokio::time::sleep(Duration::from_secs(3601)).await;
     load.set_forbidden(false);
     let start = tokio::time::Instant::now();
-    terms.send_replace(Terms { check: check(Duration::from_secs(2), 1, 1), ..long });
+    terms.send_replace(CheckTerms { check: check(Duration::from_secs(2), 1, 1), ..long });
     while !load.is_down() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -56,14 +56,14 @@ fn sctp_is_not_bound() {
 
 #[test]
 fn a_mapped_service_listens_on_its_loopback_address_and_above_privileged_ports() {
-    let around = Surroundings { node_addresses: vec![], map_loopback: Some(1024) };
+    let surroundings = Surroundings { node_addresses: vec![], map_loopback: Some(1024) };
     let mapped = Some(Ipv4Addr::new(127, 96, 0, 10));
     let both = served(vec![
         port("web", "10.96.0.10", 80),
         port("web", "10.96.0.10", 8080),
         port("web", "fd00::10", 80),
     ]);
-    let bindings = bindings(&both, &around, mapped);
+    let bindings = bindings(&both, &surroundings, mapped);
     assert_eq!(
         listens(&bindings).iter().map(|(address, _)| &**address).collect::<Vec<_>>(),
         ["127.96.0.10:20080", "127.96.0.10:8080"]

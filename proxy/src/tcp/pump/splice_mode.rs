@@ -6,18 +6,18 @@
 /// A read that brings this much is a large one: above it splicing was measured to be cheaper.
 const LARGE: usize = 32 * 1024;
 
-/// So many reads in a row of the other kind change the manner.
+/// So many reads in a row of the other kind change the splice_mode.
 const STREAK: u8 = 4;
 
 /// How a direction moves its bytes; at first it copies them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Manner {
+pub(super) struct SpliceMode {
     spliced: bool,
-    /// Reads in a row that speak for the other manner.
+    /// Reads in a row that speak for the other splice_mode.
     against: u8,
 }
 
-impl Manner {
+impl SpliceMode {
     /// Whether the next read is spliced.
     pub(super) fn is_spliced(self) -> bool {
         self.spliced
@@ -41,9 +41,9 @@ mod tests {
     use super::*;
 
     fn after(reads: &[usize]) -> bool {
-        let mut manner = Manner::default();
-        reads.iter().for_each(|&length| manner.learn(length));
-        manner.is_spliced()
+        let mut splice_mode = SpliceMode::default();
+        reads.iter().for_each(|&length| splice_mode.learn(length));
+        splice_mode.is_spliced()
     }
 
     #[test]

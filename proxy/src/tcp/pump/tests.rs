@@ -1,12 +1,12 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Failure, Half, Lane, READS, Sink, Source, TURN};
+use super::{Failure, Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, Sink, Source};
 use crate::{
     buffers::{
-        memory::Memory,
-        pipe::{Pipe, Pipes, SIZE},
+        buffer_budget::BufferBudget,
+        pipe::{Pipe, PipePool, SIZE},
     },
-    limits::descriptor_budget::Descriptors,
+    limits::descriptor_budget::DescriptorBudget,
 };
 use proptest::prelude::*;
 use std::{
@@ -160,12 +160,12 @@ impl Sink for Receiver {
     }
 }
 
-fn some_pipes() -> Rc<Pipes> {
-    Pipes::new(Descriptors::new(1024))
+fn some_pipes() -> Rc<PipePool> {
+    PipePool::new(DescriptorBudget::new(1024))
 }
 
-fn much_memory() -> Rc<Memory> {
-    Memory::new(1 << 20)
+fn much_memory() -> Rc<BufferBudget> {
+    BufferBudget::new(1 << 20)
 }
 
 /// Looks at a direction until it has ended; checks after each look that the count follows what was written.
@@ -174,10 +174,10 @@ fn relay(
     to: &mut Receiver,
     scratch: usize,
     last: bool,
-    pipes: &Rc<Pipes>,
-    memory: &Rc<Memory>,
+    pipes: &Rc<PipePool>,
+    buffers: &Rc<BufferBudget>,
 ) {
-    relay_behind(0, Half::default(), (from, to), scratch, last, pipes, memory).unwrap();
+    relay_behind(0, Half::default(), (from, to), scratch, last, pipes, buffers).unwrap();
 }
 
 /// The same behind a header of this length, or until a side resets.
@@ -187,17 +187,17 @@ fn relay_behind(
     (from, to): (&mut Sender, &mut Receiver),
     scratch: usize,
     last: bool,
-    pipes: &Rc<Pipes>,
-    memory: &Rc<Memory>,
+    pipes: &Rc<PipePool>,
+    buffers: &Rc<BufferBudget>,
 ) -> Result<(), Failure> {
     let mut context = Context::from_waker(Waker::noop());
     let mut counted = 0;
     for _ in 0..20_000 {
         // A new buffer at each look: nothing may be left in the worker's between two.
-        let mut lane = Lane { from, to, scratch: &mut vec![0; scratch], pipes, memory, last, moved: 0 };
-        let ended = lane.poll(&mut half, &mut context);
-        counted += lane.moved;
-        assert!(memory.has_room(0), "{} bytes are held", memory.held());
+        let mut pump = Pump { from, to, scratch: &mut vec![0; scratch], pipes, buffers, last, moved: 0 };
+        let ended = pump.poll(&mut half, &mut context);
+        counted += pump.moved;
+        assert!(buffers.has_room(0), "{} bytes are held", buffers.held());
         let relayed = to.bytes.len().saturating_sub(header);
         assert_eq!(counted, relayed as u64, "the count follows what was written");
         if let Poll::Ready(result) = ended {
@@ -207,7 +207,7 @@ fn relay_behind(
                 "nothing is pending at the end"
             );
             drop(half);
-            assert_eq!(memory.held(), 0, "no memory is held at the end");
+            assert_eq!(buffers.held(), 0, "no memory is held at the end");
             return result;
         }
     }
@@ -233,7 +233,7 @@ proptest! {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
         let pipes = some_pipes();
-        relay(&mut from, &mut to, scratch, last, &pipes, &Memory::new(memory));
+        relay(&mut from, &mut to, scratch, last, &pipes, &BufferBudget::new(memory));
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
         prop_assert!(to.bytes == bytes);
         let (free, open) = pipes.count();
@@ -254,19 +254,19 @@ fn a_stream_of_large_reads_goes_through_one_pipe() {
 
 #[test]
 fn one_look_at_an_endless_stream_is_bounded() {
-    let memory = much_memory();
+    let buffers = much_memory();
     let pipes = some_pipes();
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
-    for (given, most) in [(usize::MAX, TURN + SIZE as u64), (1, READS as u64)] {
+    for (given, most) in [(usize::MAX, MAX_BURST_BYTES + SIZE as u64), (1, MAX_BURST_READS as u64)] {
         let mut from = Sender::new(vec![7; 40 << 20], vec![given; 10_000]);
         let (mut to, mut half) = (Receiver::default(), Half::default());
         for _ in 0..50 {
             let scratch = &mut vec![0; 65_536];
-            let (from, to, pipes, memory) = (&mut from, &mut to, &pipes, &memory);
-            let mut lane = Lane { from, to, scratch, pipes, memory, last: false, moved: 0 };
-            assert!(lane.poll(&mut half, &mut context).is_pending());
-            assert!((1..=most).contains(&lane.moved), "{} bytes in one look", lane.moved);
+            let (from, to, pipes, buffers) = (&mut from, &mut to, &pipes, &buffers);
+            let mut pump = Pump { from, to, scratch, pipes, buffers, last: false, moved: 0 };
+            assert!(pump.poll(&mut half, &mut context).is_pending());
+            assert!((1..=most).contains(&pump.moved), "{} bytes in one look", pump.moved);
         }
     }
 }

@@ -72,10 +72,10 @@ async fn pair_with(settings: Settings) -> Pair {
     let flow = frontend.flow(Protocol::Tcp, client.local_addr().unwrap());
     let cx = ConnectionContext::new(&worker, &frontend, flow);
     let lease = Arc::new(Load::default()).lease();
-    let mut dialled = Dialled::new(&cx.connection, accepted);
-    let client_end = dialled.client.take().unwrap();
+    let mut connect_state = ConnectState::new(&cx.connection, accepted);
+    let client_end = connect_state.client.take().unwrap();
     let connected = Connected { client: client_end, upstream, address, lease };
-    let relay = Relay::new(&cx, dialled, connected);
+    let relay = Relay::new(&cx, connect_state, connected);
     Pair { relay, client, endpoint, cx }
 }
 
@@ -160,7 +160,7 @@ async fn a_relay_that_is_told_to_end_resets_both_sides() {
     let connection = Rc::clone(&cx.connection);
     let (reason, ()) = tokio::join!(relay.run(&cx), async {
         tokio::task::yield_now().await;
-        connection.order.give(Closed::Drained);
+        connection.close_signal.send(Closed::Drained);
     });
     assert_eq!(reason, Closed::Drained);
     relay.close(&cx, reason);

@@ -25,8 +25,8 @@ fn size_of_future<A, B, C, D, E, F: Future>(_: impl Fn(A, B, C, D, E) -> F) -> u
 #[test]
 fn a_connection_takes_little_memory_of_its_own() {
     let future =
-        size_of_future(|worker: &Rc<Worker>, frontend: &Rc<LocalFrontend>, client, peer, admitted| {
-            session(worker, frontend, client, peer, admitted)
+        size_of_future(|worker: &Rc<WorkerContext>, frontend: &Rc<LocalFrontend>, client, peer, permit| {
+            session(worker, frontend, client, peer, permit)
         });
     assert!(future <= 320, "the future of a connection takes {future} bytes");
     assert!(size_of::<Connection>() <= 264, "what is known of it takes {} bytes", size_of::<Connection>());

@@ -1,8 +1,8 @@
 //! How does a UDP socket receive many datagrams for one wake-up?
 
 use super::{
-    batch::{BATCH, Batch, FEW, Senders},
-    gso::Train,
+    batch::{BATCH, FEW, ReceiveBuffer, ReceiveMode},
+    gso::GroBatch,
 };
 use nix::{
     errno::Errno,
@@ -17,10 +17,10 @@ use std::{
 use tokio::{io::Interest, net::UdpSocket};
 
 /// Batches that a socket forwards before other tasks of the worker get their turn.
-pub(in crate::udp) const TURN: usize = 4;
+pub(in crate::udp) const MAX_BURST_BATCHES: usize = 4;
 
-/// Bytes in a row from which a sender is taken for one that sends trains.
-const TRAIN: usize = 8 * 1024;
+/// Bytes in a row from which a sender is taken for one that sends gro_batches.
+const MIN_GRO_BYTES: usize = 8 * 1024;
 
 /// Bytes of a large datagram.
 const LARGE: usize = 16 * 1024;
@@ -28,10 +28,10 @@ const LARGE: usize = 16 * 1024;
 /// A UDP socket that receives in batches.
 pub(crate) struct BatchSocket {
     socket: UdpSocket,
-    from: Senders,
-    /// Whether it asks for trains (UDP_GRO). It does once it has seen one, and for good: trains that wait would else be
-    /// taken for datagrams. For small datagrams without trains one call for many is faster than one call for each.
-    trains: Cell<bool>,
+    from: ReceiveMode,
+    /// Whether it asks for gro_batches (UDP_GRO). It does once it has seen one, and for good: gro_batches that wait would else be
+    /// taken for datagrams. For small datagrams without gro_batches one call for many is faster than one call for each.
+    gro_batches: Cell<bool>,
     /// How many datagrams are expected when it is next looked at.
     expected: Cell<Expected>,
 }
@@ -46,29 +46,29 @@ enum Expected {
 }
 
 impl BatchSocket {
-    pub(in crate::udp) fn new(socket: std::net::UdpSocket, from: Senders) -> io::Result<Self> {
+    pub(in crate::udp) fn new(socket: std::net::UdpSocket, from: ReceiveMode) -> io::Result<Self> {
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
             from,
-            trains: Cell::default(),
+            gro_batches: Cell::default(),
             expected: Cell::default(),
         })
     }
 
     /// Receives what waits, up to a batch; returns whether more may wait. Without anything it is `WouldBlock`. Another
     /// error may come after datagrams.
-    pub(in crate::udp) fn receive(&self, batch: &mut Batch) -> io::Result<bool> {
-        batch.clear();
+    pub(in crate::udp) fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<bool> {
+        buffer.clear();
         let mut received = Err(Errno::EAGAIN);
         let call = || {
             let (socket, from) = (self.descriptor(), self.from);
             received = match self.expected.get() {
-                _ if self.trains.get() => batch.receive_trains(socket, from),
-                Expected::Large => batch.receive::<1>(socket, from),
-                Expected::Few => batch.receive::<FEW>(socket, from),
-                Expected::Many => batch.receive::<BATCH>(socket, from),
+                _ if self.gro_batches.get() => buffer.receive_gro(socket, from),
+                Expected::Large => buffer.receive::<1>(socket, from),
+                Expected::Few => buffer.receive::<FEW>(socket, from),
+                Expected::Many => buffer.receive::<BATCH>(socket, from),
             };
-            self.expect(&batch.trains);
+            self.expect(&buffer.gro_batches);
             // An empty socket is not asked again before the kernel reports it as readable. What comes after this call
             // has it reported.
             match received {
@@ -81,8 +81,8 @@ impl BatchSocket {
     }
 
     /// Expects what came last.
-    fn expect(&self, trains: &[Train]) {
-        let expected = match trains {
+    fn expect(&self, gro_batches: &[GroBatch]) {
+        let expected = match gro_batches {
             [] => return,
             [first, ..] if first.length >= LARGE => Expected::Large,
             some if some.len() >= FEW => Expected::Many,
@@ -93,13 +93,13 @@ impl BatchSocket {
 
     /// Takes note of how many bytes came as datagrams of equal size from one sender.
     pub(in crate::udp) fn saw(&self, bytes: usize) {
-        if bytes >= TRAIN && !self.trains.replace(true) {
-            // A kernel that cannot goes on with datagrams, which are trains of one.
+        if bytes >= MIN_GRO_BYTES && !self.gro_batches.replace(true) {
+            // A kernel that cannot goes on with datagrams, which are gro_batches of one.
             let _ = setsockopt(&self.socket, UdpGroSegment, &true);
         }
     }
 
-    /// Waits for something to receive.
+    /// WaitingClient for something to receive.
     pub(in crate::udp) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await
     }

@@ -1,18 +1,18 @@
-//! Which datagrams of a flow can leave in one send? Pure: trains in, runs out.
+//! Which datagrams of a flow can leave in one send? Pure: gro_batches in, runs out.
 
 use std::ops::Range;
 
 /// How many datagrams the kernel cuts out of one send; newer ones do more.
-pub(in crate::udp) const MOST_SEGMENTS: usize = 64;
+pub(in crate::udp) const MAX_SEGMENTS: usize = 64;
 
 /// How many bytes fit in one send: as many as in one datagram over IPv4.
-pub(in crate::udp) const MOST_BYTES: usize = 65_507;
+pub(in crate::udp) const MAX_SEND_BYTES: usize = 65_507;
 
-/// Datagrams that lie one behind the other in memory, all of `segment` bytes but the last, which may be shorter.
+/// DatagramScratch that lie one behind the other in memory, all of `segment` bytes but the last, which may be shorter.
 ///
-/// The kernel hands over what a sender sent in one go as a train. Most trains are one datagram.
+/// The kernel hands over what a sender sent in one go as a gro_batch. Most gro_batches are one datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::udp) struct Train {
+pub(in crate::udp) struct GroBatch {
     /// Where in the buffer the first datagram begins.
     pub(in crate::udp) start: usize,
     /// Bytes of all datagrams.
@@ -23,23 +23,23 @@ pub(in crate::udp) struct Train {
     pub(in crate::udp) tos: u8,
 }
 
-/// Datagrams of equal size, but for a shorter last one, that one send can carry.
+/// DatagramScratch of equal size, but for a shorter last one, that one send can carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::udp) struct Run {
-    pub(in crate::udp) trains: usize,
+pub(in crate::udp) struct GsoBatch {
+    pub(in crate::udp) gro_batches: usize,
     pub(in crate::udp) datagrams: usize,
     pub(in crate::udp) bytes: usize,
     pub(in crate::udp) segment: usize,
 }
 
-/// What of one flow's trains has not left yet, in the order in which it came.
+/// What of one flow's gro_batches has not left yet, in the order in which it came.
 #[derive(Debug)]
 pub(in crate::udp) struct Unsent<'a> {
-    trains: &'a mut [Train],
+    gro_batches: &'a mut [GroBatch],
     next: usize,
 }
 
-impl Train {
+impl GroBatch {
     /// How many datagrams there are. One may be empty.
     pub(in crate::udp) fn datagrams(&self) -> usize {
         if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
@@ -50,11 +50,11 @@ impl Train {
         self.start..self.start + self.length
     }
 
-    /// Cuts what the kernel handed over into trains that one send can carry.
+    /// Cuts what the kernel handed over into gro_batches that one send can carry.
     pub(in crate::udp) fn cut(self) -> impl Iterator<Item = Self> {
         let most = match self.segment {
             0 => 1,
-            segment => segment * MOST_SEGMENTS.min(MOST_BYTES / segment).max(1),
+            segment => segment * MAX_SEGMENTS.min(MAX_SEND_BYTES / segment).max(1),
         };
         (0..self.length.div_ceil(most).max(1)).map(move |index| Self {
             start: self.start + index * most,
@@ -64,62 +64,63 @@ impl Train {
     }
 }
 
-impl Run {
-    /// The run that the first of these trains begins.
-    pub(in crate::udp) fn first_of(trains: &[Train]) -> Self {
-        let Some(first) = trains.first() else { return Self::default() };
-        let mut run = Self { segment: first.segment, ..Self::default() };
-        for train in trains {
-            let like = train.segment == run.segment || (train.datagrams() == 1 && train.length < run.segment);
-            let fits = run.datagrams + train.datagrams() <= MOST_SEGMENTS
-                && run.bytes + train.length <= MOST_BYTES
-                && train.length > 0;
-            if run.trains > 0 && !(like && fits && train.tos == first.tos) {
+impl GsoBatch {
+    /// The run that the first of these gro_batches begins.
+    pub(in crate::udp) fn first_of(gro_batches: &[GroBatch]) -> Self {
+        let Some(first) = gro_batches.first() else { return Self::default() };
+        let mut gso_batch = Self { segment: first.segment, ..Self::default() };
+        for gro_batch in gro_batches {
+            let like = gro_batch.segment == gso_batch.segment
+                || (gro_batch.datagrams() == 1 && gro_batch.length < gso_batch.segment);
+            let fits = gso_batch.datagrams + gro_batch.datagrams() <= MAX_SEGMENTS
+                && gso_batch.bytes + gro_batch.length <= MAX_SEND_BYTES
+                && gro_batch.length > 0;
+            if gso_batch.gro_batches > 0 && !(like && fits && gro_batch.tos == first.tos) {
                 break;
             }
-            run.trains += 1;
-            run.datagrams += train.datagrams();
-            run.bytes += train.length;
+            gso_batch.gro_batches += 1;
+            gso_batch.datagrams += gro_batch.datagrams();
+            gso_batch.bytes += gro_batch.length;
             // Only the last datagram of a send may be shorter, and a send that ends with an empty one cannot say so.
-            if run.segment == 0 || train.length % run.segment != 0 {
+            if gso_batch.segment == 0 || gro_batch.length % gso_batch.segment != 0 {
                 break;
             }
         }
-        run
+        gso_batch
     }
 }
 
 impl<'a> Unsent<'a> {
-    pub(in crate::udp) fn new(trains: &'a mut [Train]) -> Self {
-        Self { trains, next: 0 }
+    pub(in crate::udp) fn new(gro_batches: &'a mut [GroBatch]) -> Self {
+        Self { gro_batches, next: 0 }
     }
 
     /// What is left.
-    pub(in crate::udp) fn trains(&self) -> &[Train] {
-        &self.trains[self.next..]
+    pub(in crate::udp) fn gro_batches(&self) -> &[GroBatch] {
+        &self.gro_batches[self.next..]
     }
 
     pub(in crate::udp) fn is_empty(&self) -> bool {
-        self.trains().is_empty()
+        self.gro_batches().is_empty()
     }
 
     /// How many datagrams are left.
     pub(in crate::udp) fn datagrams(&self) -> usize {
-        self.trains().iter().map(Train::datagrams).sum()
+        self.gro_batches().iter().map(GroBatch::datagrams).sum()
     }
 
     /// Passes over datagrams that have left, or were dropped. Returns how many bytes they had.
     pub(in crate::udp) fn pass(&mut self, mut datagrams: usize) -> usize {
         let mut bytes = 0;
         while datagrams > 0 && !self.is_empty() {
-            let train = &mut self.trains[self.next];
-            if train.datagrams() <= datagrams {
-                datagrams -= train.datagrams();
-                bytes += train.length;
+            let gro_batch = &mut self.gro_batches[self.next];
+            if gro_batch.datagrams() <= datagrams {
+                datagrams -= gro_batch.datagrams();
+                bytes += gro_batch.length;
                 self.next += 1;
             } else {
-                let passed = datagrams * train.segment;
-                (train.start, train.length) = (train.start + passed, train.length - passed);
+                let passed = datagrams * gro_batch.segment;
+                (gro_batch.start, gro_batch.length) = (gro_batch.start + passed, gro_batch.length - passed);
                 bytes += passed;
                 datagrams = 0;
             }

@@ -1,6 +1,6 @@
 //! How do datagrams leave a socket, many in one send?
 
-use super::gso::{MOST_SEGMENTS, Run, Train, Unsent};
+use super::gso::{GroBatch, GsoBatch, MAX_SEGMENTS, Unsent};
 use nix::{
     errno::Errno,
     sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, send, sendmmsg, sendto},
@@ -11,19 +11,19 @@ use std::{array, cell::Cell, io::IoSlice, net::SocketAddr, os::fd::RawFd};
 ///
 /// sendmmsg(2) is used for one message at a time: with more it takes as long as a call for each, and nix's sendmsg
 /// allocates.
-pub(in crate::udp) struct Outbox {
+pub(in crate::udp) struct Sender {
     /// With space for one control message, and for two: the kernel takes all of the space as used.
     one: MultiHeaders<SockaddrStorage>,
     two: MultiHeaders<SockaddrStorage>,
 }
 
 /// From which socket datagrams go to whom.
-pub(in crate::udp) struct Way<'a> {
+pub(in crate::udp) struct Route<'a> {
     pub(in crate::udp) socket: RawFd,
     /// The receiver, unless the socket is connected.
     pub(in crate::udp) to: Option<SocketAddr>,
     pub(in crate::udp) ipv6: bool,
-    /// The largest datagrams that the kernel can cut out of a larger send on this way.
+    /// The largest datagrams that the kernel can cut out of a larger send on this route.
     pub(in crate::udp) most_segment: &'a Cell<usize>,
 }
 
@@ -32,15 +32,15 @@ pub(in crate::udp) struct Way<'a> {
 pub(in crate::udp) struct Sent {
     pub(in crate::udp) datagrams: usize,
     pub(in crate::udp) bytes: usize,
-    /// Datagrams for which there was no room or no way, as may happen in any network.
+    /// DatagramScratch for which there was no room or no route, as may happen in any network.
     pub(in crate::udp) dropped: usize,
-    /// Bytes of the longest run.
+    /// Bytes of the longest gso_batch.
     pub(in crate::udp) longest: usize,
     /// Whether the receiver refused an earlier datagram; the rest was not sent.
     pub(in crate::udp) refused: bool,
 }
 
-impl Outbox {
+impl Sender {
     pub(in crate::udp) fn new() -> Self {
         // The space for two bytes (UDP_SEGMENT), one (IP_TOS) and an int (IPV6_TCLASS) is the same.
         Self {
@@ -50,10 +50,15 @@ impl Outbox {
     }
 
     /// Sends all, in order, unless the receiver refuses.
-    pub(in crate::udp) fn send_all(&mut self, buffer: &[u8], unsent: &mut Unsent<'_>, way: &Way<'_>) -> Sent {
+    pub(in crate::udp) fn send_all(
+        &mut self,
+        buffer: &[u8],
+        unsent: &mut Unsent<'_>,
+        route: &Route<'_>,
+    ) -> Sent {
         let mut all = Sent::default();
         while !unsent.is_empty() {
-            match self.send(buffer, unsent.trains(), way) {
+            match self.send(buffer, unsent.gro_batches(), route) {
                 Ok(datagrams) => {
                     let bytes = unsent.pass(datagrams);
                     all.datagrams += datagrams;
@@ -76,51 +81,61 @@ impl Outbox {
     }
 
     /// Sends what comes first, as much as one call takes. Returns how many datagrams left; an error is about the first.
-    fn send(&mut self, buffer: &[u8], trains: &[Train], way: &Way<'_>) -> nix::Result<usize> {
-        let run = Run::first_of(trains);
-        if run.datagrams > 1 && run.segment <= way.most_segment.get() {
-            match self.send_run(buffer, &trains[..run.trains], run.segment, way) {
+    fn send(&mut self, buffer: &[u8], gro_batches: &[GroBatch], route: &Route<'_>) -> nix::Result<usize> {
+        let gso_batch = GsoBatch::first_of(gro_batches);
+        if gso_batch.datagrams > 1 && gso_batch.segment <= route.most_segment.get() {
+            match self.send_gso(buffer, &gro_batches[..gso_batch.gro_batches], gso_batch.segment, route) {
                 // The kernel or the device cannot, or such datagrams must be fragmented: now and later one by one.
-                Err(Errno::EINVAL | Errno::EMSGSIZE | Errno::EIO) => way.most_segment.set(run.segment - 1),
-                sent => return sent.map(|()| run.datagrams),
+                Err(Errno::EINVAL | Errno::EMSGSIZE | Errno::EIO) => {
+                    route.most_segment.set(gso_batch.segment - 1)
+                }
+                sent => return sent.map(|()| gso_batch.datagrams),
             }
         }
-        self.send_first(buffer, &trains[0], way).map(|()| 1)
+        self.send_first(buffer, &gro_batches[0], route).map(|()| 1)
     }
 
     /// Has the kernel cut a run into its datagrams (UDP_SEGMENT), which costs little more than one of them.
-    fn send_run(&mut self, buffer: &[u8], run: &[Train], segment: usize, way: &Way<'_>) -> nix::Result<()> {
-        let slices: [IoSlice<'_>; MOST_SEGMENTS] =
-            array::from_fn(|index| IoSlice::new(run.get(index).map_or(&[], |train| &buffer[train.bytes()])));
+    fn send_gso(
+        &mut self,
+        buffer: &[u8],
+        gso_batch: &[GroBatch],
+        segment: usize,
+        route: &Route<'_>,
+    ) -> nix::Result<()> {
+        let slices: [IoSlice<'_>; MAX_SEGMENTS] = array::from_fn(|index| {
+            IoSlice::new(gso_batch.get(index).map_or(&[], |gro_batch| &buffer[gro_batch.bytes()]))
+        });
         // A run has fewer bytes than 16 bits can count.
         let segment = segment as u16;
         let cut = ControlMessage::UdpGsoSegments(&segment);
-        let (tos, class) = (run[0].tos, i32::from(run[0].tos));
-        let (message, to, none) = ([&slices[..run.len()]], [way.address()], MsgFlags::empty());
+        let (tos, class) = (gso_batch[0].tos, i32::from(gso_batch[0].tos));
+        let (message, to, none) = ([&slices[..gso_batch.len()]], [route.address()], MsgFlags::empty());
         if tos == 0 {
-            sendmmsg(way.socket, &mut self.one, &message, to, [cut], none).map(drop)
+            sendmmsg(route.socket, &mut self.one, &message, to, [cut], none).map(drop)
         } else {
-            sendmmsg(way.socket, &mut self.two, &message, to, [cut, way.mark(&tos, &class)], none).map(drop)
+            sendmmsg(route.socket, &mut self.two, &message, to, [cut, route.mark(&tos, &class)], none)
+                .map(drop)
         }
     }
 
-    /// Sends the first datagram of a train.
-    fn send_first(&mut self, buffer: &[u8], train: &Train, way: &Way<'_>) -> nix::Result<()> {
-        let bytes = &buffer[train.start..train.start + train.length.min(train.segment)];
-        let (to, none) = (way.address(), MsgFlags::empty());
-        if train.tos == 0 {
+    /// Sends the first datagram of a gro_batch.
+    fn send_first(&mut self, buffer: &[u8], gro_batch: &GroBatch, route: &Route<'_>) -> nix::Result<()> {
+        let bytes = &buffer[gro_batch.start..gro_batch.start + gro_batch.length.min(gro_batch.segment)];
+        let (to, none) = (route.address(), MsgFlags::empty());
+        if gro_batch.tos == 0 {
             return match to {
-                None => send(way.socket, bytes, none).map(drop),
-                Some(to) => sendto(way.socket, bytes, &to, none).map(drop),
+                None => send(route.socket, bytes, none).map(drop),
+                Some(to) => sendto(route.socket, bytes, &to, none).map(drop),
             };
         }
-        let (tos, class) = (train.tos, i32::from(train.tos));
-        let (message, mark) = ([[IoSlice::new(bytes)]], [way.mark(&tos, &class)]);
-        sendmmsg(way.socket, &mut self.one, &message, [to], mark, none).map(drop)
+        let (tos, class) = (gro_batch.tos, i32::from(gro_batch.tos));
+        let (message, mark) = ([[IoSlice::new(bytes)]], [route.mark(&tos, &class)]);
+        sendmmsg(route.socket, &mut self.one, &message, [to], mark, none).map(drop)
     }
 }
 
-impl Way<'_> {
+impl Route<'_> {
     fn address(&self) -> Option<SockaddrStorage> {
         self.to.map(SockaddrStorage::from)
     }

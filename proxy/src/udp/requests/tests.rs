@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    session::captured_frontends::Catalog,
-    shared::command::Listing,
+    session::captured_frontends::CapturedFrontends,
+    shared::command::CapturedFrontend,
     sys::socket,
     udp::{
         fixture,
@@ -36,10 +36,10 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     let (client, endpoint) = (bind().await, bind().await);
     let address: SocketAddr = VIP.parse().unwrap();
     let frontend = fixture::frontend(address, endpoint.local_addr().unwrap());
-    let (kind, slot) = (frontend.kind, Arc::clone(&frontend.slot));
-    let (udp, catalog) = (fixture::udp(), Rc::<Catalog>::default());
+    let (kind, runtime) = (frontend.kind, Arc::clone(&frontend.runtime));
+    let (udp, captured_frontends) = (fixture::udp(), Rc::<CapturedFrontends>::default());
     let dialled = Frontend { protocol: Protocol::Udp, address };
-    catalog.change(&[(dialled, Some(Listing { kind, slot }))]);
+    captured_frontends.change(&[(dialled, Some(CapturedFrontend { kind, runtime }))]);
     let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let receiving = socket::open_receiving(localhost, 1, 1, 0).unwrap().remove(0);
     capture(receiving.local_addr().unwrap().as_socket().unwrap().port());
@@ -47,7 +47,7 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     tokio::task::spawn_local(listen_captured(
         udp,
         receiving,
-        CapturedSessions::new(&catalog),
+        CapturedSessions::new(&captured_frontends),
         Origin::Node,
         stop.clone(),
     ));

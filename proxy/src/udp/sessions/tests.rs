@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 mod endings;
 
-/// What a client sends again and again: this many datagrams of a size, in one go if they are a train.
+/// What a client sends again and again: this many datagrams of a size, in one go if they are a gro_batch.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::udp) struct Burst {
     pub(in crate::udp) datagrams: usize,
     pub(in crate::udp) length: usize,
     pub(in crate::udp) tos: u32,
-    pub(in crate::udp) train: bool,
+    pub(in crate::udp) gro_batch: bool,
 }
 
 async fn bind() -> net::UdpSocket {
@@ -34,7 +34,7 @@ pub(in crate::udp) async fn relay(
     let buffer = &mut [0; 2048][..];
     let sent = &[7; 65_507][..burst.datagrams * burst.length];
     for _ in 0..times {
-        if burst.train {
+        if burst.gro_batch {
             client.send(sent).await.unwrap();
         } else {
             for datagram in sent.chunks(burst.length) {
@@ -53,17 +53,17 @@ pub(in crate::udp) async fn relay(
 
 /// Bursts of all kinds.
 pub(in crate::udp) fn bursts() -> [Burst; 4] {
-    let one = Burst { datagrams: 1, length: 64, tos: 0, train: false };
+    let one = Burst { datagrams: 1, length: 64, tos: 0, gro_batch: false };
     let many = Burst { datagrams: 100, ..one };
     let marked = Burst { tos: 0b1011_1010, ..many };
-    let train = Burst { datagrams: 40, length: 1400, tos: 2, train: true };
-    [one, many, marked, train]
+    let gro_batch = Burst { datagrams: 40, length: 1400, tos: 2, gro_batch: true };
+    [one, many, marked, gro_batch]
 }
 
 /// Has the client send datagrams as the burst asks for.
 pub(in crate::udp) fn prepare(client: &net::UdpSocket, burst: Burst) {
     SockRef::from(client).set_tos_v4(burst.tos).unwrap();
-    if burst.train {
+    if burst.gro_batch {
         let segment = burst.length as i32;
         nix::sys::socket::setsockopt(client, nix::sys::socket::sockopt::UdpGsoSegment, &segment).unwrap();
     }
@@ -76,11 +76,11 @@ fn relaying_a_datagram_allocates_nothing() {
         let tasks = LocalSet::new();
         let (client, endpoint, stop) = tasks.block_on(&runtime, async {
             let (client, endpoint, stop) = (bind().await, bind().await, CancellationToken::new());
-            let Fixture { udp, clients } = fixture::bound(&endpoint);
-            let address = clients.frontend.borrow().address;
+            let Fixture { udp, sessions } = fixture::bound(&endpoint);
+            let address = sessions.frontend.borrow().address;
             client.connect(address).await.unwrap();
             prepare(&client, burst);
-            tokio::task::spawn_local(listen(udp, clients, stop.clone()));
+            tokio::task::spawn_local(listen(udp, sessions, stop.clone()));
             (client, endpoint, stop)
         });
         let allocations =

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    session::{connection::Connection, context::Worker},
+    session::{connection::Connection, context::WorkerContext},
     sys::socket::BACKLOG,
     tcp::{
         accept::{self, Acceptor},
@@ -35,7 +35,7 @@ fn unattended() -> (Socket, SocketAddr) {
 }
 
 /// Looks at all connections again and again until `condition` holds for them.
-async fn until(worker: &Worker, condition: impl Fn(&Connection) -> bool) {
+async fn until(worker: &WorkerContext, condition: impl Fn(&Connection) -> bool) {
     let all = || worker.connections.borrow().iter().all(|connection| condition(connection));
     for _ in 0..1_000_000 {
         if all() {
@@ -47,7 +47,7 @@ async fn until(worker: &Worker, condition: impl Fn(&Connection) -> bool) {
 }
 
 /// One tick of the worker's clock, and all that follows from it.
-async fn tick(udp: &Udp) {
+async fn tick(udp: &UdpContext) {
     udp.worker.tick();
     if end_due(udp) {
         finish(udp).await;
@@ -64,7 +64,7 @@ fn ten_thousand_half_closed_connections_are_reaped() {
     runtime.block_on(async {
         let (_endpoints, addresses): (Vec<_>, Vec<_>) = (0..4).map(|_| unattended()).unzip();
         let Fixture { worker, frontend } = fixture::frontend(Duration::from_secs(24 * 3600), &addresses);
-        let udp = Udp::new(Rc::clone(&worker), 1);
+        let udp = UdpContext::new(Rc::clone(&worker), 1);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let front = listener.local_addr().unwrap();
@@ -88,8 +88,8 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         advance(Duration::from_secs(62)).await;
         worker.tick();
         assert!(end_due(&udp), "there is more to do than one turn does");
-        let told = |connection: &&Rc<Connection>| connection.order.given().is_some();
-        assert_eq!(worker.connections.borrow().iter().filter(told).count(), TURN);
+        let told = |connection: &&Rc<Connection>| connection.close_signal.reason().is_some();
+        assert_eq!(worker.connections.borrow().iter().filter(told).count(), MAX_BURST_ENDS);
         let start = std::time::Instant::now();
         tick(&udp).await;
         assert_eq!(live(), 0, "of {many}");

@@ -8,9 +8,9 @@ const HEADER: &[u8] = b"PROXY TCP4 192.0.2.1 10.96.0.10 40000 80\r\n";
 fn look(half: &mut Half, from: &mut Sender, to: &mut Receiver) -> u64 {
     let pipes = some_pipes();
     let scratch = &mut vec![0; 65_536];
-    let mut lane = Lane { from, to, scratch, pipes: &pipes, memory: &much_memory(), last: false, moved: 0 };
-    let _ = lane.poll(half, &mut Context::from_waker(Waker::noop()));
-    lane.moved
+    let mut pump = Pump { from, to, scratch, pipes: &pipes, buffers: &much_memory(), last: false, moved: 0 };
+    let _ = pump.poll(half, &mut Context::from_waker(Waker::noop()));
+    pump.moved
 }
 
 proptest! {

@@ -53,8 +53,8 @@ proptest! {
                 let expected = if by_client { Closed::ClientReset } else { Closed::EndpointReset };
                 assert_eq!(reason, expected);
                 // Without a byte relayed the client would get another endpoint.
-                if let Some(dialled) = relay.close(&cx, reason) {
-                    dialled.refuse(reason);
+                if let Some(connect_state) = relay.close(&cx, reason) {
+                    connect_state.refuse(reason);
                 }
             };
             tokio::join!(receive(to, &reads), relaying, send_and_reset(from, &sent, &chunks)).0

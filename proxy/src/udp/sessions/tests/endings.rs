@@ -1,14 +1,14 @@
 //! Does a UDP flow end when it should, in simulated time?
 
 use crate::{
-    session::termination::TURN,
+    session::termination::MAX_BURST_ENDS,
     shared::command::TICK,
     udp::{
-        context::Udp,
+        context::UdpContext,
         fixture::{Fixture, bound, frontend, udp},
         flow::ASSURED,
         requests::forward_waiting,
-        sessions::Clients,
+        sessions::Sessions,
     },
 };
 use std::{rc::Rc, time::Duration};
@@ -18,20 +18,20 @@ const IDLE: Duration = Duration::from_secs(30);
 const ASSURED_IDLE: Duration = Duration::from_secs(120);
 
 /// Sends a datagram to the frontend and has it forwarded.
-async fn ask(client: &UdpSocket, Fixture { udp, clients }: &Fixture) {
-    let address = clients.frontend.borrow().address;
+async fn ask(client: &UdpSocket, Fixture { udp, sessions }: &Fixture) {
+    let address = sessions.frontend.borrow().address;
     client.send_to(b"ask", address).await.unwrap();
-    let socket = clients.bound().unwrap();
+    let socket = sessions.bound().unwrap();
     socket.readable().await.unwrap();
-    assert!(!forward_waiting(&socket, udp, |datagrams| clients.forward(udp, datagrams, &socket, None)));
+    assert!(!forward_waiting(&socket, udp, |scratch| sessions.forward(udp, scratch, &socket, None)));
 }
 
 /// Lets the worker's clock tick until the frontend has no flow.
-async fn end_of_flows(udp: &Udp) {
+async fn end_of_flows(udp: &UdpContext) {
     while !udp.flows.borrow().is_empty() {
         tokio::time::sleep(TICK).await;
         udp.worker.tick();
-        udp.flows.borrow_mut().end_idle(udp.worker.clock.get().into_std(), TURN);
+        udp.flows.borrow_mut().end_idle(udp.worker.clock.get().into_std(), MAX_BURST_ENDS);
         tokio::task::yield_now().await;
     }
 }
@@ -46,7 +46,7 @@ async fn a_flow_without_an_answer_ends_after_30_seconds() {
         end_of_flows(&fixture.udp).await;
         let idle = IDLE.as_secs();
         assert!((idle..=idle + 1).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
-        assert!(fixture.clients.flows.borrow().is_empty());
+        assert!(fixture.sessions.flows.borrow().is_empty());
     };
     LocalSet::new().run_until(test).await;
 }
@@ -82,12 +82,12 @@ async fn a_flow_that_is_told_to_end_gives_its_load_back() {
         let fixture = bound(&endpoint);
         ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), &fixture).await;
         let live = || {
-            let route = fixture.clients.frontend.borrow().slot.route();
-            route.balancer(weir_core::Traffic::Cluster).unwrap().targets()[0].load.live()
+            let routing = fixture.sessions.frontend.borrow().runtime.routing();
+            routing.balancer(weir_core::Traffic::Cluster).unwrap().targets()[0].load.live()
         };
         assert_eq!(live(), 1);
-        fixture.clients.end_flows().await;
-        assert_eq!((live(), Rc::strong_count(&fixture.clients)), (0, 1));
+        fixture.sessions.end_flows().await;
+        assert_eq!((live(), Rc::strong_count(&fixture.sessions)), (0, 1));
     };
     LocalSet::new().run_until(test).await;
 }
@@ -98,19 +98,19 @@ async fn flows_of_a_dialled_frontend_share_a_socket_for_replies_that_is_closed_w
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let frontend = frontend(free, endpoint.local_addr().unwrap());
-        let clients = Clients::dialled(Rc::clone(&frontend));
+        let sessions = Sessions::dialled(Rc::clone(&frontend));
         let udp = udp();
         let used = || udp.worker.admission.descriptors.used();
         for (port, expected) in [(1, 2), (2, 3)] {
             let client = ([127, 0, 0, 1], port).into();
-            assert!(clients.flow(&udp, &frontend, &frontend.slot.route(), client, None).is_some());
+            assert!(sessions.flow(&udp, &frontend, &frontend.runtime.routing(), client, None).is_some());
             assert_eq!(used(), expected, "one for each flow and one for replies");
         }
         end_of_flows(&udp).await;
         assert_eq!((used(), UdpSocket::bind(free).await.is_ok()), (0, true));
         // And it is opened again.
         let client = ([127, 0, 0, 1], 3).into();
-        assert!(clients.flow(&udp, &frontend, &frontend.slot.route(), client, None).is_some());
+        assert!(sessions.flow(&udp, &frontend, &frontend.runtime.routing(), client, None).is_some());
         assert_eq!(used(), 2);
     };
     LocalSet::new().run_until(test).await;

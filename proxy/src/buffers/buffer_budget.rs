@@ -4,12 +4,12 @@ use std::{cell::Cell, rc::Rc};
 
 /// The memory of one worker's relays. Each worker has its share, so that relaying touches nothing shared.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct BufferBudget {
     held: Cell<usize>,
     most: usize,
 }
 
-impl Memory {
+impl BufferBudget {
     /// Room for `most` bytes.
     pub(crate) fn new(most: usize) -> Rc<Self> {
         Rc::new(Self { held: Cell::new(0), most })
@@ -26,24 +26,24 @@ impl Memory {
     }
 
     /// Keeps a copy of these bytes, of which the first are a header of this proxy's own.
-    pub(crate) fn keep(self: &Rc<Self>, bytes: &[u8], header: usize) -> Kept {
+    pub(crate) fn keep(self: &Rc<Self>, bytes: &[u8], header: usize) -> Buffered {
         self.held.set(self.held.get() + bytes.len());
-        Kept { bytes: bytes.into(), written: 0, header, memory: Rc::clone(self) }
+        Buffered { bytes: bytes.into(), written: 0, header, buffers: Rc::clone(self) }
     }
 }
 
 /// Bytes that count as held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Buffered {
     bytes: Box<[u8]>,
     /// How many of them were written.
     written: usize,
     /// So many of the first do not count as relayed.
     header: usize,
-    memory: Rc<Memory>,
+    buffers: Rc<BufferBudget>,
 }
 
-impl Kept {
+impl Buffered {
     /// What is still to be written.
     pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
@@ -63,12 +63,12 @@ impl Kept {
 
     /// What is still to be written without the header.
     pub(crate) fn without_header(self) -> Self {
-        self.memory.keep(&self.bytes[self.written.max(self.header)..], 0)
+        self.buffers.keep(&self.bytes[self.written.max(self.header)..], 0)
     }
 }
 
-impl Drop for Kept {
+impl Drop for Buffered {
     fn drop(&mut self) {
-        self.memory.held.set(self.memory.held.get() - self.bytes.len());
+        self.buffers.held.set(self.buffers.held.get() - self.bytes.len());
     }
 }
