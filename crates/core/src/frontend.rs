@@ -66,7 +66,7 @@ pub fn claims<'a>(
 }
 
 /// Who gets an address that several claim: a cluster IP's Service, then one whose external or load-balancer address it
-/// is, then a node port's (semantics section 16); among equals the Service that comes first by name.
+/// is, then a node port's (semantics A8); among equals the Service that comes first by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank<'a> {
     class: u8,

@@ -1,4 +1,4 @@
-//! What does a new flow get on this node, and why? (semantics sections 5 to 7)
+//! What does a new flow get on this node, and why? (semantics P1-P7, N1-N5, M1-M3)
 
 use crate::{
     Claim, Claims, Endpoint, Frontend, Node, NodePortAddresses, Origin, Pods, Snapshot, SourceRules, Traffic,
