@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use weir_control::Store;
 use weir_core::{
-    EndpointSet, Frontend, NodePortAddresses, Pods, Snapshot, Traffic,
-    stale::{StaleFlows, TrackedFlow},
+    EndpointSet, Frontend, NodePortAddresses, Pods, Snapshot, StaleFlows, TrackedFlow, Traffic,
     verdict::{Cause, Index, Judgement, Network, Outcome},
 };
 

@@ -13,7 +13,7 @@ use std::{
 use used::Used;
 use weir_core::{
     Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
-    frontend::claims,
+    claims,
 };
 
 /// What new flows to a frontend get that does not simply hand them to weir.

@@ -4,7 +4,8 @@
 //! running weir is stricter and ends those too, as the next pod with that address would receive them (kubernetes #141371).
 
 use crate::{
-    Claimant, Claims, Family, Frontend, FrontendKind, Protocol, Rank, ServicePort, Snapshot, frontend::claims,
+    model::{Family, Frontend, FrontendKind, Protocol},
+    resolve::{Claimant, Claims, Rank, ServicePort, Snapshot, claims},
 };
 use std::{
     collections::HashSet,
