@@ -23,7 +23,6 @@ mod limits;
 mod model;
 mod policy;
 mod resolve;
-mod stale;
 mod tcp;
 
 pub use balance::{Balancer, Memory, Request, Target, nearby};
@@ -43,5 +42,4 @@ pub use resolve::{
     ResolvedHealthCheck, ResolvedPort, ServedService, ServicePort, SharedMap, Snapshot, claims, serve,
     serve_fixed,
 };
-pub use stale::{StaleFlows, TrackedFlow};
 pub use tcp::{dial, dial::Dial, ending};

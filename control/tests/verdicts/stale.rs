@@ -3,23 +3,22 @@
 //! This is kube-proxy's answer: flows of deleted Services, and of ports without any serving endpoint, are left alone. A
 //! running weir is stricter and ends those too, as the next pod with that address would receive them (kubernetes #141371).
 
-use crate::{
-    model::{Family, Frontend, FrontendKind, Protocol},
-    resolve::{Claimant, Claims, Rank, ServicePort, Snapshot, claims},
-};
 use std::{
     collections::HashSet,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
+use weir_core::{
+    Claimant, Claims, Family, Frontend, FrontendKind, Protocol, Rank, ServicePort, Snapshot, claims,
+};
 
 /// A flow as connection tracking knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TrackedFlow {
+pub(super) struct TrackedFlow {
     /// What the client dialled.
-    pub dialled: Frontend,
+    pub(super) dialled: Frontend,
     /// Where replies come from: the endpoint, or what was dialled if the flow was never translated.
-    pub replies_from: SocketAddr,
+    pub(super) replies_from: SocketAddr,
 }
 
 /// Which addresses serve a UDP Service port. Policies, hints, readiness and termination play no part (semantics C3).
@@ -50,7 +49,7 @@ impl Claimant for Serving {
 
 /// What decides about tracked flows in one Snapshot.
 #[derive(Debug, Default)]
-pub struct StaleFlows {
+pub(super) struct StaleFlows {
     by_address: Claims<SocketAddr, Serving>,
     /// Node ports match on any destination (semantics C2).
     by_node_port: Claims<(Family, u16), Serving>,
@@ -58,7 +57,7 @@ pub struct StaleFlows {
 
 impl StaleFlows {
     /// What follows from a Snapshot.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
         let mut flows = Self::default();
         for served in snapshot.services() {
             let no_node_ports: &[IpAddr] = &[];
@@ -75,7 +74,7 @@ impl StaleFlows {
     }
 
     /// Whether a flow must be forgotten.
-    pub fn contain(&self, flow: &TrackedFlow) -> bool {
+    pub(super) fn contain(&self, flow: &TrackedFlow) -> bool {
         if flow.dialled.protocol != Protocol::Udp {
             return false;
         }
