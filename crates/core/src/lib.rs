@@ -27,7 +27,7 @@ mod tcp;
 
 pub use balance::{Balancer, Memory, Request, Target, nearby};
 pub use health::{Checked, FAILURES, Failure, Health, Lease, Load, Smoothed, Standings};
-pub use limits::{OldestIdle, Queue, Rate, Waiting, share};
+pub use limits::{Backoff, OldestIdle, Queue, Quota, RateLimiter, Waiting, share};
 pub use model::{
     ActiveCheck, Conditions, Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend,
     FrontendKind, HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey,

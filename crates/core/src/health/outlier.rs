@@ -4,16 +4,14 @@
 //! failure ejects it for twice as long, up to a minute. One that was re-admitted has to behave for as long as it was
 //! ejected, or else the next ejection goes on doubling.
 
+use crate::limits::Backoff;
 use std::time::Duration;
 
 /// Failed connects in a row that eject an endpoint.
 pub const FAILURES: u8 = 3;
 
-/// How long the first ejection lasts.
-const FIRST_EJECTION: Duration = Duration::from_secs(1);
-
-/// How long one lasts at most.
-const LONGEST_EJECTION: Duration = Duration::from_secs(60);
+/// How long an endpoint is ejected: longer each time it fails again without behaving in between.
+const EJECTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
 /// After so long another connection may probe: whoever began to has left without a result.
 const PROBE_TIME: Duration = Duration::from_secs(10);
@@ -104,9 +102,9 @@ fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
 }
 
+/// How long an ejection lasts in milliseconds.
 fn length(level: u8) -> u64 {
-    let doubled = millis(FIRST_EJECTION) << u32::from(level.clamp(1, 16) - 1);
-    doubled.min(millis(LONGEST_EJECTION))
+    millis(EJECTIONS.wait(u32::from(level.saturating_sub(1))))
 }
 
 /// As one word: 44 bits of time, which are five centuries, then state, level and failures.

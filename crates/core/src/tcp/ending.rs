@@ -1,19 +1,22 @@
 //! When does a connection end that neither side ends?
 
-use crate::model::{Endpoint, EndpointRemoved};
+use crate::{
+    limits::jitter,
+    model::{Endpoint, EndpointRemoved},
+};
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
 /// How long a connection lives that may become `most` old: up to a tenth less, so that those that began together do not
 /// end together. `chance` is uniform over all its values.
 pub fn lifetime(most: Duration, chance: u32) -> Duration {
-    most.mul_f64(1.0 - fraction(chance) / 10.0)
+    most.mul_f64(1.0 - jitter::fraction(chance) / 10.0)
 }
 
 /// How long a connection goes on once its endpoint is removed; `None` is for as long as both sides like.
 pub fn time_left(rule: EndpointRemoved, chance: u32) -> Option<Duration> {
     match rule {
         EndpointRemoved::Keep => None,
-        EndpointRemoved::Drain(most) => Some(most.mul_f64(fraction(chance))),
+        EndpointRemoved::Drain(most) => Some(jitter::part_of(most, chance)),
         EndpointRemoved::Reset => Some(Duration::ZERO),
     }
 }
@@ -23,11 +26,6 @@ pub fn removed(before: &[Endpoint], now: &[Endpoint]) -> Vec<SocketAddr> {
     let present: HashSet<SocketAddr> = now.iter().map(|endpoint| endpoint.address).collect();
     let addresses = before.iter().map(|endpoint| endpoint.address);
     addresses.filter(|address| !present.contains(address)).collect()
-}
-
-/// From 0 to 1.
-fn fraction(chance: u32) -> f64 {
-    f64::from(chance) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
