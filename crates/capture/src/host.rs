@@ -1,11 +1,11 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
 use crate::{
-    Bridges, Error, Ruleset, apply, bridges, is_running, missing,
+    Error, Ruleset, apply, bridges, is_running, missing,
     route::{Routes, Routing},
 };
 use std::net::IpAddr;
-use weir_core::{Family, PerFamily};
+use weir_core::{Bridges, Family, PerFamily};
 
 /// What was found.
 #[derive(Debug)]

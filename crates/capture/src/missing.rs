@@ -1,13 +1,13 @@
 //! What does this host lack that capturing needs, and how does it get it?
 
 use crate::{
-    Error, Ports, Receivers, apply,
+    Error, apply,
     marks::CAPTURED,
     nft::{self, Table},
     plan::Plan,
 };
 use std::{fs, io};
-use weir_core::{Family, PerFamily};
+use weir_core::{CapturePorts, CaptureSockets, Family, PerFamily};
 
 /// Has the kernel look at a whole table, without changing anything. Only if it does not like that, every part is tried.
 pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
@@ -68,12 +68,12 @@ fn has_capability(status: &str, capability: u32) -> bool {
 /// A table with everything that a real one may have. IPv6 is in it only where the host has that.
 fn representative(pod_interface: Option<&str>) -> Table {
     let has = |family| family == Family::V4 || fs::exists("/proc/net/if_inet6").unwrap_or(false);
-    let ports = Ports { pod: 1, node: 2, outside: 3 };
+    let ports = CapturePorts { pod: 1, node: 2, outside: 3 };
     let per_family = PerFamily::from_fn(|family| has(family).then_some(ports));
     let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().expect("it is a network")).to_vec();
     Table {
         owner: "0_0".into(),
-        receivers: Receivers { tcp: per_family, udp: per_family },
+        capture_sockets: CaptureSockets { tcp: per_family, udp: per_family },
         bound: PerFamily::default(),
         pods: networks.clone(),
         pod_interface: pod_interface.map(str::to_owned),

@@ -1,6 +1,8 @@
 //! What do Kubernetes and an operator ask for, as values?
 
 pub mod address;
+mod bridges;
+mod capture_sockets;
 mod endpoint;
 mod family;
 mod flow;
@@ -10,6 +12,8 @@ mod ratio;
 mod service;
 mod settings;
 
+pub use bridges::{BridgeNetwork, Bridges};
+pub use capture_sockets::{CapturePorts, CaptureSockets};
 pub use endpoint::{Conditions, Endpoint, EndpointSet, EndpointSlice, Hints, SliceEndpoint, SlicePort};
 pub use family::{Family, PerFamily};
 pub use flow::Flow;
