@@ -1,7 +1,11 @@
-//! What do clients dial, and where are they?
+//! What do clients dial, and where do they come from?
 
 use super::service::Protocol;
-use std::net::SocketAddr;
+use ipnet::IpNet;
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
 /// What clients dial: an address and port with its transport protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,4 +56,35 @@ pub enum Origin {
     Pod,
     /// Anybody else.
     Outside,
+}
+
+impl Origin {
+    /// The origin of a client by its address. `host` are the addresses of this host's interfaces, which count as the node's
+    /// even inside the networks of pods; `pods` are the networks by which pods are recognised. Pods that are recognised by
+    /// their interface cannot be told from outside clients here.
+    pub fn of(client: IpAddr, host: &BTreeSet<IpAddr>, pods: &[IpNet]) -> Self {
+        if client.is_loopback() || host.contains(&client) {
+            Self::Node
+        } else if pods.iter().any(|network| network.contains(&client)) {
+            Self::Pod
+        } else {
+            Self::Outside
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_this_host_is_the_nodes_even_within_the_networks_of_pods() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (host, pods) = ([ip("10.244.1.1")].into(), ["10.244.0.0/16".parse().unwrap()]);
+        let clients = ["127.0.0.1", "::1", "10.244.1.1", "10.244.1.2", "10.245.0.1", "fd00::1"];
+        let expected =
+            [Origin::Node, Origin::Node, Origin::Node, Origin::Pod, Origin::Outside, Origin::Outside];
+        assert_eq!(clients.map(|client| Origin::of(ip(client), &host, &pods)), expected);
+        assert_eq!(Origin::of(ip("10.244.1.2"), &BTreeSet::new(), &[]), Origin::Outside);
+    }
 }

@@ -2,7 +2,6 @@
 
 use crate::model::{Family, Node};
 use ipnet::IpNet;
-use std::net::IpAddr;
 
 /// How pods are recognised; the modes of kube-proxy's `--detect-local-mode`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,11 +29,6 @@ impl Pods {
         }
     }
 
-    /// Whether an address is a pod's, if pods are recognised by their address.
-    pub fn contain(&self, ip: IpAddr, node: &Node) -> bool {
-        self.networks(node).iter().any(|network| network.contains(&ip))
-    }
-
     /// Whether pods of this family can be recognised at all.
     pub fn are_known(&self, family: Family, node: &Node) -> bool {
         match self {
@@ -50,19 +44,22 @@ impl Pods {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Origin;
+    use std::collections::BTreeSet;
 
     #[test]
     fn pods_are_known_in_the_families_of_their_networks_or_by_their_interface() {
         let networks = vec!["10.244.0.0/16".parse().unwrap()];
         let node = Node { pod_cidrs: networks.clone(), ..Node::named("n") };
+        let contain = |pods: &Pods, ip: [u8; 4]| {
+            Origin::of(ip.into(), &BTreeSet::new(), pods.networks(&node)) == Origin::Pod
+        };
         for pods in [Pods::Within(networks), Pods::OfNode] {
             assert!(pods.are_known(Family::V4, &node) && !pods.are_known(Family::V6, &node), "{pods:?}");
-            assert!(
-                pods.contain([10, 244, 9, 9].into(), &node) && !pods.contain([10, 245, 0, 1].into(), &node)
-            );
+            assert!(contain(&pods, [10, 244, 9, 9]) && !contain(&pods, [10, 245, 0, 1]));
         }
         for pods in [Pods::OnBridge("cni0".into()), Pods::OnInterfaces("cali".into())] {
-            assert!(pods.are_known(Family::V6, &node) && !pods.contain([10, 244, 9, 9].into(), &node));
+            assert!(pods.are_known(Family::V6, &node) && !contain(&pods, [10, 244, 9, 9]));
         }
         assert!(!Pods::Unknown.are_known(Family::V4, &node));
         assert!(!Pods::OfNode.are_known(Family::V4, &Node::named("before the Node is seen")));

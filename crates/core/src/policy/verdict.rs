@@ -51,13 +51,7 @@ impl Network {
     /// Where a flow with this source comes from. Pods that are recognised by their interface are not seen here and count
     /// as outside.
     pub fn origin(&self, source: IpAddr, node: &Node) -> Origin {
-        if source.is_loopback() || self.addresses.contains(&source) {
-            Origin::Node
-        } else if self.pods.contain(source, node) {
-            Origin::Pod
-        } else {
-            Origin::Outside
-        }
+        Origin::of(source, &self.addresses, self.pods.networks(node))
     }
 }
 
