@@ -5,7 +5,7 @@ use crate::{
     route::{Routes, Routing},
 };
 use std::net::IpAddr;
-use weir_core::{Bridges, Family, PerFamily};
+use weir_core::{Bridges, Capability, Family, PerFamily};
 
 /// What was found.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Host {
         };
         Self {
             administers,
-            binds: missing::is_capable(missing::NET_BIND_SERVICE),
+            binds: missing::is_capable(Capability::NetBindService),
             nft,
             rules,
             ruleset,

@@ -29,10 +29,11 @@ pub use balance::{Balancer, Memory, Request, Target, nearby};
 pub use health::{Checked, FAILURES, Failure, Health, Lease, Load, Smoothed, Standings};
 pub use limits::{Backoff, OldestIdle, Queue, Quota, RateLimiter, Waiting, share};
 pub use model::{
-    ActiveCheck, BridgeNetwork, Bridges, CapturePorts, CaptureSockets, Conditions, Endpoint, EndpointRemoved,
-    EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, HALF_CLOSED_TIMEOUT, Hints, Limits,
-    Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Protocol, ProxyProtocol, Ratio, Service,
-    ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, address,
+    ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
+    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
+    HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
+    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    UnknownProtocol, address,
 };
 pub use policy::{
     Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod bridges;
+mod capabilities;
 mod capture_sockets;
 mod endpoint;
 mod family;
@@ -13,6 +14,7 @@ mod service;
 mod settings;
 
 pub use bridges::{BridgeNetwork, Bridges};
+pub use capabilities::{Capabilities, Capability};
 pub use capture_sockets::{CapturePorts, CaptureSockets};
 pub use endpoint::{Conditions, Endpoint, EndpointSet, EndpointSlice, Hints, SliceEndpoint, SlicePort};
 pub use family::{Family, PerFamily};
