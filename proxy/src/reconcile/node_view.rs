@@ -7,7 +7,7 @@ use crate::{
     sys::host,
 };
 use std::{net::IpAddr, sync::Arc};
-use weir_core::{Node, Pods, SourceRules, node_ports::Localhost};
+use weir_core::{Localhost, Node, Pods, SourceRules};
 
 /// What was found on this host.
 pub(super) struct NodeView {

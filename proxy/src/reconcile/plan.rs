@@ -7,9 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU16,
 };
-use weir_core::{
-    Claim, Claims, Family, Frontend, FrontendKind, Protocol, ServedService, ServiceKey, frontend,
-};
+use weir_core::{Claim, Claims, Family, Frontend, FrontendKind, Protocol, ServedService, ServiceKey, claims};
 
 /// A port below the lowest one that may be bound is served this much higher (with `--map loopback`).
 const PORT_SHIFT: u16 = 20_000;
@@ -39,7 +37,7 @@ pub(crate) fn bindings(
 ) -> Vec<Binding> {
     let mut found = Vec::new();
     let both_families = served.ports.iter().any(|port| port.family == Family::V4);
-    for Claim { frontend, kind, port } in frontend::claims(served, &surroundings.node_addresses) {
+    for Claim { frontend, kind, port } in claims(served, &surroundings.node_addresses) {
         let address = match (kind, mapped) {
             _ if frontend.protocol == Protocol::Sctp => continue,
             // A mapped Service has one address; a second family would claim the same.

@@ -31,8 +31,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
-    settings::EndpointRemoved,
+    Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey, ServicePort,
+    Snapshot, ending,
 };
 
 /// The runtimes and sockets of everything that is served. Owned by one thread, which steers all workers.

@@ -19,12 +19,9 @@ use std::{
 };
 use tokio::sync::Notify;
 use weir_core::{
-    Balancer, EndpointSet, Family, FrontendKind, Lease, PortKey, Ratio, Request, ServicePort, Target,
-    Traffic,
+    Balancer, EndpointRemoved, EndpointSet, Family, FrontendKind, Lease, PortKey, Queue, Ratio, Request,
+    ServicePort, Target, Traffic, is_hairpin,
     nearby::{nearby, spills},
-    queue::Queue,
-    settings::EndpointRemoved,
-    source,
 };
 
 /// One Service port in one family, for as long as it exists. Reconciler and connections hold it; the route in it is
@@ -263,9 +260,11 @@ impl RoutingTable {
     pub(crate) fn is_hairpin(&self, endpoint: SocketAddr, client: IpAddr) -> bool {
         // Looks through the endpoints only where the addresses are the same, which is seldom.
         endpoint.ip() == client
-            && self.port.merged.iter().any(|known| {
-                known.address == endpoint && source::is_hairpin(&self.node_context.node, known, client)
-            })
+            && self
+                .port
+                .merged
+                .iter()
+                .any(|known| known.address == endpoint && is_hairpin(&self.node_context.node, known, client))
     }
 
     /// Whether an endpoint is in some slice.

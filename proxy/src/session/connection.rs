@@ -14,9 +14,8 @@ use std::{
 };
 use tokio::time;
 use weir_core::{
-    Flow,
+    EndpointRemoved, Flow, HALF_CLOSED_TIMEOUT,
     ending::{lifetime, time_left},
-    settings::{EndpointRemoved, HALF_CLOSED_TIMEOUT},
 };
 
 /// A live connection as its worker sees it: enough to list it and to end it from outside.

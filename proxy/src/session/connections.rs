@@ -2,7 +2,7 @@
 
 use super::{connection::Connection, frontend::LocalFrontend};
 use std::{collections::HashMap, ops::Range, rc::Rc, time::Instant};
-use weir_core::{Flow, idle::OldestIdle};
+use weir_core::{Flow, OldestIdle};
 
 /// The live connections of one worker.
 ///

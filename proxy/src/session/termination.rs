@@ -8,7 +8,7 @@ use crate::{
     routing::port_runtime::PortRuntime, shared::command::RemovedEndpoints, telemetry::close_reason::Closed,
 };
 use std::sync::Arc;
-use weir_core::settings::EndpointRemoved;
+use weir_core::EndpointRemoved;
 
 /// Connections that are told to end in one turn.
 pub(crate) const MAX_BURST_ENDS: usize = 64;

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
-use weir_core::{Flow, Frontend, FrontendKind, Origin, PortKey, Protocol, settings::EndpointRemoved};
+use weir_core::{EndpointRemoved, Flow, Frontend, FrontendKind, Origin, PortKey, Protocol};
 
 /// Time between two [`Command::Tick`]s: how often counts reach the metrics, and how late a connection that has been
 /// silent for too long may end.

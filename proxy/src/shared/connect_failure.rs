@@ -2,7 +2,7 @@
 
 use crate::telemetry::close_reason::Closed;
 use std::io::{self, ErrorKind};
-use weir_core::dial::Failure;
+use weir_core::Failure;
 
 /// Why an attempt to connect to an endpoint failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

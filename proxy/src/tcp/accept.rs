@@ -152,7 +152,8 @@ impl Acceptor {
 /// How long a client that came now has to wait, if the Service has an accept rate.
 fn accept_delay(frontend: &LocalFrontend) -> Option<Duration> {
     let rate = frontend.runtime.routing().port.settings.limits.accept_rate?;
-    Some(frontend.runtime.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
+    Some(frontend.runtime.service.accepts.reserve(Instant::now(), weir_core::Quota::per_second(rate)))
+        .filter(|wait| !wait.is_zero())
 }
 
 /// Accepts until `stop`; then serves what is still queued and closes the socket.

@@ -12,9 +12,7 @@ use crate::{
     telemetry::metrics::ProcessMetrics,
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
-use weir_core::{
-    FrontendKind, Protocol, Service, ServiceKey, Settings, serve::serve_fixed, service::PortSpec,
-};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, serve_fixed};
 
 /// A worker and its only frontend.
 pub(crate) struct Fixture {

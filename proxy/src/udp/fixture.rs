@@ -14,9 +14,7 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
-use weir_core::{
-    Frontend, FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec,
-};
+use weir_core::{Frontend, FrontendKind, PortSpec, Protocol, Service, ServiceKey, serve_fixed};
 
 /// A worker's UDP and a frontend of it, whose endpoint the test plays.
 pub(super) struct Fixture {

@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use weir_core::idle::OldestIdle;
+use weir_core::OldestIdle;
 
 #[derive(Default)]
 struct ClientFlows {

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::sync::Arc;
-use weir_core::{PerFamily, Service, ServicePort, serve::serve_fixed, service::PortSpec};
+use weir_core::{PerFamily, PortSpec, Service, ServicePort, serve_fixed};
 
 fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
     let port = NonZeroU16::new(number).unwrap();

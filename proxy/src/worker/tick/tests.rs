@@ -17,7 +17,7 @@ use tokio::{
     time::{advance, pause},
 };
 use tokio_util::sync::CancellationToken;
-use weir_core::settings::HALF_CLOSED_TIMEOUT;
+use weir_core::HALF_CLOSED_TIMEOUT;
 use weir_testkit::scaled_connections;
 
 /// Two descriptors for each.
