@@ -23,8 +23,8 @@ mod worker;
 pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use proxy::{Drained, Proxy, TOUCH_EVERY};
 pub use reconcile::{
-    bridges::{Bridges, SetBridges},
-    capture_sockets::{CapturePorts, CaptureSockets},
+    bind_failure::BindFailure,
+    bridges::SetBridges,
     report::{Applied, FrontendRow, FrontendState},
 };
 pub use shared::command::ConnectionInfo;

@@ -6,8 +6,8 @@ use crate::{
         descriptor_budget::{DescriptorBudget, DescriptorPermit},
     },
     reconcile::{
-        bridges::{BridgeUpdate, Bridges, SetBridges},
-        capture_sockets::{self, CaptureSockets},
+        bridges::{BridgeUpdate, SetBridges},
+        capture_sockets,
         reconciler::Reconciler,
         report::Applied,
     },
@@ -29,7 +29,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use weir_core::Snapshot;
+use weir_core::{Bridges, CaptureSockets, Snapshot};
 
 /// How often this host's addresses are looked at.
 const REFRESH: Duration = Duration::from_secs(10);

@@ -8,8 +8,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 use weir_capture::{Capture, Error, Options};
-use weir_core::{NodePortAddresses, PerFamily, Snapshot};
-use weir_proxy::{Bridges, CapturePorts, CaptureSockets, Proxy, SetBridges};
+use weir_core::{Bridges, CaptureSockets, NodePortAddresses, PerFamily, Snapshot};
+use weir_proxy::{Proxy, SetBridges};
 
 /// How often this host's bridges are looked at: a network plugin makes one with the first pod.
 const LOOK: Duration = Duration::from_secs(5);
@@ -116,15 +116,13 @@ impl Node {
     async fn apply(&mut self) -> Result<(), Error> {
         let Served { snapshot: Some(snapshot), node_port_addresses } = &self.served else { return Ok(()) };
         self.health_checks.apply(snapshot, &self.node_ports.listening(node_port_addresses));
-        let (capture_sockets, bound) = (of_rules(self.capture_sockets), self.bridges.bound);
+        let (capture_sockets, bound) = (self.capture_sockets, self.bridges.bound);
         self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound).await
     }
 
     /// Follows what bridges mean for capturing. Frontends are bound for as long as the rules rely on it.
     async fn look_at_bridges(&mut self) -> Result<(), Error> {
         let found = weir_capture::bridges().await?;
-        let networks = found.networks.into_iter().map(|on| on.network).collect();
-        let found = Bridges { bound: found.bound, networks };
         if found == self.bridges {
             return Ok(());
         }
@@ -149,13 +147,4 @@ impl Node {
             warn!(%error, "cannot remove the rules that capture Service traffic; 'weir cleanup' does");
         }
     }
-}
-
-fn of_rules(CaptureSockets { tcp, udp }: CaptureSockets) -> weir_core::CaptureSockets {
-    let of_family = |CapturePorts { pod, node, outside }| weir_core::CapturePorts { pod, node, outside };
-    let of_protocol = |ports: PerFamily<Option<CapturePorts>>| PerFamily {
-        v4: ports.v4.map(of_family),
-        v6: ports.v6.map(of_family),
-    };
-    weir_core::CaptureSockets { tcp: of_protocol(tcp), udp: of_protocol(udp) }
 }

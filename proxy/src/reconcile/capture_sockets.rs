@@ -17,28 +17,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
-use weir_core::{Family, Frontend, Origin, PerFamily, Protocol};
-
-/// The ports on localhost at which the data plane receives captured packets (nftables: `tproxy to`); `None` for a family
-/// that this host does not have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaptureSockets {
-    /// Of TCP.
-    pub tcp: PerFamily<Option<CapturePorts>>,
-    /// Of UDP.
-    pub udp: PerFamily<Option<CapturePorts>>,
-}
-
-/// The port for each origin of clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CapturePorts {
-    /// For recognised pods.
-    pub pod: u16,
-    /// For processes of this node.
-    pub node: u16,
-    /// For all others.
-    pub outside: u16,
-}
+use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, Origin, PerFamily, Protocol};
 
 /// How many sockets each worker has at most.
 const EACH_WORKER: usize = Family::ALL.len() * 2 * 3;

@@ -1,13 +1,12 @@
 //! What does this host look like: its addresses, its bridges, and the addresses of pods?
 
-use super::bridges::Bridges;
 use crate::{
     routing::node_context::{NodeContext, NodeModeContext},
     shared::config::{Config, NodeMode},
     sys::host,
 };
 use std::{net::IpAddr, sync::Arc};
-use weir_core::{Localhost, Node, Pods, SourceRules};
+use weir_core::{Bridges, Localhost, Node, Pods, SourceRules};
 
 /// What was found on this host.
 pub(super) struct NodeView {
@@ -36,5 +35,10 @@ fn node_mode_context(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> No
         Pods::Unknown | Pods::Within(_) | Pods::OfNode => pods.networks(node).to_vec(),
     };
     let sources = SourceRules::of(pods, node, masquerade_all);
-    NodeModeContext { marks, sources, pods: networks, bridges: bridges.networks.clone() }
+    NodeModeContext {
+        marks,
+        sources,
+        pods: networks,
+        bridges: bridges.networks.iter().map(|on| on.network).collect(),
+    }
 }

@@ -1,7 +1,6 @@
 //! What must be served, and how do runtimes and sockets follow each Snapshot?
 
 use super::{
-    bridges::Bridges,
     captured::{self, KnownFrontends},
     health_check::HealthChecks,
     node_ports,
@@ -31,8 +30,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey, ServicePort,
-    Snapshot, ending,
+    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey,
+    ServicePort, Snapshot, ending,
 };
 
 /// The runtimes and sockets of everything that is served. Owned by one thread, which steers all workers.

@@ -1,11 +1,10 @@
 //! What is an operator told about frontends?
 
-use super::plan::Plan;
+use super::{bind_failure::BindFailure, plan::Plan};
 use crate::routing::binding::Binding;
 use std::{
     collections::HashMap,
     fmt,
-    io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
 };
 use weir_core::{Audience, Frontend, FrontendKind, PortKey};
@@ -43,8 +42,8 @@ pub enum FrontendState {
     Listening(Audience),
     /// No usable endpoint, so no socket is open and the kernel refuses clients.
     NoEndpoints,
-    /// Its sockets cannot be opened for this reason; it is tried again.
-    Failed(String),
+    /// Its sockets cannot be opened; this is tried again.
+    Failed(BindFailure),
     /// It is not served any more.
     Removed,
 }
@@ -73,34 +72,11 @@ impl FrontendRow {
     }
 }
 
-/// Why the socket of an address of this kind could not be opened, who might be at fault and what to do.
-pub(super) fn explain(error: &io::Error, kind: FrontendKind) -> String {
-    // Only cluster IPs can be mapped.
-    let or_map = if kind == FrontendKind::ClusterIp { ", or use --map loopback" } else { "" };
-    match error.kind() {
-        ErrorKind::AddrInUse => {
-            "address in use; is another proxy or a host process listening there, or at this port of all addresses? \
-             Find it (ss -lntup) and stop it, or have it listen elsewhere"
-                .to_owned()
-        }
-        ErrorKind::AddrNotAvailable => {
-            format!("not an address of this host; add it (ip address add ADDRESS dev lo){or_map}")
-        }
-        ErrorKind::PermissionDenied => {
-            format!("no permission; ports below 1024 need CAP_NET_BIND_SERVICE{or_map}")
-        }
-        _ if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
-            "out of file descriptors; raise the limit (ulimit -n, LimitNOFILE)".to_owned()
-        }
-        _ => error.to_string(),
-    }
-}
-
 /// Failures shown one by one; more of the same kind are only counted.
 const SHOWN: usize = 5;
 
 /// Warns of frontends that could not be opened, a few by name.
-pub(super) fn warn(failures: &[(FrontendRow, String)]) {
+pub(super) fn warn(failures: &[(FrontendRow, BindFailure)]) {
     for (row, why) in failures.iter().take(SHOWN) {
         let FrontendRow { listen, port, kind, .. } = row;
         tracing::warn!("cannot serve {} {listen} of {port}: {why}", kind.as_str());
@@ -140,30 +116,6 @@ impl Conflicts {
                 others.join(", ")
             );
             self.reported.insert(socket, claims);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_socket_that_cannot_be_opened_says_why_and_what_to_do() {
-        let of = |errno: rustix::io::Errno, kind| explain(&errno.into(), kind);
-        let cases = [
-            (rustix::io::Errno::ADDRINUSE, ["another proxy or a host process", "port of all addresses"]),
-            (rustix::io::Errno::ADDRNOTAVAIL, ["not an address of this host", "ip address add"]),
-            (rustix::io::Errno::ACCESS, ["no permission", "CAP_NET_BIND_SERVICE"]),
-            (rustix::io::Errno::MFILE, ["out of file descriptors", "ulimit -n"]),
-        ];
-        for (errno, words) in cases {
-            let said = of(errno, FrontendKind::NodePort);
-            assert!(words.iter().all(|word| said.contains(word)) && !said.contains("--map"), "{said}");
-        }
-        for errno in [rustix::io::Errno::ADDRNOTAVAIL, rustix::io::Errno::ACCESS] {
-            let said = of(errno, FrontendKind::ClusterIp);
-            assert!(said.ends_with("or use --map loopback"), "{said}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! When is a socket that could not be opened tried again? (pure)
 
+use super::bind_failure::BindFailure;
 use std::{
     collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
-use weir_core::Frontend;
+use weir_core::{Backoff, Frontend};
 
-/// Short: another process that this one has just started holds our sockets for a moment.
-const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(30);
+/// Waits before a socket is tried again. Short at first: a process that ends holds its sockets for a moment longer.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
 
 /// Sockets that could not be opened, each with a back-off of its own.
 #[derive(Debug, Default)]
@@ -20,21 +20,22 @@ pub(super) struct Retries {
 #[derive(Debug)]
 struct Failed {
     at: Instant,
-    delay: Duration,
-    why: String,
+    /// Failures in a row before the last one.
+    failures_before: u32,
+    why: BindFailure,
 }
 
 impl Retries {
-    /// Notes a failure; returns whether it is news: the first one, or for another reason than before.
-    pub(super) fn fail(&mut self, socket: Frontend, now: Instant, why: &str) -> bool {
+    /// Notes a failure; returns whether it is the first one, or has another reason than the one before.
+    pub(super) fn fail(&mut self, socket: Frontend, now: Instant, why: BindFailure) -> bool {
         let before = self.failed.remove(&socket);
-        let delay = before.as_ref().map_or(FIRST, |before| (before.delay * 2).min(LONGEST));
         if let Some(before) = &before {
             self.due.remove(&(before.at, socket));
         }
-        let at = now + delay;
+        let failures_before = before.as_ref().map_or(0, |before| before.failures_before.saturating_add(1));
+        let at = now + BACKOFF.wait(failures_before);
         self.due.insert((at, socket));
-        self.failed.insert(socket, Failed { at, delay, why: why.to_owned() });
+        self.failed.insert(socket, Failed { at, failures_before, why });
         before.is_none_or(|before| before.why != why)
     }
 
@@ -76,15 +77,15 @@ mod tests {
         let socket = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
         let mut retries = Retries::default();
         let mut now = Instant::now();
-        assert!(retries.fail(socket, now, "in use"));
+        assert!(retries.fail(socket, now, BindFailure::AddressInUse));
         for millis in [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000] {
             let due = retries.next().unwrap();
             assert_eq!(due - now, Duration::from_millis(millis));
             assert_eq!((retries.due(now), retries.due(due)), (vec![], vec![socket]));
             now = due;
-            assert!(!retries.fail(socket, now, "in use"));
+            assert!(!retries.fail(socket, now, BindFailure::AddressInUse));
         }
-        assert!(retries.fail(socket, now, "not local"));
+        assert!(retries.fail(socket, now, BindFailure::NotLocal { mappable: true }));
         assert!(retries.forget(socket) && !retries.forget(socket));
         assert_eq!((retries.next(), retries.len()), (None, 0));
     }

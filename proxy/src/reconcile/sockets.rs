@@ -1,6 +1,7 @@
 //! Which sockets are open, and how do they come to be as planned?
 
 use super::{
+    bind_failure::BindFailure,
     listener_group::{Group, ListenOptions, ListenSpec, WantedListener},
     plan::Plan,
     report::{self, Applied, FrontendRow, FrontendState},
@@ -16,7 +17,6 @@ use crate::{
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    io,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -216,12 +216,11 @@ impl Sockets {
                     self.retries.forget(socket);
                     applied.rows.push(wanted.listening());
                 }
-                Err(error) => {
-                    let why = report::explain(&error, wanted.binding.kind);
-                    if self.retries.fail(socket, now, &why) {
-                        let row = FrontendRow::of(wanted.binding, FrontendState::Failed(why.clone()));
+                Err(failure) => {
+                    if self.retries.fail(socket, now, failure) {
+                        let row = FrontendRow::of(wanted.binding, FrontendState::Failed(failure));
                         applied.rows.push(row.clone());
-                        news.push((row, why));
+                        news.push((row, failure));
                     }
                 }
             }
@@ -229,12 +228,13 @@ impl Sockets {
         report::warn(&news);
     }
 
-    fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> io::Result<()> {
+    fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> Result<(), BindFailure> {
         let members = self.choose_workers(wanted.binding.listen, planned)?;
         let Some(permit) = self.descriptors.acquire(members.len()) else {
-            return Err(io::Error::other("connections use up the descriptors; raise ulimit -n"));
+            return Err(BindFailure::DescriptorBudget);
         };
-        let group = Group::open(self.next_id, wanted, &self.workers, members, self.options, permit)?;
+        let group = Group::open(self.next_id, wanted, &self.workers, members, self.options, permit)
+            .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
         self.next_id += 1;
         self.count += group.descriptors();
         self.open.insert(wanted.binding.listen, group);
@@ -242,16 +242,12 @@ impl Sockets {
     }
 
     /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
-    fn choose_workers(&self, socket: Frontend, planned: usize) -> io::Result<Vec<usize>> {
+    fn choose_workers(&self, socket: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
         let share = self.budget / planned.max(1);
         let free = self.budget.saturating_sub(self.count).min(self.descriptors.free());
         let count = self.workers.len().min(share.max(1)).min(free);
         if count == 0 {
-            let message = format!(
-                "the {} descriptors for listening, or all, are used up; raise ulimit -n",
-                self.budget
-            );
-            return Err(io::Error::other(message));
+            return Err(BindFailure::ListenerBudget { budget: self.budget });
         }
         let mut hasher = DefaultHasher::new();
         socket.hash(&mut hasher);

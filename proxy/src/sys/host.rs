@@ -8,6 +8,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr, UdpSocket},
 };
+use weir_core::{Capabilities, Capability};
 
 /// Raises the limit of descriptors as far as this process may.
 pub(crate) fn raise_descriptor_limit() {
@@ -58,11 +59,8 @@ fn needs_interface(ip: IpAddr) -> bool {
 
 /// The lowest port that this process may bind: 1 with CAP_NET_BIND_SERVICE, else what the kernel leaves unprivileged.
 pub(crate) fn lowest_port() -> u16 {
-    const CAP_NET_BIND_SERVICE: u32 = 10;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0);
-    if effective & (1 << CAP_NET_BIND_SERVICE) != 0 {
+    if Capabilities::of_status(&status).contains(Capability::NetBindService) {
         return 1;
     }
     let unprivileged = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");

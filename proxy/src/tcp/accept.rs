@@ -20,11 +20,10 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use weir_core::{Frontend, Origin, Protocol, Settings};
+use weir_core::{Backoff, Frontend, Origin, Protocol, Settings};
 
-/// How long to wait after an accept that failed for want of descriptors or memory.
-const ACCEPT_BACKOFF: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(10)..=Duration::from_millis(500);
+/// Waits after accepts that failed for want of descriptors or memory.
+const ACCEPT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
 
 /// A listening socket on one worker.
 pub(crate) struct Acceptor {
@@ -158,7 +157,7 @@ fn accept_delay(frontend: &LocalFrontend) -> Option<Duration> {
 
 /// Accepts until `stop`; then serves what is still queued and closes the socket.
 pub(crate) async fn listen(worker: Rc<WorkerContext>, acceptor: Rc<Acceptor>, stop: CancellationToken) {
-    let mut backoff = Backoff::default();
+    let mut failures = 0u32;
     let mut stopped = pin!(stop.cancelled());
     loop {
         let accepted = tokio::select! {
@@ -168,13 +167,14 @@ pub(crate) async fn listen(worker: Rc<WorkerContext>, acceptor: Rc<Acceptor>, st
         };
         match accepted {
             Ok((client, peer)) => {
-                backoff = Backoff::default();
+                failures = 0;
                 acceptor.take(&worker, client, peer, &stop).await;
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 worker.metrics.accept_errors.increment(1);
-                backoff.wait(&error, acceptor.address(), &worker.admission).await;
+                back_off(failures, &error, acceptor.address(), &worker.admission).await;
+                failures = failures.saturating_add(1);
             }
         }
     }
@@ -198,20 +198,18 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     passing.contains(&error.kind())
 }
 
-/// WaitingClient longer after each failed accept in a row. The log hears of one a second, whichever acceptors fail.
-#[derive(Default)]
-struct Backoff {
-    wait: Duration,
-}
-
-impl Backoff {
-    async fn wait(&mut self, error: &io::Error, frontend: Option<SocketAddr>, admission: &Admission) {
-        if self.wait.is_zero()
-            && let Some(others) = admission.may_log_accept_error(Instant::now())
-        {
-            tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
-        }
-        self.wait = (self.wait * 2).clamp(*ACCEPT_BACKOFF.start(), *ACCEPT_BACKOFF.end());
-        tokio::time::sleep(self.wait).await;
+/// Waits after an accept that failed, after `failures_before` others in a row. The log hears of one a second, whichever
+/// acceptors fail.
+async fn back_off(
+    failures_before: u32,
+    error: &io::Error,
+    frontend: Option<SocketAddr>,
+    admission: &Admission,
+) {
+    if failures_before == 0
+        && let Some(others) = admission.may_log_accept_error(Instant::now())
+    {
+        tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
     }
+    tokio::time::sleep(ACCEPT_BACKOFF.wait(failures_before)).await;
 }

@@ -9,8 +9,8 @@ use std::{
     num::{NonZeroU16, NonZeroUsize},
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use weir_core::{Pods, PortSpec, Protocol, Service, ServiceKey, Snapshot};
-use weir_proxy::{Applied, Bridges, Config, NodeMode, Proxy};
+use weir_core::{Bridges, Pods, PortSpec, Protocol, Service, ServiceKey, Snapshot};
+use weir_proxy::{Applied, Config, NodeMode, Proxy};
 use weir_testkit::{Behaviour, Namespace, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 
 /// The client outside of the cluster, and the same host as a pod.

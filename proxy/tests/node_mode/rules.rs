@@ -6,8 +6,8 @@ use std::{
     net::IpAddr,
     process::{Command, Stdio},
 };
-use weir_core::Family;
-use weir_proxy::{Bridges, CaptureSockets, Marks};
+use weir_core::{Bridges, CaptureSockets, Family};
+use weir_proxy::Marks;
 
 pub(crate) const MARKS: Marks = Marks { to_clients: 0x1000_0000, to_endpoints: 0x2000_0000 };
 const CAPTURED: &str = "0x40000000";
