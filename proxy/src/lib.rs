@@ -24,11 +24,11 @@ pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use proxy::{Drained, Proxy, TOUCH_EVERY};
 pub use reconcile::{
     bind_failure::BindFailure,
-    bridges::SetBridges,
     report::{Applied, FrontendRow, FrontendState},
 };
 pub use shared::command::ConnectionInfo;
 pub use shared::{
+    bridges::SetBridges,
     config::{Config, NodeMode},
     error::Error,
 };

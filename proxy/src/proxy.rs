@@ -5,14 +5,10 @@ use crate::{
         admission::Admission,
         descriptor_budget::{DescriptorBudget, DescriptorPermit},
     },
-    reconcile::{
-        bridges::{BridgeUpdate, SetBridges},
-        capture_sockets,
-        reconciler::Reconciler,
-        report::Applied,
-    },
+    reconcile::{capture_sockets, reconciler::Reconciler, report::Applied},
     session::context::Share,
     shared::{
+        bridges::{BridgeUpdate, SetBridges},
         command::{Command, ConnectionInfo},
         config::Config,
         error::Error,

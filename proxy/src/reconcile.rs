@@ -1,7 +1,6 @@
 //! How does what is open come to be what a Snapshot asks for?
 
 pub(crate) mod bind_failure;
-pub(crate) mod bridges;
 pub(crate) mod capture_sockets;
 mod captured;
 mod health_check;

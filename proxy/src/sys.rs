@@ -2,5 +2,6 @@
 
 pub(crate) mod host;
 pub(crate) mod marks;
+pub(crate) mod pipe;
 pub(crate) mod socket;
 pub(crate) mod source_filter;

@@ -9,7 +9,7 @@ use crate::{
         binding::Binding,
         port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::command::{CapturedFrontend, Change, Command},
+    shared::command::{CapturedFrontend, Command, FrontendChange},
     worker::handle::{WorkerHandle, answers},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -101,9 +101,9 @@ impl KnownFrontends {
             }
         }
         if !changes.is_empty() {
-            let changes: Arc<[Change]> = changes.into();
+            let changes: Arc<[FrontendChange]> = changes.into();
             let tell = |worker: &WorkerHandle| {
-                worker.call(|done| Command::Change { changes: Arc::clone(&changes), done })
+                worker.call(|done| Command::ChangeCaptured { changes: Arc::clone(&changes), done })
             };
             if timeout(PATIENCE, answers(workers.iter().map(tell).collect())).await.is_err() {
                 tracing::warn!(
@@ -119,7 +119,7 @@ impl KnownFrontends {
         binding: &'a Binding,
         now: KnownFrontend,
         steps: &mut Steps<'a>,
-    ) -> Option<Change> {
+    ) -> Option<FrontendChange> {
         let (captured, state) =
             (now.captured(), now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening));
         let before = self.known.insert(binding.listen, now);
@@ -138,13 +138,13 @@ impl KnownFrontends {
             (Some(Some(before)), Some(now)) => before.is(now),
             (Some(before), now) => before.is_none() && now.is_none(),
         };
-        (!is_same).then_some((binding.listen, captured))
+        (!is_same).then_some(FrontendChange { frontend: binding.listen, target: captured })
     }
 
-    fn remove(&mut self, socket: Frontend, steps: &mut Steps<'_>) -> Option<Change> {
+    fn remove(&mut self, socket: Frontend, steps: &mut Steps<'_>) -> Option<FrontendChange> {
         let known = self.known.remove(&socket)?;
         *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(known.audience.is_some());
         steps.rows.push(known.row(socket, FrontendState::Removed));
-        Some((socket, None))
+        Some(FrontendChange { frontend: socket, target: None })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{connections::Connections, local_metrics::UnflushedMetrics, siblings::Siblings};
 use crate::{
-    buffers::{buffer_budget::BufferBudget, pipe::PipePool},
+    buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::admission::Admission,
     telemetry::metrics::ProcessMetrics,
 };

@@ -3,10 +3,7 @@
 use super::local_metrics::LocalMetrics;
 use crate::{
     limits::admission::Admission,
-    routing::{
-        binding::Binding,
-        port_runtime::{PortRuntime, RoutingTable},
-    },
+    routing::{binding::Binding, port_runtime::PortRuntime, routing_table::RoutingTable},
     sys::socket::Egress,
     telemetry::close_reason::Closed,
 };

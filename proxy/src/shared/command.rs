@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Serve what arrives at a capture socket (node mode).
     Receive(CaptureSocket),
     /// Serve captured frontends as they are to be from now on.
-    Change { changes: Arc<[Change]>, done: oneshot::Sender<()> },
+    ChangeCaptured { changes: Arc<[FrontendChange]>, done: oneshot::Sender<()> },
     /// Serve another target through an open socket from now on.
     Redirect { id: ListenerId, target: ListenTarget, done: oneshot::Sender<io::Result<()>> },
     /// Close a socket, after serving the clients in its queue. Answered when the socket is closed.
@@ -79,8 +79,13 @@ pub(crate) struct CapturedFrontend {
     pub(crate) runtime: Arc<PortRuntime>,
 }
 
-/// A captured frontend and what serves it from now on; `None` if nothing does.
-pub(crate) type Change = (Frontend, Option<CapturedFrontend>);
+/// A change of one captured frontend.
+#[derive(Clone, Debug)]
+pub(crate) struct FrontendChange {
+    pub(crate) frontend: Frontend,
+    /// The target of new connections and flows from now on; `None` if the frontend is no longer served.
+    pub(crate) target: Option<CapturedFrontend>,
+}
 
 /// Which endpoints of a Service port are gone.
 #[derive(Clone, Debug)]

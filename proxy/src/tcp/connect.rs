@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     limits::descriptor_budget::DescriptorPermit,
-    routing::port_runtime::{RoutingTable, Selected},
+    routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
     shared::connect_failure::ConnectFailure,
     telemetry::close_reason::Closed,

@@ -3,13 +3,14 @@
 pub(super) mod failure;
 mod splice_mode;
 
-use self::{failure::Failure, splice_mode::SpliceMode};
+use super::pump::{failure::Failure, splice_mode::SpliceMode};
 use crate::{
     buffers::{
         buffer_budget::{BufferBudget, Buffered},
-        pipe::{Pipe, PipePool, PooledPipe},
+        pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
+    sys::pipe::Pipe,
 };
 use std::{
     io,

@@ -1,7 +1,7 @@
 //! Whose clients sent captured datagrams? (node mode)
 
 use super::sessions::Sessions;
-use crate::{session::captured_frontends::CapturedFrontends, shared::command::Change};
+use crate::{session::captured_frontends::CapturedFrontends, shared::command::FrontendChange};
 use std::{
     cell::RefCell,
     collections::{HashMap, hash_map::Entry},
@@ -35,10 +35,10 @@ impl CapturedSessions {
 
     /// Follows frontends that were changed in the captured_frontends. Flows end with their frontend, and move with
     /// their next datagram if another Service port takes over. Resolves when the sockets of flows that ended are closed.
-    pub(crate) fn change(&self, changes: &[Change]) -> impl Future<Output = ()> + use<> {
+    pub(crate) fn change(&self, changes: &[FrontendChange]) -> impl Future<Output = ()> + use<> {
         let mut known = self.known.borrow_mut();
         let mut gone = Vec::new();
-        for &(frontend, _) in changes {
+        for &FrontendChange { frontend, .. } in changes {
             for origin in [Origin::Node, Origin::Pod, Origin::Outside] {
                 let Entry::Occupied(entry) = known.entry((frontend, origin)) else { continue };
                 match self.captured_frontends.frontend(frontend, origin) {

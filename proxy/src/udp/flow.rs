@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     limits::{descriptor_budget::DescriptorPermit, service_usage::ServiceUsage},
-    routing::port_runtime::{PortRuntime, RoutingTable, Selected},
+    routing::{
+        port_runtime::{PortRuntime, Selected},
+        routing_table::RoutingTable,
+    },
     session::close_signal::CloseSignal,
     telemetry::close_reason::Closed,
 };

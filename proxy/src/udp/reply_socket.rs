@@ -3,7 +3,7 @@
 use super::datagrams::{batch::ReceiveMode, batch_socket::BatchSocket};
 use crate::{
     limits::descriptor_budget::{DescriptorBudget, DescriptorPermit},
-    routing::port_runtime::RoutingTable,
+    routing::routing_table::RoutingTable,
     session::frontend::LocalFrontend,
     sys::socket::udp_replying,
 };

@@ -10,7 +10,7 @@ use super::{
     scratch::DatagramScratch,
 };
 use crate::{
-    routing::port_runtime::{RoutingTable, Selected},
+    routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{
         frontend::LocalFrontend,
         local_metrics::{ActiveSession, Direction},

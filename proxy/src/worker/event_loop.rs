@@ -3,7 +3,7 @@
 use super::{listener::Listener, tick::Ticker};
 use crate::{
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
-    shared::command::{CaptureSocket, Change, Command, ListenerId},
+    shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
     tcp::hand_over::adopt,
     udp::{captured::CapturedSessions, context::UdpContext},
 };
@@ -58,7 +58,7 @@ impl Open {
                 Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
             },
             Command::Receive(receiving) => self.receive(receiving),
-            Command::Change { changes, done } => self.change(&changes, done),
+            Command::ChangeCaptured { changes, done } => self.change(&changes, done),
             Command::Redirect { id, target, done } => {
                 let Some(listener) = listeners.get(&id) else { return };
                 let _ = done.send(listener.redirect(target));
@@ -106,7 +106,7 @@ impl Open {
         }
     }
 
-    fn change(&self, changes: &[Change], done: oneshot::Sender<()>) {
+    fn change(&self, changes: &[FrontendChange], done: oneshot::Sender<()>) {
         self.captured_frontends.change(changes);
         answer_when_closed(vec![spawn_local(self.captured.change(changes))], done);
     }

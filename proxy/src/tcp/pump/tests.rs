@@ -2,11 +2,9 @@
 
 use super::{Failure, Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, Sink, Source};
 use crate::{
-    buffers::{
-        buffer_budget::BufferBudget,
-        pipe::{Pipe, PipePool, SIZE},
-    },
+    buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::descriptor_budget::DescriptorBudget,
+    sys::pipe::{Pipe, SIZE},
 };
 use proptest::prelude::*;
 use std::{

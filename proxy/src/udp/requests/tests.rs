@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     session::captured_frontends::CapturedFrontends,
-    shared::command::CapturedFrontend,
+    shared::command::{CapturedFrontend, FrontendChange},
     sys::socket,
     udp::{
         fixture,
@@ -39,7 +39,8 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     let (kind, runtime) = (frontend.kind, Arc::clone(&frontend.runtime));
     let (udp, captured_frontends) = (fixture::udp(), Rc::<CapturedFrontends>::default());
     let dialled = Frontend { protocol: Protocol::Udp, address };
-    captured_frontends.change(&[(dialled, Some(CapturedFrontend { kind, runtime }))]);
+    captured_frontends
+        .change(&[FrontendChange { frontend: dialled, target: Some(CapturedFrontend { kind, runtime }) }]);
     let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let receiving = socket::open_receiving(localhost, 1, 1, 0).unwrap().remove(0);
     capture(receiving.local_addr().unwrap().as_socket().unwrap().port());
