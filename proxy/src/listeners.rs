@@ -34,8 +34,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, EndpointRemoved, Family, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort,
-    Snapshot, ending,
+    Changes, EndpointRemoved, Family, PerFamily, PortKey, Protocol, ResolvedService, ServiceKey, ServicePort,
+    Snapshot, termination,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.
@@ -96,9 +96,9 @@ impl Listeners {
     /// Serves `snapshot` from now on. Costs what differs from the Snapshot before.
     pub(crate) async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
         let changes = Changes::between(&self.snapshot, snapshot);
-        let mut affected: BTreeMap<ServiceKey, Arc<ServedService>> = BTreeMap::new();
+        let mut affected: BTreeMap<ServiceKey, Arc<ResolvedService>> = BTreeMap::new();
         let mut affect =
-            |served: &Arc<ServedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
+            |served: &Arc<ResolvedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
         if changes.node.is_some() && self.look_around(snapshot) {
             snapshot.services().for_each(&mut affect);
         }
@@ -221,7 +221,7 @@ impl Listeners {
             return Vec::new();
         }
         changes.removed.iter().for_each(|key| self.loopback.release(key));
-        for ServedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
+        for ResolvedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
             let v4 = ports.iter().find(|port| port.family == Family::V4);
             match v4.or(ports.first()).map(|port| port.cluster_ip) {
                 Some(ip) if host::is_local(ip) => self.loopback.release(key),
@@ -234,7 +234,7 @@ impl Listeners {
     }
 
     /// Brings the slots and bindings of one Service up to date; returns the sockets that may be affected.
-    fn place_service(&mut self, served: &ServedService) -> Vec<Socket> {
+    fn place_service(&mut self, served: &ResolvedService) -> Vec<Socket> {
         for port in &served.ports {
             self.update_slot(port);
             self.checks.update(port, &mut self.endpoints);
@@ -248,7 +248,7 @@ impl Listeners {
         match self.slots.get(&key) {
             None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
             Some(slot) => {
-                let removed = ending::removed(&slot.route().port.merged, &port.merged);
+                let removed = termination::removed_addresses(&slot.route().port.merged, &port.merged);
                 slot.update(port, &self.place, &mut self.endpoints);
                 if !removed.is_empty() {
                     self.tell_removed(slot, Removed::endpoints(removed));
@@ -283,7 +283,7 @@ impl Listeners {
     }
 
     /// Takes out the slots of ports that the Service had and no longer has.
-    fn retire(&mut self, key: &ServiceKey, served: Option<&ServedService>) {
+    fn retire(&mut self, key: &ServiceKey, served: Option<&ResolvedService>) {
         let Some(before) = self.snapshot.get(key) else { return };
         let now = served.map_or(&[][..], |served| &served.ports);
         for port in &before.ports {

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    Audience, Claim, Claimant, Claims, Family, FrontendKind, Protocol, Rank, ServedService, ServiceKey,
+    Audience, Claim, Claimant, Claims, Family, FrontendKind, Protocol, Rank, ResolvedService, ServiceKey,
     ServicePort, claims,
 };
 
@@ -67,7 +67,7 @@ pub(crate) struct Surroundings {
 
 /// The sockets that serve one Service. `mapped` is its loopback address when its cluster IPs are not local.
 pub(crate) fn bindings(
-    served: &ServedService,
+    served: &ResolvedService,
     around: &Surroundings,
     mapped: Option<Ipv4Addr>,
 ) -> Vec<Binding> {

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use weir_core::{
     Balancer, EndpointRemoved, EndpointSet, FrontendKind, Lease, Queue, Ratio, Request, ServicePort, Target,
     Traffic, is_hairpin,
-    nearby::{nearby, spills},
+    topology::{nearby, spills},
 };
 
 /// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
@@ -152,7 +152,7 @@ impl Slot {
     ) -> Option<&'a Target> {
         let balancer = route.balancer(traffic)?;
         let unwelcome = |address| {
-            balancer.position(address).is_some_and(|position| !balancer.is_welcome(position, request.tried))
+            balancer.position(address).is_some_and(|position| !balancer.is_available(position, request.tried))
         };
         let standing = |address| Some((balancer.position(address)?, route.reachable_since(address)?));
         let pick = || route.choose(traffic, request).map(|target| target.address);
@@ -195,7 +195,7 @@ impl Route {
             let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
             let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
             let balancer = Balancer::build(port.settings.balance, targets, before);
-            Some(balancer.with_limit(port.settings.limits.connections_per_endpoint))
+            Some(balancer.with_max_connections(port.settings.limits.connections_per_endpoint))
         };
         let serving = (0..).zip(port.merged.iter()).filter(|(_, endpoint)| endpoint.conditions.serving);
         let mut serving: Box<[u32]> = serving.map(|(position, _)| position).collect();
@@ -229,8 +229,8 @@ impl Route {
     fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {
         let balancer = self.balancer(traffic)?;
         let near = self.near.as_deref().filter(|_| traffic == Traffic::Cluster);
-        let near = near.filter(|(near, spill)| !spills(*spill, near.crowd(), balancer.crowd()));
-        near.and_then(|(near, _)| near.pick_well(request)).or_else(|| balancer.pick(request))
+        let near = near.filter(|(near, spill)| !spills(*spill, near.set_load(), balancer.set_load()));
+        near.and_then(|(near, _)| near.pick_healthy(request)).or_else(|| balancer.pick(request))
     }
 
     /// Whether a client may use an address of this kind (semantics A5).
@@ -282,7 +282,7 @@ fn reachable_since(port: &ServicePort, previous: Option<&Route>, epoch: u64) -> 
 
 impl Picked {
     fn of(target: &Target, balancer: &Balancer) -> Option<Self> {
-        let lease = match balancer.limit() {
+        let lease = match balancer.max_connections() {
             None => target.load.lease(),
             Some(most) => target.load.lease_within(most.get() as usize)?,
         };

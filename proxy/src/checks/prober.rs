@@ -13,7 +13,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, sleep_until, timeout},
 };
-use weir_core::{ActiveCheck, Checked, Failure, Health, Load, PortKey};
+use weir_core::{ActiveCheck, ConnectFailure, Health, HealthTracker, Load, PortKey};
 
 /// Checks that are made at the same time at most.
 const AT_ONCE: usize = 64;
@@ -26,7 +26,7 @@ pub(super) struct Shared {
     pub(super) turns: Semaphore,
     egress: Egress,
     succeeded: Counter,
-    failed: [Counter; Failure::ALL.len()],
+    failed: [Counter; ConnectFailure::ALL.len()],
     /// Not made, for want of descriptors, ports or memory.
     local_limit: Counter,
     down: Gauge,
@@ -44,7 +44,7 @@ impl Shared {
             turns: Semaphore::new(at_once),
             egress,
             succeeded: counter("succeeded"),
-            failed: Failure::ALL.map(|failure| counter(failure.as_str())),
+            failed: ConnectFailure::ALL.map(|failure| counter(failure.as_str())),
             local_limit: counter("local_limit"),
             down: metrics::gauge!("weir_endpoints_down"),
         })
@@ -69,12 +69,12 @@ pub(super) struct Prober {
     endpoint: SocketAddr,
     load: Arc<Load>,
     shared: Arc<Shared>,
-    checked: Checked,
+    checked: HealthTracker,
 }
 
 impl Prober {
     pub(super) fn new(endpoint: SocketAddr, load: Arc<Load>, shared: Arc<Shared>) -> Self {
-        Self { endpoint, load, shared, checked: Checked::default() }
+        Self { endpoint, load, shared, checked: HealthTracker::default() }
     }
 
     /// What the endpoint is found to be.
@@ -118,15 +118,15 @@ impl Prober {
                 // What this host lacks says nothing about the endpoint.
                 Err(_) => return shared.local_limit.increment(1),
             },
-            Err(_) => Some(Failure::TimedOut),
+            Err(_) => Some(ConnectFailure::TimedOut),
         };
         self.note(terms, failure);
     }
 
-    fn note(&mut self, terms: &Terms, failure: Option<Failure>) {
+    fn note(&mut self, terms: &Terms, failure: Option<ConnectFailure>) {
         let Self { endpoint, load, shared, checked } = self;
         failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
-        let Some(before) = checked.note(&terms.check, failure.is_none()) else { return };
+        let Some(before) = checked.record(&terms.check, failure.is_none()) else { return };
         let (from, to, service) = (before.as_str(), checked.health().as_str(), &terms.service);
         let is_down = checked.health() == Health::Down;
         load.set_down(is_down);

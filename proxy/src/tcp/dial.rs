@@ -18,10 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::{
-    Dial, Failure, Lease, Load, Request,
-    dial::{MAX_ATTEMPTS, Step},
-};
+use weir_core::{ConnectFailure, ConnectSchedule, ConnectStep, Lease, Load, MAX_CONNECT_ATTEMPTS, Request};
 
 /// A client and its endpoint, which has accepted.
 pub(crate) struct Connected {
@@ -41,7 +38,7 @@ pub(crate) struct Dialled {
     pub(super) client: Option<TcpStream>,
     /// What was read from it and not delivered.
     pub(super) request: Half,
-    dial: Dial,
+    dial: ConnectSchedule,
     tried: Tried,
     race: Race,
     failure: Closed,
@@ -78,7 +75,7 @@ impl Dialled {
         Box::new(Self {
             client: Some(client),
             request: Half::default(),
-            dial: Dial::start(connection.opened, timeout),
+            dial: ConnectSchedule::start(connection.opened, timeout),
             tried: Tried::none(),
             race: Race::default(),
             failure: Closed::NoEndpoints,
@@ -86,7 +83,7 @@ impl Dialled {
     }
 
     /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
-    /// long as [`Dial`] allows. A client that leaves ends the attempts.
+    /// long as [`ConnectSchedule`] allows. A client that leaves ends the attempts.
     pub(super) async fn connect(&mut self, connection: &Connection) -> Result<Connected, Closed> {
         let mut now = if self.tried.len() == 0 { connection.opened } else { Instant::now() };
         loop {
@@ -129,9 +126,9 @@ impl Dialled {
             connection,
             Failed { address, load: lease.load(), took: Duration::ZERO },
             now,
-            Ok(Failure::Reset),
+            Ok(ConnectFailure::Reset),
         );
-        self.tried.len() < MAX_ATTEMPTS
+        self.tried.len() < MAX_CONNECT_ATTEMPTS
     }
 
     /// Begins the attempts that are due, by the newest route.
@@ -151,9 +148,9 @@ impl Dialled {
         loop {
             let untried = balancer.targets().len() - self.tried.as_slice().iter().filter(is_tried).count();
             match self.dial.step(now, untried) {
-                Step::GiveUp => return Err(self.give_up(connection, now)),
-                Step::Wait(until) => return Ok(Next::Wait(until)),
-                Step::Attempt => {}
+                ConnectStep::GiveUp => return Err(self.give_up(connection, now)),
+                ConnectStep::Wait(until) => return Ok(Next::Wait(until)),
+                ConnectStep::Attempt => {}
             }
             // The connection has a place for one socket to an endpoint; another one at the same time is extra.
             let extra =
@@ -187,7 +184,7 @@ impl Dialled {
             (true, _) => counters.retried.increment(1),
             (false, _) => counters.hedged.increment(1),
         }
-        self.dial.begun(now, picked.lease.load().smoothed().mean());
+        self.dial.begun(now, picked.lease.load().connect_time().mean());
         if picked.lease.load().is_forbidden() {
             let failed = Failed { address: picked.address, load: picked.lease.load(), took: Duration::ZERO };
             return self.failed(connection, failed, now, Err(Closed::LoopRefused));
@@ -234,7 +231,12 @@ impl Dialled {
     fn end_race(&mut self, connection: &Connection, now: Instant) {
         for attempt in mem::take(&mut self.race).into_attempts() {
             let (took, Picked { address, lease }) = (attempt.took(now), attempt.picked);
-            self.failed(connection, Failed { address, load: lease.load(), took }, now, Ok(Failure::TimedOut));
+            self.failed(
+                connection,
+                Failed { address, load: lease.load(), took },
+                now,
+                Ok(ConnectFailure::TimedOut),
+            );
         }
     }
 
@@ -243,7 +245,7 @@ impl Dialled {
         connection: &Connection,
         Failed { address, load, took }: Failed<'_>,
         now: Instant,
-        failure: Result<Failure, Closed>,
+        failure: Result<ConnectFailure, Closed>,
     ) {
         self.failure = failure.map_or_else(|limit| limit, Closed::from);
         self.dial.failed(now);

@@ -13,7 +13,7 @@ use crate::{
     worker::{Share, Worker},
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
-use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, serve_fixed};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, resolve_static};
 
 /// A frontend of a worker that has no other.
 pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<Frontend> {
@@ -25,7 +25,7 @@ pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Rc<
     let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
     let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
     let service = Service { settings: Arc::new(settings), ..service };
-    let port = Arc::clone(&serve_fixed(&service, endpoints).ports[0]);
+    let port = Arc::clone(&resolve_static(&service, endpoints).ports[0]);
     let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let socket = Socket { protocol: Protocol::Tcp, address };

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::{Failure, dial::MAX_RACING};
+use weir_core::{ConnectFailure, MAX_RACING_ATTEMPTS};
 
 /// A connection that is being opened.
 pub(super) struct Attempt {
@@ -28,7 +28,7 @@ pub(super) struct Attempt {
 /// The attempts of one client that have neither succeeded nor failed.
 #[derive(Default)]
 pub(super) struct Race {
-    attempts: [Option<Attempt>; MAX_RACING],
+    attempts: [Option<Attempt>; MAX_RACING_ATTEMPTS],
 }
 
 /// An attempt that has ended, and how.
@@ -102,14 +102,14 @@ impl Race {
 }
 
 /// What a failed attempt says: the endpoint's failure, or else what this host lacks.
-pub(crate) fn classify(error: &io::Error) -> Result<Failure, Closed> {
+pub(crate) fn classify(error: &io::Error) -> Result<ConnectFailure, Closed> {
     match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Ok(Failure::Refused),
-        ErrorKind::TimedOut => Ok(Failure::TimedOut),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Ok(ConnectFailure::Refused),
+        ErrorKind::TimedOut => Ok(ConnectFailure::TimedOut),
         // No free port towards this endpoint, no descriptor, no memory: this host's limits, not the endpoint's fault.
         ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Err(Closed::LocalLimit),
         _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS)) => Err(Closed::LocalLimit),
-        _ => Ok(Failure::Unreachable),
+        _ => Ok(ConnectFailure::Unreachable),
     }
 }
 
@@ -117,13 +117,13 @@ const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
 const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
 const ENOBUFS: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
 
-impl From<Failure> for Closed {
-    fn from(failure: Failure) -> Self {
+impl From<ConnectFailure> for Closed {
+    fn from(failure: ConnectFailure) -> Self {
         match failure {
-            Failure::Refused => Self::ConnectRefused,
-            Failure::Unreachable => Self::ConnectUnreachable,
-            Failure::TimedOut => Self::ConnectTimeout,
-            Failure::Reset => Self::EndpointReset,
+            ConnectFailure::Refused => Self::ConnectRefused,
+            ConnectFailure::Unreachable => Self::ConnectUnreachable,
+            ConnectFailure::TimedOut => Self::ConnectTimeout,
+            ConnectFailure::Reset => Self::EndpointReset,
         }
     }
 }

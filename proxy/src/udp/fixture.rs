@@ -16,7 +16,7 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
-use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, serve_fixed};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, resolve_static};
 
 /// A frontend on 127.0.0.1 with one endpoint, which the test plays.
 pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {
@@ -33,7 +33,7 @@ pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<Frontend
     let port = NonZeroU16::new(address.port()).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
     let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
-    let port = Arc::clone(&serve_fixed(&service, &[endpoint]).ports[0]);
+    let port = Arc::clone(&resolve_static(&service, &[endpoint]).ports[0]);
     let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
     let binding = Binding {
         socket: Socket { protocol: Protocol::Udp, address },
