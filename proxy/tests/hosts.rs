@@ -17,7 +17,7 @@ use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
 };
-use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot, serve};
+use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot, resolve};
 use weir_testkit::{Behaviour, Namespace, TcpServer};
 
 const NODE_PORT: u16 = 30080;
@@ -42,7 +42,7 @@ fn hosts() -> Option<Hosts> {
 fn snapshot(service: &TestService) -> Snapshot {
     let node = Node { known: true, internal_ips: vec![[10, 9, 0, 1].into()], ..Node::named(common::NODE) };
     let mut snapshot = Snapshot::of(node.clone());
-    snapshot.insert(Arc::new(serve(&service.service, &service.slices(), &node)));
+    snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), &node)));
     snapshot.generation = 1;
     snapshot
 }

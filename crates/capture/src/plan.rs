@@ -12,7 +12,7 @@ use std::{
 };
 use used::Used;
 use weir_core::{
-    Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
+    Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ResolvedService, ServiceKey, Snapshot, Verdict,
     claims, guards::Refusal,
 };
 
@@ -131,7 +131,7 @@ impl Plan {
 
     fn update<'a>(
         &mut self,
-        changed: impl Iterator<Item = &'a ServedService>,
+        changed: impl Iterator<Item = &'a ResolvedService>,
         removed: &[ServiceKey],
         node: &Node,
         node_port_addresses: &[IpAddr],

@@ -25,9 +25,11 @@ mod policy;
 mod resolve;
 mod tcp;
 
-pub use balance::{Balancer, Memory, Request, Target, nearby};
-pub use health::{Checked, FAILURES, Failure, Health, Lease, Load, Smoothed, Standings};
-pub use limits::{Backoff, OldestIdle, Queue, Quota, RateLimiter, Waiting, share};
+pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
+pub use health::{
+    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Lease, Load, MIN_FAILURES_TO_EJECT,
+};
+pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
@@ -39,8 +41,8 @@ pub use policy::{
     Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
-    Changes, Claim, Claimant, Claims, Eligibility, HealthCheck, Rank, Reason, Resolved, ResolvedFamily,
-    ResolvedHealthCheck, ResolvedPort, ServedService, ServicePort, SharedMap, Snapshot, claims, serve,
-    serve_fixed,
+    Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,
+    PortReport, Rank, ResolveReport, ResolvedService, ServicePort, SharedMap, Snapshot, claims, resolve,
+    resolve_static,
 };
-pub use tcp::{dial, dial::Dial, ending};
+pub use tcp::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, termination};

@@ -1,4 +1,6 @@
 //! When is a TCP connection tried, and when is it ended?
 
-pub mod dial;
-pub mod ending;
+mod connect;
+pub mod termination;
+
+pub use connect::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS};

@@ -13,7 +13,7 @@ use tokio::{
 };
 use weir_core::{
     Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, ServiceKey, Settings,
-    SliceEndpoint, SlicePort, Snapshot, serve,
+    SliceEndpoint, SlicePort, Snapshot, resolve,
 };
 use weir_proxy::{Applied, Config, FrontendRow, FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer};
@@ -95,7 +95,7 @@ pub(crate) fn snapshot(services: &[&TestService]) -> Snapshot {
     let node = Node::named(NODE);
     let mut snapshot = Snapshot::of(node.clone());
     for service in services {
-        snapshot.insert(Arc::new(serve(&service.service, &service.slices(), &node)));
+        snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), &node)));
     }
     snapshot.generation = 1;
     snapshot

@@ -7,7 +7,7 @@ use std::{
 };
 use weir_core::{
     Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, ServiceKey, SliceEndpoint,
-    SlicePort, Snapshot, serve,
+    SlicePort, Snapshot, resolve,
 };
 
 /// The node's name.
@@ -101,7 +101,7 @@ pub(crate) fn snapshot(services: &[&TestService]) -> Snapshot {
     let node = node();
     let mut snapshot = Snapshot::of(node.clone());
     for service in services {
-        snapshot.insert(Arc::new(serve(&service.service, &service.slices(), &node)));
+        snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), &node)));
     }
     snapshot
 }

@@ -1,14 +1,14 @@
 //! Which endpoint does a new flow get? One immutable balancer for an endpoint set; one file for each algorithm.
 
 use super::{
-    avoided::Avoided,
     candidates::Candidates,
+    exclusion::ExclusionCache,
     least_connections,
     maglev::Maglev,
-    nearby::Crowd,
     peak_ewma, random,
     round_robin::RoundRobin,
     target::{Request, Target},
+    topology::SetLoad,
 };
 use crate::model::Policy;
 use std::{net::SocketAddr, num::NonZeroU32};
@@ -21,8 +21,8 @@ pub struct Balancer {
     by_address: Box<[u32]>,
     algorithm: Algorithm,
     /// Live connections that an endpoint may have.
-    most: Option<NonZeroU32>,
-    avoided: Avoided,
+    max_connections: Option<NonZeroU32>,
+    exclusion: ExclusionCache,
 }
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Balancer {
         let algorithm = match policy {
             Policy::Random => Algorithm::Random,
             Policy::RoundRobin => {
-                Algorithm::RoundRobin(RoundRobin::starting_at(previous.map_or(0, Self::turn)))
+                Algorithm::RoundRobin(RoundRobin::starting_at(previous.map_or(0, Self::rotation)))
             }
             Policy::LeastConnections => Algorithm::LeastConnections,
             Policy::PeakEwma => Algorithm::PeakEwma,
@@ -50,19 +50,19 @@ impl Balancer {
         };
         let mut by_address: Box<[u32]> = (0u32..).take(targets.len()).collect();
         by_address.sort_unstable_by_key(|&index| targets[index as usize].address);
-        let avoided = Avoided::new(&targets);
-        Self { targets: targets.into(), by_address, algorithm, most: None, avoided }
+        let exclusion = ExclusionCache::new(&targets);
+        Self { targets: targets.into(), by_address, algorithm, max_connections: None, exclusion }
     }
 
-    /// Endpoints that have `most` live connections are not chosen.
+    /// Endpoints that have `max_connections` live connections are not chosen.
     #[must_use]
-    pub fn with_limit(self, most: Option<NonZeroU32>) -> Self {
-        Self { most, ..self }
+    pub fn with_max_connections(self, max_connections: Option<NonZeroU32>) -> Self {
+        Self { max_connections, ..self }
     }
 
     /// Live connections that an endpoint may have.
-    pub fn limit(&self) -> Option<NonZeroU32> {
-        self.most
+    pub fn max_connections(&self) -> Option<NonZeroU32> {
+        self.max_connections
     }
 
     /// Chooses an endpoint. `None` only when every endpoint was tried or is full, or there is none.
@@ -70,14 +70,18 @@ impl Balancer {
     /// Endpoints that are ejected or down are chosen only when there is no other, and by one connection that probes them
     /// when that is due.
     pub fn pick(&self, request: &Request<'_>) -> Option<&Target> {
-        let avoided = self.avoided.now(&self.targets);
-        if let Some(probed) = avoided.and_then(|avoided| avoided.probe(&self.targets, request)) {
+        let exclusion = self.exclusion.now(&self.targets);
+        if let Some(probed) = exclusion.and_then(|exclusion| exclusion.probe(&self.targets, request)) {
             return Some(&self.targets[probed]);
         }
-        let candidates =
-            Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
-        let last_resort = || self.choose(&Candidates { avoided: None, ..candidates }, request);
-        let index = match avoided {
+        let candidates = Candidates {
+            targets: &self.targets,
+            tried: request.tried,
+            max_connections: self.max_connections,
+            exclusion,
+        };
+        let last_resort = || self.choose(&Candidates { exclusion: None, ..candidates }, request);
+        let index = match exclusion {
             None => self.choose(&candidates, request),
             Some(_) => self.choose(&candidates, request).or_else(last_resort),
         }?;
@@ -85,18 +89,22 @@ impl Balancer {
     }
 
     /// The same without those that are ejected or down: no probe and no last resort.
-    pub fn pick_well(&self, request: &Request<'_>) -> Option<&Target> {
-        let avoided = self.avoided.now(&self.targets);
-        let candidates =
-            Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
+    pub fn pick_healthy(&self, request: &Request<'_>) -> Option<&Target> {
+        let exclusion = self.exclusion.now(&self.targets);
+        let candidates = Candidates {
+            targets: &self.targets,
+            tried: request.tried,
+            max_connections: self.max_connections,
+            exclusion,
+        };
         let target = &self.targets[self.choose(&candidates, request)?];
         (!target.load.is_ejected() && !target.load.is_out()).then_some(target)
     }
 
     /// How many live connections its endpoints have. Looks at each of them.
-    pub fn crowd(&self) -> Crowd {
+    pub fn set_load(&self) -> SetLoad {
         let live = self.targets.iter().map(|target| target.load.live()).sum();
-        Crowd { endpoints: self.targets.len(), live }
+        SetLoad { endpoints: self.targets.len(), live }
     }
 
     fn choose(&self, candidates: &Candidates<'_>, request: &Request<'_>) -> Option<usize> {
@@ -111,14 +119,15 @@ impl Balancer {
 
     /// Whether the endpoint at `position` may be chosen for a client that was there before: it was not tried, is neither
     /// left alone nor full.
-    pub fn is_welcome(&self, position: usize, tried: &[SocketAddr]) -> bool {
-        let avoided = self.avoided.now(&self.targets);
-        Candidates { targets: &self.targets, tried, most: self.most, avoided }.is_allowed(position)
+    pub fn is_available(&self, position: usize, tried: &[SocketAddr]) -> bool {
+        let exclusion = self.exclusion.now(&self.targets);
+        Candidates { targets: &self.targets, tried, max_connections: self.max_connections, exclusion }
+            .is_allowed(position)
     }
 
     /// Whether an endpoint that was not tried is only not chosen because it is full.
     pub fn is_full(&self, tried: &[SocketAddr]) -> bool {
-        self.most.is_some() && self.targets.iter().any(|target| !tried.contains(&target.address))
+        self.max_connections.is_some() && self.targets.iter().any(|target| !tried.contains(&target.address))
     }
 
     /// All endpoints, in list order.
@@ -132,9 +141,9 @@ impl Balancer {
         self.by_address.binary_search_by(by_address).ok().map(|found| self.by_address[found] as usize)
     }
 
-    fn turn(&self) -> usize {
+    fn rotation(&self) -> usize {
         match &self.algorithm {
-            Algorithm::RoundRobin(rotation) => rotation.turn(),
+            Algorithm::RoundRobin(rotation) => rotation.next(),
             _ => 0,
         }
     }

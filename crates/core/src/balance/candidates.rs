@@ -1,10 +1,10 @@
 //! Which endpoints of a set may be chosen for one connection?
 
-use super::{avoided::Avoid, target::Target};
+use super::{exclusion::Exclusion, target::Target};
 use std::{net::SocketAddr, num::NonZeroU32};
 
 /// Draws after which all endpoints are looked at instead: by then few of them are candidates.
-const DRAWS: usize = 8;
+const MAX_DRAWS: usize = 8;
 
 /// The endpoints that may be chosen.
 #[derive(Clone, Copy)]
@@ -12,9 +12,9 @@ pub(super) struct Candidates<'a> {
     pub(super) targets: &'a [Target],
     pub(super) tried: &'a [SocketAddr],
     /// Live connections that an endpoint may have.
-    pub(super) most: Option<NonZeroU32>,
+    pub(super) max_connections: Option<NonZeroU32>,
     /// Those that are left alone.
-    pub(super) avoided: Option<Avoid>,
+    pub(super) exclusion: Option<Exclusion>,
 }
 
 impl Candidates<'_> {
@@ -22,13 +22,15 @@ impl Candidates<'_> {
     pub(super) fn is_allowed(&self, index: usize) -> bool {
         let Target { address, load } = &self.targets[index];
         !(self.tried.contains(address)
-            || self.avoided.is_some_and(|avoided| avoided.avoids(load))
-            || self.most.is_some_and(|most| load.live() >= most.get() as usize))
+            || self.exclusion.is_some_and(|exclusion| exclusion.excludes(load))
+            || self
+                .max_connections
+                .is_some_and(|max_connections| load.live() >= max_connections.get() as usize))
     }
 
     /// Whether all are.
     fn are_all(&self) -> bool {
-        self.tried.is_empty() && self.avoided.is_none() && self.most.is_none()
+        self.tried.is_empty() && self.exclusion.is_none() && self.max_connections.is_none()
     }
 
     /// One of them, each with the same probability.
@@ -57,7 +59,7 @@ impl Candidates<'_> {
     fn draw(&self, mut entropy: u64, but: Option<usize>) -> Option<usize> {
         let count = self.targets.len();
         let fits = |index: usize| Some(index) != but && self.is_allowed(index);
-        for _ in 0..DRAWS.min(count) {
+        for _ in 0..MAX_DRAWS.min(count) {
             let index = scale(entropy as u32, count);
             if fits(index) {
                 return Some(index);

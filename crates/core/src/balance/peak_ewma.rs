@@ -10,7 +10,7 @@ pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
     let second = candidates.any(entropy.rotate_left(32)).unwrap_or(first);
     let cost = |index: usize| {
         let load = &candidates.targets[index].load;
-        load.smoothed().cost(load.live())
+        load.connect_time().cost(load.live())
     };
     Some(if cost(second) < cost(first) { second } else { first })
 }

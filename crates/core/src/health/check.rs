@@ -4,7 +4,7 @@ use crate::model::ActiveCheck;
 use std::{fmt, time::Duration};
 
 /// How long one check takes at most.
-const LONGEST: Duration = Duration::from_secs(5);
+const MAX_CHECK_TIME: Duration = Duration::from_secs(5);
 
 /// What checks have found of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,21 +37,21 @@ impl fmt::Display for Health {
 
 /// The outcomes of an endpoint's checks so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub struct HealthTracker {
     health: Health,
     /// Whether the last check succeeded, and how many in a row ended as it did.
     last: bool,
     streak: u32,
 }
 
-impl Checked {
+impl HealthTracker {
     /// What the endpoint is found to be.
     pub fn health(&self) -> Health {
         self.health
     }
 
     /// Takes in an outcome; returns what the endpoint was before if that has changed.
-    pub fn note(&mut self, check: &ActiveCheck, succeeded: bool) -> Option<Health> {
+    pub fn record(&mut self, check: &ActiveCheck, succeeded: bool) -> Option<Health> {
         self.streak = if self.last == succeeded { self.streak.saturating_add(1) } else { 1 };
         self.last = succeeded;
         let (health, least) = if succeeded { (Health::Up, check.rise) } else { (Health::Down, check.fall) };
@@ -75,7 +75,7 @@ impl ActiveCheck {
 
     /// How long one check may take.
     pub fn timeout(&self) -> Duration {
-        self.interval.min(LONGEST)
+        self.interval.min(MAX_CHECK_TIME)
     }
 
     /// When the first check is due: at a random time of the interval, so that a thousand endpoints which appear together are
@@ -96,19 +96,19 @@ mod tests {
         ActiveCheck { interval: Duration::from_secs(interval), rise, fall }
     }
 
-    fn after(check: &ActiveCheck, outcomes: &[bool]) -> Checked {
-        let mut checked = Checked::default();
-        outcomes.iter().for_each(|&outcome| _ = checked.note(check, outcome));
+    fn after(check: &ActiveCheck, outcomes: &[bool]) -> HealthTracker {
+        let mut checked = HealthTracker::default();
+        outcomes.iter().for_each(|&outcome| _ = checked.record(check, outcome));
         checked
     }
 
     #[test]
     fn failures_in_a_row_bring_it_down_and_successes_in_a_row_up() {
         let check = check(5, 2, 3);
-        let mut checked = Checked::default();
+        let mut checked = HealthTracker::default();
         assert_eq!(checked.health(), Health::Unknown);
         let told = [false, false, true, false, false, false, false, true, false, true, true, true]
-            .map(|outcome| checked.note(&check, outcome));
+            .map(|outcome| checked.record(&check, outcome));
         let mut expected = [None; 12];
         (expected[5], expected[10]) = (Some(Health::Unknown), Some(Health::Down));
         assert_eq!((told, checked.health()), (expected, Health::Up));
@@ -125,13 +125,16 @@ mod tests {
     fn the_stricter_settings_win() {
         let strictest = check(1, 2, 9).strictest(check(5, 7, 3));
         assert_eq!(strictest, check(1, 7, 3));
-        assert_eq!((strictest.timeout(), check(60, 1, 1).timeout()), (Duration::from_secs(1), LONGEST));
+        assert_eq!(
+            (strictest.timeout(), check(60, 1, 1).timeout()),
+            (Duration::from_secs(1), MAX_CHECK_TIME)
+        );
     }
 
     #[test]
     fn settings_that_become_stricter_count_what_was_seen_before() {
         let mut checked = after(&check(5, 2, 9), &[false; 4]);
-        assert_eq!(checked.note(&check(5, 2, 3), false), Some(Health::Unknown));
+        assert_eq!(checked.record(&check(5, 2, 3), false), Some(Health::Unknown));
     }
 
     #[test]
@@ -154,10 +157,10 @@ mod tests {
             outcomes in prop::collection::vec(any::<bool>(), 0..60), rise in 1u32..5, fall in 1u32..5,
         ) {
             let check = check(5, rise, fall);
-            let mut checked = Checked::default();
+            let mut checked = HealthTracker::default();
             for end in 0..outcomes.len() {
                 let before = checked.health();
-                let told = checked.note(&check, outcomes[end]);
+                let told = checked.record(&check, outcomes[end]);
                 prop_assert_eq!(told, (before != checked.health()).then_some(before));
                 let least = if outcomes[end] { rise } else { fall } as usize;
                 let in_a_row = outcomes[..=end].iter().rev().take_while(|&&outcome| outcome == outcomes[end]).count();

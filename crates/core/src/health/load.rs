@@ -1,6 +1,6 @@
 //! What is known on this node of one endpoint: how busy it is, how fast it accepts, and whether it works.
 
-use super::{failure::Failure, outlier::Record, smoothed::Smoothed};
+use super::{connect_failure::ConnectFailure, connect_time::ConnectTime, outlier::OutlierRecord};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -15,19 +15,19 @@ use std::{
 /// Whether any endpoint of this node was ejected, re-admitted, or found down or up since. Balancers look at their
 /// endpoints again when it has moved.
 #[derive(Debug, Default)]
-pub struct Standings {
+pub struct HealthChanges {
     changes: AtomicU64,
     /// Where the milliseconds of this node's endpoints begin.
     start: OnceLock<Instant>,
 }
 
-impl Standings {
+impl HealthChanges {
     /// How many changes there were.
-    pub fn changes(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.changes.load(Acquire)
     }
 
-    fn change(&self) {
+    fn add(&self) {
         self.changes.fetch_add(1, Release);
     }
 
@@ -40,17 +40,17 @@ impl Standings {
 /// The state of one endpoint address. Shared by all Services and workers that use the address and kept across Snapshots.
 #[derive(Debug, Default)]
 pub struct Load {
-    standings: Arc<Standings>,
+    changes: Arc<HealthChanges>,
     live: AtomicUsize,
-    /// A [`Record`].
+    /// A [`OutlierRecord`].
     record: AtomicU64,
     /// Which change ejected it, to tell who was ejected first.
     rank: AtomicU64,
-    /// Both numbers of [`Smoothed`].
-    smoothed: AtomicU64,
+    /// Both numbers of [`ConnectTime`].
+    connect_time: AtomicU64,
     /// When the last connect was taken in, in milliseconds. It may wrap: then the peak is forgotten late once.
     sampled: AtomicU32,
-    /// The last [`Failure`] and one, or 0.
+    /// The last [`ConnectFailure`] and one, or 0.
     last_failure: AtomicU8,
     down: AtomicBool,
     forbidden: AtomicBool,
@@ -58,13 +58,13 @@ pub struct Load {
 
 impl Load {
     /// An endpoint of which nothing is known yet.
-    pub fn new(standings: &Arc<Standings>) -> Self {
-        Self { standings: Arc::clone(standings), ..Self::default() }
+    pub fn new(changes: &Arc<HealthChanges>) -> Self {
+        Self { changes: Arc::clone(changes), ..Self::default() }
     }
 
     /// What its balancers watch.
-    pub(crate) fn standings(&self) -> &Arc<Standings> {
-        &self.standings
+    pub(crate) fn changes(&self) -> &Arc<HealthChanges> {
+        &self.changes
     }
 
     /// Connections and flows that are being opened or are open.
@@ -86,23 +86,23 @@ impl Load {
 
     /// Takes in that it accepted a connection after `took`.
     pub fn connected(&self, now: Instant, took: Duration) {
-        let millis = self.standings.millis(now);
-        self.sample(millis, |smoothed, since| smoothed.with(since, took));
+        let millis = self.changes.millis(now);
+        self.sample(millis, |connect_time, since| connect_time.with(since, took));
         self.note_success(millis);
     }
 
     /// Takes in that it answered.
     pub fn answered(&self, now: Instant) {
         if !self.record().is_clean() {
-            self.note_success(self.standings.millis(now));
+            self.note_success(self.changes.millis(now));
         }
     }
 
     /// Takes in that a connect failed after `took`; returns whether that ejected it.
-    pub fn failed(&self, now: Instant, took: Duration, failure: Failure) -> bool {
-        let millis = self.standings.millis(now);
+    pub fn failed(&self, now: Instant, took: Duration, failure: ConnectFailure) -> bool {
+        let millis = self.changes.millis(now);
         self.last_failure.store(failure as u8 + 1, Relaxed);
-        self.sample(millis, |smoothed, since| smoothed.with_failure(since, took));
+        self.sample(millis, |connect_time, since| connect_time.with_failure(since, took));
         let before = self.update(|record| Some(record.failed(millis))).unwrap_or_default();
         let after = before.failed(millis);
         if before == after || !after.is_ejected() {
@@ -111,9 +111,9 @@ impl Load {
         let ejected = !before.is_ejected();
         if ejected {
             // Before the change is told: whoever looks because of it must find the rank.
-            self.rank.store(self.standings.changes() + 1, Relaxed);
+            self.rank.store(self.changes.count() + 1, Relaxed);
         }
-        self.standings.change();
+        self.changes.add();
         ejected
     }
 
@@ -121,7 +121,7 @@ impl Load {
     pub(crate) fn probe(&self, millis: u64) -> bool {
         let taken = self.update(|record| record.probe(millis)).is_some();
         if taken {
-            self.standings.change();
+            self.changes.add();
         }
         taken
     }
@@ -129,7 +129,7 @@ impl Load {
     /// Says whether active checks find it down.
     pub fn set_down(&self, down: bool) {
         if self.down.swap(down, Relaxed) != down {
-            self.standings.change();
+            self.changes.add();
         }
     }
 
@@ -141,7 +141,7 @@ impl Load {
     /// Says whether it must not be connected to, whatever else there is: this proxy itself answers there.
     pub fn set_forbidden(&self, forbidden: bool) {
         if self.forbidden.swap(forbidden, Relaxed) != forbidden {
-            self.standings.change();
+            self.changes.add();
         }
     }
 
@@ -161,21 +161,21 @@ impl Load {
     }
 
     /// Why the last connect failed that did.
-    pub fn last_failure(&self) -> Option<Failure> {
-        Failure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
+    pub fn last_failure(&self) -> Option<ConnectFailure> {
+        ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
     }
 
     /// How long it takes to accept a connection.
-    pub fn smoothed(&self) -> Smoothed {
-        let word = self.smoothed.load(Relaxed);
-        Smoothed { mean: f32::from_bits((word >> 32) as u32), peak: f32::from_bits(word as u32) }
+    pub fn connect_time(&self) -> ConnectTime {
+        let word = self.connect_time.load(Relaxed);
+        ConnectTime { mean: f32::from_bits((word >> 32) as u32), peak: f32::from_bits(word as u32) }
     }
 
-    pub(crate) fn record(&self) -> Record {
-        Record::from(self.record.load(Acquire))
+    pub(crate) fn record(&self) -> OutlierRecord {
+        OutlierRecord::from(self.record.load(Acquire))
     }
 
-    /// Which change of the standings ejected it.
+    /// Which change of the changes ejected it.
     pub(crate) fn rank(&self) -> u64 {
         self.rank.load(Relaxed)
     }
@@ -186,21 +186,21 @@ impl Load {
         }
         let before = self.update(|record| Some(record.succeeded(millis))).unwrap_or_default();
         if before.is_ejected() {
-            self.standings.change();
+            self.changes.add();
         }
     }
 
     /// Replaces the record; returns the one before.
-    fn update(&self, next: impl Fn(Record) -> Option<Record>) -> Option<Record> {
-        let update = |word| next(Record::from(word)).map(u64::from);
-        self.record.try_update(AcqRel, Acquire, update).ok().map(Record::from)
+    fn update(&self, next: impl Fn(OutlierRecord) -> Option<OutlierRecord>) -> Option<OutlierRecord> {
+        let update = |word| next(OutlierRecord::from(word)).map(u64::from);
+        self.record.try_update(AcqRel, Acquire, update).ok().map(OutlierRecord::from)
     }
 
     /// Two workers that sample at once may lose one of the samples.
-    fn sample(&self, millis: u64, next: impl FnOnce(Smoothed, Duration) -> Smoothed) {
+    fn sample(&self, millis: u64, next: impl FnOnce(ConnectTime, Duration) -> ConnectTime) {
         let since = (millis as u32).wrapping_sub(self.sampled.swap(millis as u32, Relaxed));
-        let Smoothed { mean, peak } = next(self.smoothed(), Duration::from_millis(since.into()));
-        self.smoothed.store(u64::from(mean.to_bits()) << 32 | u64::from(peak.to_bits()), Relaxed);
+        let ConnectTime { mean, peak } = next(self.connect_time(), Duration::from_millis(since.into()));
+        self.connect_time.store(u64::from(mean.to_bits()) << 32 | u64::from(peak.to_bits()), Relaxed);
     }
 }
 
@@ -248,29 +248,32 @@ mod tests {
 
     #[test]
     fn changes_of_standing_are_told_and_nothing_else_is() {
-        let standings = Arc::default();
-        let load = Load::new(&standings);
+        let changes = Arc::default();
+        let load = Load::new(&changes);
         let (now, took) = (Instant::now(), Duration::from_millis(1));
         load.connected(now, took);
-        assert!(!load.failed(now, took, Failure::Refused) && !load.failed(now, took, Failure::Refused));
-        assert_eq!(standings.changes(), 0);
-        assert!(load.failed(now, took, Failure::TimedOut));
-        assert_eq!((standings.changes(), load.is_ejected(), load.rank()), (1, true, 1));
-        assert!(!load.failed(now, took, Failure::Refused), "it is ejected already");
-        assert_eq!((standings.changes(), load.last_failure()), (1, Some(Failure::Refused)));
+        assert!(
+            !load.failed(now, took, ConnectFailure::Refused)
+                && !load.failed(now, took, ConnectFailure::Refused)
+        );
+        assert_eq!(changes.count(), 0);
+        assert!(load.failed(now, took, ConnectFailure::TimedOut));
+        assert_eq!((changes.count(), load.is_ejected(), load.rank()), (1, true, 1));
+        assert!(!load.failed(now, took, ConnectFailure::Refused), "it is ejected already");
+        assert_eq!((changes.count(), load.last_failure()), (1, Some(ConnectFailure::Refused)));
         load.connected(now, took);
-        assert_eq!((standings.changes(), load.is_ejected()), (2, false));
+        assert_eq!((changes.count(), load.is_ejected()), (2, false));
     }
 
     #[test]
     fn a_failed_probe_leaves_its_rank_among_the_ejected() {
-        let standings = Arc::default();
-        let load = Load::new(&standings);
+        let changes = Arc::default();
+        let load = Load::new(&changes);
         let start = Instant::now();
-        (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, Failure::Refused));
+        (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, ConnectFailure::Refused));
         let later = start + Duration::from_secs(1);
-        assert!(load.probe(standings.millis(later)) && !load.probe(standings.millis(later)));
-        assert!(!load.failed(later, Duration::ZERO, Failure::Refused));
+        assert!(load.probe(changes.millis(later)) && !load.probe(changes.millis(later)));
+        assert!(!load.failed(later, Duration::ZERO, ConnectFailure::Refused));
         assert_eq!((load.is_ejected(), load.rank()), (true, 1));
     }
 }

@@ -13,17 +13,18 @@ pub struct Queue {
 
 /// A place in the queue; it is free again when this is dropped.
 #[derive(Debug)]
-pub struct Waiting<'a> {
+pub struct QueuePosition<'a> {
     queue: &'a Queue,
     deadline: Instant,
 }
 
 impl Queue {
     /// Takes a place for a client that came at `now`; `None` if `most` are waiting already.
-    pub fn enter(&self, most: u32, now: Instant, timeout: Duration) -> Option<Waiting<'_>> {
-        let entered =
-            self.waiting.try_update(Relaxed, Relaxed, |waiting| (waiting < most).then_some(waiting + 1));
-        entered.is_ok().then(|| Waiting { queue: self, deadline: now + timeout })
+    pub fn enter(&self, max_waiting: u32, now: Instant, timeout: Duration) -> Option<QueuePosition<'_>> {
+        let entered = self
+            .waiting
+            .try_update(Relaxed, Relaxed, |waiting| (waiting < max_waiting).then_some(waiting + 1));
+        entered.is_ok().then(|| QueuePosition { queue: self, deadline: now + timeout })
     }
 
     /// How many wait.
@@ -37,7 +38,7 @@ impl Queue {
     }
 }
 
-impl Waiting<'_> {
+impl QueuePosition<'_> {
     /// The time left; `None` when the client has waited for long enough.
     pub fn left(&self, now: Instant) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(now);
@@ -45,7 +46,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuePosition<'_> {
     fn drop(&mut self) {
         self.queue.waiting.fetch_sub(1, Relaxed);
     }

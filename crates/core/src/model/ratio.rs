@@ -10,7 +10,7 @@ pub struct Ratio(u32);
 
 impl Ratio {
     const ONE: u32 = 1000;
-    const MOST: f64 = 100.0;
+    const MAX: f64 = 100.0;
 
     /// This many times `count`, rounded down.
     pub fn of(self, count: usize) -> usize {
@@ -29,7 +29,7 @@ impl TryFrom<u32> for Ratio {
     type Error = NotARatio;
 
     fn try_from(thousandths: u32) -> Result<Self, NotARatio> {
-        let most = Self::MOST as u32 * Self::ONE;
+        let most = Self::MAX as u32 * Self::ONE;
         if (Self::ONE..=most).contains(&thousandths) { Ok(Self(thousandths)) } else { Err(NotARatio) }
     }
 }
@@ -45,7 +45,7 @@ impl FromStr for Ratio {
 
     fn from_str(text: &str) -> Result<Self, NotARatio> {
         let factor: f64 = text.parse().map_err(|_| NotARatio)?;
-        if (1.0..=Self::MOST).contains(&factor) {
+        if (1.0..=Self::MAX).contains(&factor) {
             Ok(Self((factor * f64::from(Self::ONE)).round() as u32))
         } else {
             Err(NotARatio)

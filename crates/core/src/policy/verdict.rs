@@ -151,10 +151,10 @@ impl Index {
             cluster_ips: HashSet::new(),
             service_cidrs: Arc::clone(&snapshot.service_cidrs),
         };
-        for served in snapshot.services() {
-            let claims = claims(served, &index.network.node_port_addresses);
-            index.claims.replace(&served.key, claims.map(|claim| (claim.frontend, claim)));
-            index.cluster_ips.extend(served.ports.iter().map(|port| port.cluster_ip));
+        for service in snapshot.services() {
+            let claims = claims(service, &index.network.node_port_addresses);
+            index.claims.replace(&service.key, claims.map(|claim| (claim.frontend, claim)));
+            index.cluster_ips.extend(service.ports.iter().map(|port| port.cluster_ip));
         }
         index
     }
@@ -199,9 +199,14 @@ impl Index {
         self.claims.losers(dialled)
     }
 
-    /// The node and its network, which the answers are for.
-    pub fn place(&self) -> (&Node, &Network) {
-        (&self.node, &self.network)
+    /// The node that the answers are for.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The network of that node.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 }
 

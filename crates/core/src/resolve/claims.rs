@@ -1,6 +1,6 @@
 //! Which addresses does a Service answer at, and who gets one that several claim? (semantics A1-A4, A7, A8)
 
-use super::serve::{ServedService, ServicePort};
+use super::{service::ResolvedService, service_port::ServicePort};
 use crate::model::{Family, Frontend, FrontendKind, PortKey, Protocol, ServiceKey};
 use std::{
     collections::HashMap,
@@ -28,10 +28,10 @@ impl Claimant for Claim {
 
 /// All addresses that a Service is to answer at, given the addresses on which node ports are served.
 pub fn claims<'a>(
-    served: &'a ServedService,
+    service: &'a ResolvedService,
     node_port_addresses: &'a [IpAddr],
 ) -> impl Iterator<Item = Claim> + use<'a> {
-    served.ports.iter().flat_map(|port| {
+    service.ports.iter().flat_map(|port| {
         let own = |kind| move |&ip: &IpAddr| (SocketAddr::new(ip, port.port.get()), kind);
         let external = port.external_ips.iter().map(own(FrontendKind::ExternalIp));
         let load_balancer = port.load_balancer_ips.iter().map(own(FrontendKind::LoadBalancerIp));

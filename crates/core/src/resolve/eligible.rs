@@ -4,7 +4,7 @@ use crate::model::{Endpoint, Node};
 
 /// Why an endpoint does not receive new flows of a kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub enum Ineligible {
     /// Not ready, and not terminating either.
     NotReady,
     /// Terminating and no longer serving.
@@ -19,7 +19,7 @@ pub enum Reason {
     OnOtherNode,
 }
 
-impl Reason {
+impl Ineligible {
     /// One word for tables, logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Reason {
 }
 
 /// Whether an endpoint may receive new flows, or the reason why not.
-pub type Eligibility = Result<(), Reason>;
+pub type Eligibility = Result<(), Ineligible>;
 
 /// How cluster-wide traffic chooses among all endpoints of a port. Found once for a list, then applied to each endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,8 @@ impl ClusterRule {
         }
         judge_ready(endpoint)?;
         match self {
-            Self::HintedForNode if !hinted_for_node(endpoint, node) => Err(Reason::HintedForOtherNode),
-            Self::HintedForZone if !hinted_for_zone(endpoint, node) => Err(Reason::HintedForOtherZone),
+            Self::HintedForNode if !hinted_for_node(endpoint, node) => Err(Ineligible::HintedForOtherNode),
+            Self::HintedForZone if !hinted_for_zone(endpoint, node) => Err(Ineligible::HintedForOtherZone),
             _ => Ok(()),
         }
     }
@@ -102,7 +102,7 @@ impl LocalRule {
     /// Whether the endpoint is eligible under this rule.
     pub(crate) fn judge(self, endpoint: &Endpoint, node: &Node) -> Eligibility {
         if !node.is_local(endpoint.node.as_deref()) {
-            return Err(Reason::OnOtherNode);
+            return Err(Ineligible::OnOtherNode);
         }
         match self {
             Self::Ready => judge_ready(endpoint),
@@ -119,17 +119,17 @@ pub(super) fn has_any(endpoints: &[Endpoint]) -> bool {
 fn judge_ready(endpoint: &Endpoint) -> Eligibility {
     match endpoint.conditions {
         c if c.ready => Ok(()),
-        c if c.is_fallback() => Err(Reason::Terminating),
-        c if c.terminating => Err(Reason::TerminatedServing),
-        _ => Err(Reason::NotReady),
+        c if c.is_fallback() => Err(Ineligible::Terminating),
+        c if c.terminating => Err(Ineligible::TerminatedServing),
+        _ => Err(Ineligible::NotReady),
     }
 }
 
 fn judge_fallback(endpoint: &Endpoint) -> Eligibility {
     match endpoint.conditions {
         c if c.is_fallback() => Ok(()),
-        c if c.terminating => Err(Reason::TerminatedServing),
-        _ => Err(Reason::NotReady),
+        c if c.terminating => Err(Ineligible::TerminatedServing),
+        _ => Err(Ineligible::NotReady),
     }
 }
 

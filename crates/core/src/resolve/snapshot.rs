@@ -1,6 +1,6 @@
 //! What does this node serve, all told, and what differs between two generations?
 
-use super::{serve::ServedService, shared_map::SharedMap};
+use super::{service::ResolvedService, shared_map::SharedMap};
 use crate::model::{Node, ServiceKey};
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub struct Snapshot {
     pub node: Arc<Node>,
     /// CIDRs that Service addresses are allocated from, when known (semantics N5).
     pub service_cidrs: Arc<[IpNet]>,
-    services: SharedMap<Arc<ServedService>>,
+    services: SharedMap<Arc<ResolvedService>>,
 }
 
 impl Snapshot {
@@ -24,22 +24,22 @@ impl Snapshot {
     }
 
     /// What is served for one Service.
-    pub fn get(&self, key: &ServiceKey) -> Option<&Arc<ServedService>> {
+    pub fn get(&self, key: &ServiceKey) -> Option<&Arc<ResolvedService>> {
         self.services.get(key)
     }
 
     /// All Services, in no particular order.
-    pub fn services(&self) -> impl Iterator<Item = &Arc<ServedService>> {
-        self.services.iter().map(|(_, served)| served)
+    pub fn services(&self) -> impl Iterator<Item = &Arc<ResolvedService>> {
+        self.services.iter().map(|(_, service)| service)
     }
 
     /// Puts one Service in place of what was there. Touches that Service's part only.
-    pub fn insert(&mut self, served: Arc<ServedService>) {
-        self.services.insert(served.key.clone(), served);
+    pub fn insert(&mut self, service: Arc<ResolvedService>) {
+        self.services.insert(service.key.clone(), service);
     }
 
     /// Takes one Service out.
-    pub fn remove(&mut self, key: &ServiceKey) -> Option<Arc<ServedService>> {
+    pub fn remove(&mut self, key: &ServiceKey) -> Option<Arc<ResolvedService>> {
         self.services.remove(key)
     }
 }
@@ -47,8 +47,8 @@ impl Snapshot {
 impl PartialEq for Snapshot {
     /// Same content; the generation is not compared.
     fn eq(&self, other: &Self) -> bool {
-        let same_place = self.node == other.node && self.service_cidrs == other.service_cidrs;
-        same_place && self.services == other.services
+        let same_node = self.node == other.node && self.service_cidrs == other.service_cidrs;
+        same_node && self.services == other.services
     }
 }
 
@@ -56,7 +56,7 @@ impl PartialEq for Snapshot {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// Services that are new or different, by key.
-    pub changed: Vec<Arc<ServedService>>,
+    pub changed: Vec<Arc<ResolvedService>>,
     /// Services that are gone, by key.
     pub removed: Vec<ServiceKey>,
     /// The node, when it differs.
@@ -75,8 +75,8 @@ impl Changes {
         };
         for (before, after) in old.services.differing(&new.services) {
             changes.removed.extend(before.keys().filter(|key| !after.contains_key(*key)).cloned());
-            let differs = |served: &&Arc<ServedService>| {
-                before.get(&served.key).is_none_or(|known| !Arc::ptr_eq(known, served) && known != *served)
+            let differs = |service: &&Arc<ResolvedService>| {
+                before.get(&service.key).is_none_or(|known| !Arc::ptr_eq(known, service) && known != *service)
             };
             changes.changed.extend(after.values().filter(differs).cloned());
         }
@@ -98,8 +98,8 @@ impl Changes {
         for key in &self.removed {
             snapshot.remove(key);
         }
-        for served in &self.changed {
-            snapshot.insert(Arc::clone(served));
+        for service in &self.changed {
+            snapshot.insert(Arc::clone(service));
         }
         if let Some(node) = &self.node {
             snapshot.node = Arc::clone(node);

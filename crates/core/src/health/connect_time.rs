@@ -7,14 +7,14 @@ const DECAY: Duration = Duration::from_secs(10);
 
 /// Connect times of one endpoint, smoothed in two ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Smoothed {
+pub struct ConnectTime {
     /// Microseconds, smoothed as TCP does with round trips (RFC 6298): an eighth of each new one. 0 is no sample.
     pub(crate) mean: f32,
     /// Microseconds: a longer time counts at once, shorter ones only as time passes (Finagle's "Peak EWMA").
     pub(crate) peak: f32,
 }
 
-impl Smoothed {
+impl ConnectTime {
     /// Takes in a connect that succeeded, `since` after the last one was taken in.
     #[must_use]
     pub fn with(self, since: Duration, took: Duration) -> Self {
@@ -63,15 +63,15 @@ mod tests {
 
     #[test]
     fn the_mean_follows_an_eighth_of_each_sample() {
-        let first = Smoothed::default().with(ms(0), ms(8));
-        assert_eq!((Smoothed::default().mean(), first.mean()), (None, Some(ms(8))));
+        let first = ConnectTime::default().with(ms(0), ms(8));
+        assert_eq!((ConnectTime::default().mean(), first.mean()), (None, Some(ms(8))));
         let mean = first.with(ms(1), ms(16)).mean().unwrap();
         assert!(mean.abs_diff(ms(9)) < Duration::from_micros(1), "{mean:?}");
     }
 
     #[test]
     fn a_peak_counts_at_once_and_is_forgotten_with_time() {
-        let peak = Smoothed::default().with(ms(0), ms(1)).with(ms(1), ms(100));
+        let peak = ConnectTime::default().with(ms(0), ms(1)).with(ms(1), ms(100));
         assert_eq!(peak.cost(0), 100_000.0);
         let soon = peak.with(ms(10), ms(1)).cost(0);
         let later = peak.with(ms(30_000), ms(1)).cost(0);
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn busy_and_slow_endpoints_cost_more_and_untried_ones_least() {
-        let fast = Smoothed::default().with(ms(0), ms(1));
+        let fast = ConnectTime::default().with(ms(0), ms(1));
         assert!(fast.cost(9) > fast.cost(8));
-        assert!(fast.cost(0) < Smoothed::default().with(ms(0), ms(2)).cost(0));
-        assert!(Smoothed::default().cost(5) < fast.cost(0));
-        assert!(Smoothed::default().with_failure(ms(0), ms(250)).cost(0) > fast.cost(9));
+        assert!(fast.cost(0) < ConnectTime::default().with(ms(0), ms(2)).cost(0));
+        assert!(ConnectTime::default().cost(5) < fast.cost(0));
+        assert!(ConnectTime::default().with_failure(ms(0), ms(250)).cost(0) > fast.cost(9));
     }
 }

@@ -2,39 +2,41 @@
 
 use crate::telemetry::close_reason::Closed;
 use std::io::{self, ErrorKind};
-use weir_core::Failure;
+use weir_core::ConnectFailure;
 
 /// Why an attempt to connect to an endpoint failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectFailure {
+pub(crate) enum AttemptFailure {
     /// The endpoint's fault: another one may do better.
-    Endpoint(Failure),
+    Endpoint(ConnectFailure),
     /// The endpoint is this proxy itself.
     Loop,
     /// This host lacks descriptors, ports or memory; no endpoint is to blame.
     Host,
 }
 
-impl ConnectFailure {
+impl AttemptFailure {
     /// The failure that the kernel reports for a connect (connect(2)).
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {
-            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Self::Endpoint(Failure::Refused),
-            ErrorKind::TimedOut => Self::Endpoint(Failure::TimedOut),
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
+                Self::Endpoint(ConnectFailure::Refused)
+            }
+            ErrorKind::TimedOut => Self::Endpoint(ConnectFailure::TimedOut),
             // No free port towards this endpoint, no descriptor, no memory.
             ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Self::Host,
             _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS)) => Self::Host,
-            _ => Self::Endpoint(Failure::Unreachable),
+            _ => Self::Endpoint(ConnectFailure::Unreachable),
         }
     }
 
     /// The close reason of a client that is not given to another endpoint.
     pub(crate) fn reason(self) -> Closed {
         match self {
-            Self::Endpoint(Failure::Refused) => Closed::ConnectRefused,
-            Self::Endpoint(Failure::Unreachable) => Closed::ConnectUnreachable,
-            Self::Endpoint(Failure::TimedOut) => Closed::ConnectTimeout,
-            Self::Endpoint(Failure::Reset) => Closed::EndpointReset,
+            Self::Endpoint(ConnectFailure::Refused) => Closed::ConnectRefused,
+            Self::Endpoint(ConnectFailure::Unreachable) => Closed::ConnectUnreachable,
+            Self::Endpoint(ConnectFailure::TimedOut) => Closed::ConnectTimeout,
+            Self::Endpoint(ConnectFailure::Reset) => Closed::EndpointReset,
             Self::Loop => Closed::LoopRefused,
             Self::Host => Closed::LocalLimit,
         }

@@ -17,7 +17,7 @@ pub fn nearby(set: &EndpointSet, node: &Node) -> Option<EndpointSet> {
 
 /// Live connections to some endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crowd {
+pub struct SetLoad {
     /// How many endpoints there are.
     pub endpoints: usize,
     /// Live connections to all of them.
@@ -26,7 +26,7 @@ pub struct Crowd {
 
 /// Whether the endpoints nearby have so many connections that a flow may go further: `spill` times the mean of all
 /// endpoints. Each may have one before that counts, or the first connection would go further already.
-pub fn spills(spill: Ratio, near: Crowd, all: Crowd) -> bool {
+pub fn spills(spill: Ratio, near: SetLoad, all: SetLoad) -> bool {
     if all.endpoints == 0 {
         return false;
     }
@@ -72,8 +72,8 @@ mod tests {
             let spill: Ratio = "1.5".parse().unwrap();
             let (mut near_live, mut all_live) = (0, 0);
             for _ in 0..flows {
-                let near = Crowd { endpoints: near_count, live: near_live };
-                let all = Crowd { endpoints: near_count + far_count, live: all_live };
+                let near = SetLoad { endpoints: near_count, live: near_live };
+                let all = SetLoad { endpoints: near_count + far_count, live: all_live };
                 near_live += usize::from(!spills(spill, near, all));
                 all_live += 1;
             }

@@ -6,13 +6,13 @@
 //! and no list of Services has to be looked at.
 
 /// How many places a Service may hold for each one that is free: alone 16 of 17.
-pub const SHARE: usize = 16;
+pub const MAX_HELD_PER_FREE: usize = 16;
 
 /// Whether a Service that holds `own` places gets another one while `free` are left.
 ///
 /// The last one is kept for a Service that holds none, so that a small limit is shared, too.
 pub fn admits(own: usize, free: usize) -> bool {
-    free > 0 && own <= SHARE.saturating_mul(free - 1)
+    free > 0 && own <= MAX_HELD_PER_FREE.saturating_mul(free - 1)
 }
 
 #[cfg(test)]
@@ -53,7 +53,7 @@ mod tests {
         }
         let (least, most) = (held.iter().min().unwrap(), held.iter().max().unwrap());
         assert!(most - least <= 1, "{held:?}");
-        assert!(limit - held.iter().sum::<usize>() >= limit / (20 * SHARE + 1), "{held:?}");
+        assert!(limit - held.iter().sum::<usize>() >= limit / (20 * MAX_HELD_PER_FREE + 1), "{held:?}");
     }
 
     proptest! {

@@ -6,24 +6,24 @@
 use std::time::{Duration, Instant};
 
 /// How many endpoints one connection waits for at the same time at most.
-pub const MAX_RACING: usize = 3;
+pub const MAX_RACING_ATTEMPTS: usize = 3;
 
 /// How many endpoints one connection tries at most. More than it waits for: with half of many endpoints just gone, three
 /// refusals in a row befall one client in eight.
-pub const MAX_ATTEMPTS: usize = 8;
+pub const MAX_CONNECT_ATTEMPTS: usize = 8;
 
 /// The next endpoint is tried after this long at the latest.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1200);
+const MAX_ATTEMPT_DELAY: Duration = Duration::from_millis(1200);
 
 /// The next one is tried after this long at the earliest, if there was no failure.
-pub const SOONEST_HEDGE: Duration = Duration::from_millis(50);
+const MIN_ATTEMPT_DELAY: Duration = Duration::from_millis(50);
 
 /// The same while nothing is known of an endpoint's connect time.
-pub const UNKNOWN_HEDGE: Duration = Duration::from_millis(250);
+const UNKNOWN_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// The attempts of one connection to reach some endpoint.
 #[derive(Clone, Copy, Debug)]
-pub struct Dial {
+pub struct ConnectSchedule {
     timeout: Duration,
     deadline: Instant,
     /// Attempts that were begun.
@@ -31,12 +31,12 @@ pub struct Dial {
     /// Those of them that have not failed.
     racing: u8,
     /// When the next one may begin beside those.
-    hedge_at: Instant,
+    next_attempt_at: Instant,
 }
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ConnectStep {
     /// Begin an attempt with another endpoint.
     Attempt,
     /// Wait for those that were begun, until then.
@@ -45,25 +45,32 @@ pub enum Step {
     GiveUp,
 }
 
-impl Dial {
+impl ConnectSchedule {
     /// Starts; all attempts together may take `connect_timeout`.
     pub fn start(now: Instant, connect_timeout: Duration) -> Self {
-        Self { timeout: connect_timeout, deadline: now + connect_timeout, begun: 0, racing: 0, hedge_at: now }
+        Self {
+            timeout: connect_timeout,
+            deadline: now + connect_timeout,
+            begun: 0,
+            racing: 0,
+            next_attempt_at: now,
+        }
     }
 
     /// What to do now, with `untried` endpoints left.
-    pub fn step(&self, now: Instant, untried: usize) -> Step {
+    pub fn step(&self, now: Instant, untried: usize) -> ConnectStep {
         if now >= self.deadline {
-            return Step::GiveUp;
+            return ConnectStep::GiveUp;
         }
-        let may_begin =
-            untried > 0 && usize::from(self.begun) < MAX_ATTEMPTS && usize::from(self.racing) < MAX_RACING;
+        let may_begin = untried > 0
+            && usize::from(self.begun) < MAX_CONNECT_ATTEMPTS
+            && usize::from(self.racing) < MAX_RACING_ATTEMPTS;
         match (may_begin, self.racing) {
-            (true, 0) => Step::Attempt,
-            (true, _) if now >= self.hedge_at => Step::Attempt,
-            (true, _) => Step::Wait(self.hedge_at.min(self.deadline)),
-            (false, 0) => Step::GiveUp,
-            (false, _) => Step::Wait(self.deadline),
+            (true, 0) => ConnectStep::Attempt,
+            (true, _) if now >= self.next_attempt_at => ConnectStep::Attempt,
+            (true, _) => ConnectStep::Wait(self.next_attempt_at.min(self.deadline)),
+            (false, 0) => ConnectStep::GiveUp,
+            (false, _) => ConnectStep::Wait(self.deadline),
         }
     }
 
@@ -72,16 +79,16 @@ impl Dial {
         self.begun += 1;
         self.racing += 1;
         let patience = match connect_time {
-            Some(time) => (time * 4).clamp(SOONEST_HEDGE, ATTEMPT_TIMEOUT),
-            None => UNKNOWN_HEDGE,
+            Some(time) => (time * 4).clamp(MIN_ATTEMPT_DELAY, MAX_ATTEMPT_DELAY),
+            None => UNKNOWN_ATTEMPT_DELAY,
         };
-        self.hedge_at = now + patience;
+        self.next_attempt_at = now + patience;
     }
 
     /// An attempt has failed, or what it led to did before it was of use.
     pub fn failed(&mut self, now: Instant) {
         self.racing = self.racing.saturating_sub(1);
-        self.hedge_at = now;
+        self.next_attempt_at = now;
     }
 
     /// The attempts that lost against one that succeeded are over.
@@ -114,37 +121,37 @@ mod tests {
     #[test]
     fn an_only_endpoint_may_use_the_whole_deadline() {
         let now = Instant::now();
-        let mut dial = Dial::start(now, CONNECT);
-        assert_eq!(dial.step(now, 1), Step::Attempt);
+        let mut dial = ConnectSchedule::start(now, CONNECT);
+        assert_eq!(dial.step(now, 1), ConnectStep::Attempt);
         dial.begun(now, None);
-        assert_eq!(dial.step(now + ms(300), 0), Step::Wait(now + CONNECT));
-        assert_eq!(dial.step(now + CONNECT, 0), Step::GiveUp);
+        assert_eq!(dial.step(now + ms(300), 0), ConnectStep::Wait(now + CONNECT));
+        assert_eq!(dial.step(now + CONNECT, 0), ConnectStep::GiveUp);
     }
 
     #[test]
     fn an_endpoint_that_fails_is_followed_by_the_next_at_once_and_eight_are_tried_in_all() {
         let now = Instant::now();
-        let mut dial = Dial::start(now, CONNECT);
+        let mut dial = ConnectSchedule::start(now, CONNECT);
         for untried in (2..=9).rev() {
-            assert_eq!(dial.step(now, untried), Step::Attempt);
+            assert_eq!(dial.step(now, untried), ConnectStep::Attempt);
             dial.begun(now, None);
             dial.failed(now);
         }
-        assert_eq!(dial.step(now, 1), Step::GiveUp);
+        assert_eq!(dial.step(now, 1), ConnectStep::GiveUp);
     }
 
     #[test]
     fn three_that_do_not_answer_are_waited_for_until_the_deadline() {
         let now = Instant::now();
-        let mut dial = Dial::start(now, CONNECT);
+        let mut dial = ConnectSchedule::start(now, CONNECT);
         for turn in 0..3 {
             let at = now + turn * ms(250);
-            assert_eq!(dial.step(at, 9), Step::Attempt);
+            assert_eq!(dial.step(at, 9), ConnectStep::Attempt);
             dial.begun(at, None);
         }
-        assert_eq!(dial.step(now + ms(2000), 6), Step::Wait(now + CONNECT));
+        assert_eq!(dial.step(now + ms(2000), 6), ConnectStep::Wait(now + CONNECT));
         dial.failed(now + ms(2000));
-        assert_eq!(dial.step(now + ms(2000), 6), Step::Attempt);
+        assert_eq!(dial.step(now + ms(2000), 6), ConnectStep::Attempt);
     }
 
     #[test]
@@ -153,49 +160,49 @@ mod tests {
         for (known, after) in
             [(None, 250), (Some(ms(1)), 50), (Some(ms(20)), 80), (Some(ms(200)), 800), (Some(ms(900)), 1200)]
         {
-            let mut dial = Dial::start(now, CONNECT);
+            let mut dial = ConnectSchedule::start(now, CONNECT);
             dial.begun(now, known);
-            assert_eq!(dial.step(now, 2), Step::Wait(now + ms(after)), "{known:?}");
-            assert_eq!(dial.step(now + ms(after), 2), Step::Attempt);
+            assert_eq!(dial.step(now, 2), ConnectStep::Wait(now + ms(after)), "{known:?}");
+            assert_eq!(dial.step(now + ms(after), 2), ConnectStep::Attempt);
         }
     }
 
     #[test]
     fn one_that_fails_while_another_is_still_trying_is_followed_at_once() {
         let now = Instant::now();
-        let mut dial = Dial::start(now, CONNECT);
+        let mut dial = ConnectSchedule::start(now, CONNECT);
         dial.begun(now, None);
         dial.begun(now + ms(250), None);
         dial.failed(now + ms(251));
-        assert_eq!(dial.step(now + ms(251), 1), Step::Attempt);
+        assert_eq!(dial.step(now + ms(251), 1), ConnectStep::Attempt);
     }
 
     #[test]
     fn one_that_accepted_and_was_of_no_use_is_followed_by_the_next_before_the_deadline_only() {
         let now = Instant::now();
-        let mut dial = Dial::start(now, CONNECT);
+        let mut dial = ConnectSchedule::start(now, CONNECT);
         dial.begun(now, None);
         dial.begun(now + ms(250), None);
         dial.won();
         dial.failed(now + ms(300));
-        assert_eq!(dial.step(now + ms(300), 1), Step::Attempt);
-        assert_eq!(dial.step(now + CONNECT, 1), Step::GiveUp);
+        assert_eq!(dial.step(now + ms(300), 1), ConnectStep::Attempt);
+        assert_eq!(dial.step(now + CONNECT, 1), ConnectStep::GiveUp);
     }
 
     proptest! {
         #[test]
         fn it_never_waits_for_nothing_nor_past_the_deadline(events in prop::collection::vec((0u64..700, any::<bool>(), 0usize..5), 1..40)) {
             let start = Instant::now();
-            let mut dial = Dial::start(start, CONNECT);
+            let mut dial = ConnectSchedule::start(start, CONNECT);
             let (mut now, mut racing, mut begun) = (start, 0, 0);
             for (after, fails, untried) in events {
                 match dial.step(now, untried) {
-                    Step::Attempt => {
+                    ConnectStep::Attempt => {
                         prop_assert!(untried > 0 && now < start + CONNECT);
                         dial.begun(now, None);
                         (racing, begun) = (racing + 1, begun + 1);
                     }
-                    Step::Wait(until) => {
+                    ConnectStep::Wait(until) => {
                         prop_assert!(racing > 0 && until > now && until <= start + CONNECT);
                         now = until.min(now + ms(after));
                         if fails {
@@ -203,13 +210,13 @@ mod tests {
                             racing -= 1;
                         }
                     }
-                    Step::GiveUp => {
-                        prop_assert!(now >= start + CONNECT || (racing == 0 && (untried == 0 || begun == MAX_ATTEMPTS)));
+                    ConnectStep::GiveUp => {
+                        prop_assert!(now >= start + CONNECT || (racing == 0 && (untried == 0 || begun == MAX_CONNECT_ATTEMPTS)));
                         now += ms(after);
                     }
                 }
             }
-            prop_assert!(begun <= MAX_ATTEMPTS && racing <= MAX_RACING);
+            prop_assert!(begun <= MAX_CONNECT_ATTEMPTS && racing <= MAX_RACING_ATTEMPTS);
         }
     }
 }

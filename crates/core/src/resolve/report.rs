@@ -1,6 +1,6 @@
 //! How is a Snapshot written down? The form of `weir resolve -o json` and of the golden vectors (conformance/FORMAT.md).
 
-use super::{serve::ServicePort, snapshot::Snapshot};
+use super::{service_port::ServicePort, snapshot::Snapshot};
 use crate::model::{EndpointSet, Family, Protocol};
 use ipnet::IpNet;
 use serde::Serialize;
@@ -8,30 +8,30 @@ use std::{net::IpAddr, num::NonZeroU16};
 
 /// What a node serves, family by family.
 #[derive(Debug, Serialize)]
-pub struct Resolved<'a> {
+pub struct ResolveReport<'a> {
     /// What it serves over IPv4.
     #[serde(rename = "IPv4")]
-    pub v4: ResolvedFamily<'a>,
+    pub v4: FamilyReport<'a>,
     /// What it serves over IPv6.
     #[serde(rename = "IPv6")]
-    pub v6: ResolvedFamily<'a>,
+    pub v6: FamilyReport<'a>,
 }
 
 /// What a node serves in one family.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ResolvedFamily<'a> {
+pub struct FamilyReport<'a> {
     /// Service ports, by namespace, Service, port name and protocol.
-    pub ports: Vec<ResolvedPort<'a>>,
+    pub ports: Vec<PortReport<'a>>,
     /// Health checks, by `namespace/name`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub health_checks: Vec<ResolvedHealthCheck<'a>>,
+    pub health_checks: Vec<HealthCheckReport<'a>>,
 }
 
 /// One Service port ("Unit" in FORMAT.md). Fields with their default value are left out.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ResolvedPort<'a> {
+pub struct PortReport<'a> {
     ns: &'a str,
     svc: &'a str,
     port_name: &'a str,
@@ -65,21 +65,21 @@ pub struct ResolvedPort<'a> {
 /// What the health-check node port of one Service reports.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ResolvedHealthCheck<'a> {
+pub struct HealthCheckReport<'a> {
     ns: &'a str,
     svc: &'a str,
     node_port: NonZeroU16,
     local_endpoints: usize,
 }
 
-impl<'a> Resolved<'a> {
+impl<'a> ResolveReport<'a> {
     /// Writes down a Snapshot.
     pub fn of(snapshot: &'a Snapshot) -> Self {
-        Self { v4: ResolvedFamily::of(snapshot, Family::V4), v6: ResolvedFamily::of(snapshot, Family::V6) }
+        Self { v4: FamilyReport::of(snapshot, Family::V4), v6: FamilyReport::of(snapshot, Family::V6) }
     }
 }
 
-impl<'a> ResolvedFamily<'a> {
+impl<'a> FamilyReport<'a> {
     fn of(snapshot: &'a Snapshot, family: Family) -> Self {
         let mut ports = Vec::new();
         let mut health_checks = Vec::new();
@@ -87,8 +87,8 @@ impl<'a> ResolvedFamily<'a> {
             let health_check = *service.health_checks.get(family);
             let hc_node_port = health_check.map(|check| check.node_port);
             let of_family = service.ports.iter().filter(|port| port.family == family);
-            ports.extend(of_family.map(|port| ResolvedPort::of(port, hc_node_port)));
-            health_checks.extend(health_check.map(|check| ResolvedHealthCheck {
+            ports.extend(of_family.map(|port| PortReport::of(port, hc_node_port)));
+            health_checks.extend(health_check.map(|check| HealthCheckReport {
                 ns: &service.key.namespace,
                 svc: &service.key.name,
                 node_port: check.node_port,
@@ -101,7 +101,7 @@ impl<'a> ResolvedFamily<'a> {
     }
 }
 
-impl<'a> ResolvedPort<'a> {
+impl<'a> PortReport<'a> {
     fn of(port: &'a ServicePort, hc_node_port: Option<NonZeroU16>) -> Self {
         Self {
             ns: &port.key.service.namespace,

@@ -3,7 +3,7 @@
 //! At most half of a set is ejected: those that were ejected first. When all of it would be left alone, nothing is.
 
 use super::target::{Request, Target};
-use crate::health::{Load, Standings};
+use crate::health::{HealthChanges, Load};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -12,58 +12,58 @@ use std::sync::{
 /// What was found when the endpoints were last looked at. They are looked at again only when a standing has changed: a
 /// choice among endpoints that are all well costs three loads.
 #[derive(Debug)]
-pub(super) struct Avoided {
+pub(super) struct ExclusionCache {
     /// `None` without endpoints.
-    standings: Option<Arc<Standings>>,
+    changes: Option<Arc<HealthChanges>>,
     /// The number of changes that were seen.
     seen: AtomicU64,
-    /// Endpoints with this rank or a lower one count as ejected; [`NOBODY`] if nothing is left alone.
+    /// Endpoints with this rank or a lower one count as ejected; [`NO_RANK`] if nothing is left alone.
     rank: AtomicU64,
     /// When the next probe is due, in milliseconds.
     probe_due: AtomicU64,
 }
 
-const NOBODY: u64 = u64::MAX;
+const NO_RANK: u64 = u64::MAX;
 
 /// Who is left alone.
 #[derive(Clone, Copy)]
-pub(super) struct Avoid {
+pub(super) struct Exclusion {
     rank: u64,
     probe_due: u64,
 }
 
-impl Avoided {
+impl ExclusionCache {
     pub(super) fn new(targets: &[Target]) -> Self {
-        let standings = targets.first().map(|target| Arc::clone(target.load.standings()));
-        let avoided = Self {
-            seen: AtomicU64::new(standings.as_ref().map_or(0, |standings| standings.changes())),
-            standings,
-            rank: AtomicU64::new(NOBODY),
+        let changes = targets.first().map(|target| Arc::clone(target.load.changes()));
+        let cache = Self {
+            seen: AtomicU64::new(changes.as_ref().map_or(0, |changes| changes.count())),
+            changes,
+            rank: AtomicU64::new(NO_RANK),
             probe_due: AtomicU64::new(u64::MAX),
         };
-        avoided.store(Avoid::among(targets));
-        avoided
+        cache.store(Exclusion::among(targets));
+        cache
     }
 
     /// Who is left alone now; `None` if nobody is.
-    pub(super) fn now(&self, targets: &[Target]) -> Option<Avoid> {
-        let changes = self.standings.as_ref()?.changes();
+    pub(super) fn now(&self, targets: &[Target]) -> Option<Exclusion> {
+        let changes = self.changes.as_ref()?.count();
         if self.seen.load(Relaxed) != changes {
             // Noted first: a change that comes meanwhile has it looked at once more.
             self.seen.store(changes, Relaxed);
-            self.store(Avoid::among(targets));
+            self.store(Exclusion::among(targets));
         }
         let rank = self.rank.load(Relaxed);
-        (rank != NOBODY).then(|| Avoid { rank, probe_due: self.probe_due.load(Relaxed) })
+        (rank != NO_RANK).then(|| Exclusion { rank, probe_due: self.probe_due.load(Relaxed) })
     }
 
-    fn store(&self, avoid: Option<Avoid>) {
-        self.rank.store(avoid.map_or(NOBODY, |avoid| avoid.rank), Relaxed);
-        self.probe_due.store(avoid.map_or(u64::MAX, |avoid| avoid.probe_due), Relaxed);
+    fn store(&self, exclusion: Option<Exclusion>) {
+        self.rank.store(exclusion.map_or(NO_RANK, |exclusion| exclusion.rank), Relaxed);
+        self.probe_due.store(exclusion.map_or(u64::MAX, |exclusion| exclusion.probe_due), Relaxed);
     }
 }
 
-impl Avoid {
+impl Exclusion {
     fn among(targets: &[Target]) -> Option<Self> {
         let mut ejected: Vec<&Load> = Vec::new();
         let mut down = false;
@@ -79,17 +79,17 @@ impl Avoid {
         let probe_due = ejected.iter().filter_map(|load| load.record().probe_due()).min().unwrap_or(u64::MAX);
         ejected.sort_unstable_by_key(|load| load.rank());
         let last = (targets.len() / 2).checked_sub(1).and_then(|half| ejected.get(half).or(ejected.last()));
-        let avoid = Self { rank: last.map_or(0, |load| load.rank()), probe_due };
-        targets.iter().any(|target| !avoid.avoids(&target.load)).then_some(avoid)
+        let exclusion = Self { rank: last.map_or(0, |load| load.rank()), probe_due };
+        targets.iter().any(|target| !exclusion.excludes(&target.load)).then_some(exclusion)
     }
 
-    pub(super) fn avoids(self, load: &Load) -> bool {
+    pub(super) fn excludes(self, load: &Load) -> bool {
         load.is_out() || (load.is_ejected() && load.rank() <= self.rank)
     }
 
     /// Takes an endpoint that is due to be probed.
     pub(super) fn probe(self, targets: &[Target], request: &Request<'_>) -> Option<usize> {
-        let millis = targets.first()?.load.standings().millis(request.now);
+        let millis = targets.first()?.load.changes().millis(request.now);
         let untried = |target: &Target| !request.tried.contains(&target.address);
         let probe = |target: &Target| untried(target) && !target.load.is_out() && target.load.probe(millis);
         (millis >= self.probe_due).then(|| targets.iter().position(probe)).flatten()

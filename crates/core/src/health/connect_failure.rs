@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
+pub enum ConnectFailure {
     /// The endpoint refused, or reset the handshake; nobody listens.
     Refused,
     /// No way to it: a router or this host said so.
@@ -15,9 +15,9 @@ pub enum Failure {
     Reset,
 }
 
-impl Failure {
+impl ConnectFailure {
     /// All of them.
-    pub const ALL: [Failure; 4] = [Self::Refused, Self::Unreachable, Self::TimedOut, Self::Reset];
+    pub const ALL: [ConnectFailure; 4] = [Self::Refused, Self::Unreachable, Self::TimedOut, Self::Reset];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -30,7 +30,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
