@@ -37,11 +37,11 @@ impl AffinityEntry {
         position_of: impl Fn(SocketAddr) -> Option<(usize, u64)>,
     ) -> Option<SocketAddr> {
         let live = self.landings.iter().filter(|landing| !landing.is_expired(now, timeout));
-        let placed = live.filter_map(|landing| {
+        let listed = live.filter_map(|landing| {
             let (position, since) = position_of(landing.address)?;
             (landing.epoch >= since).then_some((position, landing.address))
         });
-        placed.min_by_key(|&(position, _)| position).map(|(_, address)| address)
+        listed.min_by_key(|&(position, _)| position).map(|(_, address)| address)
     }
 
     /// Records that a new connection landed on `address` in `epoch`, which restarts the time-out (semantics F3). Of too many

@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_alone_may_use_16_of_17_places() {
+    fn a_service_alone_may_use_16_of_17_permits() {
         for (limit, most) in [(1, 1), (2, 1), (16, 15), (17, 16), (170, 160), (17_000, 16_000)] {
             assert_eq!(fill(limit, 0), most, "of {limit}");
         }
@@ -62,7 +62,7 @@ mod tests {
         }
 
         #[test]
-        fn however_services_come_and_go_the_limit_holds_and_whoever_has_none_gets_the_last_place(
+        fn however_services_come_and_go_the_limit_holds_and_whoever_has_none_gets_the_last_permit(
             limit in 1usize..200,
             steps in prop::collection::vec((0usize..5, prop::bool::weighted(0.8)), 1..1_000),
         ) {
@@ -72,7 +72,7 @@ mod tests {
                 if !comes {
                     held[service] = held[service].saturating_sub(1);
                 } else if admits(held[service], free) {
-                    prop_assert!(held[service] == 0 || free > 1, "the last place is for one that has none");
+                    prop_assert!(held[service] == 0 || free > 1, "the last permit is for one that holds none");
                     held[service] += 1;
                 } else {
                     prop_assert!(held[service] > 0 || free == 0);

@@ -61,7 +61,7 @@ pub enum Origin {
 impl Origin {
     /// The origin of a client by its address. `host` are the addresses of this host's interfaces, which count as the node's
     /// even inside the networks of pods; `pods` are the networks by which pods are recognised. Pods that are recognised by
-    /// their interface cannot be told from outside clients here.
+    /// their interface count as outside clients here.
     pub fn of(client: IpAddr, host: &BTreeSet<IpAddr>, pods: &[IpNet]) -> Self {
         if client.is_loopback() || host.contains(&client) {
             Self::Node

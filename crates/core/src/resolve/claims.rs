@@ -82,7 +82,7 @@ impl<'a> Rank<'a> {
 
 /// A claim on an address, made for a Service.
 pub trait Claimant {
-    /// The place of the claim among those on the same address: the least wins.
+    /// The rank of the claim; of all claims on an address the least wins.
     fn rank(&self) -> Rank<'_>;
 }
 

@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, collections::HashMap, net::SocketAddr, sync::Ar
 /// Merged endpoints by port name and protocol, each list sorted by the text `ip:port`.
 pub(super) type MergedPorts = BTreeMap<(Arc<str>, Protocol), Arc<[Endpoint]>>;
 
-/// Merges the slices of one Service for one family. Where two slices contradict each other the later one wins, so pass them
-/// in a fixed order.
+/// Merges the slices of one Service for one family. Of two entries for one address the later one wins, unless it is
+/// terminating, so pass slices in a fixed order.
 pub(super) fn merge<'a>(slices: impl IntoIterator<Item = &'a EndpointSlice>, family: Family) -> MergedPorts {
     let mut ports: BTreeMap<(Arc<str>, Protocol), HashMap<SocketAddr, Endpoint>> = BTreeMap::new();
     for slice in slices.into_iter().filter(|slice| slice.family == family) {
