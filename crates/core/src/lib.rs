@@ -18,7 +18,8 @@
 //!
 //! ```text
 //! model <- resolve <- policy
-//! model <- limits <- health <- balance        limits <- tcp
+//! model, limits <- health <- balance
+//! model, limits <- tcp
 //! ```
 //!
 //! The rules that are cited as "semantics R5" are in `docs/semantics.md` of the repository, each with its source.
