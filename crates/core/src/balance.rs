@@ -1,4 +1,4 @@
-//! Which endpoint does a new flow get?
+//! Which endpoint does a new flow get? One file for each algorithm.
 
 mod affinity;
 mod balancer;

@@ -1,4 +1,4 @@
-//! How is an endpoint doing?
+//! How busy is an endpoint, and does it work?
 
 mod check;
 mod connect_failure;

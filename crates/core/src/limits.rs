@@ -1,4 +1,4 @@
-//! Who is refused, who has to wait, and who has to go?
+//! Who is refused, who has to wait and for how long, and which flow ends first?
 
 mod backoff;
 pub mod fair_share;

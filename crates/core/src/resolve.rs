@@ -1,4 +1,4 @@
-//! What follows on this node from Services and EndpointSlices?
+//! What follows from Services and EndpointSlices on this node?
 
 mod claims;
 mod eligible;

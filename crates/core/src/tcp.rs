@@ -1,4 +1,4 @@
-//! When is a TCP connection tried, and when is it ended?
+//! When does a TCP connection try the next endpoint, and when does the proxy end one?
 
 mod connect;
 pub mod termination;

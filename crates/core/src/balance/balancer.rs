@@ -1,8 +1,8 @@
-//! Which endpoint does a new flow get? One immutable balancer for an endpoint set; one file for each algorithm.
+//! Which endpoint of one set does a new flow get?
 
 use super::{
     candidates::Candidates,
-    exclusion::ExclusionCache,
+    exclusion::{Exclusion, ExclusionCache},
     least_connections,
     maglev::Maglev,
     peak_ewma, random,
@@ -13,14 +13,15 @@ use super::{
 use crate::model::Policy;
 use std::{net::SocketAddr, num::NonZeroU32};
 
-/// Spreads flows over one set of endpoints by one policy. Built once; replaced when the set changes.
+/// Spreads flows over one set of endpoints by one policy. Immutable but for rotations and caches: when the set changes,
+/// another balancer is built.
 #[derive(Debug)]
 pub struct Balancer {
     targets: Box<[Target]>,
     /// Indexes into `targets`, sorted by address, to find one endpoint among many.
     by_address: Box<[u32]>,
     algorithm: Algorithm,
-    /// Live connections that an endpoint may have.
+    /// Live connections that one endpoint may have; `None` is no limit.
     max_connections: Option<NonZeroU32>,
     exclusion: ExclusionCache,
 }
@@ -35,9 +36,8 @@ enum Algorithm {
 }
 
 impl Balancer {
-    /// Builds the balancer for `targets`, which are in list order (semantics E5).
-    ///
-    /// `previous` is the balancer that this one replaces: a rotation goes on where it was.
+    /// Builds a balancer for `targets`, which are in list order (semantics E5). A rotation goes on where that of
+    /// `previous`, the balancer before a change of the set, was.
     pub fn build(policy: Policy, targets: Vec<Target>, previous: Option<&Balancer>) -> Self {
         let algorithm = match policy {
             Policy::Random => Algorithm::Random,
@@ -54,32 +54,27 @@ impl Balancer {
         Self { targets: targets.into(), by_address, algorithm, max_connections: None, exclusion }
     }
 
-    /// Endpoints that have `max_connections` live connections are not chosen.
+    /// Sets how many live connections an endpoint may have: with as many, no more flows are given to it. `None` is no limit.
     #[must_use]
     pub fn with_max_connections(self, max_connections: Option<NonZeroU32>) -> Self {
         Self { max_connections, ..self }
     }
 
-    /// Live connections that an endpoint may have.
+    /// Live connections that one endpoint may have; `None` is no limit.
     pub fn max_connections(&self) -> Option<NonZeroU32> {
         self.max_connections
     }
 
-    /// Chooses an endpoint. `None` only when every endpoint was tried or is full, or there is none.
+    /// Chooses an endpoint; `None` only when every endpoint was tried or is full, or the set is empty.
     ///
-    /// Endpoints that are ejected or down are chosen only when there is no other, and by one connection that probes them
-    /// when that is due.
+    /// An endpoint that is ejected or down is chosen only when there is no other, or by the one connection that probes an
+    /// ejected endpoint when that is due.
     pub fn pick(&self, request: &Request<'_>) -> Option<&Target> {
         let exclusion = self.exclusion.now(&self.targets);
         if let Some(probed) = exclusion.and_then(|exclusion| exclusion.probe(&self.targets, request)) {
             return Some(&self.targets[probed]);
         }
-        let candidates = Candidates {
-            targets: &self.targets,
-            tried: request.tried,
-            max_connections: self.max_connections,
-            exclusion,
-        };
+        let candidates = self.candidates(request.tried, exclusion);
         let last_resort = || self.choose(&Candidates { exclusion: None, ..candidates }, request);
         let index = match exclusion {
             None => self.choose(&candidates, request),
@@ -88,20 +83,15 @@ impl Balancer {
         Some(&self.targets[index])
     }
 
-    /// The same without those that are ejected or down: no probe and no last resort.
+    /// Chooses an endpoint that is neither ejected nor down: neither to probe it nor as the last resort.
     pub fn pick_healthy(&self, request: &Request<'_>) -> Option<&Target> {
         let exclusion = self.exclusion.now(&self.targets);
-        let candidates = Candidates {
-            targets: &self.targets,
-            tried: request.tried,
-            max_connections: self.max_connections,
-            exclusion,
-        };
+        let candidates = self.candidates(request.tried, exclusion);
         let target = &self.targets[self.choose(&candidates, request)?];
-        (!target.load.is_ejected() && !target.load.is_out()).then_some(target)
+        (!target.load.is_ejected() && !target.load.is_unusable()).then_some(target)
     }
 
-    /// How many live connections its endpoints have. Looks at each of them.
+    /// Counts the live connections of all endpoints, in time linear in their number.
     pub fn set_load(&self) -> SetLoad {
         let live = self.targets.iter().map(|target| target.load.live()).sum();
         SetLoad { endpoints: self.targets.len(), live }
@@ -117,30 +107,34 @@ impl Balancer {
         }
     }
 
-    /// Whether the endpoint at `position` may be chosen for a client that was there before: it was not tried, is neither
-    /// left alone nor full.
+    /// Whether affinity may give a client the endpoint at `position` of the list: it was not tried, and is neither excluded
+    /// nor full.
     pub fn is_available(&self, position: usize, tried: &[SocketAddr]) -> bool {
         let exclusion = self.exclusion.now(&self.targets);
-        Candidates { targets: &self.targets, tried, max_connections: self.max_connections, exclusion }
-            .is_allowed(position)
+        self.candidates(tried, exclusion).is_allowed(position)
     }
 
-    /// Whether an endpoint that was not tried is only not chosen because it is full.
+    fn candidates<'a>(&'a self, tried: &'a [SocketAddr], exclusion: Option<Exclusion>) -> Candidates<'a> {
+        Candidates { targets: &self.targets, tried, max_connections: self.max_connections, exclusion }
+    }
+
+    /// Whether [`Self::pick`] gives `None` because endpoints that were not tried are full: waiting may help.
     pub fn is_full(&self, tried: &[SocketAddr]) -> bool {
         self.max_connections.is_some() && self.targets.iter().any(|target| !tried.contains(&target.address))
     }
 
-    /// All endpoints, in list order.
+    /// All endpoints of the set, in list order.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
 
-    /// Where an endpoint stands in the list; `None` when it is not in the set.
+    /// Position of an endpoint in the list; `None` when it is not in the set.
     pub fn position(&self, address: SocketAddr) -> Option<usize> {
         let by_address = |&index: &u32| self.targets[index as usize].address.cmp(&address);
         self.by_address.binary_search_by(by_address).ok().map(|found| self.by_address[found] as usize)
     }
 
+    /// Count of picks of a rotation so far; 0 without one.
     fn rotation(&self) -> usize {
         match &self.algorithm {
             Algorithm::RoundRobin(rotation) => rotation.next(),

@@ -1,6 +1,7 @@
-//! Which endpoints of a set are left alone, because they are ejected or down?
+//! Which endpoints of a set get no flows, because they are ejected, down or forbidden?
 //!
-//! At most half of a set is ejected: those that were ejected first. When all of it would be left alone, nothing is.
+//! Of a set at most half counts as ejected: the endpoints that were ejected first (Envoy: `max_ejection_percent`). When all
+//! endpoints would be excluded, none is.
 
 use super::target::{Request, Target};
 use crate::health::{HealthChanges, Load};
@@ -9,23 +10,23 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// What was found when the endpoints were last looked at. They are looked at again only when a standing has changed: a
-/// choice among endpoints that are all well costs three loads.
+/// The [`Exclusion`] of a set, found anew only when the health of some endpoint has changed: a choice among healthy
+/// endpoints costs three atomic loads, however many there are.
 #[derive(Debug)]
 pub(super) struct ExclusionCache {
-    /// `None` without endpoints.
+    /// Counter of health changes that the endpoints share; `None` without endpoints.
     changes: Option<Arc<HealthChanges>>,
-    /// The number of changes that were seen.
+    /// The count of health changes up to which the exclusion is known.
     seen: AtomicU64,
-    /// Endpoints with this rank or a lower one count as ejected; [`NO_RANK`] if nothing is left alone.
+    /// Ejected endpoints up to this rank are excluded; [`NO_RANK`] if no endpoint is excluded.
     rank: AtomicU64,
-    /// When the next probe is due, in milliseconds.
+    /// Milliseconds at which the next probe is due; `u64::MAX` if none is.
     probe_due: AtomicU64,
 }
 
 const NO_RANK: u64 = u64::MAX;
 
-/// Who is left alone.
+/// Which endpoints are excluded: those that are down or forbidden, and ejected ones up to a rank.
 #[derive(Clone, Copy)]
 pub(super) struct Exclusion {
     rank: u64,
@@ -45,11 +46,11 @@ impl ExclusionCache {
         cache
     }
 
-    /// Who is left alone now; `None` if nobody is.
+    /// The exclusion at this moment; `None` if no endpoint is excluded.
     pub(super) fn now(&self, targets: &[Target]) -> Option<Exclusion> {
         let changes = self.changes.as_ref()?.count();
         if self.seen.load(Relaxed) != changes {
-            // Noted first: a change that comes meanwhile has it looked at once more.
+            // Stored before looking: a change that comes meanwhile makes the next call look once more.
             self.seen.store(changes, Relaxed);
             self.store(Exclusion::among(targets));
         }
@@ -64,11 +65,12 @@ impl ExclusionCache {
 }
 
 impl Exclusion {
+    /// Looks at all endpoints; `None` if none or all of them would be excluded.
     fn among(targets: &[Target]) -> Option<Self> {
         let mut ejected: Vec<&Load> = Vec::new();
         let mut down = false;
         for Target { load, .. } in targets {
-            down |= load.is_out();
+            down |= load.is_unusable();
             if load.is_ejected() {
                 ejected.push(load);
             }
@@ -83,15 +85,17 @@ impl Exclusion {
         targets.iter().any(|target| !exclusion.excludes(&target.load)).then_some(exclusion)
     }
 
+    /// Whether an endpoint is excluded.
     pub(super) fn excludes(self, load: &Load) -> bool {
-        load.is_out() || (load.is_ejected() && load.rank() <= self.rank)
+        load.is_unusable() || (load.is_ejected() && load.rank() <= self.rank)
     }
 
-    /// Takes an endpoint that is due to be probed.
+    /// Takes the probe of an ejected endpoint, if one is due; returns its index.
     pub(super) fn probe(self, targets: &[Target], request: &Request<'_>) -> Option<usize> {
         let millis = targets.first()?.load.changes().millis(request.now);
         let untried = |target: &Target| !request.tried.contains(&target.address);
-        let probe = |target: &Target| untried(target) && !target.load.is_out() && target.load.probe(millis);
+        let probe =
+            |target: &Target| untried(target) && !target.load.is_unusable() && target.load.probe(millis);
         (millis >= self.probe_due).then(|| targets.iter().position(probe)).flatten()
     }
 }

@@ -1,4 +1,4 @@
-//! Peak EWMA: of two random endpoints the one with the lower product of connect time and live connections.
+//! Which of two random candidates has the lower product of connect time and live connections? (policy `peak-ewma`)
 //!
 //! A slow endpoint gets fewer connections before it has many (Finagle, "Aperture Load Balancers"; also in Linkerd). The two may
 //! be the same: so the slowest of all is still tried now and then, and is found out when it has become faster.

@@ -1,10 +1,12 @@
-//! Round robin: one endpoint after another, shared by all workers.
+//! Which candidate comes next, one after another, whichever worker asks? (policy `round-robin`)
 
 use super::candidates::Candidates;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// A rotation over a set.
 #[derive(Debug)]
 pub(super) struct RoundRobin {
+    /// Count of picks so far.
     next: AtomicUsize,
 }
 

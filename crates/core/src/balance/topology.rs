@@ -2,7 +2,7 @@
 
 use crate::model::{EndpointSet, Node, Ratio};
 
-/// The endpoints of a set that run on this node, else those in its zone; `None` if there are none or all are.
+/// Endpoints of `set` that run on this node, else those in its zone; `None` if no endpoint is near or all are.
 pub fn nearby(set: &EndpointSet, node: &Node) -> Option<EndpointSet> {
     let some = |near: EndpointSet| (!near.is_empty() && near.len() < set.len()).then_some(near);
     let here = set.filter(|endpoint| node.is_local(endpoint.node.as_deref()));
@@ -15,17 +15,17 @@ pub fn nearby(set: &EndpointSet, node: &Node) -> Option<EndpointSet> {
     })
 }
 
-/// Live connections to some endpoints.
+/// How busy a set of endpoints is as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetLoad {
-    /// How many endpoints there are.
+    /// Number of endpoints.
     pub endpoints: usize,
-    /// Live connections to all of them.
+    /// Number of live connections to all endpoints together.
     pub live: usize,
 }
 
-/// Whether the endpoints nearby have so many connections that a flow may go further: `spill` times the mean of all
-/// endpoints. Each may have one before that counts, or the first connection would go further already.
+/// Whether a flow may go further than the endpoints nearby, because those have more live connections than `spill` times the
+/// mean of all endpoints. One connection to each does not count, or the first one would go further already.
 pub fn spills(spill: Ratio, near: SetLoad, all: SetLoad) -> bool {
     if all.endpoints == 0 {
         return false;

@@ -1,25 +1,25 @@
-//! Do active checks find an endpoint up or down, and when is the next one due?
+//! Do active checks find an endpoint up or down, and when is the first one due?
 
 use crate::model::ActiveCheck;
 use std::{fmt, time::Duration};
 
-/// How long one check takes at most.
+/// Time that one check may take at most, whatever the interval.
 const MAX_CHECK_TIME: Duration = Duration::from_secs(5);
 
-/// What checks have found of an endpoint.
+/// What active checks have found of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Health {
-    /// Nothing yet; it is in use, as without checks.
+    /// Too few checks have ended: the endpoint is used as if there were no checks.
     #[default]
     Unknown,
-    /// It works.
+    /// Enough checks in a row succeeded.
     Up,
-    /// It does not.
+    /// Enough checks in a row failed: the endpoint gets no flows while another one is up.
     Down,
 }
 
 impl Health {
-    /// The word for it.
+    /// The word for logs, JSON and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -35,22 +35,23 @@ impl fmt::Display for Health {
     }
 }
 
-/// The outcomes of an endpoint's checks so far.
+/// Derives the health of one endpoint from the outcomes of its checks (HAProxy: `rise` and `fall`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HealthTracker {
     health: Health,
-    /// Whether the last check succeeded, and how many in a row ended as it did.
+    /// Whether the last check succeeded.
     last: bool,
+    /// Number of checks in a row, up to the last one, that ended as the last one did.
     streak: u32,
 }
 
 impl HealthTracker {
-    /// What the endpoint is found to be.
+    /// The health of the endpoint.
     pub fn health(&self) -> Health {
         self.health
     }
 
-    /// Takes in an outcome; returns what the endpoint was before if that has changed.
+    /// Records the outcome of a check; returns the health before if the outcome has changed the health.
     pub fn record(&mut self, check: &ActiveCheck, succeeded: bool) -> Option<Health> {
         self.streak = if self.last == succeeded { self.streak.saturating_add(1) } else { 1 };
         self.last = succeeded;
@@ -63,7 +64,8 @@ impl HealthTracker {
 }
 
 impl ActiveCheck {
-    /// How one endpoint is checked for two Services: as often, as soon down and as late up as the stricter one wants.
+    /// The settings by which one endpoint is checked for two Services: the shorter interval, the smaller `fall` and the
+    /// greater `rise`.
     #[must_use]
     pub fn strictest(self, other: Self) -> Self {
         Self {
@@ -73,13 +75,13 @@ impl ActiveCheck {
         }
     }
 
-    /// How long one check may take.
+    /// Time that one check may take: the interval, but at most 5 s.
     pub fn timeout(&self) -> Duration {
         self.interval.min(MAX_CHECK_TIME)
     }
 
-    /// When the first check is due: at a random time of the interval, so that a thousand endpoints which appear together are
-    /// not checked in one moment.
+    /// Time until the first check: a random part of the interval, so that a thousand endpoints that appear together are not
+    /// checked in one moment. `entropy` is uniform over all its values.
     pub fn first(&self, entropy: u64) -> Duration {
         self.interval.mul_f64((entropy >> 11) as f64 / (1u64 << 53) as f64)
     }
@@ -107,11 +109,11 @@ mod tests {
         let check = check(5, 2, 3);
         let mut checked = HealthTracker::default();
         assert_eq!(checked.health(), Health::Unknown);
-        let told = [false, false, true, false, false, false, false, true, false, true, true, true]
+        let reported = [false, false, true, false, false, false, false, true, false, true, true, true]
             .map(|outcome| checked.record(&check, outcome));
         let mut expected = [None; 12];
         (expected[5], expected[10]) = (Some(Health::Unknown), Some(Health::Down));
-        assert_eq!((told, checked.health()), (expected, Health::Up));
+        assert_eq!((reported, checked.health()), (expected, Health::Up));
     }
 
     #[test]
@@ -160,8 +162,8 @@ mod tests {
             let mut checked = HealthTracker::default();
             for end in 0..outcomes.len() {
                 let before = checked.health();
-                let told = checked.record(&check, outcomes[end]);
-                prop_assert_eq!(told, (before != checked.health()).then_some(before));
+                let reported = checked.record(&check, outcomes[end]);
+                prop_assert_eq!(reported, (before != checked.health()).then_some(before));
                 let least = if outcomes[end] { rise } else { fall } as usize;
                 let in_a_row = outcomes[..=end].iter().rev().take_while(|&&outcome| outcome == outcomes[end]).count();
                 let expected = match (in_a_row >= least, outcomes[end]) {

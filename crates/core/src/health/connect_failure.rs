@@ -1,25 +1,25 @@
-//! Why did an attempt to connect fail?
+//! Why did an attempt to connect to an endpoint fail?
 
 use std::fmt;
 
-/// Why an attempt failed.
+/// The reason of a failed attempt to connect to an endpoint. The first three are errors of connect(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectFailure {
-    /// The endpoint refused, or reset the handshake; nobody listens.
+    /// The endpoint refused, or reset the handshake (ECONNREFUSED): nothing listens there.
     Refused,
-    /// No way to it: a router or this host said so.
+    /// A router or this host said that there is no way to the endpoint (EHOSTUNREACH, ENETUNREACH and the like).
     Unreachable,
-    /// It did not answer in time, or later than another one.
+    /// The endpoint did not answer in time (ETIMEDOUT), or another one that was tried later answered first.
     TimedOut,
-    /// It accepted, and reset before a byte was relayed.
+    /// The endpoint accepted the connection and reset it before a byte was relayed.
     Reset,
 }
 
 impl ConnectFailure {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [ConnectFailure; 4] = [Self::Refused, Self::Unreachable, Self::TimedOut, Self::Reset];
 
-    /// The word for it.
+    /// The word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",

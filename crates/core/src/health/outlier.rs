@@ -1,47 +1,48 @@
-//! When is an endpoint left alone because connects to it keep failing, and when is it tried again?
+//! When is an endpoint ejected because connects to it keep failing, and when is it tried again? (Envoy: outlier detection)
 //!
-//! Three failed connects in a row eject an endpoint for a second. Then one connection probes it: a success re-admits it, a
-//! failure ejects it for twice as long, up to a minute. One that was re-admitted has to behave for as long as it was
-//! ejected, or else the next ejection goes on doubling.
+//! Three failed connects in a row eject an endpoint for a second. Then one connection probes the endpoint: a success
+//! re-admits it, a failure ejects it for twice as long, up to a minute. A re-admitted endpoint has to work for as long as it
+//! was ejected, or else the next ejection goes on doubling.
 
 use crate::limits::Backoff;
 use std::time::Duration;
 
-/// Failed connects in a row that eject an endpoint.
+/// Failed connects in a row that eject an endpoint (Envoy: `consecutive_local_origin_failure`).
 pub const MIN_FAILURES_TO_EJECT: u8 = 3;
 
-/// How long an endpoint is ejected: longer each time it fails again without behaving in between.
+/// Length of an ejection: doubled each time the endpoint fails again without having worked for long enough in between.
 const EJECTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
-/// After so long another connection may probe: whoever began to has left without a result.
+/// Time after which another connection may probe: the client of the one that began to left without a result.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
 
-/// What connects have shown of one endpoint lately. Small enough for an atomic word; times are milliseconds since a
-/// moment that the caller chooses.
+/// What connects have shown of one endpoint lately. Small enough for an atomic word; `now` and `until` are milliseconds
+/// since a moment that the caller chooses, at most 2^44 (five centuries).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutlierRecord {
-    /// Failures in a row.
+    /// Failed connects in a row.
     failures: u8,
-    /// How often it was ejected without behaving in between; the length of an ejection follows.
+    /// Ejections without enough time of success in between; the length of an ejection follows.
     level: u8,
     state: State,
-    /// Until when the state lasts.
+    /// Milliseconds until which the state lasts.
     until: u64,
 }
 
+/// Whether an endpoint is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// In use. Until `until` the next ejection is a longer one.
+    /// Gets flows. A next ejection before `until` is a longer one.
     #[default]
     InUse,
-    /// Left alone.
+    /// Gets no flows; a probe is due at `until`.
     Ejected,
-    /// Left alone but for one connection.
+    /// Gets no flows but for one connection that probes; another probe is due at `until`.
     Probed,
 }
 
 impl OutlierRecord {
-    /// A connect failed.
+    /// The record after a failed connect.
     #[must_use]
     pub fn failed(self, now: u64) -> Self {
         match self.state {
@@ -54,7 +55,7 @@ impl OutlierRecord {
                 Self { level, ..self }.eject(now)
             }
             State::Probed => self.eject(now),
-            // It was begun before the ejection.
+            // The connect was begun before the ejection.
             State::Ejected => self,
         }
     }
@@ -64,7 +65,7 @@ impl OutlierRecord {
         Self { failures: 0, level, state: State::Ejected, until: now + length(level) }
     }
 
-    /// A connect succeeded, or a datagram was answered.
+    /// The record after a connect that succeeded, or a datagram that was answered.
     #[must_use]
     pub fn succeeded(self, now: u64) -> Self {
         match self.state {
@@ -75,24 +76,24 @@ impl OutlierRecord {
         }
     }
 
-    /// Takes the one connection that may probe; `None` while there must be none.
+    /// The record after one connection took the probe; `None` while no probe is due.
     #[must_use]
     pub fn probe(self, now: u64) -> Option<Self> {
         let due = self.is_ejected() && now >= self.until;
         due.then(|| Self { state: State::Probed, until: now + millis(MAX_PROBE_TIME), ..self })
     }
 
-    /// Whether it is left alone.
+    /// Whether the endpoint gets no flows.
     pub fn is_ejected(self) -> bool {
         self.state != State::InUse
     }
 
-    /// Whether a success would tell something.
+    /// Whether a success would change nothing.
     pub fn is_clean(self) -> bool {
         self.state == State::InUse && self.failures == 0
     }
 
-    /// When the next probe is due, in milliseconds; `None` while it is in use.
+    /// Milliseconds at which the next probe is due; `None` while the endpoint is in use.
     pub fn probe_due(self) -> Option<u64> {
         self.is_ejected().then_some(self.until)
     }
@@ -102,12 +103,12 @@ fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
 }
 
-/// How long an ejection lasts in milliseconds.
+/// Length of an ejection in milliseconds.
 fn length(level: u8) -> u64 {
     millis(EJECTIONS.wait(u32::from(level.saturating_sub(1))))
 }
 
-/// As one word: 44 bits of time, which are five centuries, then state, level and failures.
+/// Packs a record into one word: 44 bits of time, then state, level and failures.
 impl From<OutlierRecord> for u64 {
     fn from(record: OutlierRecord) -> Self {
         let state = record.state as u64;

@@ -1,18 +1,17 @@
-//! Does a newcomer get one of the places that are left? The Service that holds most is refused first.
+//! Does a Service get one more connection out of a budget that all Services share?
 //!
 //! Dynamic thresholds, as switches share a packet memory among their ports (Choudhury and Hahne, "Dynamic Queue Length
-//! Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998): what one may hold is
-//! a multiple of what is free. One that is alone may use nearly everything; the more there are, the less each may hold;
-//! and no list of Services has to be looked at.
+//! Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998): what a Service may hold is
+//! a multiple of what is free. A Service that is alone may use nearly everything; the more Services there are, the less each
+//! may hold; the one that holds most is refused first; and no list of Services has to be looked at.
 
-/// How many places a Service may hold for each one that is free: alone 16 of 17.
-pub const MAX_HELD_PER_FREE: usize = 16;
+/// Permits that a Service may hold for each permit that is free: 16 of 17 if the Service is alone.
+const MAX_HELD_PER_FREE: usize = 16;
 
-/// Whether a Service that holds `own` places gets another one while `free` are left.
-///
-/// The last one is kept for a Service that holds none, so that a small limit is shared, too.
-pub fn admits(own: usize, free: usize) -> bool {
-    free > 0 && own <= MAX_HELD_PER_FREE.saturating_mul(free - 1)
+/// Whether a Service that holds `held` permits gets one more while `free` permits are left. The last one is kept for a
+/// Service that holds none, so that a small budget is shared, too.
+pub fn admits(held: usize, free: usize) -> bool {
+    free > 0 && held <= MAX_HELD_PER_FREE.saturating_mul(free - 1)
 }
 
 #[cfg(test)]
@@ -20,7 +19,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Fills `limit` places, of which `others` are held by others, with a Service that takes all it gets.
+    /// Fills a budget of `limit` permits, of which `others` are held by others, for a Service that takes all it gets.
     fn fill(limit: usize, others: usize) -> usize {
         let mut own = 0;
         while admits(own, limit - others - own) {
@@ -30,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_alone_may_use_16_of_17_places() {
+    fn a_service_alone_may_use_16_of_17_permits() {
         for (limit, most) in [(1, 1), (2, 1), (16, 15), (17, 16), (170, 160), (17_000, 16_000)] {
             assert_eq!(fill(limit, 0), most, "of {limit}");
         }
@@ -43,10 +42,10 @@ mod tests {
         let mut held = [0usize; 20];
         let mut refused = 0;
         while refused < held.len() {
-            for turn in 0..held.len() {
+            for service in 0..held.len() {
                 let free = limit - held.iter().sum::<usize>();
-                match admits(held[turn], free) {
-                    true => (held[turn], refused) = (held[turn] + 1, 0),
+                match admits(held[service], free) {
+                    true => (held[service], refused) = (held[service] + 1, 0),
                     false => refused += 1,
                 }
             }
@@ -63,7 +62,7 @@ mod tests {
         }
 
         #[test]
-        fn however_services_come_and_go_the_limit_holds_and_whoever_has_none_gets_the_last_place(
+        fn however_services_come_and_go_the_limit_holds_and_whoever_has_none_gets_the_last_permit(
             limit in 1usize..200,
             steps in prop::collection::vec((0usize..5, prop::bool::weighted(0.8)), 1..1_000),
         ) {
@@ -73,7 +72,7 @@ mod tests {
                 if !comes {
                     held[service] = held[service].saturating_sub(1);
                 } else if admits(held[service], free) {
-                    prop_assert!(held[service] == 0 || free > 1, "the last place is for one that has none");
+                    prop_assert!(held[service] == 0 || free > 1, "the last permit is for one that holds none");
                     held[service] += 1;
                 } else {
                     prop_assert!(held[service] > 0 || free == 0);

@@ -1,22 +1,21 @@
-//! Which of many flows has been idle for longest, and which for too long? Exact, although no flow reports its activity
-//! here.
+//! Which of many flows has been idle for longest, and which for too long?
 
 use std::{cmp::Reverse, collections::BinaryHeap, time::Instant};
 
-/// A queue ordered by last known activity. Activity is looked up only when it matters: a flow that was active since
-/// goes back with its true time, so forwarding a datagram touches nothing in here.
+/// A queue of flows ordered by their last known activity. The true activity is looked up only when it matters: a flow that was
+/// active meanwhile goes back with its true time. So the answer is exact, although forwarding a datagram touches no queue.
 #[derive(Debug, Default)]
 pub struct OldestIdle {
     known: BinaryHeap<Reverse<(Instant, u64)>>,
 }
 
 impl OldestIdle {
-    /// Adds a flow that was active at `at`.
+    /// Adds a flow, by its number, that was active at `at`.
     pub fn push(&mut self, at: Instant, flow: u64) {
         self.known.push(Reverse((at, flow)));
     }
 
-    /// Takes out the flow that has been idle for longest. `last_active` is `None` for flows that have ended.
+    /// Takes out the flow that has been idle for longest. `last_active` gives `None` for a flow that has ended.
     pub fn pop(&mut self, last_active: impl Fn(u64) -> Option<Instant>) -> Option<u64> {
         while let Some(Reverse((at, flow))) = self.known.pop() {
             match last_active(flow) {
@@ -28,8 +27,8 @@ impl OldestIdle {
         None
     }
 
-    /// Takes out a flow whose time has come, if times are deadlines instead of activities: those move later by themselves
-    /// as well. One that moves to an earlier time has to be pushed again.
+    /// Takes out a flow whose deadline has passed, for a queue that was filled with deadlines instead of activities: they,
+    /// too, may move later unseen. A flow whose deadline moves earlier has to be pushed again.
     pub fn pop_due(&mut self, now: Instant, deadline: impl Fn(u64) -> Option<Instant>) -> Option<u64> {
         while let Some(&Reverse((at, flow))) = self.known.peek().filter(|Reverse((at, _))| *at <= now) {
             self.known.pop();
@@ -42,19 +41,20 @@ impl OldestIdle {
         None
     }
 
-    /// Drops flows that have ended once they are the larger part, so that memory follows the number of live flows.
+    /// Drops flows that have ended once they are more than two thirds of the queue, so that memory follows the number of live
+    /// flows.
     pub fn compact(&mut self, live: usize, is_live: impl Fn(u64) -> bool) {
         if self.known.len() > 64 + 2 * live {
             self.known.retain(|&Reverse((_, flow))| is_live(flow));
         }
     }
 
-    /// How many entries are held, ended flows included.
+    /// Number of entries, those of ended flows included.
     pub fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether nothing is held.
+    /// Whether the queue has no entry.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
@@ -96,7 +96,7 @@ mod tests {
             for (tick, (flow, after)) in steps.into_iter().enumerate() {
                 let now = start + Duration::from_millis(tick as u64);
                 let deadline = now + Duration::from_millis(after);
-                // A deadline that moves later is not told.
+                // A deadline that moves later is not pushed.
                 if deadlines.insert(flow, deadline).is_none_or(|before| deadline < before) {
                     queue.push(deadline, flow);
                 }

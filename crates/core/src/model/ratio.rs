@@ -1,4 +1,4 @@
-//! What is a factor that a user wrote down, such as 1.5?
+//! How is a factor that a user wrote, such as 1.5, read and applied?
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -12,14 +12,14 @@ impl Ratio {
     const ONE: u32 = 1000;
     const MAX: f64 = 100.0;
 
-    /// This many times `count`, rounded down.
+    /// The product with `count`, rounded down.
     pub fn of(self, count: usize) -> usize {
         count.saturating_mul(self.0 as usize) / Self::ONE as usize
     }
 }
 
 impl From<Ratio> for u32 {
-    /// In thousandths.
+    /// The factor in thousandths.
     fn from(ratio: Ratio) -> Self {
         ratio.0
     }
@@ -53,7 +53,7 @@ impl FromStr for Ratio {
     }
 }
 
-/// The text is no factor from 1 to 100.
+/// The error of a text that is no factor from 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number from 1 to 100 such as 1.5")]
 pub struct NotARatio;

@@ -6,13 +6,13 @@ use ipnet::IpNet;
 use serde::Serialize;
 use std::{net::IpAddr, num::NonZeroU16};
 
-/// What a node serves, family by family.
+/// A Snapshot as JSON: what a node serves, family by family.
 #[derive(Debug, Serialize)]
 pub struct ResolveReport<'a> {
-    /// What it serves over IPv4.
+    /// What the node serves over IPv4.
     #[serde(rename = "IPv4")]
     pub v4: FamilyReport<'a>,
-    /// What it serves over IPv6.
+    /// What the node serves over IPv6.
     #[serde(rename = "IPv6")]
     pub v6: FamilyReport<'a>,
 }
@@ -28,7 +28,7 @@ pub struct FamilyReport<'a> {
     pub health_checks: Vec<HealthCheckReport<'a>>,
 }
 
-/// One Service port ("Unit" in FORMAT.md). Fields with their default value are left out.
+/// One Service port ("Unit" in FORMAT.md). JSON leaves out fields that have their default value.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortReport<'a> {
@@ -62,7 +62,7 @@ pub struct PortReport<'a> {
     has_any: bool,
 }
 
-/// What the health-check node port of one Service reports.
+/// What the health-check node port of one Service reports in one family.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthCheckReport<'a> {
@@ -73,7 +73,7 @@ pub struct HealthCheckReport<'a> {
 }
 
 impl<'a> ResolveReport<'a> {
-    /// Writes down a Snapshot.
+    /// The report of a Snapshot.
     pub fn of(snapshot: &'a Snapshot) -> Self {
         Self { v4: FamilyReport::of(snapshot, Family::V4), v6: FamilyReport::of(snapshot, Family::V6) }
     }

@@ -1,4 +1,4 @@
-//! What does this node serve for one Service?
+//! What becomes of one Service and its EndpointSlices on this node?
 
 use super::{
     eligible::{self, ClusterRule, LocalRule},
@@ -15,27 +15,27 @@ use std::{
     sync::Arc,
 };
 
-/// What the health-check node port of a Service reports (semantics H1-H2).
+/// What the health-check node port of a Service reports in one family (semantics H1, H2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// The port it is reported on.
+    /// The port on which the answer is given.
     pub node_port: NonZeroU16,
-    /// Distinct addresses of ready endpoints on this node.
+    /// Number of distinct addresses of ready endpoints on this node.
     pub local_endpoints: usize,
 }
 
-/// Everything a node serves for one Service.
+/// One Service resolved on a node: everything that the node serves for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedService {
-    /// The Service.
+    /// Namespace and name of the Service.
     pub key: ServiceKey,
-    /// Its ports in both families, IPv4 first, in spec order.
+    /// The ports of both families, IPv4 first, in spec order.
     pub ports: Vec<Arc<ServicePort>>,
-    /// Its health check in each family.
+    /// What the health-check node port reports, by family; `None` without one.
     pub health_checks: PerFamily<Option<HealthCheck>>,
 }
 
-/// Computes what `node` serves for `service`, given all slices of that Service in a fixed order.
+/// Resolves `service` on `node`. `slices` are all its EndpointSlices, in a fixed order.
 pub fn resolve<'a>(
     service: &Service,
     slices: impl IntoIterator<Item = &'a EndpointSlice> + Clone,
@@ -44,7 +44,8 @@ pub fn resolve<'a>(
     resolve_merged(service, node, |family| merge(slices.clone(), family))
 }
 
-/// The same without Kubernetes: every port has these endpoints, which are always ready and on no node.
+/// Resolves `service` without Kubernetes: every port has `endpoints`, which are always ready and on no node (a static cluster
+/// in Envoy's words).
 pub fn resolve_static(service: &Service, endpoints: &[SocketAddr]) -> ResolvedService {
     resolve_merged(service, &Node::default(), |family| {
         let of_family = endpoints.iter().filter(|address| Family::of(address.ip()) == family);
@@ -119,7 +120,7 @@ fn resolve_port(
     }
 }
 
-/// Distinct addresses of ready endpoints on this node, over all slice ports (semantics H2).
+/// Counts distinct addresses of ready endpoints on `node`, over all slice ports (semantics H2).
 fn count_local(merged: &MergedPorts, node: &Node) -> usize {
     let ready = merged.values().flat_map(|endpoints| endpoints.iter());
     let local = ready.filter(|e| e.conditions.ready && node.is_local(e.node.as_deref()));

@@ -1,52 +1,53 @@
-//! When is the next endpoint tried, and when is there no more to try?
+//! When does a connection try the next endpoint, and when does it give up?
 //!
-//! An endpoint that fails is followed by the next at once. One that is only slow to answer is raced by the next: the first to
-//! accept wins. What was begun goes on until the deadline, so that an only or last endpoint may use all the time there is.
+//! After an endpoint that fails the next one is tried at once. An endpoint that is only slow to answer is raced by the next
+//! one, and the first to accept wins (as in RFC 8305, "Happy Eyeballs"). Attempts go on until the deadline, so that an only or
+//! last endpoint may use all the time there is.
 
 use std::time::{Duration, Instant};
 
-/// How many endpoints one connection waits for at the same time at most.
+/// Attempts of one connection that are under way at the same time at most.
 pub const MAX_RACING_ATTEMPTS: usize = 3;
 
-/// How many endpoints one connection tries at most. More than it waits for: with half of many endpoints just gone, three
-/// refusals in a row befall one client in eight.
+/// Attempts of one connection in all at most. More than are under way at once: refusals cost no time, and with half of many
+/// endpoints just gone three refusals in a row befall one client in eight.
 pub const MAX_CONNECT_ATTEMPTS: usize = 8;
 
-/// The next endpoint is tried after this long at the latest.
+/// Longest time from one attempt to the next ("maximum connection attempt delay" of RFC 8305).
 const MAX_ATTEMPT_DELAY: Duration = Duration::from_millis(1200);
 
-/// The next one is tried after this long at the earliest, if there was no failure.
+/// Shortest time from one attempt to the next while none has failed ("minimum connection attempt delay" of RFC 8305).
 const MIN_ATTEMPT_DELAY: Duration = Duration::from_millis(50);
 
-/// The same while nothing is known of an endpoint's connect time.
+/// Time from an attempt to the next while the endpoint's connect time is not known.
 const UNKNOWN_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// The attempts of one connection to reach some endpoint.
+/// Schedules the attempts of one connection to reach some endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectSchedule {
     timeout: Duration,
     deadline: Instant,
-    /// Attempts that were begun.
+    /// Number of attempts that were begun.
     begun: u8,
-    /// Those of them that have not failed.
+    /// Number of attempts that are under way.
     racing: u8,
-    /// When the next one may begin beside those.
+    /// When the next attempt may begin beside those under way.
     next_attempt_at: Instant,
 }
 
-/// What to do now.
+/// What a connection is to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectStep {
     /// Begin an attempt with another endpoint.
     Attempt,
-    /// Wait for those that were begun, until then.
+    /// Wait for the attempts under way, until this moment at the latest; then ask again.
     Wait(Instant),
-    /// There is nothing left to try, or no time.
+    /// End: no attempt is under way and none may begin, or the deadline has passed.
     GiveUp,
 }
 
 impl ConnectSchedule {
-    /// Starts; all attempts together may take `connect_timeout`.
+    /// A schedule without attempts; all attempts together may take `connect_timeout`.
     pub fn start(now: Instant, connect_timeout: Duration) -> Self {
         Self {
             timeout: connect_timeout,
@@ -57,7 +58,7 @@ impl ConnectSchedule {
         }
     }
 
-    /// What to do now, with `untried` endpoints left.
+    /// The next step while `untried` endpoints are left.
     pub fn step(&self, now: Instant, untried: usize) -> ConnectStep {
         if now >= self.deadline {
             return ConnectStep::GiveUp;
@@ -74,34 +75,35 @@ impl ConnectSchedule {
         }
     }
 
-    /// An attempt has begun, with an endpoint that takes `connect_time` as a rule.
+    /// Records that an attempt has begun. `connect_time` is the mean of the endpoint, as far as known: the next one may begin
+    /// after four times as long.
     pub fn begun(&mut self, now: Instant, connect_time: Option<Duration>) {
         self.begun += 1;
         self.racing += 1;
-        let patience = match connect_time {
+        let delay = match connect_time {
             Some(time) => (time * 4).clamp(MIN_ATTEMPT_DELAY, MAX_ATTEMPT_DELAY),
             None => UNKNOWN_ATTEMPT_DELAY,
         };
-        self.next_attempt_at = now + patience;
+        self.next_attempt_at = now + delay;
     }
 
-    /// An attempt has failed, or what it led to did before it was of use.
+    /// Records that an attempt has failed, or that its connection was reset before a byte was relayed.
     pub fn failed(&mut self, now: Instant) {
         self.racing = self.racing.saturating_sub(1);
         self.next_attempt_at = now;
     }
 
-    /// The attempts that lost against one that succeeded are over.
+    /// Records that one attempt has succeeded, which ends all others.
     pub fn won(&mut self) {
         self.racing = 1;
     }
 
-    /// The client had to wait for an endpoint with room until now: its attempts may take as long as ever.
+    /// Begins the time-out anew, after the client had to wait in the queue until `now`.
     pub fn postpone(&mut self, now: Instant) {
         self.deadline = now + self.timeout;
     }
 
-    /// When all attempts must be over.
+    /// The moment at which all attempts must have ended.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -144,8 +146,8 @@ mod tests {
     fn three_that_do_not_answer_are_waited_for_until_the_deadline() {
         let now = Instant::now();
         let mut dial = ConnectSchedule::start(now, CONNECT);
-        for turn in 0..3 {
-            let at = now + turn * ms(250);
+        for attempt in 0..3 {
+            let at = now + attempt * ms(250);
             assert_eq!(dial.step(at, 9), ConnectStep::Attempt);
             dial.begun(at, None);
         }

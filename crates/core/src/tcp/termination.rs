@@ -1,4 +1,4 @@
-//! When does a connection end that neither side ends?
+//! When does the proxy end a connection that neither side ends?
 
 use crate::{
     limits::jitter,
@@ -6,13 +6,14 @@ use crate::{
 };
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
-/// How long a connection lives that may become `most` old: up to a tenth less, so that those that began together do not
+/// Lifetime of a connection that may become `max_age` old: up to a tenth less, so that connections that began together do not
 /// end together. `entropy` is uniform over all its values.
-pub fn lifetime(most: Duration, entropy: u32) -> Duration {
-    most.mul_f64(1.0 - jitter::fraction(entropy) / 10.0)
+pub fn lifetime(max_age: Duration, entropy: u32) -> Duration {
+    max_age.mul_f64(1.0 - jitter::fraction(entropy) / 10.0)
 }
 
-/// How long a connection goes on once its endpoint is removed; `None` is for as long as both sides like.
+/// Time that a connection goes on after its endpoint was removed; `None` is for as long as both sides like. A drain spreads
+/// connections over its whole time. `entropy` is uniform over all its values.
 pub fn time_left(rule: EndpointRemoved, entropy: u32) -> Option<Duration> {
     match rule {
         EndpointRemoved::Keep => None,
@@ -21,7 +22,7 @@ pub fn time_left(rule: EndpointRemoved, entropy: u32) -> Option<Duration> {
     }
 }
 
-/// The addresses that are no longer in any slice. Not being ready, or terminating, is not being removed.
+/// Addresses of `before` that are no longer in any slice. An endpoint that is not ready, or terminating, is not removed.
 pub fn removed_addresses(before: &[Endpoint], now: &[Endpoint]) -> Vec<SocketAddr> {
     let present: HashSet<SocketAddr> = now.iter().map(|endpoint| endpoint.address).collect();
     let addresses = before.iter().map(|endpoint| endpoint.address);
