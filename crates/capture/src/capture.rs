@@ -1,17 +1,22 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
+mod metrics;
+mod repair_schedule;
+
 use crate::{
     Error, Options, Receivers,
-    apply::{self, Transaction},
-    meters::Meters,
-    missing,
-    nft::{self, TABLE, Table},
-    owner::{self, Held, Owner},
-    pace::Pace,
+    host::requirements,
+    monitor::Watch,
+    nft::{
+        self, TABLE, Table,
+        program::{self, Transaction},
+    },
+    ownership::{self, Held, Owner},
     plan::Plan,
     route::Routes,
-    watch::Watch,
 };
+use metrics::Meters;
+use repair_schedule::Pace;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -73,13 +78,13 @@ impl Capture {
     /// # Errors
     /// When the host or this process lacks something, another weir runs, or an interface name is none.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        missing::check(options.pods_interface()?.as_deref()).await?;
-        for obstacle in missing::obstacles() {
+        requirements::check(options.pods_interface()?.as_deref()).await?;
+        for obstacle in requirements::obstacles() {
             warn!("{obstacle}");
         }
-        let held = owner::take()?;
+        let held = ownership::take()?;
         if held.is_none() && !options.takeover {
-            return Err(Error::SecondWeir(owner::SOCKET));
+            return Err(Error::SecondWeir(ownership::SOCKET));
         }
         Ok(Self {
             options,
@@ -177,7 +182,7 @@ impl Capture {
             return Ok(());
         }
         let script = format!("flush chain {TABLE} {}{}\ndelete table {TABLE}\n", nft::OWNER, self.owner);
-        apply::apply(&script).await.outcome?;
+        program::apply(&script).await.outcome?;
         for family in Family::ALL {
             self.routes.remove(family).await?;
         }
@@ -197,7 +202,7 @@ impl Capture {
         self.next_look = Instant::now() + LOOK;
         self.meters.touch();
         if self.held.is_none() {
-            self.held = owner::take().ok().flatten();
+            self.held = ownership::take().ok().flatten();
         }
         if self.superseded || self.disturbance.is_some() || self.installed.is_none() {
             return;
@@ -243,7 +248,8 @@ impl Capture {
     /// Writes everything anew, unless another weir has.
     async fn rewrite(&mut self) -> Result<(), Error> {
         // No table is one that nobody owns.
-        let listing = apply::ask(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
+        let listing =
+            program::ask(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
         if Owner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
             warn!("another weir has taken over: this one captures nothing new, its connections go on");
             self.superseded = true;
@@ -280,7 +286,7 @@ impl Capture {
 
     async fn transact(&mut self, script: &str) -> Result<(), Error> {
         let started = Instant::now();
-        let Transaction { process, outcome } = apply::apply(script).await;
+        let Transaction { process, outcome } = program::apply(script).await;
         self.watch.settle(process);
         outcome?;
         self.meters.transactions.increment(1);

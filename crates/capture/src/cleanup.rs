@@ -1,9 +1,10 @@
 //! How does everything go away that weir put into the kernel?
 
 use crate::{
-    Error, apply, missing,
-    nft::{TABLE, TABLE_NAME},
-    owner,
+    Error,
+    host::requirements,
+    nft::{TABLE, TABLE_NAME, program},
+    ownership,
     route::Routes,
 };
 use std::fmt;
@@ -46,7 +47,7 @@ impl fmt::Display for Removed {
 /// # Errors
 /// When no Unix socket can be had.
 pub fn is_running() -> Result<bool, Error> {
-    Ok(owner::take()?.is_none())
+    Ok(ownership::take()?.is_none())
 }
 
 /// Removes every trace of weir from nftables and routing, in both families.
@@ -54,7 +55,7 @@ pub fn is_running() -> Result<bool, Error> {
 /// # Errors
 /// When `nft` or netlink cannot be used, or this process may not. What can be removed is gone even so.
 pub async fn cleanup() -> Result<Removed, Error> {
-    missing::check_capability()?;
+    requirements::check_capability()?;
     let mut removed = Removed::default();
     let table = remove_table().await;
     let routes = Routes::open()?;
@@ -66,11 +67,11 @@ pub async fn cleanup() -> Result<Removed, Error> {
 }
 
 async fn remove_table() -> Result<bool, Error> {
-    let tables = apply::ask(&["list", "tables"]).await?;
+    let tables = program::ask(&["list", "tables"]).await?;
     if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}")) {
         return Ok(false);
     }
     // Added first: somebody else may have been faster.
-    apply::apply(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
+    program::apply(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
     Ok(true)
 }

@@ -47,6 +47,9 @@ pub enum Error {
 
 impl From<rtnetlink::Error> for Error {
     fn from(error: rtnetlink::Error) -> Self {
-        Self::Route { table: crate::route::TABLE, why: crate::missing::explain_route(&error.to_string()) }
+        Self::Route {
+            table: crate::route::TABLE,
+            why: crate::host::requirements::explain_route(&error.to_string()),
+        }
     }
 }

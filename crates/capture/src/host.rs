@@ -1,7 +1,15 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
+mod bridges;
+pub(crate) mod requirements;
+mod ruleset;
+
+pub use bridges::{Bridges, bridges};
+pub use ruleset::{Chain, Ruleset};
+
 use crate::{
-    Bridges, Error, Ruleset, apply, bridges, is_running, missing,
+    Error, is_running,
+    nft::program,
     route::{Routes, Routing},
 };
 use std::net::IpAddr;
@@ -33,11 +41,11 @@ pub struct Host {
 impl Host {
     /// Looks at this host, and whether it has routes to these addresses.
     pub async fn look(destinations: &[IpAddr]) -> Self {
-        let administers = missing::check_capability().is_ok();
+        let administers = requirements::check_capability().is_ok();
         let nft = version().await;
         let (mut rules, mut ruleset) = (None, None);
         if administers && nft.is_ok() {
-            rules = Some(missing::check_rules(None).await);
+            rules = Some(requirements::check_rules(None).await);
             ruleset = Some(Ruleset::read().await);
         }
         let (routing, unreachable) = match routing(destinations).await {
@@ -46,7 +54,7 @@ impl Host {
         };
         Self {
             administers,
-            binds: missing::is_capable(missing::NET_BIND_SERVICE),
+            binds: requirements::is_capable(requirements::NET_BIND_SERVICE),
             nft,
             rules,
             ruleset,
@@ -60,9 +68,9 @@ impl Host {
 
 /// `nftables v1.0.6 (Lester Gooch #5)`.
 async fn version() -> Result<String, Error> {
-    let said = match apply::ask(&["--version"]).await {
+    let said = match program::ask(&["--version"]).await {
         Err(Error::Nft(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::Missing(missing::NO_NFT.into()));
+            return Err(Error::Missing(requirements::NO_NFT.into()));
         }
         said => said?,
     };

@@ -28,30 +28,22 @@
 //! verdicts) and `cluster_ips` (whose other ports refuse). All of them are hash tables: a packet costs the same however
 //! many Services there are.
 
-mod apply;
-mod bridges;
 mod capture;
+mod capture_sockets;
 mod cleanup;
 mod error;
 mod host;
 pub mod marks;
-mod meters;
-mod missing;
+mod monitor;
 mod nft;
 mod options;
-mod owner;
-mod pace;
+mod ownership;
 mod plan;
-mod receivers;
 pub mod route;
-mod ruleset;
-mod watch;
 
-pub use bridges::{Bridges, bridges};
 pub use capture::{Capture, Disturbance};
+pub use capture_sockets::{Ports, Receivers};
 pub use cleanup::{Removed, cleanup, is_running};
 pub use error::Error;
-pub use host::Host;
+pub use host::{Bridges, Chain, Host, Ruleset, bridges};
 pub use options::Options;
-pub use receivers::{Ports, Receivers};
-pub use ruleset::{Chain, Ruleset};

@@ -4,6 +4,7 @@
 //! no content of an object can make a script fail or mean something else.
 
 mod edits;
+pub(crate) mod program;
 mod table;
 
 pub(crate) use edits::edits;

@@ -1,6 +1,6 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, Receivers, nft::Table, owner::Owner};
+use crate::{Error, Receivers, nft::Table, ownership::Owner};
 use ipnet::IpNet;
 use weir_core::{PerFamily, Pods, Snapshot};
 

@@ -1,7 +1,7 @@
 //! Which addresses are captured, and what do new flows to them get? Changing a Service costs what it claims.
 
 mod ranges;
-mod used;
+mod use_counts;
 
 pub(crate) use ranges::RangesId;
 
@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
 };
-use used::Used;
+use use_counts::Used;
 use weir_core::{
     Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
     frontend::claims,

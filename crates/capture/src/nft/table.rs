@@ -2,9 +2,9 @@
 
 use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, braces, commas, digit, ip, ranges_rule};
 use crate::{
+    capture_sockets::{Ports, Receivers},
     marks::{CAPTURED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
     plan::{Plan, Treatment},
-    receivers::{Ports, Receivers},
 };
 use ipnet::IpNet;
 use std::fmt::{Display, Write};

@@ -1,10 +1,10 @@
 //! Has somebody else changed weir's table? The kernel tells of every change, and who made it.
 
-mod message;
+mod notification;
 
 use crate::nft::TABLE_NAME;
-use message::About;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, TokioSocket, protocols::NETLINK_NETFILTER};
+use notification::About;
 use rustix::io::Errno;
 use std::{fmt, io};
 
@@ -77,7 +77,7 @@ impl Watch {
 /// Whether what was received tells of a change of weir's table that the process `own` has not made.
 fn is_foreign(received: io::Result<()>, datagram: &[u8], own: Option<u32>) -> io::Result<bool> {
     match received {
-        Ok(()) => Ok(message::about(datagram, TABLE_NAME).any(|About { sender }| Some(sender) != own)),
+        Ok(()) => Ok(notification::about(datagram, TABLE_NAME).any(|About { sender }| Some(sender) != own)),
         // Some were lost; among them may have been one that matters.
         Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => Ok(true),
         Err(error) => Err(error),

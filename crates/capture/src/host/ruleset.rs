@@ -1,6 +1,6 @@
 //! What is in nftables beside weir's own table? Read from what `nft` lists, as far as it matters to captured packets.
 
-use crate::{Error, apply};
+use crate::{Error, nft::program};
 
 /// Where packets come by on their way into this host.
 const WAY_IN: [&str; 2] = ["prerouting", "input"];
@@ -36,8 +36,8 @@ impl Ruleset {
     /// Asks `nft`.
     pub(crate) async fn read() -> Result<Self, Error> {
         let mut ruleset = Self {
-            tables: tables(&apply::ask(&["list", "tables"]).await?),
-            chains: chains(&apply::ask(&["list", "chains"]).await?),
+            tables: tables(&program::ask(&["list", "tables"]).await?),
+            chains: chains(&program::ask(&["list", "chains"]).await?),
         };
         let on_the_way = |chain: &&mut Chain| WAY_IN.contains(&&*chain.hook);
         for chain in ruleset.chains.iter_mut().filter(on_the_way).take(MOST) {
@@ -45,7 +45,7 @@ impl Ruleset {
             if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {
                 let words = ["list", "chain", &chain.table, &chain.name];
                 // It may be gone by now, and is still known by its policy.
-                chain.rules = apply::ask(&words).await.map(|text| rules(&text)).unwrap_or_default();
+                chain.rules = program::ask(&words).await.map(|text| rules(&text)).unwrap_or_default();
             }
         }
         Ok(ruleset)

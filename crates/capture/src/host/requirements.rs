@@ -1,9 +1,9 @@
 //! What does this host lack that capturing needs, and how does it get it?
 
 use crate::{
-    Error, Ports, Receivers, apply,
+    Error, Ports, Receivers,
     marks::CAPTURED,
-    nft::{self, Table},
+    nft::{self, Table, program},
     plan::Plan,
 };
 use std::{fs, io};
@@ -17,7 +17,7 @@ pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
 
 /// The same for a process that may change rules.
 pub(crate) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error> {
-    let error = match apply::check(&nft::whole(&representative(pod_interface), &Plan::default())).await {
+    let error = match program::check(&nft::whole(&representative(pod_interface), &Plan::default())).await {
         Ok(()) => return Ok(()),
         Err(Error::Nft(error)) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Error::Missing(NO_NFT.into()));
@@ -27,7 +27,7 @@ pub(crate) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error
     };
     let mut lacking = Vec::new();
     for feature in FEATURES {
-        if apply::check(&feature.script()).await.is_err() {
+        if program::check(&feature.script()).await.is_err() {
             lacking.push(feature);
         }
     }
