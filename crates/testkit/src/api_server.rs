@@ -6,19 +6,16 @@
 //! client -> listener -> answer -> list | watch
 //! ```
 
-mod answer;
-mod bad_days;
+mod authority;
+mod failures;
 mod faults;
-mod list;
-mod listener;
-mod object;
+mod http;
+mod real;
 mod requests;
 mod resource;
-mod selector;
 mod state;
 mod status;
 mod store;
-mod watch;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,14 +25,15 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-pub use self::bad_days::Backup;
+pub use self::authority::Authority;
+pub use self::failures::Backup;
 pub use self::faults::{EndlessList, Misbehaviour};
+pub use self::real::RealApiServer;
 pub use self::requests::{Parameters, Requests};
 pub use self::resource::Resource;
 
-use self::listener::Port;
+use self::http::Port;
 use self::state::State;
-use crate::authority::Authority;
 
 /// A test API server over real HTTP/1.1 on a loopback port, and the hand that controls it.
 ///

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::folder::Folder;
+use crate::machine::Folder;
 
 /// The extensions of both kinds of certificate; openssl's own configuration differs from system to system.
 const EXTENSIONS: &str = "[req]

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{folder::Folder, skip::skipped};
+use crate::machine::{Folder, skipped};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 

@@ -9,11 +9,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::faults::Faults;
-use super::list::Pages;
 use super::requests::{Parameters, Requests};
 use super::resource::{Resource, Target};
-use super::store::Store;
-use crate::counter::Counter;
+use super::store::{Pages, Store};
+use crate::servers::Counter;
 
 /// Everything that survives a restart of the server. No lock is held across an await.
 #[derive(Default)]

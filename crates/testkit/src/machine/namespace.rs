@@ -13,7 +13,7 @@ use std::{
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::Builder;
 
-use crate::skip::or_skip;
+use super::skip::or_skip;
 
 /// A host of a test: a network namespace, removed when this is dropped.
 #[derive(Debug)]

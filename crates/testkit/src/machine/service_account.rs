@@ -1,6 +1,6 @@
 //! How does a program run as in a Pod? With a service account's files where a Pod has them; needs root.
 
-use crate::skip::or_skip;
+use super::skip::or_skip;
 use std::{io, process::Command};
 
 /// Puts the files on a file system that only the program sees, then becomes the program.

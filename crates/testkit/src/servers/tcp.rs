@@ -1,6 +1,6 @@
 //! Which real TCP server does a test put behind weir?
 
-mod serve;
+mod connection;
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,8 +12,8 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use crate::counter::Counter;
-use crate::tasks::{Spawner, Tasks};
+use super::counter::Counter;
+use super::tasks::{Spawner, Tasks};
 
 /// As long as `somaxconn` usually allows, so that a burst of connects waits instead of being dropped.
 const BACKLOG: i32 = 4096;
@@ -214,7 +214,7 @@ impl Accepting {
             let behaviour = Arc::clone(&self.behaviour);
             self.spawner.spawn(async move {
                 // How a connection ends is what the tests look at from the other side.
-                let _ = serve::connection(stream, &behaviour, &open.0).await;
+                let _ = connection::serve(stream, &behaviour, &open.0).await;
             });
         }
     }

@@ -10,8 +10,8 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::UdpSocket;
 use tokio::runtime::Handle;
 
-use crate::counter::Counter;
-use crate::tasks::Tasks;
+use super::counter::Counter;
+use super::tasks::Tasks;
 
 /// The largest datagram UDP can carry.
 const BUFFER: usize = 64 * 1024;

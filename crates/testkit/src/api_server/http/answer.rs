@@ -13,14 +13,14 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATIO
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::faults::Misbehaviour;
 use super::list::list;
-use super::object::Object;
-use super::requests::{Parameters, parse_query};
-use super::resource::Target;
-use super::state::{State, Verb};
-use super::status::Failure;
 use super::watch::Watch;
+use crate::api_server::faults::Misbehaviour;
+use crate::api_server::requests::{Parameters, parse_query};
+use crate::api_server::resource::Target;
+use crate::api_server::state::{State, Verb};
+use crate::api_server::status::Failure;
+use crate::api_server::store::Object;
 
 /// A whole answer, or a watch that goes on.
 pub(super) type Body = Either<Full<Bytes>, StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>>;

@@ -1,68 +1,15 @@
 //! What does a list answer, page by page?
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::faults::EndlessList;
-use super::object::Object;
-use super::requests::Parameters;
-use super::resource::{Resource, Target};
-use super::selector::Selection;
-use super::state::State;
-use super::status::Failure;
-
-/// A client that never fetches its last page must not hold its list for ever.
-const LISTS_KEPT: usize = 16;
-
-/// Lists of which clients may still fetch pages: every page shows the moment of the first one.
-#[derive(Debug, Default)]
-pub(super) struct Pages {
-    next: u64,
-    kept: VecDeque<(u64, Arc<Listed>)>,
-}
-
-/// The selected objects at one moment.
-#[derive(Debug)]
-struct Listed {
-    version: u64,
-    objects: Vec<Arc<Object>>,
-    everything: bool,
-}
-
-impl Pages {
-    fn keep(&mut self, listed: Arc<Listed>) -> u64 {
-        if self.kept.len() == LISTS_KEPT {
-            self.kept.pop_front();
-        }
-        let number = self.number();
-        self.kept.push_back((number, listed));
-        number
-    }
-
-    /// A number that was never given.
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
-    /// Expires every continue token.
-    pub(super) fn forget(&mut self) {
-        self.kept.clear();
-    }
-
-    /// A token is the number of a kept list and a position in it.
-    fn find(&self, token: &str) -> Result<(u64, usize, Arc<Listed>), Failure> {
-        let invalid = || Failure::bad_request("continue key is not valid");
-        let (number, offset) = token.split_once('-').ok_or_else(invalid)?;
-        let number: u64 = number.parse().map_err(|_| invalid())?;
-        let offset = offset.parse().map_err(|_| invalid())?;
-        let kept = self.kept.iter().find(|(kept, _)| *kept == number);
-        let (_, listed) = kept.ok_or_else(Failure::continue_expired)?;
-        Ok((number, offset, Arc::clone(listed)))
-    }
-}
+use crate::api_server::faults::EndlessList;
+use crate::api_server::requests::Parameters;
+use crate::api_server::resource::{Resource, Target};
+use crate::api_server::state::State;
+use crate::api_server::status::Failure;
+use crate::api_server::store::{Listed, Object, Selection};
 
 /// Answers one page as JSON.
 pub(super) fn list(state: &State, target: &Target, parameters: &Parameters) -> Result<Vec<u8>, Failure> {

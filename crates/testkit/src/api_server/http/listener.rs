@@ -14,16 +14,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::answer::answer;
-use super::state::State;
-use crate::tasks::{Spawner, Tasks};
-use crate::tcp::listen;
+use crate::api_server::state::State;
+use crate::servers::{Spawner, Tasks, listen};
 
 /// An accept that fails (no descriptors left) would fail again at once.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(10);
 
 /// A port on which the server listens, or to which it can return.
 #[derive(Debug)]
-pub(super) struct Port {
+pub(crate) struct Port {
     address: SocketAddr,
     /// Bound but not listening: nobody else gets the port while the server is away, and connects to it are
     /// refused.
@@ -40,7 +39,7 @@ struct Running {
 
 impl Port {
     /// Reserves a port of this address; connects are refused until [`Port::open`].
-    pub(super) fn reserve(runtime: Handle, ip: IpAddr) -> io::Result<Self> {
+    pub(crate) fn reserve(runtime: Handle, ip: IpAddr) -> io::Result<Self> {
         let any = SocketAddr::from((ip, 0));
         let reservation = Socket::new(Domain::for_address(any), Type::STREAM, None)?;
         // Linux lets a second socket bind and listen while none of the others listens.
@@ -51,12 +50,12 @@ impl Port {
         Ok(Self { address, _reservation: reservation, runtime, running: Mutex::default() })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Starts to answer; nothing to do while it already does.
-    pub(super) fn open(&self, state: &Arc<State>) -> io::Result<()> {
+    pub(crate) fn open(&self, state: &Arc<State>) -> io::Result<()> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_some() {
             return Ok(());
@@ -71,7 +70,7 @@ impl Port {
     }
 
     /// Closes the listener and cuts every connection; returns once they are gone.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(running) = running {
             running.tasks.stop().await;

@@ -10,13 +10,11 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use super::list::asked_version;
-use super::object::Object;
-use super::requests::Parameters;
-use super::resource::{Resource, Target};
-use super::selector::Selection;
-use super::state::{Signals, State};
-use super::status::Failure;
-use super::store::{Change, Store};
+use crate::api_server::requests::Parameters;
+use crate::api_server::resource::{Resource, Target};
+use crate::api_server::state::{Signals, State};
+use crate::api_server::status::Failure;
+use crate::api_server::store::{Change, Object, Selection, Store};
 
 /// Bounds the bytes written at once when many objects are sent.
 const BATCH: usize = 256;

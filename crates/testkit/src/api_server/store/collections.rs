@@ -6,27 +6,27 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::object::Object;
-use super::resource::Resource;
-use super::status::Failure;
+use crate::api_server::resource::Resource;
+use crate::api_server::status::Failure;
 
 /// Older changes of a resource are forgotten, as by a real watch cache; a watch that needs them gets 410.
 const HISTORY_LIMIT: usize = 100_000;
 
 /// All objects, with a history that watches read.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub(crate) struct Store {
     head: u64,
     collections: BTreeMap<Resource, Collection>,
 }
 
 /// One change of one object.
 #[derive(Debug)]
-pub(super) struct Change {
-    pub(super) version: u64,
-    pub(super) before: Option<Arc<Object>>,
+pub(crate) struct Change {
+    pub(crate) version: u64,
+    pub(crate) before: Option<Arc<Object>>,
     /// The object after the change, or as it was deleted.
-    pub(super) object: Arc<Object>,
-    pub(super) deleted: bool,
+    pub(crate) object: Arc<Object>,
+    pub(crate) deleted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -42,12 +42,12 @@ type Key = (String, String);
 
 impl Store {
     /// The newest resource version.
-    pub(super) fn head(&self) -> u64 {
+    pub(crate) fn head(&self) -> u64 {
         self.head
     }
 
     /// Creates or replaces an object. One that is replaced keeps its uid.
-    pub(super) fn apply(&mut self, resource: Resource, value: Map<String, Value>) -> Arc<Object> {
+    pub(crate) fn apply(&mut self, resource: Resource, value: Map<String, Value>) -> Arc<Object> {
         let version = self.advance();
         let fresh_uid = format!("00000000-0000-4000-8000-{version:012x}");
         let collection = self.collections.entry(resource).or_default();
@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Deletes an object; false if there is none.
-    pub(super) fn delete(&mut self, resource: Resource, namespace: &str, name: &str) -> bool {
+    pub(crate) fn delete(&mut self, resource: Resource, namespace: &str, name: &str) -> bool {
         let collection = self.collections.entry(resource).or_default();
         let Some(before) = collection.objects.remove(&key(namespace, name)) else {
             return false;
@@ -75,17 +75,17 @@ impl Store {
     }
 
     /// One object.
-    pub(super) fn get(&self, resource: Resource, namespace: &str, name: &str) -> Option<Arc<Object>> {
+    pub(crate) fn get(&self, resource: Resource, namespace: &str, name: &str) -> Option<Arc<Object>> {
         self.collections.get(&resource)?.objects.get(&key(namespace, name)).cloned()
     }
 
     /// All objects of a resource, in the order of namespace and name.
-    pub(super) fn objects(&self, resource: Resource) -> impl Iterator<Item = &Arc<Object>> {
+    pub(crate) fn objects(&self, resource: Resource) -> impl Iterator<Item = &Arc<Object>> {
         self.collections.get(&resource).into_iter().flat_map(|collection| collection.objects.values())
     }
 
     /// At most `limit` changes after a version, and the version up to which they are complete.
-    pub(super) fn changes_after(
+    pub(crate) fn changes_after(
         &self,
         resource: Resource,
         version: u64,
@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// What a backup holds: the objects and the version, no history.
-    pub(super) fn backup(&self) -> Self {
+    pub(crate) fn backup(&self) -> Self {
         let objects = |collection: &Collection| Collection {
             objects: collection.objects.clone(),
             history: VecDeque::new(),
@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Forgets the history of every resource.
-    pub(super) fn compact(&mut self) {
+    pub(crate) fn compact(&mut self) {
         for resource in Resource::ALL {
             let collection = self.collections.entry(resource).or_default();
             collection.history.clear();

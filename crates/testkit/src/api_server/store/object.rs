@@ -3,18 +3,18 @@
 use hyper::body::Bytes;
 use serde_json::{Map, Value};
 
-use super::resource::Resource;
+use crate::api_server::resource::Resource;
 
 /// A stored object. Kept as bytes, beside what selectors look at, because a parsed tree takes ten times the
 /// memory and tests hold tens of thousands of objects.
 #[derive(Debug)]
-pub(super) struct Object {
-    pub(super) namespace: String,
-    pub(super) name: String,
-    pub(super) uid: String,
-    pub(super) labels: Vec<(String, String)>,
+pub(crate) struct Object {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    pub(crate) labels: Vec<(String, String)>,
     /// Values of the resource's selectable fields, in their order; empty where absent.
-    pub(super) fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
     resource: Resource,
     /// JSON without `apiVersion` and `kind`, which a real API server leaves out of list items.
     body: Bytes,
@@ -22,7 +22,7 @@ pub(super) struct Object {
 
 impl Object {
     /// Takes over `value`, whose metadata gets this version, and this `uid` if it has none.
-    pub(super) fn new(resource: Resource, mut value: Map<String, Value>, version: u64, uid: &str) -> Self {
+    pub(crate) fn new(resource: Resource, mut value: Map<String, Value>, version: u64, uid: &str) -> Self {
         value.remove("apiVersion");
         value.remove("kind");
         let metadata = value.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
@@ -41,17 +41,17 @@ impl Object {
     }
 
     /// The same object as of another version: a deletion, or leaving a watch's selection.
-    pub(super) fn at(&self, version: u64) -> Self {
+    pub(crate) fn at(&self, version: u64) -> Self {
         Self::new(self.resource, self.untyped(), version, &self.uid)
     }
 
     /// As an item of a list.
-    pub(super) fn write_item(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.body);
     }
 
     /// With `apiVersion` and `kind`, as it is sent alone.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let (api_version, kind) = (self.resource.api_version(), self.resource.kind());
         out.extend_from_slice(format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}","#).as_bytes());
         // The body is an object with at least `metadata`: its brace is replaced by the head above.
@@ -59,7 +59,7 @@ impl Object {
     }
 
     /// The parsed object with `apiVersion` and `kind`.
-    pub(super) fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         let mut value = self.untyped();
         value.insert("apiVersion".to_owned(), self.resource.api_version().into());
         value.insert("kind".to_owned(), self.resource.kind().into());

@@ -1,13 +1,13 @@
 //! Which objects does a request select?
 
 use super::object::Object;
-use super::requests::Parameters;
-use super::resource::{Resource, Target};
-use super::status::Failure;
+use crate::api_server::requests::Parameters;
+use crate::api_server::resource::{Resource, Target};
+use crate::api_server::status::Failure;
 
 /// Namespace, label selector and field selector of one list or watch.
 #[derive(Debug)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     namespace: Option<String>,
     labels: Vec<LabelRequirement>,
     fields: Vec<FieldRequirement>,
@@ -15,7 +15,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// What `target` and the selectors among `parameters` ask for.
-    pub(super) fn parse(target: &Target, parameters: &Parameters) -> Result<Self, Failure> {
+    pub(crate) fn parse(target: &Target, parameters: &Parameters) -> Result<Self, Failure> {
         let parameter = |key| parameters.get(key).map_or("", String::as_str);
         let labels = split_outside_parentheses(parameter("labelSelector"))
             .map(LabelRequirement::parse)
@@ -27,12 +27,12 @@ impl Selection {
     }
 
     /// Whether it narrows anything but the namespace.
-    pub(super) fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
     }
 
     /// Whether an object is selected.
-    pub(super) fn matches(&self, object: &Object) -> bool {
+    pub(crate) fn matches(&self, object: &Object) -> bool {
         self.namespace.as_ref().is_none_or(|namespace| *namespace == object.namespace)
             && self.labels.iter().all(|requirement| requirement.matches(object))
             && self.fields.iter().all(|requirement| requirement.matches(object))

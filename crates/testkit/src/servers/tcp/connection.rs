@@ -13,7 +13,7 @@ use super::{Behaviour, Counts};
 const BUFFER: usize = 64 * 1024;
 
 /// Serves one connection until its behaviour says it is over.
-pub(super) async fn connection(stream: TcpStream, behaviour: &Behaviour, counts: &Counts) -> io::Result<()> {
+pub(super) async fn serve(stream: TcpStream, behaviour: &Behaviour, counts: &Counts) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection { stream, counts };
     match behaviour {
