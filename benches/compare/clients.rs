@@ -4,11 +4,12 @@ mod bulk;
 mod closed;
 mod idle;
 mod open;
+mod ticks;
 mod udp;
 
 use crate::{
+    bed::network::{ECHO, SINK, SOURCE},
     meter::Meter,
-    network::{ECHO, SINK, SOURCE},
     work::{BESIDE, CONCURRENT, STREAMS, Work},
 };
 use std::{

@@ -2,12 +2,11 @@
 
 use crate::{
     arguments::Pace,
-    backend::Received,
+    bed::{endpoints::Received, network::Network},
     clients::Load,
     meter::Meter,
-    network::Network,
-    proxy::Proxy,
-    sample::Figures,
+    proxies::Proxy,
+    report::Figures,
     way::Way,
     work::{Unit, Work},
 };

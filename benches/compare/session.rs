@@ -5,18 +5,12 @@
 
 use crate::{
     arguments::Arguments,
-    backend,
+    bed::{endpoints, network::Network},
     clients::Load,
-    config::Resources,
     measure::Measurement,
     meter::Meter,
-    network::Network,
-    plot,
-    programs::Programs,
-    proxy::Proxy,
-    report::Report,
-    sample::{Figures, Sample},
-    table,
+    proxies::{Programs, Proxy, Resources},
+    report::{Figures, Report, Sample, plot, table},
     way::Way,
     work::Work,
 };
@@ -53,7 +47,7 @@ struct Session<'arguments> {
     resources: Resources,
     lanes: usize,
     network: Arc<Network>,
-    received: backend::Received,
+    received: endpoints::Received,
     report: Report,
     /// The rates of open loops, by the closed one that sets them in the first round.
     rates: BTreeMap<Work, f64>,
@@ -67,7 +61,7 @@ impl<'arguments> Session<'arguments> {
         let lanes = (machine.cores / 2).max(1);
         let resources = Resources { cores: machine.cores, descriptors: isolation::descriptors() };
         let network = Arc::new(Network::build()?);
-        let received = backend::start(&network, lanes)?;
+        let received = endpoints::start(&network, lanes)?;
         let report = Report::begin(arguments, machine, &programs);
         ensure!(!report.versions.is_empty(), "nothing to compare: {}", table::missing(&report));
         Ok(Self { arguments, programs, resources, lanes, network, received, report, rates: BTreeMap::new() })

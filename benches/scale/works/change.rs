@@ -1,11 +1,9 @@
 //! How soon is a change of one slice in effect, and what does it cost?
 
 use crate::{
-    bed::{Bed, frontend},
-    client::ask_until,
+    bed::{Bed, Weir, client::ask_until, frontend},
     pause::pause,
     report::{Figure, percentile},
-    weir::Weir,
 };
 use anyhow::Result;
 use std::{

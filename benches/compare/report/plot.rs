@@ -1,6 +1,7 @@
 //! How is a report drawn? As grouped bars that can be read on light and on dark pages.
 
-use crate::{report::Report, sample::Figures, way::Way, work::Work};
+use super::{results::Report, sample::Figures};
+use crate::{way::Way, work::Work};
 use std::fmt::Write;
 
 const WIDTH: f64 = 1000.0;
@@ -111,7 +112,7 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::example;
+    use crate::report::results::tests::example;
 
     /// Checks that tags are closed in the order in which they were opened, and that attributes are quoted.
     fn assert_well_formed(xml: &str) {

@@ -1,7 +1,7 @@
 //! How is a report drawn? As bars over the number of Services, readable on light and on dark pages.
 
+use super::results::Report;
 use crate::{
-    report::Report,
     work::Work,
     works::{change, cold_start, memory},
 };
@@ -94,7 +94,7 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{report::Figure, table::tests::example};
+    use crate::report::{Figure, table::tests::example};
 
     #[test]
     fn a_plot_has_a_bar_for_each_figure_that_was_measured() {

@@ -1,9 +1,11 @@
 //! How does a proxy run for the time of one measurement?
 
-use crate::{
+use super::{
     config::{self, Launch, Resources},
-    network::{ECHO, Network, PORTS},
     programs::Programs,
+};
+use crate::{
+    bed::network::{ECHO, Network, PORTS},
     way::Way,
     work::Work,
 };

@@ -1,9 +1,11 @@
 //! How is a report printed?
 
-use crate::{
-    report::Report,
+use super::{
+    ratios::{Ratio, Ratios},
+    results::Report,
     sample::{Figures, Sample},
-    summary::{Ratio, Ratios},
+};
+use crate::{
     way::Way,
     work::{Unit, Work},
 };
@@ -136,7 +138,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::example;
+    use crate::report::results::tests::example;
 
     #[test]
     fn the_header_names_machine_versions_and_what_is_missing() {

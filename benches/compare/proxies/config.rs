@@ -6,10 +6,8 @@ mod nginx;
 mod realm;
 mod weir;
 
-use crate::{
-    programs::{Nginx, Programs},
-    way::Way,
-};
+use super::programs::{Nginx, Programs};
+use crate::way::Way;
 use std::path::PathBuf;
 
 /// Where configurations and logs of proxies lie; only the comparison's own namespace has it.

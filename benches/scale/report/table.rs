@@ -1,10 +1,7 @@
 //! How is a report printed?
 
-use crate::{
-    arguments::Amounts,
-    report::{Failed, Figure, Measured, Report},
-    work::Work,
-};
+use super::results::{Failed, Figure, Measured, Report};
+use crate::{arguments::Amounts, work::Work};
 use std::{collections::BTreeSet, fmt::Write};
 
 /// From this load on somebody else takes part of the time, and the figures say less.

@@ -1,6 +1,6 @@
 //! What is the kernel told?
 
-use crate::network::{ECHO, ENDPOINTS, FRONTEND, SINK, SOURCE};
+use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, SINK, SOURCE};
 
 /// Rules that send new connections and flows to the endpoints in turn.
 pub(super) fn text() -> String {

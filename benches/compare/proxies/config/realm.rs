@@ -1,6 +1,6 @@
 //! What is realm told?
 
-use crate::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
+use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
 
 /// Its configuration, as JSON.

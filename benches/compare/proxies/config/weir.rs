@@ -1,6 +1,6 @@
 //! What is weir told?
 
-use crate::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
+use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
 
 /// How node mode is started. Clients count as pods, whose address is kept.

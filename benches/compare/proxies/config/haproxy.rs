@@ -2,7 +2,7 @@
 
 use super::Resources;
 use crate::{
-    network::{ENDPOINTS, FRONTEND, PORTS},
+    bed::network::{ENDPOINTS, FRONTEND, PORTS},
     way::Way,
 };
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! What do the endpoints do with what they get?
 
-use crate::network::{DIRECT_ENDPOINT, ECHO, ENDPOINTS, Network, SINK, SOURCE};
+use super::network::{DIRECT_ENDPOINT, ECHO, ENDPOINTS, Network, SINK, SOURCE};
 use anyhow::{Context, Result};
 use socket2::{Domain, Socket, Type};
 use std::{

@@ -1,6 +1,7 @@
 //! What does the weir that is measured do and use?
 
-use crate::{client::HANG, metrics::Metrics, pause::pause};
+use super::{client::HANG, metrics::Metrics};
+use crate::pause::pause;
 use anyhow::{Context, Result, bail};
 use std::{
     collections::BTreeSet,

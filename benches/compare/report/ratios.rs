@@ -1,8 +1,7 @@
 //! How does weir compare with its best peer?
 
+use super::{results::Report, sample::Figures};
 use crate::{
-    report::Report,
-    sample::Figures,
     way::Way,
     work::{Unit, Work},
 };
@@ -61,7 +60,7 @@ impl Ratios {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::example;
+    use crate::report::results::tests::example;
 
     #[test]
     fn a_median_is_the_middle_or_between_the_two_middle_ones() {
