@@ -4,19 +4,19 @@ mod metrics;
 mod repair_schedule;
 
 use crate::{
-    Error, Options, Receivers,
+    CaptureSockets, Error, Options,
     host::requirements,
-    monitor::Watch,
+    monitor::Monitor,
     nft::{
         self, TABLE, Table,
         program::{self, Transaction},
     },
-    ownership::{self, Held, Owner},
+    ownership::{self, CaptureLock, TableOwner},
     plan::Plan,
     route::Routes,
 };
-use metrics::Meters;
-use repair_schedule::Pace;
+use metrics::CaptureMetrics;
+use repair_schedule::RepairSchedule;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -27,7 +27,7 @@ use tracing::{debug, info, warn};
 use weir_core::{Changes, Family, PerFamily, Snapshot};
 
 /// How often policy routes are looked at, of whose end the kernel does not always tell.
-const LOOK: Duration = Duration::from_secs(2);
+const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What is not as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +45,17 @@ pub enum Disturbance {
 #[derive(Debug)]
 pub struct Capture {
     options: Options,
-    owner: Owner,
-    held: Option<Held>,
+    owner: TableOwner,
+    lock: Option<CaptureLock>,
     routes: Routes,
-    watch: Watch,
-    meters: Meters,
+    monitor: Monitor,
+    metrics: CaptureMetrics,
     desired: Option<Arc<Desired>>,
     /// What is known to be in force; nothing after a failure.
     installed: Option<Installed>,
     disturbance: Option<Disturbance>,
-    pace: Pace,
-    next_look: Instant,
+    repair_schedule: RepairSchedule,
+    next_route_check: Instant,
     superseded: bool,
 }
 
@@ -82,22 +82,22 @@ impl Capture {
         for obstacle in requirements::obstacles() {
             warn!("{obstacle}");
         }
-        let held = ownership::take()?;
-        if held.is_none() && !options.takeover {
-            return Err(Error::SecondWeir(ownership::SOCKET));
+        let lock = ownership::acquire()?;
+        if lock.is_none() && !options.takeover {
+            return Err(Error::SecondWeir(ownership::LOCK_SOCKET));
         }
         Ok(Self {
             options,
-            owner: Owner::new(),
-            held,
+            owner: TableOwner::new(),
+            lock,
             routes: Routes::open()?,
-            watch: Watch::open()?,
-            meters: Meters::new(),
+            monitor: Monitor::open()?,
+            metrics: CaptureMetrics::new(),
             desired: None,
             installed: None,
             disturbance: None,
-            pace: Pace::default(),
-            next_look: Instant::now() + LOOK,
+            repair_schedule: RepairSchedule::default(),
+            next_route_check: Instant::now() + ROUTE_CHECK_INTERVAL,
             superseded: false,
         })
     }
@@ -113,11 +113,11 @@ impl Capture {
     pub async fn apply(
         &mut self,
         snapshot: &Snapshot,
-        receivers: &Receivers,
+        capture_sockets: &CaptureSockets,
         node_port_addresses: &[IpAddr],
         bound: PerFamily<bool>,
     ) -> Result<(), Error> {
-        let table = self.options.table(&self.owner, snapshot, *receivers, bound)?;
+        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound)?;
         let node_port_addresses = node_port_addresses.to_vec();
         self.desired = Some(Arc::new(Desired { snapshot: snapshot.clone(), node_port_addresses, table }));
         let outcome = self.bring().await;
@@ -128,20 +128,23 @@ impl Capture {
     /// another weir has taken over. Nothing is lost when this is cancelled.
     pub async fn disturbed(&mut self) -> Disturbance {
         loop {
-            match (self.pace.due(), self.disturbance) {
+            match (self.repair_schedule.due(), self.disturbance) {
                 (Some(due), Some(disturbance)) if due <= Instant::now() => return disturbance,
                 _ => {}
             }
-            let until = self.pace.due().map_or(self.next_look, |due| due.min(self.next_look));
+            let until = self
+                .repair_schedule
+                .due()
+                .map_or(self.next_route_check, |due| due.min(self.next_route_check));
             if self.disturbance.is_some() || self.superseded || self.desired.is_none() {
                 sleep_until(until.into()).await;
-            } else if let Ok(outcome) = timeout_at(until.into(), self.watch.disturbed()).await {
+            } else if let Ok(outcome) = timeout_at(until.into(), self.monitor.foreign_change()).await {
                 if let Err(error) = outcome {
                     warn!(%error, "cannot listen to changes of nftables; the rules are written anew");
                 }
                 self.find(Disturbance::Rules);
             }
-            self.look().await;
+            self.check_routes().await;
         }
     }
 
@@ -150,7 +153,7 @@ impl Capture {
     /// # Errors
     /// When that could not be done; [`disturbed`](Self::disturbed) tells when to try again.
     pub async fn repair(&mut self) -> Result<(), Error> {
-        self.pace.begin(Instant::now());
+        self.repair_schedule.start(Instant::now());
         let disturbance = self.disturbance.take();
         if self.superseded {
             return Ok(());
@@ -163,7 +166,7 @@ impl Capture {
             }
         };
         if outcome.is_ok() && matches!(disturbance, Some(Disturbance::Rules | Disturbance::Routes)) {
-            self.meters.repairs.increment(1);
+            self.metrics.repairs.increment(1);
         }
         self.note(outcome)
     }
@@ -181,8 +184,9 @@ impl Capture {
         if self.superseded || self.desired.is_none() {
             return Ok(());
         }
-        let script = format!("flush chain {TABLE} {}{}\ndelete table {TABLE}\n", nft::OWNER, self.owner);
-        program::apply(&script).await.outcome?;
+        let script =
+            format!("flush chain {TABLE} {}{}\ndelete table {TABLE}\n", nft::OWNER_CHAIN, self.owner);
+        program::run_transaction(&script).await.outcome?;
         for family in Family::ALL {
             self.routes.remove(family).await?;
         }
@@ -191,18 +195,18 @@ impl Capture {
 
     fn find(&mut self, disturbance: Disturbance) {
         self.disturbance = Some(disturbance);
-        self.pace.want(Instant::now());
+        self.repair_schedule.request(Instant::now());
     }
 
     /// Looks at what nobody tells of.
-    async fn look(&mut self) {
-        if Instant::now() < self.next_look {
+    async fn check_routes(&mut self) {
+        if Instant::now() < self.next_route_check {
             return;
         }
-        self.next_look = Instant::now() + LOOK;
-        self.meters.touch();
-        if self.held.is_none() {
-            self.held = ownership::take().ok().flatten();
+        self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
+        self.metrics.keep_alive();
+        if self.lock.is_none() {
+            self.lock = ownership::acquire().ok().flatten();
         }
         if self.superseded || self.disturbance.is_some() || self.installed.is_none() {
             return;
@@ -216,7 +220,7 @@ impl Capture {
 
     fn families(&self) -> Vec<Family> {
         let Some(desired) = &self.desired else { return Vec::new() };
-        Family::ALL.into_iter().filter(|family| desired.table.serves(*family)).collect()
+        Family::ALL.into_iter().filter(|family| desired.table.captures(*family)).collect()
     }
 
     /// After a failure nothing is known of the rules.
@@ -228,7 +232,7 @@ impl Capture {
                 // The connection itself may have failed.
                 self.routes = routes;
             }
-            self.meters.failures.increment(1);
+            self.metrics.failures.increment(1);
             self.find(Disturbance::Failed);
         }
         outcome
@@ -249,8 +253,8 @@ impl Capture {
     async fn rewrite(&mut self) -> Result<(), Error> {
         // No table is one that nobody owns.
         let listing =
-            program::ask(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
-        if Owner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
+            program::query(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
+        if TableOwner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
             warn!("another weir has taken over: this one captures nothing new, its connections go on");
             self.superseded = true;
             return Ok(());
@@ -261,7 +265,7 @@ impl Capture {
     async fn replace(&mut self, desired: Arc<Desired>) -> Result<(), Error> {
         let plan = Plan::of(&desired.snapshot, &desired.node_port_addresses);
         self.ensure_routes().await?;
-        self.watch.forget();
+        self.monitor.discard_pending();
         self.transact(&nft::whole(&desired.table, &plan)).await?;
         info!(elements = plan.elements(), "the rules that capture Service traffic are in force");
         self.installed(Installed { desired, plan });
@@ -280,16 +284,16 @@ impl Capture {
     }
 
     fn installed(&mut self, installed: Installed) {
-        self.meters.elements.set(installed.plan.elements() as f64);
+        self.metrics.elements.set(installed.plan.elements() as f64);
         self.installed = Some(installed);
     }
 
     async fn transact(&mut self, script: &str) -> Result<(), Error> {
         let started = Instant::now();
-        let Transaction { process, outcome } = program::apply(script).await;
-        self.watch.settle(process);
+        let Transaction { process, outcome } = program::run_transaction(script).await;
+        self.monitor.drain(process);
         outcome?;
-        self.meters.transactions.increment(1);
+        self.metrics.transactions.increment(1);
         debug!(bytes = script.len(), took = ?started.elapsed(), "changed nftables rules");
         Ok(())
     }

@@ -5,7 +5,7 @@ use weir_core::{Family, PerFamily, Protocol};
 /// The ports of the receiving sockets of one family and protocol, on that family's loopback address. The socket that
 /// receives a packet tells where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ports {
+pub struct CapturePorts {
     /// From recognised pods.
     pub pod: u16,
     /// From this node's own processes.
@@ -17,15 +17,15 @@ pub struct Ports {
 /// The receiving sockets. Without them a protocol is refused; a family without any is left alone, unless its frontends
 /// are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Receivers {
+pub struct CaptureSockets {
     /// Of TCP.
-    pub tcp: PerFamily<Option<Ports>>,
+    pub tcp: PerFamily<Option<CapturePorts>>,
     /// Of UDP.
-    pub udp: PerFamily<Option<Ports>>,
+    pub udp: PerFamily<Option<CapturePorts>>,
 }
 
-impl Receivers {
-    pub(crate) fn of(&self, family: Family, protocol: Protocol) -> Option<Ports> {
+impl CaptureSockets {
+    pub(crate) fn of(&self, family: Family, protocol: Protocol) -> Option<CapturePorts> {
         match protocol {
             Protocol::Tcp => *self.tcp.get(family),
             Protocol::Udp => *self.udp.get(family),
@@ -34,7 +34,7 @@ impl Receivers {
     }
 
     /// Whether anything of a family is received.
-    pub(crate) fn serve(&self, family: Family) -> bool {
+    pub(crate) fn receives(&self, family: Family) -> bool {
         self.tcp.get(family).is_some() || self.udp.get(family).is_some()
     }
 }

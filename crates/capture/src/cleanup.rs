@@ -47,7 +47,7 @@ impl fmt::Display for Removed {
 /// # Errors
 /// When no Unix socket can be had.
 pub fn is_running() -> Result<bool, Error> {
-    Ok(ownership::take()?.is_none())
+    Ok(ownership::acquire()?.is_none())
 }
 
 /// Removes every trace of weir from nftables and routing, in both families.
@@ -67,11 +67,11 @@ pub async fn cleanup() -> Result<Removed, Error> {
 }
 
 async fn remove_table() -> Result<bool, Error> {
-    let tables = program::ask(&["list", "tables"]).await?;
+    let tables = program::query(&["list", "tables"]).await?;
     if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}")) {
         return Ok(false);
     }
     // Added first: somebody else may have been faster.
-    program::apply(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
+    program::run_transaction(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
     Ok(true)
 }

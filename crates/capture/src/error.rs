@@ -7,7 +7,7 @@ use std::{io, time::Duration};
 pub enum Error {
     /// This host or process lacks something.
     #[error("cannot change nftables rules and routes: {0}")]
-    Missing(String),
+    RequirementMissing(String),
     /// Another weir does so in this network namespace.
     #[error(
         "another weir captures Service traffic on this node (it holds the abstract socket @{0}): stop it, \

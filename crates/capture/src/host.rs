@@ -19,9 +19,9 @@ use weir_core::{Family, PerFamily};
 #[derive(Debug)]
 pub struct Host {
     /// Whether this process has CAP_NET_ADMIN.
-    pub administers: bool,
+    pub has_net_admin: bool,
     /// Whether this process has CAP_NET_BIND_SERVICE.
-    pub binds: bool,
+    pub has_net_bind_service: bool,
     /// The version of `nft`, as in `1.0.6`.
     pub nft: Result<String, Error>,
     /// Whether `nft` and the kernel accept every kind of rule that may be needed. `None` where that cannot be tried.
@@ -40,11 +40,11 @@ pub struct Host {
 
 impl Host {
     /// Looks at this host, and whether it has routes to these addresses.
-    pub async fn look(destinations: &[IpAddr]) -> Self {
-        let administers = requirements::check_capability().is_ok();
+    pub async fn inspect(destinations: &[IpAddr]) -> Self {
+        let has_net_admin = requirements::check_capability().is_ok();
         let nft = version().await;
         let (mut rules, mut ruleset) = (None, None);
-        if administers && nft.is_ok() {
+        if has_net_admin && nft.is_ok() {
             rules = Some(requirements::check_rules(None).await);
             ruleset = Some(Ruleset::read().await);
         }
@@ -53,8 +53,8 @@ impl Host {
             Err(error) => (Err(error), Vec::new()),
         };
         Self {
-            administers,
-            binds: requirements::is_capable(requirements::NET_BIND_SERVICE),
+            has_net_admin,
+            has_net_bind_service: requirements::is_capable(requirements::NET_BIND_SERVICE),
             nft,
             rules,
             ruleset,
@@ -68,9 +68,9 @@ impl Host {
 
 /// `nftables v1.0.6 (Lester Gooch #5)`.
 async fn version() -> Result<String, Error> {
-    let said = match program::ask(&["--version"]).await {
+    let said = match program::query(&["--version"]).await {
         Err(Error::Nft(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::Missing(requirements::NO_NFT.into()));
+            return Err(Error::RequirementMissing(requirements::NO_NFT.into()));
         }
         said => said?,
     };
@@ -82,11 +82,11 @@ async fn routing(destinations: &[IpAddr]) -> Result<(PerFamily<Routing>, Vec<IpA
     let routes = Routes::open()?;
     let mut routing = PerFamily::default();
     for family in Family::ALL {
-        *routing.get_mut(family) = routes.look(family).await?;
+        *routing.get_mut(family) = routes.inspect(family).await?;
     }
     let mut unreachable = Vec::new();
     for &ip in destinations {
-        if !routes.reach(ip).await {
+        if !routes.has_route_to(ip).await {
             unreachable.push(ip);
         }
     }

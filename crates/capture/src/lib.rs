@@ -42,7 +42,7 @@ mod plan;
 pub mod route;
 
 pub use capture::{Capture, Disturbance};
-pub use capture_sockets::{Ports, Receivers};
+pub use capture_sockets::{CapturePorts, CaptureSockets};
 pub use cleanup::{Removed, cleanup, is_running};
 pub use error::Error;
 pub use host::{Bridges, Chain, Host, Ruleset, bridges};

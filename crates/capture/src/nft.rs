@@ -25,7 +25,7 @@ pub(crate) const TABLE: &str = "inet weir";
 pub(crate) const TABLE_NAME: &str = "weir";
 
 /// What the name of the chain begins with that says whose the table is.
-pub(crate) const OWNER: &str = "owner_";
+pub(crate) const OWNER_CHAIN: &str = "owner_";
 
 /// Ends a set's name: its elements are of one family.
 fn digit(family: Family) -> char {

@@ -1,6 +1,6 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, Receivers, nft::Table, ownership::Owner};
+use crate::{CaptureSockets, Error, nft::Table, ownership::TableOwner};
 use ipnet::IpNet;
 use weir_core::{PerFamily, Pods, Snapshot};
 
@@ -24,9 +24,9 @@ impl Options {
     /// The table for these sockets and what the Snapshot says of the node.
     pub(crate) fn table(
         &self,
-        owner: &Owner,
+        owner: &TableOwner,
         snapshot: &Snapshot,
-        receivers: Receivers,
+        capture_sockets: CaptureSockets,
         bound: PerFamily<bool>,
     ) -> Result<Table, Error> {
         let service_cidrs = match self.exclusive {
@@ -35,7 +35,7 @@ impl Options {
         };
         Ok(Table {
             owner: owner.to_string(),
-            receivers,
+            capture_sockets,
             bound,
             pods: self.pods.networks(&snapshot.node).to_vec(),
             pod_interface: self.pods_interface()?,

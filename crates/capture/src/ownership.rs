@@ -4,25 +4,25 @@
 //! their process. The table says by the name of a chain who made it, so that an older weir notices that it is no longer
 //! its own, and that no transaction of the older one changes it.
 
-use crate::nft::OWNER;
+use crate::nft::OWNER_CHAIN;
 use std::{
     io,
     os::{linux::net::SocketAddrExt, unix::net::SocketAddr, unix::net::UnixListener},
 };
 
 /// The socket that a running weir holds.
-pub(crate) const SOCKET: &str = "weir/capture";
+pub(crate) const LOCK_SOCKET: &str = "weir/capture";
 
 /// The right to capture.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct CaptureLock {
     _socket: UnixListener,
 }
 
 /// Takes the right; `None` while another weir has it.
-pub(crate) fn take() -> io::Result<Option<Held>> {
-    match UnixListener::bind_addr(&SocketAddr::from_abstract_name(SOCKET)?) {
-        Ok(socket) => Ok(Some(Held { _socket: socket })),
+pub(crate) fn acquire() -> io::Result<Option<CaptureLock>> {
+    match UnixListener::bind_addr(&SocketAddr::from_abstract_name(LOCK_SOCKET)?) {
+        Ok(socket) => Ok(Some(CaptureLock { _socket: socket })),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
         Err(error) => Err(error),
     }
@@ -30,12 +30,12 @@ pub(crate) fn take() -> io::Result<Option<Held>> {
 
 /// One weir, ordered by when it started: since the host did, so that no change of its clock matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Owner {
+pub(crate) struct TableOwner {
     started: u64,
     process: u32,
 }
 
-impl Owner {
+impl TableOwner {
     /// This process, from now on.
     pub(crate) fn new() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -48,7 +48,7 @@ impl Owner {
 
     /// The owner that the name of a chain speaks of.
     pub(crate) fn of_chain(name: &str) -> Option<Self> {
-        let (started, process) = name.strip_prefix(OWNER)?.split_once('_')?;
+        let (started, process) = name.strip_prefix(OWNER_CHAIN)?.split_once('_')?;
         Some(Self { started: u64::from_str_radix(started, 16).ok()?, process: process.parse().ok()? })
     }
 
@@ -59,7 +59,7 @@ impl Owner {
     }
 }
 
-impl std::fmt::Display for Owner {
+impl std::fmt::Display for TableOwner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:016x}_{}", self.started, self.process)
     }
@@ -71,20 +71,20 @@ mod tests {
 
     #[test]
     fn the_owner_is_read_back_from_a_listed_table() {
-        let owner = Owner::new();
+        let owner = TableOwner::new();
         let listing =
-            format!("table inet weir {{\n\tset a {{\n\t}}\n\n\tchain {OWNER}{owner} {{\n\t}}\n}}\n");
-        assert_eq!(Owner::of_listing(&listing), Some(owner));
+            format!("table inet weir {{\n\tset a {{\n\t}}\n\n\tchain {OWNER_CHAIN}{owner} {{\n\t}}\n}}\n");
+        assert_eq!(TableOwner::of_listing(&listing), Some(owner));
         for foreign in ["", "chain prerouting {", "chain owner_ {", "chain owner_12 {", "chain owner_zz_1 {"]
         {
-            assert_eq!(Owner::of_listing(foreign), None, "{foreign}");
+            assert_eq!(TableOwner::of_listing(foreign), None, "{foreign}");
         }
     }
 
     #[test]
     fn who_starts_later_comes_after() {
-        let first = Owner::new();
-        let second = Owner { started: first.started + 1, process: 1 };
+        let first = TableOwner::new();
+        let second = TableOwner { started: first.started + 1, process: 1 };
         assert!(first < second);
     }
 }

@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
 };
-use use_counts::Used;
+use use_counts::UseCounts;
 use weir_core::{
     Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
     frontend::claims,
@@ -81,11 +81,11 @@ impl Edits {
 pub(crate) struct Plan {
     claims: Claims<Frontend, Claim>,
     cluster_ips_of: HashMap<ServiceKey, Box<[IpAddr]>>,
-    cluster_ips: Used<IpAddr>,
+    cluster_ips: UseCounts<IpAddr>,
     frontends: HashMap<Frontend, Treatment>,
     /// How many elements these are.
     frontend_elements: usize,
-    reply_ports: Used<u16>,
+    reply_ports: UseCounts<u16>,
     ranges: Ranges,
 }
 
@@ -94,7 +94,7 @@ impl Plan {
     pub(crate) fn of(snapshot: &Snapshot, node_port_addresses: &[IpAddr]) -> Self {
         let mut plan = Self::default();
         plan.update(snapshot.services().map(|served| &**served), &[], &snapshot.node, node_port_addresses);
-        plan.ranges.settle();
+        plan.ranges.drain_changes();
         plan
     }
 
@@ -147,15 +147,15 @@ impl Plan {
             let ips = served.ports.iter().map(|port| port.cluster_ip).filter(|&ip| is_usable(ip));
             self.set_cluster_ips(&served.key, ips.collect());
         }
-        self.settle(touched, node)
+        self.update_treatments(touched, node)
     }
 
     fn set_cluster_ips(&mut self, key: &ServiceKey, ips: BTreeSet<IpAddr>) {
         for ip in self.cluster_ips_of.remove(key).unwrap_or_default() {
-            self.cluster_ips.release(ip);
+            self.cluster_ips.remove_user(ip);
         }
         for ip in &ips {
-            self.cluster_ips.take(*ip);
+            self.cluster_ips.add_user(*ip);
         }
         if !ips.is_empty() {
             self.cluster_ips_of.insert(key.clone(), ips.into_iter().collect());
@@ -163,7 +163,7 @@ impl Plan {
     }
 
     /// Finds what became of everything that may have changed.
-    fn settle(&mut self, mut touched: Vec<Frontend>, node: &Node) -> Edits {
+    fn update_treatments(&mut self, mut touched: Vec<Frontend>, node: &Node) -> Edits {
         touched.sort_unstable();
         touched.dedup();
         let mut edits = Edits::default();
@@ -177,23 +177,23 @@ impl Plan {
             self.frontend_elements -= before.map_or(0, Treatment::elements);
             // After the new ones were taken: ranges that stay in use stay as they are.
             if let Some(id) = before.and_then(|treatment| treatment.ranges) {
-                self.ranges.release(id);
+                self.ranges.remove_user(id);
             }
             if before != after {
                 self.count_port(frontend, before.is_some(), after.is_some());
                 edits.frontends.push(Edit { key: frontend, before, after });
             }
         }
-        edits.cluster_ips = self.cluster_ips.settle();
-        edits.reply_ports = self.reply_ports.settle();
-        (edits.new_ranges, edits.unused_ranges) = self.ranges.settle();
+        edits.cluster_ips = self.cluster_ips.drain_edits();
+        edits.reply_ports = self.reply_ports.drain_edits();
+        (edits.new_ranges, edits.unused_ranges) = self.ranges.drain_changes();
         edits
     }
     fn count_port(&mut self, frontend: Frontend, was_there: bool, is_there: bool) {
         let port = frontend.address.port();
         match (frontend.protocol, was_there, is_there) {
-            (Protocol::Udp, false, true) => self.reply_ports.take(port),
-            (Protocol::Udp, true, false) => self.reply_ports.release(port),
+            (Protocol::Udp, false, true) => self.reply_ports.add_user(port),
+            (Protocol::Udp, true, false) => self.reply_ports.remove_user(port),
             _ => {}
         }
     }
@@ -222,7 +222,7 @@ fn treatment(claim: &Claim, node: &Node, ranges: &mut Ranges) -> Treatment {
         return Treatment::default();
     }
     let sources = claim.port.sources(claim.kind, node);
-    Treatment { ranges: sources.map(|sources| ranges.take(claim.port.family, &sources)), exception }
+    Treatment { ranges: sources.map(|sources| ranges.add_user(claim.port.family, &sources)), exception }
 }
 
 #[cfg(test)]

@@ -79,17 +79,17 @@ impl Routes {
             Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
             Family::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
         };
-        let route = self.of_packet(anywhere, CAPTURED).await;
+        let route = self.lookup(anywhere, CAPTURED).await;
         route.is_some_and(|route| route.attributes.contains(&RouteAttribute::Table(TABLE)))
     }
 
     /// Whether this host has a route to an address.
-    pub(crate) async fn reach(&self, ip: IpAddr) -> bool {
-        self.of_packet(ip, 0).await.is_some()
+    pub(crate) async fn has_route_to(&self, ip: IpAddr) -> bool {
+        self.lookup(ip, 0).await.is_some()
     }
 
     /// The route that a packet of this host with this mark takes.
-    async fn of_packet(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
+    async fn lookup(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
         let message = match ip {
             IpAddr::V4(ip) => {
                 RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(mark).build()
@@ -106,7 +106,7 @@ impl Routes {
     }
 
     /// What there is of a family.
-    pub(crate) async fn look(&self, family: Family) -> Result<Routing, Error> {
+    pub(crate) async fn inspect(&self, family: Family) -> Result<Routing, Error> {
         let rules = self.all_rules(family).await?;
         Ok(Routing {
             has_policy: !rules.is_empty(),
@@ -180,14 +180,14 @@ impl Routes {
 
     async fn add_route(&self, family: Family) -> Result<(), Error> {
         let route = match family {
-            Family::V4 => of_table(RouteMessageBuilder::<Ipv4Addr>::new()).build(),
-            Family::V6 => of_table(RouteMessageBuilder::<Ipv6Addr>::new()).build(),
+            Family::V4 => in_own_table(RouteMessageBuilder::<Ipv4Addr>::new()).build(),
+            Family::V6 => in_own_table(RouteMessageBuilder::<Ipv6Addr>::new()).build(),
         };
         ignore_existing(self.handle.route().add(route).execute().await)
     }
 }
 
-fn of_table<Address>(route: RouteMessageBuilder<Address>) -> RouteMessageBuilder<Address> {
+fn in_own_table<Address>(route: RouteMessageBuilder<Address>) -> RouteMessageBuilder<Address> {
     route.table_id(TABLE).kind(RouteType::Local).scope(RouteScope::Host).output_interface(LOOPBACK)
 }
 

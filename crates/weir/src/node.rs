@@ -151,11 +151,11 @@ impl Node {
     }
 }
 
-fn of_rules(Receivers { tcp, udp }: Receivers) -> weir_capture::Receivers {
-    let of_family = |Ports { pod, node, outside }| weir_capture::Ports { pod, node, outside };
+fn of_rules(Receivers { tcp, udp }: Receivers) -> weir_capture::CaptureSockets {
+    let of_family = |Ports { pod, node, outside }| weir_capture::CapturePorts { pod, node, outside };
     let of_protocol = |ports: PerFamily<Option<Ports>>| PerFamily {
         v4: ports.v4.map(of_family),
         v6: ports.v6.map(of_family),
     };
-    weir_capture::Receivers { tcp: of_protocol(tcp), udp: of_protocol(udp) }
+    weir_capture::CaptureSockets { tcp: of_protocol(tcp), udp: of_protocol(udp) }
 }

@@ -4,14 +4,14 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 /// The metrics of this crate.
 #[derive(Debug)]
-pub(crate) struct Meters {
+pub(crate) struct CaptureMetrics {
     pub(crate) transactions: Counter,
     pub(crate) failures: Counter,
     pub(crate) repairs: Counter,
     pub(crate) elements: Gauge,
 }
 
-impl Meters {
+impl CaptureMetrics {
     pub(crate) fn new() -> Self {
         describe_counter!("weir_capture_transactions_total", "Changes of nftables rules that were made");
         describe_counter!(
@@ -32,7 +32,7 @@ impl Meters {
     }
 
     /// Keeps the series: those that nobody touches are dropped.
-    pub(crate) fn touch(&self) {
+    pub(crate) fn keep_alive(&self) {
         for counter in [&self.transactions, &self.failures, &self.repairs] {
             counter.increment(0);
         }

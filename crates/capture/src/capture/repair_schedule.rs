@@ -3,29 +3,29 @@
 use std::time::{Duration, Instant};
 
 /// The first pause between two tries.
-const SHORTEST: Duration = Duration::from_millis(250);
+const MIN_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest: whoever keeps changing the rules cannot keep this host busy.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// After this long without a try the next one comes at once.
-const CALM: Duration = Duration::from_secs(30);
+const CALM_PERIOD: Duration = Duration::from_secs(30);
 
 /// Spaces tries, more and more as long as they are needed.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct RepairSchedule {
     due: Option<Instant>,
     last: Option<Instant>,
     pause: Duration,
 }
 
-impl Pace {
+impl RepairSchedule {
     /// A try is needed. Does not put off one that is due already.
-    pub(crate) fn want(&mut self, now: Instant) {
+    pub(crate) fn request(&mut self, now: Instant) {
         if self.due.is_some() {
             return;
         }
-        if self.last.is_none_or(|last| now.duration_since(last) > CALM) {
+        if self.last.is_none_or(|last| now.duration_since(last) > CALM_PERIOD) {
             self.pause = Duration::ZERO;
         }
         self.due = Some(now + self.pause);
@@ -37,10 +37,10 @@ impl Pace {
     }
 
     /// It is made now.
-    pub(crate) fn begin(&mut self, now: Instant) {
+    pub(crate) fn start(&mut self, now: Instant) {
         self.due = None;
         self.last = Some(now);
-        self.pause = (self.pause * 2).clamp(SHORTEST, LONGEST);
+        self.pause = (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
     }
 }
 
@@ -50,26 +50,26 @@ mod tests {
 
     #[test]
     fn tries_come_at_once_after_calm_and_ever_more_seldom_in_a_fight() {
-        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        let (mut schedule, mut now) = (RepairSchedule::default(), Instant::now());
         let mut pauses = Vec::new();
         for _ in 0..8 {
-            pace.want(now);
-            let due = pace.due().unwrap();
+            schedule.request(now);
+            let due = schedule.due().unwrap();
             pauses.push(due.duration_since(now).as_millis());
             now = due;
-            pace.begin(now);
+            schedule.start(now);
         }
         assert_eq!(pauses, [0, 250, 500, 1000, 2000, 4000, 8000, 10_000]);
-        now += CALM + Duration::from_secs(1);
-        pace.want(now);
-        assert_eq!(pace.due(), Some(now));
+        now += CALM_PERIOD + Duration::from_secs(1);
+        schedule.request(now);
+        assert_eq!(schedule.due(), Some(now));
     }
 
     #[test]
     fn further_needs_do_not_put_off_a_try_that_is_due() {
-        let (mut pace, now) = (Pace::default(), Instant::now());
-        pace.want(now);
-        pace.want(now + Duration::from_secs(5));
-        assert_eq!(pace.due(), Some(now));
+        let (mut schedule, now) = (RepairSchedule::default(), Instant::now());
+        schedule.request(now);
+        schedule.request(now + Duration::from_secs(5));
+        assert_eq!(schedule.due(), Some(now));
     }
 }

@@ -1,7 +1,7 @@
 //! What does this host lack that capturing needs, and how does it get it?
 
 use crate::{
-    Error, Ports, Receivers,
+    CapturePorts, CaptureSockets, Error,
     marks::CAPTURED,
     nft::{self, Table, program},
     plan::Plan,
@@ -17,28 +17,29 @@ pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
 
 /// The same for a process that may change rules.
 pub(crate) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error> {
-    let error = match program::check(&nft::whole(&representative(pod_interface), &Plan::default())).await {
-        Ok(()) => return Ok(()),
-        Err(Error::Nft(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::Missing(NO_NFT.into()));
-        }
-        Err(Error::Refused(said)) => said,
-        Err(error) => return Err(error),
-    };
+    let error =
+        match program::check_script(&nft::whole(&representative(pod_interface), &Plan::default())).await {
+            Ok(()) => return Ok(()),
+            Err(Error::Nft(error)) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::RequirementMissing(NO_NFT.into()));
+            }
+            Err(Error::Refused(said)) => said,
+            Err(error) => return Err(error),
+        };
     let mut lacking = Vec::new();
     for feature in FEATURES {
-        if program::check(&feature.script()).await.is_err() {
+        if program::check_script(&feature.script()).await.is_err() {
             lacking.push(feature);
         }
     }
-    Err(Error::Missing(explain(&lacking, &error)))
+    Err(Error::RequirementMissing(explain(&lacking, &error)))
 }
 
 /// Whether this process may change rules and routes.
 pub(crate) fn check_capability() -> Result<(), Error> {
     match is_capable(NET_ADMIN) {
         true => Ok(()),
-        false => Err(Error::Missing(NO_CAPABILITY.into())),
+        false => Err(Error::RequirementMissing(NO_CAPABILITY.into())),
     }
 }
 
@@ -68,12 +69,12 @@ fn has_capability(status: &str, capability: u32) -> bool {
 /// A table with everything that a real one may have. IPv6 is in it only where the host has that.
 fn representative(pod_interface: Option<&str>) -> Table {
     let has = |family| family == Family::V4 || fs::exists("/proc/net/if_inet6").unwrap_or(false);
-    let ports = Ports { pod: 1, node: 2, outside: 3 };
+    let ports = CapturePorts { pod: 1, node: 2, outside: 3 };
     let per_family = PerFamily::from_fn(|family| has(family).then_some(ports));
     let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().expect("it is a network")).to_vec();
     Table {
         owner: "0_0".into(),
-        receivers: Receivers { tcp: per_family, udp: per_family },
+        capture_sockets: CaptureSockets { tcp: per_family, udp: per_family },
         bound: PerFamily::default(),
         pods: networks.clone(),
         pod_interface: pod_interface.map(str::to_owned),

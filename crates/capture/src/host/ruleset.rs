@@ -3,10 +3,10 @@
 use crate::{Error, nft::program};
 
 /// Where packets come by on their way into this host.
-const WAY_IN: [&str; 2] = ["prerouting", "input"];
+const INBOUND_HOOKS: [&str; 2] = ["prerouting", "input"];
 
 /// Chains there that are looked at; nobody has more.
-const MOST: usize = 64;
+const MAX_CHAINS: usize = 64;
 
 /// Tables and chains, of whomever they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,16 +36,16 @@ impl Ruleset {
     /// Asks `nft`.
     pub(crate) async fn read() -> Result<Self, Error> {
         let mut ruleset = Self {
-            tables: tables(&program::ask(&["list", "tables"]).await?),
-            chains: chains(&program::ask(&["list", "chains"]).await?),
+            tables: tables(&program::query(&["list", "tables"]).await?),
+            chains: chains(&program::query(&["list", "chains"]).await?),
         };
-        let on_the_way = |chain: &&mut Chain| WAY_IN.contains(&&*chain.hook);
-        for chain in ruleset.chains.iter_mut().filter(on_the_way).take(MOST) {
+        let is_inbound = |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook);
+        for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
             // Names are part of a command.
             if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {
                 let words = ["list", "chain", &chain.table, &chain.name];
                 // It may be gone by now, and is still known by its policy.
-                chain.rules = program::ask(&words).await.map(|text| rules(&text)).unwrap_or_default();
+                chain.rules = program::query(&words).await.map(|text| rules(&text)).unwrap_or_default();
             }
         }
         Ok(ruleset)

@@ -2,7 +2,7 @@
 
 /// A change of a certain table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct About {
+pub(super) struct TableChange {
     /// The port number of the socket that asked for it. For `nft` that is its process number.
     pub(super) sender: u32,
 }
@@ -21,7 +21,7 @@ const NEW_GENERATION: u8 = 15;
 const TABLE: u16 = 1;
 
 /// The changes of the `inet` table of this name that a datagram tells of.
-pub(super) fn about<'a>(datagram: &'a [u8], table: &'a str) -> impl Iterator<Item = About> + 'a {
+pub(super) fn changes_of<'a>(datagram: &'a [u8], table: &'a str) -> impl Iterator<Item = TableChange> + 'a {
     Messages(datagram).filter_map(move |message| {
         let [kind, subsystem] = [*message.get(4)?, *message.get(5)?];
         if subsystem != NFTABLES || kind == NEW_GENERATION || *message.get(HEADER)? != NFPROTO_INET {
@@ -29,7 +29,7 @@ pub(super) fn about<'a>(datagram: &'a [u8], table: &'a str) -> impl Iterator<Ite
         }
         let name = Attributes(message.get(HEADER + FAMILY_HEADER..)?).find(|(kind, _)| *kind == TABLE)?.1;
         let name = name.strip_suffix(&[0]).unwrap_or(name);
-        (name == table.as_bytes()).then_some(About { sender: number(message.get(12..16)?)? })
+        (name == table.as_bytes()).then_some(TableChange { sender: number(message.get(12..16)?)? })
     })
 }
 
@@ -99,7 +99,7 @@ mod tests {
             message(12, NFPROTO_INET, 11, "weir"),
         ]
         .concat();
-        let senders: Vec<u32> = about(&datagram, "weir").map(|about| about.sender).collect();
+        let senders: Vec<u32> = changes_of(&datagram, "weir").map(|change| change.sender).collect();
         assert_eq!(senders, [7, 11]);
     }
 
@@ -107,13 +107,13 @@ mod tests {
     fn no_datagram_however_short_or_wrong_is_read_beyond_its_end() {
         let whole = message(0, NFPROTO_INET, 7, "weir");
         for length in 0..whole.len() {
-            let _ = about(&whole[..length], "weir").count();
+            let _ = changes_of(&whole[..length], "weir").count();
         }
         for byte in 0..whole.len() {
             for value in [0, 1, 3, 255] {
                 let mut wrong = whole.clone();
                 wrong[byte] = value;
-                let _ = about(&[wrong.clone(), wrong].concat(), "weir").count();
+                let _ = changes_of(&[wrong.clone(), wrong].concat(), "weir").count();
             }
         }
     }

@@ -1,6 +1,6 @@
 //! How are changes of a plan said to nftables? One transaction that touches only what differs.
 
-use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, commas, digit, ranges_rule};
+use super::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, commas, digit, ranges_rule};
 use crate::plan::{Edit, Edits, Plan, Treatment};
 use std::fmt::Write;
 use weir_core::{Family, Frontend};
@@ -8,7 +8,7 @@ use weir_core::{Family, Frontend};
 /// The script for `edits`, which led to `plan`. It fails as a whole when the table is no longer the owner's.
 pub(crate) fn edits(owner: &str, plan: &Plan, edits: &Edits) -> String {
     // Changes nothing, but fails where this chain is not.
-    let mut script = format!("flush chain {TABLE} {OWNER}{owner}\n");
+    let mut script = format!("flush chain {TABLE} {OWNER_CHAIN}{owner}\n");
     for id in &edits.new_ranges {
         if let Some((family, networks)) = plan.ranges().get(*id) {
             let (chain, rule) = (RangesChain(*id), ranges_rule(*family, networks));

@@ -12,7 +12,7 @@ use tokio::{
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much of what nft says is kept: it repeats the line that was wrong.
-const SAID: usize = 500;
+const MAX_MESSAGE: usize = 500;
 
 /// What came of a transaction.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Transaction {
 }
 
 /// Makes one transaction.
-pub(crate) async fn apply(script: &str) -> Transaction {
+pub(crate) async fn run_transaction(script: &str) -> Transaction {
     let child = match spawn(&["-f", "-"]) {
         Ok(child) => child,
         Err(error) => return Transaction { process: None, outcome: Err(Error::Nft(error)) },
@@ -36,13 +36,13 @@ pub(crate) async fn apply(script: &str) -> Transaction {
 }
 
 /// Asks the kernel whether it would accept a script; changes nothing.
-pub(crate) async fn check(script: &str) -> Result<(), Error> {
+pub(crate) async fn check_script(script: &str) -> Result<(), Error> {
     let child = spawn(&["-c", "-f", "-"]).map_err(Error::Nft)?;
     timeout(TIME_LIMIT, run(child, script)).await.unwrap_or(Err(Error::TimedOut(TIME_LIMIT))).map(drop)
 }
 
 /// What nft prints for these arguments.
-pub(crate) async fn ask(arguments: &[&str]) -> Result<String, Error> {
+pub(crate) async fn query(arguments: &[&str]) -> Result<String, Error> {
     let child = spawn(arguments).map_err(Error::Nft)?;
     timeout(TIME_LIMIT, run(child, "")).await.unwrap_or(Err(Error::TimedOut(TIME_LIMIT)))
 }
@@ -72,6 +72,6 @@ async fn run(mut child: Child, script: &str) -> Result<String, Error> {
     let said = said.trim();
     Err(Error::Refused(match said.is_empty() {
         true => output.status.to_string(),
-        false => said.chars().take(SAID).collect(),
+        false => said.chars().take(MAX_MESSAGE).collect(),
     }))
 }

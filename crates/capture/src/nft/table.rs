@@ -1,8 +1,10 @@
 //! What does weir's table look like as a whole?
 
-use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, braces, commas, digit, ip, ranges_rule};
+use super::{
+    Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, braces, commas, digit, ip, ranges_rule,
+};
 use crate::{
-    capture_sockets::{Ports, Receivers},
+    capture_sockets::{CapturePorts, CaptureSockets},
     marks::{CAPTURED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
     plan::{Plan, Treatment},
 };
@@ -16,7 +18,7 @@ pub(crate) struct Table {
     /// Who makes it.
     pub(crate) owner: String,
     /// The sockets that packets are given to.
-    pub(crate) receivers: Receivers,
+    pub(crate) capture_sockets: CaptureSockets,
     /// Families whose frontends are bound: packets are only routed to this host.
     pub(crate) bound: PerFamily<bool>,
     /// Networks of recognised pods.
@@ -31,12 +33,12 @@ pub(crate) struct Table {
 
 impl Table {
     /// Whether anything of a family is captured.
-    pub(crate) fn serves(&self, family: Family) -> bool {
-        *self.bound.get(family) || self.receivers.serve(family)
+    pub(crate) fn captures(&self, family: Family) -> bool {
+        *self.bound.get(family) || self.capture_sockets.receives(family)
     }
 
     fn families(&self) -> impl Iterator<Item = Family> {
-        Family::ALL.into_iter().filter(|family| self.serves(*family))
+        Family::ALL.into_iter().filter(|family| self.captures(*family))
     }
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     let mut text = String::new();
     // Deleting what is not there would fail, adding what is there does not.
     let _ = writeln!(text, "add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{");
-    chain(&mut text, &format!("{OWNER}{}", table.owner), &[]);
+    chain(&mut text, &format!("{OWNER_CHAIN}{}", table.owner), &[]);
     chain(&mut text, "refuse", &["meta l4proto tcp reject with tcp reset".into(), "reject".into()]);
     for (id, (family, networks)) in plan.ranges().iter() {
         chain(&mut text, &RangesChain(id).to_string(), &[ranges_rule(*family, networks)]);
@@ -130,13 +132,13 @@ fn of_family(networks: &[IpNet], family: Family) -> Option<String> {
 /// One chain for each origin: it gives the packet to the socket for it, or refuses where there is none.
 fn origins(text: &mut String, table: &Table, family: Family) {
     for (name, port) in [
-        ("pod", (|ports: Ports| ports.pod) as fn(Ports) -> u16),
+        ("pod", (|ports: CapturePorts| ports.pod) as fn(CapturePorts) -> u16),
         ("node", |ports| ports.node),
         ("outside", |ports| ports.outside),
     ] {
         let mut rules = Vec::new();
         for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
-            let give = match (table.receivers.of(family, protocol), family) {
+            let give = match (table.capture_sockets.of(family, protocol), family) {
                 // Only where a socket is there to receive it: for a closed one the kernel may stay silent.
                 _ if *table.bound.get(family) => "socket transparent 1 ".into(),
                 (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", port(ports)),

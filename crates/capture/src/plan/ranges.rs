@@ -15,10 +15,10 @@ pub(crate) type Networks = (Family, Arc<[IpNet]>);
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
     ids: HashMap<Networks, RangesId>,
-    used: HashMap<RangesId, (Networks, usize)>,
+    in_use: HashMap<RangesId, (Networks, usize)>,
     last: u64,
     /// The last one of the time before.
-    settled: u64,
+    drained: u64,
     fresh: Vec<RangesId>,
     idle: Vec<RangesId>,
 }
@@ -26,16 +26,16 @@ pub(crate) struct Ranges {
 impl Ranges {
     /// A list by its name.
     pub(crate) fn get(&self, id: RangesId) -> Option<&Networks> {
-        self.used.get(&id).map(|(networks, _)| networks)
+        self.in_use.get(&id).map(|(networks, _)| networks)
     }
 
     /// All lists in use, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RangesId, &Networks)> {
-        self.used.iter().map(|(id, (networks, _))| (*id, networks))
+        self.in_use.iter().map(|(id, (networks, _))| (*id, networks))
     }
 
     /// Counts one more user of these sources.
-    pub(super) fn take(&mut self, family: Family, sources: &[IpNet]) -> RangesId {
+    pub(super) fn add_user(&mut self, family: Family, sources: &[IpNet]) -> RangesId {
         let of_family = sources.iter().filter(|net| Family::of(net.addr()) == family).copied().collect();
         let mut networks = IpNet::aggregate(&of_family);
         networks.sort_unstable();
@@ -45,13 +45,13 @@ impl Ranges {
             self.fresh.push(RangesId(self.last));
             RangesId(self.last)
         });
-        self.used.entry(id).or_insert((key, 0)).1 += 1;
+        self.in_use.entry(id).or_insert((key, 0)).1 += 1;
         id
     }
 
     /// Counts one user less.
-    pub(super) fn release(&mut self, id: RangesId) {
-        if let Some((_, users)) = self.used.get_mut(&id) {
+    pub(super) fn remove_user(&mut self, id: RangesId) {
+        if let Some((_, users)) = self.in_use.get_mut(&id) {
             *users -= 1;
             if *users == 0 {
                 self.idle.push(id);
@@ -60,11 +60,11 @@ impl Ranges {
     }
 
     /// Forgets lists without users. Returns those that came into use since the last time, and those that went out of it.
-    pub(super) fn settle(&mut self) -> (Vec<RangesId>, Vec<RangesId>) {
+    pub(super) fn drain_changes(&mut self) -> (Vec<RangesId>, Vec<RangesId>) {
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.idle) {
-            if self.used.get(&id).is_some_and(|(_, users)| *users == 0)
-                && let Some((networks, _)) = self.used.remove(&id)
+            if self.in_use.get(&id).is_some_and(|(_, users)| *users == 0)
+                && let Some((networks, _)) = self.in_use.remove(&id)
             {
                 self.ids.remove(&networks);
                 gone.push(id);
@@ -72,9 +72,9 @@ impl Ranges {
         }
         let mut fresh = std::mem::take(&mut self.fresh);
         // What came and went in between never was.
-        fresh.retain(|id| self.used.contains_key(id));
-        gone.retain(|id| id.0 <= self.settled);
-        self.settled = self.last;
+        fresh.retain(|id| self.in_use.contains_key(id));
+        gone.retain(|id| id.0 <= self.drained);
+        self.drained = self.last;
         (fresh, gone)
     }
 }

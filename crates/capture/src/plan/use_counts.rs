@@ -5,19 +5,19 @@ use std::{collections::HashMap, hash::Hash};
 
 /// Things that are there for as long as anything uses them.
 #[derive(Debug)]
-pub(super) struct Used<T> {
+pub(super) struct UseCounts<T> {
     users: HashMap<T, usize>,
     /// What was taken or released since the last time, and whether it was there before.
     touched: HashMap<T, bool>,
 }
 
-impl<T> Default for Used<T> {
+impl<T> Default for UseCounts<T> {
     fn default() -> Self {
         Self { users: HashMap::new(), touched: HashMap::new() }
     }
 }
 
-impl<T: Copy + Eq + Hash> Used<T> {
+impl<T: Copy + Eq + Hash> UseCounts<T> {
     /// All that are in use, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = T> {
         self.users.keys().copied()
@@ -29,14 +29,14 @@ impl<T: Copy + Eq + Hash> Used<T> {
     }
 
     /// Counts one more user.
-    pub(super) fn take(&mut self, item: T) {
-        self.note(item);
+    pub(super) fn add_user(&mut self, item: T) {
+        self.remember(item);
         *self.users.entry(item).or_default() += 1;
     }
 
     /// Counts one user less.
-    pub(super) fn release(&mut self, item: T) {
-        self.note(item);
+    pub(super) fn remove_user(&mut self, item: T) {
+        self.remember(item);
         if let Some(users) = self.users.get_mut(&item) {
             *users -= 1;
             if *users == 0 {
@@ -46,7 +46,7 @@ impl<T: Copy + Eq + Hash> Used<T> {
     }
 
     /// What differs from the last time. What came and went in between never was.
-    pub(super) fn settle(&mut self) -> Vec<Edit<T, ()>> {
+    pub(super) fn drain_edits(&mut self) -> Vec<Edit<T, ()>> {
         let there = |is: bool| is.then_some(());
         let edit = |(key, before): (T, bool)| Edit {
             key,
@@ -60,7 +60,7 @@ impl<T: Copy + Eq + Hash> Used<T> {
             .collect()
     }
 
-    fn note(&mut self, item: T) {
+    fn remember(&mut self, item: T) {
         let is_there = self.users.contains_key(&item);
         self.touched.entry(item).or_insert(is_there);
     }
