@@ -2,25 +2,25 @@
 
 use weir_core::{Family, PerFamily, Protocol};
 
-/// The ports of the receiving sockets of one family and protocol, on that family's loopback address. The socket that
-/// receives a packet tells where it comes from.
+/// Ports of the capture sockets of one family and protocol, on the loopback address of that family. Which of the sockets
+/// receives a packet tells where the packet comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapturePorts {
-    /// From recognised pods.
+    /// Port for packets of recognised pods.
     pub pod: u16,
-    /// From this node's own processes.
+    /// Port for packets of this node's own processes.
     pub node: u16,
-    /// From anybody else.
+    /// Port for packets of anybody else.
     pub outside: u16,
 }
 
-/// The receiving sockets. Without them a protocol is refused; a family without any is left alone, unless its frontends
+/// The capture sockets. A protocol without sockets is refused; a family without any is left alone, unless its frontends
 /// are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureSockets {
-    /// Of TCP.
+    /// Ports of the TCP sockets.
     pub tcp: PerFamily<Option<CapturePorts>>,
-    /// Of UDP.
+    /// Ports of the UDP sockets.
     pub udp: PerFamily<Option<CapturePorts>>,
 }
 
@@ -33,7 +33,7 @@ impl CaptureSockets {
         }
     }
 
-    /// Whether anything of a family is received.
+    /// Whether there is a capture socket of this family.
     pub(crate) fn receives(&self, family: Family) -> bool {
         self.tcp.get(family).is_some() || self.udp.get(family).is_some()
     }

@@ -4,20 +4,19 @@ use crate::{
     Error,
     host::requirements,
     nft::{TABLE, TABLE_NAME, program},
-    ownership,
     route::Routes,
 };
 use std::fmt;
 use weir_core::{Family, PerFamily};
 
-/// What was there and is gone.
+/// What a clean-up has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Whether there was a table.
     pub table: bool,
-    /// Policy rules.
+    /// Number of policy rules.
     pub rules: PerFamily<usize>,
-    /// Routes in weir's routing table.
+    /// Number of routes in weir's routing table.
     pub routes: PerFamily<usize>,
 }
 
@@ -42,18 +41,10 @@ impl fmt::Display for Removed {
     }
 }
 
-/// Whether a weir captures in this network namespace: it would put back what is removed.
-///
-/// # Errors
-/// When no Unix socket can be had.
-pub fn is_running() -> Result<bool, Error> {
-    Ok(ownership::acquire()?.is_none())
-}
-
 /// Removes every trace of weir from nftables and routing, in both families.
 ///
 /// # Errors
-/// When `nft` or netlink cannot be used, or this process may not. What can be removed is gone even so.
+/// When `nft` or netlink cannot be used, or this process has no CAP_NET_ADMIN. Whatever can be removed is gone even so.
 pub async fn cleanup() -> Result<Removed, Error> {
     requirements::check_capability()?;
     let mut removed = Removed::default();
@@ -71,7 +62,7 @@ async fn remove_table() -> Result<bool, Error> {
     if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}")) {
         return Ok(false);
     }
-    // Added first: somebody else may have been faster.
+    // Added first: deleting fails where somebody else was faster.
     program::run_transaction(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
     Ok(true)
 }

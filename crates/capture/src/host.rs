@@ -1,10 +1,14 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
 mod bridges;
+mod capabilities;
+mod features;
+mod obstacles;
 pub(crate) mod requirements;
 mod ruleset;
 
 pub use bridges::{Bridges, bridges};
+pub(crate) use obstacles::obstacles;
 pub use ruleset::{Chain, Ruleset};
 
 use crate::{
@@ -12,34 +16,35 @@ use crate::{
     nft::program,
     route::{Routes, Routing},
 };
+use capabilities::Capability;
 use std::net::IpAddr;
 use weir_core::{Family, PerFamily};
 
-/// What was found.
+/// What was found on a host.
 #[derive(Debug)]
 pub struct Host {
     /// Whether this process has CAP_NET_ADMIN.
     pub has_net_admin: bool,
     /// Whether this process has CAP_NET_BIND_SERVICE.
     pub has_net_bind_service: bool,
-    /// The version of `nft`, as in `1.0.6`.
+    /// Version of `nft`, as in `1.0.6`.
     pub nft: Result<String, Error>,
     /// Whether `nft` and the kernel accept every kind of rule that may be needed. `None` where that cannot be tried.
     pub rules: Option<Result<(), Error>>,
-    /// What is in nftables. `None` where that cannot be looked at.
+    /// Tables and chains in nftables. `None` where they cannot be listed.
     pub ruleset: Option<Result<Ruleset, Error>>,
     /// Routing of each family.
     pub routing: Result<PerFamily<Routing>, Error>,
-    /// The addresses asked about that this host has no route to.
+    /// Those of the requested destinations that this host has no route to.
     pub unreachable: Vec<IpAddr>,
-    /// What bridges mean for capturing.
+    /// Families that bridges keep from TPROXY, and the networks of bridges.
     pub bridges: Result<Bridges, Error>,
-    /// Whether a weir captures here.
+    /// Whether a weir captures in this network namespace.
     pub is_running: Result<bool, Error>,
 }
 
 impl Host {
-    /// Looks at this host, and whether it has routes to these addresses.
+    /// Looks at this host, and whether it has routes to `destinations`.
     pub async fn inspect(destinations: &[IpAddr]) -> Self {
         let has_net_admin = requirements::check_capability().is_ok();
         let nft = version().await;
@@ -54,7 +59,7 @@ impl Host {
         };
         Self {
             has_net_admin,
-            has_net_bind_service: requirements::is_capable(requirements::NET_BIND_SERVICE),
+            has_net_bind_service: Capability::NetBindService.is_effective(),
             nft,
             rules,
             ruleset,
@@ -66,7 +71,7 @@ impl Host {
     }
 }
 
-/// `nftables v1.0.6 (Lester Gooch #5)`.
+/// Reads the version from what `nft --version` prints, as in `nftables v1.0.6 (Lester Gooch #5)`.
 async fn version() -> Result<String, Error> {
     let said = match program::query(&["--version"]).await {
         Err(Error::Nft(error)) if error.kind() == std::io::ErrorKind::NotFound => {

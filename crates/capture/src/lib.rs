@@ -1,12 +1,12 @@
 //! How does Service traffic reach weir's sockets? By nftables rules and a policy route, which need CAP_NET_ADMIN.
 //!
 //! ```text
-//! Snapshot -> plan (pure) -> nft (pure: text) -> apply (nft -f -, one transaction)
-//! kernel   -> watch, route -> repair
+//! Snapshot -> plan (pure) -> nft (pure: text) -> nft::program (nft -f -, one transaction)
+//! kernel   -> monitor, route -> Capture::repair
 //! ```
 //!
-//! A packet to a captured address is given to a receiving socket by TPROXY, whatever its address; which socket depends on
-//! where the packet comes from. The rules also give the verdicts that no userspace program can: a refusal or silence for
+//! A packet to a captured address is given to a capture socket by TPROXY, whatever the socket's address; which socket
+//! depends on where the packet comes from. The rules also give the verdicts that no userspace program can: a refusal or silence for
 //! new connections. They change when Services or their verdicts do, not when endpoints come and go.
 //!
 //! | bit of the mark | on | effect |
@@ -43,7 +43,8 @@ pub mod route;
 
 pub use capture::{Capture, Disturbance};
 pub use capture_sockets::{CapturePorts, CaptureSockets};
-pub use cleanup::{Removed, cleanup, is_running};
+pub use cleanup::{Removed, cleanup};
 pub use error::Error;
 pub use host::{Bridges, Chain, Host, Ruleset, bridges};
 pub use options::Options;
+pub use ownership::is_running;

@@ -1,4 +1,4 @@
-//! Has somebody else changed weir's table? The kernel tells of every change, and who made it.
+//! Has somebody else changed weir's table? The kernel notifies of every change, and of the process that made it.
 
 mod notification;
 
@@ -8,19 +8,20 @@ use notification::TableChange;
 use rustix::io::Errno;
 use std::{fmt, io};
 
-/// NFNLGRP_NFTABLES.
+/// NFNLGRP_NFTABLES, the multicast group of changes of nftables.
 const NFTABLES_GROUP: u32 = 7;
 
-/// Room for the notifications of a whole table: one element takes some 200 bytes. Memory is taken only while they wait.
+/// Bytes of the receive buffer: room for the notifications of a whole table, of which one element takes some 200. Memory
+/// is taken only while notifications wait.
 const RECEIVE_BUFFER: usize = 64 << 20;
 
-/// More than the kernel puts into one datagram.
+/// Bytes read at once: more than the kernel puts into one datagram.
 const MAX_DATAGRAM: usize = 1 << 16;
 
-/// Listens to changes of nftables.
+/// A netlink socket that receives the notifications of changes of nftables.
 pub(crate) struct Monitor {
     socket: TokioSocket,
-    /// A change of somebody else's was seen and not yet told.
+    /// A change by another process was seen and not reported yet.
     foreign_change_pending: bool,
 }
 
@@ -33,7 +34,7 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// Begins to listen.
+    /// Opens the socket; changes from now on are seen.
     pub(crate) fn open() -> io::Result<Self> {
         let mut socket = TokioSocket::new(NETLINK_NETFILTER)?;
         socket.socket_mut().bind_auto()?;
@@ -43,8 +44,8 @@ impl Monitor {
         Ok(Self { socket, foreign_change_pending: false })
     }
 
-    /// Takes note of what happened until the process `own` ended: its own changes, and perhaps those of others. The
-    /// kernel has told of them before it let the process go on.
+    /// Reads all notifications of what happened until the process `own` ended: its changes, which are expected, and those of
+    /// other processes. The kernel sends them before it lets the process that makes a change go on.
     pub(crate) fn drain(&mut self, own: Option<u32>) {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
         loop {
@@ -57,13 +58,13 @@ impl Monitor {
         }
     }
 
-    /// Forgets what was seen: everything is written anew.
+    /// Forgets all changes so far, for when the whole table is written anew.
     pub(crate) fn discard_pending(&mut self) {
         self.drain(None);
         self.foreign_change_pending = false;
     }
 
-    /// Waits until somebody else has changed the table.
+    /// Waits until another process has changed the table.
     pub(crate) async fn foreign_change(&mut self) -> io::Result<()> {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
         while !self.foreign_change_pending {
@@ -76,14 +77,14 @@ impl Monitor {
     }
 }
 
-/// Whether what was received tells of a change of weir's table that the process `own` has not made.
+/// Whether a received datagram notifies of a change of weir's table that the process `own` has not made.
 fn is_foreign(received: io::Result<()>, datagram: &[u8], own: Option<u32>) -> io::Result<bool> {
     match received {
         Ok(()) => {
             Ok(notification::changes_of(datagram, TABLE_NAME)
                 .any(|TableChange { sender }| Some(sender) != own))
         }
-        // Some were lost; among them may have been one that matters.
+        // Some notifications were lost; one that matters may have been among them.
         Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => Ok(true),
         Err(error) => Err(error),
     }

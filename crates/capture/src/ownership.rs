@@ -1,34 +1,45 @@
-//! Whose is the table? One weir captures in a network namespace; a newcomer may take over.
+//! Which weir captures here, and which one made the table? One captures in a network namespace; a newcomer may take over.
 //!
-//! A weir that runs holds an abstract Unix socket: those are one name space for each network namespace, and vanish with
-//! their process. The table says by the name of a chain who made it, so that an older weir notices that it is no longer
-//! its own, and that no transaction of the older one changes it.
+//! A weir that runs holds an abstract Unix socket as a lock: abstract names belong to one network namespace, and vanish
+//! with their process. The name of a chain in the table tells which weir made the table, so that an older weir notices
+//! that the table is another's, and that no transaction of the older weir changes the table of the newer one.
 
-use crate::nft::OWNER_CHAIN;
+use crate::{Error, nft::OWNER_CHAIN};
 use std::{
     io,
     os::{linux::net::SocketAddrExt, unix::net::SocketAddr, unix::net::UnixListener},
 };
 
-/// The socket that a running weir holds.
+/// Abstract name of the Unix socket that a running weir holds.
 pub(crate) const LOCK_SOCKET: &str = "weir/capture";
 
-/// The right to capture.
+/// The right to capture in this network namespace, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct CaptureLock {
     _socket: UnixListener,
 }
 
-/// Takes the right; `None` while another weir has it.
-pub(crate) fn acquire() -> io::Result<Option<CaptureLock>> {
-    match UnixListener::bind_addr(&SocketAddr::from_abstract_name(LOCK_SOCKET)?) {
-        Ok(socket) => Ok(Some(CaptureLock { _socket: socket })),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
-        Err(error) => Err(error),
+impl CaptureLock {
+    /// Takes the lock; `None` while another weir holds it.
+    pub(crate) fn acquire() -> io::Result<Option<Self>> {
+        match UnixListener::bind_addr(&SocketAddr::from_abstract_name(LOCK_SOCKET)?) {
+            Ok(socket) => Ok(Some(Self { _socket: socket })),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// One weir, ordered by when it started: since the host did, so that no change of its clock matters.
+/// Whether a weir captures in this network namespace. A running weir puts back rules that are removed.
+///
+/// # Errors
+/// When no Unix socket can be opened.
+pub fn is_running() -> Result<bool, Error> {
+    Ok(CaptureLock::acquire()?.is_none())
+}
+
+/// The weir that made a table. Ordered by the time from the start of the host to the start of that weir, so that no change
+/// of the host's clock matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TableOwner {
     started: u64,
@@ -36,7 +47,7 @@ pub(crate) struct TableOwner {
 }
 
 impl TableOwner {
-    /// This process, from now on.
+    /// This process, started now.
     pub(crate) fn new() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let started = u64::try_from(now.tv_sec).unwrap_or_default().saturating_mul(1_000_000_000);
@@ -46,13 +57,13 @@ impl TableOwner {
         }
     }
 
-    /// The owner that the name of a chain speaks of.
+    /// Reads the owner from the name of a chain.
     pub(crate) fn of_chain(name: &str) -> Option<Self> {
         let (started, process) = name.strip_prefix(OWNER_CHAIN)?.split_once('_')?;
         Some(Self { started: u64::from_str_radix(started, 16).ok()?, process: process.parse().ok()? })
     }
 
-    /// The owner of a listed table.
+    /// Reads the owner of a table from its listing by `nft`.
     pub(crate) fn of_listing(text: &str) -> Option<Self> {
         let names = text.lines().filter_map(|line| line.trim().strip_prefix("chain "));
         names.filter_map(|name| Self::of_chain(name.split_whitespace().next()?)).next()

@@ -2,7 +2,7 @@
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-/// The metrics of this crate.
+/// Handles of the metrics `weir_capture_*`.
 #[derive(Debug)]
 pub(crate) struct CaptureMetrics {
     pub(crate) transactions: Counter,
@@ -31,7 +31,7 @@ impl CaptureMetrics {
         }
     }
 
-    /// Keeps the series: those that nobody touches are dropped.
+    /// Keeps the series in the registry, which drops series that nobody touches.
     pub(crate) fn keep_alive(&self) {
         for counter in [&self.transactions, &self.failures, &self.repairs] {
             counter.increment(0);

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// The first pause between two tries.
+/// The shortest pause between two attempts.
 const MIN_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest: whoever keeps changing the rules cannot keep this host busy.
+/// The longest pause between two attempts: whoever keeps changing the rules cannot keep this host busy.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// After this long without a try the next one comes at once.
+/// After this long without an attempt the next one comes at once.
 const CALM_PERIOD: Duration = Duration::from_secs(30);
 
-/// Spaces tries, more and more as long as they are needed.
+/// Spaces attempts to write the rules, with growing pauses as long as attempts are needed.
 #[derive(Debug, Default)]
 pub(crate) struct RepairSchedule {
     due: Option<Instant>,
@@ -20,7 +20,7 @@ pub(crate) struct RepairSchedule {
 }
 
 impl RepairSchedule {
-    /// A try is needed. Does not put off one that is due already.
+    /// Asks for an attempt. One that is due already is not put off.
     pub(crate) fn request(&mut self, now: Instant) {
         if self.due.is_some() {
             return;
@@ -31,12 +31,12 @@ impl RepairSchedule {
         self.due = Some(now + self.pause);
     }
 
-    /// When the next one is due.
+    /// When the next attempt is due, if one is needed.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// It is made now.
+    /// Notes that the attempt is made now.
     pub(crate) fn start(&mut self, now: Instant) {
         self.due = None;
         self.last = Some(now);

@@ -1,4 +1,4 @@
-//! Where does TPROXY not work, because packets come from a Linux bridge that passes them to iptables?
+//! Of which families does TPROXY not work, because a Linux bridge passes packets to iptables?
 //!
 //! With `bridge-nf-call-iptables` the bridge enters the rules before it hands the packet to IP, and drops the socket that
 //! TPROXY assigned: every connect would time out. Where that is so, frontends are bound instead.
@@ -13,13 +13,13 @@ use rtnetlink::packet_route::{
 use std::{collections::BTreeMap, fs};
 use weir_core::{Family, PerFamily};
 
-/// What bridges mean for capturing.
+/// What bridges of this host mean for capturing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bridges {
-    /// Families of which frontends must be bound.
+    /// Families of which frontends must be bound instead of captured.
     pub bound: PerFamily<bool>,
-    /// The networks of each bridge's own addresses: those of the pods on it. An endpoint on the same bridge as its client
-    /// answers it directly, so it must see the node's address.
+    /// Names of bridges with the networks of their addresses, which are those of the pods on them. An endpoint on the bridge
+    /// of its client answers the client directly, so it must see the node's address.
     pub networks: Vec<(String, IpNet)>,
 }
 
@@ -37,7 +37,7 @@ pub async fn bridges() -> Result<Bridges, Error> {
     while let Some(link) = links.try_next().await? {
         let Some(bridge) = Bridge::of(&link) else { continue };
         for family in Family::ALL {
-            *found.bound.get_mut(family) |= *for_all.get(family) || *bridge.calls.get(family);
+            *found.bound.get_mut(family) |= *for_all.get(family) || *bridge.calls_iptables.get(family);
         }
         names.insert(link.header.index, bridge.name);
     }
@@ -50,7 +50,7 @@ pub async fn bridges() -> Result<Bridges, Error> {
     Ok(found)
 }
 
-/// For all bridges of the network namespace.
+/// The setting that concerns all bridges of the network namespace.
 fn setting(family: Family) -> &'static str {
     match family {
         Family::V4 => "/proc/sys/net/bridge/bridge-nf-call-iptables",
@@ -60,13 +60,13 @@ fn setting(family: Family) -> &'static str {
 
 struct Bridge {
     name: String,
-    /// Whether it passes packets to iptables whatever the setting for all says.
-    calls: PerFamily<bool>,
+    /// Families of which the bridge passes packets to iptables, whatever the setting for all bridges says.
+    calls_iptables: PerFamily<bool>,
 }
 
 impl Bridge {
     fn of(link: &LinkMessage) -> Option<Self> {
-        let mut bridge = Self { name: String::new(), calls: PerFamily::default() };
+        let mut bridge = Self { name: String::new(), calls_iptables: PerFamily::default() };
         let mut is_bridge = false;
         for attribute in &link.attributes {
             match attribute {
@@ -75,8 +75,8 @@ impl Bridge {
                     for part in parts {
                         is_bridge |= matches!(part, LinkInfo::Kind(InfoKind::Bridge));
                         if let LinkInfo::Data(InfoData::Bridge(settings)) = part {
-                            bridge.calls.v4 |= settings.contains(&InfoBridge::NfCallIpTables(true));
-                            bridge.calls.v6 |= settings.contains(&InfoBridge::NfCallIp6Tables(true));
+                            bridge.calls_iptables.v4 |= settings.contains(&InfoBridge::NfCallIpTables(true));
+                            bridge.calls_iptables.v6 |= settings.contains(&InfoBridge::NfCallIp6Tables(true));
                         }
                     }
                 }
@@ -87,7 +87,7 @@ impl Bridge {
     }
 }
 
-/// A link-local network is the same on every interface: it says nothing.
+/// The network of an address, unless link-local: such a network is on every interface and tells nothing.
 fn network(message: &AddressMessage) -> Option<IpNet> {
     let address = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Address(address) => Some(*address),

@@ -1,39 +1,39 @@
-//! What is in nftables beside weir's own table? Read from what `nft` lists, as far as it matters to captured packets.
+//! What is in nftables beside weir's own table? Read from the listings of `nft`, as far as it matters to captured packets.
 
 use crate::{Error, nft::program};
 
-/// Where packets come by on their way into this host.
+/// Hooks that a packet passes on its way into this host.
 const INBOUND_HOOKS: [&str; 2] = ["prerouting", "input"];
 
-/// Chains there that are looked at; nobody has more.
+/// The most chains of these hooks whose rules are read; nobody has more.
 const MAX_CHAINS: usize = 64;
 
-/// Tables and chains, of whomever they are.
+/// The tables and chains of a host, whichever program made them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ruleset {
-    /// Family and name, as in `inet weir`.
+    /// Family and name of each table, as in `inet weir`.
     pub tables: Vec<String>,
-    /// All chains.
+    /// The chains of all tables.
     pub chains: Vec<Chain>,
 }
 
-/// A chain.
+/// A chain of nftables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
-    /// Its table, as in `ip filter`.
+    /// Family and name of the chain's table, as in `ip filter`.
     pub table: String,
-    /// Its name.
+    /// The chain's name.
     pub name: String,
-    /// Where packets enter it, as in `input`; empty if only by a jump.
+    /// The hook at which packets enter the chain, as in `input`; empty for a chain that is only jumped to.
     pub hook: String,
-    /// Whether it drops what none of its rules decides.
+    /// Whether the chain's policy is to drop.
     pub drops: bool,
-    /// Its rules as `nft` writes them. Only chains of the hooks `prerouting` and `input` are looked at so closely.
+    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting` and `input` only.
     pub rules: Vec<String>,
 }
 
 impl Ruleset {
-    /// Asks `nft`.
+    /// Lists the tables and chains of this host with `nft`.
     pub(crate) async fn read() -> Result<Self, Error> {
         let mut ruleset = Self {
             tables: tables(&program::query(&["list", "tables"]).await?),
@@ -44,7 +44,7 @@ impl Ruleset {
             // Names are part of a command.
             if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {
                 let words = ["list", "chain", &chain.table, &chain.name];
-                // It may be gone by now, and is still known by its policy.
+                // A chain that is gone by now is still known by its policy.
                 chain.rules = program::query(&words).await.map(|text| rules(&text)).unwrap_or_default();
             }
         }
@@ -56,12 +56,12 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-/// The answer to `list tables`.
+/// Parses the answer to `list tables`.
 fn tables(text: &str) -> Vec<String> {
     text.lines().filter_map(|line| line.strip_prefix("table ")).map(|name| name.trim().to_owned()).collect()
 }
 
-/// The answer to `list chains`.
+/// Parses the answer to `list chains`.
 fn chains(text: &str) -> Vec<Chain> {
     let (mut table, mut found) = ("", Vec::<Chain>::new());
     for line in text.lines().map(str::trim) {
@@ -77,7 +77,7 @@ fn chains(text: &str) -> Vec<Chain> {
     found
 }
 
-/// The rules in the answer to `list chain`.
+/// Parses the rules in the answer to `list chain`.
 fn rules(text: &str) -> Vec<String> {
     let inside = text.lines().map(str::trim).skip_while(|line| opens("chain ", line).is_none()).skip(1);
     let rules = inside.take_while(|line| *line != "}").filter(|line| !line.is_empty() && !is_base(line));
@@ -88,7 +88,7 @@ fn opens<'a>(keyword: &str, line: &'a str) -> Option<&'a str> {
     Some(line.strip_prefix(keyword)?.split_once(" {")?.0)
 }
 
-/// `type filter hook input priority filter; policy drop;`
+/// Whether a line attaches a base chain, as in `type filter hook input priority filter; policy drop;`.
 fn is_base(line: &str) -> bool {
     line.starts_with("type ") && line.contains(" hook ")
 }

@@ -1,26 +1,28 @@
-//! What does a notification of nf_tables tell? (linux/netfilter/nf_tables.h, nfnetlink.h)
+//! What does a notification of nf_tables say? (linux/netfilter/nf_tables.h, nfnetlink.h)
 
-/// A change of a certain table.
+/// A change of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TableChange {
-    /// The port number of the socket that asked for it. For `nft` that is its process number.
+    /// The netlink port of the socket that asked for the change. For `nft` that is its process id.
     pub(super) sender: u32,
 }
 
-/// nlmsghdr, then nfgenmsg.
+/// Bytes of nlmsghdr, which nfgenmsg follows.
 const HEADER: usize = 16;
+/// Bytes of nfgenmsg.
 const FAMILY_HEADER: usize = 4;
 
 /// NFNL_SUBSYS_NFTABLES, in the upper byte of a type.
 const NFTABLES: u8 = 10;
 
-/// NFT_MSG_NEWGEN ends the notifications of a transaction and is about no table.
+/// NFT_MSG_NEWGEN, which ends the notifications of a transaction and is about no table.
 const NEW_GENERATION: u8 = 15;
 
-/// NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE ...: all are the first.
+/// The attribute that names the table: NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE,
+/// NFTA_SET_ELEM_LIST_TABLE and so on are all 1.
 const TABLE: u16 = 1;
 
-/// The changes of the `inet` table of this name that a datagram tells of.
+/// The changes of the `inet` table of this name that a datagram notifies of.
 pub(super) fn changes_of<'a>(datagram: &'a [u8], table: &'a str) -> impl Iterator<Item = TableChange> + 'a {
     Messages(datagram).filter_map(move |message| {
         let [kind, subsystem] = [*message.get(4)?, *message.get(5)?];
@@ -39,7 +41,7 @@ fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
 }
 
-/// Messages and attributes begin at multiples of this.
+/// Rounds up to a multiple of 4, at which messages and attributes begin.
 fn aligned(length: usize) -> usize {
     length.next_multiple_of(4)
 }

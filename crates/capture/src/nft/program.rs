@@ -8,22 +8,22 @@ use tokio::{
     time::timeout,
 };
 
-/// The whole table of the largest clusters takes a few seconds.
+/// The longest that one run of `nft` may take. The whole table of the largest clusters takes a few seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// How much of what nft says is kept: it repeats the line that was wrong.
+/// The most characters kept of a message of `nft`, which repeats the line that was wrong.
 const MAX_MESSAGE: usize = 500;
 
-/// What came of a transaction.
+/// The result of a transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    /// The process that made it: its number is in the kernel's notifications.
+    /// Id of the process that made the transaction, which is in the kernel's notifications.
     pub(crate) process: Option<u32>,
-    /// Whether it was made.
+    /// Whether the kernel has accepted the transaction.
     pub(crate) outcome: Result<(), Error>,
 }
 
-/// Makes one transaction.
+/// Runs a script as one transaction.
 pub(crate) async fn run_transaction(script: &str) -> Transaction {
     let child = match spawn(&["-f", "-"]) {
         Ok(child) => child,
@@ -41,14 +41,14 @@ pub(crate) async fn check_script(script: &str) -> Result<(), Error> {
     timeout(TIME_LIMIT, run(child, script)).await.unwrap_or(Err(Error::TimedOut(TIME_LIMIT))).map(drop)
 }
 
-/// What nft prints for these arguments.
+/// Runs `nft` with these arguments, and returns what it prints.
 pub(crate) async fn query(arguments: &[&str]) -> Result<String, Error> {
     let child = spawn(arguments).map_err(Error::Nft)?;
     timeout(TIME_LIMIT, run(child, "")).await.unwrap_or(Err(Error::TimedOut(TIME_LIMIT)))
 }
 
 fn spawn(arguments: &[&str]) -> std::io::Result<Child> {
-    // Its messages are looked at: they are to be in English.
+    // Messages are compared with what they are in English.
     let mut command = Command::new("nft");
     command.args(arguments).env("LC_ALL", "C").kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
@@ -58,7 +58,7 @@ async fn run(mut child: Child, script: &str) -> Result<String, Error> {
     let input = child.stdin.take();
     let write = async move {
         if let Some(mut input) = input {
-            // It may end before it has read everything; then it says why.
+            // nft may end before it has read everything; then it says why.
             let _ = input.write_all(script.as_bytes()).await;
         }
     };

@@ -1,40 +1,40 @@
-//! Which lists of admitted sources are in use, and by how many frontends? Equal lists are one.
+//! Which lists of admitted sources are in use, and by how many frontends? Equal lists are kept once.
 
 use ipnet::IpNet;
 use std::{collections::HashMap, sync::Arc};
 use weir_core::Family;
 
-/// Names one list of sources in the rules.
+/// Identifies one list of sources in the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RangesId(pub(crate) u64);
 
-/// A family, and its networks: sorted, none inside another.
+/// A family and networks of that family: sorted, none inside another.
 pub(crate) type Networks = (Family, Arc<[IpNet]>);
 
-/// The lists in use.
+/// The lists of sources in use.
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
     ids: HashMap<Networks, RangesId>,
     in_use: HashMap<RangesId, (Networks, usize)>,
     last: u64,
-    /// The last one of the time before.
+    /// The newest id at the last [`drain_changes`](Self::drain_changes).
     drained: u64,
     fresh: Vec<RangesId>,
     idle: Vec<RangesId>,
 }
 
 impl Ranges {
-    /// A list by its name.
+    /// The list with this id.
     pub(crate) fn get(&self, id: RangesId) -> Option<&Networks> {
         self.in_use.get(&id).map(|(networks, _)| networks)
     }
 
-    /// All lists in use, in no order.
+    /// Lists in use, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RangesId, &Networks)> {
         self.in_use.iter().map(|(id, (networks, _))| (*id, networks))
     }
 
-    /// Counts one more user of these sources.
+    /// Counts one more user of a list of sources, which is kept if it is new. Returns its id.
     pub(super) fn add_user(&mut self, family: Family, sources: &[IpNet]) -> RangesId {
         let of_family = sources.iter().filter(|net| Family::of(net.addr()) == family).copied().collect();
         let mut networks = IpNet::aggregate(&of_family);
@@ -49,7 +49,7 @@ impl Ranges {
         id
     }
 
-    /// Counts one user less.
+    /// Counts one user of a list less.
     pub(super) fn remove_user(&mut self, id: RangesId) {
         if let Some((_, users)) = self.in_use.get_mut(&id) {
             *users -= 1;
@@ -59,7 +59,7 @@ impl Ranges {
         }
     }
 
-    /// Forgets lists without users. Returns those that came into use since the last time, and those that went out of it.
+    /// Forgets lists without users. Returns the lists that came into use since the last call, and those that went out of use.
     pub(super) fn drain_changes(&mut self) -> (Vec<RangesId>, Vec<RangesId>) {
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.idle) {

@@ -1,13 +1,13 @@
-//! What is in use by several, and what came into use or went out of it?
+//! Which items have users, and which got their first or lost their last one?
 
-use super::Edit;
+use super::edit::Edit;
 use std::{collections::HashMap, hash::Hash};
 
-/// Things that are there for as long as anything uses them.
+/// Items that are there for as long as they have users.
 #[derive(Debug)]
 pub(super) struct UseCounts<T> {
     users: HashMap<T, usize>,
-    /// What was taken or released since the last time, and whether it was there before.
+    /// Items whose users changed since the last [`drain_edits`](Self::drain_edits), and whether they had any before.
     touched: HashMap<T, bool>,
 }
 
@@ -18,23 +18,23 @@ impl<T> Default for UseCounts<T> {
 }
 
 impl<T: Copy + Eq + Hash> UseCounts<T> {
-    /// All that are in use, in no order.
+    /// Items in use, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = T> {
         self.users.keys().copied()
     }
 
-    /// How many are in use.
+    /// Number of items in use.
     pub(super) fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Counts one more user.
+    /// Counts one more user of an item.
     pub(super) fn add_user(&mut self, item: T) {
         self.remember(item);
         *self.users.entry(item).or_default() += 1;
     }
 
-    /// Counts one user less.
+    /// Counts one user of an item less.
     pub(super) fn remove_user(&mut self, item: T) {
         self.remember(item);
         if let Some(users) = self.users.get_mut(&item) {
@@ -45,7 +45,8 @@ impl<T: Copy + Eq + Hash> UseCounts<T> {
         }
     }
 
-    /// What differs from the last time. What came and went in between never was.
+    /// Items that came into use or went out of use since the last call. An item that came and went in between is not among
+    /// them.
     pub(super) fn drain_edits(&mut self) -> Vec<Edit<T, ()>> {
         let there = |is: bool| is.then_some(());
         let edit = |(key, before): (T, bool)| Edit {
