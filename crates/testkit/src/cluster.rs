@@ -28,7 +28,7 @@ use std::io;
 
 pub use addresses::{CLUSTER_CIDR, SERVICE_CIDR};
 pub use client::{Client, Connection, Conversation, Failure, Reply};
-pub use host::{Host, Serving};
+pub use host::{Host, HostServers};
 pub use program::Program;
 pub use wiring::PodNetwork;
 
@@ -81,7 +81,7 @@ struct Node {
 
 #[derive(Debug)]
 struct Pod {
-    serving: Serving,
+    servers: HostServers,
     host: Host,
     node: usize,
 }
@@ -137,7 +137,7 @@ impl Cluster {
         let ipv6 = node.host.namespace().parameter("net/ipv6/conf/all/disable_ipv6")? == "0";
         let host = host(name, &addresses, ipv6)?;
         wiring::join_pod(node.host.namespace(), node.network, &host, &addresses)?;
-        Ok(Pod { serving: host.serve(POD_PORT)?, host, node: index })
+        Ok(Pod { servers: host.start_servers(POD_PORT)?, host, node: index })
     }
 
     /// Ends a pod, with its servers, cable and addresses.
@@ -210,8 +210,8 @@ impl Cluster {
     ///
     /// # Panics
     /// When there is none of this name.
-    pub fn serving(&self, name: &str) -> &Serving {
-        &self.running(name).serving
+    pub fn servers_of(&self, name: &str) -> &HostServers {
+        &self.running(name).servers
     }
 
     /// The name of the node that a pod runs on.

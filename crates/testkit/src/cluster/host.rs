@@ -98,19 +98,19 @@ impl Host {
     ///
     /// # Errors
     /// When a port cannot be bound.
-    pub fn serve(&self, port: u16) -> io::Result<Serving> {
-        let v4 = self.serve_at(&self.name, SocketAddr::new(self.v4(), port))?;
+    pub fn start_servers(&self, port: u16) -> io::Result<HostServers> {
+        let v4 = self.start_servers_at(&self.name, SocketAddr::new(self.v4(), port))?;
         // A host without IPv6 has no such address.
-        let v6 = self.serve_at(&self.name, SocketAddr::new(self.v6(), port));
+        let v6 = self.start_servers_at(&self.name, SocketAddr::new(self.v6(), port));
         let servers = v4.servers.into_iter().chain(v6.map(|v6| v6.servers).unwrap_or_default());
-        Ok(Serving { servers: servers.collect() })
+        Ok(HostServers { servers: servers.collect() })
     }
 
     /// Serves TCP and UDP on one address, which may be 0.0.0.0, under this name, which is one word.
     ///
     /// # Errors
     /// When it cannot be bound.
-    pub fn serve_at(&self, name: &str, address: SocketAddr) -> io::Result<Serving> {
+    pub fn start_servers_at(&self, name: &str, address: SocketAddr) -> io::Result<HostServers> {
         let (tcp, udp) = (Behaviour::Report(name.to_owned()), UdpBehaviour::Report(name.to_owned()));
         let started = self.namespace.enter(|| {
             OwnThread::start(move || async move {
@@ -119,7 +119,7 @@ impl Host {
                 Ok(Pair { tcp, udp })
             })
         });
-        Ok(Serving { servers: vec![started??] })
+        Ok(HostServers { servers: vec![started??] })
     }
 
     /// Runs a program on this host.
@@ -140,7 +140,7 @@ impl Host {
 
 /// What serves on a host, until this is dropped.
 #[derive(Debug)]
-pub struct Serving {
+pub struct HostServers {
     servers: Vec<OwnThread<Pair>>,
 }
 
@@ -150,7 +150,7 @@ struct Pair {
     udp: UdpServer,
 }
 
-impl Serving {
+impl HostServers {
     /// How many TCP connections were accepted.
     pub fn connections(&self) -> u64 {
         self.servers.iter().map(|pair| pair.tcp.accepted()).sum()

@@ -45,7 +45,7 @@ impl Churn {
     }
 
     /// The writes that belong to the last operation and were not taken.
-    pub fn settle(&mut self) -> impl Iterator<Item = Write> {
+    pub fn remaining_writes(&mut self) -> impl Iterator<Item = Write> {
         self.writes.drain(..)
     }
 
@@ -119,7 +119,7 @@ mod tests {
         let mut objects: BTreeMap<Key, Value> =
             fleet.objects().map(|object| (key(&object), object)).collect();
         let mut writes: Vec<Write> = churn.by_ref().take(20_000).collect();
-        writes.extend(churn.settle());
+        writes.extend(churn.remaining_writes());
         for write in writes {
             match write {
                 Write::Apply(object) => drop(objects.insert(key(&object), object)),
