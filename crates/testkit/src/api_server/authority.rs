@@ -28,7 +28,7 @@ extendedKeyUsage = serverAuth
 subjectAltName = IP:127.0.0.1, DNS:localhost
 ";
 
-/// A certificate authority and one certificate from it, for 127.0.0.1; both are gone with this value.
+/// A certificate authority and one certificate from that authority, for 127.0.0.1. Both are removed when this is dropped.
 #[derive(Debug)]
 pub struct Authority {
     folder: Folder,

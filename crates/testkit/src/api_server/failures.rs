@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::ApiServer;
 use super::faults::{EndlessList, Misbehaviour};
 use super::resource::Resource;
+use super::server::ApiServer;
 use super::store::Store;
 
-/// What a test API server held at some moment.
+/// The objects of a test API server at some moment.
 #[derive(Debug)]
 pub struct Backup(Store);
 
-/// Bad days.
+/// What a test can do to its API server.
 impl ApiServer {
     /// Forgets all history: a watch that still needs some gets 410 as an ERROR event and ends, be it open
     /// (when it has not yet delivered everything) or new; continue tokens expire.
@@ -49,7 +49,7 @@ impl ApiServer {
         self.state.faults().streaming_lists_refused = Some(code);
     }
 
-    /// Answers every request for resources like this from now on.
+    /// Answers every request for resources with this misbehaviour from now on; `None` ends it.
     pub fn misbehave(&self, how: Option<Misbehaviour>) {
         self.state.faults().misbehaviour = how;
     }
@@ -69,7 +69,7 @@ impl ApiServer {
         self.state.faults().redirect = location.map(str::to_owned);
     }
 
-    /// What it holds now, to go back to.
+    /// Copies what the server holds now, for [`restore`](Self::restore).
     pub fn backup(&self) -> Backup {
         Backup(self.state.store().backup())
     }
@@ -85,19 +85,19 @@ impl ApiServer {
         set_member(&mut self.state.faults().forbidden, resource, forbidden);
     }
 
-    /// With `false`, requests for a resource get 404, as from a cluster that does not have it.
+    /// With `false`, requests for a resource get 404, as from a cluster without the resource.
     pub fn set_served(&self, resource: Resource, served: bool) {
         set_member(&mut self.state.faults().absent, resource, !served);
     }
 
     /// Answers the next `count` requests for resources with this status code (429 and 504 with
-    /// `Retry-After: 1`); 0 ends it.
+    /// `Retry-After: 1`); 0 ends the failures.
     pub fn fail_next(&self, count: u32, code: u16) {
         self.state.faults().failing = (count, code);
     }
 
     /// Answers the next `count` requests for resources with 200 and this content type and body, as a captive portal or a
-    /// broken proxy does; 0 ends it.
+    /// broken proxy does; 0 ends such answers.
     pub fn answer_next(&self, count: u32, content_type: &'static str, body: &'static str) {
         self.state.faults().foreign = (count, content_type, body);
     }
@@ -107,12 +107,12 @@ impl ApiServer {
         self.state.faults().token = Some(token.to_owned());
     }
 
-    /// Goes away: connects are refused, connections are cut, objects and history are kept.
+    /// Takes the server away: connects are refused, connections are cut, objects and history are kept.
     pub async fn shut_down(&self) {
         self.port.close().await;
     }
 
-    /// Comes back on the same port.
+    /// Brings the server back on its port.
     ///
     /// # Errors
     /// When the port cannot be bound again.

@@ -14,17 +14,17 @@ use crate::machine::{Folder, skipped};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// The variable that names the folder of the two programs, as for controller-runtime's envtest.
+/// Environment variable with the folder of the two programs, as for controller-runtime's envtest.
 const ASSETS: &str = "KUBEBUILDER_ASSETS";
 
-/// How long the programs may take to open their ports.
+/// The longest time that the programs may take to open their ports.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A Kubernetes API server with its own etcd, both empty at first.
 #[derive(Debug)]
 pub struct RealApiServer {
     assets: PathBuf,
-    /// For clients and for peers.
+    /// Addresses for clients and for other members of etcd.
     etcd_addresses: (SocketAddr, SocketAddr),
     address: SocketAddr,
     service_networks: String,
@@ -43,7 +43,8 @@ impl RealApiServer {
         Self::start_at(Ipv4Addr::LOCALHOST.into(), "10.96.0.0/16").await
     }
 
-    /// The same on an address of this host, and with these networks for cluster IPs, comma separated.
+    /// Starts both programs on an address of this host, with these networks for cluster IPs, comma separated. `None`, said
+    /// loudly, when `KUBEBUILDER_ASSETS` is not set.
     ///
     /// # Errors
     /// When a program is missing or does not open its port in time.
@@ -82,7 +83,7 @@ impl RealApiServer {
         Ok(())
     }
 
-    /// Ends both programs and sets a copy of etcd's state aside, to go back to.
+    /// Ends both programs and keeps a copy of etcd's state for [`restore`](Self::restore).
     ///
     /// # Errors
     /// When the state cannot be copied or etcd cannot be started again; the API server has to be
@@ -91,7 +92,7 @@ impl RealApiServer {
         self.replace_state("etcd", "backup")
     }
 
-    /// Ends both programs and goes back to the copy.
+    /// Ends both programs and goes back to the copy of [`back_up`](Self::back_up).
     ///
     /// # Errors
     /// As [`back_up`](Self::back_up).
@@ -113,7 +114,7 @@ impl RealApiServer {
         self.start_etcd()
     }
 
-    /// Ends the API server, as a crash would. etcd keeps its state.
+    /// Kills the API server, as a crash would. etcd keeps its state.
     pub fn shut_down(&mut self) {
         self.api_server = None;
     }
@@ -121,7 +122,7 @@ impl RealApiServer {
     /// Brings the API server (back) up on its port.
     ///
     /// # Errors
-    /// When it does not open the port in time.
+    /// When the API server does not open the port in time.
     pub async fn restart(&mut self) -> io::Result<()> {
         let file = |name: &str| self.folder.path(name).display().to_string();
         let api_server = Command::new(self.assets.join("kube-apiserver"))
@@ -159,7 +160,7 @@ impl RealApiServer {
         self.kubeconfig_for("administrator-token")
     }
 
-    /// A kubeconfig (YAML) of somebody who may do nothing.
+    /// A kubeconfig (YAML) of a user without any right.
     pub fn kubeconfig_of_nobody(&self) -> String {
         self.kubeconfig_for("nobody-token")
     }

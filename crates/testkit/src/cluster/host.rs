@@ -1,4 +1,4 @@
-//! What can be done on a host of a cluster: ask, serve, run programs?
+//! What can be done on a host of a cluster: be a client, run servers and programs?
 
 use std::{
     io,
@@ -24,34 +24,34 @@ impl Host {
         Self { name: name.to_owned(), namespace, v4, v6 }
     }
 
-    /// Its name in the cluster.
+    /// The host's name in the cluster.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its address.
+    /// The host's IPv4 address.
     pub fn v4(&self) -> IpAddr {
         self.v4.into()
     }
 
-    /// Its address in the other family.
+    /// The host's IPv6 address.
     pub fn v6(&self) -> IpAddr {
         self.v6.into()
     }
 
-    /// The address that a packet to this one would come from.
+    /// The host's address of the family of `to`, which a packet to `to` comes from.
     pub fn address_towards(&self, to: IpAddr) -> IpAddr {
         if to.is_ipv4() { self.v4() } else { self.v6() }
     }
 
-    /// Its network namespace, for `ip`, `nft` and kernel parameters.
+    /// The host's network namespace, for `ip`, `nft` and kernel parameters.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
-    /// A client on this host, with settings.
+    /// A client on this host, to be given settings.
     pub fn client(&self) -> Client<'_> {
-        Client::new(self)
+        Client::new(&self.namespace)
     }
 
     /// Connects, reads the server's report and closes.
@@ -94,7 +94,7 @@ impl Host {
         self.client().converse(to)
     }
 
-    /// Serves TCP and UDP on a port of both its addresses: the servers report this host's name and the client's address.
+    /// Starts TCP and UDP servers on a port of both addresses. They report this host's name and the client's address.
     ///
     /// # Errors
     /// When a port cannot be bound.
@@ -106,10 +106,11 @@ impl Host {
         Ok(HostServers { servers: servers.collect() })
     }
 
-    /// Serves TCP and UDP on one address, which may be 0.0.0.0, under this name, which is one word.
+    /// Starts a TCP and a UDP server on one address, which may be 0.0.0.0. They report `name`, which is one word, and the
+    /// client's address.
     ///
     /// # Errors
-    /// When it cannot be bound.
+    /// When the address cannot be bound.
     pub fn start_servers_at(&self, name: &str, address: SocketAddr) -> io::Result<HostServers> {
         let (tcp, udp) = (Behaviour::Report(name.to_owned()), UdpBehaviour::Report(name.to_owned()));
         let started = self.namespace.enter(|| {
@@ -138,7 +139,7 @@ impl Host {
     }
 }
 
-/// What serves on a host, until this is dropped.
+/// Servers on a host, which end when this is dropped.
 #[derive(Debug)]
 pub struct HostServers {
     servers: Vec<OwnThread<Pair>>,
@@ -151,12 +152,12 @@ struct Pair {
 }
 
 impl HostServers {
-    /// How many TCP connections were accepted.
+    /// Number of TCP connections accepted.
     pub fn connections(&self) -> u64 {
         self.servers.iter().map(|pair| pair.tcp.accepted()).sum()
     }
 
-    /// How many datagrams were received.
+    /// Number of datagrams received.
     pub fn datagrams(&self) -> u64 {
         self.servers.iter().map(|pair| pair.udp.received()).sum()
     }

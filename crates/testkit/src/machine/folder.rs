@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one; `purpose` is part of its name.
+    /// Creates an empty folder; `purpose` is part of its name.
     pub(crate) fn new(purpose: &str) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

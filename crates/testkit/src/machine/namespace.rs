@@ -39,10 +39,10 @@ impl Namespace {
         )
     }
 
-    /// The same for a host that needs nftables. `None`, said loudly, also where there is no `nft`.
+    /// Creates a namespace for a host that needs nftables. `None`, said loudly, where this process may not, or without `nft`.
     ///
     /// # Panics
-    /// As [`Namespace::create`].
+    /// Where it may not although the environment variable `WEIR_REQUIRE_NETNS` is set.
     pub fn with_nft(role: &str) -> Option<Self> {
         or_skip("rules of a host need the package nftables", Command::new("nft").arg("--version").output())?;
         Self::create(role)
@@ -71,7 +71,7 @@ impl Namespace {
         ip(&[&["-n", &self.name], arguments].concat())
     }
 
-    /// Its name for `ip netns`.
+    /// Name of the namespace for `ip netns`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -79,7 +79,7 @@ impl Namespace {
     /// Runs `ip` on this host with a line of arguments for each thing to do, until one fails.
     ///
     /// # Errors
-    /// When one fails; the error holds what was printed.
+    /// When a line fails; the error holds what `ip` printed.
     pub fn ip_lines(&self, lines: &str) -> io::Result<()> {
         let mut command = Command::new("ip");
         feed(command.args(["-n", &self.name, "-batch", "-"]), lines).map(drop)
@@ -96,7 +96,7 @@ impl Namespace {
     /// Writes a kernel parameter of this host, as in `net/ipv4/ip_forward`.
     ///
     /// # Errors
-    /// When there is no such parameter or it does not take this value.
+    /// When there is no such parameter, or it refuses this value.
     pub fn set_parameter(&self, name: &str, value: &str) -> io::Result<()> {
         let written = self.enter(|| fs::write(format!("/proc/sys/{name}"), value))?;
         written.map_err(|error| io::Error::other(format!("cannot set {name} to {value}: {error}")))
@@ -112,7 +112,7 @@ impl Namespace {
     }
 
     /// A command that runs a program on this host. The process that is started becomes the program, so that its id is
-    /// the program's; it sees this host's interfaces in `/sys`, too.
+    /// the program's. The program sees this host's interfaces in `/sys`, too.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
@@ -155,8 +155,8 @@ impl Namespace {
         })
     }
 
-    /// What it was created as: the name of the interfaces of others that lead here. At most 15 bytes, as the kernel
-    /// allows.
+    /// The role that the namespace was created with, which also names the interfaces of other hosts that lead here. At most 15
+    /// bytes, as the kernel allows.
     pub fn role(&self) -> String {
         let role = self.name.rsplit('-').next().unwrap_or_default();
         role.chars().take(15).collect()

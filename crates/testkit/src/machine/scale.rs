@@ -2,19 +2,19 @@
 
 use std::env;
 
-/// Set for tests at full size.
+/// Environment variable for tests at full size.
 const FULL: &str = "WEIR_FULL";
 
-/// A twentieth, so that a run of all tests stays short.
+/// The part of the full size that is tested otherwise: a twentieth, so that a run of all tests stays short.
 const SHARE: usize = 20;
 
-/// `full` when the environment variable `WEIR_FULL` is set, else a twentieth of it.
+/// The size of a test: `full` when the environment variable `WEIR_FULL` is set, else a twentieth.
 pub fn scaled(full: usize) -> usize {
     if env::var_os(FULL).is_some() { full } else { full.div_ceil(SHARE) }
 }
 
-/// The same for connections that take so many descriptors each in this process: no more than its limit allows, which is raised
-/// as far as it may be.
+/// The number of connections in a test that take `descriptors` each in this process: [`scaled`], but no more than the limit
+/// of descriptors allows, which is raised as far as possible.
 ///
 /// # Panics
 /// When the limit cannot be raised to its hard limit.

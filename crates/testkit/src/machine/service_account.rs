@@ -3,7 +3,7 @@
 use super::skip::or_skip;
 use std::{io, process::Command};
 
-/// Puts the files on a file system that only the program sees, then becomes the program.
+/// A script that puts the files on a file system that only the program sees, then becomes the program.
 const SCRIPT: &str = r#"
 set -e
 mount -t tmpfs none /run

@@ -5,16 +5,16 @@ use std::{
     io::{Write, stderr},
 };
 
-/// Set by CI: tests that need root must run, and fail where they cannot.
+/// Environment variable set by CI: tests that need root must run, and fail where they cannot.
 const REQUIRED: &str = "WEIR_REQUIRE_NETNS";
 
-/// Says it past the test harness, which keeps what a passing test prints to itself.
+/// Prints why a test did nothing, past the test harness, which hides what a passing test prints.
 pub(crate) fn skipped(why: &str) {
     // Nobody to tell is no reason to fail.
     let _ = writeln!(stderr(), "SKIPPED: {why}");
 }
 
-/// What a test got, or `None`, said loudly, where this process may not have it.
+/// The value of `outcome`; `None`, said loudly, where this process may not have it.
 ///
 /// # Panics
 /// Where it may not although the environment variable `WEIR_REQUIRE_NETNS` is set.

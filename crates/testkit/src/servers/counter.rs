@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// How long a `wait_for_…` waits (tokio's clock) before it reports `TimedOut`.
+/// The longest time (tokio's clock) that a `wait_for_…` waits before it reports `TimedOut`.
 pub const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// A count that can be awaited.
@@ -17,13 +17,13 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Adds to the count and wakes who waits for it.
+    /// Adds to the count and wakes the tasks that wait for it.
     pub(crate) fn add(&self, amount: u64) {
         self.value.fetch_add(amount, Ordering::Relaxed);
         self.changed.notify_waiters();
     }
 
-    /// Takes one away and wakes who waits for it.
+    /// Subtracts one and wakes the tasks that wait for the count.
     pub(crate) fn subtract_one(&self) {
         self.value.fetch_sub(1, Ordering::Relaxed);
         self.changed.notify_waiters();

@@ -4,20 +4,20 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The tasks of one server. They end when this is dropped.
+/// The tasks of one server, which end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     spawner: Spawner,
 }
 
 impl Tasks {
-    /// No task yet; they will run on `runtime`.
+    /// No tasks yet. They will run on `runtime`.
     pub(crate) fn new(runtime: Handle) -> Self {
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         Self { spawner: Spawner { runtime, stop, tracker } }
     }
 
-    /// What a task needs to start further tasks of the same server.
+    /// Starts further tasks of this server.
     pub(crate) fn spawner(&self) -> Spawner {
         self.spawner.clone()
     }

@@ -13,23 +13,23 @@ use tokio::runtime::Handle;
 use super::counter::Counter;
 use super::tasks::Tasks;
 
-/// The largest datagram UDP can carry.
+/// Bytes of the largest datagram that UDP can carry.
 const BUFFER: usize = 64 * 1024;
-/// Asked for so that a benchmark's burst waits in the kernel; the kernel caps it at `rmem_max`.
+/// Bytes of the receive buffer, so that a benchmark's burst waits in the kernel; capped by the kernel at `rmem_max`.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
-/// A receive that fails may fail again at once.
+/// The wait after a receive that fails, which may fail again at once.
 const RECEIVE_BACK_OFF: Duration = Duration::from_millis(10);
 
 /// What a [`UdpServer`] does with each datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UdpBehaviour {
-    /// Sends it back.
+    /// Sends each datagram back.
     Echo,
-    /// Sends it back behind this name and a colon.
+    /// Sends each datagram back behind this name and a colon.
     Greet(String),
-    /// Sends it back behind this name and the client's address, as in `dns-1 10.244.0.9:40123 ` and the datagram.
+    /// Sends each datagram back behind this name and the client's address, as in `dns-1 10.244.0.9:40123 ` and the datagram.
     Report(String),
-    /// Counts it and never answers.
+    /// Counts datagrams and never answers.
     Silent,
 }
 
@@ -42,7 +42,7 @@ pub struct UdpServer {
 }
 
 impl UdpServer {
-    /// Binds `address` (port 0 for any) and serves on the current runtime.
+    /// Binds `address` (port 0 for any) and answers on the current runtime.
     ///
     /// # Errors
     /// When the address cannot be bound.
@@ -55,12 +55,12 @@ impl UdpServer {
         Ok(Self { address, counts, tasks })
     }
 
-    /// Where the server is bound.
+    /// Address of the server's socket.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many datagrams were received so far.
+    /// Number of datagrams received so far.
     pub fn received(&self) -> u64 {
         self.counts.received.get()
     }
@@ -84,7 +84,7 @@ impl UdpServer {
     }
 }
 
-/// What a server has seen.
+/// Counts of one server.
 #[derive(Debug, Default)]
 struct Counts {
     received: Counter,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use socket2::{Domain, Socket, Type};
 
-/// Nothing else in the tests binds here, so a port that is free stays free.
+/// Loopback address that nothing else in the tests binds, so that a port that is free stays free.
 const NOBODY: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
 
 /// An address where nothing listens on TCP and nothing is bound on UDP.
@@ -44,7 +44,7 @@ impl BlackHole {
         Ok(Self { address, _listener: listener, _queued: queued })
     }
 
-    /// Where connects hang.
+    /// Address at which connects hang.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -20,7 +20,7 @@ use crate::servers::{Spawner, Tasks, listen};
 /// An accept that fails (no descriptors left) would fail again at once.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(10);
 
-/// A port on which the server listens, or to which it can return.
+/// A port on which the server listens, or can listen again.
 #[derive(Debug)]
 pub(crate) struct Port {
     address: SocketAddr,
@@ -54,7 +54,7 @@ impl Port {
         self.address
     }
 
-    /// Starts to answer; nothing to do while it already does.
+    /// Starts to answer, if the port is not open yet.
     pub(crate) fn open(&self, state: &Arc<State>) -> io::Result<()> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_some() {

@@ -33,7 +33,7 @@ pub(super) struct Watch {
     allow_bookmarks: bool,
     bookmarks: u64,
     deadline: Option<Instant>,
-    /// What goes wrong before anything is delivered.
+    /// The failure to report before anything is delivered.
     failure: Option<Failure>,
     ended: bool,
     signals: Receiver<Signals>,
@@ -41,7 +41,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts a watch as its parameters ask; `on_connection` is true while it is open.
+    /// Starts a watch as its parameters ask. `on_connection` is true while the watch is open.
     pub(super) fn start(
         state: &Arc<State>,
         target: &Target,
@@ -108,7 +108,7 @@ impl Watch {
         }
     }
 
-    /// What can be sent now: initial objects, their end, changes, a bookmark, in this order.
+    /// The lines that can be sent now: initial objects, their end, changes, a bookmark, in this order.
     fn lines(&mut self, signals: &Signals) -> Vec<u8> {
         let mut out = Vec::new();
         if let Some(failure) = self.failure.take() {
@@ -151,7 +151,7 @@ impl Watch {
         }
     }
 
-    /// Ends with an ERROR event.
+    /// Writes an ERROR event and ends the watch.
     fn fail(&mut self, out: &mut Vec<u8>, failure: &Failure) {
         let event = json!({ "type": "ERROR", "object": failure.status() });
         out.extend_from_slice(format!("{event}\n").as_bytes());
@@ -185,7 +185,7 @@ impl Watch {
     }
 }
 
-/// Marks a watch as open, on the server and on its connection, until it is dropped.
+/// Marks a watch as open, on the server and on its connection, until dropped.
 #[derive(Debug)]
 struct Open {
     state: Arc<State>,
@@ -209,8 +209,8 @@ impl Drop for Open {
     }
 }
 
-/// Refuses streaming lists where the server has none (Kubernetes 1.33 without the WatchList gate) or cannot have any,
-/// and those that do not say how fresh they must be.
+/// Refuses streaming lists where the server has none (Kubernetes 1.33 without the WatchList gate) or cannot have any, and
+/// streaming lists without a `resourceVersionMatch`.
 fn check_streaming(parameters: &Parameters, refused: Option<u16>) -> Result<(), Failure> {
     if !parameters.contains_key("sendInitialEvents") {
         return Ok(());

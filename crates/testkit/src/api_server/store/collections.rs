@@ -9,7 +9,7 @@ use super::object::Object;
 use crate::api_server::resource::Resource;
 use crate::api_server::status::Failure;
 
-/// Older changes of a resource are forgotten, as by a real watch cache; a watch that needs them gets 410.
+/// The most changes of a resource kept, as by a real watch cache; a watch that needs older ones gets 410.
 const HISTORY_LIMIT: usize = 100_000;
 
 /// All objects, with a history that watches read.
@@ -24,7 +24,7 @@ pub(crate) struct Store {
 pub(crate) struct Change {
     pub(crate) version: u64,
     pub(crate) before: Option<Arc<Object>>,
-    /// The object after the change, or as it was deleted.
+    /// The object after the change, or at its deletion.
     pub(crate) object: Arc<Object>,
     pub(crate) deleted: bool,
 }
@@ -106,7 +106,7 @@ impl Store {
         Ok((changes, complete))
     }
 
-    /// What a backup holds: the objects and the version, no history.
+    /// A copy of the objects and the version, without history.
     pub(crate) fn backup(&self) -> Self {
         let objects = |collection: &Collection| Collection {
             objects: collection.objects.clone(),

@@ -21,7 +21,7 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// Takes over `value`, whose metadata gets this version, and this `uid` if it has none.
+    /// Makes an object of `value`, whose metadata gets this version, and this `uid` if there is none.
     pub(crate) fn new(resource: Resource, mut value: Map<String, Value>, version: u64, uid: &str) -> Self {
         value.remove("apiVersion");
         value.remove("kind");
@@ -40,17 +40,17 @@ impl Object {
         Self { namespace, name, uid, labels, fields, resource, body }
     }
 
-    /// The same object as of another version: a deletion, or leaving a watch's selection.
+    /// The object as of another version, for a deletion or for leaving a watch's selection.
     pub(crate) fn at(&self, version: u64) -> Self {
         Self::new(self.resource, self.untyped(), version, &self.uid)
     }
 
-    /// As an item of a list.
+    /// Writes the object as an item of a list.
     pub(crate) fn write_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.body);
     }
 
-    /// With `apiVersion` and `kind`, as it is sent alone.
+    /// Writes the object alone, with `apiVersion` and `kind`.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let (api_version, kind) = (self.resource.api_version(), self.resource.kind());
         out.extend_from_slice(format!(r#"{{"apiVersion":"{api_version}","kind":"{kind}","#).as_bytes());

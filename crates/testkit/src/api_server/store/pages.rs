@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::object::Object;
 use crate::api_server::status::Failure;
 
-/// A client that never fetches its last page must not hold its list for ever.
+/// The most lists kept: a client that never fetches its last page must not hold its list for ever.
 const LISTS_KEPT: usize = 16;
 
-/// Lists of which clients may still fetch pages: every page shows the moment of the first one.
+/// Lists of which clients may still fetch pages. Every page shows the moment of the first one.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
     next: u64,
@@ -45,7 +45,7 @@ impl Pages {
         self.kept.clear();
     }
 
-    /// A token is the number of a kept list and a position in it.
+    /// Finds a list and the position in the list by a token, which holds the number of the list and the position.
     pub(crate) fn find(&self, token: &str) -> Result<(u64, usize, Arc<Listed>), Failure> {
         let invalid = || Failure::bad_request("continue key is not valid");
         let (number, offset) = token.split_once('-').ok_or_else(invalid)?;

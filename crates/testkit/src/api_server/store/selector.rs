@@ -14,7 +14,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// What `target` and the selectors among `parameters` ask for.
+    /// Parses the selectors among `parameters`.
     pub(crate) fn parse(target: &Target, parameters: &Parameters) -> Result<Self, Failure> {
         let parameter = |key| parameters.get(key).map_or("", String::as_str);
         let labels = split_outside_parentheses(parameter("labelSelector"))
@@ -26,7 +26,7 @@ impl Selection {
         Ok(Self { namespace: target.namespace.clone(), labels, fields })
     }
 
-    /// Whether it narrows anything but the namespace.
+    /// Whether no selector narrows the selection, apart from the namespace.
     pub(crate) fn is_everything(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
     }

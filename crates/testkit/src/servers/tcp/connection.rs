@@ -7,12 +7,13 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Behaviour, Counts};
+use super::behaviour::Behaviour;
+use super::counts::Counts;
 
-/// Large enough that a bulk transfer is not dominated by the test server's own system calls.
+/// Bytes read or written at once: enough that system calls of the test server do not dominate a bulk transfer.
 const BUFFER: usize = 64 * 1024;
 
-/// Serves one connection until its behaviour says it is over.
+/// Answers on one connection until the behaviour ends it.
 pub(super) async fn serve(stream: TcpStream, behaviour: &Behaviour, counts: &Counts) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection { stream, counts };
