@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
-use weir_core::{Rate, limits, settings::Limits};
+use weir_core::{Limits, RateLimiter, share};
 
 /// How many newcomers the whole process refuses in a second, so that a flood costs little; the others wait in the
 /// kernel's queue until they are refused, or there is room.
@@ -23,7 +23,7 @@ pub(crate) struct Admission {
     /// What places are made of, beside the limit of connections.
     pub(crate) descriptors: Arc<Descriptors>,
     most: usize,
-    refusals: Rate,
+    refusals: RateLimiter,
     refusals_told: Seldom,
     accept_errors_told: Seldom,
 }
@@ -35,7 +35,7 @@ impl Admission {
         Arc::new(Self {
             descriptors,
             most,
-            refusals: Rate::new(now),
+            refusals: RateLimiter::new(now),
             refusals_told: Seldom::new(now),
             accept_errors_told: Seldom::new(now),
         })
@@ -56,7 +56,7 @@ impl Admission {
         if limits.connections.is_some_and(|most| own >= most.get() as usize) {
             return Err(Closed::ServiceLimit);
         }
-        let admits = |live, room| limits::admits(own, self.most.saturating_sub(live).min(room));
+        let admits = |live, room| share::admits(own, self.most.saturating_sub(live).min(room));
         if !self.descriptors.begin_connection(admits) {
             return Err(Closed::OverCapacity);
         }
@@ -65,7 +65,7 @@ impl Admission {
 
     /// Notes that a newcomer was refused; returns how long to refuse nobody.
     pub(crate) fn refused(&self, now: Instant) -> Option<Duration> {
-        let wait = self.refusals.reserve(now, REFUSALS);
+        let wait = self.refusals.reserve(now, weir_core::Quota::per_second(REFUSALS));
         (wait >= *PAUSE.start()).then(|| wait.min(*PAUSE.end()))
     }
 

@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
-use weir_core::{Family, PortKey, Protocol, ServicePort, settings::ActiveCheck};
+use weir_core::{ActiveCheck, Family, PortKey, Protocol, ServicePort};
 
 /// A Service port in one family.
 type Port = (PortKey, Family);

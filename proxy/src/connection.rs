@@ -9,9 +9,8 @@ use std::{
 };
 use tokio::time;
 use weir_core::{
-    Flow, PortKey,
+    EndpointRemoved, Flow, HALF_CLOSED_TIMEOUT, PortKey,
     ending::{lifetime, time_left},
-    settings::{EndpointRemoved, HALF_CLOSED_TIMEOUT},
 };
 
 /// A live connection as its worker sees it: enough to list it and to end it from outside.

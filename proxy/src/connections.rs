@@ -2,7 +2,7 @@
 
 use crate::{connection::Connection, frontend::Frontend};
 use std::{collections::HashMap, ops::Range, rc::Rc, time::Instant};
-use weir_core::{Flow, idle::OldestIdle};
+use weir_core::{Flow, OldestIdle};
 
 /// The live connections of one worker.
 ///

@@ -5,7 +5,7 @@
 
 use crate::{Closed, connection::Connection, slot::Slot, worker::Worker};
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
-use weir_core::settings::EndpointRemoved;
+use weir_core::EndpointRemoved;
 
 /// Connections that are told to end in one turn.
 pub(crate) const TURN: usize = 64;

@@ -34,8 +34,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Changes, Family, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort, Snapshot, ending,
-    settings::EndpointRemoved,
+    Changes, EndpointRemoved, Family, PerFamily, PortKey, Protocol, ServedService, ServiceKey, ServicePort,
+    Snapshot, ending,
 };
 
 /// The slots and sockets of everything that is served. Owned by one thread, which steers all workers.

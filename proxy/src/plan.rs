@@ -9,7 +9,7 @@ use std::{
 };
 use weir_core::{
     Audience, Claim, Claimant, Claims, Family, FrontendKind, Protocol, Rank, ServedService, ServiceKey,
-    ServicePort, frontend,
+    ServicePort, claims,
 };
 
 /// A port below the lowest one that may be bound is served this much higher (with `--map loopback`).
@@ -73,7 +73,7 @@ pub(crate) fn bindings(
 ) -> Vec<Binding> {
     let mut found = Vec::new();
     let both_families = served.ports.iter().any(|port| port.family == Family::V4);
-    for Claim { frontend, kind, port } in frontend::claims(served, &around.node_addresses) {
+    for Claim { frontend, kind, port } in claims(served, &around.node_addresses) {
         let listen = match (kind, mapped) {
             _ if frontend.protocol == Protocol::Sctp => continue,
             // A mapped Service has one address; a second family would claim the same.

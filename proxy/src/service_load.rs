@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, OnceLock, Weak, atomic::AtomicUsize},
     time::Instant,
 };
-use weir_core::{Rate, ServiceKey};
+use weir_core::{RateLimiter, ServiceKey};
 
 /// What one Service holds, for as long as it exists or something of it lives.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct ServiceLoad {
     /// UDP flows by client address; counted only while there is a limit.
     pub(crate) flows: PerClient,
     /// When the next client may be served; asked only while there is a limit.
-    pub(crate) accepts: Rate,
+    pub(crate) accepts: RateLimiter,
 }
 
 impl Default for ServiceLoad {
@@ -29,7 +29,7 @@ impl Default for ServiceLoad {
             connections: AtomicUsize::new(0),
             clients: PerClient::default(),
             flows: PerClient::default(),
-            accepts: Rate::new(Instant::now()),
+            accepts: RateLimiter::new(Instant::now()),
         }
     }
 }

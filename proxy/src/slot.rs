@@ -19,11 +19,9 @@ use std::{
 };
 use tokio::sync::Notify;
 use weir_core::{
-    Balancer, EndpointSet, FrontendKind, Lease, Ratio, Request, ServicePort, Target, Traffic,
+    Balancer, EndpointRemoved, EndpointSet, FrontendKind, Lease, Queue, Ratio, Request, ServicePort, Target,
+    Traffic, is_hairpin,
     nearby::{nearby, spills},
-    queue::Queue,
-    settings::EndpointRemoved,
-    source,
 };
 
 /// One Service port in one family, for as long as it exists. Listeners and connections hold it; the route in it is
@@ -249,7 +247,7 @@ impl Route {
                 .port
                 .merged
                 .iter()
-                .any(|known| known.address == endpoint && source::is_hairpin(&self.place.node, known, client))
+                .any(|known| known.address == endpoint && is_hairpin(&self.place.node, known, client))
     }
 
     /// Whether an endpoint is in some slice.

@@ -93,7 +93,8 @@ impl Frontend {
     /// How long a client that came now has to wait for its turn, if the Service has an accept rate.
     fn until_turn(&self) -> Option<Duration> {
         let rate = self.slot.route().port.settings.limits.accept_rate?;
-        Some(self.slot.service.accepts.reserve(Instant::now(), rate)).filter(|wait| !wait.is_zero())
+        Some(self.slot.service.accepts.reserve(Instant::now(), weir_core::Quota::per_second(rate)))
+            .filter(|wait| !wait.is_zero())
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
 };
-use weir_core::settings::EndpointRemoved;
+use weir_core::EndpointRemoved;
 
 /// What a worker can be told.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream, UdpSocket},
 };
-use weir_core::{Protocol, settings::Limits};
+use weir_core::{Limits, Protocol};
 use weir_proxy::{FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer, UdpBehaviour, UdpServer};
 

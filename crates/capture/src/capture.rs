@@ -5,7 +5,7 @@ mod metrics;
 mod repair_schedule;
 
 use crate::{
-    CaptureSockets, Error, Options,
+    Error, Options,
     host::{obstacles, requirements},
     monitor::Monitor,
     nft::{self, TABLE, program},
@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
-use weir_core::{Changes, Family, PerFamily, Snapshot};
+use weir_core::{CaptureSockets, Changes, Family, PerFamily, Snapshot};
 
 /// The time between two checks of the policy routes, whose end the kernel does not always announce.
 const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);

@@ -1,13 +1,12 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
 mod bridges;
-mod capabilities;
 mod features;
 mod obstacles;
 pub(crate) mod requirements;
 mod ruleset;
 
-pub use bridges::{Bridges, bridges};
+pub use bridges::bridges;
 pub(crate) use obstacles::obstacles;
 pub use ruleset::{Chain, Ruleset};
 
@@ -16,9 +15,8 @@ use crate::{
     nft::program,
     route::{Routes, Routing},
 };
-use capabilities::Capability;
 use std::net::IpAddr;
-use weir_core::{Family, PerFamily};
+use weir_core::{Bridges, Capability, Family, PerFamily};
 
 /// What was found on a host.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ impl Host {
         };
         Self {
             has_net_admin,
-            has_net_bind_service: Capability::NetBindService.is_effective(),
+            has_net_bind_service: requirements::is_capable(Capability::NetBindService),
             nft,
             rules,
             ruleset,

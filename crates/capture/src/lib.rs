@@ -29,7 +29,6 @@
 //! many Services there are.
 
 mod capture;
-mod capture_sockets;
 mod cleanup;
 mod error;
 mod host;
@@ -42,9 +41,8 @@ mod plan;
 pub mod route;
 
 pub use capture::{Capture, Disturbance};
-pub use capture_sockets::{CapturePorts, CaptureSockets};
 pub use cleanup::{Removed, cleanup};
 pub use error::Error;
-pub use host::{Bridges, Chain, Host, Ruleset, bridges};
+pub use host::{Chain, Host, Ruleset, bridges};
 pub use options::Options;
 pub use ownership::is_running;

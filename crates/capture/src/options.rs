@@ -1,8 +1,8 @@
 //! What does the operator decide about capturing?
 
-use crate::{CaptureSockets, Error, nft::Table, ownership::TableOwner};
+use crate::{Error, nft::Table, ownership::TableOwner};
 use ipnet::IpNet;
-use weir_core::{PerFamily, Pods, Snapshot};
+use weir_core::{CaptureSockets, PerFamily, Pods, Snapshot};
 
 /// Settings of capturing, which do not change while weir runs.
 #[derive(Clone, Debug, Default)]

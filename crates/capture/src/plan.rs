@@ -17,7 +17,8 @@ use std::{
 use treatment::treatment;
 use use_counts::UseCounts;
 use weir_core::{
-    Changes, Claim, Claims, Frontend, Node, Protocol, ServedService, ServiceKey, Snapshot, frontend::claims,
+    Changes, Claim, Claims, Frontend, Node, Protocol, ServedService, ServiceKey, Snapshot, claims,
+    guards::Refusal,
 };
 
 /// The elements of nftables sets that follow from Services.
@@ -151,8 +152,7 @@ fn is_captured(frontend: &Frontend) -> bool {
 }
 
 fn is_usable(ip: IpAddr) -> bool {
-    let of_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || of_broadcast)
+    matches!(Refusal::of(ip), None | Some(Refusal::LinkLocal))
 }
 
 #[cfg(test)]

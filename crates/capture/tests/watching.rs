@@ -7,8 +7,8 @@ mod common;
 use common::{Hosts, Outcome, StandIn, apply, node_port_addresses, options, service, snapshot, tcp};
 use std::{process::Command, time::Duration};
 use tokio::time::timeout;
-use weir_capture::{Capture, CaptureSockets, Disturbance, Error, Options, Removed, cleanup, is_running};
-use weir_core::{PerFamily, Pods};
+use weir_capture::{Capture, Disturbance, Error, Options, Removed, cleanup, is_running};
+use weir_core::{CaptureSockets, PerFamily, Pods};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(30);

@@ -123,7 +123,7 @@ impl Node {
     /// Follows what bridges mean for capturing. Frontends are bound for as long as the rules rely on it.
     async fn look_at_bridges(&mut self) -> Result<(), Error> {
         let found = weir_capture::bridges().await?;
-        let networks = found.networks.into_iter().map(|(_, network)| network).collect();
+        let networks = found.networks.into_iter().map(|on| on.network).collect();
         let found = Bridges { bound: found.bound, networks };
         if found == self.bridges {
             return Ok(());
@@ -151,11 +151,11 @@ impl Node {
     }
 }
 
-fn of_rules(Receivers { tcp, udp }: Receivers) -> weir_capture::CaptureSockets {
-    let of_family = |Ports { pod, node, outside }| weir_capture::CapturePorts { pod, node, outside };
+fn of_rules(Receivers { tcp, udp }: Receivers) -> weir_core::CaptureSockets {
+    let of_family = |Ports { pod, node, outside }| weir_core::CapturePorts { pod, node, outside };
     let of_protocol = |ports: PerFamily<Option<Ports>>| PerFamily {
         v4: ports.v4.map(of_family),
         v6: ports.v6.map(of_family),
     };
-    weir_capture::CaptureSockets { tcp: of_protocol(tcp), udp: of_protocol(udp) }
+    weir_core::CaptureSockets { tcp: of_protocol(tcp), udp: of_protocol(udp) }
 }

@@ -13,12 +13,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, sleep_until, timeout},
 };
-use weir_core::{
-    Load, PortKey,
-    check::{Checked, Health},
-    dial::Failure,
-    settings::ActiveCheck,
-};
+use weir_core::{ActiveCheck, Checked, Failure, Health, Load, PortKey};
 
 /// Checks that are made at the same time at most.
 const AT_ONCE: usize = 64;

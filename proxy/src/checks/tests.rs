@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 use tokio::{net::TcpListener, time::timeout};
-use weir_core::{Load, Service, ServiceKey, Settings, check::Health, serve::serve_fixed, service::PortSpec};
+use weir_core::{Health, Load, PortSpec, Service, ServiceKey, Settings, serve_fixed};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(20);

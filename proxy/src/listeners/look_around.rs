@@ -6,7 +6,7 @@ use crate::{
     place::{NodePlace, Place},
 };
 use std::sync::Arc;
-use weir_core::{Node, Pods, Snapshot, SourceRules, node_ports::Localhost};
+use weir_core::{Localhost, Node, Pods, Snapshot, SourceRules};
 
 impl Listeners {
     /// Finds this host's addresses; returns whether they, or the node, changed.

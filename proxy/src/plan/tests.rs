@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use weir_core::{PerFamily, Service, serve::serve_fixed, service::PortSpec};
+use weir_core::{PerFamily, PortSpec, Service, serve_fixed};
 
 fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
     let port = NonZeroU16::new(number).unwrap();

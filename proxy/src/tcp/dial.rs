@@ -19,8 +19,8 @@ use std::{
 };
 use tokio::{io::Interest, net::TcpStream};
 use weir_core::{
-    Dial, Lease, Load, Request,
-    dial::{Failure, MAX_ATTEMPTS, Step},
+    Dial, Failure, Lease, Load, Request,
+    dial::{MAX_ATTEMPTS, Step},
 };
 
 /// A client and its endpoint, which has accepted.

@@ -13,9 +13,7 @@ use crate::{
     worker::{Share, Worker},
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
-use weir_core::{
-    FrontendKind, Protocol, Service, ServiceKey, Settings, serve::serve_fixed, service::PortSpec,
-};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, serve_fixed};
 
 /// A frontend of a worker that has no other.
 pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<Frontend> {

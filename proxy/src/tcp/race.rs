@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::dial::{Failure, MAX_RACING};
+use weir_core::{Failure, dial::MAX_RACING};
 
 /// A connection that is being opened.
 pub(super) struct Attempt {

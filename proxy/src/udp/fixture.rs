@@ -16,7 +16,7 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
-use weir_core::{FrontendKind, Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, serve_fixed};
 
 /// A frontend on 127.0.0.1 with one endpoint, which the test plays.
 pub(super) async fn clients(endpoint: &UdpSocket) -> Rc<Clients> {

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weir_core::{Lease, dial::Failure};
+use weir_core::{Failure, Lease};
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const ASSURED: u32 = 2;

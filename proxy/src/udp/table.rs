@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use weir_core::idle::OldestIdle;
+use weir_core::OldestIdle;
 
 /// A Service, by where its load is, and a client address.
 pub(super) type ClientOfService = (*const ServiceLoad, IpAddr);

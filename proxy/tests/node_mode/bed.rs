@@ -9,7 +9,7 @@ use std::{
     num::{NonZeroU16, NonZeroUsize},
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use weir_core::{Pods, Protocol, Service, ServiceKey, Snapshot, service::PortSpec};
+use weir_core::{Pods, PortSpec, Protocol, Service, ServiceKey, Snapshot};
 use weir_proxy::{Applied, Bridges, Config, NodeMode, Proxy};
 use weir_testkit::{Behaviour, Namespace, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 

@@ -1,12 +1,10 @@
 //! When are the rules to be written anew, after they were found changed or could not be written?
 
 use std::time::{Duration, Instant};
+use weir_core::Backoff;
 
-/// The shortest pause between two attempts.
-const MIN_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest pause between two attempts: whoever keeps changing the rules cannot keep this host busy.
-const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// Pauses between two attempts: whoever keeps changing the rules cannot keep this host busy.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
 
 /// After this long without an attempt the next one comes at once.
 const CALM_PERIOD: Duration = Duration::from_secs(30);
@@ -16,7 +14,8 @@ const CALM_PERIOD: Duration = Duration::from_secs(30);
 pub(crate) struct RepairSchedule {
     due: Option<Instant>,
     last: Option<Instant>,
-    pause: Duration,
+    /// Attempts in a row without calm before them.
+    attempts: u32,
 }
 
 impl RepairSchedule {
@@ -26,9 +25,10 @@ impl RepairSchedule {
             return;
         }
         if self.last.is_none_or(|last| now.duration_since(last) > CALM_PERIOD) {
-            self.pause = Duration::ZERO;
+            self.attempts = 0;
         }
-        self.due = Some(now + self.pause);
+        let pause = self.attempts.checked_sub(1).map_or(Duration::ZERO, |before| PAUSES.wait(before));
+        self.due = Some(now + pause);
     }
 
     /// When the next attempt is due, if one is needed.
@@ -40,7 +40,7 @@ impl RepairSchedule {
     pub(crate) fn start(&mut self, now: Instant) {
         self.due = None;
         self.last = Some(now);
-        self.pause = (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
+        self.attempts = self.attempts.saturating_add(1);
     }
 }
 

@@ -11,17 +11,7 @@ use rtnetlink::packet_route::{
     link::{InfoBridge, InfoData, InfoKind, LinkAttribute, LinkInfo, LinkMessage},
 };
 use std::{collections::BTreeMap, fs};
-use weir_core::{Family, PerFamily};
-
-/// What bridges of this host mean for capturing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bridges {
-    /// Families of which frontends must be bound instead of captured.
-    pub bound: PerFamily<bool>,
-    /// Names of bridges with the networks of their addresses, which are those of the pods on them. An endpoint on the bridge
-    /// of its client answers the client directly, so it must see the node's address.
-    pub networks: Vec<(String, IpNet)>,
-}
+use weir_core::{BridgeNetwork, Bridges, Family, PerFamily};
 
 /// Looks at this host's bridges.
 ///
@@ -44,7 +34,8 @@ pub async fn bridges() -> Result<Bridges, Error> {
     let mut addresses = routes.handle().address().get().execute();
     while let Some(address) = addresses.try_next().await? {
         let name = names.get(&address.header.index);
-        found.networks.extend(name.zip(network(&address)).map(|(name, network)| (name.clone(), network)));
+        let on = |(name, network): (&String, IpNet)| BridgeNetwork { bridge: name.clone(), network };
+        found.networks.extend(name.zip(network(&address)).map(on));
     }
     found.networks.sort_unstable();
     Ok(found)

@@ -1,16 +1,13 @@
 //! Can this process write weir's rules on this host, and what is missing if not?
 
-use super::{
-    capabilities::Capability,
-    features::{FEATURES, explain},
-};
+use super::features::{FEATURES, explain};
 use crate::{
-    CapturePorts, CaptureSockets, Error,
+    Error,
     nft::{self, Table, program},
     plan::Plan,
 };
 use std::{fs, io};
-use weir_core::{Family, PerFamily};
+use weir_core::{Capabilities, Capability, CapturePorts, CaptureSockets, Family, PerFamily};
 
 const NO_CAPABILITY: &str = "this process has no CAP_NET_ADMIN; run it as root, or give its container \
                              securityContext.capabilities.add: [NET_ADMIN] (and hostNetwork: true)";
@@ -47,10 +44,15 @@ pub(super) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error
 
 /// Checks that this process may change rules and routes.
 pub(crate) fn check_capability() -> Result<(), Error> {
-    match Capability::NetAdmin.is_effective() {
+    match is_capable(Capability::NetAdmin) {
         true => Ok(()),
         false => Err(Error::RequirementMissing(NO_CAPABILITY.into())),
     }
+}
+
+/// Whether this process has a capability in its effective set.
+pub(super) fn is_capable(capability: Capability) -> bool {
+    Capabilities::of_status(&fs::read_to_string("/proc/self/status").unwrap_or_default()).contains(capability)
 }
 
 /// A table with everything that a real one may have. IPv6 is in it only where the host has that.

@@ -1,15 +1,15 @@
 //! What is in weir's table that does not come from Services?
 
-use crate::capture_sockets::CaptureSockets;
 use ipnet::IpNet;
-use weir_core::{Family, PerFamily};
+use weir_core::{CaptureSockets, Family, PerFamily};
 
 /// Everything in the table that does not come from Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     /// The weir that makes the table, as its owner chain names it.
     pub(crate) owner: String,
-    /// The sockets that TPROXY gives packets to.
+    /// The sockets that TPROXY gives packets to. A protocol without sockets is refused; a family without any is left alone,
+    /// unless its frontends are bound.
     pub(crate) capture_sockets: CaptureSockets,
     /// Families whose frontends are bound, so that packets only need to be routed to this host.
     pub(crate) bound: PerFamily<bool>,
@@ -26,7 +26,7 @@ pub(crate) struct Table {
 impl Table {
     /// Whether anything of a family is captured.
     pub(crate) fn captures(&self, family: Family) -> bool {
-        *self.bound.get(family) || self.capture_sockets.receives(family)
+        *self.bound.get(family) || self.capture_sockets.receive(family)
     }
 
     /// Families of which anything is captured.

@@ -7,7 +7,6 @@ use super::{
     table::Table,
 };
 use crate::{
-    capture_sockets::CapturePorts,
     marks::CAPTURED,
     plan::{Plan, Treatment},
 };
@@ -78,18 +77,14 @@ fn of_origin(table: &Table, family: Family, inside: impl Fn(Origin) -> String, o
 
 /// Writes a chain for each origin, which gives packets to the capture socket of that origin, or refuses where there is none.
 fn origins(text: &mut String, table: &Table, family: Family) {
-    for (name, port) in [
-        ("pod", (|ports: CapturePorts| ports.pod) as fn(CapturePorts) -> u16),
-        ("node", |ports| ports.node),
-        ("outside", |ports| ports.outside),
-    ] {
+    for (name, origin) in [("pod", Origin::Pod), ("node", Origin::Node), ("outside", Origin::Outside)] {
         let mut rules = Vec::new();
         for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
-            let give = match (table.capture_sockets.of(family, protocol), family) {
+            let give = match (table.capture_sockets.ports(protocol, family), family) {
                 // Only where a socket is there to receive it: for a closed one the kernel may stay silent.
                 _ if *table.bound.get(family) => "socket transparent 1 ".into(),
-                (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", port(ports)),
-                (Some(ports), Family::V6) => format!("tproxy ip6 to [::1]:{} ", port(ports)),
+                (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", ports.of(origin)),
+                (Some(ports), Family::V6) => format!("tproxy ip6 to [::1]:{} ", ports.of(origin)),
                 (None, _) => continue,
             };
             rules.push(format!("meta l4proto {word} {give}{} accept", mark(CAPTURED)));

@@ -6,8 +6,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     thread::spawn,
 };
-use weir_capture::{CapturePorts, CaptureSockets, marks::TO_CLIENT};
-use weir_core::{Family, PerFamily};
+use weir_capture::marks::TO_CLIENT;
+use weir_core::{CapturePorts, CaptureSockets, Family, PerFamily};
 
 /// Sockets for all families, protocols and origins of one host. They answer as long as the test's process runs, or until
 /// they are closed.

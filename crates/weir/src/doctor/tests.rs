@@ -2,7 +2,8 @@
 
 use super::*;
 use settings::Ipv6;
-use weir_capture::{Bridges, Chain, Error, Ruleset, route::Routing};
+use weir_capture::{Chain, Error, Ruleset, route::Routing};
+use weir_core::Bridges;
 use weir_core::PerFamily;
 
 /// A host on which weir could start.

@@ -13,7 +13,7 @@ use tokio::{
     runtime::Builder,
     time::Instant,
 };
-use weir_core::{Load, Protocol, Settings, settings::HALF_CLOSED_TIMEOUT};
+use weir_core::{HALF_CLOSED_TIMEOUT, Load, Protocol, Settings};
 
 mod endings;
 mod resets;

@@ -4,7 +4,7 @@ use super::*;
 use crate::{endings, socket::BACKLOG};
 use socket2::{Domain, Socket, Type};
 use tokio::time::{advance, pause};
-use weir_core::settings::HALF_CLOSED_TIMEOUT;
+use weir_core::HALF_CLOSED_TIMEOUT;
 use weir_testkit::scaled_connections;
 
 /// Two descriptors for each.

@@ -1,7 +1,7 @@
 //! Does a relay end when its Service says so, whatever its two sides do? In simulated time.
 
 use super::*;
-use weir_core::settings::EndpointRemoved;
+use weir_core::EndpointRemoved;
 
 const AGE: Duration = Duration::from_secs(100);
 
