@@ -1,14 +1,15 @@
 //! How does a benchmark put weir in front of an endpoint? (tcp.rs, udp.rs)
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
-    num::{NonZeroU16, NonZeroUsize},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     sync::Arc,
     time::Duration,
 };
 use tokio::runtime;
 use weir_core::{Node, PortSpec, Protocol, Service, ServiceKey, Snapshot, serve_fixed};
 use weir_proxy::{Config, FrontendState, Proxy};
+use weir_testkit::services::free_port;
 
 /// Nothing on loopback takes this long; it keeps a broken benchmark from hanging.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ impl Weir {
     /// # Panics
     /// When it cannot be served: there is nothing to measure then.
     pub fn serve(protocol: Protocol, endpoint: SocketAddr) -> Self {
-        let port = free_port(protocol);
+        let port = free_port(protocol, CLUSTER_IP);
         let spec = PortSpec { name: "".into(), protocol, port, node_port: None };
         let service = Service::new(ServiceKey::new("default", "bench"), CLUSTER_IP, vec![spec]);
         let mut snapshot = Snapshot::of(Node::default());
@@ -46,13 +47,4 @@ impl Weir {
         );
         Self { address: SocketAddr::new(CLUSTER_IP, port.get()), _proxy: proxy }
     }
-}
-
-fn free_port(protocol: Protocol) -> NonZeroU16 {
-    let bound = match protocol {
-        Protocol::Udp => UdpSocket::bind((CLUSTER_IP, 0)).and_then(|socket| socket.local_addr()),
-        _ => TcpListener::bind((CLUSTER_IP, 0)).and_then(|socket| socket.local_addr()),
-    };
-    let port = bound.ok().and_then(|address| NonZeroU16::new(address.port()));
-    port.expect("loopback has a free port")
 }

@@ -1,4 +1,4 @@
-//! Dev-only servers that weir's tests and benchmarks put in the place of endpoints and of the API server.
+//! Dev-only servers, hosts and objects: what weir's tests and benchmarks use instead of endpoints, networks and an API server.
 //!
 //! | question | answer |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | hosts of a network | [`Namespace`] |
 //! | nodes, pods and an outside client | [`cluster`] |
 //! | the objects of a large cluster, and how they change | [`load`] |
+//! | a Service in a Snapshot, without a control plane | [`services`] |
 //! | a Pod's service account | [`in_a_pod`] |
 //! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
@@ -21,6 +22,7 @@ pub mod cluster;
 pub mod load;
 mod machine;
 mod servers;
+pub mod services;
 
 pub use api_server::{
     ApiServer, Authority, Backup, EndlessList, Misbehaviour, Parameters, RealApiServer, Requests, Resource,
