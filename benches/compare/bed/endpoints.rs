@@ -40,10 +40,10 @@ impl Received {
 
 /// Starts the endpoints on so many threads for exchanges and as many for bulk transfers, which would make exchanges wait.
 /// They serve until the process ends.
-pub(crate) fn start(network: &Arc<Network>, lanes: usize) -> Result<Received> {
+pub(crate) fn start(network: &Arc<Network>, threads: usize) -> Result<Received> {
     let received = Received::default();
     for bulk in [false, true] {
-        for _ in 0..lanes {
+        for _ in 0..threads {
             let (network, received) = (Arc::clone(network), received.clone());
             let (started, starting) = mpsc::channel();
             thread::Builder::new().name("backend".into()).spawn(move || {

@@ -44,8 +44,8 @@ impl Report {
                 Err(advice) => missing.push((way, advice)),
             }
         }
-        let pace = arguments.pace();
-        let (rounds, seconds) = (pace.rounds, pace.measured.as_secs_f64());
+        let schedule = arguments.schedule();
+        let (rounds, seconds) = (schedule.rounds, schedule.measured.as_secs_f64());
         Self { machine, rounds, seconds, versions, missing, samples: Vec::new() }
     }
 
