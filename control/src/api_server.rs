@@ -1,26 +1,21 @@
 //! Which objects does an API server hold, now and after each change?
 
-mod access;
-mod answer;
 mod backoff;
-mod brake;
-mod config;
+mod client;
 mod explain;
-mod history;
 mod target;
-mod token;
 mod trimmed;
 mod watch;
 
-pub use config::ConfigError;
+pub use client::ConfigError;
 
 use crate::{
     Kind, Scope, WatchState,
     driver::{Input, Inputs},
 };
-use access::Access;
-pub(crate) use access::{address, url};
 use backoff::{Backoff, Patience};
+use client::Access;
+pub(crate) use client::{address, url};
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,

@@ -4,17 +4,17 @@
 //! driver -> watch::Receiver<State> -> encode -> FILE      FILE -> decode -> events -> driver
 //! ```
 
+mod debounce;
 mod folder;
 mod format;
-mod meters;
-mod pace;
+mod metrics;
 
 pub use format::{About, Difference, Identity, MOST_BYTES, SCHEMA, Unusable, decode, encode};
 
+use self::metrics::Meters;
 use crate::{Event, State, blocking::blocking};
+use debounce::Save;
 use folder::{Folder, ReadError, WriteError};
-use meters::Meters;
-use pace::Save;
 use std::{
     path::PathBuf,
     sync::Arc,
@@ -113,7 +113,7 @@ impl Disk {
             }
         };
         tokio::select! {
-            () = pace::follow(states, &mut self) => {}
+            () = debounce::follow(states, &mut self) => {}
             () = touch => {}
         }
     }

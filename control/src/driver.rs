@@ -1,24 +1,26 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
-mod away;
-mod journal;
-mod kube_proxy;
-mod meters;
-mod pace;
+mod commit_rate;
+mod kube_proxy_metrics;
+mod log;
+mod log_deduplicator;
+mod metrics;
+mod outage;
+mod propagation;
 mod restored;
-mod told;
+mod status;
 
-pub(crate) use meters::WATCH_ERRORS;
+pub(crate) use self::metrics::WATCH_ERRORS;
+pub use propagation::{Brought, EndpointChange, Moment};
+pub use status::{Status, WatchState};
 
-use crate::{
-    Brought, Commit, Event, FileProblem, Kind, Moment, Object, State, Status, Store, WatchState, disk,
-    propagation::{Pending, Unclear},
-    translate::Translation,
-};
-use away::Away;
-use kube_proxy::KubeProxyMeters;
-use meters::Meters;
-use pace::Pace;
+use self::metrics::Meters;
+use crate::{Commit, Event, FileProblem, Kind, Object, State, Store, disk, translate::Translation};
+use commit_rate::Pace;
+use kube_proxy_metrics::KubeProxyMeters;
+use log::Told;
+use outage::Away;
+use propagation::{Pending, Unclear};
 use restored::Restored;
 use std::{sync::Arc, time::SystemTime};
 use tokio::{
@@ -28,7 +30,6 @@ use tokio::{
     },
     time::{Duration, Instant, interval, sleep_until},
 };
-use told::Told;
 use tracing::{debug, info};
 use weir_core::Snapshot;
 

@@ -4,19 +4,19 @@
 //! paths (which files, what changed) -> parse (documents) -> objects -> contents (last good state) -> catalog -> events
 //! ```
 
-mod catalog;
 mod contents;
+mod location;
+mod manifests;
 mod objects;
 mod parse;
 mod paths;
-mod place;
 
 use crate::{
     FileProblem, Problem, Scope, Store,
     blocking::blocking,
     driver::{Input, Inputs},
 };
-use catalog::{Catalog, Load};
+use manifests::{Catalog, Load};
 use paths::Look;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -2,7 +2,7 @@
 
 mod addresses;
 mod guard;
-mod shared;
+mod interner;
 mod state;
 
 pub use guard::Refusals;
@@ -11,7 +11,7 @@ pub use state::State;
 use crate::object::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
-use shared::Shared;
+use interner::Shared;
 use state::Parts;
 use std::{
     borrow::Cow,

@@ -1,8 +1,8 @@
 //! How is one kind followed for ever? One watcher and one back-off; every failure is retried, none ends it.
 
 use super::{
-    access::{Access, Lent},
     backoff::Backoff,
+    client::{Access, Lent},
     explain::{Failure, Reason, explain},
     target::{Need, Target},
     trimmed::{Trim, Trimmed},

@@ -1,10 +1,10 @@
-mod away;
+mod outage;
 mod restored;
 
 use super::*;
 use crate::{
     Object, ObjectKey,
-    driver::pace::{BURST, INTERVAL},
+    driver::commit_rate::{BURST, INTERVAL},
     translate::Translation,
 };
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};

@@ -1,9 +1,9 @@
 //! What is known from one file, and what stays known when it changes for the worse?
 
 use super::{
+    location::Place,
     objects::{Found, Objects},
     parse,
-    place::Place,
 };
 use crate::{FileProblem, Object, ObjectKey, Scope};
 use std::{

@@ -1,6 +1,6 @@
 //! Which objects does a document hold? Lists are unpacked; kinds that do not matter are skipped.
 
-use super::place::Place;
+use super::location::Place;
 use crate::{
     Event, FileProblem, Kind, Object, ObjectKey, Problem, Scope,
     translate::{Translate, translate},

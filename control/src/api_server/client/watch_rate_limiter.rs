@@ -30,7 +30,7 @@ pub(super) struct Brake {
 impl Brake {
     /// How long a request to this address has to wait.
     fn pause(&self, uri: &Uri) -> Duration {
-        if !super::is_watch(uri) {
+        if !crate::api_server::is_watch(uri) {
             return Duration::ZERO;
         }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,21 +1,20 @@
 //! How is the API server reached? One client, renewed when its credentials or certificates no longer do.
 
 use super::{
-    KubeSource,
     answer::Bounds,
-    brake::Brake,
     config::{self, ConfigError},
-    history::History,
     token::Token,
+    watch_history::History,
+    watch_rate_limiter::Brake,
 };
-use crate::blocking::blocking;
+use crate::{KubeSource, blocking::blocking};
 use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
 use tokio::{runtime::Handle, sync::Mutex, time::Instant};
 use weir_core::address::parse_ip;
 
 /// The client that all watches share.
-pub(super) struct Access {
+pub(in crate::api_server) struct Access {
     source: Arc<KubeSource>,
     history: Arc<History>,
     current: Mutex<Lent>,
@@ -23,17 +22,17 @@ pub(super) struct Access {
 
 /// A client, and which one it is.
 #[derive(Clone)]
-pub(super) struct Lent {
-    pub(super) client: Client,
+pub(in crate::api_server) struct Lent {
+    pub(in crate::api_server) client: Client,
     /// The API server's URL.
-    pub(super) server: Arc<str>,
+    pub(in crate::api_server) server: Arc<str>,
     /// When the configuration was read.
     read: Instant,
     epoch: u64,
 }
 
 impl Access {
-    pub(super) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
+    pub(in crate::api_server) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
         let source = Arc::new(source);
         let history = Arc::default();
         let current = Mutex::new(connect(&source, &history, 0).await?);
@@ -41,21 +40,21 @@ impl Access {
     }
 
     /// How often a watch is renewed.
-    pub(super) fn watch_timeout(&self) -> std::time::Duration {
+    pub(in crate::api_server) fn watch_timeout(&self) -> std::time::Duration {
         self.source.watch_timeout
     }
 
     /// What was asked so far.
-    pub(super) fn history(&self) -> &History {
+    pub(in crate::api_server) fn history(&self) -> &History {
         &self.history
     }
 
-    pub(super) async fn lend(&self) -> Lent {
+    pub(in crate::api_server) async fn lend(&self) -> Lent {
         self.current.lock().await.clone()
     }
 
     /// Reads the configuration again, for a client that was refused. The first watch that asks does it for all.
-    pub(super) async fn renew(&self, refused: &Lent) -> Result<(), ConfigError> {
+    pub(in crate::api_server) async fn renew(&self, refused: &Lent) -> Result<(), ConfigError> {
         let mut current = self.current.lock().await;
         if current.epoch == refused.epoch {
             *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
@@ -65,7 +64,7 @@ impl Access {
 
     /// Whether the configuration names another API server than one that cannot be reached. It is read again now and then,
     /// as long as an answer may take; one that cannot be read may be half written, and changes nothing.
-    pub(super) async fn has_moved(&self, unreachable: &Lent) -> bool {
+    pub(in crate::api_server) async fn has_moved(&self, unreachable: &Lent) -> bool {
         let mut current = self.current.lock().await;
         if current.epoch == unreachable.epoch && current.read.elapsed() >= self.source.answer_timeout {
             current.read = Instant::now();

@@ -1,6 +1,7 @@
 //! What does the control plane count?
 
-use crate::{Event, Kind, WatchState, propagation::Unclear};
+use super::propagation::Unclear;
+use crate::{Event, Kind, WatchState};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use weir_core::guards::{Refusal, Refused, Role};
 

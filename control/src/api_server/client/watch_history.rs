@@ -11,7 +11,7 @@ const MOST_PAGES: u32 = 2_000;
 
 /// Remembers what was asked for each kind.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(in crate::api_server) struct History {
     kinds: Mutex<HashMap<String, Asked>>,
 }
 
@@ -32,7 +32,7 @@ impl History {
     pub(super) fn note(&self, uri: &Uri) -> Result<(), kube::Error> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = kinds.entry(uri.path().to_owned()).or_default();
-        if super::is_watch(uri) {
+        if crate::api_server::is_watch(uri) {
             asked.version = parameter(uri, "resourceVersion").and_then(|version| version.parse().ok());
             asked.watched = false;
             return Ok(());
@@ -54,13 +54,13 @@ impl History {
     }
 
     /// Whether the newest watch of a kind was answered.
-    pub(super) fn is_watched(&self, path: &str) -> bool {
+    pub(in crate::api_server) fn is_watched(&self, path: &str) -> bool {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.get(path).is_some_and(|asked| asked.watched)
     }
 
     /// Whether the server's newest version is older than where the watch of a kind goes on.
-    pub(super) fn is_ahead_of(&self, path: &str, newest: Option<&str>) -> bool {
+    pub(in crate::api_server) fn is_ahead_of(&self, path: &str, newest: Option<&str>) -> bool {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let version = kinds.get(path).and_then(|asked| asked.version);
         // Versions of a real API server are numbers that grow; nothing is known of others.

@@ -1,6 +1,6 @@
 //! What does the log say of objects, manifests and watches? Each thing once, until it changes.
 
-use super::journal::{Journal, Repeats};
+use super::log_deduplicator::{Journal, Repeats};
 use crate::{Event, FileProblem, Kind, ObjectKey, Problem, Refusals, WatchState};
 use tokio::time::Instant;
 use tracing::{info, warn};

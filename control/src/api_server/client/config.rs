@@ -1,6 +1,6 @@
 //! Where is the API server, and who are we? The kubeconfig or the Pod's service account.
 
-use super::KubeSource;
+use crate::KubeSource;
 use kube::{
     Config,
     config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError},
