@@ -1,6 +1,7 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
 mod commit_rate;
+mod input;
 mod kube_proxy_metrics;
 mod log;
 mod log_deduplicator;
@@ -11,12 +12,14 @@ mod restored;
 mod status;
 
 pub(crate) use self::metrics::WATCH_ERRORS;
+pub(crate) use input::{Input, Inputs, channel};
 pub use propagation::{Brought, EndpointChange, Moment};
 pub use status::{Status, WatchState};
 
 use self::metrics::Meters;
 use crate::{Commit, Event, FileProblem, Kind, Object, State, Store, disk, translate::Translation};
 use commit_rate::Pace;
+use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMeters;
 use log::Told;
 use outage::Away;
@@ -33,35 +36,8 @@ use tokio::{
 use tracing::{debug, info};
 use weir_core::Snapshot;
 
-/// What a source tells the driver.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// One object came, changed or went, or a list begins or is complete, and when this was heard.
-    Object(Translation, Moment),
-    /// The manifests were loaded. All of it becomes visible at once.
-    Manifests {
-        /// What the store is told.
-        events: Vec<Event>,
-        /// All that is wrong with the manifests now.
-        problems: Vec<FileProblem>,
-    },
-    /// The state that an earlier run has saved. Comes before anything else.
-    Restored(disk::Restored),
-    /// The state of a watch.
-    Watch(Kind, WatchState),
-}
-
-/// Where a source puts its inputs. Bounded: a source that is faster than the driver waits.
-pub(crate) type Inputs = mpsc::Sender<Input>;
-
-const CAPACITY: usize = 1024;
-
 /// How often metrics are touched.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
-
-pub(crate) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
-    mpsc::channel(CAPACITY)
-}
 
 /// Owns the store.
 pub(crate) struct Driver {

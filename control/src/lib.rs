@@ -22,7 +22,6 @@ pub use driver::{Brought, EndpointChange, Moment, Status, WatchState};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use object::{Event, Kind, Object, ObjectKey};
 pub use problem::{FileProblem, Problem};
-pub use scope::Scope;
+pub use scope::{SERVICE_PROXY_NAME, Scope, Selection};
 pub use source::{Control, Source, StartError, start};
 pub use store::{Commit, Refusals, State, Store};
-pub use translate::Selection;

@@ -1,7 +1,16 @@
 //! For whom are objects read?
 
-use crate::Selection;
 use weir_core::{Settings, guards::ExternalIps};
+
+/// The label that hands a Service to another proxy (semantics S4).
+pub const SERVICE_PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
+
+/// Which Services are ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Serve only Services whose label [`SERVICE_PROXY_NAME`] has this value; without it only those without the label.
+    pub service_proxy_name: Option<String>,
+}
 
 /// For whom objects are read.
 #[derive(Clone, Debug, Default)]

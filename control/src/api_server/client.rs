@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod config;
+mod request;
 mod token;
 mod watch_history;
 mod watch_rate_limiter;

@@ -1,6 +1,6 @@
 //! What is asked of the API server for each kind? The same selectors as kube-proxy's (semantics S2, S4, S5, S7).
 
-use crate::{Kind, Selection, translate::SERVICE_PROXY_NAME};
+use crate::{Kind, SERVICE_PROXY_NAME, Selection};
 use kube::runtime::watcher;
 use std::time::Duration;
 

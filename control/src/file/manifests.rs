@@ -1,9 +1,9 @@
 //! What do all files say together? Keeps the last good state of each and tells the store what differs.
 
 use super::{
-    Report,
     contents::{Contents, Entry},
     paths::{Fingerprint, Look, Root, Seen, is_stdin},
+    report::Report,
 };
 use crate::{Event, FileProblem, Kind, ObjectKey, Scope};
 use std::{

@@ -1,8 +1,12 @@
 //! What do a core/v1 Node and a networking/v1 ServiceCIDR say? (semantics S7, A4, N5, T3, Z2)
 
-use super::{Notes, Translate, labels};
+use super::{metadata::labels, notes::Notes, translation::Translate};
+use crate::{Kind, Object, Problem, Scope};
 use ipnet::IpNet;
-use k8s_openapi::api::{core::v1::Node as ApiNode, networking::v1::ServiceCIDR};
+use k8s_openapi::{
+    api::{core::v1::Node as ApiNode, networking::v1::ServiceCIDR},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use std::{net::IpAddr, sync::Arc};
 use weir_core::{
     Node,
@@ -14,7 +18,31 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 /// The cluster autoscaler's taint on a node that it is about to remove.
 const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
 
-pub(super) fn node(object: &ApiNode, notes: &mut Notes) -> Node {
+impl Translate for ApiNode {
+    const KIND: Kind = Kind::Node;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+        Ok(Some(Object::Node(node(self, notes))))
+    }
+}
+
+impl Translate for ServiceCIDR {
+    const KIND: Kind = Kind::ServiceCidr;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+        Ok(Some(Object::ServiceCidr(service_cidr(self, notes))))
+    }
+}
+
+fn node(object: &ApiNode, notes: &mut Notes) -> Node {
     let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     Node {
         name: object.key().name,
@@ -55,7 +83,7 @@ fn pod_cidrs(object: &ApiNode, notes: &mut Notes) -> Vec<IpNet> {
     }
 }
 
-pub(super) fn service_cidr(object: &ServiceCIDR, notes: &mut Notes) -> Vec<IpNet> {
+fn service_cidr(object: &ServiceCIDR, notes: &mut Notes) -> Vec<IpNet> {
     let listed = object.spec.as_ref().and_then(|spec| spec.cidrs.as_deref()).unwrap_or_default();
     cidrs("spec.cidrs", listed, notes)
 }

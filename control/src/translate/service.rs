@@ -1,10 +1,17 @@
 //! What does a core/v1 Service ask for? (semantics S1-S4, A1-A6, P1, P5, F1, H1)
 
-use super::{Notes, SERVICE_PROXY_NAME, Translate, labels, settings, text};
-use crate::Scope;
-use crate::problem::Problem;
+use super::{
+    metadata::{labels, text},
+    notes::Notes,
+    settings,
+    translation::Translate,
+};
+use crate::{Kind, Object, SERVICE_PROXY_NAME, Scope, problem::Problem};
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
+use k8s_openapi::{
+    api::core::v1::{Service as ApiService, ServiceSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use weir_core::{
     Family, PerFamily, Protocol, Service, ServiceKey, Settings,
@@ -15,11 +22,19 @@ use weir_core::{
 /// The API's default for `sessionAffinityConfig.clientIP.timeoutSeconds`.
 const AFFINITY_TIMEOUT: i32 = 10_800;
 
-pub(super) fn service(
-    object: &ApiService,
-    scope: &Scope,
-    notes: &mut Notes,
-) -> Result<Option<Service>, Problem> {
+impl Translate for ApiService {
+    const KIND: Kind = Kind::Service;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, scope: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+        Ok(service(self, scope, notes)?.map(|service| Object::Service(Box::new(service))))
+    }
+}
+
+fn service(object: &ApiService, scope: &Scope, notes: &mut Notes) -> Result<Option<Service>, Problem> {
     let Some(spec) = &object.spec else { return Ok(None) };
     if labels(&object.metadata).get(SERVICE_PROXY_NAME) != scope.selection.service_proxy_name.as_ref() {
         return Ok(None);

@@ -1,9 +1,16 @@
 //! Which endpoints does a discovery/v1 EndpointSlice list, and for which Service? (semantics S5, E1-E4, O1-O4, R1)
 
-use super::{Notes, Translate, labels, text};
-use crate::problem::Problem;
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice};
-use k8s_openapi::jiff::Timestamp;
+use super::{
+    metadata::{labels, text},
+    notes::Notes,
+    translation::Translate,
+};
+use crate::{Kind, Object, Scope, problem::Problem};
+use k8s_openapi::{
+    api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    jiff::Timestamp,
+};
 use std::{sync::Arc, time::SystemTime};
 use weir_core::{
     EndpointSlice, Family, ServiceKey,
@@ -20,7 +27,23 @@ const HEADLESS: &str = "service.kubernetes.io/headless";
 /// The annotation that says when the last cause of a change was, such as a Pod that became ready.
 const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
-pub(super) fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<EndpointSlice>, Problem> {
+impl Translate for ApiSlice {
+    const KIND: Kind = Kind::EndpointSlice;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
+        Ok(slice(self, notes)?.map(Object::EndpointSlice))
+    }
+
+    fn triggered(&self, notes: &mut Notes) -> Option<SystemTime> {
+        triggered(self, notes)
+    }
+}
+
+fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<EndpointSlice>, Problem> {
     let labels = labels(&object.metadata);
     let owner = labels.get(SERVICE_NAME).map_or("", String::as_str);
     let family = Family::ALL.into_iter().find(|family| family.as_str() == object.address_type);
@@ -43,7 +66,7 @@ pub(super) fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<Endpo
 }
 
 /// Reads an RFC 3339 time. A wrong one costs a measurement and nothing else.
-pub(super) fn triggered(object: &ApiSlice, notes: &mut Notes) -> Option<SystemTime> {
+fn triggered(object: &ApiSlice, notes: &mut Notes) -> Option<SystemTime> {
     let text = object.metadata.annotations.as_ref()?.get(LAST_CHANGE)?;
     let time = text.parse::<Timestamp>();
     if time.is_err() {
@@ -123,7 +146,7 @@ impl HintsOfSlice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scope, translate::translate};
+    use crate::translate::translate;
     use std::time::Duration;
 
     fn translated(annotation: &str) -> (Option<SystemTime>, usize) {

@@ -1,6 +1,6 @@
 //! How long may an answer of the API server take, how large may it be, and what is one that is no success?
 
-use super::watch_history::History;
+use super::{request::is_watch, watch_history::History};
 use futures::{StreamExt, stream};
 use http::{Request, Response, header};
 use http_body_util::{BodyStream, StreamBody};
@@ -81,7 +81,7 @@ where
         if let Err(endless) = history.note(request.uri()) {
             return Box::pin(async { Err(endless.into()) });
         }
-        let watched = crate::api_server::is_watch(request.uri()).then(|| request.uri().clone());
+        let watched = is_watch(request.uri()).then(|| request.uri().clone());
         let answer = self.inner.call(request);
         Box::pin(async move {
             let begun = Instant::now();

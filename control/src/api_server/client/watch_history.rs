@@ -1,5 +1,6 @@
 //! From which version does each watch go on, and does a list ever end? What was asked before tells.
 
+use super::request::{is_watch, parameter};
 use http::Uri;
 use std::{
     collections::HashMap,
@@ -32,7 +33,7 @@ impl History {
     pub(super) fn note(&self, uri: &Uri) -> Result<(), kube::Error> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = kinds.entry(uri.path().to_owned()).or_default();
-        if crate::api_server::is_watch(uri) {
+        if is_watch(uri) {
             asked.version = parameter(uri, "resourceVersion").and_then(|version| version.parse().ok());
             asked.watched = false;
             return Ok(());
@@ -67,11 +68,6 @@ impl History {
         let newest = newest.and_then(|version| version.parse().ok());
         version.zip(newest).is_some_and(|(version, newest): (u64, u64)| newest < version)
     }
-}
-
-fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value).next()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A server, or something before it, that ends every watch at once and in good order must not be asked without pause:
 //! the watcher sees no failure, so it does not back off.
 
+use super::request::is_watch;
 use http::{Request, Uri};
 use std::{
     collections::HashMap,
@@ -30,7 +31,7 @@ pub(super) struct Brake {
 impl Brake {
     /// How long a request to this address has to wait.
     fn pause(&self, uri: &Uri) -> Duration {
-        if !crate::api_server::is_watch(uri) {
+        if !is_watch(uri) {
             return Duration::ZERO;
         }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);

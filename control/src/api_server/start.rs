@@ -1,0 +1,60 @@
+//! What is started to follow an API server? One watch for each kind.
+
+use super::{
+    backoff::{Backoff, Patience},
+    client::{Access, ConfigError},
+    source::KubeSource,
+    target::Target,
+    watch::Watch,
+};
+use crate::{
+    Kind, Scope, WatchState,
+    driver::{Input, Inputs},
+};
+use k8s_openapi::api::{
+    core::v1::{Node, Service},
+    discovery::v1::EndpointSlice,
+    networking::v1::ServiceCIDR,
+};
+use std::sync::Arc;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tracing::info;
+
+/// Starts one watch for each kind, with its own back-off: none waits for another.
+pub(crate) async fn start(
+    source: KubeSource,
+    scope: &Scope,
+    inputs: &Inputs,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ConfigError> {
+    let access = Arc::new(Access::new(source).await?);
+    info!("watching the API server at {}", access.lend().await.server);
+    let selection = &scope.selection;
+    tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, inputs).run());
+    tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, inputs).run());
+    tasks.spawn(Watch::<ServiceCIDR>::new(&access, Target::service_cidrs(), scope, inputs).run());
+    if !scope.node_name.is_empty() {
+        tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, inputs).run());
+    }
+    Ok(())
+}
+
+/// Does the same for as long as it is waited for, and again while there is no usable way to reach an API server: plugins
+/// and files that give credentials may be as far away as it is.
+pub(crate) async fn start_patiently(source: KubeSource, scope: Scope, inputs: Inputs) {
+    let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
+    while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
+        for kind in [Kind::Service, Kind::EndpointSlice] {
+            let state = WatchState::Failing(error.to_string());
+            if inputs.send(Input::Watch(kind, state)).await.is_err() {
+                return;
+            }
+        }
+        sleep(backoff.next(Patience::Away, None, Instant::now(), rand::random())).await;
+    }
+    drop(inputs);
+    while tasks.join_next().await.is_some() {}
+}

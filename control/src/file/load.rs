@@ -1,0 +1,78 @@
+//! How are manifests read for the first time, or only once?
+
+use super::{
+    manifests::{Catalog, Load},
+    paths::{self, Look},
+    report::Report,
+};
+use crate::{FileProblem, Problem, Scope, Store};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+use weir_core::Snapshot;
+
+/// The outcome of [`load_manifests`].
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the node would serve.
+    pub snapshot: Snapshot,
+    /// What was found.
+    pub report: Report,
+    /// What guards refused; nothing without them.
+    pub refused: Vec<Problem>,
+}
+
+/// Reads manifests once and computes what the node would serve. Blocks.
+pub fn load_manifests(paths: &[PathBuf], scope: &Scope) -> Result<Loaded, FileProblem> {
+    load_manifests_with(paths, io::stdin(), scope)
+}
+
+/// The same with something else in place of standard input.
+pub fn load_manifests_with(
+    paths: &[PathBuf],
+    stdin: impl Read,
+    scope: &Scope,
+) -> Result<Loaded, FileProblem> {
+    let mut catalog = Catalog::new(scope.clone());
+    let load = first_load(&mut catalog, paths, &paths::look(paths), stdin)?;
+    let mut store = Store::new(&scope.node_name).with_guards(scope.guards(false));
+    load.events.into_iter().for_each(|event| store.apply(event));
+    let commit = store.commit();
+    let refused = commit.refusals.iter().flat_map(|refusals| refusals.problems().into_values()).collect();
+    Ok(Loaded { snapshot: commit.snapshot, report: load.report, refused })
+}
+
+/// The most that is read of one file.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// At start, what was named has to be readable.
+pub(super) fn first_load(
+    catalog: &mut Catalog,
+    paths: &[PathBuf],
+    look: &Look,
+    mut stdin: impl Read,
+) -> Result<Load, FileProblem> {
+    debug_assert_eq!(look.roots.len(), paths.len());
+    let load = catalog.load(look, &mut |path| {
+        if paths::is_stdin(path) { read(&mut stdin) } else { read_file(path) }
+    });
+    match load.unreadable {
+        Some(problem) => Err(problem),
+        None => Ok(load),
+    }
+}
+
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    read(File::open(path).map_err(|error| paths::reason(&error))?)
+}
+
+fn read(source: impl Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    source.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| paths::reason(&error))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
+    }
+    Ok(bytes)
+}

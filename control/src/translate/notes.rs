@@ -1,0 +1,43 @@
+//! What is wrong with an object? Collected while it is translated.
+
+use crate::problem::Problem;
+use std::{fmt::Display, num::NonZeroU16};
+
+/// Collects what was wrong with one object.
+pub struct Notes {
+    pub(super) object: String,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Notes {
+    /// A problem with one field, for which the object is refused.
+    pub(super) fn problem(&self, field: impl Display, message: impl Display) -> Problem {
+        Problem {
+            object: self.object.clone(),
+            field: field.to_string(),
+            message: message.to_string(),
+            refused: true,
+        }
+    }
+
+    /// Notes a problem that does not refuse the object.
+    pub(super) fn note(&mut self, field: impl Display, message: impl Display) {
+        let problem = self.problem(field, message);
+        self.problems.push(Problem { refused: false, ..problem });
+    }
+
+    /// Reads a port that must be there.
+    pub(super) fn port(&self, field: impl Display, value: i32) -> Result<NonZeroU16, Problem> {
+        let port = u16::try_from(value).ok().and_then(NonZeroU16::new);
+        port.ok_or_else(|| self.problem(field, format_args!("{value} is not a port; ports are 1 to 65535")))
+    }
+
+    /// Reads a port that may be absent; 0 means absent.
+    pub(super) fn optional_port(
+        &self,
+        field: impl Display,
+        value: Option<i32>,
+    ) -> Result<Option<NonZeroU16>, Problem> {
+        value.filter(|&value| value != 0).map(|value| self.port(field, value)).transpose()
+    }
+}
