@@ -3,6 +3,7 @@
 mod addresses;
 mod guard;
 mod interner;
+mod lists;
 mod state;
 
 pub use guard::Refusals;
@@ -12,6 +13,7 @@ use crate::object::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
 use interner::Shared;
+use lists::Lists;
 use state::Parts;
 use std::{
     borrow::Cow,
@@ -26,7 +28,7 @@ pub struct Store {
     state: State,
     /// The Service of each slice, to find it when the slice goes or changes its owner.
     owners: HashMap<ObjectKey, ServiceKey>,
-    lists: HashMap<Kind, List>,
+    lists: Lists,
     stale: Stale,
     /// Refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
@@ -42,17 +44,6 @@ struct Stale {
     node: bool,
     node_addresses: bool,
     service_cidrs: bool,
-}
-
-/// How far the list of one kind is.
-#[derive(Debug)]
-enum List {
-    /// Objects that the running list has named; `complete` says whether an earlier list was complete.
-    Running {
-        seen: HashSet<ObjectKey>,
-        complete: bool,
-    },
-    Complete,
 }
 
 /// The outcome of [`Store::commit`].
@@ -78,7 +69,7 @@ impl Store {
         Self {
             state: State::of(node),
             owners: HashMap::new(),
-            lists: HashMap::new(),
+            lists: Lists::default(),
             stale: Stale::default(),
             guard: None,
             shared: Shared::default(),
@@ -96,22 +87,19 @@ impl Store {
     /// Takes in what a source says. Nothing is computed yet.
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Begin(kind) => {
-                let complete = self.is_complete(kind);
-                self.lists.insert(kind, List::Running { seen: HashSet::new(), complete });
-            }
+            Event::Begin(kind) => self.lists.begin(kind),
             Event::Put(key, mut object) => {
-                self.mark_seen(&key);
+                self.lists.mark_seen(&key);
                 if let Some(guard) = &mut self.guard {
                     guard.check(&key, &mut object);
                 }
                 self.shared.share(&mut object);
                 self.put(key, object);
             }
-            Event::Keep(key) => self.mark_seen(&key),
+            Event::Keep(key) => self.lists.mark_seen(&key),
             Event::Delete(key) => self.delete(&key),
             Event::Complete(kind) => {
-                if let Some(List::Running { seen, .. }) = self.lists.insert(kind, List::Complete) {
+                if let Some(seen) = self.lists.complete(kind) {
                     self.delete_unseen(kind, &seen);
                 }
             }
@@ -120,7 +108,7 @@ impl Store {
 
     /// Whether Services and EndpointSlices were both listed completely; before that nothing is served (semantics S6).
     pub fn is_ready(&self) -> bool {
-        self.is_complete(Kind::Service) && self.is_complete(Kind::EndpointSlice)
+        self.lists.is_complete(Kind::Service) && self.lists.is_complete(Kind::EndpointSlice)
     }
 
     /// All objects as they are now. Costs nothing; the next change of a Service then copies that Service's part.
@@ -201,16 +189,6 @@ impl Store {
         }
         snapshot.insert(Arc::new(served));
         true
-    }
-
-    fn is_complete(&self, kind: Kind) -> bool {
-        matches!(self.lists.get(&kind), Some(List::Complete | List::Running { complete: true, .. }))
-    }
-
-    fn mark_seen(&mut self, key: &ObjectKey) {
-        if let Some(List::Running { seen, .. }) = self.lists.get_mut(&key.kind) {
-            seen.insert(key.clone());
-        }
     }
 
     fn put(&mut self, key: ObjectKey, object: Object) {
