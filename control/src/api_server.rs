@@ -12,4 +12,4 @@ mod watch;
 pub use client::ConfigError;
 pub(crate) use client::{address, url};
 pub use source::KubeSource;
-pub(crate) use start::{start, start_patiently};
+pub(crate) use start::{start, start_with_retries};

@@ -9,9 +9,11 @@ mod folder;
 mod format;
 mod metrics;
 
-pub use format::{About, Difference, Identity, MOST_BYTES, SCHEMA, Unusable, decode, encode};
+pub use format::{
+    Identity, IdentityMismatch, MAX_BODY_BYTES, SCHEMA, StateError, StateMetadata, decode, encode,
+};
 
-use self::metrics::Meters;
+use self::metrics::Metrics;
 use crate::{Event, State, blocking::blocking};
 use debounce::Save;
 use folder::{Folder, ReadError, WriteError};
@@ -29,7 +31,7 @@ use weir_core::Settings;
 
 /// What a start has found on disk.
 #[derive(Debug)]
-pub(crate) struct Restored {
+pub(crate) struct SavedState {
     /// Complete lists of all kinds.
     pub(crate) events: Vec<Event>,
     /// When they were saved.
@@ -43,21 +45,21 @@ pub(crate) struct Disk {
     folder: Arc<Folder>,
     identity: Identity,
     defaults: Arc<Settings>,
-    meters: Meters,
+    metrics: Metrics,
     /// Why the last attempt to save failed.
     failing: Option<String>,
 }
 
 /// How often metrics are touched.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
+const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why a state on disk is not used.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum LoadError {
     #[error(transparent)]
     Unread(#[from] ReadError),
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    StateError(#[from] StateError),
 }
 
 impl Disk {
@@ -66,21 +68,21 @@ impl Disk {
             folder: Arc::new(Folder::new(folder)),
             identity,
             defaults: Arc::new(defaults),
-            meters: Meters::register(),
+            metrics: Metrics::register(),
             failing: None,
         }
     }
 
     /// Takes the folder's lock, if it is free, and reads what it has. Whatever is wrong is said, and no reason not to start.
-    pub(crate) async fn restore(&mut self) -> Option<Restored> {
+    pub(crate) async fn load(&mut self) -> Option<SavedState> {
         let (folder, identity) = (Arc::clone(&self.folder), self.identity.clone());
         let (locked, found) = blocking(move || (folder.lock(), read(&folder, &identity))).await;
-        self.note(locked);
+        self.log(locked);
         let file = self.folder.file().to_owned();
         match found {
             Ok(None) => None,
-            Ok(Some((bytes, About { saved, defaults, .. }, events))) => {
-                self.meters.on_disk(saved, bytes);
+            Ok(Some((bytes, StateMetadata { saved, defaults, .. }, events))) => {
+                self.metrics.on_disk(saved, bytes);
                 if defaults != self.defaults {
                     warn!(
                         "the settings on the command line have changed since {} was saved: until the API server \
@@ -88,7 +90,7 @@ impl Disk {
                         file.display()
                     );
                 }
-                Some(Restored { events, saved, file })
+                Some(SavedState { events, saved, file })
             }
             Err(refused) => {
                 warn!(
@@ -103,23 +105,23 @@ impl Disk {
 
     /// Saves states until there can be no more.
     pub(crate) async fn run(mut self, states: watch::Receiver<State>) {
-        let meters = self.meters.clone();
+        let metrics = self.metrics.clone();
         let touch = async move {
-            let mut touch = interval(TOUCH_EVERY);
+            let mut touch = interval(TOUCH_INTERVAL);
             touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 touch.tick().await;
-                meters.touch();
+                metrics.touch();
             }
         };
         tokio::select! {
-            () = debounce::follow(states, &mut self) => {}
+            () = debounce::save_debounced(states, &mut self) => {}
             () = touch => {}
         }
     }
 
     /// Says what is news of saving.
-    fn note(&mut self, outcome: Result<(), WriteError>) {
+    fn log(&mut self, outcome: Result<(), WriteError>) {
         let file = self.folder.file().display();
         let failing = outcome.as_ref().err().map(WriteError::to_string);
         if failing == self.failing {
@@ -143,24 +145,27 @@ impl Save for Disk {
     async fn save(&mut self, state: State) -> bool {
         let saved = SystemTime::now();
         let (identity, defaults) = (self.identity.clone(), Arc::clone(&self.defaults));
-        let (folder, about) = (Arc::clone(&self.folder), About { saved, identity, defaults });
+        let (folder, about) = (Arc::clone(&self.folder), StateMetadata { saved, identity, defaults });
         let written = blocking(move || {
             let bytes = encode(&about, &state);
             folder.write(&bytes).map(|()| bytes.len())
         })
         .await;
         let worked = written.is_ok();
-        self.meters.attempt(&written);
+        self.metrics.attempt(&written);
         if let Ok(bytes) = written {
-            self.meters.on_disk(saved, bytes);
+            self.metrics.on_disk(saved, bytes);
         }
-        self.note(written.map(|_| ()));
+        self.log(written.map(|_| ()));
         worked
     }
 }
 
 /// What a folder has, with its size, if it is for this weir.
-fn read(folder: &Folder, identity: &Identity) -> Result<Option<(usize, About, Vec<Event>)>, Refused> {
+fn read(
+    folder: &Folder,
+    identity: &Identity,
+) -> Result<Option<(usize, StateMetadata, Vec<Event>)>, LoadError> {
     let Some(bytes) = folder.read()? else { return Ok(None) };
     let (about, events) = decode(&bytes)?;
     identity.check(&about.identity)?;

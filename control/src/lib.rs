@@ -18,7 +18,7 @@ pub mod store;
 pub mod translate;
 
 pub use api_server::{ConfigError, KubeSource};
-pub use driver::{Brought, EndpointChange, Moment, Status, WatchState};
+pub use driver::{EndpointChange, Moment, PublishedChanges, Status, WatchState};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use object::{Event, Kind, Object, ObjectKey};
 pub use problem::{FileProblem, Problem};

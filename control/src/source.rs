@@ -1,7 +1,7 @@
 //! Where do objects come from, and how does a source become a stream of Snapshots?
 
 use crate::{
-    Brought, FileProblem, Scope, State, Status,
+    FileProblem, PublishedChanges, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource},
     disk::{Disk, Identity},
     driver::{self, Driver, Input, Inputs},
@@ -31,7 +31,7 @@ pub struct Control {
     /// How the control plane itself is doing.
     pub status: watch::Receiver<Status>,
     /// What each Snapshot brings, to measure how long that took. Bounded: what nobody takes is left out.
-    pub changes: mpsc::Receiver<Brought>,
+    pub changes: mpsc::Receiver<PublishedChanges>,
     /// What the first load of the manifests found; `None` for an API server.
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,
@@ -86,7 +86,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 (restored, saving) = (found, Some((states, task)));
             }
             match restored {
-                true => drop(tasks.spawn(api_server::start_patiently(source, scope.clone(), inputs))),
+                true => drop(tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs))),
                 false => api_server::start(source, &scope, &inputs, &mut tasks).await?,
             }
         }
@@ -108,11 +108,11 @@ fn identity(api_server: String, scope: &Scope) -> Identity {
 
 /// Hands what an earlier run has saved to the driver, if there is something, and starts to save what it sends.
 async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>, JoinHandle<()>) {
-    let restored = disk.restore().await;
+    let restored = disk.load().await;
     let found = restored.is_some();
     if let Some(restored) = restored {
         // The receiver waits for its driver, so that there is somebody to take it.
-        _ = inputs.send(Input::Restored(restored)).await;
+        _ = inputs.send(Input::Saved(restored)).await;
     }
     let (states, seen) = watch::channel(State::default());
     (found, states, tokio::spawn(disk.run(seen)))

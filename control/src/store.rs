@@ -12,7 +12,7 @@ pub use state::State;
 use crate::object::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
-use interner::Shared;
+use interner::Interner;
 use lists::Lists;
 use state::Parts;
 use std::{
@@ -32,7 +32,7 @@ pub struct Store {
     stale: Stale,
     /// Refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
-    shared: Shared,
+    interner: Interner,
     snapshot: Snapshot,
 }
 
@@ -72,7 +72,7 @@ impl Store {
             lists: Lists::default(),
             stale: Stale::default(),
             guard: None,
-            shared: Shared::default(),
+            interner: Interner::default(),
             snapshot,
         }
     }
@@ -93,7 +93,7 @@ impl Store {
                 if let Some(guard) = &mut self.guard {
                     guard.check(&key, &mut object);
                 }
-                self.shared.share(&mut object);
+                self.interner.intern(&mut object);
                 self.put(key, object);
             }
             Event::Keep(key) => self.lists.mark_seen(&key),
@@ -119,7 +119,7 @@ impl Store {
     /// Computes what follows from the events since the last commit.
     pub fn commit(&mut self) -> Commit {
         let mut stale = std::mem::take(&mut self.stale);
-        self.find_unsettled_claims(&mut stale);
+        self.add_unsettled_claimants(&mut stale);
         let mut next = self.snapshot.clone();
         let mut changed = false;
         if stale.node {
@@ -136,7 +136,7 @@ impl Store {
         }
         let (mut differing, mut refusals) = (Vec::new(), Vec::new());
         for key in &keys {
-            if self.serve(key, &mut next) {
+            if self.compute(key, &mut next) {
                 differing.push(key.clone());
             }
             refusals.extend(self.refusals(key));
@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// Adds the Services whose external IPs have to be judged again.
-    fn find_unsettled_claims(&mut self, stale: &mut Stale) {
+    fn add_unsettled_claimants(&mut self, stale: &mut Stale) {
         let Some(Guard { addresses, .. }) = &mut self.guard else { return };
         let mut unsettled = stale.node_addresses || stale.service_cidrs;
         for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
@@ -169,11 +169,11 @@ impl Store {
         let service = ours.map(|_| object(Kind::Service, Arc::clone(&key.name)));
         let slices = ours.into_iter().flat_map(Parts::slices);
         let slices = slices.map(|slice| object(Kind::EndpointSlice, Arc::clone(&slice.name)));
-        guard.news(key, service.into_iter().chain(slices))
+        guard.changed_refusals(key, service.into_iter().chain(slices))
     }
 
     /// Puts the served form of one Service into the Snapshot; returns whether it differs.
-    fn serve(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
+    fn compute(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
         let parts = self.state.parts(key);
         let Some((parts, service)) = parts.and_then(|parts| Some((parts, parts.service.as_deref()?))) else {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
@@ -194,7 +194,7 @@ impl Store {
     fn put(&mut self, key: ObjectKey, object: Object) {
         match object {
             Object::Service(service) => {
-                self.note_addresses(&service.key, Some(&service));
+                self.index_addresses(&service.key, Some(&service));
                 self.stale.services.insert(service.key.clone());
                 self.state.put_service(*service);
             }
@@ -222,7 +222,7 @@ impl Store {
     }
 
     /// What a Service holds may be what others want.
-    fn note_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
+    fn index_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
         if let Some(Guard { addresses, .. }) = &mut self.guard {
             self.stale.services.extend(addresses.replace(self.state.service(key), after));
         }
@@ -250,7 +250,7 @@ impl Store {
         match key.kind {
             Kind::Service => {
                 let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
-                self.note_addresses(&key, None);
+                self.index_addresses(&key, None);
                 if self.state.take_service(&key) {
                     self.stale.services.insert(key);
                 }

@@ -2,11 +2,11 @@
 
 mod metadata;
 mod node;
-mod notes;
+mod problems;
 mod service;
 mod settings;
 mod slice;
 mod translation;
 
-pub use notes::Notes;
+pub use problems::Problems;
 pub use translation::{Translate, Translation, translate};

@@ -1,16 +1,16 @@
-//! How long is a failed list or watch left alone before it is tried again? Pure: time and chance are given.
+//! How long is a failed list or watch left alone before it is retried again? Pure: time and chance are given.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest first wait.
-const FIRST: Duration = Duration::from_secs(1);
+const MAX_FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a `Retry-After` may hold a watch back. More is no busy server but a mistake.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// A watch that went well for so long begins anew.
-const FORGET: Duration = Duration::from_secs(60);
+const RESET_AFTER: Duration = Duration::from_secs(60);
 
 /// How patient to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,31 +37,31 @@ impl Patience {
 pub(super) struct Backoff {
     failures: u32,
     /// When the last wait ended.
-    tried: Option<Instant>,
+    retried: Option<Instant>,
 }
 
 impl Backoff {
-    /// How long to wait now. `wish` is what the server asked for; `chance` is any number, each equally likely.
+    /// How long to wait now. `retry_after` is what the server asked for; `chance` is any number, each equally likely.
     pub(super) fn next(
         &mut self,
         patience: Patience,
-        wish: Option<Duration>,
+        retry_after: Option<Duration>,
         now: Instant,
         chance: u32,
     ) -> Duration {
-        if self.tried.is_some_and(|tried| now.saturating_duration_since(tried) >= FORGET) {
+        if self.retried.is_some_and(|retried| now.saturating_duration_since(retried) >= RESET_AFTER) {
             self.failures = 0;
         }
-        let ceiling = FIRST.saturating_mul(1 << self.failures.min(10)).min(patience.longest());
+        let ceiling = MAX_FIRST_WAIT.saturating_mul(1 << self.failures.min(10)).min(patience.longest());
         self.failures = self.failures.saturating_add(1);
-        let wait = wish.unwrap_or_default().min(LONGEST_WISH) + ceiling.mul_f64(share(chance));
-        self.tried = Some(now + wait);
+        let wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER) + ceiling.mul_f64(share(chance));
+        self.retried = Some(now + wait);
         wait
     }
 
     /// Whether nothing has failed lately.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        self.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= FORGET)
+        self.retried.is_none_or(|retried| now.saturating_duration_since(retried) >= RESET_AFTER)
     }
 }
 
@@ -99,13 +99,13 @@ mod tests {
         assert!(backoff.is_fresh(now));
         for _ in 0..5 {
             now += backoff.next(Patience::Away, None, now, u32::MAX);
-            now += FORGET - Duration::from_secs(1);
+            now += RESET_AFTER - Duration::from_secs(1);
             assert!(!backoff.is_fresh(now));
         }
         assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), Patience::Away.longest());
-        now += Patience::Away.longest() + FORGET;
+        now += Patience::Away.longest() + RESET_AFTER;
         assert!(backoff.is_fresh(now));
-        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), FIRST);
+        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), MAX_FIRST_WAIT);
     }
 
     #[test]
@@ -130,8 +130,8 @@ mod tests {
         fn what_the_server_asks_for_is_honoured_up_to_a_minute(asked in any::<u32>(), chance in any::<u32>()) {
             let asked = Duration::from_secs(u64::from(asked));
             let wait = Backoff::default().next(Patience::Refused, Some(asked), Instant::now(), chance);
-            prop_assert!(wait >= asked.min(LONGEST_WISH));
-            prop_assert!(wait <= LONGEST_WISH + FIRST);
+            prop_assert!(wait >= asked.min(MAX_RETRY_AFTER));
+            prop_assert!(wait <= MAX_RETRY_AFTER + MAX_FIRST_WAIT);
         }
     }
 }

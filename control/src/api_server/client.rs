@@ -1,13 +1,13 @@
 //! How is the API server reached, and what is refused of what it answers?
 
-mod access;
 mod answer;
 mod config;
 mod request;
+mod shared_client;
 mod token;
 mod watch_history;
 mod watch_rate_limiter;
 
-pub(super) use access::{Access, Lent};
-pub(crate) use access::{address, url};
 pub use config::ConfigError;
+pub(super) use shared_client::{ApiClient, SharedClient};
+pub(crate) use shared_client::{address, url};

@@ -2,7 +2,7 @@
 
 use super::{
     backoff::Patience,
-    target::{Need, Target},
+    target::{Requirement, Target},
 };
 use kube::{core::Status, runtime::watcher};
 use rustls::CertificateError;
@@ -18,15 +18,15 @@ pub(super) struct Failure {
     /// The HTTP status, when the API server answered.
     pub(super) code: Option<u16>,
     /// How long the API server asks to be left alone.
-    pub(super) wish: Option<Duration>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
     fn new(reason: Reason, message: String) -> Self {
-        Self { reason, message, code: None, wish: None }
+        Self { reason, message, code: None, retry_after: None }
     }
 
-    /// How patient to be before the next attempt.
+    /// How patient to be before the next request.
     pub(super) fn patience(&self) -> Patience {
         match (self.reason, self.code) {
             (Reason::Unauthorized | Reason::Forbidden | Reason::NotFound, _) => Patience::Refused,
@@ -89,30 +89,30 @@ pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> 
         watcher::Error::WatchError(status) => ("watch", status),
         watcher::Error::NoResourceVersion => ("watch", error),
     };
-    let attempt = Attempt { verb, resource: target.kind.resource(), server, need: target.need };
+    let request = Request { verb, resource: target.kind.resource(), server, requirement: target.requirement };
     match error {
-        watcher::Error::WatchError(status) => attempt.answered(status),
+        watcher::Error::WatchError(status) => request.answered(status),
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => attempt.answered(status),
-        watcher::Error::WatchFailed(_) => attempt.broken_off(cause),
-        _ => attempt.not_answered(cause),
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => request.answered(status),
+        watcher::Error::WatchFailed(_) => request.broken_off(cause),
+        _ => request.not_answered(cause),
     }
 }
 
 /// What was tried.
-struct Attempt<'a> {
+struct Request<'a> {
     verb: &'a str,
     resource: &'a str,
     server: &'a str,
-    need: Need,
+    requirement: Requirement,
 }
 
-impl Attempt<'_> {
+impl Request<'_> {
     fn answered(&self, status: &Status) -> Failure {
         let Self { verb, resource, server, .. } = self;
         let code = status.code;
-        let detail = plain(&status.message);
+        let detail = one_line(&status.message);
         let (reason, message) = match code {
             401 => (
                 Reason::Unauthorized,
@@ -126,12 +126,12 @@ impl Attempt<'_> {
                 format!(
                     "not allowed to {verb} {resource} at the API server {server} (403 Forbidden: {detail}); apply \
                      weir's ClusterRole, examples/deploy/base/rbac.yaml{}",
-                    self.without()
+                    self.effect()
                 ),
             ),
             404 => (
                 Reason::NotFound,
-                format!("the API server at {server} does not offer {resource} (404){}", self.without()),
+                format!("the API server at {server} does not offer {resource} (404){}", self.effect()),
             ),
             410 => (Reason::Expired, format!("the watch of {resource} was away for too long; listing again")),
             _ => (
@@ -139,15 +139,15 @@ impl Attempt<'_> {
                 format!("the API server at {server} refuses to {verb} {resource} ({code}: {detail})"),
             ),
         };
-        let wish = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
-        let wish = wish.filter(|&seconds| seconds > 0).map(Duration::from_secs);
-        Failure { reason, message, code: Some(code), wish }
+        let retry_after = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
+        let retry_after = retry_after.filter(|&seconds| seconds > 0).map(Duration::from_secs);
+        Failure { reason, message, code: Some(code), retry_after }
     }
 
-    fn without(&self) -> String {
-        match self.need {
-            Need::Must => String::new(),
-            Need::Should(effect) | Need::May(effect) => format!("; {effect}"),
+    fn effect(&self) -> String {
+        match self.requirement {
+            Requirement::Required => String::new(),
+            Requirement::Recommended(effect) | Requirement::Optional(effect) => format!("; {effect}"),
         }
     }
 
@@ -167,7 +167,7 @@ impl Attempt<'_> {
                 "its name cannot be resolved; name an address with --api-server, or check DNS"
             }
             _ => {
-                let last = plain(words.last().map_or("", String::as_str));
+                let last = one_line(words.last().map_or("", String::as_str));
                 let message = format!("cannot {verb} {resource} at the API server {server}: {last}");
                 return Failure::new(Reason::Unreachable, message);
             }
@@ -177,14 +177,14 @@ impl Attempt<'_> {
     }
 
     fn broken_off(&self, cause: &(dyn Error + 'static)) -> Failure {
-        let last = plain(&chain(cause).last().map(ToString::to_string).unwrap_or_default());
+        let last = one_line(&chain(cause).last().map(ToString::to_string).unwrap_or_default());
         let message = format!("the watch of {} at {} broke off: {last}", self.resource, self.server);
         Failure::new(Reason::Broken, message)
     }
 }
 
 /// What a server says, fit for one line of a log: short, without control characters.
-fn plain(text: &str) -> String {
+fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     backoff::{Backoff, Patience},
-    client::{Access, ConfigError},
+    client::{ConfigError, SharedClient},
     source::KubeSource,
     target::Target,
     watch::Watch,
@@ -30,21 +30,21 @@ pub(crate) async fn start(
     inputs: &Inputs,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ConfigError> {
-    let access = Arc::new(Access::new(source).await?);
-    info!("watching the API server at {}", access.lend().await.server);
+    let client = Arc::new(SharedClient::new(source).await?);
+    info!("watching the API server at {}", client.current().await.server);
     let selection = &scope.selection;
-    tasks.spawn(Watch::<Service>::new(&access, Target::services(selection), scope, inputs).run());
-    tasks.spawn(Watch::<EndpointSlice>::new(&access, Target::endpoint_slices(), scope, inputs).run());
-    tasks.spawn(Watch::<ServiceCIDR>::new(&access, Target::service_cidrs(), scope, inputs).run());
+    tasks.spawn(Watch::<Service>::new(&client, Target::services(selection), scope, inputs).run());
+    tasks.spawn(Watch::<EndpointSlice>::new(&client, Target::endpoint_slices(), scope, inputs).run());
+    tasks.spawn(Watch::<ServiceCIDR>::new(&client, Target::service_cidrs(), scope, inputs).run());
     if !scope.node_name.is_empty() {
-        tasks.spawn(Watch::<Node>::new(&access, Target::node(&scope.node_name), scope, inputs).run());
+        tasks.spawn(Watch::<Node>::new(&client, Target::node(&scope.node_name), scope, inputs).run());
     }
     Ok(())
 }
 
 /// Does the same for as long as it is waited for, and again while there is no usable way to reach an API server: plugins
 /// and files that give credentials may be as far away as it is.
-pub(crate) async fn start_patiently(source: KubeSource, scope: Scope, inputs: Inputs) {
+pub(crate) async fn start_with_retries(source: KubeSource, scope: Scope, inputs: Inputs) {
     let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
     while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
         for kind in [Kind::Service, Kind::EndpointSlice] {

@@ -11,22 +11,22 @@ pub(super) struct Target {
     labels: Option<String>,
     fields: Option<String>,
     /// What a refusal means.
-    pub(super) need: Need,
+    pub(super) requirement: Requirement,
 }
 
 /// How much weir needs a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum Requirement {
     /// Nothing can be served without it.
-    Must,
+    Required,
     /// Something is worse without it: what.
-    Should(&'static str),
+    Recommended(&'static str),
     /// It is only used where it is offered.
-    May(&'static str),
+    Optional(&'static str),
 }
 
 /// How many objects a page of a list holds.
-const PAGE: u32 = 500;
+const PAGE_OBJECTS: u32 = 500;
 
 impl Target {
     pub(super) fn services(selection: &Selection) -> Self {
@@ -35,22 +35,24 @@ impl Target {
             None => format!("!{SERVICE_PROXY_NAME}"),
         };
         let fields = Some("spec.clusterIP!=None".into());
-        Self { kind: Kind::Service, labels: Some(labels), fields, need: Need::Must }
+        Self { kind: Kind::Service, labels: Some(labels), fields, requirement: Requirement::Required }
     }
 
     pub(super) fn endpoint_slices() -> Self {
         let labels = Some("!service.kubernetes.io/headless".into());
-        Self { kind: Kind::EndpointSlice, labels, fields: None, need: Need::Must }
+        Self { kind: Kind::EndpointSlice, labels, fields: None, requirement: Requirement::Required }
     }
 
     pub(super) fn node(name: &str) -> Self {
-        let need = Need::Should("zone hints and node ports on this node's addresses do not work without it");
-        Self { kind: Kind::Node, labels: None, fields: Some(format!("metadata.name={name}")), need }
+        let requirement = Requirement::Recommended(
+            "zone hints and node ports on this node's addresses do not work without it",
+        );
+        Self { kind: Kind::Node, labels: None, fields: Some(format!("metadata.name={name}")), requirement }
     }
 
     pub(super) fn service_cidrs() -> Self {
-        let need = Need::May("undefined ports of cluster IPs are not refused");
-        Self { kind: Kind::ServiceCidr, labels: None, fields: None, need }
+        let requirement = Requirement::Optional("undefined ports of cluster IPs are not refused");
+        Self { kind: Kind::ServiceCidr, labels: None, fields: None, requirement }
     }
 
     /// The watcher's configuration.
@@ -59,7 +61,7 @@ impl Target {
             label_selector: self.labels.clone(),
             field_selector: self.fields.clone(),
             timeout: Some(u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX).clamp(1, 290)),
-            page_size: Some(PAGE),
+            page_size: Some(PAGE_OBJECTS),
             ..watcher::Config::default()
         };
         if streaming { config.streaming_lists() } else { config }

@@ -8,10 +8,10 @@ use tokio::{
 };
 
 /// How long changes are gathered from the first that is not saved.
-pub(super) const GATHER: Duration = Duration::from_secs(5);
+pub(super) const DEBOUNCE: Duration = Duration::from_secs(5);
 
 /// After how long a save that failed is tried again, if nothing changes before.
-pub(super) const RETRY: Duration = Duration::from_secs(60);
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where states go.
 pub(super) trait Save {
@@ -20,26 +20,26 @@ pub(super) trait Save {
 }
 
 /// Has the newest state saved for as long as there may be others; then, if it is not saved, at once.
-pub(super) async fn follow(mut states: watch::Receiver<State>, to: &mut impl Save) {
+pub(super) async fn save_debounced(mut states: watch::Receiver<State>, to: &mut impl Save) {
     let mut retry: Option<Instant> = None;
     loop {
-        let turn = tokio::select! {
-            changed = states.changed() => if changed.is_ok() { Turn::Changed } else { Turn::Ended },
-            () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Turn::Retry,
+        let trigger = tokio::select! {
+            changed = states.changed() => if changed.is_ok() { Trigger::Changed } else { Trigger::Ended },
+            () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Trigger::Retry,
         };
-        match turn {
-            Turn::Changed => {
-                let due = Instant::now() + GATHER;
+        match trigger {
+            Trigger::Changed => {
+                let due = Instant::now() + DEBOUNCE;
                 // Ends early with the source.
                 let gathered = async { while states.changed().await.is_ok() {} };
                 _ = timeout_at(retry.map_or(due, |retry| retry.min(due)), gathered).await;
             }
-            Turn::Ended if retry.is_none() => return,
-            Turn::Retry | Turn::Ended => {}
+            Trigger::Ended if retry.is_none() => return,
+            Trigger::Retry | Trigger::Ended => {}
         }
         let state = states.borrow_and_update().clone();
-        retry = (!to.save(state).await).then(|| Instant::now() + RETRY);
-        if turn == Turn::Ended {
+        retry = (!to.save(state).await).then(|| Instant::now() + RETRY_INTERVAL);
+        if trigger == Trigger::Ended {
             return;
         }
     }
@@ -47,7 +47,7 @@ pub(super) async fn follow(mut states: watch::Receiver<State>, to: &mut impl Sav
 
 /// Why something is to be done.
 #[derive(Clone, Copy, PartialEq)]
-enum Turn {
+enum Trigger {
     /// There is a state that is not saved.
     Changed,
     /// A save that failed is due again.
@@ -81,7 +81,7 @@ mod tests {
         let (saves, start) = (Saves::default(), Instant::now());
         let saved = Arc::clone(&saves);
         let mut notes = Notes { saves: saved, start, works };
-        (states, saves, tokio::spawn(async move { follow(seen, &mut notes).await }))
+        (states, saves, tokio::spawn(async move { save_debounced(seen, &mut notes).await }))
     }
 
     struct Notes {

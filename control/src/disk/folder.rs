@@ -1,6 +1,6 @@
 //! How are bytes kept in a folder so that they are whole after any crash, and written by one weir only?
 
-use super::format::MOST_FILE_BYTES;
+use super::format::MAX_FILE_BYTES;
 use rustix::{fs::OFlags, io::Errno};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -24,7 +24,7 @@ pub(super) struct Folder {
 pub(super) enum ReadError {
     #[error("it is not a regular file")]
     NotAFile,
-    #[error("it is larger than {} MiB", MOST_FILE_BYTES >> 20)]
+    #[error("it is larger than {} MiB", MAX_FILE_BYTES >> 20)]
     TooLarge,
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] io::Error),
@@ -66,11 +66,11 @@ impl Folder {
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
-        if metadata.len() > MOST_FILE_BYTES {
+        if metadata.len() > MAX_FILE_BYTES {
             return Err(ReadError::TooLarge);
         }
         let mut bytes = Vec::with_capacity(metadata.len() as usize);
-        file.take(MOST_FILE_BYTES).read_to_end(&mut bytes)?;
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
@@ -130,9 +130,9 @@ mod tests {
     };
 
     /// A path where nothing is yet; removed when dropped.
-    struct Place(PathBuf);
+    struct TemporaryPath(PathBuf);
 
-    impl Place {
+    impl TemporaryPath {
         fn new() -> Self {
             static NEXT: AtomicU32 = AtomicU32::new(0);
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
+    impl Drop for TemporaryPath {
         fn drop(&mut self) {
             _ = fs::remove_dir_all(&self.0);
         }
@@ -156,15 +156,15 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_by_its_owner_only() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         assert!(folder.read().unwrap().is_none());
         for bytes in [&b"first, longer"[..], b"second"] {
             folder.write(bytes).unwrap();
             assert_eq!(folder.read().unwrap().as_deref(), Some(bytes));
         }
         assert_eq!(mode(folder.file()), 0o600);
-        assert_eq!((mode(&folder.path), mode(&place.0)), (0o700, 0o700), "parents, too");
+        assert_eq!((mode(&folder.path), mode(&temporary.0)), (0o700, 0o700), "parents, too");
         let mut names: Vec<_> =
             fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn the_second_of_two_neither_writes_nor_disturbs_until_the_first_is_gone() {
-        let place = Place::new();
-        let [first, second] = [(); 2].map(|()| place.folder());
+        let temporary = TemporaryPath::new();
+        let [first, second] = [(); 2].map(|()| temporary.folder());
         first.write(b"first").unwrap();
         assert!(matches!(second.write(b"second"), Err(WriteError::InUse(_))));
         assert_eq!(second.read().unwrap().as_deref(), Some(&b"first"[..]));
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         folder.write(b"real").unwrap();
         let real = folder.path.join("real");
         fs::rename(folder.file(), &real).unwrap();
@@ -205,19 +205,19 @@ mod tests {
 
     #[test]
     fn a_file_that_is_too_large_is_not_read() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         folder.write(b"").unwrap();
-        File::options().write(true).open(folder.file()).unwrap().set_len(MOST_FILE_BYTES + 1).unwrap();
+        File::options().write(true).open(folder.file()).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
         assert!(matches!(folder.read(), Err(ReadError::TooLarge)));
     }
 
     #[test]
     fn a_trap_in_place_of_the_new_file_is_not_followed() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         folder.lock().unwrap();
-        let victim = place.0.join("victim");
+        let victim = temporary.0.join("victim");
         fs::write(&victim, "precious").unwrap();
         symlink(&victim, folder.path.join("state.new")).unwrap();
         folder.write(b"state").unwrap();
@@ -227,11 +227,11 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let place = Place::new();
-        fs::create_dir(&place.0).unwrap();
-        fs::write(place.0.join("in"), "a file").unwrap();
-        let said = place.folder().write(b"state").unwrap_err().to_string();
+        let temporary = TemporaryPath::new();
+        fs::create_dir(&temporary.0).unwrap();
+        fs::write(temporary.0.join("in"), "a file").unwrap();
+        let said = temporary.folder().write(b"state").unwrap_err().to_string();
         assert!(said.contains("cannot create") && said.contains("in/it"), "{said}");
-        assert!(place.folder().read().is_err());
+        assert!(temporary.folder().read().is_err());
     }
 }

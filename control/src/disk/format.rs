@@ -21,12 +21,12 @@ const MAGIC: &[u8; 9] = b"weirstate";
 pub const SCHEMA: u32 = 1;
 
 /// The largest body that is read, in bytes.
-pub const MOST_BYTES: u64 = 1 << 30;
+pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
-const HEADER: usize = MAGIC.len() + 4 + 8 + 4;
+const HEADER_BYTES: usize = MAGIC.len() + 4 + 8 + 4;
 
 /// The largest state file, in bytes.
-pub(super) const MOST_FILE_BYTES: u64 = HEADER as u64 + MOST_BYTES;
+pub(super) const MAX_FILE_BYTES: u64 = HEADER_BYTES as u64 + MAX_BODY_BYTES;
 
 /// For which weir a state is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Identity {
 
 /// What a state file says besides the objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct About {
+pub struct StateMetadata {
     /// When it was saved, to the second.
     #[serde(with = "seconds")]
     pub saved: SystemTime,
@@ -53,7 +53,7 @@ pub struct About {
 
 /// Why bytes are not used as a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum StateError {
     /// They begin with something else.
     #[error("it is no state file of weir")]
     NotState,
@@ -72,7 +72,7 @@ pub enum Unusable {
         expected: u64,
     },
     /// More than is read.
-    #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
+    #[error("it is larger than {} MiB", MAX_BODY_BYTES >> 20)]
     TooLarge,
     /// They are not those that were written.
     #[error("it was damaged: its checksum is wrong")]
@@ -82,18 +82,18 @@ pub enum Unusable {
     Malformed,
     /// Of another cluster, node or selection.
     #[error("it is for another {0}")]
-    Foreign(Difference),
+    Foreign(IdentityMismatch),
 }
 
 /// In what a state is another weir's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct IdentityMismatch {
     what: &'static str,
     saved: String,
     ours: String,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for IdentityMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} where this is {}", self.what, self.saved, self.ours)
     }
@@ -101,7 +101,7 @@ impl fmt::Display for Difference {
 
 impl Identity {
     /// Whether a state is for this weir.
-    pub fn check(&self, saved: &Self) -> Result<(), Unusable> {
+    pub fn check(&self, saved: &Self) -> Result<(), StateError> {
         let selection = |identity: &Self| match &identity.service_proxy_name {
             Some(name) => format!("{name:?}"),
             None => "that of all Services".to_owned(),
@@ -113,7 +113,7 @@ impl Identity {
             ("--service-proxy-name", selection(saved), selection(self)),
         ];
         match parts.into_iter().find(|(_, saved, ours)| saved != ours) {
-            Some((what, saved, ours)) => Err(Unusable::Foreign(Difference { what, saved, ours })),
+            Some((what, saved, ours)) => Err(StateError::Foreign(IdentityMismatch { what, saved, ours })),
             None => Ok(()),
         }
     }
@@ -123,7 +123,7 @@ impl Identity {
 /// any change of a type in here is a new schema.
 #[derive(Serialize, Deserialize)]
 struct Body<Cidrs, Services, Slices> {
-    about: About,
+    about: StateMetadata,
     node: Node,
     service_cidrs: Cidrs,
     services: Services,
@@ -149,7 +149,7 @@ mod seconds {
 }
 
 /// Writes a state. Costs what there is.
-pub fn encode(about: &About, state: &State) -> Vec<u8> {
+pub fn encode(about: &StateMetadata, state: &State) -> Vec<u8> {
     let body = Body {
         about: about.clone(),
         node: state.node().clone(),
@@ -164,12 +164,12 @@ pub fn encode(about: &About, state: &State) -> Vec<u8> {
 }
 
 /// Reads a state: complete lists of all kinds. Any bytes do no harm.
-pub fn decode(bytes: &[u8]) -> Result<(About, Vec<Event>), Unusable> {
-    let (read, rest) = postcard::take_from_bytes::<Read>(body(bytes)?).map_err(|_| Unusable::Malformed)?;
+pub fn decode(bytes: &[u8]) -> Result<(StateMetadata, Vec<Event>), StateError> {
+    let (read, rest) = postcard::take_from_bytes::<Read>(body(bytes)?).map_err(|_| StateError::Malformed)?;
     let Read { about, node, service_cidrs, services, slices } = read;
     let durations = services.iter().flat_map(durations).chain(durations_of(&about.defaults));
-    if !rest.is_empty() || durations.max().is_some_and(|longest| longest > LONGEST) {
-        return Err(Unusable::Malformed);
+    if !rest.is_empty() || durations.max().is_some_and(|longest| longest > MAX_DURATION) {
+        return Err(StateError::Malformed);
     }
     let known = node.known.then(|| put(Kind::Node, "".into(), Arc::clone(&node.name), Object::Node(node)));
     let cidrs = |(name, networks)| put(Kind::ServiceCidr, "".into(), name, Object::ServiceCidr(networks));
@@ -190,7 +190,7 @@ pub fn decode(bytes: &[u8]) -> Result<(About, Vec<Event>), Unusable> {
 }
 
 /// No time-out is longer: each can be added to any moment.
-const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+const MAX_DURATION: Duration = Duration::from_secs(u32::MAX as u64);
 
 fn durations(service: &Service) -> impl Iterator<Item = Duration> {
     durations_of(&service.settings).chain(service.affinity)
@@ -218,30 +218,30 @@ fn durations_of(settings: &Settings) -> impl Iterator<Item = Duration> {
 }
 
 /// The body, if the header is right and it is what was written.
-fn body(bytes: &[u8]) -> Result<&[u8], Unusable> {
+fn body(bytes: &[u8]) -> Result<&[u8], StateError> {
     let found = bytes.len() as u64;
-    let short = |expected| Unusable::Truncated { found, expected };
+    let short = |expected| StateError::Truncated { found, expected };
     let begun = MAGIC.iter().zip(bytes).all(|(expected, byte)| expected == byte);
     let Some((_, rest)) = bytes.split_at_checked(MAGIC.len()).filter(|_| begun) else {
-        return Err(if begun { short(HEADER as u64) } else { Unusable::NotState });
+        return Err(if begun { short(HEADER_BYTES as u64) } else { StateError::NotState });
     };
-    let (schema, rest) = rest.split_first_chunk().ok_or(short(HEADER as u64))?;
+    let (schema, rest) = rest.split_first_chunk().ok_or(short(HEADER_BYTES as u64))?;
     match u32::from_le_bytes(*schema) {
         SCHEMA => {}
-        newer if newer > SCHEMA => return Err(Unusable::Newer(newer)),
-        older => return Err(Unusable::Older(older)),
+        newer if newer > SCHEMA => return Err(StateError::Newer(newer)),
+        older => return Err(StateError::Older(older)),
     }
-    let (length, rest) = rest.split_first_chunk().ok_or(short(HEADER as u64))?;
-    let (checksum, body) = rest.split_first_chunk().ok_or(short(HEADER as u64))?;
+    let (length, rest) = rest.split_first_chunk().ok_or(short(HEADER_BYTES as u64))?;
+    let (checksum, body) = rest.split_first_chunk().ok_or(short(HEADER_BYTES as u64))?;
     let length = u64::from_le_bytes(*length);
-    if length > MOST_BYTES {
-        return Err(Unusable::TooLarge);
+    if length > MAX_BODY_BYTES {
+        return Err(StateError::TooLarge);
     }
     if length > body.len() as u64 {
-        return Err(short(HEADER as u64 + length));
+        return Err(short(HEADER_BYTES as u64 + length));
     }
     if length < body.len() as u64 || crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
-        return Err(Unusable::Corrupt);
+        return Err(StateError::Corrupt);
     }
     Ok(body)
 }

@@ -10,7 +10,7 @@ const BYTES: &str = "weir_state_bytes";
 
 /// Handles, registered once.
 #[derive(Clone)]
-pub(super) struct Meters {
+pub(super) struct Metrics {
     saved: Gauge,
     bytes: Gauge,
     ok: Counter,
@@ -18,7 +18,7 @@ pub(super) struct Meters {
     in_use: Counter,
 }
 
-impl Meters {
+impl Metrics {
     pub(super) fn register() -> Self {
         describe_gauge!(
             SAVED,

@@ -17,7 +17,7 @@ pub(crate) enum Input {
         problems: Vec<FileProblem>,
     },
     /// The state that an earlier run has saved. Comes before anything else.
-    Restored(disk::Restored),
+    Saved(disk::SavedState),
     /// The state of a watch.
     Watch(Kind, WatchState),
 }

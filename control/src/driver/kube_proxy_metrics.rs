@@ -12,7 +12,7 @@ const ENDPOINTS_PENDING: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_pen
 const LAST_QUEUED: &str = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds";
 
 /// Handles, registered once.
-pub(super) struct KubeProxyMeters {
+pub(super) struct KubeProxyMetrics {
     services: Changes,
     endpoints: Changes,
     /// Families are published together.
@@ -25,7 +25,7 @@ struct Changes {
     pending: Gauge,
 }
 
-impl KubeProxyMeters {
+impl KubeProxyMetrics {
     pub(super) fn register() -> Self {
         describe_counter!(SERVICES, "Services that came, changed or went");
         describe_gauge!(SERVICES_PENDING, "Of these, those that no Snapshot takes into account yet");

@@ -1,6 +1,6 @@
 //! What does the log say of objects, manifests and watches? Each thing once, until it changes.
 
-use super::log_deduplicator::{Journal, Repeats};
+use super::log_deduplicator::{LogDeduplicator, WatchLogDeduplicator};
 use crate::{Event, FileProblem, Kind, ObjectKey, Problem, Refusals, WatchState};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -10,27 +10,27 @@ use weir_core::{
 };
 
 /// How many lines one load of manifests may add to the log.
-const MOST_LINES: usize = 20;
+const MAX_LINES: usize = 20;
 
 /// What was said.
 #[derive(Default)]
-pub(super) struct Told {
-    problems: Journal<ObjectKey, Problem>,
-    file_problems: Journal<(), FileProblem>,
+pub(super) struct Log {
+    problems: LogDeduplicator<ObjectKey, Problem>,
+    file_problems: LogDeduplicator<(), FileProblem>,
     /// By role and reason, and of Services' own addresses by what is said.
-    refusals: Journal<ServiceKey, (Role, Refusal, Option<String>)>,
-    repeats: Repeats,
+    refusals: LogDeduplicator<ServiceKey, (Role, Refusal, Option<String>)>,
+    watches: WatchLogDeduplicator,
 }
 
-impl Told {
+impl Log {
     /// Says what is new of an object's problems; returns its kind for each.
     pub(super) fn problems(&mut self, event: &Event, problems: Vec<Problem>) -> Vec<Kind> {
         let (Event::Put(key, _) | Event::Keep(key) | Event::Delete(key)) = event else { return Vec::new() };
-        let news = self.problems.news(key, problems);
-        for Problem { object, field, message, .. } in &news {
+        let new = self.problems.unlogged(key, problems);
+        for Problem { object, field, message, .. } in &new {
             warn!(%object, %field, "{message}");
         }
-        vec![key.kind; news.len()]
+        vec![key.kind; new.len()]
     }
 
     /// Says what is new of what guards refuse of a Service.
@@ -40,7 +40,7 @@ impl Told {
         let subject = |(&(role, reason), problem): (&(Role, Refusal), &Problem)| {
             (role, reason, (role == Role::Frontend).then(|| problem.message.clone()))
         };
-        for (role, reason, _) in self.refusals.news(&refusals.service, problems.iter().map(subject)) {
+        for (role, reason, _) in self.refusals.unlogged(&refusals.service, problems.iter().map(subject)) {
             let Some(Problem { object, field, message, .. }) = problems.get(&(role, reason)) else {
                 continue;
             };
@@ -50,19 +50,19 @@ impl Told {
 
     /// Says what is new of all that is wrong with the manifests; returns how much that is.
     pub(super) fn file_problems(&mut self, problems: &[FileProblem]) -> usize {
-        let news = self.file_problems.news(&(), problems.iter().cloned());
-        for problem in news.iter().take(MOST_LINES) {
+        let new = self.file_problems.unlogged(&(), problems.iter().cloned());
+        for problem in new.iter().take(MAX_LINES) {
             warn!("{problem}");
         }
-        if news.len() > MOST_LINES {
-            warn!("and {} more problems in the manifests", news.len() - MOST_LINES);
+        if new.len() > MAX_LINES {
+            warn!("and {} more problems in the manifests", new.len() - MAX_LINES);
         }
-        news.len()
+        new.len()
     }
 
-    /// Says what is news of a watch.
+    /// Says what is new of a watch.
     pub(super) fn watch(&mut self, kind: Kind, state: &WatchState) {
-        if !self.repeats.is_news(kind, state, Instant::now()) {
+        if !self.watches.should_log(kind, state, Instant::now()) {
             return;
         }
         match state {

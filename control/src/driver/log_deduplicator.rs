@@ -1,4 +1,4 @@
-//! What was already said? A problem is told once until it changes, however often its object comes by.
+//! What was already logged? A problem is told once until it changes, however often its object comes by.
 
 use crate::{Kind, WatchState};
 use std::{
@@ -10,55 +10,55 @@ use tokio::time::Instant;
 
 /// Remembers the problems of each subject. Bounded: when full it starts over, and problems may be told again.
 #[derive(Debug)]
-pub(super) struct Journal<K, P> {
-    known: HashMap<K, BTreeSet<P>>,
+pub(super) struct LogDeduplicator<K, P> {
+    logged: HashMap<K, BTreeSet<P>>,
 }
 
-impl<K, P> Default for Journal<K, P> {
+impl<K, P> Default for LogDeduplicator<K, P> {
     fn default() -> Self {
-        Self { known: HashMap::new() }
+        Self { logged: HashMap::new() }
     }
 }
 
-impl<K: Hash + Eq + Clone, P: Ord + Clone> Journal<K, P> {
+impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
     /// How many subjects are remembered.
-    const MOST: usize = 4096;
+    const MAX_SUBJECTS: usize = 4096;
 
     /// Takes what is wrong with a subject now; returns what is new.
-    pub(super) fn news(&mut self, subject: &K, problems: impl IntoIterator<Item = P>) -> Vec<P> {
+    pub(super) fn unlogged(&mut self, subject: &K, problems: impl IntoIterator<Item = P>) -> Vec<P> {
         let problems: BTreeSet<P> = problems.into_iter().collect();
         if problems.is_empty() {
-            self.known.remove(subject);
+            self.logged.remove(subject);
             return Vec::new();
         }
-        let new = match self.known.get(subject) {
-            Some(known) => problems.difference(known).cloned().collect(),
+        let new = match self.logged.get(subject) {
+            Some(logged) => problems.difference(logged).cloned().collect(),
             None => problems.iter().cloned().collect(),
         };
-        if self.known.len() >= Self::MOST && !self.known.contains_key(subject) {
-            self.known.clear();
+        if self.logged.len() >= Self::MAX_SUBJECTS && !self.logged.contains_key(subject) {
+            self.logged.clear();
         }
-        self.known.insert(subject.clone(), problems);
+        self.logged.insert(subject.clone(), problems);
         new
     }
 }
 
 /// Decides whether the state of a watch is worth a line: when it changes, else at most once a minute. What is true of all
-/// kinds, such as that the API server is away, is said once for all.
+/// kinds, such as that the API server is away, is logged once for all.
 #[derive(Debug, Default)]
-pub(super) struct Repeats {
-    /// What was said lately, and when. Several, for failures that take turns.
-    said: Vec<(String, Instant)>,
-    /// The kinds of which was said that they fail.
+pub(super) struct WatchLogDeduplicator {
+    /// What was logged lately, and when. Several, for failures that take turns.
+    logged: Vec<(String, Instant)>,
+    /// The kinds of which was logged that they fail.
     failing: BTreeSet<Kind>,
 }
 
-impl Repeats {
-    const LEAST: Duration = Duration::from_secs(60);
-    const MOST: usize = 16;
+impl WatchLogDeduplicator {
+    const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
+    const MAX_MESSAGES: usize = 16;
 
     /// Whether to tell that the watch of a kind is in this state now.
-    pub(super) fn is_news(&mut self, kind: Kind, state: &WatchState, now: Instant) -> bool {
+    pub(super) fn should_log(&mut self, kind: Kind, state: &WatchState, now: Instant) -> bool {
         let (message, off) = match state {
             WatchState::Connecting => return false,
             // A recovery is told when the failure was; a watch that fails every few seconds stays quiet.
@@ -66,14 +66,18 @@ impl Repeats {
             WatchState::Failing(message) => (message, false),
             WatchState::Off(message) => (message, true),
         };
-        if self.said.iter().any(|(said, at)| said == message && (off || now < *at + Self::LEAST)) {
+        if self
+            .logged
+            .iter()
+            .any(|(logged, at)| logged == message && (off || now < *at + Self::REPEAT_INTERVAL))
+        {
             return false;
         }
-        self.said.retain(|(said, _)| said != message);
-        if self.said.len() >= Self::MOST {
-            self.said.remove(0);
+        self.logged.retain(|(logged, _)| logged != message);
+        if self.logged.len() >= Self::MAX_MESSAGES {
+            self.logged.remove(0);
         }
-        self.said.push((message.clone(), now));
+        self.logged.push((message.clone(), now));
         match off {
             true => self.failing.remove(&kind),
             false => self.failing.insert(kind),
@@ -88,60 +92,60 @@ mod tests {
 
     #[test]
     fn a_problem_is_news_once_and_again_after_it_was_gone() {
-        let mut journal = Journal::default();
-        assert_eq!(journal.news(&"web", ["a", "b"]), ["a", "b"]);
-        assert!(journal.news(&"web", ["b", "a"]).is_empty());
-        assert_eq!(journal.news(&"web", ["a", "c"]), ["c"]);
-        assert!(journal.news(&"web", []).is_empty());
-        assert_eq!(journal.news(&"web", ["a"]), ["a"]);
+        let mut deduplicator = LogDeduplicator::default();
+        assert_eq!(deduplicator.unlogged(&"web", ["a", "b"]), ["a", "b"]);
+        assert!(deduplicator.unlogged(&"web", ["b", "a"]).is_empty());
+        assert_eq!(deduplicator.unlogged(&"web", ["a", "c"]), ["c"]);
+        assert!(deduplicator.unlogged(&"web", []).is_empty());
+        assert_eq!(deduplicator.unlogged(&"web", ["a"]), ["a"]);
     }
 
     #[test]
     fn the_memory_is_bounded() {
-        let mut journal = Journal::default();
-        for subject in 0..10 * Journal::<usize, &str>::MOST {
-            journal.news(&subject, ["a"]);
-            assert!(journal.known.len() <= Journal::<usize, &str>::MOST);
+        let mut deduplicator = LogDeduplicator::default();
+        for subject in 0..10 * LogDeduplicator::<usize, &str>::MAX_SUBJECTS {
+            deduplicator.unlogged(&subject, ["a"]);
+            assert!(deduplicator.logged.len() <= LogDeduplicator::<usize, &str>::MAX_SUBJECTS);
         }
     }
 
     #[test]
     fn a_failure_is_told_at_first_when_it_changes_and_once_a_minute() {
-        let mut repeats = Repeats::default();
+        let mut deduplicator = WatchLogDeduplicator::default();
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let failing = |message: &str| WatchState::Failing(message.to_owned());
-        assert!(repeats.is_news(Kind::Service, &failing("refused"), start));
-        assert!(!repeats.is_news(Kind::Service, &failing("refused"), after(59)));
-        assert!(repeats.is_news(Kind::Service, &failing("forbidden"), after(59)));
-        assert!(!repeats.is_news(Kind::Service, &failing("refused"), after(59)), "they take turns");
-        assert!(repeats.is_news(Kind::Service, &failing("forbidden"), after(120)));
-        assert!(repeats.is_news(Kind::Service, &WatchState::Connected, after(121)));
+        assert!(deduplicator.should_log(Kind::Service, &failing("refused"), start));
+        assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)));
+        assert!(deduplicator.should_log(Kind::Service, &failing("forbidden"), after(59)));
+        assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)), "they take turns");
+        assert!(deduplicator.should_log(Kind::Service, &failing("forbidden"), after(120)));
+        assert!(deduplicator.should_log(Kind::Service, &WatchState::Connected, after(121)));
         assert!(
-            !repeats.is_news(Kind::Service, &failing("forbidden"), after(122)),
+            !deduplicator.should_log(Kind::Service, &failing("forbidden"), after(122)),
             "a watch that flaps does not fill the log"
         );
-        assert!(!repeats.is_news(Kind::Service, &WatchState::Connected, after(123)));
+        assert!(!deduplicator.should_log(Kind::Service, &WatchState::Connected, after(123)));
     }
 
     #[test]
     fn a_kind_that_is_switched_off_is_told_once() {
-        let mut repeats = Repeats::default();
+        let mut deduplicator = WatchLogDeduplicator::default();
         let off = WatchState::Off("not offered".into());
         let start = Instant::now();
-        assert!(repeats.is_news(Kind::Service, &off, start));
-        assert!(!repeats.is_news(Kind::Service, &off, start + Duration::from_secs(3600)));
+        assert!(deduplicator.should_log(Kind::Service, &off, start));
+        assert!(!deduplicator.should_log(Kind::Service, &off, start + Duration::from_secs(3600)));
     }
 
     #[test]
     fn what_is_true_of_all_kinds_is_told_once_and_what_differs_for_each() {
-        let (mut repeats, now) = (Repeats::default(), Instant::now());
+        let (mut deduplicator, now) = (WatchLogDeduplicator::default(), Instant::now());
         let away = WatchState::Failing("the API server is away".into());
-        let told = Kind::ALL.map(|kind| repeats.is_news(kind, &away, now));
+        let told = Kind::ALL.map(|kind| deduplicator.should_log(kind, &away, now));
         assert_eq!(told, [true, false, false, false]);
         for kind in Kind::ALL {
-            assert!(repeats.is_news(kind, &WatchState::Failing(format!("{kind} is forbidden")), now));
+            assert!(deduplicator.should_log(kind, &WatchState::Failing(format!("{kind} is forbidden")), now));
         }
-        assert!(Kind::ALL.iter().all(|&kind| repeats.is_news(kind, &WatchState::Connected, now)));
+        assert!(Kind::ALL.iter().all(|&kind| deduplicator.should_log(kind, &WatchState::Connected, now)));
     }
 }

@@ -14,48 +14,48 @@ use tracing::{info, warn};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How often it is said again.
-const EVERY: Duration = Duration::from_secs(60);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Follows the watches of the kinds without which nothing can be served.
 #[derive(Debug, Default)]
-pub(super) struct Away {
+pub(super) struct Outage {
     /// Since when each is not established.
     since: BTreeMap<Kind, Instant>,
     /// When the next line is due.
     due: Option<Instant>,
-    told: bool,
+    logged: bool,
 }
 
 /// What a watch's state means for the API server as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum Transition {
     /// It is away from now on.
-    Gone,
+    Began,
     /// It is back.
-    Back {
+    Ended {
         /// After how long.
         after: Duration,
         /// Whether it was said that it is away.
-        said: bool,
+        logged: bool,
     },
 }
 
-impl Away {
-    /// Takes in the state of a watch. Tells when the API server is back, if it was told that it was away.
-    pub(super) fn hear(&mut self, kind: Kind, state: &WatchState, now: Instant) {
-        if let Some(Turn::Back { after, said: true }) = self.note(kind, state, now) {
+impl Outage {
+    /// Takes in the state of a watch. Tells when the API server is back, if it was logged that it was away.
+    pub(super) fn observe(&mut self, kind: Kind, state: &WatchState, now: Instant) {
+        if let Some(Transition::Ended { after, logged: true }) = self.transition(kind, state, now) {
             info!("the API server is back after {}", rounded(after));
         }
     }
 
     /// Tells that it is away, and whether anything is served.
-    pub(super) fn say(&mut self, now: Moment, serving: bool) {
+    pub(super) fn log(&mut self, now: Moment, serving: bool) {
         let serving = if serving { "serving what is known" } else { "nothing is known to serve" };
         warn!("the API server has been away since {}; {serving}", TimeOfDay(self.since_wall(now)));
-        self.said(now.steady);
+        self.mark_logged(now.steady);
     }
 
-    /// Returns when there is something to [say](Self::say).
+    /// Returns when there is something to [say](Self::log).
     pub(super) async fn until_due(&self) {
         match self.due {
             Some(due) => sleep_until(due).await,
@@ -68,7 +68,7 @@ impl Away {
         seconds(self.since_wall(now))
     }
 
-    fn note(&mut self, kind: Kind, state: &WatchState, now: Instant) -> Option<Turn> {
+    fn transition(&mut self, kind: Kind, state: &WatchState, now: Instant) -> Option<Transition> {
         if !matches!(kind, Kind::Service | Kind::EndpointSlice) {
             return None;
         }
@@ -82,12 +82,12 @@ impl Away {
         match (before, self.since()) {
             (None, Some(_)) => {
                 self.due = Some(now + GRACE);
-                Some(Turn::Gone)
+                Some(Transition::Began)
             }
             (Some(since), None) => {
                 self.due = None;
                 let after = now.saturating_duration_since(since);
-                Some(Turn::Back { after, said: std::mem::take(&mut self.told) })
+                Some(Transition::Ended { after, logged: std::mem::take(&mut self.logged) })
             }
             _ => None,
         }
@@ -103,9 +103,9 @@ impl Away {
         now.wall.checked_sub(now.steady.saturating_duration_since(self.since()?))
     }
 
-    fn said(&mut self, now: Instant) {
-        self.told = true;
-        self.due = Some(now + EVERY);
+    fn mark_logged(&mut self, now: Instant) {
+        self.logged = true;
+        self.due = Some(now + REPEAT_INTERVAL);
     }
 }
 
@@ -147,71 +147,71 @@ mod tests {
     }
 
     /// Both watches are established.
-    fn established(now: Instant) -> Away {
-        let mut away = Away::default();
-        away.note(Kind::Service, &WatchState::Connected, now);
-        away.note(Kind::EndpointSlice, &WatchState::Connected, now);
-        away
+    fn established(now: Instant) -> Outage {
+        let mut outage = Outage::default();
+        outage.transition(Kind::Service, &WatchState::Connected, now);
+        outage.transition(Kind::EndpointSlice, &WatchState::Connected, now);
+        outage
     }
 
     #[test]
     fn it_is_away_from_the_first_watch_that_fails_until_all_that_are_required_are_back() {
         let start = Instant::now();
-        let mut away = established(start);
-        assert_eq!(away.note(Kind::Service, &failing(), start), Some(Turn::Gone));
-        assert_eq!(away.note(Kind::EndpointSlice, &failing(), start + SECOND), None);
-        assert_eq!(away.note(Kind::Service, &failing(), start + 2 * SECOND), None);
-        assert_eq!(away.since(), Some(start));
-        assert_eq!(away.note(Kind::Service, &WatchState::Connected, start + 3 * SECOND), None);
-        assert_eq!(away.since(), Some(start + SECOND));
-        let back = away.note(Kind::EndpointSlice, &WatchState::Connected, start + 4 * SECOND);
-        assert_eq!(back, Some(Turn::Back { after: 3 * SECOND, said: false }));
-        assert_eq!((away.since(), away.due), (None, None));
+        let mut outage = established(start);
+        assert_eq!(outage.transition(Kind::Service, &failing(), start), Some(Transition::Began));
+        assert_eq!(outage.transition(Kind::EndpointSlice, &failing(), start + SECOND), None);
+        assert_eq!(outage.transition(Kind::Service, &failing(), start + 2 * SECOND), None);
+        assert_eq!(outage.since(), Some(start));
+        assert_eq!(outage.transition(Kind::Service, &WatchState::Connected, start + 3 * SECOND), None);
+        assert_eq!(outage.since(), Some(start + SECOND));
+        let back = outage.transition(Kind::EndpointSlice, &WatchState::Connected, start + 4 * SECOND);
+        assert_eq!(back, Some(Transition::Ended { after: 3 * SECOND, logged: false }));
+        assert_eq!((outage.since(), outage.due), (None, None));
     }
 
     #[test]
     fn kinds_that_weir_can_do_without_do_not_count() {
         let start = Instant::now();
-        let mut away = established(start);
+        let mut outage = established(start);
         for kind in [Kind::Node, Kind::ServiceCidr] {
-            assert_eq!(away.note(kind, &failing(), start), None);
+            assert_eq!(outage.transition(kind, &failing(), start), None);
         }
-        assert_eq!(away.since(), None);
+        assert_eq!(outage.since(), None);
     }
 
     #[test]
     fn it_is_said_after_some_seconds_then_every_minute_and_told_when_it_is_over() {
         let start = Instant::now();
-        let mut away = established(start);
-        away.note(Kind::Service, &failing(), start);
-        assert_eq!(away.due, Some(start + GRACE));
-        away.said(start + GRACE);
-        assert_eq!(away.due, Some(start + GRACE + EVERY));
-        let back = away.note(Kind::Service, &WatchState::Connected, start + 192 * SECOND);
-        assert_eq!(back, Some(Turn::Back { after: 192 * SECOND, said: true }));
+        let mut outage = established(start);
+        outage.transition(Kind::Service, &failing(), start);
+        assert_eq!(outage.due, Some(start + GRACE));
+        outage.mark_logged(start + GRACE);
+        assert_eq!(outage.due, Some(start + GRACE + REPEAT_INTERVAL));
+        let back = outage.transition(Kind::Service, &WatchState::Connected, start + 192 * SECOND);
+        assert_eq!(back, Some(Transition::Ended { after: 192 * SECOND, logged: true }));
         assert_eq!(rounded(192 * SECOND + SECOND / 2).to_string(), "3m 12s");
-        away.note(Kind::Service, &failing(), start + 200 * SECOND);
-        let back = away.note(Kind::Service, &WatchState::Connected, start + 201 * SECOND);
-        assert_eq!(back, Some(Turn::Back { after: SECOND, said: false }));
+        outage.transition(Kind::Service, &failing(), start + 200 * SECOND);
+        let back = outage.transition(Kind::Service, &WatchState::Connected, start + 201 * SECOND);
+        assert_eq!(back, Some(Transition::Ended { after: SECOND, logged: false }));
     }
 
     #[test]
     fn a_clock_that_jumps_changes_no_duration_and_never_gives_an_absurd_time() {
         let start = Moment::now();
-        let mut away = established(start.steady);
-        away.note(Kind::Service, &failing(), start.steady);
+        let mut outage = established(start.steady);
+        outage.transition(Kind::Service, &failing(), start.steady);
         let later = start.steady + 60 * SECOND;
         let year = 365 * 24 * 3600 * SECOND;
         for wall in [start.wall - year, start.wall + year, SystemTime::UNIX_EPOCH] {
-            let since = away.since_wall(Moment { steady: later, wall });
+            let since = outage.since_wall(Moment { steady: later, wall });
             assert_eq!(since, wall.checked_sub(60 * SECOND), "by the clock of now");
         }
-        let before_time = away.since_wall(Moment { steady: later, wall: SystemTime::UNIX_EPOCH });
+        let before_time = outage.since_wall(Moment { steady: later, wall: SystemTime::UNIX_EPOCH });
         assert_eq!((seconds(before_time), seconds(None)), (0, 0));
         assert_eq!(TimeOfDay(before_time).to_string(), "an unknown time");
         let known = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_467_000_500);
         assert_eq!(TimeOfDay(Some(known)).to_string(), "2026-11-23T20:50:00Z");
-        let back = away.note(Kind::Service, &WatchState::Connected, later);
-        assert_eq!(back, Some(Turn::Back { after: 60 * SECOND, said: false }));
+        let back = outage.transition(Kind::Service, &WatchState::Connected, later);
+        assert_eq!(back, Some(Transition::Ended { after: 60 * SECOND, logged: false }));
     }
 }

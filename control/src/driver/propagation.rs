@@ -51,7 +51,7 @@ impl EndpointChange {
 
 /// The changes of endpoints that a Snapshot was the first to bring.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Brought {
+pub struct PublishedChanges {
     /// The generation of the Snapshot.
     pub generation: u64,
     /// At most 1024.
@@ -69,15 +69,15 @@ pub(crate) enum Unclear {
 
 /// The changes since the last commit, by the Service that they concern.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub(crate) struct PendingChanges {
     started: Instant,
     changes: HashMap<ServiceKey, Vec<EndpointChange>>,
     held: usize,
 }
 
-impl Pending {
+impl PendingChanges {
     /// How many changes are held.
-    const MOST: usize = 1024;
+    const MAX_CHANGES: usize = 1024;
 
     /// Of a process that starts now.
     pub(crate) fn new(started: Instant) -> Self {
@@ -85,14 +85,14 @@ impl Pending {
     }
 
     /// Notes that a slice of a Service came, and when its cause was.
-    pub(crate) fn note(
+    pub(crate) fn record(
         &mut self,
         service: &ServiceKey,
         family: Family,
         triggered: Option<SystemTime>,
         received: Moment,
     ) -> Result<(), Unclear> {
-        if self.held >= Self::MOST {
+        if self.held >= Self::MAX_CHANGES {
             return Err(Unclear::TooMany);
         }
         let age = triggered.map(|triggered| received.wall.duration_since(triggered));
@@ -126,15 +126,15 @@ mod tests {
     }
 
     /// A process that has run for an hour, and the present.
-    fn running() -> (Pending, Moment) {
+    fn running() -> (PendingChanges, Moment) {
         let started = Moment::now();
         let now = Moment { steady: started.steady + 3600 * SECOND, wall: started.wall + 3600 * SECOND };
-        (Pending::new(started.steady), now)
+        (PendingChanges::new(started.steady), now)
     }
 
     fn noted(triggered: impl FnOnce(Moment) -> SystemTime) -> (Result<(), Unclear>, Option<Duration>) {
         let (mut pending, now) = running();
-        let outcome = pending.note(&web(), Family::V4, Some(triggered(now)), now);
+        let outcome = pending.record(&web(), Family::V4, Some(triggered(now)), now);
         let changes = pending.take(&[web()]);
         assert_eq!(changes[0].since_received(now.steady + SECOND), SECOND);
         (outcome, changes[0].since_triggered(now.steady + SECOND))
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_time_in_the_past_of_the_steady_clock_is_none() {
         let (mut pending, now) = running();
-        pending.note(&web(), Family::V6, Some(now.wall), now).unwrap();
+        pending.record(&web(), Family::V6, Some(now.wall), now).unwrap();
         let changes = pending.take(&[web()]);
         assert_eq!(changes[0].since_received(now.steady - SECOND), Duration::ZERO);
     }
@@ -176,9 +176,9 @@ mod tests {
     fn only_changes_of_services_that_differ_are_measured_and_none_twice() {
         let (mut pending, now) = running();
         let dns = ServiceKey::new("kube-system", "dns");
-        pending.note(&web(), Family::V4, None, now).unwrap();
-        pending.note(&web(), Family::V6, None, now).unwrap();
-        pending.note(&dns, Family::V4, None, now).unwrap();
+        pending.record(&web(), Family::V4, None, now).unwrap();
+        pending.record(&web(), Family::V6, None, now).unwrap();
+        pending.record(&dns, Family::V4, None, now).unwrap();
         let families: Vec<_> = pending.take(&[web()]).iter().map(|change| change.family).collect();
         assert_eq!(families, [Family::V4, Family::V6]);
         assert!(pending.take(&[web(), dns]).is_empty());
@@ -187,11 +187,11 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_until_the_next_commit() {
         let (mut pending, now) = running();
-        for _ in 0..Pending::MOST {
-            pending.note(&web(), Family::V4, None, now).unwrap();
+        for _ in 0..PendingChanges::MAX_CHANGES {
+            pending.record(&web(), Family::V4, None, now).unwrap();
         }
-        assert_eq!(pending.note(&web(), Family::V4, None, now), Err(Unclear::TooMany));
-        assert_eq!(pending.take(&[web()]).len(), Pending::MOST);
-        pending.note(&web(), Family::V4, None, now).unwrap();
+        assert_eq!(pending.record(&web(), Family::V4, None, now), Err(Unclear::TooMany));
+        assert_eq!(pending.take(&[web()]).len(), PendingChanges::MAX_CHANGES);
+        pending.record(&web(), Family::V4, None, now).unwrap();
     }
 }

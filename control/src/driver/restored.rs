@@ -8,7 +8,7 @@ use std::{
 use tracing::info;
 
 /// A state from disk that is served in place of lists that are not complete yet.
-pub(super) struct Restored {
+pub(super) struct RestoredState {
     /// When it was saved.
     pub(super) saved: SystemTime,
     file: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct Restored {
     missing: Vec<Kind>,
 }
 
-impl Restored {
+impl RestoredState {
     pub(super) fn new(saved: SystemTime, file: PathBuf) -> Self {
         Self { saved, file, missing: vec![Kind::Service, Kind::EndpointSlice] }
     }
@@ -32,13 +32,13 @@ impl Restored {
     }
 
     /// Says what is served; `services` as in `3 Services to serve`.
-    pub(super) fn tell_start(&self, services: &str) {
+    pub(super) fn log_start(&self, services: &str) {
         let age = age(self.saved, SystemTime::now());
         info!("{services}, as known {age} ago ({}), until the API server answers", self.file.display());
     }
 
     /// Says that it is over.
-    pub(super) fn tell_end(&self) {
+    pub(super) fn log_end(&self) {
         let file = self.file.display();
         info!("the API server's lists are complete; they have taken the place of what {file} said");
     }

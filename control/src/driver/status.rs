@@ -25,7 +25,7 @@ pub struct Status {
     pub watches: BTreeMap<Kind, WatchState>,
     /// Since when Services or EndpointSlices are not watched, which is what weir must know; `None` while both are, and for
     /// manifests. What is known stays served.
-    pub away_since: Option<Instant>,
+    pub outage_since: Option<Instant>,
     /// What is wrong with the manifests now; empty for an API server.
     pub problems: Arc<[FileProblem]>,
 }

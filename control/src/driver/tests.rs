@@ -19,7 +19,7 @@ struct Rig {
     inputs: Inputs,
     snapshots: watch::Receiver<Snapshot>,
     status: watch::Receiver<Status>,
-    changes: mpsc::Receiver<Brought>,
+    changes: mpsc::Receiver<PublishedChanges>,
     states: watch::Receiver<State>,
 }
 

@@ -1,7 +1,7 @@
 //! What is known from one file, and what stays known when it changes for the worse?
 
 use super::{
-    location::Place,
+    location::Location,
     objects::{Found, Objects},
     parse,
 };
@@ -31,13 +31,13 @@ pub(super) struct Entry {
     pub(super) key: ObjectKey,
     /// `None`: it is there but not ours to serve.
     pub(super) object: Option<Object>,
-    pub(super) place: Place,
+    pub(super) location: Location,
     /// Whether this is the last good version of something that cannot be read now.
     pub(super) kept: bool,
 }
 
 /// How many problems and unknown kinds of one file are listed; a hostile file has millions.
-const MOST_PROBLEMS: usize = 1000;
+const MAX_PROBLEMS: usize = 1000;
 
 impl Contents {
     /// Marks everything as the last good state.
@@ -69,17 +69,19 @@ impl Contents {
         let mut objects = Objects { scope, found: Vec::new(), problems: Vec::new() };
         let mut broken = false;
         for document in parse::documents(text, path.extension().is_some_and(|ending| ending == "json")) {
-            let place = Place {
+            let location = Location {
                 file: Arc::clone(path),
                 document: document.number,
                 line: document.line,
                 item: String::new(),
             };
             match document.content {
-                Ok(value) => objects.read(place, value),
+                Ok(value) => objects.read(location, value),
                 Err(mistake) => {
                     broken = true;
-                    objects.problems.push(Place { line: mistake.line, ..place }.problem(mistake.message));
+                    objects
+                        .problems
+                        .push(Location { line: mistake.line, ..location }.problem(mistake.message));
                 }
             }
         }
@@ -95,17 +97,17 @@ impl Contents {
         let mut new = Self { problems: objects.problems, ..Self::default() };
         let mut refused = Vec::new();
         let mut fresh = HashSet::new();
-        for (place, found) in objects.found {
+        for (location, found) in objects.found {
             match found {
                 Found::Object(key, object) => {
                     let same = old.get(&key).filter(|entry| entry.object == object && !fresh.contains(&key));
                     let id = same.map_or_else(|| fresh_id(next_id), |entry| entry.id);
                     fresh.insert(key.clone());
-                    new.entries.push(Entry { id, key, object, place, kept: false });
+                    new.entries.push(Entry { id, key, object, location, kept: false });
                 }
-                Found::Refused(key) => refused.push((place, key)),
+                Found::Refused(key) => refused.push((location, key)),
                 Found::Skipped(kind) => {
-                    if new.skipped.len() < MOST_PROBLEMS || new.skipped.contains_key(&kind) {
+                    if new.skipped.len() < MAX_PROBLEMS || new.skipped.contains_key(&kind) {
                         *new.skipped.entry(kind).or_default() += 1;
                     }
                 }
@@ -113,18 +115,18 @@ impl Contents {
             }
         }
         old.retain(|key, _| !fresh.contains(key));
-        for (place, key) in refused {
+        for (location, key) in refused {
             if let Some(entry) = old.remove(&key) {
-                new.entries.push(Entry { place, kept: true, ..entry });
+                new.entries.push(Entry { location, kept: true, ..entry });
             }
         }
         if broken {
             // What cannot be recognised may be any of the objects that are missing.
             new.entries.extend(old.into_values().map(|entry| Entry { kept: true, ..entry }));
         }
-        if new.problems.len() > MOST_PROBLEMS {
-            let more = format!("has {} more problems", new.problems.len() - MOST_PROBLEMS);
-            new.problems.truncate(MOST_PROBLEMS);
+        if new.problems.len() > MAX_PROBLEMS {
+            let more = format!("has {} more problems", new.problems.len() - MAX_PROBLEMS);
+            new.problems.truncate(MAX_PROBLEMS);
             new.problems.push(FileProblem::of_file(path, more));
         }
         new

@@ -1,8 +1,8 @@
 //! How are manifests read for the first time, or only once?
 
 use super::{
-    manifests::{Catalog, Load},
-    paths::{self, Look},
+    manifests::{Load, Manifests},
+    paths::{self, Scan},
     report::Report,
 };
 use crate::{FileProblem, Problem, Scope, Store};
@@ -29,14 +29,14 @@ pub fn load_manifests(paths: &[PathBuf], scope: &Scope) -> Result<Loaded, FilePr
     load_manifests_with(paths, io::stdin(), scope)
 }
 
-/// The same with something else in place of standard input.
+/// The same with something else in location of standard input.
 pub fn load_manifests_with(
     paths: &[PathBuf],
     stdin: impl Read,
     scope: &Scope,
 ) -> Result<Loaded, FileProblem> {
-    let mut catalog = Catalog::new(scope.clone());
-    let load = first_load(&mut catalog, paths, &paths::look(paths), stdin)?;
+    let mut manifests = Manifests::new(scope.clone());
+    let load = first_load(&mut manifests, paths, &paths::scan(paths), stdin)?;
     let mut store = Store::new(&scope.node_name).with_guards(scope.guards(false));
     load.events.into_iter().for_each(|event| store.apply(event));
     let commit = store.commit();
@@ -45,17 +45,17 @@ pub fn load_manifests_with(
 }
 
 /// The most that is read of one file.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// At start, what was named has to be readable.
 pub(super) fn first_load(
-    catalog: &mut Catalog,
+    manifests: &mut Manifests,
     paths: &[PathBuf],
-    look: &Look,
+    scan: &Scan,
     mut stdin: impl Read,
 ) -> Result<Load, FileProblem> {
-    debug_assert_eq!(look.roots.len(), paths.len());
-    let load = catalog.load(look, &mut |path| {
+    debug_assert_eq!(scan.roots.len(), paths.len());
+    let load = manifests.load(scan, &mut |path| {
         if paths::is_stdin(path) { read(&mut stdin) } else { read_file(path) }
     });
     match load.unreadable {
@@ -70,9 +70,9 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 
 fn read(source: impl Read) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    source.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| paths::reason(&error))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(format!("it is larger than {} MiB", MOST_BYTES >> 20));
+    source.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| paths::reason(&error))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("it is larger than {} MiB", MAX_FILE_BYTES >> 20));
     }
     Ok(bytes)
 }

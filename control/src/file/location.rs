@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 /// Where in which file an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) file: Arc<Path>,
     pub(super) document: usize,
     pub(super) line: usize,
@@ -13,7 +13,7 @@ pub(super) struct Place {
     pub(super) item: String,
 }
 
-impl Place {
+impl Location {
     /// A problem with what is here.
     pub(super) fn problem(&self, message: impl Into<String>) -> FileProblem {
         FileProblem {
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: document {}, line {}", self.file.display(), self.document, self.line)?;
         if self.item.is_empty() { Ok(()) } else { write!(f, ": {}", self.item) }

@@ -11,12 +11,12 @@ pub(super) struct Document {
     /// The line it starts on, from 1.
     pub(super) line: usize,
     /// Its content, or why there is none.
-    pub(super) content: Result<Value, Mistake>,
+    pub(super) content: Result<Value, SyntaxError>,
 }
 
 /// Why a document cannot be read.
 #[derive(Debug)]
-pub(super) struct Mistake {
+pub(super) struct SyntaxError {
     /// The line in the file, from 1.
     pub(super) line: usize,
     pub(super) message: String,
@@ -47,7 +47,7 @@ fn json(text: &str) -> Vec<Document> {
         counted = start;
         let Some(content) = stream.next() else { return documents };
         let broken = content.is_err();
-        let content = content.map_err(|error| Mistake {
+        let content = content.map_err(|error| SyntaxError {
             line: error.line().max(1),
             message: format!("is not valid JSON: {}", without_position(&error.to_string())),
         });
@@ -77,7 +77,7 @@ fn yaml(text: &str) -> Vec<Document> {
             let error = error.without_snippet();
             let message = format!("is not valid YAML: {}", DefaultMessageFormatter.format_message(error));
             let offset = error.location().and_then(|at| usize::try_from(at.line()).ok()).unwrap_or(1);
-            Mistake { line: line + offset.saturating_sub(1), message }
+            SyntaxError { line: line + offset.saturating_sub(1), message }
         });
         documents.push(Document { number: documents.len() + 1, line: line + blank, content });
     }

@@ -1,4 +1,4 @@
-//! Which files do the paths name now, and did one change? Seen through symlinks, as a mounted ConfigMap swaps them.
+//! Which files do the paths name now, and did one change? ScannedFile through symlinks, as a mounted ConfigMap swaps them.
 
 use std::{
     collections::HashSet,
@@ -11,7 +11,7 @@ use std::{
 
 /// What all paths name at one moment, in their order. Equal looks mean that nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct Scan {
     pub(super) roots: Vec<Root>,
 }
 
@@ -19,14 +19,14 @@ pub(super) struct Look {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     /// The path cannot be looked at, and why.
-    Lost(Arc<Path>, String),
+    Unreadable(Arc<Path>, String),
     /// A file, or the manifests in a directory.
-    Files(Vec<Seen>),
+    Files(Vec<ScannedFile>),
 }
 
 /// A file that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ScannedFile {
     pub(super) path: Arc<Path>,
     pub(super) fingerprint: Fingerprint,
 }
@@ -46,21 +46,21 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 }
 
 /// Looks at all paths. Blocks.
-pub(super) fn look(paths: &[PathBuf]) -> Look {
+pub(super) fn scan(paths: &[PathBuf]) -> Scan {
     let mut known = HashSet::new();
     let mut roots = Vec::with_capacity(paths.len());
     for path in paths {
-        let root = match look_at(path) {
+        let root = match scan_path(path) {
             // A file that two paths name is read once.
             Ok(mut files) => {
                 files.retain(|seen| known.insert(identity(seen)));
                 Root::Files(files)
             }
-            Err(error) => Root::Lost(Arc::from(path.as_path()), reason(&error)),
+            Err(error) => Root::Unreadable(Arc::from(path.as_path()), reason(&error)),
         };
         roots.push(root);
     }
-    Look { roots }
+    Scan { roots }
 }
 
 /// An I/O error in words.
@@ -72,26 +72,26 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-fn identity(seen: &Seen) -> PathBuf {
+fn identity(seen: &ScannedFile) -> PathBuf {
     match &seen.fingerprint {
         Fingerprint::Stream => seen.path.to_path_buf(),
         Fingerprint::File { real, .. } => real.clone(),
     }
 }
 
-fn look_at(path: &Path) -> io::Result<Vec<Seen>> {
+fn scan_path(path: &Path) -> io::Result<Vec<ScannedFile>> {
     if is_stdin(path) {
-        return Ok(vec![Seen { path: Arc::from(path), fingerprint: Fingerprint::Stream }]);
+        return Ok(vec![ScannedFile { path: Arc::from(path), fingerprint: Fingerprint::Stream }]);
     }
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
-        return look_in(path);
+        return scan_directory(path);
     }
     let fingerprint = if metadata.is_file() { fingerprint(path, &metadata)? } else { Fingerprint::Stream };
-    Ok(vec![Seen { path: Arc::from(path), fingerprint }])
+    Ok(vec![ScannedFile { path: Arc::from(path), fingerprint }])
 }
 
-fn look_in(directory: &Path) -> io::Result<Vec<Seen>> {
+fn scan_directory(directory: &Path) -> io::Result<Vec<ScannedFile>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -101,7 +101,7 @@ fn look_in(directory: &Path) -> io::Result<Vec<Seen>> {
         match fs::metadata(&path).and_then(|metadata| {
             Ok(if metadata.is_file() { Some(fingerprint(&path, &metadata)?) } else { None })
         }) {
-            Ok(Some(fingerprint)) => files.push(Seen { path: Arc::from(path), fingerprint }),
+            Ok(Some(fingerprint)) => files.push(ScannedFile { path: Arc::from(path), fingerprint }),
             Ok(None) => {}
             // It went between the listing and the look, or its link points nowhere: it is not there.
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -2,8 +2,8 @@
 
 use super::{
     load::{first_load, read_file},
-    manifests::{Catalog, Load},
-    paths::{self, Look},
+    manifests::{Load, Manifests},
+    paths::{self, Scan},
     report::Report,
     source::FileSource,
 };
@@ -17,10 +17,10 @@ use tokio::{task::JoinSet, time::sleep};
 use tracing::{error, info};
 
 /// How long files have to stay the same before they are read: they may be in the middle of a write.
-const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE_TIME: Duration = Duration::from_millis(100);
 
 /// A file that is written all the time is read anyway after this many looks.
-const MOST_LOOKS: u32 = 20;
+const MAX_SETTLE_SCANS: u32 = 20;
 
 /// Loads the manifests and goes on watching them.
 pub(crate) async fn start(
@@ -29,11 +29,12 @@ pub(crate) async fn start(
     inputs: Inputs,
     tasks: &mut JoinSet<()>,
 ) -> Result<Report, FileProblem> {
-    let catalog = Catalog::new(scope.clone());
-    let mut watch = Watch { source, catalog, look: Look::default(), report: None, noted: BTreeSet::new() };
+    let manifests = Manifests::new(scope.clone());
+    let mut watch =
+        Watch { source, manifests, scan: Scan::default(), report: None, logged_kinds: BTreeSet::new() };
     let (watch, load) = blocking(move || {
-        watch.look = paths::look(&watch.source.paths);
-        let load = first_load(&mut watch.catalog, &watch.source.paths, &watch.look, io::stdin());
+        watch.scan = paths::scan(&watch.source.paths);
+        let load = first_load(&mut watch.manifests, &watch.source.paths, &watch.scan, io::stdin());
         (watch, load)
     })
     .await;
@@ -46,12 +47,12 @@ pub(crate) async fn start(
 /// Looks at the manifests again and again.
 struct Watch {
     source: FileSource,
-    catalog: Catalog,
-    look: Look,
+    manifests: Manifests,
+    scan: Scan,
     /// What was found last.
     report: Option<Report>,
     /// Kinds of which was said that they are skipped.
-    noted: BTreeSet<String>,
+    logged_kinds: BTreeSet<String>,
 }
 
 impl Watch {
@@ -59,7 +60,7 @@ impl Watch {
         let mut load = Some(first);
         loop {
             if let Some(load) = load.take() {
-                self.note(&load.report);
+                self.log(&load.report);
                 let input = Input::Manifests { events: load.events, problems: load.report.problems };
                 if inputs.send(input).await.is_err() {
                     return error!("the control plane has ended; the manifests are not watched any more");
@@ -72,38 +73,38 @@ impl Watch {
 
     /// Reads what changed, once it has settled.
     async fn poll(mut self) -> (Self, Option<Load>) {
-        let mut look;
-        (self, look) = self.look().await;
-        if look == self.look && !self.catalog.is_incomplete() {
+        let mut scan;
+        (self, scan) = self.scan().await;
+        if scan == self.scan && !self.manifests.is_incomplete() {
             return (self, None);
         }
-        for _ in 0..MOST_LOOKS {
-            sleep(SETTLE.min(self.source.poll_interval)).await;
-            let before = look;
-            (self, look) = self.look().await;
-            if look == before {
+        for _ in 0..MAX_SETTLE_SCANS {
+            sleep(SETTLE_TIME.min(self.source.poll_interval)).await;
+            let before = scan;
+            (self, scan) = self.scan().await;
+            if scan == before {
                 break;
             }
         }
         blocking(move || {
             // What can be read only once is not read again: its fingerprint never changes.
-            let load = self.catalog.load(&look, &mut read_file);
-            self.look = look;
+            let load = self.manifests.load(&scan, &mut read_file);
+            self.scan = scan;
             (self, Some(load))
         })
         .await
     }
 
-    async fn look(self) -> (Self, Look) {
+    async fn scan(self) -> (Self, Scan) {
         blocking(move || {
-            let look = paths::look(&self.source.paths);
-            (self, look)
+            let scan = paths::scan(&self.source.paths);
+            (self, scan)
         })
         .await
     }
 
     /// Says what a load found, and once for each kind that it is skipped.
-    fn note(&mut self, report: &Report) {
+    fn log(&mut self, report: &Report) {
         // A file that stays unreadable is tried again and again, which is worth one line.
         if self.report.as_ref() == Some(report) {
             return;
@@ -111,7 +112,7 @@ impl Watch {
         self.report = Some(report.clone());
         info!(objects = report.objects, problems = report.problems.len(), "the manifests are loaded");
         for (kind, count) in &report.skipped {
-            if self.noted.len() < MOST_NOTES && self.noted.insert(kind.clone()) {
+            if self.logged_kinds.len() < MAX_LOGGED_KINDS && self.logged_kinds.insert(kind.clone()) {
                 info!(
                     "skipping {count} of {kind}: weir looks at Service, EndpointSlice, Node and ServiceCIDR"
                 );
@@ -121,4 +122,4 @@ impl Watch {
 }
 
 /// How many kinds are remembered as told.
-const MOST_NOTES: usize = 100;
+const MAX_LOGGED_KINDS: usize = 100;

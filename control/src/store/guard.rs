@@ -92,11 +92,11 @@ pub(super) struct Guard {
     /// Who holds and who wants which address.
     pub(super) addresses: Addresses,
     /// What was refused whatever else there is, by the object that names it. Most name nothing.
-    of_objects: HashMap<ObjectKey, Refused>,
+    by_object: HashMap<ObjectKey, Refused>,
     /// External IPs that were refused because of other objects, by Service.
-    of_external_ips: HashMap<ServiceKey, Refused>,
+    by_external_ip: HashMap<ServiceKey, Refused>,
     /// Both by Service, as it was last told.
-    of_services: HashMap<ServiceKey, Refused>,
+    reported: HashMap<ServiceKey, Refused>,
 }
 
 impl Guard {
@@ -104,9 +104,9 @@ impl Guard {
         Self {
             rules,
             addresses: Addresses::default(),
-            of_objects: HashMap::new(),
-            of_external_ips: HashMap::new(),
-            of_services: HashMap::new(),
+            by_object: HashMap::new(),
+            by_external_ip: HashMap::new(),
+            reported: HashMap::new(),
         }
     }
 
@@ -118,9 +118,9 @@ impl Guard {
             Object::Node(_) | Object::ServiceCidr(_) => return,
         };
         if refused.is_empty() {
-            self.of_objects.remove(key);
+            self.by_object.remove(key);
         } else {
-            self.of_objects.insert(key.clone(), refused);
+            self.by_object.insert(key.clone(), refused);
         }
     }
 
@@ -131,7 +131,7 @@ impl Guard {
         node: &Node,
         service_cidrs: &[IpNet],
     ) -> Cow<'a, Service> {
-        self.of_external_ips.remove(&service.key);
+        self.by_external_ip.remove(&service.key);
         let mut service = Cow::Borrowed(service);
         if service.external_ips == PerFamily::default() {
             return service;
@@ -148,37 +148,37 @@ impl Guard {
             *ips = mem::take(ips).into_iter().filter(&mut is_allowed).collect();
         }
         if !refused.is_empty() {
-            self.of_external_ips.insert(key.clone(), refused);
+            self.by_external_ip.insert(key.clone(), refused);
         }
         service
     }
 
     /// Forgets a Service that is gone.
     pub(super) fn forget_service(&mut self, service: &ServiceKey) {
-        self.of_external_ips.remove(service);
+        self.by_external_ip.remove(service);
     }
 
     /// Forgets an object that is gone.
     pub(super) fn forget(&mut self, key: &ObjectKey) {
-        self.of_objects.remove(key);
+        self.by_object.remove(key);
     }
 
     /// What is refused of a Service that is made of these objects, if that has changed.
-    pub(super) fn news(
+    pub(super) fn changed_refusals(
         &mut self,
         service: &ServiceKey,
         objects: impl Iterator<Item = ObjectKey>,
     ) -> Option<Refusals> {
-        let Self { of_objects, of_external_ips, of_services, .. } = &*self;
-        if of_objects.is_empty() && of_external_ips.is_empty() && of_services.is_empty() {
+        let Self { by_object, by_external_ip, reported, .. } = &*self;
+        if by_object.is_empty() && by_external_ip.is_empty() && reported.is_empty() {
             return None;
         }
-        let of_external_ips = of_external_ips.get(service).into_iter();
-        let refused = objects.filter_map(|key| of_objects.get(&key)).chain(of_external_ips);
+        let by_external_ip = by_external_ip.get(service).into_iter();
+        let refused = objects.filter_map(|key| by_object.get(&key)).chain(by_external_ip);
         let refused: Refused = refused.flatten().copied().collect();
         let before = match refused.is_empty() {
-            true => self.of_services.remove(service),
-            false => self.of_services.insert(service.clone(), refused.clone()),
+            true => self.reported.remove(service),
+            false => self.reported.insert(service.clone(), refused.clone()),
         };
         let before = before.unwrap_or_default();
         let new = refused.difference(&before).copied().collect();

@@ -1,6 +1,6 @@
 //! What do a core/v1 Node and a networking/v1 ServiceCIDR say? (semantics S7, A4, N5, T3, Z2)
 
-use super::{metadata::labels, notes::Notes, translation::Translate};
+use super::{metadata::labels, problems::Problems, translation::Translate};
 use crate::{Kind, Object, Problem, Scope};
 use ipnet::IpNet;
 use k8s_openapi::{
@@ -25,8 +25,8 @@ impl Translate for ApiNode {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
-        Ok(Some(Object::Node(node(self, notes))))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(Some(Object::Node(node(self, problems))))
     }
 }
 
@@ -37,12 +37,12 @@ impl Translate for ServiceCIDR {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
-        Ok(Some(Object::ServiceCidr(service_cidr(self, notes))))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(Some(Object::ServiceCidr(service_cidr(self, problems))))
     }
 }
 
-fn node(object: &ApiNode, notes: &mut Notes) -> Node {
+fn node(object: &ApiNode, problems: &mut Problems) -> Node {
     let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     Node {
         name: object.key().name,
@@ -50,15 +50,15 @@ fn node(object: &ApiNode, notes: &mut Notes) -> Node {
             .get(ZONE)
             .filter(|zone| !zone.is_empty())
             .map(|zone| Arc::from(&**zone)),
-        internal_ips: internal_ips(object, notes),
-        pod_cidrs: pod_cidrs(object, notes),
+        internal_ips: internal_ips(object, problems),
+        pod_cidrs: pod_cidrs(object, problems),
         known: true,
         leaving: object.metadata.deletion_timestamp.is_some()
             || taints.iter().any(|taint| taint.key == TO_BE_DELETED),
     }
 }
 
-fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
+fn internal_ips(object: &ApiNode, problems: &mut Problems) -> Vec<IpAddr> {
     let addresses = object.status.as_ref().and_then(|status| status.addresses.as_deref()).unwrap_or_default();
     let internal = addresses.iter().enumerate().filter(|(_, address)| address.type_ == "InternalIP");
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
             Some(ip) => found.push(ip),
             None => {
                 let message = format_args!("{:?} is not an IP address; it is ignored", address.address);
-                notes.note(format_args!("status.addresses[{index}].address"), message);
+                problems.add(format_args!("status.addresses[{index}].address"), message);
             }
         }
     }
@@ -75,28 +75,26 @@ fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
 }
 
 /// An old API server says only `podCIDR`.
-fn pod_cidrs(object: &ApiNode, notes: &mut Notes) -> Vec<IpNet> {
+fn pod_cidrs(object: &ApiNode, problems: &mut Problems) -> Vec<IpNet> {
     let Some(spec) = &object.spec else { return Vec::new() };
     match spec.pod_cidrs.as_deref() {
-        None | Some([]) => cidrs("spec.podCIDR", spec.pod_cidr.as_slice(), notes),
-        Some(several) => cidrs("spec.podCIDRs", several, notes),
+        None | Some([]) => cidrs("spec.podCIDR", spec.pod_cidr.as_slice(), problems),
+        Some(several) => cidrs("spec.podCIDRs", several, problems),
     }
 }
 
-fn service_cidr(object: &ServiceCIDR, notes: &mut Notes) -> Vec<IpNet> {
+fn service_cidr(object: &ServiceCIDR, problems: &mut Problems) -> Vec<IpNet> {
     let listed = object.spec.as_ref().and_then(|spec| spec.cidrs.as_deref()).unwrap_or_default();
-    cidrs("spec.cidrs", listed, notes)
+    cidrs("spec.cidrs", listed, problems)
 }
 
-fn cidrs(field: &str, texts: &[String], notes: &mut Notes) -> Vec<IpNet> {
+fn cidrs(field: &str, texts: &[String], problems: &mut Problems) -> Vec<IpNet> {
     let mut found = Vec::new();
     for (index, cidr) in texts.iter().enumerate() {
         match parse_cidr(cidr) {
             Some(net) => found.push(net),
-            None => notes.note(
-                format_args!("{field}[{index}]"),
-                format_args!("{cidr:?} is not a CIDR; it is ignored"),
-            ),
+            None => problems
+                .add(format_args!("{field}[{index}]"), format_args!("{cidr:?} is not a CIDR; it is ignored")),
         }
     }
     found

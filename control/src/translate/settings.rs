@@ -1,6 +1,6 @@
 //! What did the user set for a Service? Annotations under `weir.dev/` become [`Settings`].
 
-use super::notes::Notes;
+use super::problems::Problems;
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::{fmt::Display, num::NonZeroU32, ops::RangeInclusive, str::FromStr, sync::Arc, time::Duration};
@@ -31,7 +31,7 @@ const ACCEPT_RATE: RangeInclusive<u32> = 1..=1_000_000;
 const MAX_NETWORKS: usize = 64;
 
 /// A setting that does not parse is noted, and its default is used.
-pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, notes: &mut Notes) -> Settings {
+pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mut Problems) -> Settings {
     let mut settings = defaults.clone();
     let mut check = Check::default();
     for (key, value) in metadata.annotations.iter().flatten() {
@@ -39,7 +39,7 @@ pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, notes: &mut N
         if let Err(message) = set(&mut settings, &mut check, name, value.trim()) {
             let shown: String = value.chars().take(64).collect();
             let field = format_args!("metadata.annotations[{key}]");
-            notes.note(field, format_args!("{shown:?}: {message}; the default is used"));
+            problems.add(field, format_args!("{shown:?}: {message}; the default is used"));
         }
     }
     if check.on {

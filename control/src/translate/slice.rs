@@ -2,7 +2,7 @@
 
 use super::{
     metadata::{labels, text},
-    notes::Notes,
+    problems::Problems,
     translation::Translate,
 };
 use crate::{Kind, Object, Scope, problem::Problem};
@@ -34,16 +34,16 @@ impl Translate for ApiSlice {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem> {
-        Ok(slice(self, notes)?.map(Object::EndpointSlice))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(slice(self, problems)?.map(Object::EndpointSlice))
     }
 
-    fn triggered(&self, notes: &mut Notes) -> Option<SystemTime> {
-        triggered(self, notes)
+    fn triggered(&self, problems: &mut Problems) -> Option<SystemTime> {
+        triggered(self, problems)
     }
 }
 
-fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<EndpointSlice>, Problem> {
+fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<Option<EndpointSlice>, Problem> {
     let labels = labels(&object.metadata);
     let owner = labels.get(SERVICE_NAME).map_or("", String::as_str);
     let family = Family::ALL.into_iter().find(|family| family.as_str() == object.address_type);
@@ -54,36 +54,36 @@ fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<EndpointSlice>, 
     let mut hints = HintsOfSlice::default();
     let mut endpoints = Vec::with_capacity(object.endpoints.len());
     for (index, endpoint) in object.endpoints.iter().enumerate() {
-        endpoints.extend(slice_endpoint(endpoint, index, &mut hints, notes));
+        endpoints.extend(slice_endpoint(endpoint, index, &mut hints, problems));
     }
     Ok(Some(EndpointSlice {
         name: key.name,
         service: ServiceKey::new(key.namespace, owner),
         family,
-        ports: ports(object, notes)?,
+        ports: ports(object, problems)?,
         endpoints,
     }))
 }
 
 /// Reads an RFC 3339 time. A wrong one costs a measurement and nothing else.
-fn triggered(object: &ApiSlice, notes: &mut Notes) -> Option<SystemTime> {
+fn triggered(object: &ApiSlice, problems: &mut Problems) -> Option<SystemTime> {
     let text = object.metadata.annotations.as_ref()?.get(LAST_CHANGE)?;
     let time = text.parse::<Timestamp>();
     if time.is_err() {
         let field = format_args!("metadata.annotations[{LAST_CHANGE}]");
-        notes.note(field, "is no RFC 3339 time; it is not known how long this change takes");
+        problems.add(field, "is no RFC 3339 time; it is not known how long this change takes");
     }
     time.ok().map(SystemTime::from)
 }
 
-fn ports(object: &ApiSlice, notes: &Notes) -> Result<Vec<SlicePort>, Problem> {
+fn ports(object: &ApiSlice, problems: &Problems) -> Result<Vec<SlicePort>, Problem> {
     let mut ports = Vec::new();
     for (index, port) in object.ports.iter().flatten().enumerate() {
-        let number = notes.optional_port(format_args!("ports[{index}].port"), port.port)?;
+        let number = problems.optional_port(format_args!("ports[{index}].port"), port.port)?;
         let (Some(name), Some(number)) = (port.name.as_deref(), number) else { continue };
         let protocol = port.protocol.as_deref().unwrap_or("TCP").parse();
         let protocol =
-            protocol.map_err(|error| notes.problem(format_args!("ports[{index}].protocol"), error))?;
+            protocol.map_err(|error| problems.refusal(format_args!("ports[{index}].protocol"), error))?;
         ports.push(SlicePort { name: text(Some(name)), protocol, port: number });
     }
     Ok(ports)
@@ -93,12 +93,12 @@ fn slice_endpoint(
     endpoint: &Endpoint,
     index: usize,
     hints: &mut HintsOfSlice,
-    notes: &mut Notes,
+    problems: &mut Problems,
 ) -> Option<SliceEndpoint> {
     let address = endpoint.addresses.first()?;
     let Some(ip) = parse_ip(address) else {
         let message = format_args!("{address:?} is not an IP address; the endpoint is ignored");
-        notes.note(format_args!("endpoints[{index}].addresses[0]"), message);
+        problems.add(format_args!("endpoints[{index}].addresses[0]"), message);
         return None;
     };
     let conditions = endpoint.conditions.as_ref();
@@ -123,7 +123,7 @@ struct HintsOfSlice {
 
 impl HintsOfSlice {
     /// Beyond this many different hints in one slice, sharing is not looked for: the search is linear.
-    const MOST: usize = 16;
+    const MAX_SHARED: usize = 16;
 
     fn share(&mut self, hints: Option<&EndpointHints>) -> Arc<Hints> {
         let zones = hints.and_then(|hints| hints.for_zones.as_deref()).unwrap_or_default();
@@ -136,7 +136,7 @@ impl HintsOfSlice {
             return Arc::clone(known);
         }
         let hints = Arc::new(hints);
-        if self.known.len() < Self::MOST {
+        if self.known.len() < Self::MAX_SHARED {
             self.known.push(Arc::clone(&hints));
         }
         hints

@@ -1,6 +1,6 @@
 //! What is a translation, and what can be translated?
 
-use super::notes::Notes;
+use super::problems::Problems;
 use crate::{
     Scope,
     object::{Event, Kind, Object, ObjectKey},
@@ -29,10 +29,10 @@ pub trait Translate: Sized {
     fn metadata(&self) -> &ObjectMeta;
 
     /// What it means; `None` when it is not ours to serve. An error refuses the whole object.
-    fn object(&self, scope: &Scope, notes: &mut Notes) -> Result<Option<Object>, Problem>;
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem>;
 
     /// When the cause of its last change was, if it says so.
-    fn triggered(&self, _notes: &mut Notes) -> Option<SystemTime> {
+    fn triggered(&self, _problems: &mut Problems) -> Option<SystemTime> {
         None
     }
 
@@ -48,20 +48,20 @@ pub trait Translate: Sized {
 /// Translates one object that exists.
 pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
     let key = object.key();
-    let mut notes = Notes { object: key.to_string(), problems: Vec::new() };
+    let mut problems = Problems { object: key.to_string(), list: Vec::new() };
     let event = if key.name.is_empty() {
-        notes.problems.push(notes.problem("metadata.name", "is missing; the object is refused"));
+        problems.list.push(problems.refusal("metadata.name", "is missing; the object is refused"));
         Event::Keep(key)
     } else {
-        match object.object(scope, &mut notes) {
+        match object.object(scope, &mut problems) {
             Ok(Some(object)) => Event::Put(key, object),
             Ok(None) => Event::Delete(key),
             Err(problem) => {
-                notes.problems.push(problem);
+                problems.list.push(problem);
                 Event::Keep(key)
             }
         }
     };
-    let triggered = matches!(event, Event::Put(..)).then(|| object.triggered(&mut notes)).flatten();
-    Translation { event, problems: notes.problems, triggered }
+    let triggered = matches!(event, Event::Put(..)).then(|| object.triggered(&mut problems)).flatten();
+    Translation { event, problems: problems.list, triggered }
 }

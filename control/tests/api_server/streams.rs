@@ -22,13 +22,13 @@ async fn endures(how: Misbehaviour, says: Option<&[&str]>) {
     server.wait_for_requests(Resource::Services, |requests| requests.refused > 0).await.unwrap();
     if let Some(words) = says {
         weir.fails(Kind::Service, words).await;
-        weir.is("away", |status| status.away_since.is_some()).await;
+        weir.is("away", |status| status.outage_since.is_some()).await;
     }
     server.apply(service("dns", 2)).unwrap();
     assert_eq!(*weir.control.snapshots.borrow(), before, "while the server answers with {how:?}");
     server.misbehave(None);
     weir.serves(&["dns:80->", "web:80->"]).await;
-    weir.is("back", |status| status.away_since.is_none()).await;
+    weir.is("back", |status| status.outage_since.is_none()).await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::{
 };
 use weir_control::{
     Event, Kind, Object, ObjectKey,
-    disk::{About, Identity},
+    disk::{Identity, StateMetadata},
 };
 use weir_core::{
     EndpointSlice, Family, Node, PerFamily, Policy, Protocol, Service, ServiceKey, Settings,
@@ -21,8 +21,8 @@ use weir_core::{
 
 pub(crate) const NODE: &str = "node-a";
 
-pub(crate) fn about() -> About {
-    About {
+pub(crate) fn about() -> StateMetadata {
+    StateMetadata {
         saved: UNIX_EPOCH + Duration::from_secs(1_795_467_000),
         identity: Identity {
             api_server: "https://192.0.2.1:6443".into(),

@@ -1,6 +1,6 @@
 //! How long may an answer of the API server take, how large may it be, and what is one that is no success?
 
-use super::{request::is_watch, watch_history::History};
+use super::{request::is_watch, watch_history::WatchHistory};
 use futures::{StreamExt, stream};
 use http::{Request, Response, header};
 use http_body_util::{BodyStream, StreamBody};
@@ -13,57 +13,57 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, Layer, Service};
 
 /// The longest line of a watch, in bytes: one event. etcd refuses objects of more than 1.5 MiB.
-const LONGEST_LINE: usize = 8 << 20;
+const MAX_LINE_BYTES: usize = 8 << 20;
 
 /// The largest page of a list, in bytes: half a MiB for each of 500 objects.
-const LARGEST_PAGE: usize = 256 << 20;
+const MAX_PAGE_BYTES: usize = 256 << 20;
 
 /// How much of a refusal is read, in bytes.
-const LARGEST_REFUSAL: usize = 64 << 10;
+const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
 /// A page may take longer than other answers by as long as it takes at this rate, in bytes a second.
-const SLOWEST: f64 = 16_384.0;
+const MIN_BYTES_PER_SECOND: f64 = 16_384.0;
 
 /// Why an answer is given up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AnswerError {
     /// An event that never ends.
-    #[error("an event of more than {} MiB", LONGEST_LINE >> 20)]
+    #[error("an event of more than {} MiB", MAX_LINE_BYTES >> 20)]
     Line,
     /// A page that never ends.
-    #[error("a page of more than {} MiB", LARGEST_PAGE >> 20)]
+    #[error("a page of more than {} MiB", MAX_PAGE_BYTES >> 20)]
     Page,
     /// Bytes trickle in.
     #[error("a page so slow that only {0} bytes came in {1:?}")]
     Slow(usize, Duration),
 }
 
-/// Bounds for every answer.
+/// AnswerLimits for every answer.
 #[derive(Clone, Debug)]
-pub(super) struct Bounds {
+pub(super) struct AnswerLimits {
     /// How long an answer may take to begin, and a small page to be complete.
-    pub(super) patience: Duration,
+    pub(super) answer_timeout: Duration,
     /// How long a watch may go on.
-    pub(super) watch: Duration,
+    pub(super) watch_limit: Duration,
     /// What was asked before.
-    pub(super) history: Arc<History>,
+    pub(super) history: Arc<WatchHistory>,
 }
 
-impl<S> Layer<S> for Bounds {
-    type Service = Bounded<S>;
+impl<S> Layer<S> for AnswerLimits {
+    type Service = Limited<S>;
 
-    fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded { inner, bounds: self.clone() }
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: self.clone() }
     }
 }
 
-/// A client with [`Bounds`].
-pub(super) struct Bounded<S> {
+/// A client with [`AnswerLimits`].
+pub(super) struct Limited<S> {
     inner: S,
-    bounds: Bounds,
+    limits: AnswerLimits,
 }
 
-impl<S, B> Service<Request<B>> for Bounded<S>
+impl<S, B> Service<Request<B>> for Limited<S>
 where
     S: Service<Request<B>, Response = Response<Box<DynBody>>, Error = BoxError>,
     S::Future: Send + 'static,
@@ -77,8 +77,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Bounds { patience, watch, history } = self.bounds.clone();
-        if let Err(endless) = history.note(request.uri()) {
+        let AnswerLimits { answer_timeout, watch_limit, history } = self.limits.clone();
+        if let Err(endless) = history.record_request(request.uri()) {
             return Box::pin(async { Err(endless.into()) });
         }
         let watched = is_watch(request.uri()).then(|| request.uri().clone());
@@ -86,40 +86,40 @@ where
         Box::pin(async move {
             let begun = Instant::now();
             let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer");
-            let answer = timeout(patience, answer).await.map_err(silent)??;
+            let answer = timeout(answer_timeout, answer).await.map_err(silent)??;
             if !answer.status().is_success() {
-                return Err(refusal(answer, begun + patience).await.into());
+                return Err(refusal(answer, begun + answer_timeout).await.into());
             }
-            let meter = match watched {
+            let progress = match watched {
                 Some(uri) => {
-                    history.note_answer(&uri);
-                    Meter::Watch { end: begun + watch, line: 0 }
+                    history.record_answer(&uri);
+                    BodyProgress::Watch { end: begun + watch_limit, line: 0 }
                 }
-                None => Meter::Page { begun, patience, received: 0 },
+                None => BodyProgress::Page { begun, answer_timeout, received: 0 },
             };
-            Ok(answer.map(|body| meter.bound(body)))
+            Ok(answer.map(|body| progress.bound(body)))
         })
     }
 }
 
 /// How far an answer is.
-enum Meter {
+enum BodyProgress {
     Watch { end: Instant, line: usize },
-    Page { begun: Instant, patience: Duration, received: usize },
+    Page { begun: Instant, answer_timeout: Duration, received: usize },
 }
 
-impl Meter {
+impl BodyProgress {
     fn bound(self, body: Box<DynBody>) -> Box<DynBody> {
-        let frames = stream::try_unfold((BodyStream::new(body), self), |(mut frames, mut meter)| async {
-            let frame = match timeout_at(meter.deadline(), frames.next()).await {
+        let frames = stream::try_unfold((BodyStream::new(body), self), |(mut frames, mut progress)| async {
+            let frame = match timeout_at(progress.deadline(), frames.next()).await {
                 Ok(Some(frame)) => frame?,
                 Ok(None) => return Ok(None),
-                Err(_) => return meter.late().map_err(BoxError::from).map(|()| None),
+                Err(_) => return progress.late().map_err(BoxError::from).map(|()| None),
             };
             if let Some(bytes) = frame.data_ref() {
-                meter.count(bytes)?;
+                progress.count(bytes)?;
             }
-            Ok(Some((frame, (frames, meter))))
+            Ok(Some((frame, (frames, progress))))
         });
         Box::new(StreamBody::new(frames.boxed()))
     }
@@ -128,8 +128,8 @@ impl Meter {
     fn deadline(&self) -> Instant {
         match self {
             Self::Watch { end, .. } => *end,
-            Self::Page { begun, patience, received } => {
-                *begun + *patience + Duration::from_secs_f64(*received as f64 / SLOWEST)
+            Self::Page { begun, answer_timeout, received } => {
+                *begun + *answer_timeout + Duration::from_secs_f64(*received as f64 / MIN_BYTES_PER_SECOND)
             }
         }
     }
@@ -150,11 +150,11 @@ impl Meter {
                 let (longest, last) = pieces
                     .fold((first, first), |(longest, _), piece| (longest.max(piece.len()), piece.len()));
                 *line = last;
-                if longest > LONGEST_LINE { Err(AnswerError::Line) } else { Ok(()) }
+                if longest > MAX_LINE_BYTES { Err(AnswerError::Line) } else { Ok(()) }
             }
             Self::Page { received, .. } => {
                 *received = received.saturating_add(bytes.len());
-                if *received > LARGEST_PAGE { Err(AnswerError::Page) } else { Ok(()) }
+                if *received > MAX_PAGE_BYTES { Err(AnswerError::Page) } else { Ok(()) }
             }
         }
     }
@@ -177,9 +177,9 @@ async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Err
     };
     status.code = head.status.as_u16();
     // A date, which HTTP allows too, is none of an API server's.
-    if let Some(wish) = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()) {
+    if let Some(retry_after) = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()) {
         let details = status.details.get_or_insert_with(no_details);
-        details.retry_after_seconds = details.retry_after_seconds.max(wish);
+        details.retry_after_seconds = details.retry_after_seconds.max(retry_after);
     }
     kube::Error::Api(status.boxed())
 }
@@ -194,8 +194,8 @@ async fn beginning(body: Box<DynBody>, deadline: Instant) -> Vec<u8> {
     let (mut frames, mut read) = (BodyStream::new(body), Vec::new());
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, frames.next()).await {
         let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
-        read.extend_from_slice(&bytes[..bytes.len().min(LARGEST_REFUSAL - read.len())]);
-        if read.len() == LARGEST_REFUSAL {
+        read.extend_from_slice(&bytes[..bytes.len().min(MAX_REFUSAL_BYTES - read.len())]);
+        if read.len() == MAX_REFUSAL_BYTES {
             break;
         }
     }

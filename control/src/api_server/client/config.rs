@@ -82,7 +82,7 @@ pub enum ConfigError {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after its end a watch may still be silent.
-pub(super) const MARGIN: Duration = Duration::from_secs(5);
+pub(super) const READ_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn load(source: &KubeSource) -> Result<Config, ConfigError> {
     let mut config = find(source).await?;
@@ -96,7 +96,7 @@ pub(super) async fn load(source: &KubeSource) -> Result<Config, ConfigError> {
     config.proxy_url = None;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     // A connection that died without a word is noticed soon after the watch should have ended.
-    config.read_timeout = Some(source.watch_timeout + MARGIN);
+    config.read_timeout = Some(source.watch_timeout + READ_TIMEOUT_MARGIN);
     // kube's own retries would hide an overloaded API server for minutes; each watch backs off and says so.
     config.default_retry = false;
     Ok(config)

@@ -17,10 +17,10 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 /// How often the file is read; the kubelet replaces it when four fifths of the token's life are over.
-const EVERY: Duration = Duration::from_secs(60);
+const READ_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The longest token, in bytes. Those of service accounts have about one thousand.
-const LONGEST: u64 = 64 << 10;
+const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
 /// Puts the token of a file, if there is one, into each request.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ struct TokenFile {
 
 impl Token {
     /// Reads the file for the first time.
-    pub(super) fn of_file(path: Option<PathBuf>) -> Result<Self, ConfigError> {
+    pub(super) fn from_file(path: Option<PathBuf>) -> Result<Self, ConfigError> {
         let Some(path) = path else { return Ok(Self(None)) };
         match read(&path) {
             Ok(header) => {
@@ -54,7 +54,7 @@ impl TokenFile {
     /// A file that cannot be read now may be half written: what was read last may still do.
     fn header(&self, now: Instant) -> HeaderValue {
         let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(known.1) >= EVERY {
+        if now.saturating_duration_since(known.1) >= READ_INTERVAL {
             let header = read(&self.path).unwrap_or_else(|_| known.0.clone());
             *known = (header, now);
         }
@@ -64,7 +64,7 @@ impl TokenFile {
 
 fn read(path: &Path) -> io::Result<HeaderValue> {
     let mut token = String::new();
-    File::open(path)?.take(LONGEST).read_to_string(&mut token)?;
+    File::open(path)?.take(MAX_TOKEN_BYTES).read_to_string(&mut token)?;
     let token = token.trim();
     if token.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
@@ -139,20 +139,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_token_that_is_replaced_is_used_within_a_minute_and_a_file_that_is_gone_changes_nothing() {
         let file = Temporary::new("rotated", "old\n");
-        let token = Token::of_file(Some(file.0.clone())).unwrap();
+        let token = Token::from_file(Some(file.0.clone())).unwrap();
         assert_eq!(sent(&token), "Bearer old");
         fs::write(&file.0, " new\r\n").unwrap();
-        advance(EVERY - Duration::from_millis(1)).await;
+        advance(READ_INTERVAL - Duration::from_millis(1)).await;
         assert_eq!(sent(&token), "Bearer old");
         advance(Duration::from_millis(1)).await;
         assert_eq!(sent(&token), "Bearer new");
         for broken in ["", "a\nb"] {
             fs::write(&file.0, broken).unwrap();
-            advance(EVERY).await;
+            advance(READ_INTERVAL).await;
             assert_eq!(sent(&token), "Bearer new", "{broken:?}");
         }
         fs::remove_file(&file.0).unwrap();
-        advance(EVERY).await;
+        advance(READ_INTERVAL).await;
         assert_eq!(sent(&token), "Bearer new");
     }
 
@@ -160,13 +160,13 @@ mod tests {
     fn a_file_without_a_token_is_named_and_the_token_never_shown() {
         for (content, words) in [(" \n", "it is empty"), ("a\u{1}b", "it holds no token")] {
             let file = Temporary::new("broken", content);
-            let error = Token::of_file(Some(file.0.clone())).unwrap_err();
+            let error = Token::from_file(Some(file.0.clone())).unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert!(error.to_string().contains("token") && cause == words, "{error}: {cause}");
         }
         let file = Temporary::new("secret", "secret");
-        let token = Token::of_file(Some(file.0.clone())).unwrap();
+        let token = Token::from_file(Some(file.0.clone())).unwrap();
         assert!(!format!("{token:?}").contains("secret\""), "{token:?}");
-        assert!(Token::of_file(None).unwrap().header().is_none());
+        assert!(Token::from_file(None).unwrap().header().is_none());
     }
 }

@@ -24,11 +24,11 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Holds back watches that begin too often, for each kind by itself. Other requests pass.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Brake {
+pub(super) struct WatchRateLimiter {
     kinds: Arc<Mutex<HashMap<String, Allowance>>>,
 }
 
-impl Brake {
+impl WatchRateLimiter {
     /// How long a request to this address has to wait.
     fn pause(&self, uri: &Uri) -> Duration {
         if !is_watch(uri) {
@@ -55,21 +55,21 @@ impl Allowance {
     }
 }
 
-impl<S> Layer<S> for Brake {
-    type Service = Braked<S>;
+impl<S> Layer<S> for WatchRateLimiter {
+    type Service = RateLimited<S>;
 
-    fn layer(&self, inner: S) -> Braked<S> {
-        Braked { inner, brake: self.clone() }
+    fn layer(&self, inner: S) -> RateLimited<S> {
+        RateLimited { inner, limiter: self.clone() }
     }
 }
 
-/// A client with a [`Brake`].
-pub(super) struct Braked<S> {
+/// A client with a [`WatchRateLimiter`].
+pub(super) struct RateLimited<S> {
     inner: S,
-    brake: Brake,
+    limiter: WatchRateLimiter,
 }
 
-impl<S, B> Service<Request<B>> for Braked<S>
+impl<S, B> Service<Request<B>> for RateLimited<S>
 where
     S: Service<Request<B>>,
     S::Future: Send + 'static,
@@ -83,7 +83,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let pause = self.brake.pause(request.uri());
+        let pause = self.limiter.pause(request.uri());
         let answer = self.inner.call(request);
         Box::pin(async move {
             if !pause.is_zero() {
@@ -116,11 +116,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_kind_counts_by_itself_and_lists_do_not_count() {
-        let brake = Brake::default();
+        let limiter = WatchRateLimiter::default();
         let [services, slices, list] =
             ["/services?&watch=true&x=1", "/slices?&watch=true", "/services?limit=500"]
                 .map(|uri| uri.parse::<Uri>().unwrap());
-        let pauses = |uri| (0..BURST + 1).map(|_| brake.pause(uri)).max();
+        let pauses = |uri| (0..BURST + 1).map(|_| limiter.pause(uri)).max();
         assert_eq!(pauses(&services), Some(INTERVAL));
         assert_eq!(pauses(&slices), Some(INTERVAL));
         assert_eq!(pauses(&list), Some(Duration::ZERO));

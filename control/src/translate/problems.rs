@@ -4,14 +4,14 @@ use crate::problem::Problem;
 use std::{fmt::Display, num::NonZeroU16};
 
 /// Collects what was wrong with one object.
-pub struct Notes {
+pub struct Problems {
     pub(super) object: String,
-    pub(super) problems: Vec<Problem>,
+    pub(super) list: Vec<Problem>,
 }
 
-impl Notes {
+impl Problems {
     /// A problem with one field, for which the object is refused.
-    pub(super) fn problem(&self, field: impl Display, message: impl Display) -> Problem {
+    pub(super) fn refusal(&self, field: impl Display, message: impl Display) -> Problem {
         Problem {
             object: self.object.clone(),
             field: field.to_string(),
@@ -20,16 +20,16 @@ impl Notes {
         }
     }
 
-    /// Notes a problem that does not refuse the object.
-    pub(super) fn note(&mut self, field: impl Display, message: impl Display) {
-        let problem = self.problem(field, message);
-        self.problems.push(Problem { refused: false, ..problem });
+    /// Problems a problem that does not refuse the object.
+    pub(super) fn add(&mut self, field: impl Display, message: impl Display) {
+        let problem = self.refusal(field, message);
+        self.list.push(Problem { refused: false, ..problem });
     }
 
     /// Reads a port that must be there.
     pub(super) fn port(&self, field: impl Display, value: i32) -> Result<NonZeroU16, Problem> {
         let port = u16::try_from(value).ok().and_then(NonZeroU16::new);
-        port.ok_or_else(|| self.problem(field, format_args!("{value} is not a port; ports are 1 to 65535")))
+        port.ok_or_else(|| self.refusal(field, format_args!("{value} is not a port; ports are 1 to 65535")))
     }
 
     /// Reads a port that may be absent; 0 means absent.

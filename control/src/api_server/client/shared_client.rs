@@ -1,11 +1,11 @@
 //! How is the API server reached? One client, renewed when its credentials or certificates no longer do.
 
 use super::{
-    answer::Bounds,
+    answer::AnswerLimits,
     config::{self, ConfigError},
     token::Token,
-    watch_history::History,
-    watch_rate_limiter::Brake,
+    watch_history::WatchHistory,
+    watch_rate_limiter::WatchRateLimiter,
 };
 use crate::{KubeSource, blocking::blocking};
 use kube::{Client, Config, client::ClientBuilder};
@@ -14,15 +14,15 @@ use tokio::{runtime::Handle, sync::Mutex, time::Instant};
 use weir_core::address::parse_ip;
 
 /// The client that all watches share.
-pub(in crate::api_server) struct Access {
+pub(in crate::api_server) struct SharedClient {
     source: Arc<KubeSource>,
-    history: Arc<History>,
-    current: Mutex<Lent>,
+    history: Arc<WatchHistory>,
+    current: Mutex<ApiClient>,
 }
 
 /// A client, and which one it is.
 #[derive(Clone)]
-pub(in crate::api_server) struct Lent {
+pub(in crate::api_server) struct ApiClient {
     pub(in crate::api_server) client: Client,
     /// The API server's URL.
     pub(in crate::api_server) server: Arc<str>,
@@ -31,7 +31,7 @@ pub(in crate::api_server) struct Lent {
     epoch: u64,
 }
 
-impl Access {
+impl SharedClient {
     pub(in crate::api_server) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
         let source = Arc::new(source);
         let history = Arc::default();
@@ -45,16 +45,16 @@ impl Access {
     }
 
     /// What was asked so far.
-    pub(in crate::api_server) fn history(&self) -> &History {
+    pub(in crate::api_server) fn history(&self) -> &WatchHistory {
         &self.history
     }
 
-    pub(in crate::api_server) async fn lend(&self) -> Lent {
+    pub(in crate::api_server) async fn current(&self) -> ApiClient {
         self.current.lock().await.clone()
     }
 
     /// Reads the configuration again, for a client that was refused. The first watch that asks does it for all.
-    pub(in crate::api_server) async fn renew(&self, refused: &Lent) -> Result<(), ConfigError> {
+    pub(in crate::api_server) async fn renew(&self, refused: &ApiClient) -> Result<(), ConfigError> {
         let mut current = self.current.lock().await;
         if current.epoch == refused.epoch {
             *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
@@ -64,7 +64,7 @@ impl Access {
 
     /// Whether the configuration names another API server than one that cannot be reached. It is read again now and then,
     /// as long as an answer may take; one that cannot be read may be half written, and changes nothing.
-    pub(in crate::api_server) async fn has_moved(&self, unreachable: &Lent) -> bool {
+    pub(in crate::api_server) async fn has_moved(&self, unreachable: &ApiClient) -> bool {
         let mut current = self.current.lock().await;
         if current.epoch == unreachable.epoch && current.read.elapsed() >= self.source.answer_timeout {
             current.read = Instant::now();
@@ -92,12 +92,16 @@ pub(crate) fn address(url: &str) -> Option<IpAddr> {
 }
 
 /// Builds a client as the configuration says now.
-async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -> Result<Lent, ConfigError> {
+async fn connect(
+    source: &Arc<KubeSource>,
+    history: &Arc<WatchHistory>,
+    epoch: u64,
+) -> Result<ApiClient, ConfigError> {
     // Two providers in one program panic at the first connection; whoever comes first chooses.
     _ = rustls::crypto::ring::default_provider().install_default();
-    let bounds = Bounds {
-        patience: source.answer_timeout,
-        watch: source.watch_timeout + config::MARGIN,
+    let limits = AnswerLimits {
+        answer_timeout: source.answer_timeout,
+        watch_limit: source.watch_timeout + config::READ_TIMEOUT_MARGIN,
         history: Arc::clone(history),
     };
     let (source, runtime) = (Arc::clone(source), Handle::current());
@@ -106,10 +110,11 @@ async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -
         let server = server(&config).into();
         // A token in the configuration itself comes before one in a file.
         let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
-        let token = Token::of_file(file.map(Into::into))?;
+        let token = Token::from_file(file.map(Into::into))?;
         let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
-        let client = client.with_layer(&token).with_layer(&bounds).with_layer(&Brake::default()).build();
-        Ok(Lent { client, server, read: Instant::now(), epoch })
+        let client =
+            client.with_layer(&token).with_layer(&limits).with_layer(&WatchRateLimiter::default()).build();
+        Ok(ApiClient { client, server, read: Instant::now(), epoch })
     })
     .await
 }
