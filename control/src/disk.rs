@@ -1,4 +1,4 @@
-//! How is the last known state kept, so that it can be served when the API server is away at the start?
+//! How is the last known state saved, so that it can be served when the API server is away at the start?
 //!
 //! ```text
 //! driver -> watch::Receiver<State> -> encode -> FILE      FILE -> decode -> events -> driver
@@ -29,31 +29,31 @@ use tokio::{
 use tracing::{info, warn};
 use weir_core::Settings;
 
-/// What a start has found on disk.
+/// State that a start has found on disk.
 #[derive(Debug)]
 pub(crate) struct SavedState {
     /// Complete lists of all kinds.
     pub(crate) events: Vec<Event>,
-    /// When they were saved.
+    /// Time of day at which the state was saved.
     pub(crate) saved: SystemTime,
-    /// Where they were.
+    /// Path of the state file.
     pub(crate) file: PathBuf,
 }
 
-/// Keeps one weir's state in a folder.
+/// Saves one weir's state in a folder.
 pub(crate) struct Disk {
     folder: Arc<Folder>,
     identity: Identity,
     defaults: Arc<Settings>,
     metrics: Metrics,
-    /// Why the last attempt to save failed.
+    /// Reason why the last attempt to save failed; `None` if it succeeded.
     failing: Option<String>,
 }
 
-/// How often metrics are touched.
+/// Interval at which metrics are touched, so that a recorder keeps series that do not change.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why a state on disk is not used.
+/// Reason why a state on disk is not used.
 #[derive(Debug, thiserror::Error)]
 enum LoadError {
     #[error(transparent)]
@@ -73,7 +73,8 @@ impl Disk {
         }
     }
 
-    /// Takes the folder's lock, if it is free, and reads what it has. Whatever is wrong is said, and no reason not to start.
+    /// Takes the folder's lock, if it is free, and reads the state file. Problems are logged and do not keep
+    /// weir from starting.
     pub(crate) async fn load(&mut self) -> Option<SavedState> {
         let (folder, identity) = (Arc::clone(&self.folder), self.identity.clone());
         let (locked, found) = blocking(move || (folder.lock(), read(&folder, &identity))).await;
@@ -103,7 +104,7 @@ impl Disk {
         }
     }
 
-    /// Saves states until there can be no more.
+    /// Saves states until their sender is gone.
     pub(crate) async fn run(mut self, states: watch::Receiver<State>) {
         let metrics = self.metrics.clone();
         let touch = async move {
@@ -120,7 +121,7 @@ impl Disk {
         }
     }
 
-    /// Says what is news of saving.
+    /// Logs the outcome of an attempt to save, if it differs from the last one.
     fn log(&mut self, outcome: Result<(), WriteError>) {
         let file = self.folder.file().display();
         let failing = outcome.as_ref().err().map(WriteError::to_string);
@@ -161,7 +162,7 @@ impl Save for Disk {
     }
 }
 
-/// What a folder has, with its size, if it is for this weir.
+/// Reads the state in a folder, with its size in bytes; an error if it is for another weir.
 fn read(
     folder: &Folder,
     identity: &Identity,

@@ -36,14 +36,14 @@ use tokio::{
 use tracing::{debug, info};
 use weir_core::Snapshot;
 
-/// How often metrics are touched.
+/// Interval at which metrics are touched, so that a recorder keeps series that do not change.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Owns the store.
+/// Applies the inputs of a source to the store, and publishes a Snapshot after each commit that changes one.
 pub(crate) struct Driver {
     store: Store,
     pace: Pace,
-    /// Whether events were applied that are not committed.
+    /// Whether events were applied since the last commit.
     pending: bool,
     log: Log,
     outage: Outage,
@@ -53,9 +53,9 @@ pub(crate) struct Driver {
     published_changes: mpsc::Sender<PublishedChanges>,
     snapshots: watch::Sender<Snapshot>,
     status: watch::Sender<Status>,
-    /// What was restored, until the API server's lists are complete.
+    /// State from disk that is in force until the API server's lists are complete.
     restored: Option<RestoredState>,
-    /// What is to be saved, if anything is.
+    /// Sender of the states to be saved; `None` without a state folder.
     states: Option<watch::Sender<State>>,
 }
 
@@ -84,7 +84,7 @@ impl Driver {
         }
     }
 
-    /// Runs until the source ends.
+    /// Runs until all senders of inputs are gone.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         let mut batch = Vec::with_capacity(CAPACITY);
         let mut touch = interval(TOUCH_INTERVAL);
@@ -113,7 +113,7 @@ impl Driver {
         }
     }
 
-    /// Takes in what else comes until the commit is due, and what waits then.
+    /// Receives further inputs until the commit is due, and then what is queued at that moment.
     async fn coalesce(&mut self, inputs: &mut mpsc::Receiver<Input>, batch: &mut Vec<Input>) {
         let now = Instant::now();
         self.status.send_if_modified(|status| status.oldest_unapplied.replace(now).is_none());
@@ -212,7 +212,8 @@ impl Driver {
         });
     }
 
-    /// Has the objects saved, if they have changed. What was restored must not be replaced by half a list.
+    /// Publishes the objects to be saved, if they have changed. A restored state is not replaced by half a
+    /// list.
     fn publish_state(&self) {
         let Some(states) = self.states.as_ref().filter(|_| self.restored.is_none()) else { return };
         states.send_if_modified(|known| {
@@ -223,7 +224,7 @@ impl Driver {
         });
     }
 
-    /// Remembers when a change of endpoints came. What is there at the start is no change.
+    /// Records when a change of endpoints came. Slices that a first list names are no changes.
     fn record_change(&mut self, event: &Event, triggered: Option<SystemTime>, received: Moment) {
         let Event::Put(_, Object::EndpointSlice(slice)) = event else { return };
         if self.store.is_ready()
@@ -234,7 +235,8 @@ impl Driver {
         }
     }
 
-    /// Tells whoever measures what this commit brings. Nobody has to: then it is bounded and left.
+    /// Publishes the changes of endpoints that a commit brings. A full channel means that nobody measures: they
+    /// are counted and dropped.
     fn publish_changes(&mut self, commit: &Commit) {
         let changes = self.changes.take(&commit.differing);
         if changes.is_empty() {
@@ -276,7 +278,8 @@ impl Driver {
     fn log_outage(&mut self) {
         let now = Moment::now();
         self.outage.log(now, self.snapshots.borrow().generation > 0);
-        // A clock that jumped would make it seem away for another time than it is.
+        // The start of an outage is computed from the current time of day: the gauge follows a clock that was
+        // set.
         self.metrics.outage_since(self.outage.unix_time(now));
     }
 }

@@ -1,4 +1,5 @@
-//! What is desired, given all objects seen so far? Pure, keyed and incremental: a change visits its own Service only.
+//! What is desired, given all objects seen so far? Pure, keyed and incremental: a change computes its own
+//! Service only.
 
 mod addresses;
 mod guard;
@@ -26,17 +27,17 @@ use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::Exte
 #[derive(Debug)]
 pub struct Store {
     state: State,
-    /// The Service of each slice, to find it when the slice goes or changes its owner.
+    /// Service of each slice, to find it when the slice is deleted or changes its owner.
     owners: HashMap<ObjectKey, ServiceKey>,
     lists: Lists,
     stale: Stale,
-    /// Refuses addresses; `None`: the objects are the operator's own.
+    /// Guard that refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
     interner: Interner,
     snapshot: Snapshot,
 }
 
-/// What must be computed again.
+/// Parts of the Snapshot that must be computed again.
 #[derive(Debug, Default)]
 struct Stale {
     services: BTreeSet<ServiceKey>,
@@ -46,23 +47,23 @@ struct Stale {
     service_cidrs: bool,
 }
 
-/// The outcome of [`Store::commit`].
+/// Outcome of [`Store::commit`].
 #[derive(Debug)]
 pub struct Commit {
-    /// The state that follows from all events so far.
+    /// Snapshot that follows from all events so far.
     pub snapshot: Snapshot,
-    /// Whether it differs from the last one.
+    /// Whether the Snapshot differs from the last one.
     pub changed: bool,
-    /// The Services whose served form differs.
+    /// Services whose part of the Snapshot differs.
     pub differing: Vec<ServiceKey>,
-    /// How many Services were computed.
+    /// Number of Services that were computed.
     pub visited: usize,
-    /// What guards refuse, for each Service where that has changed.
+    /// Refused addresses of each Service where they have changed.
     pub refusals: Vec<Refusals>,
 }
 
 impl Store {
-    /// An empty store for the proxy on `node_name`.
+    /// Creates an empty store for the proxy on `node_name`.
     pub fn new(node_name: &str) -> Self {
         let node = Node::named(node_name);
         let snapshot = Snapshot::of(node.clone());
@@ -77,14 +78,14 @@ impl Store {
         }
     }
 
-    /// Refuses special addresses, and external IPs but these (see [`weir_core::guards`]); `None`: refuses nothing. For an
-    /// empty store.
+    /// Refuses special addresses, and external IPs that `rules` does not allow (see [`weir_core::guards`]);
+    /// `None` refuses nothing. For an empty store.
     #[must_use]
     pub fn with_guards(self, rules: Option<ExternalIps>) -> Self {
         Self { guard: rules.map(Guard::new), ..self }
     }
 
-    /// Takes in what a source says. Nothing is computed yet.
+    /// Applies an event to the objects. The Snapshot follows at the next [`commit`](Self::commit).
     pub fn apply(&mut self, event: Event) {
         match event {
             Event::Begin(kind) => self.lists.begin(kind),
@@ -106,17 +107,19 @@ impl Store {
         }
     }
 
-    /// Whether Services and EndpointSlices were both listed completely; before that nothing is served (semantics S6).
+    /// Whether Services and EndpointSlices were both listed completely; before that nothing may be served
+    /// (semantics S6).
     pub fn is_ready(&self) -> bool {
         self.lists.is_complete(Kind::Service) && self.lists.is_complete(Kind::EndpointSlice)
     }
 
-    /// All objects as they are now. Costs nothing; the next change of a Service then copies that Service's part.
+    /// All objects as they are now. The clone shares its parts with the store: the next change of a Service
+    /// copies that Service's part.
     pub fn state(&self) -> State {
         self.state.clone()
     }
 
-    /// Computes what follows from the events since the last commit.
+    /// Computes the Snapshot that follows from the events since the last commit.
     pub fn commit(&mut self) -> Commit {
         let mut stale = std::mem::take(&mut self.stale);
         self.add_unsettled_claimants(&mut stale);
@@ -160,7 +163,7 @@ impl Store {
         }
     }
 
-    /// What guards refuse of one Service, if that has changed.
+    /// Refused addresses of one Service, if they have changed.
     fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
         let Self { guard, state, .. } = self;
         let guard = guard.as_mut()?;
@@ -172,7 +175,7 @@ impl Store {
         guard.changed_refusals(key, service.into_iter().chain(slices))
     }
 
-    /// Puts the served form of one Service into the Snapshot; returns whether it differs.
+    /// Computes one Service's part of the Snapshot; returns whether it differs.
     fn compute(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
         let parts = self.state.parts(key);
         let Some((parts, service)) = parts.and_then(|parts| Some((parts, parts.service.as_deref()?))) else {
@@ -221,7 +224,8 @@ impl Store {
         self.state.node = Arc::new(node);
     }
 
-    /// What a Service holds may be what others want.
+    /// Indexes the addresses of a Service; Services that want one of them as an external IP have to be judged
+    /// again.
     fn index_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
         if let Some(Guard { addresses, .. }) = &mut self.guard {
             self.stale.services.extend(addresses.replace(self.state.service(key), after));

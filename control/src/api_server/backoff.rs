@@ -1,28 +1,28 @@
-//! How long is a failed list or watch left alone before it is retried again? Pure: time and chance are given.
+//! How long does a failed list or watch wait before it is tried again? Pure: time and chance are arguments.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The longest first wait.
+/// Longest wait after a first failure.
 const MAX_FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a `Retry-After` may hold a watch back. More is no busy server but a mistake.
+/// Longest `Retry-After` that is honoured. A server that asks for more is not busy but mistaken.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// A watch that went well for so long begins anew.
+/// Time without a failure after which waits begin at the shortest again.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// How patient to be.
+/// Ceiling of the waits, by what has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// The API server is away, or starts: be back soon after it.
+    /// The API server is away or starts: waits are short, so that weir is back soon after it.
     Away,
-    /// It is there and says no. Somebody has to change something.
+    /// The API server answers and refuses: somebody has to change something first.
     Refused,
 }
 
 impl Patience {
-    /// The longest wait.
+    /// Longest wait.
     pub(super) fn longest(self) -> Duration {
         match self {
             Self::Away => Duration::from_secs(5),
@@ -31,17 +31,18 @@ impl Patience {
     }
 }
 
-/// Waits that double, each of any length below ("full jitter"): thousands of nodes that lost the API server at the same
-/// moment come back one after another.
+/// Back-off of one watch: waits double, each of any length up to that ("full jitter"), so that thousands of
+/// nodes that lost the API server at one moment come back one after another.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
-    /// When the last wait ended.
+    /// Time at which the last wait ended; `None` before the first failure.
     retried: Option<Instant>,
 }
 
 impl Backoff {
-    /// How long to wait now. `retry_after` is what the server asked for; `chance` is any number, each equally likely.
+    /// Wait before the next attempt. `retry_after` is what the server asked for; `chance` is any number, each
+    /// equally likely.
     pub(super) fn next(
         &mut self,
         patience: Patience,
@@ -59,13 +60,13 @@ impl Backoff {
         wait
     }
 
-    /// Whether nothing has failed lately.
+    /// Whether nothing has failed in the last minute.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
         self.retried.is_none_or(|retried| now.saturating_duration_since(retried) >= RESET_AFTER)
     }
 }
 
-/// From 0 to 1.
+/// A number from 0 to 1.
 fn share(chance: u32) -> f64 {
     f64::from(chance) / f64::from(u32::MAX)
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The longest waits of failures that follow one another at once.
+    /// Longest waits, in seconds, of `count` failures that follow one another at once.
     fn ceilings(patience: Patience, count: usize) -> Vec<u64> {
         let (mut backoff, mut now) = (Backoff::default(), Instant::now());
         let mut next = || {

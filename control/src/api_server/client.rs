@@ -1,4 +1,4 @@
-//! How is the API server reached, and what is refused of what it answers?
+//! How is the API server reached, and which of its answers are refused?
 
 mod answer;
 mod config;

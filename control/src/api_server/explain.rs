@@ -8,16 +8,16 @@ use kube::{core::Status, runtime::watcher};
 use rustls::CertificateError;
 use std::{error::Error, io, time::Duration};
 
-/// What a failure means.
+/// Explanation of a failed list or watch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The label of the metric.
+    /// Kind of failure, which is the label of the metric.
     pub(super) reason: Reason,
-    /// For the operator. The same words for the same cause.
+    /// Message for the operator, equal for equal causes.
     pub(super) message: String,
-    /// The HTTP status, when the API server answered.
+    /// HTTP status; `None` when the API server did not answer.
     pub(super) code: Option<u16>,
-    /// How long the API server asks to be left alone.
+    /// Time that the API server asks to be left alone.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -26,7 +26,7 @@ impl Failure {
         Self { reason, message, code: None, retry_after: None }
     }
 
-    /// How patient to be before the next request.
+    /// Ceiling of the waits before the next attempt.
     pub(super) fn patience(&self) -> Patience {
         match (self.reason, self.code) {
             (Reason::Unauthorized | Reason::Forbidden | Reason::NotFound, _) => Patience::Refused,
@@ -35,34 +35,34 @@ impl Failure {
         }
     }
 
-    /// Whether asking the same again is of no use, as far as the answer's status tells.
+    /// Whether to repeat the request is of no use, as far as the HTTP status tells.
     ///
-    /// 500 counts: it is what a streaming list gets when the server's storage is too old for it, and so does 501. An API
-    /// server that is starting or has too much to do says 429, 503 or 504.
+    /// 500 counts: a streaming list gets it when the server's storage is too old for it, and so does 501. An
+    /// API server that is starting or overloaded says 429, 503 or 504.
     pub(super) fn is_final(&self) -> bool {
         matches!(self.reason, Reason::Refused | Reason::NotFound | Reason::Expired)
             && self.code.is_some_and(|code| (400..=501).contains(&code) && code != 429)
     }
 }
 
-/// The kinds of failure that matter.
+/// Kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// 401: who we are is not accepted.
+    /// 401: the credentials are not accepted.
     Unauthorized,
-    /// 403: what we want is not allowed.
+    /// 403: the request is not allowed.
     Forbidden,
-    /// 404: the kind does not exist there.
+    /// 404: the API server does not offer the kind.
     NotFound,
-    /// 410: our position in the history is too old. Ordinary; a new list follows.
+    /// 410: the resource version is too old. Ordinary; a new list follows.
     Expired,
-    /// Another answer that is no success.
+    /// Any other unsuccessful answer.
     Refused,
-    /// No connection.
+    /// No connection to the API server.
     Unreachable,
-    /// The certificates do not fit.
+    /// The certificates do not match.
     Tls,
-    /// An established stream broke off, or said something unintelligible.
+    /// An established watch broke off, or sent something unintelligible.
     Broken,
 }
 
@@ -81,7 +81,7 @@ impl Reason {
     }
 }
 
-/// Says what a watcher's error means.
+/// Explains a watcher's error.
 pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> Failure {
     let (verb, cause): (_, &(dyn Error + 'static)) = match error {
         watcher::Error::InitialListFailed(cause) => ("list", cause),
@@ -100,7 +100,7 @@ pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> 
     }
 }
 
-/// What was tried.
+/// Request that failed.
 struct Request<'a> {
     verb: &'a str,
     resource: &'a str,
@@ -183,7 +183,7 @@ impl Request<'_> {
     }
 }
 
-/// What a server says, fit for one line of a log: short, without control characters.
+/// Text of a server, fit for one line of a log: short, without control characters.
 fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect()
 }
@@ -191,7 +191,7 @@ fn one_line(text: &str) -> String {
 fn tls(error: &rustls::Error) -> String {
     use CertificateError as Certificate;
     match error {
-        // The second: an authority of the same name that is another one, as after a cluster was set up anew.
+        // BadSignature: another authority of the same name, as after a cluster was set up anew.
         rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
             "its certificate is from an authority we do not know; check certificate-authority in the kubeconfig"
                 .into()
@@ -208,7 +208,7 @@ fn tls(error: &rustls::Error) -> String {
     }
 }
 
-/// An error and its causes. What an I/O error wraps is no cause of it for the standard library, but is for us.
+/// An error and its causes. The standard library does not count what an I/O error wraps as a cause.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut chain = vec![error];
     let mut next = Some(error);

@@ -1,23 +1,25 @@
-//! Which API server is read, and how patiently?
+//! Which API server is read, and within which time limits?
 
 use std::{path::PathBuf, time::Duration};
 
-/// An API server and how to reach it.
+/// API server and how to reach it.
 #[derive(Clone, Debug)]
 pub struct KubeSource {
-    /// The kubeconfig; without it `$KUBECONFIG`, else the Pod's service account, else `~/.kube/config`.
+    /// Path of the kubeconfig; without one `$KUBECONFIG`, else the Pod's service account, else
+    /// `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
-    /// The context in the kubeconfig; without it the current one.
+    /// Name of the context in the kubeconfig; without one the current context.
     pub context: Option<String>,
-    /// The API server's URL in place of the configured one: for hosts where the `kubernetes` Service is not
+    /// URL of the API server in place of the configured one: for hosts where the `kubernetes` Service is not
     /// reachable yet.
     pub api_server: Option<String>,
-    /// After how long a watch is renewed; a silent stream is noticed a few seconds later.
+    /// Time after which a watch is renewed; a silent stream is noticed 5 s later.
     pub watch_timeout: Duration,
-    /// The folder where the last known state is kept, to be served when the API server is away at the start; `None` for
-    /// nowhere.
+    /// Folder where the last known state is saved, to be served when the API server is away at the start;
+    /// `None` to save nothing.
     pub state_dir: Option<PathBuf>,
-    /// How long an answer may take to begin, and a page of a list to come; large pages longer, at 16 KiB a second.
+    /// Longest time until an answer begins, and until a page of a list is complete; large pages may take
+    /// longer, at 16 KiB a second.
     pub answer_timeout: Duration,
 }
 

@@ -42,8 +42,8 @@ pub(crate) async fn start(
     Ok(())
 }
 
-/// Does the same for as long as it is waited for, and again while there is no usable way to reach an API server: plugins
-/// and files that give credentials may be as far away as it is.
+/// Starts the watches, retries while no usable way to reach an API server is configured, and runs until the
+/// watches end. Plugins and files that give credentials may be as far away as the API server.
 pub(crate) async fn start_with_retries(source: KubeSource, scope: Scope, inputs: Inputs) {
     let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
     while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {

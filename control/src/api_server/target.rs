@@ -1,31 +1,32 @@
-//! What is asked of the API server for each kind? The same selectors as kube-proxy's (semantics S2, S4, S5, S7).
+//! Which objects of each kind is the API server asked for? The same selectors as kube-proxy's (semantics S2,
+//! S4, S5, S7).
 
 use crate::{Kind, SERVICE_PROXY_NAME, Selection};
 use kube::runtime::watcher;
 use std::time::Duration;
 
-/// What one watch is for.
+/// Kind and selectors of one watch.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) kind: Kind,
     labels: Option<String>,
     fields: Option<String>,
-    /// What a refusal means.
+    /// How much weir needs the kind, which decides what a refusal means.
     pub(super) requirement: Requirement,
 }
 
 /// How much weir needs a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Requirement {
-    /// Nothing can be served without it.
+    /// Nothing can be served without the kind.
     Required,
-    /// Something is worse without it: what.
+    /// Something is worse without the kind; says what.
     Recommended(&'static str),
-    /// It is only used where it is offered.
+    /// The kind is used only where it is offered; says what is missing without it.
     Optional(&'static str),
 }
 
-/// How many objects a page of a list holds.
+/// Number of objects on a page of a list.
 const PAGE_OBJECTS: u32 = 500;
 
 impl Target {
@@ -55,7 +56,7 @@ impl Target {
         Self { kind: Kind::ServiceCidr, labels: None, fields: None, requirement }
     }
 
-    /// The watcher's configuration.
+    /// Configuration of the watcher, with or without a streaming list.
     pub(super) fn config(&self, streaming: bool, timeout: Duration) -> watcher::Config {
         let config = watcher::Config {
             label_selector: self.labels.clone(),

@@ -22,13 +22,14 @@ use std::{convert::Infallible, fmt::Debug, marker::PhantomData, pin::pin, sync::
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-/// After a failure, a watch that was answered and has not failed for so long is established: an idle watch says nothing.
+/// Time without a failure after which a resumed watch that was answered counts as established: an idle watch
+/// sends nothing.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// How soon something that weir can do without is asked for again.
+/// Interval at which the API server is asked for an optional kind that it does not offer.
 const OPTIONAL_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Follows one kind.
+/// Watch of one kind.
 pub(super) struct Watch<T> {
     shared_client: Arc<SharedClient>,
     target: Target,
@@ -36,18 +37,18 @@ pub(super) struct Watch<T> {
     inputs: Inputs,
     /// Whether the API server is asked to stream the list.
     streaming: bool,
-    /// Whether was said that it does not.
+    /// Whether was logged that the API server does not stream lists.
     pages_logged: bool,
     backoff: Backoff,
     connected: bool,
     kind: PhantomData<fn() -> T>,
 }
 
-/// Why a watcher is given up, for a new one if at all.
+/// Reason why a watcher is given up.
 enum Next {
-    /// What it asked for cannot be had that way: ask in another, at once.
+    /// The API server does not stream lists: ask for pages, at once.
     Paged,
-    /// Its position or its client is of no more use.
+    /// The watcher's resource version or client is of no more use: begin a new one.
     StartOver,
     /// The control plane has ended.
     End,
@@ -122,7 +123,7 @@ where
         }
     }
 
-    /// Passes an event on.
+    /// Sends an event of the watcher to the driver.
     async fn receive(&mut self, event: watcher::Event<Trimmed<T>>, list: &mut List) -> Result<(), Next> {
         let kind = self.target.kind;
         let translation = match event {
@@ -157,9 +158,9 @@ where
         }
     }
 
-    /// A watch goes on after a failure and says nothing. Does the server still know what the watch has seen? After it
-    /// was restored from a backup it may not: then it would be silent until it has caught up, and what changes until
-    /// then would never be told.
+    /// Finds out whether the server still knows the resource version from which a watch resumes. After it was
+    /// restored from a backup it may not: then the watch would be silent until the server has caught up, and
+    /// would miss what changes until then.
     async fn check_resumed(&mut self, client: &ApiClient, list: &mut List) -> Result<(), Next> {
         let path = T::url_path(&(), None);
         if !self.shared_client.history().is_watch_answered(&path) {
@@ -172,7 +173,7 @@ where
             Ok(probe) => probe.metadata.resource_version,
             Err(error) => {
                 let error = watcher::Error::InitialListFailed(error);
-                // Whoever may only watch cannot know.
+                // A client that may only watch cannot know.
                 if !explain(&error, &self.target, &client.server).is_final() {
                     return self.fail(&error, list, client).await;
                 }
@@ -187,7 +188,7 @@ where
         self.established().await
     }
 
-    /// Says what went wrong, waits, and decides whether this watcher can go on.
+    /// Reports what went wrong, waits, and decides whether this watcher can go on.
     async fn fail(
         &mut self,
         error: &watcher::Error,
@@ -196,7 +197,7 @@ where
     ) -> Result<(), Next> {
         let failure = explain(error, &self.target, &client.server);
         let refused = matches!(error, watcher::Error::WatchStartFailed(_)) && failure.is_final();
-        // It may also say so in the stream, after an answer that began well.
+        // The refusal may also come in the stream, after an answer that began well.
         let in_stream = matches!(error, watcher::Error::WatchError(_)) && failure.is_final();
         let streaming = self.streaming && !list.complete && failure.reason == Reason::Refused;
         if streaming && (refused || in_stream) {
@@ -252,13 +253,13 @@ where
         self.send(Input::Watch(self.target.kind, WatchState::Connected)).await
     }
 
-    /// An error: nobody listens any more.
+    /// Sends an input to the driver; an error means that the driver has ended.
     async fn send(&self, input: Input) -> Result<(), Next> {
         self.inputs.send(input).await.map_err(|_| Next::End)
     }
 }
 
-/// How far a watcher's list is.
+/// Progress of a watcher's list.
 #[derive(Default)]
 struct List {
     begun: bool,

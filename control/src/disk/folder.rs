@@ -10,16 +10,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A folder with one state file. Written by whoever holds its lock.
+/// Folder with one state file, written by the holder of the folder's lock.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     file: PathBuf,
-    /// Held until this is dropped, or the process ends in whatever way.
+    /// Locked file. The kernel unlocks it when it is dropped, or the process ends in whatever way.
     lock: Mutex<Option<File>>,
 }
 
-/// Why a state file cannot be read.
+/// Reason why a state file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     #[error("it is not a regular file")]
@@ -30,7 +30,7 @@ pub(super) enum ReadError {
     Unreadable(#[from] io::Error),
 }
 
-/// Why nothing was written.
+/// Reason why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
     #[error("another weir holds {} and saves there", .0.display())]
@@ -45,12 +45,13 @@ impl Folder {
         Self { path, file, lock: Mutex::default() }
     }
 
-    /// The state file.
+    /// Path of the state file.
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Reads the file; `None` when there is none. Whatever else is in its place neither blocks nor is followed.
+    /// Reads the state file; `None` when there is none. Anything else in its place neither blocks nor is
+    /// followed.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, ReadError> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(&self.file);
@@ -74,11 +75,11 @@ impl Folder {
         Ok(Some(bytes))
     }
 
-    /// Puts these bytes in place of the file, or leaves it as it was. On disk when this returns.
+    /// Replaces the state file by `bytes`, or leaves it as it was. The bytes are on disk when this returns.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.lock()?;
         let new = self.path.join("state.new");
-        // One that an interrupted write left, or that is somebody's trap.
+        // An interrupted write may have left a file; a link may be a trap.
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(failed("remove", &new)(error));
@@ -93,7 +94,7 @@ impl Folder {
         synced.map_err(failed("write", &self.path))
     }
 
-    /// Makes the folder where it is missing, and takes its lock unless it is held already.
+    /// Creates the folder if it is missing, and takes its lock unless that is held already.
     pub(super) fn lock(&self) -> Result<(), WriteError> {
         let created = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
         created.map_err(failed("create", &self.path))?;
@@ -129,7 +130,7 @@ mod tests {
         sync::atomic::{AtomicU32, Ordering},
     };
 
-    /// A path where nothing is yet; removed when dropped.
+    /// Path where nothing is yet; removed when dropped.
     struct TemporaryPath(PathBuf);
 
     impl TemporaryPath {

@@ -1,4 +1,4 @@
-//! What is in a state file? The objects as they were translated; what is served follows from them anew at each start.
+//! What is in a state file? The objects as they were translated; each start computes the Snapshot from them.
 //!
 //! ```text
 //! "weirstate"  schema (u32)  length of the body (u64)  CRC-32 of the body (u32)  body        numbers little-endian
@@ -17,75 +17,75 @@ use weir_core::{EndpointSlice, Node, Service, Settings, settings::EndpointRemove
 
 const MAGIC: &[u8; 9] = b"weirstate";
 
-/// The version of what is in the body. Others are not read.
+/// Version of the body's format. Other versions are not read.
 pub const SCHEMA: u32 = 1;
 
-/// The largest body that is read, in bytes.
+/// Largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
 const HEADER_BYTES: usize = MAGIC.len() + 4 + 8 + 4;
 
-/// The largest state file, in bytes.
+/// Largest state file that is read, in bytes.
 pub(super) const MAX_FILE_BYTES: u64 = HEADER_BYTES as u64 + MAX_BODY_BYTES;
 
-/// For which weir a state is.
+/// Identity of the weir that a state is saved for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The URL of the API server, as configured.
+    /// URL of the API server, as configured.
     pub api_server: String,
-    /// The name of the node.
+    /// Name of the node.
     pub node_name: String,
-    /// Which Services are served ([`crate::Selection`]).
+    /// Selection of Services ([`crate::Selection`]).
     pub service_proxy_name: Option<String>,
 }
 
-/// What a state file says besides the objects.
+/// Part of a state file that describes the objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StateMetadata {
-    /// When it was saved, to the second.
+    /// Time of day at which the state was saved, to the second.
     #[serde(with = "seconds")]
     pub saved: SystemTime,
-    /// For which weir.
+    /// Identity of the weir that saved the state.
     pub identity: Identity,
-    /// The settings of Services that say nothing else, which are in those Services already.
+    /// Settings of Services whose annotations say nothing else; those Services contain them already.
     pub defaults: Arc<Settings>,
 }
 
-/// Why bytes are not used as a state.
+/// Reason why bytes are not used as a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// They begin with something else.
+    /// The bytes begin with something else than a state file.
     #[error("it is no state file of weir")]
     NotState,
-    /// A newer schema.
+    /// The schema is newer.
     #[error("it was written by a newer weir (format {0}, this one reads {SCHEMA})")]
     Newer(u32),
-    /// An older schema.
+    /// The schema is older.
     #[error("it was written by an older weir (format {0}, this one reads {SCHEMA})")]
     Older(u32),
-    /// Some are missing.
+    /// The end of the file is missing.
     #[error("it was cut short: {found} bytes of {expected}")]
     Truncated {
-        /// How many bytes there are.
+        /// Number of bytes in the file.
         found: u64,
-        /// How many there should be.
+        /// Number of bytes that the header announces.
         expected: u64,
     },
-    /// More than is read.
+    /// The body is larger than [`MAX_BODY_BYTES`].
     #[error("it is larger than {} MiB", MAX_BODY_BYTES >> 20)]
     TooLarge,
-    /// They are not those that were written.
+    /// The checksum does not match.
     #[error("it was damaged: its checksum is wrong")]
     Corrupt,
-    /// The checksum is right, and yet weir would not write this.
+    /// The checksum matches, but the content is not what weir writes.
     #[error("its content makes no sense; did something else write it?")]
     Malformed,
-    /// Of another cluster, node or selection.
+    /// The state is for another cluster, node or selection.
     #[error("it is for another {0}")]
     Foreign(IdentityMismatch),
 }
 
-/// In what a state is another weir's.
+/// Difference between the identities of two weirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityMismatch {
     what: &'static str,
@@ -100,7 +100,7 @@ impl fmt::Display for IdentityMismatch {
 }
 
 impl Identity {
-    /// Whether a state is for this weir.
+    /// Checks that a state with the identity `saved` is for the weir of this identity.
     pub fn check(&self, saved: &Self) -> Result<(), StateError> {
         let selection = |identity: &Self| match &identity.service_proxy_name {
             Some(name) => format!("{name:?}"),
@@ -119,8 +119,8 @@ impl Identity {
     }
 }
 
-/// What is written and read, by postcard: its wire format is stable, and every field is in the order of its declaration. So
-/// any change of a type in here is a new schema.
+/// Body of a state file, in postcard: its wire format is stable, and fields follow in the order of their
+/// declaration. So any change of a type in here is a new schema.
 #[derive(Serialize, Deserialize)]
 struct Body<Cidrs, Services, Slices> {
     about: StateMetadata,
@@ -132,7 +132,7 @@ struct Body<Cidrs, Services, Slices> {
 
 type Read = Body<BTreeMap<Arc<str>, Vec<IpNet>>, Vec<Service>, Vec<EndpointSlice>>;
 
-/// A time of day as whole seconds.
+/// Time of day as whole seconds of Unix time.
 mod seconds {
     use super::{Duration, SystemTime, UNIX_EPOCH};
     use serde::{Deserialize, Deserializer, Serializer};
@@ -142,13 +142,13 @@ mod seconds {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
-        // Until 2106, so that it can be reckoned with.
+        // Times until 2106 only, so that adding a duration cannot overflow.
         let seconds = Duration::from_secs(u32::deserialize(deserializer)?.into());
         Ok(UNIX_EPOCH + seconds)
     }
 }
 
-/// Writes a state. Costs what there is.
+/// Encodes a state; takes time in proportion to all objects.
 pub fn encode(about: &StateMetadata, state: &State) -> Vec<u8> {
     let body = Body {
         about: about.clone(),
@@ -157,13 +157,13 @@ pub fn encode(about: &StateMetadata, state: &State) -> Vec<u8> {
         services: state.services().collect::<Vec<_>>(),
         slices: state.slices().collect::<Vec<_>>(),
     };
-    // Only values that cannot say how long they are fail, and there are none.
+    // postcard fails only for values without a known length, and there are none.
     let body = postcard::to_allocvec(&body).unwrap_or_default();
     let (length, checksum) = (body.len() as u64, crc32fast::hash(&body));
     [&MAGIC[..], &SCHEMA.to_le_bytes(), &length.to_le_bytes(), &checksum.to_le_bytes(), &body].concat()
 }
 
-/// Reads a state: complete lists of all kinds. Any bytes do no harm.
+/// Decodes a state into complete lists of all kinds. Hostile bytes give an error.
 pub fn decode(bytes: &[u8]) -> Result<(StateMetadata, Vec<Event>), StateError> {
     let (read, rest) = postcard::take_from_bytes::<Read>(body(bytes)?).map_err(|_| StateError::Malformed)?;
     let Read { about, node, service_cidrs, services, slices } = read;
@@ -189,7 +189,7 @@ pub fn decode(bytes: &[u8]) -> Result<(StateMetadata, Vec<Event>), StateError> {
     Ok((about, events))
 }
 
-/// No time-out is longer: each can be added to any moment.
+/// Longest time-out that is read: it can be added to any `Instant`.
 const MAX_DURATION: Duration = Duration::from_secs(u32::MAX as u64);
 
 fn durations(service: &Service) -> impl Iterator<Item = Duration> {
@@ -217,7 +217,7 @@ fn durations_of(settings: &Settings) -> impl Iterator<Item = Duration> {
     )
 }
 
-/// The body, if the header is right and it is what was written.
+/// Body of a state file, if header and checksum match.
 fn body(bytes: &[u8]) -> Result<&[u8], StateError> {
     let found = bytes.len() as u64;
     let short = |expected| StateError::Truncated { found, expected };

@@ -1,31 +1,31 @@
-//! What does a source say to the driver?
+//! What does a source send to the driver?
 
 use super::{propagation::Moment, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
 use tokio::sync::mpsc;
 
-/// What a source tells the driver.
+/// Message of a source to the driver.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// One object came, changed or went, or a list begins or is complete, and when this was heard.
+    /// Event about one object or one list, and when weir received it.
     Object(Translation, Moment),
-    /// The manifests were loaded. All of it becomes visible at once.
+    /// Result of loading manifests; all its events become visible in one commit.
     Manifests {
-        /// What the store is told.
+        /// Events for the store: a list of every kind.
         events: Vec<Event>,
-        /// All that is wrong with the manifests now.
+        /// Everything that is wrong with the manifests now.
         problems: Vec<FileProblem>,
     },
-    /// The state that an earlier run has saved. Comes before anything else.
+    /// State that an earlier run has saved; comes before any other input.
     Saved(disk::SavedState),
-    /// The state of a watch.
+    /// State of the watch of one kind.
     Watch(Kind, WatchState),
 }
 
-/// Where a source puts its inputs. Bounded: a source that is faster than the driver waits.
+/// Sending end of the bounded channel to the driver: a source that is faster than the driver waits.
 pub(crate) type Inputs = mpsc::Sender<Input>;
 
-/// How many inputs wait before their source does.
+/// Capacity of the channel of inputs.
 pub(super) const CAPACITY: usize = 1024;
 
 pub(crate) fn channel() -> (Inputs, mpsc::Receiver<Input>) {

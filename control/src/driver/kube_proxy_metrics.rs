@@ -11,15 +11,15 @@ const ENDPOINTS: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_total";
 const ENDPOINTS_PENDING: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_pending";
 const LAST_QUEUED: &str = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds";
 
-/// Handles, registered once.
+/// Handles of kube-proxy's metrics of changes, registered once.
 pub(super) struct KubeProxyMetrics {
     services: Changes,
     endpoints: Changes,
-    /// Families are published together.
+    /// One gauge for each family; all get one value, because families are published together.
     last_queued: [Gauge; Family::ALL.len()],
 }
 
-/// Changes of one kind.
+/// Metrics of the changes of one kind.
 struct Changes {
     total: Counter,
     pending: Gauge,
@@ -39,7 +39,7 @@ impl KubeProxyMetrics {
         }
     }
 
-    /// An event came at this time of day.
+    /// Counts an event that came at the time of day `now`.
     pub(super) fn event(&self, event: &Event, now: SystemTime) {
         let (Event::Put(key, _) | Event::Delete(key)) = event else { return };
         let changes = match key.kind {
@@ -53,12 +53,12 @@ impl KubeProxyMetrics {
         self.last_queued.iter().for_each(|gauge| gauge.set(seconds));
     }
 
-    /// A Snapshot takes all of them into account.
+    /// Resets the pending changes: a commit takes all of them into account.
     pub(super) fn committed(&self) {
         [&self.services, &self.endpoints].iter().for_each(|changes| changes.pending.set(0.0));
     }
 
-    /// Marks every series as alive.
+    /// Touches every series, so that a recorder keeps those that do not change.
     pub(super) fn touch(&self) {
         for changes in [&self.services, &self.endpoints] {
             changes.total.increment(0);

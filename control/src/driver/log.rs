@@ -1,4 +1,4 @@
-//! What does the log say of objects, manifests and watches? Each thing once, until it changes.
+//! What is logged of objects, manifests and watches? Each problem once, until it changes.
 
 use super::log_deduplicator::{LogDeduplicator, WatchLogDeduplicator};
 use crate::{Event, FileProblem, Kind, ObjectKey, Problem, Refusals, WatchState};
@@ -9,21 +9,21 @@ use weir_core::{
     guards::{Refusal, Role},
 };
 
-/// How many lines one load of manifests may add to the log.
+/// Log lines that one load of manifests may add.
 const MAX_LINES: usize = 20;
 
-/// What was said.
+/// Log of the control plane, without repetitions.
 #[derive(Default)]
 pub(super) struct Log {
     problems: LogDeduplicator<ObjectKey, Problem>,
     file_problems: LogDeduplicator<(), FileProblem>,
-    /// By role and reason, and of Services' own addresses by what is said.
+    /// Refused addresses of each Service, by role and reason; frontends also by message.
     refusals: LogDeduplicator<ServiceKey, (Role, Refusal, Option<String>)>,
     watches: WatchLogDeduplicator,
 }
 
 impl Log {
-    /// Says what is new of an object's problems; returns its kind for each.
+    /// Logs the problems of an object that are new; returns the object's kind once for each.
     pub(super) fn problems(&mut self, event: &Event, problems: Vec<Problem>) -> Vec<Kind> {
         let (Event::Put(key, _) | Event::Keep(key) | Event::Delete(key)) = event else { return Vec::new() };
         let new = self.problems.unlogged(key, problems);
@@ -33,10 +33,11 @@ impl Log {
         vec![key.kind; new.len()]
     }
 
-    /// Says what is new of what guards refuse of a Service.
+    /// Logs the refused addresses of a Service that are new.
     pub(super) fn refusals(&mut self, refusals: &Refusals) {
         let problems = refusals.problems();
-        // Endpoints come and go all the time; a Service's addresses are somebody's edit, who wants to hear of each.
+        // Endpoints change all the time, so that a role and reason are logged once. A Service's own addresses
+        // change by an edit, and its author wants to hear of each.
         let subject = |(&(role, reason), problem): (&(Role, Refusal), &Problem)| {
             (role, reason, (role == Role::Frontend).then(|| problem.message.clone()))
         };
@@ -48,7 +49,7 @@ impl Log {
         }
     }
 
-    /// Says what is new of all that is wrong with the manifests; returns how much that is.
+    /// Logs the problems of manifests that are new; returns their number.
     pub(super) fn file_problems(&mut self, problems: &[FileProblem]) -> usize {
         let new = self.file_problems.unlogged(&(), problems.iter().cloned());
         for problem in new.iter().take(MAX_LINES) {
@@ -60,7 +61,7 @@ impl Log {
         new.len()
     }
 
-    /// Says what is new of a watch.
+    /// Logs the state of a watch, if it is new.
     pub(super) fn watch(&mut self, kind: Kind, state: &WatchState) {
         if !self.watches.should_log(kind, state, Instant::now()) {
             return;

@@ -1,4 +1,4 @@
-//! What was already logged? A problem is told once until it changes, however often its object comes by.
+//! What was already logged? A problem is logged once until it changes, however often its object comes by.
 
 use crate::{Kind, WatchState};
 use std::{
@@ -8,7 +8,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Remembers the problems of each subject. Bounded: when full it starts over, and problems may be told again.
+/// Logged problems of each subject. Bounded: a full deduplicator forgets everything, and problems may be logged
+/// again.
 #[derive(Debug)]
 pub(super) struct LogDeduplicator<K, P> {
     logged: HashMap<K, BTreeSet<P>>,
@@ -21,10 +22,10 @@ impl<K, P> Default for LogDeduplicator<K, P> {
 }
 
 impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
-    /// How many subjects are remembered.
+    /// Largest number of subjects with logged problems.
     const MAX_SUBJECTS: usize = 4096;
 
-    /// Takes what is wrong with a subject now; returns what is new.
+    /// Records what is wrong with a subject now; returns the problems that were not logged yet.
     pub(super) fn unlogged(&mut self, subject: &K, problems: impl IntoIterator<Item = P>) -> Vec<P> {
         let problems: BTreeSet<P> = problems.into_iter().collect();
         if problems.is_empty() {
@@ -43,13 +44,13 @@ impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
     }
 }
 
-/// Decides whether the state of a watch is worth a line: when it changes, else at most once a minute. What is true of all
-/// kinds, such as that the API server is away, is logged once for all.
+/// Decides whether the state of a watch is logged: when it changes, else at most once a minute. Messages that
+/// all kinds have in common, such as that the API server cannot be reached, are logged once for all.
 #[derive(Debug, Default)]
 pub(super) struct WatchLogDeduplicator {
-    /// What was logged lately, and when. Several, for failures that take turns.
+    /// Messages logged lately, and when: several, for failures that alternate.
     logged: Vec<(String, Instant)>,
-    /// The kinds of which was logged that they fail.
+    /// Kinds whose failing watch was logged.
     failing: BTreeSet<Kind>,
 }
 
@@ -57,11 +58,11 @@ impl WatchLogDeduplicator {
     const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
     const MAX_MESSAGES: usize = 16;
 
-    /// Whether to tell that the watch of a kind is in this state now.
+    /// Whether to log that the watch of a kind is in this state at `now`.
     pub(super) fn should_log(&mut self, kind: Kind, state: &WatchState, now: Instant) -> bool {
         let (message, off) = match state {
             WatchState::Connecting => return false,
-            // A recovery is told when the failure was; a watch that fails every few seconds stays quiet.
+            // A recovery is logged when the failure was; a watch that fails every few seconds stays quiet.
             WatchState::Connected => return self.failing.remove(&kind),
             WatchState::Failing(message) => (message, false),
             WatchState::Off(message) => (message, true),

@@ -5,7 +5,7 @@ use crate::{Event, Kind, WatchState};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use weir_core::guards::{Refusal, Refused, Role};
 
-/// Handles, registered once.
+/// Handles of the control plane's metrics, registered once.
 pub(super) struct Metrics {
     events: [Counter; Kind::ALL.len()],
     problems: [Counter; Kind::ALL.len()],
@@ -19,7 +19,7 @@ pub(super) struct Metrics {
     too_many: Counter,
 }
 
-/// Counted by the watches themselves, by kind and reason.
+/// Name of the counter of failed lists and watches, which the watches themselves increment by kind and reason.
 pub(crate) const WATCH_ERRORS: &str = "weir_control_watch_errors_total";
 
 const OUTAGE_SINCE: &str = "weir_api_server_away_since_timestamp_seconds";
@@ -66,7 +66,7 @@ impl Metrics {
         }
     }
 
-    /// Marks every series as alive. A recorder that drops quiet series would cut their handles off.
+    /// Touches every series: a recorder that drops series without changes would cut their handles off.
     pub(super) fn touch(&self) {
         let counters = self.events.iter().chain(&self.problems).chain([&self.file_problems]);
         let refused = self.refused_endpoints.iter().chain(&self.refused_frontends);
@@ -78,7 +78,7 @@ impl Metrics {
             .for_each(|gauge| gauge.increment(0.0));
     }
 
-    /// Counts changes whose propagation time is not known well.
+    /// Counts changes of endpoints whose propagation time is inexact or not measured.
     pub(super) fn unclear(&self, why: Unclear, changes: usize) {
         let counter = match why {
             Unclear::ClockDiffers => &self.clock_differs,
@@ -105,7 +105,7 @@ impl Metrics {
         self.connected[kind as usize].set(f64::from(u8::from(*state == WatchState::Connected)));
     }
 
-    /// Unix time in seconds; 0 when it is not away.
+    /// Sets the start of the API server's outage, in seconds of Unix time; 0 without an outage.
     pub(super) fn outage_since(&self, seconds: u64) {
         self.outage_since.set(seconds as f64);
     }

@@ -1,5 +1,5 @@
-//! Since when is the API server away, and when is that worth a line? Durations follow the steady clock, whatever the time
-//! of day does.
+//! Since when can the API server not be watched, and when is that logged? Durations follow the steady clock,
+//! whatever the time of day does.
 
 use crate::{Kind, Moment, WatchState};
 use std::{
@@ -10,52 +10,52 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-/// How long it may be away before that is said; at a start and when it restarts it is away for seconds.
+/// Duration of an outage before it is logged: while weir or the API server starts there is one of seconds.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How often it is said again.
+/// Interval at which an outage that goes on is logged again.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Follows the watches of the kinds without which nothing can be served.
+/// Outage of the API server, derived from the watches of the required kinds, Service and EndpointSlice.
 #[derive(Debug, Default)]
 pub(super) struct Outage {
-    /// Since when each is not established.
+    /// Start of the time without an established watch, for each kind that has none.
     since: BTreeMap<Kind, Instant>,
-    /// When the next line is due.
+    /// Time of the next log line; `None` without an outage.
     due: Option<Instant>,
     logged: bool,
 }
 
-/// What a watch's state means for the API server as a whole.
+/// Transition of the API server between available and not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transition {
-    /// It is away from now on.
+    /// The first required watch is no longer established.
     Began,
-    /// It is back.
+    /// All required watches are established again.
     Ended {
-        /// After how long.
+        /// Duration of the outage.
         after: Duration,
-        /// Whether it was said that it is away.
+        /// Whether the outage was logged.
         logged: bool,
     },
 }
 
 impl Outage {
-    /// Takes in the state of a watch. Tells when the API server is back, if it was logged that it was away.
+    /// Takes a watch's new state into account; logs the end of an outage that was logged.
     pub(super) fn observe(&mut self, kind: Kind, state: &WatchState, now: Instant) {
         if let Some(Transition::Ended { after, logged: true }) = self.transition(kind, state, now) {
             info!("the API server is back after {}", rounded(after));
         }
     }
 
-    /// Tells that it is away, and whether anything is served.
+    /// Logs that the outage goes on, and whether clients are served meanwhile.
     pub(super) fn log(&mut self, now: Moment, serving: bool) {
         let serving = if serving { "serving what is known" } else { "nothing is known to serve" };
         warn!("the API server has been away since {}; {serving}", TimeOfDay(self.since_wall(now)));
         self.mark_logged(now.steady);
     }
 
-    /// Returns when there is something to [say](Self::log).
+    /// Waits until the next [log line](Self::log) is due; for ever without an outage.
     pub(super) async fn until_due(&self) {
         match self.due {
             Some(due) => sleep_until(due).await,
@@ -63,7 +63,7 @@ impl Outage {
         }
     }
 
-    /// Unix time in seconds since when it is away; 0 while it is not.
+    /// Start of the outage in seconds of Unix time; 0 without an outage.
     pub(super) fn unix_time(&self, now: Moment) -> u64 {
         seconds(self.since_wall(now))
     }
@@ -93,12 +93,13 @@ impl Outage {
         }
     }
 
-    /// Since when some required watch is not established.
+    /// Start of the outage; `None` while all required watches are established.
     pub(super) fn since(&self) -> Option<Instant> {
         self.since.values().min().copied()
     }
 
-    /// The time of day when that began, by the clock as it is now: one that was set right since then is believed.
+    /// Time of day at which the outage began, by the current clock: a clock that was corrected meanwhile is
+    /// believed.
     fn since_wall(&self, now: Moment) -> Option<SystemTime> {
         now.wall.checked_sub(now.steady.saturating_duration_since(self.since()?))
     }
@@ -109,7 +110,7 @@ impl Outage {
     }
 }
 
-/// A time of day to the second.
+/// Time of day to the second, in RFC 3339.
 struct TimeOfDay(Option<SystemTime>);
 
 impl fmt::Display for TimeOfDay {
@@ -125,13 +126,13 @@ impl fmt::Display for TimeOfDay {
     }
 }
 
-/// Unix time; 0 for none, and for times before it began.
+/// Seconds of Unix time; 0 for `None` and for times before 1970.
 fn seconds(time: Option<SystemTime>) -> u64 {
     let since = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_secs())
 }
 
-/// A duration in whole seconds.
+/// Duration in whole seconds.
 fn rounded(duration: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(duration.as_secs()))
 }
@@ -146,7 +147,7 @@ mod tests {
         WatchState::Failing("refused".into())
     }
 
-    /// Both watches are established.
+    /// An `Outage` whose required watches are both established.
     fn established(now: Instant) -> Outage {
         let mut outage = Outage::default();
         outage.transition(Kind::Service, &WatchState::Connected, now);

@@ -1,7 +1,8 @@
 //! When did the changes of endpoints happen that a Snapshot brings? Pure (semantics B4).
 //!
-//! Two clocks tell: EndpointSlices carry a time of day, written on another host, and what passes here is measured by the
-//! steady clock. The time of day is read once, when a change is received; a clock that jumps afterwards does no harm.
+//! Two clocks are involved: EndpointSlices carry a time of day, written on another host, and durations in this
+//! process follow the steady clock. The time of day is read once, when a change is received; a clock that jumps
+//! afterwards does no harm.
 
 use std::{
     collections::HashMap,
@@ -10,64 +11,65 @@ use std::{
 use tokio::time::Instant;
 use weir_core::{Family, ServiceKey};
 
-/// One moment on both clocks.
+/// One moment on the steady clock and on the time of day.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// Never jumps.
+    /// Time on the steady clock, which never jumps.
     pub steady: Instant,
-    /// The time of day.
+    /// Time of day.
     pub wall: SystemTime,
 }
 
 impl Moment {
-    /// This moment.
+    /// Reads both clocks.
     pub fn now() -> Self {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
 }
 
-/// A change of endpoints on its way to the data plane.
+/// Change of endpoints on its way to the data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointChange {
-    /// The family of the endpoints.
+    /// Family of the endpoints.
     pub family: Family,
     received: Instant,
-    /// How old it was then, if its slice says so.
+    /// Age of the change when it was received; `None` if unknown.
     age: Option<Duration>,
 }
 
 impl EndpointChange {
-    /// How long ago weir heard of it.
+    /// Duration since weir received the change.
     pub fn since_received(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.received)
     }
 
-    /// How long ago its cause was, such as a Pod that became ready; `None` when that is not known or was before this
-    /// process started.
+    /// Duration since the cause of the change, such as a Pod that became ready; `None` when the cause is
+    /// unknown or happened before this process started.
     pub fn since_triggered(&self, now: Instant) -> Option<Duration> {
         self.age.map(|age| age + self.since_received(now))
     }
 }
 
-/// The changes of endpoints that a Snapshot was the first to bring.
+/// Changes of endpoints that one Snapshot was the first to bring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedChanges {
-    /// The generation of the Snapshot.
+    /// Generation of the Snapshot.
     pub generation: u64,
-    /// At most 1024.
+    /// The changes, at most 1024.
     pub changes: Vec<EndpointChange>,
 }
 
-/// Why the age of a change is not what its slice says.
+/// Reason why the age of a change is not what its slice says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unclear {
-    /// It is to happen only later: the clocks of two hosts differ, or one has jumped. It counts as new.
+    /// The cause lies in the future: the clocks of two hosts differ, or one has jumped. The change counts as
+    /// new.
     ClockDiffers,
-    /// So many changes wait that this one is not measured.
+    /// Too many changes wait for a commit, so that this one is not measured.
     TooMany,
 }
 
-/// The changes since the last commit, by the Service that they concern.
+/// Changes since the last commit, by Service.
 #[derive(Debug)]
 pub(crate) struct PendingChanges {
     started: Instant,
@@ -76,15 +78,15 @@ pub(crate) struct PendingChanges {
 }
 
 impl PendingChanges {
-    /// How many changes are held.
+    /// Largest number of changes that are held.
     const MAX_CHANGES: usize = 1024;
 
-    /// Of a process that starts now.
+    /// No changes, in a process that started at `started`.
     pub(crate) fn new(started: Instant) -> Self {
         Self { started, changes: HashMap::new(), held: 0 }
     }
 
-    /// Notes that a slice of a Service came, and when its cause was.
+    /// Records a change of a slice of `service`: when its cause was, and when it was received.
     pub(crate) fn record(
         &mut self,
         service: &ServiceKey,
@@ -107,7 +109,8 @@ impl PendingChanges {
         if matches!(age, Some(Err(_))) { Err(Unclear::ClockDiffers) } else { Ok(()) }
     }
 
-    /// Takes what is noted of Services whose served form differs, and forgets the rest: it has changed nothing.
+    /// Takes the changes of the Services in `differing`; the others changed nothing in the Snapshot and are
+    /// forgotten.
     pub(crate) fn take(&mut self, differing: &[ServiceKey]) -> Vec<EndpointChange> {
         self.held = 0;
         let mut changes = std::mem::take(&mut self.changes);
@@ -125,7 +128,7 @@ mod tests {
         ServiceKey::new("default", "web")
     }
 
-    /// A process that has run for an hour, and the present.
+    /// No changes in a process that has run for an hour, and the current moment.
     fn running() -> (PendingChanges, Moment) {
         let started = Moment::now();
         let now = Moment { steady: started.steady + 3600 * SECOND, wall: started.wall + 3600 * SECOND };

@@ -12,41 +12,41 @@ use std::{
     sync::Arc,
 };
 
-/// What one file says.
+/// Objects and problems of one file.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<FileProblem>,
-    /// Kinds that weir does not look at, with counts.
+    /// Kinds that weir does not read, with the number of objects.
     pub(super) skipped: BTreeMap<String, usize>,
-    /// Why the file could not be read at all the last time.
+    /// Reason why the file could not be read at all the last time.
     pub(super) unreadable: Option<FileProblem>,
 }
 
 /// One object of a file.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Differs whenever the object differs.
+    /// Identity of this form of the object: differs whenever the object differs.
     pub(super) id: u64,
     pub(super) key: ObjectKey,
-    /// `None`: it is there but not ours to serve.
+    /// The object; `None` if it is there but not for this proxy.
     pub(super) object: Option<Object>,
     pub(super) location: Location,
-    /// Whether this is the last good version of something that cannot be read now.
+    /// Whether the entry is the last good form of an object that cannot be read now.
     pub(super) kept: bool,
 }
 
-/// How many problems and unknown kinds of one file are listed; a hostile file has millions.
+/// Largest number of problems and of unknown kinds that are listed for one file; a hostile file has millions.
 const MAX_PROBLEMS: usize = 1000;
 
 impl Contents {
-    /// Marks everything as the last good state.
+    /// Marks all objects as last good forms.
     pub(super) fn keep_all(&mut self) {
         self.entries.iter_mut().for_each(|entry| entry.kept = true);
         self.problems.clear();
     }
 
-    /// The last good state, because of a problem with the whole file.
+    /// Keeps the last good state because of a problem with the whole file.
     pub(super) fn kept(mut self, problem: FileProblem) -> Self {
         self.keep_all();
         self.problems.push(problem);
@@ -54,7 +54,7 @@ impl Contents {
         self
     }
 
-    /// What the file says now that it holds these bytes. A bad document loses only itself.
+    /// Contents after the file changed to `bytes`. A malformed document loses only itself.
     pub(super) fn renewed(self, path: &Arc<Path>, bytes: &[u8], scope: &Scope, next_id: &mut u64) -> Self {
         let problem = |message: &str| FileProblem::of_file(path, message);
         let Ok(text) = std::str::from_utf8(bytes) else {
@@ -91,7 +91,7 @@ impl Contents {
     fn merged(self, objects: Objects<'_>, mut broken: bool, path: &Arc<Path>, next_id: &mut u64) -> Self {
         let mut old: HashMap<ObjectKey, Entry> = HashMap::with_capacity(self.entries.len());
         for entry in self.entries {
-            // Of two with one key the first counts.
+            // Of two objects with one key the first counts.
             old.entry(entry.key.clone()).or_insert(entry);
         }
         let mut new = Self { problems: objects.problems, ..Self::default() };
@@ -121,7 +121,7 @@ impl Contents {
             }
         }
         if broken {
-            // What cannot be recognised may be any of the objects that are missing.
+            // An unrecognisable document may be any of the missing objects.
             new.entries.extend(old.into_values().map(|entry| Entry { kept: true, ..entry }));
         }
         if new.problems.len() > MAX_PROBLEMS {

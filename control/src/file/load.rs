@@ -1,4 +1,4 @@
-//! How are manifests read for the first time, or only once?
+//! How are manifests read at the start, or only once?
 
 use super::{
     manifests::{Load, Manifests},
@@ -13,23 +13,23 @@ use std::{
 };
 use weir_core::Snapshot;
 
-/// The outcome of [`load_manifests`].
+/// Outcome of [`load_manifests`].
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the node would serve.
+    /// Snapshot that the node would serve.
     pub snapshot: Snapshot,
-    /// What was found.
+    /// Objects and problems that were found.
     pub report: Report,
-    /// What guards refused; nothing without them.
+    /// Addresses that guards refused; empty without guards.
     pub refused: Vec<Problem>,
 }
 
-/// Reads manifests once and computes what the node would serve. Blocks.
+/// Reads manifests once and computes the Snapshot that the node would serve. Blocks.
 pub fn load_manifests(paths: &[PathBuf], scope: &Scope) -> Result<Loaded, FileProblem> {
     load_manifests_with(paths, io::stdin(), scope)
 }
 
-/// The same with something else in location of standard input.
+/// Reads manifests like [`load_manifests`], with `stdin` in place of standard input.
 pub fn load_manifests_with(
     paths: &[PathBuf],
     stdin: impl Read,
@@ -44,10 +44,10 @@ pub fn load_manifests_with(
     Ok(Loaded { snapshot: commit.snapshot, report: load.report, refused })
 }
 
-/// The most that is read of one file.
+/// Largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// At start, what was named has to be readable.
+/// Loads the manifests at the start: every path that was named has to be readable.
 pub(super) fn first_load(
     manifests: &mut Manifests,
     paths: &[PathBuf],

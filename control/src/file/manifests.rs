@@ -1,4 +1,4 @@
-//! What do all files say together? Keeps the last good state of each and tells the store what differs.
+//! Which objects do all files together define? Keeps the last good state of each file and tells what differs.
 
 use super::{
     contents::{Contents, Entry},
@@ -16,31 +16,31 @@ use std::{
 pub(super) struct Manifests {
     scope: Scope,
     files: Vec<ManifestFile>,
-    /// What the store was delivered last: the entry of each key that is served.
+    /// Identity of the form of each object that the store has got last.
     delivered: HashMap<ObjectKey, u64>,
     next_entry: u64,
 }
 
-/// One file and what is known from it.
+/// One file and its contents.
 struct ManifestFile {
     root: usize,
     path: Arc<Path>,
-    /// What the file was like when it was read; `None`: it has to be read again.
+    /// Fingerprint of the file when it was read; `None` if it has to be read again.
     fingerprint: Option<Fingerprint>,
     contents: Contents,
 }
 
-/// What follows from a scan at the files.
+/// Outcome of loading what a scan has found.
 #[derive(Debug)]
 pub(super) struct Load {
-    /// What the store is delivered: a list of every kind.
+    /// Events for the store: a list of every kind.
     pub(super) events: Vec<Event>,
     pub(super) report: Report,
-    /// Whether a path or a file could not be read at all, and the first of them.
+    /// First path or file that could not be read at all.
     pub(super) unreadable: Option<FileProblem>,
 }
 
-/// Reads a file's bytes, or says why it cannot be read.
+/// Function that reads a file's bytes, or says why it cannot.
 pub(super) type Read<'a> = dyn FnMut(&Path) -> Result<Vec<u8>, String> + 'a;
 
 impl Manifests {
@@ -48,7 +48,7 @@ impl Manifests {
         Self { scope, files: Vec::new(), delivered: HashMap::new(), next_entry: 0 }
     }
 
-    /// Reads what changed since the last load.
+    /// Reads the files that changed since the last load.
     pub(super) fn load(&mut self, scan: &Scan, read: &mut Read<'_>) -> Load {
         let mut problems = Vec::new();
         let mut before: HashMap<Arc<Path>, ManifestFile> = HashMap::new();
@@ -101,7 +101,7 @@ impl Manifests {
                 let contents = old.renewed(&path, &bytes, &self.scope, &mut self.next_entry);
                 ManifestFile { root, path, fingerprint, contents }
             }
-            // Without a fingerprint it is read again at the next load.
+            // A file without a fingerprint is read again at the next load.
             Err(reason) => {
                 let problem = unreadable(&path, &reason, !old.entries.is_empty());
                 let contents = old.kept(problem.clone());
@@ -111,12 +111,12 @@ impl Manifests {
         }
     }
 
-    /// Whether some file has to be read again although nothing about it changed.
+    /// Whether a file has to be read again although it has not changed.
     pub(super) fn is_incomplete(&self) -> bool {
         self.files.iter().any(|known| known.contents.unreadable.is_some())
     }
 
-    /// Finds the entry that counts for each key: the first one; what was only kept gives way to what is there.
+    /// Finds the entry that counts for each key: the first one. Last good forms give way to current ones.
     fn merge(&mut self, mut problems: Vec<FileProblem>) -> (Vec<Event>, Report) {
         let mut report = Report::default();
         let mut served: HashMap<&ObjectKey, &Entry> = HashMap::new();

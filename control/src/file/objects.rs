@@ -1,4 +1,4 @@
-//! Which objects does a document hold? Lists are unpacked; kinds that do not matter are skipped.
+//! Which objects does a document hold? Lists are unpacked; kinds that weir does not read are skipped.
 
 use super::location::Location;
 use crate::{
@@ -16,27 +16,27 @@ use k8s_openapi::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What one object of a document came to.
+/// Outcome of reading one object of a document.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// It exists; `None`: it is not ours to serve.
+    /// The object exists; `None` if it is not for this proxy.
     Object(ObjectKey, Option<Object>),
-    /// It exists but cannot be used.
+    /// The object exists but cannot be used.
     Refused(ObjectKey),
-    /// It is of a kind that weir does not look at.
+    /// The object is of a kind that weir does not read.
     Skipped(String),
-    /// Nobody can tell which object it is.
+    /// The object cannot be identified.
     Unknown,
 }
 
-/// Reads the objects of one document.
+/// Reader of the objects of one document.
 pub(super) struct Objects<'a> {
     pub(super) scope: &'a Scope,
     pub(super) found: Vec<(Location, Found)>,
     pub(super) problems: Vec<FileProblem>,
 }
 
-/// What `apiVersion` and `kind` are when an item does not say, as in a `ServiceList`.
+/// `apiVersion` and `kind` of items that do not say them, as in a `ServiceList`.
 #[derive(Clone, Copy)]
 struct Defaults<'a> {
     api_version: &'a str,
@@ -121,14 +121,14 @@ impl Objects<'_> {
     }
 }
 
-/// How much of an unknown kind's name is shown.
+/// Largest number of characters that are shown of an unknown kind's name.
 const MAX_KIND_CHARS: usize = 100;
 
 fn api_type<T: Resource>() -> (&'static str, &'static str) {
     (T::API_VERSION, T::KIND)
 }
 
-/// The identity of an object that may be malformed otherwise.
+/// Key of an object that may be malformed otherwise.
 fn key(kind: Kind, value: &Value) -> Option<ObjectKey> {
     let metadata = value.get("metadata")?;
     let name = metadata.get("name")?.as_str().filter(|name| !name.is_empty())?;

@@ -6,18 +6,18 @@ use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options};
 /// One document of a file.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// Counts documents that hold something, from 1.
+    /// Number of the document, from 1; empty ones do not count.
     pub(super) number: usize,
-    /// The line it starts on, from 1.
+    /// First line of the document in the file, from 1.
     pub(super) line: usize,
-    /// Its content, or why there is none.
+    /// Content of the document, or why it cannot be read.
     pub(super) content: Result<Value, SyntaxError>,
 }
 
-/// Why a document cannot be read.
+/// Reason why a document cannot be read.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
-    /// The line in the file, from 1.
+    /// Line in the file, from 1.
     pub(super) line: usize,
     pub(super) message: String,
 }
@@ -84,7 +84,7 @@ fn yaml(text: &str) -> Vec<Document> {
     documents
 }
 
-/// Cuts a text before each line that starts a document, so that a broken one cannot take others with it.
+/// Cuts a text before each line that starts a document, so that a malformed one cannot take others with it.
 fn chunks(text: &str) -> Vec<(usize, &str)> {
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut offset) = (0, 1, 0);
@@ -113,7 +113,8 @@ fn has_content(line: &str) -> bool {
     !matches!(line.trim_start().chars().next(), None | Some('#')) && !line.starts_with('%')
 }
 
-/// Enough for 44,000 Services and their slices in one List; anchors may not multiply what was written.
+/// Limits of a YAML document: room for 44,000 Services and their slices in one List, but anchors may not
+/// multiply what was written.
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

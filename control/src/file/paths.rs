@@ -1,4 +1,5 @@
-//! Which files do the paths name now, and did one change? ScannedFile through symlinks, as a mounted ConfigMap swaps them.
+//! Which files do the paths name now, and did one change? Symlinks are followed, as a mounted ConfigMap swaps
+//! them.
 
 use std::{
     collections::HashSet,
@@ -9,43 +10,43 @@ use std::{
     sync::Arc,
 };
 
-/// What all paths name at one moment, in their order. Equal looks mean that nothing changed.
+/// Files that all paths name at one moment, in the order of the paths. Equal scans mean that nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scan {
     pub(super) roots: Vec<Root>,
 }
 
-/// What one path names.
+/// Files that one path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
-    /// The path cannot be looked at, and why.
+    /// The path cannot be read, and why.
     Unreadable(Arc<Path>, String),
     /// A file, or the manifests in a directory.
     Files(Vec<ScannedFile>),
 }
 
-/// A file that is there.
+/// File that a scan has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ScannedFile {
     pub(super) path: Arc<Path>,
     pub(super) fingerprint: Fingerprint,
 }
 
-/// Differs when a file's content may differ.
+/// Fingerprint of a file, which differs when the content may differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fingerprint {
-    /// Standard input, or a pipe that was named: it is read once.
+    /// Standard input or a named pipe, which is read once.
     Stream,
-    /// A regular file.
+    /// Regular file; times in seconds and nanoseconds of Unix time.
     File { real: PathBuf, device: u64, inode: u64, modified: (i64, i64), changed: (i64, i64), size: u64 },
 }
 
-/// The path of standard input.
+/// Whether a path stands for standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Looks at all paths. Blocks.
+/// Scans all paths. Blocks.
 pub(super) fn scan(paths: &[PathBuf]) -> Scan {
     let mut known = HashSet::new();
     let mut roots = Vec::with_capacity(paths.len());
@@ -63,7 +64,7 @@ pub(super) fn scan(paths: &[PathBuf]) -> Scan {
     Scan { roots }
 }
 
-/// An I/O error in words.
+/// An I/O error in words for an operator.
 pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file or directory".into(),
@@ -103,7 +104,7 @@ fn scan_directory(directory: &Path) -> io::Result<Vec<ScannedFile>> {
         }) {
             Ok(Some(fingerprint)) => files.push(ScannedFile { path: Arc::from(path), fingerprint }),
             Ok(None) => {}
-            // It went between the listing and the look, or its link points nowhere: it is not there.
+            // A file that was deleted meanwhile, or a link to nowhere, is not there.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -112,7 +113,8 @@ fn scan_directory(directory: &Path) -> io::Result<Vec<ScannedFile>> {
     Ok(files)
 }
 
-/// Hidden files are skipped: editors' swap files, and the `..data` of a mounted ConfigMap.
+/// Whether a file in a directory is a manifest. Hidden files are not: editors' swap files, and the `..data` of
+/// a mounted ConfigMap.
 fn is_manifest(path: &Path) -> bool {
     let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
     let extension = path.extension().and_then(|extension| extension.to_str());

@@ -3,13 +3,13 @@
 use crate::FileProblem;
 use std::collections::BTreeMap;
 
-/// What loading manifests found.
+/// Findings of loading manifests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many objects are used.
+    /// Number of objects that are used.
     pub objects: usize,
-    /// What is wrong; what is right is served.
+    /// Everything that is wrong; the rest is served.
     pub problems: Vec<FileProblem>,
-    /// Kinds that weir does not look at (`apps/v1 Deployment`), and how many objects of each were skipped.
+    /// Kinds that weir does not read (`apps/v1 Deployment`), with the number of skipped objects.
     pub skipped: BTreeMap<String, usize>,
 }

@@ -16,13 +16,13 @@ use std::{collections::BTreeSet, io, time::Duration};
 use tokio::{task::JoinSet, time::sleep};
 use tracing::{error, info};
 
-/// How long files have to stay the same before they are read: they may be in the middle of a write.
+/// Time that files have to stay unchanged before they are read: a write may be in progress.
 const SETTLE_TIME: Duration = Duration::from_millis(100);
 
-/// A file that is written all the time is read anyway after this many looks.
+/// Number of scans after which files are read although they change all the time.
 const MAX_SETTLE_SCANS: u32 = 20;
 
-/// Loads the manifests and goes on watching them.
+/// Loads the manifests and starts to watch them.
 pub(crate) async fn start(
     source: FileSource,
     scope: &Scope,
@@ -44,14 +44,14 @@ pub(crate) async fn start(
     Ok(report)
 }
 
-/// Looks at the manifests again and again.
+/// Watch of manifests.
 struct Watch {
     source: FileSource,
     manifests: Manifests,
     scan: Scan,
-    /// What was found last.
+    /// Findings of the last load.
     report: Option<Report>,
-    /// Kinds of which was said that they are skipped.
+    /// Kinds that were logged as skipped.
     logged_kinds: BTreeSet<String>,
 }
 
@@ -71,7 +71,7 @@ impl Watch {
         }
     }
 
-    /// Reads what changed, once it has settled.
+    /// Reads the files that changed, once they have settled.
     async fn poll(mut self) -> (Self, Option<Load>) {
         let mut scan;
         (self, scan) = self.scan().await;
@@ -87,7 +87,7 @@ impl Watch {
             }
         }
         blocking(move || {
-            // What can be read only once is not read again: its fingerprint never changes.
+            // A stream is not read again: its fingerprint never changes.
             let load = self.manifests.load(&scan, &mut read_file);
             self.scan = scan;
             (self, Some(load))
@@ -103,9 +103,9 @@ impl Watch {
         .await
     }
 
-    /// Says what a load found, and once for each kind that it is skipped.
+    /// Logs the findings of a load, and each skipped kind once.
     fn log(&mut self, report: &Report) {
-        // A file that stays unreadable is tried again and again, which is worth one line.
+        // A file that stays unreadable is read again and again, which is worth one line.
         if self.report.as_ref() == Some(report) {
             return;
         }
@@ -121,5 +121,5 @@ impl Watch {
     }
 }
 
-/// How many kinds are remembered as told.
+/// Largest number of kinds that are remembered as logged.
 const MAX_LOGGED_KINDS: usize = 100;

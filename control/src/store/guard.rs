@@ -1,4 +1,4 @@
-//! What do guards refuse of each Service, and what of it is new?
+//! Which addresses do guards refuse of each Service, and which of them are new?
 
 use super::addresses::Addresses;
 use crate::{Object, ObjectKey, Problem};
@@ -14,19 +14,19 @@ use weir_core::{
     guards::{ExternalIps, Refusal, Refused, Role, guard_service, guard_slice},
 };
 
-/// What is refused of one Service, when that has changed.
+/// Refused addresses of one Service, when they have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals {
-    /// The Service.
+    /// Key of the Service.
     pub service: ServiceKey,
-    /// All that is refused now.
+    /// All addresses that are refused now.
     pub refused: Refused,
-    /// What of it was not refused before.
+    /// Addresses that were not refused before.
     pub new: Refused,
 }
 
 impl Refusals {
-    /// One problem for each reason, with an address as an example.
+    /// One problem for each role and reason, with an address as an example.
     pub fn problems(&self) -> BTreeMap<(Role, Refusal), Problem> {
         let mut counts = BTreeMap::<(Role, Refusal), Vec<_>>::new();
         for &(role, reason, ip) in &self.refused {
@@ -55,7 +55,7 @@ fn field(role: Role, reason: Refusal) -> &'static str {
     }
 }
 
-/// What is refused, why, and what to do about it.
+/// Message that says what is refused, why, and what to do about it.
 fn message(role: Role, reason: Refusal, ips: &[IpAddr]) -> String {
     let first = ips[0];
     let more = match ips.len() - 1 {
@@ -85,17 +85,17 @@ fn message(role: Role, reason: Refusal, ips: &[IpAddr]) -> String {
     format!("{first}{more} is {fate}: it {why}")
 }
 
-/// Takes out of objects what must be neither served nor dialled, and remembers what that was.
+/// Removes addresses that must be neither served nor dialled from objects, and remembers them.
 #[derive(Debug)]
 pub(super) struct Guard {
     rules: ExternalIps,
-    /// Who holds and who wants which address.
+    /// Index of who holds and who wants which address.
     pub(super) addresses: Addresses,
-    /// What was refused whatever else there is, by the object that names it. Most name nothing.
+    /// Addresses refused regardless of other objects, by the object that names them. Most objects name none.
     by_object: HashMap<ObjectKey, Refused>,
-    /// External IPs that were refused because of other objects, by Service.
+    /// External IPs refused because of other objects, by Service.
     by_external_ip: HashMap<ServiceKey, Refused>,
-    /// Both by Service, as it was last told.
+    /// Refused addresses of each Service, as reported last.
     reported: HashMap<ServiceKey, Refused>,
 }
 
@@ -110,7 +110,7 @@ impl Guard {
         }
     }
 
-    /// Takes out of an object what is refused whatever else there is.
+    /// Removes the addresses from an object that are refused regardless of other objects.
     pub(super) fn check(&mut self, key: &ObjectKey, object: &mut Object) {
         let refused = match object {
             Object::Service(service) => guard_service(service),
@@ -124,7 +124,8 @@ impl Guard {
         }
     }
 
-    /// The Service without the external IPs that are refused as things are. Only one that has some is copied.
+    /// The Service without the external IPs that are refused because of other objects. Only a Service with
+    /// external IPs is copied.
     pub(super) fn guarded<'a>(
         &mut self,
         service: &'a Service,
@@ -153,17 +154,17 @@ impl Guard {
         service
     }
 
-    /// Forgets a Service that is gone.
+    /// Forgets the refused external IPs of a deleted Service.
     pub(super) fn forget_service(&mut self, service: &ServiceKey) {
         self.by_external_ip.remove(service);
     }
 
-    /// Forgets an object that is gone.
+    /// Forgets the refused addresses of a deleted object.
     pub(super) fn forget(&mut self, key: &ObjectKey) {
         self.by_object.remove(key);
     }
 
-    /// What is refused of a Service that is made of these objects, if that has changed.
+    /// Refused addresses of a Service that consists of `objects`, if they have changed since the last report.
     pub(super) fn changed_refusals(
         &mut self,
         service: &ServiceKey,

@@ -1,10 +1,10 @@
-//! Which parts of objects are equal? Objects repeat names, hints and settings many times; one copy of each is kept.
+//! Which parts of objects are equal? Names, hints and settings repeat many times; one copy of each is kept.
 
 use crate::Object;
 use std::{collections::HashSet, hash::Hash, sync::Arc};
 use weir_core::{EndpointSlice, Service, ServiceKey, Settings, endpoint::Hints};
 
-/// One copy of each part that objects have in common.
+/// Shared copies of parts that objects have in common.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     names: Pool<str>,
@@ -13,10 +13,10 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    /// Beyond this many different settings, equal ones are not looked for: the search is linear.
+    /// Number of different settings up to which equal ones are looked for: the search is linear.
     const MAX_SETTINGS: usize = 16;
 
-    /// Has an object use the copies that others use.
+    /// Replaces the parts of an object by shared copies.
     pub(super) fn intern(&mut self, object: &mut Object) {
         match object {
             Object::Service(service) => self.intern_service(service),
@@ -54,11 +54,11 @@ impl Interner {
     }
 }
 
-/// Values of one type. What nobody uses any more is forgotten once that may be half of them.
+/// Shared values of one type. Unused values are dropped once they may be half of all.
 #[derive(Debug)]
 struct Pool<T: ?Sized> {
     known: HashSet<Arc<T>>,
-    /// How many may be known until they are looked through.
+    /// Number of values at which unused ones are dropped.
     sweep_len: usize,
 }
 
@@ -68,11 +68,11 @@ impl<T: ?Sized> Default for Pool<T> {
     }
 }
 
-/// Fewer are never looked through.
+/// Number of values up to which unused ones are kept.
 const MIN_POOL_LEN: usize = 1024;
 
 impl<T: ?Sized + Eq + Hash> Pool<T> {
-    /// Replaces a value by the known one that is equal.
+    /// Replaces a value by the shared copy that is equal.
     fn intern(&mut self, value: &mut Arc<T>) {
         if let Some(known) = self.known.get(&**value) {
             *value = Arc::clone(known);

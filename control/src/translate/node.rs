@@ -15,7 +15,7 @@ use weir_core::{
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 
-/// The cluster autoscaler's taint on a node that it is about to remove.
+/// Taint that the cluster autoscaler puts on a node before it removes it.
 const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
 
 impl Translate for ApiNode {
@@ -74,7 +74,7 @@ fn internal_ips(object: &ApiNode, problems: &mut Problems) -> Vec<IpAddr> {
     found
 }
 
-/// An old API server says only `podCIDR`.
+/// Pod CIDRs of a node. An old API server says only `podCIDR`.
 fn pod_cidrs(object: &ApiNode, problems: &mut Problems) -> Vec<IpNet> {
     let Some(spec) = &object.spec else { return Vec::new() };
     match spec.pod_cidrs.as_deref() {

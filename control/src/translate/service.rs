@@ -19,7 +19,7 @@ use weir_core::{
     service::PortSpec,
 };
 
-/// The API's default for `sessionAffinityConfig.clientIP.timeoutSeconds`.
+/// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.
 const AFFINITY_TIMEOUT: i32 = 10_800;
 
 impl Translate for ApiService {
@@ -115,7 +115,7 @@ fn load_balancer_ips(object: &ApiService, problems: &mut Problems) -> PerFamily<
     let ingress = status.and_then(|load_balancer| load_balancer.ingress.as_deref()).unwrap_or_default();
     for (index, ingress) in ingress.iter().enumerate() {
         let text = ingress.ip.as_deref().unwrap_or_default();
-        // With ipMode Proxy the load balancer rewrites the destination: the address is not for us to answer.
+        // With ipMode Proxy the load balancer rewrites the destination: weir does not answer at the address.
         if text.is_empty() || !matches!(ingress.ip_mode.as_deref(), None | Some("VIP")) {
             continue;
         }
@@ -188,7 +188,7 @@ fn ports(spec: &ServiceSpec, problems: &Problems) -> Result<Vec<PortSpec>, Probl
     Ok(ports)
 }
 
-/// A check connects, which only TCP can.
+/// Reports ports that a health check leaves out: it connects, which only TCP can.
 fn report_unchecked(settings: &Settings, ports: &[PortSpec], problems: &mut Problems) {
     if settings.health_check.is_some()
         && let Some(port) = ports.iter().find(|port| port.protocol != Protocol::Tcp)

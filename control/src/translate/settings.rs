@@ -27,10 +27,10 @@ const COUNT: RangeInclusive<u32> = 1..=u32::MAX;
 const QUEUE: RangeInclusive<u32> = 0..=65_536;
 const QUEUE_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=seconds(600);
 const ACCEPT_RATE: RangeInclusive<u32> = 1..=1_000_000;
-/// Networks in one list: each new client is compared with all of them.
+/// Largest number of networks in one list: each new client is compared with all of them.
 const MAX_NETWORKS: usize = 64;
 
-/// A setting that does not parse is noted, and its default is used.
+/// Settings of a Service. An annotation that does not parse is reported, and its default is used.
 pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mut Problems) -> Settings {
     let mut settings = defaults.clone();
     let mut check = Check::default();
@@ -48,7 +48,7 @@ pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mu
     settings
 }
 
-/// The annotations of an active check; the others mean nothing without `health-check`.
+/// Annotations of an active check, which mean nothing without `health-check`.
 #[derive(Default)]
 struct Check {
     on: bool,
@@ -96,7 +96,7 @@ fn set_limit(limits: &mut Limits, name: &str, value: &str) -> Result<(), String>
     Ok(())
 }
 
-/// All settings, without the prefix.
+/// Names of all settings, without the prefix.
 const NAMES: [&str; 21] = [
     "balance",
     "connect-timeout",

@@ -18,13 +18,13 @@ use weir_core::{
     endpoint::{Conditions, Hints, SliceEndpoint, SlicePort},
 };
 
-/// The label that names the Service a slice belongs to.
+/// Label that names the Service of a slice.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// The label of slices that belong to a headless Service.
+/// Label of slices that belong to a headless Service.
 const HEADLESS: &str = "service.kubernetes.io/headless";
 
-/// The annotation that says when the last cause of a change was, such as a Pod that became ready.
+/// Annotation with the time of the last cause of a change, such as a Pod that became ready.
 const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
 impl Translate for ApiSlice {
@@ -65,7 +65,7 @@ fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<Option<EndpointSl
     }))
 }
 
-/// Reads an RFC 3339 time. A wrong one costs a measurement and nothing else.
+/// Time of the last cause of a change (RFC 3339). A wrong one costs a measurement and nothing else.
 fn triggered(object: &ApiSlice, problems: &mut Problems) -> Option<SystemTime> {
     let text = object.metadata.annotations.as_ref()?.get(LAST_CHANGE)?;
     let time = text.parse::<Timestamp>();
@@ -122,7 +122,7 @@ struct HintsOfSlice {
 }
 
 impl HintsOfSlice {
-    /// Beyond this many different hints in one slice, sharing is not looked for: the search is linear.
+    /// Number of different hints in one slice up to which equal ones are looked for: the search is linear.
     const MAX_SHARED: usize = 16;
 
     fn share(&mut self, hints: Option<&EndpointHints>) -> Arc<Hints> {

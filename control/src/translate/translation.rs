@@ -9,34 +9,34 @@ use crate::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::time::SystemTime;
 
-/// An event, with what was wrong but could be left out.
+/// Translation of one object: an event, and what was wrong.
 #[derive(Debug)]
 pub struct Translation {
-    /// What the store is told.
+    /// Event for the store.
     pub event: Event,
-    /// Parts that were ignored, or why the object was refused.
+    /// Problems with fields that were left out, or for which the object was refused.
     pub problems: Vec<Problem>,
-    /// When the cause of this form of an EndpointSlice was, on the clock of whoever wrote it (semantics B4).
+    /// Time of the cause of this form of an EndpointSlice, on the clock of its author (semantics B4).
     pub triggered: Option<SystemTime>,
 }
 
-/// A kind of API object that can be translated.
+/// API object that can be translated.
 pub trait Translate: Sized {
-    /// Its kind.
+    /// Kind of the object.
     const KIND: Kind;
 
-    /// Its metadata.
+    /// Metadata of the object.
     fn metadata(&self) -> &ObjectMeta;
 
-    /// What it means; `None` when it is not ours to serve. An error refuses the whole object.
+    /// What weir keeps of the object; `None` if it is not for this proxy. An error refuses the whole object.
     fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem>;
 
-    /// When the cause of its last change was, if it says so.
+    /// Time of the cause of the object's last change; `None` if the object does not say.
     fn triggered(&self, _problems: &mut Problems) -> Option<SystemTime> {
         None
     }
 
-    /// Its identity. Objects without a namespace are in `default`.
+    /// Key of the object. Services and EndpointSlices without a namespace are in `default`.
     fn key(&self) -> ObjectKey {
         let metadata = self.metadata();
         let namespaced = matches!(Self::KIND, Kind::Service | Kind::EndpointSlice);
@@ -45,7 +45,7 @@ pub trait Translate: Sized {
     }
 }
 
-/// Translates one object that exists.
+/// Translates an object that exists.
 pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
     let key = object.key();
     let mut problems = Problems { object: key.to_string(), list: Vec::new() };

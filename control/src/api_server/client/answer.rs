@@ -1,4 +1,4 @@
-//! How long may an answer of the API server take, how large may it be, and what is one that is no success?
+//! How long may an answer of the API server take, how large may it be, and what does a failure say?
 
 use super::{request::is_watch, watch_history::WatchHistory};
 use futures::{StreamExt, stream};
@@ -12,40 +12,40 @@ use std::{future::Future, io, pin::Pin, sync::Arc, task, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, Layer, Service};
 
-/// The longest line of a watch, in bytes: one event. etcd refuses objects of more than 1.5 MiB.
+/// Largest line of a watch, in bytes: one event. etcd refuses objects of more than 1.5 MiB.
 const MAX_LINE_BYTES: usize = 8 << 20;
 
-/// The largest page of a list, in bytes: half a MiB for each of 500 objects.
+/// Largest page of a list, in bytes: half a MiB for each of 500 objects.
 const MAX_PAGE_BYTES: usize = 256 << 20;
 
-/// How much of a refusal is read, in bytes.
+/// Bytes that are read of the body of a failure.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
-/// A page may take longer than other answers by as long as it takes at this rate, in bytes a second.
+/// Rate at which a page may arrive however large it is, in bytes a second.
 const MIN_BYTES_PER_SECOND: f64 = 16_384.0;
 
-/// Why an answer is given up.
+/// Reason why reading an answer is given up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AnswerError {
-    /// An event that never ends.
+    /// An event is too large.
     #[error("an event of more than {} MiB", MAX_LINE_BYTES >> 20)]
     Line,
-    /// A page that never ends.
+    /// A page is too large.
     #[error("a page of more than {} MiB", MAX_PAGE_BYTES >> 20)]
     Page,
-    /// Bytes trickle in.
+    /// A page arrives too slowly: bytes received, and in what time.
     #[error("a page so slow that only {0} bytes came in {1:?}")]
     Slow(usize, Duration),
 }
 
-/// AnswerLimits for every answer.
+/// Limits on every answer of the API server.
 #[derive(Clone, Debug)]
 pub(super) struct AnswerLimits {
-    /// How long an answer may take to begin, and a small page to be complete.
+    /// Longest time until an answer begins, and until a small page is complete.
     pub(super) answer_timeout: Duration,
-    /// How long a watch may go on.
+    /// Longest time that a watch may last.
     pub(super) watch_limit: Duration,
-    /// What was asked before.
+    /// Requests and watches so far, which tell whether a list ends.
     pub(super) history: Arc<WatchHistory>,
 }
 
@@ -57,7 +57,7 @@ impl<S> Layer<S> for AnswerLimits {
     }
 }
 
-/// A client with [`AnswerLimits`].
+/// Client whose answers are subject to [`AnswerLimits`].
 pub(super) struct Limited<S> {
     inner: S,
     limits: AnswerLimits,
@@ -102,7 +102,7 @@ where
     }
 }
 
-/// How far an answer is.
+/// Progress of an answer's body, and its limits.
 enum BodyProgress {
     Watch { end: Instant, line: usize },
     Page { begun: Instant, answer_timeout: Duration, received: usize },
@@ -124,7 +124,7 @@ impl BodyProgress {
         Box::new(StreamBody::new(frames.boxed()))
     }
 
-    /// Until when the next bytes must come.
+    /// Time until which the next bytes must come.
     fn deadline(&self) -> Instant {
         match self {
             Self::Watch { end, .. } => *end,
@@ -134,7 +134,8 @@ impl BodyProgress {
         }
     }
 
-    /// What it means that they did not. A watch ends as if the server had ended it, which it should have.
+    /// Outcome of missing the [deadline](Self::deadline). A watch ends in order, as if the server had ended it,
+    /// which it should have.
     fn late(&self) -> Result<(), AnswerError> {
         match self {
             Self::Watch { .. } => Ok(()),
@@ -160,7 +161,7 @@ impl BodyProgress {
     }
 }
 
-/// What an answer says that is no success: its own status object, or what can be made of it.
+/// Error that an unsuccessful answer stands for: its own Status object, or one made of its head and body.
 async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Error {
     let (head, body) = answer.into_parts();
     let text_of = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -176,7 +177,7 @@ async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Err
         }
     };
     status.code = head.status.as_u16();
-    // A date, which HTTP allows too, is none of an API server's.
+    // HTTP allows a date, too; API servers send seconds.
     if let Some(retry_after) = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()) {
         let details = status.details.get_or_insert_with(no_details);
         details.retry_after_seconds = details.retry_after_seconds.max(retry_after);
@@ -189,7 +190,7 @@ fn no_details() -> StatusDetails {
     StatusDetails { name, group, kind, uid, causes: Vec::new(), retry_after_seconds: 0 }
 }
 
-/// As much of a body as is worth reading and comes in time.
+/// First bytes of a body that come before the deadline, at most [`MAX_REFUSAL_BYTES`].
 async fn beginning(body: Box<DynBody>, deadline: Instant) -> Vec<u8> {
     let (mut frames, mut read) = (BodyStream::new(body), Vec::new());
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, frames.next()).await {

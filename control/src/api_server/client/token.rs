@@ -1,7 +1,8 @@
-//! Which token proves who we are? The one on disk, read again once a minute; after a refusal all is read anew anyway.
+//! Which token authenticates weir? The one on disk, read again once a minute, and at once after a refusal.
 //!
-//! kube's own reader takes the file as it is, so that a line feed at its end, which client-go takes off, makes every
-//! request fail; and it goes by the time of day, so that a clock set back keeps it from reading for as long.
+//! kube's own reader takes the file as it is, so that a line feed at its end, which client-go takes off, makes
+//! every request fail; and it goes by the time of day, so that a clock set back keeps it from reading for as
+//! long.
 
 use super::config::ConfigError;
 use http::{HeaderValue, Request, header::AUTHORIZATION};
@@ -16,20 +17,20 @@ use std::{
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-/// How often the file is read; the kubelet replaces it when four fifths of the token's life are over.
+/// Interval at which the file is read; the kubelet replaces it when four fifths of the token's life are over.
 const READ_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The longest token, in bytes. Those of service accounts have about one thousand.
+/// Largest token, in bytes. Tokens of service accounts have about one thousand.
 const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
-/// Puts the token of a file, if there is one, into each request.
+/// Layer that puts the token of a file, if one is configured, into each request.
 #[derive(Clone, Debug)]
 pub(super) struct Token(Option<Arc<TokenFile>>);
 
 #[derive(Debug)]
 struct TokenFile {
     path: PathBuf,
-    /// The header, and when it was read.
+    /// Header with the token, and the time at which the file was read.
     read: Mutex<(HeaderValue, Instant)>,
 }
 
@@ -51,7 +52,8 @@ impl Token {
 }
 
 impl TokenFile {
-    /// A file that cannot be read now may be half written: what was read last may still do.
+    /// Header with the current token. A file that cannot be read may be half written: the last token stays in
+    /// use.
     fn header(&self, now: Instant) -> HeaderValue {
         let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_duration_since(known.1) >= READ_INTERVAL {
@@ -83,7 +85,7 @@ impl<S> Layer<S> for Token {
     }
 }
 
-/// A client with a [`Token`].
+/// Client whose requests carry a [`Token`].
 pub(super) struct Authorized<S> {
     inner: S,
     token: Token,
@@ -115,7 +117,7 @@ mod tests {
     use std::{env, fs};
     use tokio::time::advance;
 
-    /// A file of a test, gone with it.
+    /// File of a test, removed when dropped.
     struct Temporary(PathBuf);
 
     impl Temporary {

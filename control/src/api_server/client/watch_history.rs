@@ -1,4 +1,5 @@
-//! From which version does each watch go on, and does a list ever end? What was requests before tells.
+//! From which resource version does each watch go on, and does a list ever end? Decided from the requests so
+//! far.
 
 use super::request::{is_watch, parameter};
 use http::Uri;
@@ -7,10 +8,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How many pages a list may have: a million objects. Kubernetes is built for a tenth of it.
+/// Largest number of pages of a list: a million objects. Kubernetes is built for a tenth of that.
 const MAX_PAGES: u32 = 2_000;
 
-/// Remembers what was requests for each kind.
+/// Requests for each resource, by URL path.
 #[derive(Debug, Default)]
 pub(in crate::api_server) struct WatchHistory {
     kinds: Mutex<HashMap<String, Requests>>,
@@ -18,18 +19,18 @@ pub(in crate::api_server) struct WatchHistory {
 
 #[derive(Debug, Default)]
 struct Requests {
-    /// Where the newest watch begins.
+    /// Resource version at which the newest watch begins; `None` if it is not a number.
     version: Option<u64>,
-    /// Whether the server has begun to answer it.
+    /// Whether the server has begun to answer the newest watch.
     watch_answered: bool,
-    /// How many pages of the newest list were requests for after its first.
+    /// Number of pages of the newest list that were requested after its first.
     pages: u32,
-    /// Where the newest page begins.
+    /// Value of `continue` in the newest request for a page.
     page: Option<String>,
 }
 
 impl WatchHistory {
-    /// Notes a request; an error when it goes on with a list that has no end.
+    /// Records a request; an error when it continues a list without end.
     pub(super) fn record_request(&self, uri: &Uri) -> Result<(), kube::Error> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let requests = kinds.entry(uri.path().to_owned()).or_default();
@@ -48,23 +49,23 @@ impl WatchHistory {
         }
     }
 
-    /// Notes that the server begins to answer a watch.
+    /// Records that the server begins to answer a watch.
     pub(super) fn record_answer(&self, uri: &Uri) {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.entry(uri.path().to_owned()).or_default().watch_answered = true;
     }
 
-    /// Whether the newest watch of a kind was answered.
+    /// Whether the newest watch of a path was answered.
     pub(in crate::api_server) fn is_watch_answered(&self, path: &str) -> bool {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.get(path).is_some_and(|requests| requests.watch_answered)
     }
 
-    /// Whether the server's newest version is older than where the watch of a kind goes on.
+    /// Whether the server's newest resource version is older than the one at which the watch of a path goes on.
     pub(in crate::api_server) fn is_ahead_of(&self, path: &str, newest: Option<&str>) -> bool {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let version = kinds.get(path).and_then(|requests| requests.version);
-        // Versions of a real API server are numbers that grow; nothing is known of others.
+        // Versions of a real API server are growing numbers; others cannot be compared.
         let newest = newest.and_then(|version| version.parse().ok());
         version.zip(newest).is_some_and(|(version, newest): (u64, u64)| newest < version)
     }

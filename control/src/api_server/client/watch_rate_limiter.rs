@@ -1,6 +1,6 @@
 //! How soon may a watch begin again?
 //!
-//! A server, or something before it, that ends every watch at once and in good order must not be asked without pause:
+//! A server, or a proxy before it, that ends every watch at once and in order must not be asked without pause:
 //! the watcher sees no failure, so it does not back off.
 
 use super::request::is_watch;
@@ -16,20 +16,20 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service};
 
-/// How many watches of a kind may begin one after another. More than a start and a few renewals need.
+/// Number of watches of one path that may begin one after another. More than a start and a few renewals need.
 const BURST: u32 = 5;
 
-/// How long it takes until one more may.
+/// Interval at which one more watch may begin.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Holds back watches that begin too often, for each kind by itself. Other requests pass.
+/// Layer that delays watches which begin too often, for each path by itself. Other requests pass.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WatchRateLimiter {
     kinds: Arc<Mutex<HashMap<String, Allowance>>>,
 }
 
 impl WatchRateLimiter {
-    /// How long a request to this address has to wait.
+    /// Delay of a request for this URI.
     fn pause(&self, uri: &Uri) -> Duration {
         if !is_watch(uri) {
             return Duration::ZERO;
@@ -39,15 +39,15 @@ impl WatchRateLimiter {
     }
 }
 
-/// What one kind has left (the generic cell rate algorithm, ITU-T I.371).
+/// Rate limiter of one path (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Default)]
 struct Allowance {
-    /// When the whole burst is allowed again.
+    /// Time at which the whole burst is available again; `None` before the first watch.
     full: Option<Instant>,
 }
 
 impl Allowance {
-    /// Takes one; returns how long to wait with it.
+    /// Counts a watch that begins at `now`; returns its delay.
     fn take(&mut self, now: Instant) -> Duration {
         let full = self.full.map_or(now, |full| full.max(now)) + INTERVAL;
         self.full = Some(full);
@@ -63,7 +63,7 @@ impl<S> Layer<S> for WatchRateLimiter {
     }
 }
 
-/// A client with a [`WatchRateLimiter`].
+/// Client whose watches are subject to a [`WatchRateLimiter`].
 pub(super) struct RateLimited<S> {
     inner: S,
     limiter: WatchRateLimiter,
