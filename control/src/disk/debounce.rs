@@ -80,18 +80,18 @@ mod tests {
         let (states, seen) = watch::channel(State::default());
         let (saves, start) = (Saves::default(), Instant::now());
         let saved = Arc::clone(&saves);
-        let mut notes = Notes { saves: saved, start, works };
-        (states, saves, tokio::spawn(async move { save_debounced(seen, &mut notes).await }))
+        let mut recorder = Recorder { saves: saved, start, works };
+        (states, saves, tokio::spawn(async move { save_debounced(seen, &mut recorder).await }))
     }
 
-    struct Notes {
+    struct Recorder {
         saves: Saves,
         start: Instant,
         /// Whether the attempt of a number, from 1, succeeds.
         works: fn(usize) -> bool,
     }
 
-    impl Save for Notes {
+    impl Save for Recorder {
         async fn save(&mut self, state: State) -> bool {
             let mut saves = self.saves.lock().unwrap();
             saves.push((state.service_cidrs().len(), self.start.elapsed().as_millis()));

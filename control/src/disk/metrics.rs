@@ -22,10 +22,10 @@ impl Metrics {
     pub(super) fn register() -> Self {
         describe_gauge!(
             SAVED,
-            "When the state on disk was saved, in seconds since 1970; 0: there is none of this weir"
+            "Unix time at which the state on disk was saved; 0 without a state of this weir"
         );
         describe_counter!(SAVES, "Attempts to save the state, by result");
-        describe_gauge!(BYTES, "Size of the state on disk");
+        describe_gauge!(BYTES, "Size of the state on disk, in bytes");
         Self {
             saved: gauge!(SAVED),
             bytes: gauge!(BYTES),

@@ -28,10 +28,13 @@ struct Changes {
 impl KubeProxyMetrics {
     pub(super) fn register() -> Self {
         describe_counter!(SERVICES, "Services that came, changed or went");
-        describe_gauge!(SERVICES_PENDING, "Of these, those that no Snapshot takes into account yet");
+        describe_gauge!(SERVICES_PENDING, "Changes of Services that no Snapshot takes into account yet");
         describe_counter!(ENDPOINTS, "EndpointSlices that came, changed or went");
-        describe_gauge!(ENDPOINTS_PENDING, "Of these, those that no Snapshot takes into account yet");
-        describe_gauge!(LAST_QUEUED, "When the last change came, Unix time");
+        describe_gauge!(
+            ENDPOINTS_PENDING,
+            "Changes of EndpointSlices that no Snapshot takes into account yet"
+        );
+        describe_gauge!(LAST_QUEUED, "Unix time of the last change of a Service or EndpointSlice");
         Self {
             services: Changes { total: counter!(SERVICES), pending: gauge!(SERVICES_PENDING) },
             endpoints: Changes { total: counter!(ENDPOINTS), pending: gauge!(ENDPOINTS_PENDING) },

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_news_once_and_again_after_it_was_gone() {
+    fn a_problem_is_logged_once_and_again_after_it_was_gone() {
         let mut deduplicator = LogDeduplicator::default();
         assert_eq!(deduplicator.unlogged(&"web", ["a", "b"]), ["a", "b"]);
         assert!(deduplicator.unlogged(&"web", ["b", "a"]).is_empty());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_bounded() {
+    fn the_number_of_subjects_is_bounded() {
         let mut deduplicator = LogDeduplicator::default();
         for subject in 0..10 * LogDeduplicator::<usize, &str>::MAX_SUBJECTS {
             deduplicator.unlogged(&subject, ["a"]);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_at_first_when_it_changes_and_once_a_minute() {
+    fn a_failure_is_logged_at_first_when_it_changes_and_once_a_minute() {
         let mut deduplicator = WatchLogDeduplicator::default();
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
@@ -119,7 +119,7 @@ mod tests {
         assert!(deduplicator.should_log(Kind::Service, &failing("refused"), start));
         assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)));
         assert!(deduplicator.should_log(Kind::Service, &failing("forbidden"), after(59)));
-        assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)), "they take turns");
+        assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)), "they alternate");
         assert!(deduplicator.should_log(Kind::Service, &failing("forbidden"), after(120)));
         assert!(deduplicator.should_log(Kind::Service, &WatchState::Connected, after(121)));
         assert!(
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_switched_off_is_told_once() {
+    fn a_kind_that_is_switched_off_is_logged_once() {
         let mut deduplicator = WatchLogDeduplicator::default();
         let off = WatchState::Off("not offered".into());
         let start = Instant::now();
@@ -139,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_true_of_all_kinds_is_told_once_and_what_differs_for_each() {
+    fn what_is_true_of_all_kinds_is_logged_once_and_what_differs_for_each() {
         let (mut deduplicator, now) = (WatchLogDeduplicator::default(), Instant::now());
         let away = WatchState::Failing("the API server is away".into());
-        let told = Kind::ALL.map(|kind| deduplicator.should_log(kind, &away, now));
-        assert_eq!(told, [true, false, false, false]);
+        let logged = Kind::ALL.map(|kind| deduplicator.should_log(kind, &away, now));
+        assert_eq!(logged, [true, false, false, false]);
         for kind in Kind::ALL {
             assert!(deduplicator.should_log(kind, &WatchState::Failing(format!("{kind} is forbidden")), now));
         }

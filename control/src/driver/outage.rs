@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_after_some_seconds_then_every_minute_and_told_when_it_is_over() {
+    fn it_is_logged_after_some_seconds_then_every_minute_and_when_it_is_over() {
         let start = Instant::now();
         let mut outage = established(start);
         outage.transition(Kind::Service, &failing(), start);

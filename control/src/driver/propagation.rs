@@ -135,7 +135,7 @@ mod tests {
         (PendingChanges::new(started.steady), now)
     }
 
-    fn noted(triggered: impl FnOnce(Moment) -> SystemTime) -> (Result<(), Unclear>, Option<Duration>) {
+    fn recorded(triggered: impl FnOnce(Moment) -> SystemTime) -> (Result<(), Unclear>, Option<Duration>) {
         let (mut pending, now) = running();
         let outcome = pending.record(&web(), Family::V4, Some(triggered(now)), now);
         let changes = pending.take(&[web()]);
@@ -145,26 +145,26 @@ mod tests {
 
     #[test]
     fn a_change_is_as_old_as_its_slice_says_and_what_passes_since() {
-        assert_eq!(noted(|now| now.wall - 2 * SECOND), (Ok(()), Some(3 * SECOND)));
+        assert_eq!(recorded(|now| now.wall - 2 * SECOND), (Ok(()), Some(3 * SECOND)));
     }
 
     #[test]
     fn what_happened_before_this_process_started_is_not_measured_from_its_cause() {
-        assert_eq!(noted(|now| now.wall - 3599 * SECOND), (Ok(()), Some(3600 * SECOND)));
-        assert_eq!(noted(|now| now.wall - 3601 * SECOND), (Ok(()), None));
+        assert_eq!(recorded(|now| now.wall - 3599 * SECOND), (Ok(()), Some(3600 * SECOND)));
+        assert_eq!(recorded(|now| now.wall - 3601 * SECOND), (Ok(()), None));
     }
 
     #[test]
-    fn a_cause_in_the_future_counts_as_now_and_is_told() {
+    fn a_cause_in_the_future_counts_as_now_and_is_reported() {
         let unclear = (Err(Unclear::ClockDiffers), Some(SECOND));
-        assert_eq!(noted(|now| now.wall + SECOND), unclear);
-        assert_eq!(noted(|now| now.wall + 1_000_000 * SECOND), unclear, "our clock has gone back");
+        assert_eq!(recorded(|now| now.wall + SECOND), unclear);
+        assert_eq!(recorded(|now| now.wall + 1_000_000 * SECOND), unclear, "our clock has gone back");
     }
 
     #[test]
     fn a_clock_that_jumps_ahead_gives_no_absurd_times() {
-        assert_eq!(noted(|now| now.wall - 1_000_000 * SECOND), (Ok(()), None));
-        assert_eq!(noted(|_| SystemTime::UNIX_EPOCH), (Ok(()), None));
+        assert_eq!(recorded(|now| now.wall - 1_000_000 * SECOND), (Ok(()), None));
+        assert_eq!(recorded(|_| SystemTime::UNIX_EPOCH), (Ok(()), None));
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_bounded_until_the_next_commit() {
+    fn the_changes_are_bounded_until_the_next_commit() {
         let (mut pending, now) = running();
         for _ in 0..PendingChanges::MAX_CHANGES {
             pending.record(&web(), Family::V4, None, now).unwrap();

@@ -62,7 +62,7 @@ impl Objects<'_> {
         };
         let (api_version, kind) = (word("apiVersion", defaults.api_version), word("kind", defaults.kind));
         let (Some(api_version), Some(kind)) = (api_version, kind) else {
-            return self.unknown(location, "has no apiVersion and kind, so nobody can tell what it is");
+            return self.unknown(location, "has no apiVersion and kind, so it cannot be identified");
         };
         if let (Some(of), Some(Value::Array(items))) = (kind.strip_suffix("List"), fields.get_mut("items")) {
             let items = std::mem::take(items);

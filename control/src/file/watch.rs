@@ -63,7 +63,7 @@ impl Watch {
                 self.log(&load.report);
                 let input = Input::Manifests { events: load.events, problems: load.report.problems };
                 if inputs.send(input).await.is_err() {
-                    return error!("the control plane has ended; the manifests are not watched any more");
+                    return error!("the control plane has ended; the manifests are no longer watched");
                 }
             }
             sleep(self.source.poll_interval).await;
@@ -113,9 +113,7 @@ impl Watch {
         info!(objects = report.objects, problems = report.problems.len(), "the manifests are loaded");
         for (kind, count) in &report.skipped {
             if self.logged_kinds.len() < MAX_LOGGED_KINDS && self.logged_kinds.insert(kind.clone()) {
-                info!(
-                    "skipping {count} of {kind}: weir looks at Service, EndpointSlice, Node and ServiceCIDR"
-                );
+                info!("skipping {count} of {kind}: weir reads Service, EndpointSlice, Node and ServiceCIDR");
             }
         }
     }

@@ -71,7 +71,7 @@ fn triggered(object: &ApiSlice, problems: &mut Problems) -> Option<SystemTime> {
     let time = text.parse::<Timestamp>();
     if time.is_err() {
         let field = format_args!("metadata.annotations[{LAST_CHANGE}]");
-        problems.add(field, "is no RFC 3339 time; it is not known how long this change takes");
+        problems.add(field, "is not an RFC 3339 time; the propagation of this change is not measured");
     }
     time.ok().map(SystemTime::from)
 }
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_told_and_the_slice_used() {
+    fn a_time_that_is_none_is_reported_and_the_slice_used() {
         for wrong in ["", "yesterday", "2026-13-02T03:04:05Z", "99999-01-01T00:00:00Z", &"9".repeat(10_000)] {
             assert_eq!(translated(wrong), (None, 1), "{wrong}");
         }

@@ -1,4 +1,4 @@
-//! Certificates, tokens and the API server itself: what changes on disk is picked up without a restart.
+//! Is a change of certificates, tokens or the API server itself on disk picked up without a restart?
 
 use super::{Scope, TempFile, Watching, failures::server_with, service, streams::impatient};
 use std::fs;

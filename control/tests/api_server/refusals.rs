@@ -1,4 +1,4 @@
-//! Answers that are no answers: errors, pages, garbage and redirects. What is known stays served, and is followed afterwards.
+//! What happens when answers are errors, pages, garbage or redirects? Known objects stay served, and are followed later.
 
 use super::{Watching, failures::server_with, service};
 use weir_control::{Kind, WatchState};

@@ -1,4 +1,4 @@
-//! An API server whose etcd was restored from a backup: it knows less than weir has seen, and counts from there again.
+//! What if the etcd of the API server was restored from a backup? Its versions are older than what weir has seen.
 
 use super::{Cluster, KubeSource, Scope, Watching, failures::server_with, service};
 use weir_control::Kind;

@@ -1,4 +1,4 @@
-//! Connections that die without a word, or live without one: weir gives them up, says so, and is back.
+//! What if connections die silently, or live without an answer? weir gives them up, says so, and is back.
 
 use super::{KubeSource, Scope, Watching, failures::server_with, served, service};
 use std::time::Duration;

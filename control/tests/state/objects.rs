@@ -1,4 +1,4 @@
-//! Objects with every part that a state file has, fixed ones and random ones.
+//! Which objects are saved in tests? Fixed and random ones with every part that a state file has.
 
 use ipnet::IpNet;
 use proptest::{collection::vec, option, prelude::*};

@@ -1,3 +1,5 @@
+//! Which message does each failure of a list or watch give?
+
 use super::*;
 use crate::Selection;
 

@@ -1,4 +1,4 @@
-//! Is it told since when the API server is away, and when it is back?
+//! Do status and log say since when the API server is away, and when it is back?
 
 use super::*;
 use std::{
@@ -75,7 +75,7 @@ async fn since_when_the_api_server_is_away_is_in_the_status_and_the_log_until_it
     assert_eq!(log.count("the API server is back after 11m 11s"), 1);
     watches(&mut rig, &WatchState::Failing("refused".into())).await;
     watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(log.count("is back"), 1, "what was too short to be told is over without a word");
+    assert_eq!(log.count("is back"), 1, "what was too short to be logged is over without a word");
 }
 
 #[tokio::test(start_paused = true)]

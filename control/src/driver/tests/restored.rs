@@ -1,3 +1,5 @@
+//! Until when is a restored state in force, and what is saved meanwhile?
+
 use super::*;
 
 const SAVED: SystemTime = SystemTime::UNIX_EPOCH;

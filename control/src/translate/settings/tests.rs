@@ -1,3 +1,5 @@
+//! Which annotations are settings, and what happens to wrong ones?
+
 use super::*;
 use proptest::prelude::*;
 use weir_core::Policy;

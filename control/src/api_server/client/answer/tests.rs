@@ -1,3 +1,5 @@
+//! Which answers are given up, and which errors do failures become?
+
 use super::*;
 use std::collections::VecDeque;
 
