@@ -1,12 +1,12 @@
 //! Which objects does an API server hold, now and after each change?
 
+mod api_object;
 mod backoff;
 mod client;
 mod explain;
 mod source;
 mod start;
 mod target;
-mod trimmed;
 mod watch;
 
 pub use client::ConfigError;

@@ -8,5 +8,6 @@ mod settings;
 mod slice;
 mod translation;
 
+pub(crate) use metadata::key;
 pub use problems::Problems;
 pub use translation::{Translate, Translation, translate};

@@ -11,11 +11,6 @@ use crate::{
     Kind, Scope, WatchState,
     driver::{Input, Inputs},
 };
-use k8s_openapi::api::{
-    core::v1::{Node, Service},
-    discovery::v1::EndpointSlice,
-    networking::v1::ServiceCIDR,
-};
 use std::sync::Arc;
 use tokio::{
     task::JoinSet,
@@ -32,12 +27,13 @@ pub(crate) async fn start(
 ) -> Result<(), ConfigError> {
     let client = Arc::new(SharedClient::new(source).await?);
     info!("watching the API server at {}", client.current().await.server);
-    let selection = &scope.selection;
-    tasks.spawn(Watch::<Service>::new(&client, Target::services(selection), scope, inputs).run());
-    tasks.spawn(Watch::<EndpointSlice>::new(&client, Target::endpoint_slices(), scope, inputs).run());
-    tasks.spawn(Watch::<ServiceCIDR>::new(&client, Target::service_cidrs(), scope, inputs).run());
+    let mut targets =
+        vec![Target::services(&scope.selection), Target::endpoint_slices(), Target::service_cidrs()];
     if !scope.node_name.is_empty() {
-        tasks.spawn(Watch::<Node>::new(&client, Target::node(&scope.node_name), scope, inputs).run());
+        targets.push(Target::node(&scope.node_name));
+    }
+    for target in targets {
+        tasks.spawn(Watch::new(&client, target, scope, inputs).run());
     }
     Ok(())
 }

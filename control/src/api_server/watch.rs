@@ -1,16 +1,16 @@
 //! How is one kind followed for ever? One watcher and one back-off; every failure is retried, none ends it.
 
 use super::{
+    api_object::ApiObject,
     backoff::Backoff,
     client::{ApiClient, SharedClient},
     explain::{Failure, Reason, explain},
     target::{Requirement, Target},
-    trimmed::{Trim, Trimmed},
 };
 use crate::{
     Event, Kind, Moment, Scope, WatchState,
     driver::{Input, Inputs, WATCH_ERRORS},
-    translate::{Translate, Translation, translate},
+    translate::Translation,
 };
 use futures::StreamExt;
 use kube::{
@@ -18,7 +18,7 @@ use kube::{
     api::ListParams,
     runtime::watcher::{self, watcher},
 };
-use std::{convert::Infallible, fmt::Debug, marker::PhantomData, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
@@ -30,7 +30,7 @@ const SETTLE_TIME: Duration = Duration::from_secs(2);
 const OPTIONAL_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Watch of one kind.
-pub(super) struct Watch<T> {
+pub(super) struct Watch {
     shared_client: Arc<SharedClient>,
     target: Target,
     scope: Scope,
@@ -41,7 +41,6 @@ pub(super) struct Watch<T> {
     pages_logged: bool,
     backoff: Backoff,
     connected: bool,
-    kind: PhantomData<fn() -> T>,
 }
 
 /// Reason why a watcher is given up.
@@ -54,10 +53,7 @@ enum Next {
     End,
 }
 
-impl<T> Watch<T>
-where
-    T: Translate + Trim + Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
-{
+impl Watch {
     pub(super) fn new(
         shared_client: &Arc<SharedClient>,
         target: Target,
@@ -73,7 +69,6 @@ where
             pages_logged: false,
             backoff: Backoff::default(),
             connected: false,
-            kind: PhantomData,
         }
     }
 
@@ -101,7 +96,7 @@ where
     /// Runs one watcher for as long as it is of use.
     async fn follow(&mut self, client: ApiClient) -> Result<Infallible, Next> {
         let config = self.target.config(self.streaming, self.shared_client.watch_timeout());
-        let mut events = pin!(watcher(Api::<Trimmed<T>>::all(client.client.clone()), config));
+        let mut events = watcher(self.api(&client), config).boxed();
         let mut list = List::default();
         loop {
             let next = match self.connected {
@@ -124,7 +119,7 @@ where
     }
 
     /// Sends an event of the watcher to the driver.
-    async fn receive(&mut self, event: watcher::Event<Trimmed<T>>, list: &mut List) -> Result<(), Next> {
+    async fn receive(&mut self, event: watcher::Event<ApiObject>, list: &mut List) -> Result<(), Next> {
         let kind = self.target.kind;
         let translation = match event {
             watcher::Event::Init => {
@@ -135,9 +130,9 @@ where
                 *list = List { begun: true, ..List::default() };
                 without_problems(Event::Begin(kind))
             }
-            watcher::Event::InitApply(Trimmed(object)) => {
+            watcher::Event::InitApply(object) => {
                 list.objects += 1;
-                translate(&object, &self.scope)
+                object.translate(kind, &self.scope)
             }
             watcher::Event::InitDone => {
                 list.complete = true;
@@ -148,8 +143,8 @@ where
                 }
                 without_problems(Event::Complete(kind))
             }
-            watcher::Event::Apply(Trimmed(object)) => translate(&object, &self.scope),
-            watcher::Event::Delete(Trimmed(object)) => without_problems(Event::Delete(object.key())),
+            watcher::Event::Apply(object) => object.translate(kind, &self.scope),
+            watcher::Event::Delete(object) => without_problems(Event::Delete(object.key(kind))),
         };
         self.send(Input::Object(translation, Moment::now())).await?;
         match list.complete && !self.connected {
@@ -162,13 +157,11 @@ where
     /// restored from a backup it may not: then the watch would be silent until the server has caught up, and
     /// would miss what changes until then.
     async fn check_resumed(&mut self, client: &ApiClient, list: &mut List) -> Result<(), Next> {
-        let path = T::url_path(&(), None);
+        let path = ApiObject::url_path(&self.target.kind, None);
         if !self.shared_client.history().is_watch_answered(&path) {
             return Ok(());
         }
-        let probe = Api::<Trimmed<T>>::all(client.client.clone())
-            .list_metadata(&ListParams::default().limit(1))
-            .await;
+        let probe = self.api(client).list_metadata(&ListParams::default().limit(1)).await;
         let newest = match probe {
             Ok(probe) => probe.metadata.resource_version,
             Err(error) => {
@@ -246,6 +239,10 @@ where
             return OPTIONAL_RETRY_INTERVAL;
         }
         self.backoff.next(failure.patience(), failure.retry_after, Instant::now(), rand::random())
+    }
+
+    fn api(&self, client: &ApiClient) -> Api<ApiObject> {
+        Api::all_with(client.client.clone(), &self.target.kind)
     }
 
     async fn established(&mut self) -> Result<(), Next> {

@@ -1,6 +1,6 @@
 //! What is a translation, and what can be translated?
 
-use super::problems::Problems;
+use super::{metadata::key, problems::Problems};
 use crate::{
     Scope,
     object::{Event, Kind, Object, ObjectKey},
@@ -38,10 +38,7 @@ pub trait Translate: Sized {
 
     /// Key of the object. Services and EndpointSlices without a namespace are in `default`.
     fn key(&self) -> ObjectKey {
-        let metadata = self.metadata();
-        let namespaced = matches!(Self::KIND, Kind::Service | Kind::EndpointSlice);
-        let namespace = metadata.namespace.as_deref().unwrap_or(if namespaced { "default" } else { "" });
-        ObjectKey::new(Self::KIND, namespace, metadata.name.as_deref().unwrap_or_default())
+        key(Self::KIND, self.metadata())
     }
 }
 
