@@ -1,15 +1,16 @@
 //! What does the control plane count?
 
-use crate::{Event, Kind, WatchState, propagation::Unclear};
+use super::propagation::Unclear;
+use crate::{Event, Kind, WatchState};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use weir_core::guards::{Refusal, Refused, Role};
 
-/// Handles, registered once.
-pub(super) struct Meters {
+/// Handles of the control plane's metrics, registered once.
+pub(super) struct Metrics {
     events: [Counter; Kind::ALL.len()],
     problems: [Counter; Kind::ALL.len()],
     connected: [Gauge; Kind::ALL.len()],
-    away_since: Gauge,
+    outage_since: Gauge,
     refused_endpoints: [Counter; Refusal::ALL.len()],
     refused_frontends: [Counter; Refusal::ALL.len()],
     pub(super) file_problems: Counter,
@@ -18,22 +19,22 @@ pub(super) struct Meters {
     too_many: Counter,
 }
 
-/// Counted by the watches themselves, by kind and reason.
+/// Name of the counter of failed lists and watches, which the watches themselves increment by kind and reason.
 pub(crate) const WATCH_ERRORS: &str = "weir_control_watch_errors_total";
 
-const AWAY_SINCE: &str = "weir_api_server_away_since_timestamp_seconds";
+const OUTAGE_SINCE: &str = "weir_api_server_away_since_timestamp_seconds";
 const REFUSED_ENDPOINTS: &str = "weir_endpoints_refused_total";
 const REFUSED_FRONTENDS: &str = "weir_frontends_refused_total";
 const UNCLEAR: &str = "weir_endpoint_propagation_unclear_total";
 
-impl Meters {
+impl Metrics {
     pub(super) fn register() -> Self {
         describe_counter!("weir_control_events_total", "Objects that came, changed or went");
         describe_counter!("weir_control_problems_total", "Parts of objects that could not be used");
         describe_counter!(WATCH_ERRORS, "Failed lists and watches, each retried");
         describe_gauge!("weir_control_connected", "1 while the watch of a kind is established");
         describe_gauge!(
-            AWAY_SINCE,
+            OUTAGE_SINCE,
             "Unix time since when Services or EndpointSlices are not watched; 0 while both are"
         );
         describe_gauge!("weir_snapshot_generation", "Generation of the Snapshot that was published last");
@@ -51,7 +52,7 @@ impl Meters {
             events: Kind::ALL.map(|kind| counter!("weir_control_events_total", "kind" => kind.as_str())),
             problems: Kind::ALL.map(|kind| counter!("weir_control_problems_total", "kind" => kind.as_str())),
             connected: Kind::ALL.map(|kind| gauge!("weir_control_connected", "kind" => kind.as_str())),
-            away_since: gauge!(AWAY_SINCE),
+            outage_since: gauge!(OUTAGE_SINCE),
             file_problems: counter!("weir_control_problems_total", "kind" => "manifest"),
             generation: gauge!("weir_snapshot_generation"),
             clock_differs: counter!(UNCLEAR, "reason" => "clock_differs"),
@@ -65,7 +66,7 @@ impl Meters {
         }
     }
 
-    /// Marks every series as alive. A recorder that drops quiet series would cut their handles off.
+    /// Touches every series: a recorder that drops series without changes would cut their handles off.
     pub(super) fn touch(&self) {
         let counters = self.events.iter().chain(&self.problems).chain([&self.file_problems]);
         let refused = self.refused_endpoints.iter().chain(&self.refused_frontends);
@@ -73,11 +74,11 @@ impl Meters {
         counters.chain(refused).chain(unclear).for_each(|counter| counter.increment(0));
         self.connected
             .iter()
-            .chain([&self.generation, &self.away_since])
+            .chain([&self.generation, &self.outage_since])
             .for_each(|gauge| gauge.increment(0.0));
     }
 
-    /// Counts changes whose propagation time is not known well.
+    /// Counts changes of endpoints whose propagation time is inexact or not measured.
     pub(super) fn unclear(&self, why: Unclear, changes: usize) {
         let counter = match why {
             Unclear::ClockDiffers => &self.clock_differs,
@@ -104,8 +105,8 @@ impl Meters {
         self.connected[kind as usize].set(f64::from(u8::from(*state == WatchState::Connected)));
     }
 
-    /// Unix time in seconds; 0 when it is not away.
-    pub(super) fn away_since(&self, seconds: u64) {
-        self.away_since.set(seconds as f64);
+    /// Sets the start of the API server's outage, in seconds of Unix time; 0 without an outage.
+    pub(super) fn outage_since(&self, seconds: u64) {
+        self.outage_since.set(seconds as f64);
     }
 }

@@ -1,4 +1,4 @@
-//! When is a state saved? Soon after the first change, seldom, and at the end.
+//! When is a state saved? Some seconds after the first change, and at the end.
 
 use crate::State;
 use std::time::Duration;
@@ -7,52 +7,52 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-/// How long changes are gathered from the first that is not saved.
-pub(super) const GATHER: Duration = Duration::from_secs(5);
+/// Time from the first unsaved change to a save; further changes within it are saved together.
+pub(super) const DEBOUNCE: Duration = Duration::from_secs(5);
 
-/// After how long a save that failed is tried again, if nothing changes before.
-pub(super) const RETRY: Duration = Duration::from_secs(60);
+/// Time after which a failed save is tried again, if nothing changes before.
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Where states go.
+/// Destination of states.
 pub(super) trait Save {
-    /// Saves a state; returns whether that worked.
+    /// Saves a state; returns whether that succeeded.
     fn save(&mut self, state: State) -> impl Future<Output = bool> + Send;
 }
 
-/// Has the newest state saved for as long as there may be others; then, if it is not saved, at once.
-pub(super) async fn follow(mut states: watch::Receiver<State>, to: &mut impl Save) {
+/// Saves the newest state, debounced, until the sender of states is gone; then at once, if it is not saved.
+pub(super) async fn save_debounced(mut states: watch::Receiver<State>, to: &mut impl Save) {
     let mut retry: Option<Instant> = None;
     loop {
-        let turn = tokio::select! {
-            changed = states.changed() => if changed.is_ok() { Turn::Changed } else { Turn::Ended },
-            () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Turn::Retry,
+        let trigger = tokio::select! {
+            changed = states.changed() => if changed.is_ok() { Trigger::Changed } else { Trigger::Ended },
+            () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => Trigger::Retry,
         };
-        match turn {
-            Turn::Changed => {
-                let due = Instant::now() + GATHER;
-                // Ends early with the source.
+        match trigger {
+            Trigger::Changed => {
+                let due = Instant::now() + DEBOUNCE;
+                // Ends early when the sender is gone.
                 let gathered = async { while states.changed().await.is_ok() {} };
                 _ = timeout_at(retry.map_or(due, |retry| retry.min(due)), gathered).await;
             }
-            Turn::Ended if retry.is_none() => return,
-            Turn::Retry | Turn::Ended => {}
+            Trigger::Ended if retry.is_none() => return,
+            Trigger::Retry | Trigger::Ended => {}
         }
         let state = states.borrow_and_update().clone();
-        retry = (!to.save(state).await).then(|| Instant::now() + RETRY);
-        if turn == Turn::Ended {
+        retry = (!to.save(state).await).then(|| Instant::now() + RETRY_INTERVAL);
+        if trigger == Trigger::Ended {
             return;
         }
     }
 }
 
-/// Why something is to be done.
+/// Reason to save.
 #[derive(Clone, Copy, PartialEq)]
-enum Turn {
-    /// There is a state that is not saved.
+enum Trigger {
+    /// A state is not saved yet.
     Changed,
-    /// A save that failed is due again.
+    /// A failed save is due again.
     Retry,
-    /// There will be no other state.
+    /// The sender is gone: no other state will come.
     Ended,
 }
 
@@ -63,7 +63,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use tokio::{task::JoinHandle, time::sleep};
 
-    /// A state that differs from all others: it has this many ServiceCIDRs.
+    /// A state that differs from those of other numbers: it has `number` ServiceCIDRs.
     fn state(number: usize) -> State {
         let mut store = Store::new("node");
         for name in 0..number {
@@ -73,25 +73,25 @@ mod tests {
         store.state()
     }
 
-    /// Which state was saved after how many milliseconds.
+    /// Number of ServiceCIDRs in each saved state, and the time of the save in milliseconds.
     type Saves = Arc<Mutex<Vec<(usize, u128)>>>;
 
     fn start(works: fn(usize) -> bool) -> (watch::Sender<State>, Saves, JoinHandle<()>) {
         let (states, seen) = watch::channel(State::default());
         let (saves, start) = (Saves::default(), Instant::now());
         let saved = Arc::clone(&saves);
-        let mut notes = Notes { saves: saved, start, works };
-        (states, saves, tokio::spawn(async move { follow(seen, &mut notes).await }))
+        let mut recorder = Recorder { saves: saved, start, works };
+        (states, saves, tokio::spawn(async move { save_debounced(seen, &mut recorder).await }))
     }
 
-    struct Notes {
+    struct Recorder {
         saves: Saves,
         start: Instant,
-        /// Whether the attempt of this number works.
+        /// Whether the attempt of a number, from 1, succeeds.
         works: fn(usize) -> bool,
     }
 
-    impl Save for Notes {
+    impl Save for Recorder {
         async fn save(&mut self, state: State) -> bool {
             let mut saves = self.saves.lock().unwrap();
             saves.push((state.service_cidrs().len(), self.start.elapsed().as_millis()));

@@ -1,7 +1,8 @@
-//! Which token proves who we are? The one on disk, read again once a minute; after a refusal all is read anew anyway.
+//! Which token authenticates weir? The one on disk, read again once a minute, and at once after a refusal.
 //!
-//! kube's own reader takes the file as it is, so that a line feed at its end, which client-go takes off, makes every
-//! request fail; and it goes by the time of day, so that a clock set back keeps it from reading for as long.
+//! kube's own reader takes the file as it is, so that a line feed at its end, which client-go takes off, makes
+//! every request fail; and it goes by the time of day, so that a clock set back keeps it from reading for as
+//! long.
 
 use super::config::ConfigError;
 use http::{HeaderValue, Request, header::AUTHORIZATION};
@@ -16,26 +17,26 @@ use std::{
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-/// How often the file is read; the kubelet replaces it when four fifths of the token's life are over.
-const EVERY: Duration = Duration::from_secs(60);
+/// Interval at which the file is read; the kubelet replaces it when four fifths of the token's life are over.
+const READ_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The longest token, in bytes. Those of service accounts have about one thousand.
-const LONGEST: u64 = 64 << 10;
+/// Largest token, in bytes. Tokens of service accounts have about one thousand.
+const MAX_TOKEN_BYTES: u64 = 64 << 10;
 
-/// Puts the token of a file, if there is one, into each request.
+/// Layer that puts the token of a file, if one is configured, into each request.
 #[derive(Clone, Debug)]
 pub(super) struct Token(Option<Arc<TokenFile>>);
 
 #[derive(Debug)]
 struct TokenFile {
     path: PathBuf,
-    /// The header, and when it was read.
+    /// Header with the token, and the time at which the file was read.
     read: Mutex<(HeaderValue, Instant)>,
 }
 
 impl Token {
     /// Reads the file for the first time.
-    pub(super) fn of_file(path: Option<PathBuf>) -> Result<Self, ConfigError> {
+    pub(super) fn from_file(path: Option<PathBuf>) -> Result<Self, ConfigError> {
         let Some(path) = path else { return Ok(Self(None)) };
         match read(&path) {
             Ok(header) => {
@@ -51,10 +52,11 @@ impl Token {
 }
 
 impl TokenFile {
-    /// A file that cannot be read now may be half written: what was read last may still do.
+    /// Header with the current token. A file that cannot be read may be half written: the last token stays in
+    /// use.
     fn header(&self, now: Instant) -> HeaderValue {
         let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(known.1) >= EVERY {
+        if now.saturating_duration_since(known.1) >= READ_INTERVAL {
             let header = read(&self.path).unwrap_or_else(|_| known.0.clone());
             *known = (header, now);
         }
@@ -64,7 +66,7 @@ impl TokenFile {
 
 fn read(path: &Path) -> io::Result<HeaderValue> {
     let mut token = String::new();
-    File::open(path)?.take(LONGEST).read_to_string(&mut token)?;
+    File::open(path)?.take(MAX_TOKEN_BYTES).read_to_string(&mut token)?;
     let token = token.trim();
     if token.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
@@ -83,7 +85,7 @@ impl<S> Layer<S> for Token {
     }
 }
 
-/// A client with a [`Token`].
+/// Client whose requests carry a [`Token`].
 pub(super) struct Authorized<S> {
     inner: S,
     token: Token,
@@ -115,7 +117,7 @@ mod tests {
     use std::{env, fs};
     use tokio::time::advance;
 
-    /// A file of a test, gone with it.
+    /// File of a test, removed when dropped.
     struct Temporary(PathBuf);
 
     impl Temporary {
@@ -139,20 +141,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_token_that_is_replaced_is_used_within_a_minute_and_a_file_that_is_gone_changes_nothing() {
         let file = Temporary::new("rotated", "old\n");
-        let token = Token::of_file(Some(file.0.clone())).unwrap();
+        let token = Token::from_file(Some(file.0.clone())).unwrap();
         assert_eq!(sent(&token), "Bearer old");
         fs::write(&file.0, " new\r\n").unwrap();
-        advance(EVERY - Duration::from_millis(1)).await;
+        advance(READ_INTERVAL - Duration::from_millis(1)).await;
         assert_eq!(sent(&token), "Bearer old");
         advance(Duration::from_millis(1)).await;
         assert_eq!(sent(&token), "Bearer new");
         for broken in ["", "a\nb"] {
             fs::write(&file.0, broken).unwrap();
-            advance(EVERY).await;
+            advance(READ_INTERVAL).await;
             assert_eq!(sent(&token), "Bearer new", "{broken:?}");
         }
         fs::remove_file(&file.0).unwrap();
-        advance(EVERY).await;
+        advance(READ_INTERVAL).await;
         assert_eq!(sent(&token), "Bearer new");
     }
 
@@ -160,13 +162,13 @@ mod tests {
     fn a_file_without_a_token_is_named_and_the_token_never_shown() {
         for (content, words) in [(" \n", "it is empty"), ("a\u{1}b", "it holds no token")] {
             let file = Temporary::new("broken", content);
-            let error = Token::of_file(Some(file.0.clone())).unwrap_err();
+            let error = Token::from_file(Some(file.0.clone())).unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert!(error.to_string().contains("token") && cause == words, "{error}: {cause}");
         }
         let file = Temporary::new("secret", "secret");
-        let token = Token::of_file(Some(file.0.clone())).unwrap();
+        let token = Token::from_file(Some(file.0.clone())).unwrap();
         assert!(!format!("{token:?}").contains("secret\""), "{token:?}");
-        assert!(Token::of_file(None).unwrap().header().is_none());
+        assert!(Token::from_file(None).unwrap().header().is_none());
     }
 }

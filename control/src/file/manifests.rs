@@ -1,9 +1,9 @@
-//! What do all files say together? Keeps the last good state of each and tells the store what differs.
+//! Which objects do all files together define? Keeps the last good state of each file and tells what differs.
 
 use super::{
-    Report,
     contents::{Contents, Entry},
-    paths::{Fingerprint, Look, Root, Seen, is_stdin},
+    paths::{Fingerprint, Root, Scan, ScannedFile, is_stdin},
+    report::Report,
 };
 use crate::{Event, FileProblem, Kind, ObjectKey, Scope};
 use std::{
@@ -13,55 +13,55 @@ use std::{
 };
 
 /// All files that were read.
-pub(super) struct Catalog {
+pub(super) struct Manifests {
     scope: Scope,
-    files: Vec<Known>,
-    /// What the store was told last: the entry of each key that is served.
-    told: HashMap<ObjectKey, u64>,
+    files: Vec<ManifestFile>,
+    /// Identity of the form of each object that the store has got last.
+    delivered: HashMap<ObjectKey, u64>,
     next_entry: u64,
 }
 
-/// One file and what is known from it.
-struct Known {
+/// One file and its contents.
+struct ManifestFile {
     root: usize,
     path: Arc<Path>,
-    /// What the file was like when it was read; `None`: it has to be read again.
+    /// Fingerprint of the file when it was read; `None` if it has to be read again.
     fingerprint: Option<Fingerprint>,
     contents: Contents,
 }
 
-/// What follows from a look at the files.
+/// Outcome of loading what a scan has found.
 #[derive(Debug)]
 pub(super) struct Load {
-    /// What the store is told: a list of every kind.
+    /// Events for the store: a list of every kind.
     pub(super) events: Vec<Event>,
     pub(super) report: Report,
-    /// Whether a path or a file could not be read at all, and the first of them.
+    /// First path or file that could not be read at all.
     pub(super) unreadable: Option<FileProblem>,
 }
 
-/// Reads a file's bytes, or says why it cannot be read.
+/// Function that reads a file's bytes, or says why it cannot.
 pub(super) type Read<'a> = dyn FnMut(&Path) -> Result<Vec<u8>, String> + 'a;
 
-impl Catalog {
+impl Manifests {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, files: Vec::new(), told: HashMap::new(), next_entry: 0 }
+        Self { scope, files: Vec::new(), delivered: HashMap::new(), next_entry: 0 }
     }
 
-    /// Reads what changed since the last load.
-    pub(super) fn load(&mut self, look: &Look, read: &mut Read<'_>) -> Load {
+    /// Reads the files that changed since the last load.
+    pub(super) fn load(&mut self, scan: &Scan, read: &mut Read<'_>) -> Load {
         let mut problems = Vec::new();
-        let mut before: HashMap<Arc<Path>, Known> = HashMap::new();
-        let mut lost: HashMap<usize, Vec<Known>> = HashMap::new();
+        let mut before: HashMap<Arc<Path>, ManifestFile> = HashMap::new();
+        let mut lost: HashMap<usize, Vec<ManifestFile>> = HashMap::new();
         for known in std::mem::take(&mut self.files) {
-            match look.roots.get(known.root) {
-                Some(Root::Lost(..)) => lost.entry(known.root).or_default().push(known),
+            match scan.roots.get(known.root) {
+                Some(Root::Unreadable(..)) => lost.entry(known.root).or_default().push(known),
                 _ => drop(before.insert(Arc::clone(&known.path), known)),
             }
         }
-        for (root, seen) in look.roots.iter().enumerate() {
+        for (root, seen) in scan.roots.iter().enumerate() {
             match seen {
-                Root::Lost(path, reason) => {
+                Root::Unreadable(path, reason) => {
                     problems.push(unreadable(path, reason, lost.contains_key(&root)));
                     for mut known in lost.remove(&root).unwrap_or_default() {
                         known.contents.keep_all();
@@ -83,34 +83,40 @@ impl Catalog {
         Load { events, report, unreadable }
     }
 
-    fn renew(&mut self, root: usize, seen: &Seen, known: Option<Known>, read: &mut Read<'_>) -> Known {
+    fn renew(
+        &mut self,
+        root: usize,
+        seen: &ScannedFile,
+        known: Option<ManifestFile>,
+        read: &mut Read<'_>,
+    ) -> ManifestFile {
         let (path, fingerprint) = (Arc::clone(&seen.path), Some(seen.fingerprint.clone()));
         let old = match known {
-            Some(known) if known.fingerprint == fingerprint => return Known { root, ..known },
+            Some(known) if known.fingerprint == fingerprint => return ManifestFile { root, ..known },
             Some(known) => known.contents,
             None => Contents::default(),
         };
         match read(&path) {
             Ok(bytes) => {
                 let contents = old.renewed(&path, &bytes, &self.scope, &mut self.next_entry);
-                Known { root, path, fingerprint, contents }
+                ManifestFile { root, path, fingerprint, contents }
             }
-            // Without a fingerprint it is read again at the next load.
+            // A file without a fingerprint is read again at the next load.
             Err(reason) => {
                 let problem = unreadable(&path, &reason, !old.entries.is_empty());
                 let contents = old.kept(problem.clone());
                 let contents = Contents { unreadable: Some(problem), ..contents };
-                Known { root, path, fingerprint: None, contents }
+                ManifestFile { root, path, fingerprint: None, contents }
             }
         }
     }
 
-    /// Whether some file has to be read again although nothing about it changed.
+    /// Whether a file has to be read again although it has not changed.
     pub(super) fn is_incomplete(&self) -> bool {
         self.files.iter().any(|known| known.contents.unreadable.is_some())
     }
 
-    /// Finds the entry that counts for each key: the first one; what was only kept gives way to what is there.
+    /// Finds the entry that counts for each key: the first one. Last good forms give way to current ones.
     fn merge(&mut self, mut problems: Vec<FileProblem>) -> (Vec<Event>, Report) {
         let mut report = Report::default();
         let mut served: HashMap<&ObjectKey, &Entry> = HashMap::new();
@@ -131,20 +137,20 @@ impl Catalog {
             }
         }
         let mut events: Vec<Event> = Kind::ALL.map(Event::Begin).into();
-        let mut told = HashMap::with_capacity(served.len());
+        let mut delivered = HashMap::with_capacity(served.len());
         for (key, entry) in served {
             let Some(object) = &entry.object else { continue };
-            events.push(match self.told.get(key) {
+            events.push(match self.delivered.get(key) {
                 Some(id) if *id == entry.id => Event::Keep(key.clone()),
                 _ => Event::Put(key.clone(), object.clone()),
             });
-            told.insert(key.clone(), entry.id);
+            delivered.insert(key.clone(), entry.id);
         }
         events.extend(Kind::ALL.map(Event::Complete));
         problems.sort_unstable();
-        report.objects = told.len();
+        report.objects = delivered.len();
         report.problems = problems;
-        self.told = told;
+        self.delivered = delivered;
         (events, report)
     }
 }
@@ -160,7 +166,7 @@ fn unreadable(path: &Arc<Path>, reason: &str, known: bool) -> FileProblem {
 }
 
 fn duplicate(entry: &Entry, first: &Entry) -> FileProblem {
-    let message = format!("is defined twice; the first in {} is used", first.place);
-    let field = Some(format!("{}metadata.name", entry.place.prefix()));
-    FileProblem { object: Some(entry.key.to_string()), field, ..entry.place.problem(message) }
+    let message = format!("is defined twice; the first in {} is used", first.location);
+    let field = Some(format!("{}metadata.name", entry.location.prefix()));
+    FileProblem { object: Some(entry.key.to_string()), field, ..entry.location.problem(message) }
 }

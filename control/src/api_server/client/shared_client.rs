@@ -1,61 +1,61 @@
-//! How is the API server reached? One client, renewed when its credentials or certificates no longer do.
+//! How is the API server reached? One client, renewed when its credentials or certificates are refused.
 
 use super::{
-    KubeSource,
-    answer::Bounds,
-    brake::Brake,
+    answer::AnswerLimits,
     config::{self, ConfigError},
-    history::History,
     token::Token,
+    watch_history::WatchHistory,
+    watch_rate_limiter::WatchRateLimiter,
 };
-use crate::blocking::blocking;
+use crate::{KubeSource, blocking::blocking};
 use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
 use tokio::{runtime::Handle, sync::Mutex, time::Instant};
 use weir_core::address::parse_ip;
 
-/// The client that all watches share.
-pub(super) struct Access {
+/// Client that all watches share.
+pub(in crate::api_server) struct SharedClient {
     source: Arc<KubeSource>,
-    history: Arc<History>,
-    current: Mutex<Lent>,
+    history: Arc<WatchHistory>,
+    current: Mutex<ApiClient>,
 }
 
-/// A client, and which one it is.
+/// Client and the configuration that it was built from.
 #[derive(Clone)]
-pub(super) struct Lent {
-    pub(super) client: Client,
-    /// The API server's URL.
-    pub(super) server: Arc<str>,
-    /// When the configuration was read.
+pub(in crate::api_server) struct ApiClient {
+    pub(in crate::api_server) client: Client,
+    /// URL of the API server.
+    pub(in crate::api_server) server: Arc<str>,
+    /// Time at which the configuration was read last.
     read: Instant,
     epoch: u64,
 }
 
-impl Access {
-    pub(super) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
+impl SharedClient {
+    pub(in crate::api_server) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
         let source = Arc::new(source);
         let history = Arc::default();
         let current = Mutex::new(connect(&source, &history, 0).await?);
         Ok(Self { source, history, current })
     }
 
-    /// How often a watch is renewed.
-    pub(super) fn watch_timeout(&self) -> std::time::Duration {
+    /// Time after which a watch is renewed.
+    pub(in crate::api_server) fn watch_timeout(&self) -> std::time::Duration {
         self.source.watch_timeout
     }
 
-    /// What was asked so far.
-    pub(super) fn history(&self) -> &History {
+    /// Requests and watches so far.
+    pub(in crate::api_server) fn history(&self) -> &WatchHistory {
         &self.history
     }
 
-    pub(super) async fn lend(&self) -> Lent {
+    pub(in crate::api_server) async fn current(&self) -> ApiClient {
         self.current.lock().await.clone()
     }
 
-    /// Reads the configuration again, for a client that was refused. The first watch that asks does it for all.
-    pub(super) async fn renew(&self, refused: &Lent) -> Result<(), ConfigError> {
+    /// Reads the configuration again, for a client that was refused. The first watch that calls does it for
+    /// all.
+    pub(in crate::api_server) async fn renew(&self, refused: &ApiClient) -> Result<(), ConfigError> {
         let mut current = self.current.lock().await;
         if current.epoch == refused.epoch {
             *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
@@ -63,9 +63,10 @@ impl Access {
         Ok(())
     }
 
-    /// Whether the configuration names another API server than one that cannot be reached. It is read again now and then,
-    /// as long as an answer may take; one that cannot be read may be half written, and changes nothing.
-    pub(super) async fn has_moved(&self, unreachable: &Lent) -> bool {
+    /// Whether the configuration names another API server than the unreachable one. It is read at most once in
+    /// the time that an answer may take; a configuration that cannot be read may be half written, and changes
+    /// nothing.
+    pub(in crate::api_server) async fn has_moved(&self, unreachable: &ApiClient) -> bool {
         let mut current = self.current.lock().await;
         if current.epoch == unreachable.epoch && current.read.elapsed() >= self.source.answer_timeout {
             current.read = Instant::now();
@@ -80,37 +81,42 @@ impl Access {
     }
 }
 
-/// The API server's URL as it is configured. Only reads files.
+/// URL of the API server as configured. Reads files only.
 pub(crate) async fn url(source: &KubeSource) -> Result<String, ConfigError> {
     let (source, runtime) = (source.clone(), Handle::current());
     blocking(move || runtime.block_on(config::load(&source)).map(|config| server(&config))).await
 }
 
-/// The address in a URL; `None` for a name.
+/// IP address in a URL; `None` for a name.
 pub(crate) fn address(url: &str) -> Option<IpAddr> {
     let url: http::Uri = url.parse().ok()?;
     parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
 }
 
-/// Builds a client as the configuration says now.
-async fn connect(source: &Arc<KubeSource>, history: &Arc<History>, epoch: u64) -> Result<Lent, ConfigError> {
-    // Two providers in one program panic at the first connection; whoever comes first chooses.
+/// Builds a client from the current configuration.
+async fn connect(
+    source: &Arc<KubeSource>,
+    history: &Arc<WatchHistory>,
+    epoch: u64,
+) -> Result<ApiClient, ConfigError> {
+    // Two providers in one program panic at the first connection; the first one that is installed counts.
     _ = rustls::crypto::ring::default_provider().install_default();
-    let bounds = Bounds {
-        patience: source.answer_timeout,
-        watch: source.watch_timeout + config::MARGIN,
+    let limits = AnswerLimits {
+        answer_timeout: source.answer_timeout,
+        watch_limit: source.watch_timeout + config::READ_TIMEOUT_MARGIN,
         history: Arc::clone(history),
     };
     let (source, runtime) = (Arc::clone(source), Handle::current());
     blocking(move || {
         let mut config = runtime.block_on(config::load(&source))?;
         let server = server(&config).into();
-        // A token in the configuration itself comes before one in a file.
+        // A token in the configuration itself takes precedence over one in a file.
         let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
-        let token = Token::of_file(file.map(Into::into))?;
+        let token = Token::from_file(file.map(Into::into))?;
         let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
-        let client = client.with_layer(&token).with_layer(&bounds).with_layer(&Brake::default()).build();
-        Ok(Lent { client, server, read: Instant::now(), epoch })
+        let client =
+            client.with_layer(&token).with_layer(&limits).with_layer(&WatchRateLimiter::default()).build();
+        Ok(ApiClient { client, server, read: Instant::now(), epoch })
     })
     .await
 }

@@ -1,6 +1,6 @@
-//! How long may an answer of the API server take, how large may it be, and what is one that is no success?
+//! How long may an answer of the API server take, how large may it be, and what does a failure say?
 
-use super::history::History;
+use super::{request::is_watch, watch_history::WatchHistory};
 use futures::{StreamExt, stream};
 use http::{Request, Response, header};
 use http_body_util::{BodyStream, StreamBody};
@@ -12,58 +12,58 @@ use std::{future::Future, io, pin::Pin, sync::Arc, task, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::{BoxError, Layer, Service};
 
-/// The longest line of a watch, in bytes: one event. etcd refuses objects of more than 1.5 MiB.
-const LONGEST_LINE: usize = 8 << 20;
+/// Largest line of a watch, in bytes: one event. etcd refuses objects of more than 1.5 MiB.
+const MAX_LINE_BYTES: usize = 8 << 20;
 
-/// The largest page of a list, in bytes: half a MiB for each of 500 objects.
-const LARGEST_PAGE: usize = 256 << 20;
+/// Largest page of a list, in bytes: half a MiB for each of 500 objects.
+const MAX_PAGE_BYTES: usize = 256 << 20;
 
-/// How much of a refusal is read, in bytes.
-const LARGEST_REFUSAL: usize = 64 << 10;
+/// Bytes that are read of the body of a failure.
+const MAX_REFUSAL_BYTES: usize = 64 << 10;
 
-/// A page may take longer than other answers by as long as it takes at this rate, in bytes a second.
-const SLOWEST: f64 = 16_384.0;
+/// Rate at which a page may arrive however large it is, in bytes a second.
+const MIN_BYTES_PER_SECOND: f64 = 16_384.0;
 
-/// Why an answer is given up.
+/// Reason why reading an answer is given up.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AnswerError {
-    /// An event that never ends.
-    #[error("an event of more than {} MiB", LONGEST_LINE >> 20)]
+    /// An event is too large.
+    #[error("an event of more than {} MiB", MAX_LINE_BYTES >> 20)]
     Line,
-    /// A page that never ends.
-    #[error("a page of more than {} MiB", LARGEST_PAGE >> 20)]
+    /// A page is too large.
+    #[error("a page of more than {} MiB", MAX_PAGE_BYTES >> 20)]
     Page,
-    /// Bytes trickle in.
+    /// A page arrives too slowly: bytes received, and in what time.
     #[error("a page so slow that only {0} bytes came in {1:?}")]
     Slow(usize, Duration),
 }
 
-/// Bounds for every answer.
+/// Limits on every answer of the API server.
 #[derive(Clone, Debug)]
-pub(super) struct Bounds {
-    /// How long an answer may take to begin, and a small page to be complete.
-    pub(super) patience: Duration,
-    /// How long a watch may go on.
-    pub(super) watch: Duration,
-    /// What was asked before.
-    pub(super) history: Arc<History>,
+pub(super) struct AnswerLimits {
+    /// Longest time until an answer begins, and until a small page is complete.
+    pub(super) answer_timeout: Duration,
+    /// Longest time that a watch may last.
+    pub(super) watch_limit: Duration,
+    /// Requests and watches so far, which tell whether a list ends.
+    pub(super) history: Arc<WatchHistory>,
 }
 
-impl<S> Layer<S> for Bounds {
-    type Service = Bounded<S>;
+impl<S> Layer<S> for AnswerLimits {
+    type Service = Limited<S>;
 
-    fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded { inner, bounds: self.clone() }
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited { inner, limits: self.clone() }
     }
 }
 
-/// A client with [`Bounds`].
-pub(super) struct Bounded<S> {
+/// Client whose answers are subject to [`AnswerLimits`].
+pub(super) struct Limited<S> {
     inner: S,
-    bounds: Bounds,
+    limits: AnswerLimits,
 }
 
-impl<S, B> Service<Request<B>> for Bounded<S>
+impl<S, B> Service<Request<B>> for Limited<S>
 where
     S: Service<Request<B>, Response = Response<Box<DynBody>>, Error = BoxError>,
     S::Future: Send + 'static,
@@ -77,64 +77,65 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Bounds { patience, watch, history } = self.bounds.clone();
-        if let Err(endless) = history.note(request.uri()) {
+        let AnswerLimits { answer_timeout, watch_limit, history } = self.limits.clone();
+        if let Err(endless) = history.record_request(request.uri()) {
             return Box::pin(async { Err(endless.into()) });
         }
-        let watched = super::is_watch(request.uri()).then(|| request.uri().clone());
+        let watched = is_watch(request.uri()).then(|| request.uri().clone());
         let answer = self.inner.call(request);
         Box::pin(async move {
             let begun = Instant::now();
             let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer");
-            let answer = timeout(patience, answer).await.map_err(silent)??;
+            let answer = timeout(answer_timeout, answer).await.map_err(silent)??;
             if !answer.status().is_success() {
-                return Err(refusal(answer, begun + patience).await.into());
+                return Err(refusal(answer, begun + answer_timeout).await.into());
             }
-            let meter = match watched {
+            let progress = match watched {
                 Some(uri) => {
-                    history.note_answer(&uri);
-                    Meter::Watch { end: begun + watch, line: 0 }
+                    history.record_answer(&uri);
+                    BodyProgress::Watch { end: begun + watch_limit, line: 0 }
                 }
-                None => Meter::Page { begun, patience, received: 0 },
+                None => BodyProgress::Page { begun, answer_timeout, received: 0 },
             };
-            Ok(answer.map(|body| meter.bound(body)))
+            Ok(answer.map(|body| progress.bound(body)))
         })
     }
 }
 
-/// How far an answer is.
-enum Meter {
+/// Progress of an answer's body, and its limits.
+enum BodyProgress {
     Watch { end: Instant, line: usize },
-    Page { begun: Instant, patience: Duration, received: usize },
+    Page { begun: Instant, answer_timeout: Duration, received: usize },
 }
 
-impl Meter {
+impl BodyProgress {
     fn bound(self, body: Box<DynBody>) -> Box<DynBody> {
-        let frames = stream::try_unfold((BodyStream::new(body), self), |(mut frames, mut meter)| async {
-            let frame = match timeout_at(meter.deadline(), frames.next()).await {
+        let frames = stream::try_unfold((BodyStream::new(body), self), |(mut frames, mut progress)| async {
+            let frame = match timeout_at(progress.deadline(), frames.next()).await {
                 Ok(Some(frame)) => frame?,
                 Ok(None) => return Ok(None),
-                Err(_) => return meter.late().map_err(BoxError::from).map(|()| None),
+                Err(_) => return progress.late().map_err(BoxError::from).map(|()| None),
             };
             if let Some(bytes) = frame.data_ref() {
-                meter.count(bytes)?;
+                progress.count(bytes)?;
             }
-            Ok(Some((frame, (frames, meter))))
+            Ok(Some((frame, (frames, progress))))
         });
         Box::new(StreamBody::new(frames.boxed()))
     }
 
-    /// Until when the next bytes must come.
+    /// Time until which the next bytes must come.
     fn deadline(&self) -> Instant {
         match self {
             Self::Watch { end, .. } => *end,
-            Self::Page { begun, patience, received } => {
-                *begun + *patience + Duration::from_secs_f64(*received as f64 / SLOWEST)
+            Self::Page { begun, answer_timeout, received } => {
+                *begun + *answer_timeout + Duration::from_secs_f64(*received as f64 / MIN_BYTES_PER_SECOND)
             }
         }
     }
 
-    /// What it means that they did not. A watch ends as if the server had ended it, which it should have.
+    /// Outcome of missing the [deadline](Self::deadline). A watch ends in order, as if the server had ended it,
+    /// which it should have.
     fn late(&self) -> Result<(), AnswerError> {
         match self {
             Self::Watch { .. } => Ok(()),
@@ -150,17 +151,17 @@ impl Meter {
                 let (longest, last) = pieces
                     .fold((first, first), |(longest, _), piece| (longest.max(piece.len()), piece.len()));
                 *line = last;
-                if longest > LONGEST_LINE { Err(AnswerError::Line) } else { Ok(()) }
+                if longest > MAX_LINE_BYTES { Err(AnswerError::Line) } else { Ok(()) }
             }
             Self::Page { received, .. } => {
                 *received = received.saturating_add(bytes.len());
-                if *received > LARGEST_PAGE { Err(AnswerError::Page) } else { Ok(()) }
+                if *received > MAX_PAGE_BYTES { Err(AnswerError::Page) } else { Ok(()) }
             }
         }
     }
 }
 
-/// What an answer says that is no success: its own status object, or what can be made of it.
+/// Error that an unsuccessful answer stands for: its own Status object, or one made of its head and body.
 async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Error {
     let (head, body) = answer.into_parts();
     let text_of = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -176,10 +177,10 @@ async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Err
         }
     };
     status.code = head.status.as_u16();
-    // A date, which HTTP allows too, is none of an API server's.
-    if let Some(wish) = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()) {
+    // HTTP allows a date, too; API servers send seconds.
+    if let Some(retry_after) = text_of(header::RETRY_AFTER).and_then(|seconds| seconds.trim().parse().ok()) {
         let details = status.details.get_or_insert_with(no_details);
-        details.retry_after_seconds = details.retry_after_seconds.max(wish);
+        details.retry_after_seconds = details.retry_after_seconds.max(retry_after);
     }
     kube::Error::Api(status.boxed())
 }
@@ -189,13 +190,13 @@ fn no_details() -> StatusDetails {
     StatusDetails { name, group, kind, uid, causes: Vec::new(), retry_after_seconds: 0 }
 }
 
-/// As much of a body as is worth reading and comes in time.
+/// First bytes of a body that come before the deadline, at most [`MAX_REFUSAL_BYTES`].
 async fn beginning(body: Box<DynBody>, deadline: Instant) -> Vec<u8> {
     let (mut frames, mut read) = (BodyStream::new(body), Vec::new());
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, frames.next()).await {
         let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
-        read.extend_from_slice(&bytes[..bytes.len().min(LARGEST_REFUSAL - read.len())]);
-        if read.len() == LARGEST_REFUSAL {
+        read.extend_from_slice(&bytes[..bytes.len().min(MAX_REFUSAL_BYTES - read.len())]);
+        if read.len() == MAX_REFUSAL_BYTES {
             break;
         }
     }

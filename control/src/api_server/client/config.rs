@@ -1,6 +1,6 @@
-//! Where is the API server, and who are we? The kubeconfig or the Pod's service account.
+//! Where is the API server, and with which credentials? The kubeconfig or the Pod's service account.
 
-use super::KubeSource;
+use crate::KubeSource;
 use kube::{
     Config,
     config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError},
@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-/// Why there is no usable way to reach an API server.
+/// Reason why no usable way to reach an API server is configured.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// There is none.
+    /// There is no kubeconfig and no service account.
     #[error(
         "no kubeconfig: name one with --kubeconfig or KUBECONFIG, put it at ~/.kube/config, or serve files with \
          --manifests"
@@ -23,55 +23,55 @@ pub enum ConfigError {
     /// The kubeconfig cannot be read.
     #[error("cannot read the kubeconfig {path}")]
     Unreadable {
-        /// The file.
+        /// Path of the kubeconfig.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The kubeconfig does not have what is needed.
+    /// The kubeconfig is malformed or incomplete.
     #[error("the kubeconfig {origin} cannot be used: {reason}")]
     Invalid {
-        /// Where it is from.
+        /// Path or variable that the kubeconfig is from.
         origin: String,
-        /// Why.
+        /// What is wrong with the kubeconfig.
         reason: KubeconfigError,
     },
-    /// The context does not exist.
+    /// The context that was asked for does not exist.
     #[error("there is no context {context:?} in the kubeconfig {origin}; it has: {known}")]
     UnknownContext {
-        /// The context that was asked for.
+        /// Name of the context.
         context: String,
-        /// Where the kubeconfig is from.
+        /// Path or variable that the kubeconfig is from.
         origin: String,
-        /// The contexts there are.
+        /// Names of the existing contexts.
         known: String,
     },
-    /// No context was asked for and none is current.
+    /// No context was asked for and the kubeconfig has no current one.
     #[error("the kubeconfig {origin} has no current context; choose one with --context: {known}")]
     NoContext {
-        /// Where the kubeconfig is from.
+        /// Path or variable that the kubeconfig is from.
         origin: String,
-        /// The contexts there are.
+        /// Names of the existing contexts.
         known: String,
     },
-    /// An HTTP proxy is configured.
+    /// The kubeconfig names an HTTP proxy.
     #[error("the kubeconfig {origin} names a proxy-url, which weir does not support; connect directly")]
     Proxy {
-        /// Where the kubeconfig is from.
+        /// Path or variable that the kubeconfig is from.
         origin: String,
     },
     /// The service account of the Pod is incomplete.
     #[error("the Pod's service account cannot be used")]
     InCluster(#[from] InClusterError),
-    /// The token is to be in a file and is not.
+    /// The file of the token cannot be read.
     #[error("cannot read the token for the API server from {path}")]
     Token {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system, or what is wrong with the content.
         source: std::io::Error,
     },
-    /// The URL of `--api-server` is none.
+    /// The value of `--api-server` is not a URL.
     #[error("{0:?} is not the URL of an API server, such as https://192.0.2.10:6443")]
     Url(String),
     /// The client cannot be built: credentials or certificates do not parse, or an exec plugin failed.
@@ -81,8 +81,8 @@ pub enum ConfigError {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long after its end a watch may still be silent.
-pub(super) const MARGIN: Duration = Duration::from_secs(5);
+/// Time that a watch may be silent after it should have ended.
+pub(super) const READ_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn load(source: &KubeSource) -> Result<Config, ConfigError> {
     let mut config = find(source).await?;
@@ -92,12 +92,13 @@ pub(super) async fn load(source: &KubeSource) -> Result<Config, ConfigError> {
             return Err(ConfigError::Url(url.clone()));
         }
     }
-    // Proxy variables of the environment are meant for other traffic; the data plane's state comes directly.
+    // Proxy variables of the environment are meant for other traffic; the control plane connects directly.
     config.proxy_url = None;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
-    // A connection that died without a word is noticed soon after the watch should have ended.
-    config.read_timeout = Some(source.watch_timeout + MARGIN);
-    // kube's own retries would hide an overloaded API server for minutes; each watch backs off and says so.
+    // A dead connection is noticed soon after the watch should have ended.
+    config.read_timeout = Some(source.watch_timeout + READ_TIMEOUT_MARGIN);
+    // kube's own retries would hide an overloaded API server for minutes; each watch backs off and reports the
+    // failure.
     config.default_retry = false;
     Ok(config)
 }
@@ -112,7 +113,7 @@ async fn find(source: &KubeSource) -> Result<Config, ConfigError> {
         return from_kubeconfig(read.ok_or(ConfigError::NotFound)?, origin, source).await;
     }
     if Path::new(SERVICE_ACCOUNT_TOKEN).exists() && source.context.is_none() {
-        // With a URL of our own the environment is not needed, which names the `kubernetes` Service.
+        // The environment names the `kubernetes` Service, which a URL of the operator's replaces.
         let overridden = source.api_server.is_some();
         return Ok(if overridden { Config::incluster_dns()? } else { Config::incluster_env()? });
     }

@@ -1,8 +1,9 @@
 //! How soon may a watch begin again?
 //!
-//! A server, or something before it, that ends every watch at once and in good order must not be asked without pause:
+//! A server, or a proxy before it, that ends every watch at once and in order must not be asked without pause:
 //! the watcher sees no failure, so it does not back off.
 
+use super::request::is_watch;
 use http::{Request, Uri};
 use std::{
     collections::HashMap,
@@ -15,22 +16,22 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service};
 
-/// How many watches of a kind may begin one after another. More than a start and a few renewals need.
+/// Number of watches of one path that may begin one after another. More than a start and a few renewals need.
 const BURST: u32 = 5;
 
-/// How long it takes until one more may.
+/// Interval at which one more watch may begin.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Holds back watches that begin too often, for each kind by itself. Other requests pass.
+/// Layer that delays watches which begin too often, for each path by itself. Other requests pass.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Brake {
+pub(super) struct WatchRateLimiter {
     kinds: Arc<Mutex<HashMap<String, Allowance>>>,
 }
 
-impl Brake {
-    /// How long a request to this address has to wait.
+impl WatchRateLimiter {
+    /// Delay of a request for this URI.
     fn pause(&self, uri: &Uri) -> Duration {
-        if !super::is_watch(uri) {
+        if !is_watch(uri) {
             return Duration::ZERO;
         }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,15 +39,15 @@ impl Brake {
     }
 }
 
-/// What one kind has left (the generic cell rate algorithm, ITU-T I.371).
+/// Rate limiter of one path (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Default)]
 struct Allowance {
-    /// When the whole burst is allowed again.
+    /// Time at which the whole burst is available again; `None` before the first watch.
     full: Option<Instant>,
 }
 
 impl Allowance {
-    /// Takes one; returns how long to wait with it.
+    /// Counts a watch that begins at `now`; returns its delay.
     fn take(&mut self, now: Instant) -> Duration {
         let full = self.full.map_or(now, |full| full.max(now)) + INTERVAL;
         self.full = Some(full);
@@ -54,21 +55,21 @@ impl Allowance {
     }
 }
 
-impl<S> Layer<S> for Brake {
-    type Service = Braked<S>;
+impl<S> Layer<S> for WatchRateLimiter {
+    type Service = RateLimited<S>;
 
-    fn layer(&self, inner: S) -> Braked<S> {
-        Braked { inner, brake: self.clone() }
+    fn layer(&self, inner: S) -> RateLimited<S> {
+        RateLimited { inner, limiter: self.clone() }
     }
 }
 
-/// A client with a [`Brake`].
-pub(super) struct Braked<S> {
+/// Client whose watches are subject to a [`WatchRateLimiter`].
+pub(super) struct RateLimited<S> {
     inner: S,
-    brake: Brake,
+    limiter: WatchRateLimiter,
 }
 
-impl<S, B> Service<Request<B>> for Braked<S>
+impl<S, B> Service<Request<B>> for RateLimited<S>
 where
     S: Service<Request<B>>,
     S::Future: Send + 'static,
@@ -82,7 +83,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let pause = self.brake.pause(request.uri());
+        let pause = self.limiter.pause(request.uri());
         let answer = self.inner.call(request);
         Box::pin(async move {
             if !pause.is_zero() {
@@ -115,11 +116,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_kind_counts_by_itself_and_lists_do_not_count() {
-        let brake = Brake::default();
+        let limiter = WatchRateLimiter::default();
         let [services, slices, list] =
             ["/services?&watch=true&x=1", "/slices?&watch=true", "/services?limit=500"]
                 .map(|uri| uri.parse::<Uri>().unwrap());
-        let pauses = |uri| (0..BURST + 1).map(|_| brake.pause(uri)).max();
+        let pauses = |uri| (0..BURST + 1).map(|_| limiter.pause(uri)).max();
         assert_eq!(pauses(&services), Some(INTERVAL));
         assert_eq!(pauses(&slices), Some(INTERVAL));
         assert_eq!(pauses(&list), Some(Duration::ZERO));

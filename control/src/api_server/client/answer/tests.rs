@@ -1,7 +1,9 @@
+//! Which answers are given up, and which errors do failures become?
+
 use super::*;
 use std::collections::VecDeque;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const WATCH: Duration = Duration::from_secs(50);
 
 /// A server that begins its answer after a while and then sends pieces, each after a pause; for ever, if so asked.
@@ -53,8 +55,8 @@ impl Server {
 
 /// What came of a request: the bytes and the end of its answer, and after how long.
 async fn ask(server: Server, uri: &str) -> (Result<usize, String>, Duration) {
-    let bounds = Bounds { patience: PATIENCE, watch: WATCH, history: Arc::default() };
-    let mut client = bounds.layer(tower::service_fn(move |_: Request<()>| server.clone().answer()));
+    let limits = AnswerLimits { answer_timeout: ANSWER_TIMEOUT, watch_limit: WATCH, history: Arc::default() };
+    let mut client = limits.layer(tower::service_fn(move |_: Request<()>| server.clone().answer()));
     let start = Instant::now();
     let answer = client.call(Request::get(uri).body(()).unwrap()).await;
     let outcome = match answer {
@@ -79,7 +81,7 @@ const FOLLOW: &str = "/services?watch=true&resourceVersion=7";
 async fn an_answer_that_never_begins_is_given_up() {
     let silent = Server { begins: Duration::from_secs(3600), ..Server::sending(vec![]) };
     for uri in [LIST, FOLLOW] {
-        assert_eq!(ask(silent.clone(), uri).await, (Err("no answer".into()), PATIENCE));
+        assert_eq!(ask(silent.clone(), uri).await, (Err("no answer".into()), ANSWER_TIMEOUT));
     }
 }
 
@@ -88,12 +90,12 @@ async fn a_trickle_holds_up_no_list_and_no_watch() {
     let trickle = Server::for_ever(Duration::from_secs(1), b"{");
     let (outcome, took) = ask(trickle.clone(), LIST).await;
     assert!(outcome.unwrap_err().starts_with("a page so slow"));
-    assert!(took < PATIENCE * 2, "{took:?}");
+    assert!(took < ANSWER_TIMEOUT * 2, "{took:?}");
     let (outcome, took) = ask(trickle, FOLLOW).await;
     assert_eq!(took, WATCH, "a watch ends as if the server had ended it");
     assert!(outcome.unwrap() < 60);
     let silent = Server::for_ever(Duration::from_secs(3600), b"{");
-    assert_eq!(ask(silent, LIST).await.1, PATIENCE);
+    assert_eq!(ask(silent, LIST).await.1, ANSWER_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,10 +119,10 @@ async fn an_event_or_a_page_without_end_is_not_kept() {
 #[test]
 fn a_line_is_measured_across_pieces() {
     let measure = |pieces: &[&[u8]]| {
-        let mut meter = Meter::Watch { end: Instant::now(), line: 0 };
-        pieces.iter().try_for_each(|piece| meter.count(piece)).is_ok()
+        let mut progress = BodyProgress::Watch { end: Instant::now(), line: 0 };
+        pieces.iter().try_for_each(|piece| progress.count(piece)).is_ok()
     };
-    let most = vec![b'x'; LONGEST_LINE];
+    let most = vec![b'x'; MAX_LINE_BYTES];
     assert!(measure(&[&most, b"\n", &most, b"\nx\n"]));
     assert!(!measure(&[&most, b"x"]));
     assert!(!measure(&[b"a\nx", &most]));
@@ -133,7 +135,7 @@ fn a_line_is_measured_across_pieces() {
 async fn status(server: Server) -> (Status, Duration) {
     let start = Instant::now();
     let answer = server.answer().await.unwrap();
-    match refusal(answer, start + PATIENCE).await {
+    match refusal(answer, start + ANSWER_TIMEOUT).await {
         kube::Error::Api(status) => (*status, start.elapsed()),
         other => panic!("no status: {other}"),
     }
@@ -169,8 +171,8 @@ async fn a_redirect_is_an_error_that_says_where_to() {
 async fn a_refusal_without_end_or_pause_is_cut() {
     let endless = Server { status: 500, ..Server::for_ever(Duration::ZERO, &[b'x'; 1 << 20]) };
     let (cut, _) = status(endless).await;
-    assert_eq!((cut.code, cut.message.len()), (500, LARGEST_REFUSAL));
+    assert_eq!((cut.code, cut.message.len()), (500, MAX_REFUSAL_BYTES));
     let silent = Server { status: 500, ..Server::for_ever(Duration::from_secs(3600), b"") };
     let (cut, took) = status(silent).await;
-    assert_eq!((cut.code, took), (500, PATIENCE));
+    assert_eq!((cut.code, took), (500, ANSWER_TIMEOUT));
 }

@@ -1,4 +1,4 @@
-//! Is it told since when the API server is away, and when it is back?
+//! Do status and log say since when the API server is away, and when it is back?
 
 use super::*;
 use std::{
@@ -58,24 +58,24 @@ async fn since_when_the_api_server_is_away_is_in_the_status_and_the_log_until_it
     rig.send(put(1)).await;
     rig.published().await;
     watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(rig.status.borrow().away_since, None);
+    assert_eq!(rig.status.borrow().outage_since, None);
     let gone = Instant::now();
     watches(&mut rig, &WatchState::Failing("refused".into())).await;
-    assert_eq!(rig.status.borrow().away_since, Some(gone));
+    assert_eq!(rig.status.borrow().outage_since, Some(gone));
     let words = "the API server has been away since 2";
     for (seconds, lines) in [(9, 0), (2, 1), (58, 1), (2, 2), (600, 12)] {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         assert_eq!(log.count(words), lines, "after {:?}", gone.elapsed());
     }
     assert_eq!(log.count("; serving what is known"), 12);
-    assert_eq!(rig.status.borrow().away_since, Some(gone));
+    assert_eq!(rig.status.borrow().outage_since, Some(gone));
     assert_eq!(rig.services(), 1);
     watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(rig.status.borrow().away_since, None);
+    assert_eq!(rig.status.borrow().outage_since, None);
     assert_eq!(log.count("the API server is back after 11m 11s"), 1);
     watches(&mut rig, &WatchState::Failing("refused".into())).await;
     watches(&mut rig, &WatchState::Connected).await;
-    assert_eq!(log.count("is back"), 1, "what was too short to be told is over without a word");
+    assert_eq!(log.count("is back"), 1, "what was too short to be logged is over without a word");
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +85,6 @@ async fn an_api_server_that_was_never_reached_is_away_from_the_start() {
     let start = Instant::now();
     watches(&mut rig, &WatchState::Connecting).await;
     tokio::time::sleep(Duration::from_secs(11)).await;
-    assert_eq!(rig.status.borrow().away_since, Some(start));
+    assert_eq!(rig.status.borrow().outage_since, Some(start));
     assert_eq!(log.count("; nothing is known to serve"), 1);
 }

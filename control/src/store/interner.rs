@@ -1,86 +1,86 @@
-//! Which parts of objects are equal? Objects repeat names, hints and settings many times; one copy of each is kept.
+//! Which parts of objects are equal? Names, hints and settings repeat many times; one copy of each is kept.
 
 use crate::Object;
 use std::{collections::HashSet, hash::Hash, sync::Arc};
 use weir_core::{EndpointSlice, Hints, Service, ServiceKey, Settings};
 
-/// One copy of each part that objects have in common.
+/// Shared copies of parts that objects have in common.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct Interner {
     names: Pool<str>,
     hints: Pool<Hints>,
     settings: Vec<Arc<Settings>>,
 }
 
-impl Shared {
-    /// Beyond this many different settings, equal ones are not looked for: the search is linear.
-    const MOST_SETTINGS: usize = 16;
+impl Interner {
+    /// Number of different settings up to which equal ones are looked for: the search is linear.
+    const MAX_SETTINGS: usize = 16;
 
-    /// Has an object use the copies that others use.
-    pub(super) fn share(&mut self, object: &mut Object) {
+    /// Replaces the parts of an object by shared copies.
+    pub(super) fn intern(&mut self, object: &mut Object) {
         match object {
-            Object::Service(service) => self.share_service(service),
-            Object::EndpointSlice(slice) => self.share_slice(slice),
+            Object::Service(service) => self.intern_service(service),
+            Object::EndpointSlice(slice) => self.intern_slice(slice),
             Object::Node(_) | Object::ServiceCidr(_) => {}
         }
     }
 
-    fn share_service(&mut self, service: &mut Service) {
-        self.share_key(&mut service.key);
-        service.ports.iter_mut().for_each(|port| self.names.share(&mut port.name));
+    fn intern_service(&mut self, service: &mut Service) {
+        self.intern_key(&mut service.key);
+        service.ports.iter_mut().for_each(|port| self.names.intern(&mut port.name));
         match self.settings.iter().find(|known| **known == service.settings) {
             Some(known) => service.settings = Arc::clone(known),
             None => {
                 self.settings.retain(|known| Arc::strong_count(known) > 1);
-                if self.settings.len() < Self::MOST_SETTINGS {
+                if self.settings.len() < Self::MAX_SETTINGS {
                     self.settings.push(Arc::clone(&service.settings));
                 }
             }
         }
     }
 
-    fn share_slice(&mut self, slice: &mut EndpointSlice) {
-        self.share_key(&mut slice.service);
-        slice.ports.iter_mut().for_each(|port| self.names.share(&mut port.name));
+    fn intern_slice(&mut self, slice: &mut EndpointSlice) {
+        self.intern_key(&mut slice.service);
+        slice.ports.iter_mut().for_each(|port| self.names.intern(&mut port.name));
         for endpoint in &mut slice.endpoints {
-            endpoint.node.iter_mut().chain(&mut endpoint.zone).for_each(|name| self.names.share(name));
-            self.hints.share(&mut endpoint.hints);
+            endpoint.node.iter_mut().chain(&mut endpoint.zone).for_each(|name| self.names.intern(name));
+            self.hints.intern(&mut endpoint.hints);
         }
     }
 
-    fn share_key(&mut self, key: &mut ServiceKey) {
-        self.names.share(&mut key.namespace);
-        self.names.share(&mut key.name);
+    fn intern_key(&mut self, key: &mut ServiceKey) {
+        self.names.intern(&mut key.namespace);
+        self.names.intern(&mut key.name);
     }
 }
 
-/// Values of one type. What nobody uses any more is forgotten once that may be half of them.
+/// Shared values of one type. Unused values are dropped once they may be half of all.
 #[derive(Debug)]
 struct Pool<T: ?Sized> {
     known: HashSet<Arc<T>>,
-    /// How many may be known until they are looked through.
-    most: usize,
+    /// Number of values at which unused ones are dropped.
+    sweep_len: usize,
 }
 
 impl<T: ?Sized> Default for Pool<T> {
     fn default() -> Self {
-        Self { known: HashSet::new(), most: LEAST }
+        Self { known: HashSet::new(), sweep_len: MIN_POOL_LEN }
     }
 }
 
-/// Fewer are never looked through.
-const LEAST: usize = 1024;
+/// Number of values up to which unused ones are kept.
+const MIN_POOL_LEN: usize = 1024;
 
 impl<T: ?Sized + Eq + Hash> Pool<T> {
-    /// Replaces a value by the known one that is equal.
-    fn share(&mut self, value: &mut Arc<T>) {
+    /// Replaces a value by the shared copy that is equal.
+    fn intern(&mut self, value: &mut Arc<T>) {
         if let Some(known) = self.known.get(&**value) {
             *value = Arc::clone(known);
             return;
         }
-        if self.known.len() >= self.most {
+        if self.known.len() >= self.sweep_len {
             self.known.retain(|known| Arc::strong_count(known) > 1);
-            self.most = LEAST.max(2 * self.known.len());
+            self.sweep_len = MIN_POOL_LEN.max(2 * self.known.len());
         }
         self.known.insert(Arc::clone(value));
     }
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn equal_parts_of_objects_are_one_and_others_stay_as_they_are() {
-        let mut shared = Shared::default();
+        let mut interner = Interner::default();
         let slices = ["a", "a", "b"].map(|zone| {
             let mut object = slice("web-1", zone);
-            shared.share(&mut object);
+            interner.intern(&mut object);
             assert_eq!(object, slice("web-1", zone), "it says the same as before");
             let Object::EndpointSlice(slice) = object else { unreachable!() };
             slice
@@ -128,15 +128,18 @@ mod tests {
 
     #[test]
     fn names_that_nobody_uses_any_more_are_forgotten() {
-        let mut shared = Shared::default();
+        let mut interner = Interner::default();
         let mut kept = slice("kept", "zone");
-        shared.share(&mut kept);
-        for number in 0..100 * LEAST {
-            shared.share(&mut slice("web-1", &format!("zone-{number}")));
-            assert!(shared.names.known.len() <= 2 * LEAST && shared.hints.known.len() <= 2 * LEAST);
+        interner.intern(&mut kept);
+        for number in 0..100 * MIN_POOL_LEN {
+            interner.intern(&mut slice("web-1", &format!("zone-{number}")));
+            assert!(
+                interner.names.known.len() <= 2 * MIN_POOL_LEN
+                    && interner.hints.known.len() <= 2 * MIN_POOL_LEN
+            );
         }
         let mut again = slice("kept", "zone");
-        shared.share(&mut again);
+        interner.intern(&mut again);
         let [Object::EndpointSlice(kept), Object::EndpointSlice(again)] = [kept, again] else {
             unreachable!()
         };
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn settings_are_shared_while_there_are_few_and_never_mixed_up() {
-        let mut shared = Shared::default();
+        let mut interner = Interner::default();
         let with = |seconds: u64| {
             let mut service =
                 Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 1].into(), Vec::new());
@@ -156,13 +159,13 @@ mod tests {
         let services: Vec<Service> = (0..100)
             .map(|number| {
                 let mut object = Object::Service(Box::new(with(number % 50)));
-                shared.share(&mut object);
+                interner.intern(&mut object);
                 let Object::Service(service) = object else { unreachable!() };
                 assert_eq!(*service, with(number % 50));
                 *service
             })
             .collect();
         assert!(Arc::ptr_eq(&services[0].settings, &services[50].settings));
-        assert_eq!(shared.settings.len(), Shared::MOST_SETTINGS);
+        assert_eq!(interner.settings.len(), Interner::MAX_SETTINGS);
     }
 }

@@ -3,28 +3,28 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The least time between two commits while changes keep coming: they are taken together.
+/// Interval between commits while changes keep coming, which are then committed together.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);
 
-/// So many commits after a quiet time need not wait: changes that have nothing to do with each other come close together in a
-/// large cluster all the time, and should not wait for each other.
+/// Commits after a quiet time that need not wait: in a large cluster unrelated changes come close together all
+/// the time, and must not wait for each other.
 pub(super) const BURST: u32 = 10;
 
-/// Knows how many commits there were lately (the generic cell rate algorithm, ITU-T I.371).
+/// Rate limiter of commits (the generic cell rate algorithm, ITU-T I.371).
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When the whole burst is allowed again.
+    /// Time at which the whole burst is available again; `None` before the first commit.
     full: Option<Instant>,
 }
 
 impl Pace {
-    /// When changes that wait at `now` are to be committed.
+    /// Time at which changes that wait at `now` are to be committed.
     pub(super) fn due(&self, now: Instant) -> Instant {
         let ahead = self.full.map_or(Duration::ZERO, |full| full.saturating_duration_since(now));
         now + (ahead + INTERVAL).saturating_sub(BURST * INTERVAL)
     }
 
-    /// Notes a commit.
+    /// Counts a commit at `now`.
     pub(super) fn committed(&mut self, now: Instant) {
         self.full = Some(self.full.map_or(now, |full| full.max(now)) + INTERVAL);
     }

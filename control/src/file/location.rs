@@ -3,18 +3,18 @@
 use crate::{FileProblem, Problem};
 use std::{fmt, path::Path, sync::Arc};
 
-/// Where in which file an object is.
+/// Location of an object in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) file: Arc<Path>,
     pub(super) document: usize,
     pub(super) line: usize,
-    /// The path of the object inside the document: empty, or `items[3]` in a List.
+    /// Path of the object inside the document: empty, or `items[3]` in a List.
     pub(super) item: String,
 }
 
-impl Place {
-    /// A problem with what is here.
+impl Location {
+    /// Creates a problem with the object at this location.
     pub(super) fn problem(&self, message: impl Into<String>) -> FileProblem {
         FileProblem {
             document: Some(self.document),
@@ -24,12 +24,12 @@ impl Place {
         }
     }
 
-    /// What comes before the path of a field of the object here.
+    /// Prefix of the path of a field of the object at this location.
     pub(super) fn prefix(&self) -> String {
         if self.item.is_empty() { String::new() } else { format!("{}.", self.item) }
     }
 
-    /// A problem with a field of the object here.
+    /// Locates a problem with a field of the object at this location.
     pub(super) fn field_problem(&self, problem: Problem) -> FileProblem {
         let Problem { object, field, message, refused } = problem;
         let field = format!("{}{field}", self.prefix());
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: document {}, line {}", self.file.display(), self.document, self.line)?;
         if self.item.is_empty() { Ok(()) } else { write!(f, ": {}", self.item) }

@@ -11,27 +11,30 @@ const ENDPOINTS: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_total";
 const ENDPOINTS_PENDING: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_pending";
 const LAST_QUEUED: &str = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds";
 
-/// Handles, registered once.
-pub(super) struct KubeProxyMeters {
+/// Handles of kube-proxy's metrics of changes, registered once.
+pub(super) struct KubeProxyMetrics {
     services: Changes,
     endpoints: Changes,
-    /// Families are published together.
+    /// One gauge for each family; all get one value, because families are published together.
     last_queued: [Gauge; Family::ALL.len()],
 }
 
-/// Changes of one kind.
+/// Metrics of the changes of one kind.
 struct Changes {
     total: Counter,
     pending: Gauge,
 }
 
-impl KubeProxyMeters {
+impl KubeProxyMetrics {
     pub(super) fn register() -> Self {
         describe_counter!(SERVICES, "Services that came, changed or went");
-        describe_gauge!(SERVICES_PENDING, "Of these, those that no Snapshot takes into account yet");
+        describe_gauge!(SERVICES_PENDING, "Changes of Services that no Snapshot takes into account yet");
         describe_counter!(ENDPOINTS, "EndpointSlices that came, changed or went");
-        describe_gauge!(ENDPOINTS_PENDING, "Of these, those that no Snapshot takes into account yet");
-        describe_gauge!(LAST_QUEUED, "When the last change came, Unix time");
+        describe_gauge!(
+            ENDPOINTS_PENDING,
+            "Changes of EndpointSlices that no Snapshot takes into account yet"
+        );
+        describe_gauge!(LAST_QUEUED, "Unix time of the last change of a Service or EndpointSlice");
         Self {
             services: Changes { total: counter!(SERVICES), pending: gauge!(SERVICES_PENDING) },
             endpoints: Changes { total: counter!(ENDPOINTS), pending: gauge!(ENDPOINTS_PENDING) },
@@ -39,7 +42,7 @@ impl KubeProxyMeters {
         }
     }
 
-    /// An event came at this time of day.
+    /// Counts an event that came at the time of day `now`.
     pub(super) fn event(&self, event: &Event, now: SystemTime) {
         let (Event::Put(key, _) | Event::Delete(key)) = event else { return };
         let changes = match key.kind {
@@ -53,12 +56,12 @@ impl KubeProxyMeters {
         self.last_queued.iter().for_each(|gauge| gauge.set(seconds));
     }
 
-    /// A Snapshot takes all of them into account.
+    /// Resets the pending changes: a commit takes all of them into account.
     pub(super) fn committed(&self) {
         [&self.services, &self.endpoints].iter().for_each(|changes| changes.pending.set(0.0));
     }
 
-    /// Marks every series as alive.
+    /// Touches every series, so that a recorder keeps those that do not change.
     pub(super) fn touch(&self) {
         for changes in [&self.services, &self.endpoints] {
             changes.total.increment(0);
