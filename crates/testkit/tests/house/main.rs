@@ -14,16 +14,25 @@ use std::{
 /// Files that a folder may hold. A dozen is the aim; what needs a few more is not yet a hall.
 const MAX_FILES_IN_FOLDER: usize = 14;
 
-/// The crates whose sources are looked at, from the root of the repository.
-const CRATES: [&str; 7] =
-    ["crates/core", "proxy", "control", "crates/capture", "crates/weir", "crates/testkit", "benches"];
+/// The folders in which the sources of crates begin, from the root of the repository.
+const CRATES: [&str; 9] = [
+    "crates/core/src",
+    "proxy/src",
+    "control/src",
+    "crates/capture/src",
+    "crates/weir/src",
+    "crates/testkit/src",
+    "benches/src",
+    "benches/compare",
+    "benches/scale",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 fn sources(name: &str) -> Sources {
-    Sources::read(&root().join(name).join("src"))
+    Sources::read(&root().join(name))
 }
 
 /// A folder of modules; the file that declares a folder's modules belongs to it.
@@ -73,7 +82,7 @@ fn folders_import_each_other_without_circles() {
 #[test]
 fn no_folder_is_a_hall() {
     let mut halls = Vec::new();
-    let mut open: Vec<PathBuf> = CRATES.iter().map(|name| root().join(name).join("src")).collect();
+    let mut open: Vec<PathBuf> = CRATES.iter().map(|name| root().join(name)).collect();
     while let Some(folder) = open.pop() {
         let entries: Vec<PathBuf> =
             fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
