@@ -5,7 +5,7 @@ use super::{
     health_check::HealthChecks,
     node_ports,
     node_view::{self, NodeView},
-    plan::{self, Plan, Surroundings, loopback::Loopback},
+    plan::{self, Plan, PlanContext, loopback::Loopback},
     report::{Applied, Conflicts, FrontendRow},
     sockets::Sockets,
 };
@@ -39,7 +39,7 @@ use weir_core::{
 pub(crate) struct Reconciler {
     config: Config,
     node_context: Arc<NodeContext>,
-    surroundings: Surroundings,
+    plan_context: PlanContext,
     snapshot: Snapshot,
     endpoints: Endpoints,
     services: ServiceUsages,
@@ -68,7 +68,7 @@ impl Reconciler {
             sockets: Sockets::new(workers, &config, descriptors),
             config,
             node_context: Arc::default(),
-            surroundings: Surroundings { node_addresses: Vec::new(), map_loopback },
+            plan_context: PlanContext { node_addresses: Vec::new(), map_loopback },
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
@@ -81,18 +81,18 @@ impl Reconciler {
             bridges: Bridges::default(),
             conflicts: Conflicts::default(),
         };
-        reconciler.look_around(&Snapshot::default());
+        reconciler.observe_node(&Snapshot::default());
         reconciler
     }
 
     /// Looks at this host again; returns whether its addresses, or the node, changed.
-    fn look_around(&mut self, snapshot: &Snapshot) -> bool {
+    fn observe_node(&mut self, snapshot: &Snapshot) -> bool {
         let NodeView { node_context, node_addresses } =
             node_view::observe(&self.config, &self.bridges, &snapshot.node);
         let changed =
-            *self.node_context != node_context || self.surroundings.node_addresses != node_addresses;
+            *self.node_context != node_context || self.plan_context.node_addresses != node_addresses;
         self.node_context = Arc::new(node_context);
-        self.surroundings.node_addresses = node_addresses;
+        self.plan_context.node_addresses = node_addresses;
         changed
     }
 
@@ -107,7 +107,7 @@ impl Reconciler {
         let mut affected: BTreeMap<ServiceKey, Arc<ServedService>> = BTreeMap::new();
         let mut affect =
             |served: &Arc<ServedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
-        if changes.node.is_some() && self.look_around(snapshot) {
+        if changes.node.is_some() && self.observe_node(snapshot) {
             snapshot.services().for_each(&mut affect);
         }
         changes.changed.iter().for_each(&mut affect);
@@ -131,7 +131,7 @@ impl Reconciler {
     pub(crate) async fn refresh(&mut self) -> Applied {
         let snapshot = self.snapshot.clone();
         let mut touched = HashSet::new();
-        if self.look_around(&snapshot) {
+        if self.observe_node(&snapshot) {
             snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
         }
         self.settle(touched).await
@@ -142,11 +142,11 @@ impl Reconciler {
         let before = std::mem::replace(&mut self.bridges, bridges);
         let snapshot = self.snapshot.clone();
         let mut touched = HashSet::new();
-        if self.look_around(&snapshot) {
+        if self.observe_node(&snapshot) {
             snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
         }
         if before.bound != self.bridges.bound {
-            touched.extend(self.plan.winners().map(|(socket, _)| socket));
+            touched.extend(self.plan.winners().map(|(listen, _)| listen));
         }
         self.settle(touched).await
     }
@@ -161,9 +161,9 @@ impl Reconciler {
     async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
         let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
-        touched.iter().for_each(|&socket| conflicts.report(plan, socket));
-        let is_bound = |socket: &Frontend| *bound.get(Family::of(socket.address.ip()));
-        let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
+        touched.iter().for_each(|&listen| conflicts.report(plan, listen));
+        let is_bound = |listen: &Frontend| *bound.get(Family::of(listen.address.ip()));
+        let to_bind = touched.iter().copied().filter(|listen| is_bound(listen) || sockets.knows(*listen));
         let to_bind: Vec<_> = to_bind.collect();
         let mut steps = captured::Steps::default();
         if in_node_mode {
@@ -176,13 +176,13 @@ impl Reconciler {
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
         node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
-        for socket in touched {
-            let captured = known_frontends.contains(socket).then_some(socket.address);
+        for listen in touched {
+            let captured = known_frontends.contains(listen).then_some(listen.address);
             // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
-            endpoints.note_self_address(socket, captured.or(sockets.frontend(socket)));
+            endpoints.update_self_address(listen, captured.or(sockets.frontend(listen)));
         }
         self.count();
-        applied.node_port_addresses.clone_from(&self.surroundings.node_addresses);
+        applied.node_port_addresses.clone_from(&self.plan_context.node_addresses);
         applied
     }
 
@@ -227,7 +227,7 @@ impl Reconciler {
 
     /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.
     fn assign_loopback(&mut self, changes: &Changes) -> Vec<ServiceKey> {
-        if self.surroundings.map_loopback.is_none() {
+        if self.plan_context.map_loopback.is_none() {
             return Vec::new();
         }
         changes.removed.iter().for_each(|key| self.loopback.release(key));
@@ -250,7 +250,7 @@ impl Reconciler {
             self.checks.update(port, &mut self.endpoints);
         }
         let mapped = self.loopback.get(&served.key);
-        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.surroundings, mapped))
+        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.plan_context, mapped))
     }
 
     fn update_runtime(&mut self, port: &Arc<ServicePort>) {

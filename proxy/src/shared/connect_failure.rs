@@ -6,7 +6,7 @@ use weir_core::Failure;
 
 /// Why an attempt to connect to an endpoint failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectFailure {
+pub(crate) enum ConnectFault {
     /// The endpoint's fault: another one may do better.
     Endpoint(Failure),
     /// The endpoint is this proxy itself.
@@ -15,7 +15,7 @@ pub(crate) enum ConnectFailure {
     Host,
 }
 
-impl ConnectFailure {
+impl ConnectFault {
     /// The failure that the kernel reports for a connect (connect(2)).
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {

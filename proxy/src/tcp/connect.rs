@@ -9,7 +9,7 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
-    shared::connect_failure::ConnectFailure,
+    shared::connect_failure::ConnectFault,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -33,7 +33,7 @@ pub(crate) struct Connected {
 }
 
 /// How long a client in the queue waits before it looks by itself: another Service may share an endpoint.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const QUEUE_RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A client on its way to an endpoint, and what that way has been so far. It is kept until a byte is relayed: until then the
 /// client can be given to another endpoint without noticing.
@@ -119,7 +119,7 @@ impl ConnectState {
     }
 
     /// Takes note that the endpoint reset the connection before a byte was relayed; returns whether another may be tried.
-    pub(crate) fn was_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
+    pub(crate) fn may_retry_after_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
         let now = Instant::now();
         let Some(address) = cx.connection.endpoint.take() else { return false };
         if now >= self.dial.deadline() {
@@ -130,7 +130,7 @@ impl ConnectState {
             cx,
             FailedAttempt { address, load: lease.load(), took: Duration::ZERO },
             now,
-            ConnectFailure::Endpoint(Failure::Reset),
+            ConnectFault::Endpoint(Failure::Reset),
         );
         self.attempted.len() < MAX_ATTEMPTS
     }
@@ -165,14 +165,15 @@ impl ConnectState {
             // The connection has a place for one socket to an endpoint; another one at the same time is extra.
             let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.acquire(1));
             if matches!(extra, Some(None)) {
-                return Ok(Next::Wait(now + LOOK_AGAIN));
+                return Ok(Next::Wait(now + QUEUE_RECHECK_INTERVAL));
             }
-            let tried = self.attempted.as_slice();
-            let request = Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried };
+            let attempted = self.attempted.as_slice();
+            let request =
+                Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried: attempted };
             match runtime.pick(&routing, traffic, &request) {
                 Some(selected) => self.begin(cx, &routing, selected, now, extra.flatten()),
                 None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
-                None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
+                None if balancer.is_full(attempted) => return Ok(Next::WaitForRoom),
                 None => return Err(self.failure),
             }
         }
@@ -200,7 +201,7 @@ impl ConnectState {
                 load: selected.lease.load(),
                 took: Duration::ZERO,
             };
-            return self.failed(cx, failed, now, ConnectFailure::Loop);
+            return self.failed(cx, failed, now, ConnectFault::Loop);
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
         match Attempt::begin(selected, egress, now, extra) {
@@ -211,7 +212,7 @@ impl ConnectState {
                     load: selected.lease.load(),
                     took: Duration::ZERO,
                 };
-                self.failed(cx, failed, now, ConnectFailure::of(&error));
+                self.failed(cx, failed, now, ConnectFault::of(&error));
             }
         }
     }
@@ -222,7 +223,7 @@ impl ConnectState {
         let Attempt { selected, stream, .. } = ended.attempt;
         if let Some(error) = ended.error {
             let failed = FailedAttempt { address: selected.address, load: selected.lease.load(), took };
-            self.failed(cx, failed, now, ConnectFailure::of(&error));
+            self.failed(cx, failed, now, ConnectFault::of(&error));
             return None;
         }
         let metrics = &cx.worker.metrics;
@@ -251,7 +252,7 @@ impl ConnectState {
                 cx,
                 FailedAttempt { address, load: lease.load(), took },
                 now,
-                ConnectFailure::Endpoint(Failure::TimedOut),
+                ConnectFault::Endpoint(Failure::TimedOut),
             );
         }
     }
@@ -261,7 +262,7 @@ impl ConnectState {
         cx: &ConnectionContext,
         FailedAttempt { address, load, took }: FailedAttempt<'_>,
         now: Instant,
-        failure: ConnectFailure,
+        failure: ConnectFault,
     ) {
         self.failure = failure.reason();
         self.dial.failed(now);
@@ -269,7 +270,7 @@ impl ConnectState {
         metrics.attempt(Some(self.failure));
         let service = || cx.connection.frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
-        let ConnectFailure::Endpoint(failure) = failure else { return };
+        let ConnectFault::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
             metrics.ejections.increment(1);
             let service = service();
@@ -290,7 +291,7 @@ impl ConnectState {
                 biased;
                 reason = gone(self.client.as_ref()) => return Err(reason),
                 reason = cx.connection.close_signal.wait() => return Err(reason),
-                _ = tokio::time::timeout(left.min(LOOK_AGAIN), runtime.room.notified()) => {}
+                _ = tokio::time::timeout(left.min(QUEUE_RECHECK_INTERVAL), runtime.room.notified()) => {}
             }
             now = Instant::now();
             self.dial.postpone(now);

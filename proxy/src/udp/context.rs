@@ -15,7 +15,7 @@ pub(crate) struct UdpContext {
 
 impl UdpContext {
     /// FlowPermits for `most` flows.
-    pub(crate) fn new(worker: Rc<WorkerContext>, most: usize) -> Rc<Self> {
-        Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(most)), scratch: RefCell::default() })
+    pub(crate) fn new(worker: Rc<WorkerContext>, max_flows: usize) -> Rc<Self> {
+        Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(max_flows)), scratch: RefCell::default() })
     }
 }

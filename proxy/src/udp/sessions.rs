@@ -1,7 +1,7 @@
 //! Which flow does a client's datagram belong to, and how does it get to an endpoint?
 
 use super::{
-    accounting::{count, note_refused},
+    accounting::{record_endpoint_refusal, record_sent},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
     flow::{ClientFlowPermit, FlowPermits, UdpFlow},
@@ -49,7 +49,7 @@ impl Sessions {
     }
 
     /// Sessions that dial an address whose packets are received elsewhere (node mode).
-    pub(super) fn dialled(frontend: Rc<LocalFrontend>) -> Rc<Self> {
+    pub(super) fn captured(frontend: Rc<LocalFrontend>) -> Rc<Self> {
         Self::with(frontend, ReplySockets::OnDemand(RefCell::default()))
     }
 
@@ -101,11 +101,11 @@ impl Sessions {
             let mut unsent = Unsent::new(by_flow.of(index));
             let mut refuses = |flow: &UdpFlow| {
                 let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());
-                socket.saw(sent.longest);
-                flow.client_spoke(sent.datagrams);
-                count(&udp.worker, frontend, Direction::ToEndpoint, &sent);
+                socket.learn(sent.longest);
+                flow.record_requests(sent.datagrams);
+                record_sent(&udp.worker, frontend, Direction::ToEndpoint, &sent);
                 if sent.refused {
-                    note_refused(&udp.worker, frontend, flow);
+                    record_endpoint_refusal(&udp.worker, frontend, flow);
                 }
                 sent.refused
             };
@@ -192,13 +192,13 @@ impl Sessions {
     ) -> Option<Rc<UdpFlow>> {
         flow.close_signal.send(reason);
         self.flows.borrow_mut().remove(&flow.client);
-        let tried = [flow.endpoint];
+        let attempted = [flow.endpoint];
         self.open(
             udp,
             frontend,
             routing,
             flow.client,
-            if reason == Closed::ConnectRefused { &tried } else { &[] },
+            if reason == Closed::ConnectRefused { &attempted } else { &[] },
         )
     }
 
@@ -208,7 +208,7 @@ impl Sessions {
         frontend: &Rc<LocalFrontend>,
         routing: &RoutingTable,
         client: SocketAddr,
-        tried: &[SocketAddr],
+        attempted: &[SocketAddr],
     ) -> Option<Rc<UdpFlow>> {
         let (worker, runtime) = (&udp.worker, &frontend.runtime);
         if worker.draining.get() {
@@ -216,10 +216,15 @@ impl Sessions {
         }
         let flow = frontend.flow(Protocol::Udp, client);
         let traffic = frontend.traffic(routing, flow.client.ip()).ok()?;
-        let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
+        let request = |attempted| Request {
+            flow: &flow,
+            now: Instant::now(),
+            entropy: rand::random(),
+            tried: attempted,
+        };
         // With nothing else left, the endpoint that refused gets another chance.
         let selected = runtime
-            .pick(routing, traffic, &request(tried))
+            .pick(routing, traffic, &request(attempted))
             .or_else(|| runtime.pick(routing, traffic, &request(&[])))?;
         if selected.lease.load().is_forbidden() {
             worker.metrics.attempt(Some(Closed::LoopRefused));
@@ -233,7 +238,7 @@ impl Sessions {
         let (upstream, reply_socket) = match sockets {
             Ok((upstream, Some(reply_socket))) => (upstream, reply_socket),
             Ok((_, None)) => {
-                frontend.note_rejected(&worker.admission, flow.client.ip(), Closed::LocalLimit);
+                frontend.record_rejection(&worker.admission, flow.client.ip(), Closed::LocalLimit);
                 return None;
             }
             Err(error) => {
@@ -283,7 +288,7 @@ fn acquire_permits(
     let (worker, service) = (&udp.worker, &frontend.runtime.service);
     let permit = udp.flows.borrow_mut().make_room(&worker.admission.descriptors);
     let Some(permit) = permit else {
-        frontend.note_rejected(&worker.admission, client, Closed::LocalLimit);
+        frontend.record_rejection(&worker.admission, client, Closed::LocalLimit);
         return None;
     };
     let limited = routing.port.settings.limits.udp_flows_per_client;
