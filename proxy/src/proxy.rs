@@ -154,7 +154,7 @@ impl Proxy {
                     let rows = self.apply(&snapshot).await;
                     applied(Some(&snapshot), rows);
                 }
-                Some((bridges, done)) = self.bridge_updates.recv() => {
+                Some(BridgeUpdate { bridges, done }) = self.bridge_updates.recv() => {
                     applied(None, self.reconciler.set_bridges(bridges).await);
                     let _ = done.send(());
                 }

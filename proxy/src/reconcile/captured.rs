@@ -1,14 +1,11 @@
 //! Which frontends do the workers know of in node mode, and how do they hear of changes?
 
 use super::{
-    plan::Plan,
     report::{FrontendRow, FrontendState},
+    sockets::Desired,
 };
 use crate::{
-    routing::{
-        binding::Binding,
-        port_runtime::{PortRuntime, PortRuntimes},
-    },
+    routing::{binding::Binding, port_runtime::PortRuntime},
     shared::command::{CapturedFrontend, Command, FrontendChange},
     worker::handle::{WorkerHandle, answers},
 };
@@ -82,9 +79,7 @@ impl KnownFrontends {
     pub(super) async fn settle<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
-        plan: &'a Plan,
-        runtimes: &PortRuntimes,
-        bound: PerFamily<bool>,
+        Desired { plan, runtimes, bound, .. }: Desired<'a>,
         workers: &[WorkerHandle],
     ) -> Steps<'a> {
         let (mut steps, mut changes) = (Steps::default(), Vec::new());

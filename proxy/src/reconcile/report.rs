@@ -6,8 +6,9 @@ use std::{
     collections::HashMap,
     fmt,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
-use weir_core::{Audience, Frontend, FrontendKind, PortKey};
+use weir_core::{Audience, Frontend, FrontendKind, PortKey, ServedService, ServicePort};
 
 /// What became of frontends in one step.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +87,13 @@ pub(super) fn warn(failures: &[(FrontendRow, BindFailure)]) {
             "cannot serve {} more frontends; weir_frontends{{state=\"failed\"}} counts them",
             failures.len() - MAX_WARNINGS
         );
+    }
+}
+
+/// Warns that a port is not served, unless `before`, the Service in the Snapshot before, had the port already.
+pub(super) fn warn_unsupported(port: &ServicePort, before: Option<&Arc<ServedService>>) {
+    if !before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
+        tracing::warn!("{} is not served: weir does not relay SCTP", port.key);
     }
 }
 

@@ -43,6 +43,16 @@ pub(super) struct Sockets {
     next_id: ListenerId,
 }
 
+/// What should be served, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Desired<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) node_context: &'a NodeContext,
+    pub(super) runtimes: &'a PortRuntimes,
+    /// Families whose frontends are bound.
+    pub(super) bound: PerFamily<bool>,
+}
+
 /// What is to be done until the sockets are as planned.
 #[derive(Default)]
 struct Steps<'a> {
@@ -97,19 +107,15 @@ impl Sockets {
     pub(super) async fn settle(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
-        plan: &Plan,
-        node_context: &NodeContext,
-        runtimes: &PortRuntimes,
-        bound: PerFamily<bool>,
+        desired: Desired<'_>,
     ) -> Applied {
         let mut applied = Applied::default();
-        let Steps { closing, redirecting, mut opening } =
-            self.steps(touched, plan, (node_context, bound), runtimes, &mut applied);
+        let Steps { closing, redirecting, mut opening } = self.steps(touched, desired, &mut applied);
         self.close(&closing).await;
         // Their descriptors may be what the others need.
         drop(closing);
         opening.extend(self.redirect(redirecting, &mut applied).await);
-        self.open_all(opening, plan.len(), &mut applied);
+        self.open_all(opening, desired.plan.len(), &mut applied);
         applied
     }
 
@@ -117,17 +123,14 @@ impl Sockets {
     fn steps<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
-        plan: &'a Plan,
-        (node_context, bound): (&NodeContext, PerFamily<bool>),
-        runtimes: &'a PortRuntimes,
+        desired: Desired<'a>,
         applied: &mut Applied,
     ) -> Steps<'a> {
         let mut steps = Steps::default();
         for listen in touched {
-            let binding = plan.winner(listen);
-            let is_bound = *bound.get(Family::of(listen.address.ip()));
-            let wanted =
-                binding.filter(|_| is_bound).and_then(|binding| wanted(binding, node_context, runtimes));
+            let binding = desired.plan.winner(listen);
+            let is_bound = *desired.bound.get(Family::of(listen.address.ip()));
+            let wanted = binding.filter(|_| is_bound).and_then(|binding| wanted(binding, desired));
             let unchanged =
                 |group: &ListenerGroup| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);
             if self.open.get(&listen).is_some_and(unchanged) {
@@ -270,13 +273,9 @@ impl Sockets {
 }
 
 /// `None` when nobody could be served through the binding now.
-fn wanted<'a>(
-    binding: &'a Binding,
-    node_context: &NodeContext,
-    runtimes: &'a PortRuntimes,
-) -> Option<WantedListener<'a>> {
-    let spec = ListenSpec::of(binding, node_context)?;
-    let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family));
+fn wanted<'a>(binding: &'a Binding, desired: Desired<'a>) -> Option<WantedListener<'a>> {
+    let spec = ListenSpec::of(binding, desired.node_context)?;
+    let runtime = desired.runtimes.get(&(binding.port.key.clone(), binding.port.family));
     if runtime.is_none() {
         tracing::error!("{} has addresses but no runtime; please report this as a bug", binding.port.key);
     }

@@ -55,6 +55,12 @@ struct FailedAttempt<'a> {
     took: Duration,
 }
 
+impl<'a> FailedAttempt<'a> {
+    fn of(selected: &'a Selected, took: Duration) -> Self {
+        Self { address: selected.address, load: selected.lease.load(), took }
+    }
+}
+
 /// What there is to do next.
 enum Next {
     /// Wait for the attempts under way, until then.
@@ -126,12 +132,8 @@ impl ConnectState {
             // It took its time: it may well reset whoever says nothing.
             return false;
         }
-        self.failed(
-            cx,
-            FailedAttempt { address, load: lease.load(), took: Duration::ZERO },
-            now,
-            ConnectFault::Endpoint(Failure::Reset),
-        );
+        let failed = FailedAttempt { address, load: lease.load(), took: Duration::ZERO };
+        self.failed(cx, failed, now, ConnectFault::Endpoint(Failure::Reset));
         self.attempted.len() < MAX_ATTEMPTS
     }
 
@@ -158,7 +160,10 @@ impl ConnectState {
             let untried =
                 balancer.targets().len() - self.attempted.as_slice().iter().filter(is_tried).count();
             match self.dial.step(now, untried) {
-                Step::GiveUp => return Err(self.give_up(cx, now)),
+                Step::GiveUp => {
+                    self.end_race(cx, now);
+                    return Err(self.failure);
+                }
                 Step::Wait(until) => return Ok(Next::Wait(until)),
                 Step::Attempt => {}
             }
@@ -196,22 +201,14 @@ impl ConnectState {
         }
         self.dial.begun(now, selected.lease.load().smoothed().mean());
         if selected.lease.load().is_forbidden() {
-            let failed = FailedAttempt {
-                address: selected.address,
-                load: selected.lease.load(),
-                took: Duration::ZERO,
-            };
+            let failed = FailedAttempt::of(&selected, Duration::ZERO);
             return self.failed(cx, failed, now, ConnectFault::Loop);
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
         match Attempt::begin(selected, egress, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((selected, error)) => {
-                let failed = FailedAttempt {
-                    address: selected.address,
-                    load: selected.lease.load(),
-                    took: Duration::ZERO,
-                };
+                let failed = FailedAttempt::of(&selected, Duration::ZERO);
                 self.failed(cx, failed, now, ConnectFault::of(&error));
             }
         }
@@ -222,7 +219,7 @@ impl ConnectState {
         let took = ended.attempt.took(now);
         let Attempt { selected, stream, .. } = ended.attempt;
         if let Some(error) = ended.error {
-            let failed = FailedAttempt { address: selected.address, load: selected.lease.load(), took };
+            let failed = FailedAttempt::of(&selected, took);
             self.failed(cx, failed, now, ConnectFault::of(&error));
             return None;
         }
@@ -239,21 +236,11 @@ impl ConnectState {
         Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
     }
 
-    fn give_up(&mut self, cx: &ConnectionContext, now: Instant) -> Closed {
-        self.end_race(cx, now);
-        self.failure
-    }
-
     /// Ends the attempts under way. Their endpoints have not answered for long enough for another one to be tried.
     fn end_race(&mut self, cx: &ConnectionContext, now: Instant) {
         for attempt in mem::take(&mut self.race).into_attempts() {
-            let (took, Selected { address, lease }) = (attempt.took(now), attempt.selected);
-            self.failed(
-                cx,
-                FailedAttempt { address, load: lease.load(), took },
-                now,
-                ConnectFault::Endpoint(Failure::TimedOut),
-            );
+            let failed = FailedAttempt::of(&attempt.selected, attempt.took(now));
+            self.failed(cx, failed, now, ConnectFault::Endpoint(Failure::TimedOut));
         }
     }
 

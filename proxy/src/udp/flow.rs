@@ -26,8 +26,19 @@ use weir_core::{Failure, Lease};
 /// DatagramScratch of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const MIN_ASSURED_DATAGRAMS: u32 = 2;
 
-/// A Service, by where its load is, and a client address.
-pub(super) type ClientOfService = (*const ServiceUsage, IpAddr);
+/// A client of a Service, as a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ClientOfService {
+    /// The address of the Service's usage, which is compared and never read.
+    service: *const ServiceUsage,
+    client: IpAddr,
+}
+
+impl ClientOfService {
+    pub(super) fn new(service: &Arc<ServiceUsage>, client: IpAddr) -> Self {
+        Self { service: Arc::as_ptr(service), client }
+    }
+}
 
 /// One client of a UDP frontend and the endpoint that it got.
 pub(crate) struct UdpFlow {
@@ -58,6 +69,14 @@ pub(crate) struct UdpFlow {
     permits: FlowPermits,
 }
 
+/// The sockets of a flow.
+pub(super) struct FlowSockets {
+    /// Connected to the endpoint.
+    pub(super) upstream: BatchSocket,
+    /// Shared by the flows of a frontend.
+    pub(super) reply_socket: Rc<ReplySocket>,
+}
+
 /// What a flow takes of what is limited.
 pub(super) struct FlowPermits {
     /// The descriptor of its socket.
@@ -83,8 +102,9 @@ impl UdpFlow {
     pub(super) fn new(
         client: SocketAddr,
         selected: Selected,
-        (upstream, reply_socket): (BatchSocket, Rc<ReplySocket>),
-        (runtime, routing): (&Arc<PortRuntime>, &RoutingTable),
+        FlowSockets { upstream, reply_socket }: FlowSockets,
+        runtime: &Arc<PortRuntime>,
+        routing: &RoutingTable,
         permits: FlowPermits,
     ) -> Self {
         Self {
@@ -111,7 +131,7 @@ impl UdpFlow {
 
     /// Whose flow it is, if the flows of a client are limited.
     pub(super) fn counted(&self) -> Option<ClientOfService> {
-        self.permits.of_client.as_ref().map(|of| (Arc::as_ptr(&of.service), of.client))
+        self.permits.of_client.as_ref().map(|of| ClientOfService::new(&of.service, of.client))
     }
 
     /// Why the flow cannot stay with its endpoint. Costs comparisons only while the Snapshot is the same.

@@ -74,7 +74,7 @@ impl FlowTable {
     /// Ends the flow of one client that has been idle for longest; returns whether it has one on this worker.
     pub(crate) fn evict_of(&mut self, service: &Arc<ServiceUsage>, client: IpAddr) -> bool {
         let Self { flows, clients, .. } = self;
-        let Some(known) = clients.get_mut(&(Arc::as_ptr(service), client)) else { return false };
+        let Some(known) = clients.get_mut(&ClientOfService::new(service, client)) else { return false };
         let Some(id) = known.oldest.pop(|id| last_active(flows, id)) else { return false };
         end(flows, id);
         true

@@ -1,6 +1,6 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, PumpFailure, Sink, Source};
+use super::{Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, PumpError, Sink, Source};
 use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::descriptor_budget::DescriptorBudget,
@@ -166,37 +166,39 @@ fn much_memory() -> Rc<BufferBudget> {
     BufferBudget::new(1 << 20)
 }
 
-/// Looks at a direction until it has ended; checks after each look that the count follows what was written.
-fn relay(
-    from: &mut TestSource,
-    to: &mut TestSink,
+/// What a direction is relayed with.
+struct Setup {
+    /// Bytes of the header in front of what the source says.
+    header: usize,
     scratch: usize,
     last: bool,
-    pipes: &Rc<PipePool>,
-    buffers: &Rc<BufferBudget>,
-) {
-    relay_behind(0, Half::default(), (from, to), scratch, last, pipes, buffers).unwrap();
+    pipes: Rc<PipePool>,
+    buffers: Rc<BufferBudget>,
 }
 
-/// The same behind a header of this length, or until a side resets.
-fn relay_behind(
-    header: usize,
+/// Relaying with all that a worker has.
+fn setup(last: bool) -> Setup {
+    Setup { header: 0, scratch: 65_536, last, pipes: some_pipes(), buffers: much_memory() }
+}
+
+/// Looks at a direction until it has ended or a side resets; checks after each look that the count follows what was
+/// written.
+fn relay(
     mut half: Half,
-    (from, to): (&mut TestSource, &mut TestSink),
-    scratch: usize,
-    last: bool,
-    pipes: &Rc<PipePool>,
-    buffers: &Rc<BufferBudget>,
-) -> Result<(), PumpFailure> {
+    from: &mut TestSource,
+    to: &mut TestSink,
+    Setup { header, scratch, last, pipes, buffers }: &Setup,
+) -> Result<(), PumpError> {
     let mut context = Context::from_waker(Waker::noop());
     let mut counted = 0;
     for _ in 0..20_000 {
         // A new buffer at each look: nothing may be left in the worker's between two.
-        let mut pump = Pump { from, to, scratch: &mut vec![0; scratch], pipes, buffers, last, moved: 0 };
+        let scratch = &mut vec![0; *scratch];
+        let mut pump = Pump { from, to, scratch, pipes, buffers, last: *last, moved: 0 };
         let ended = pump.poll(&mut half, &mut context);
         counted += pump.moved;
         assert!(buffers.has_room(0), "{} bytes are held", buffers.held());
-        let relayed = to.bytes.len().saturating_sub(header);
+        let relayed = to.bytes.len().saturating_sub(*header);
         assert_eq!(counted, relayed as u64, "the count follows what was written");
         if let Poll::Ready(result) = ended {
             assert!(result.is_err() || half.is_ended());
@@ -230,11 +232,11 @@ proptest! {
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
-        let pipes = some_pipes();
-        relay(&mut from, &mut to, scratch, last, &pipes, &BufferBudget::new(memory));
+        let setup = Setup { scratch, buffers: BufferBudget::new(memory), ..setup(last) };
+        relay(Half::default(), &mut from, &mut to, &setup).unwrap();
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
         prop_assert!(to.bytes == bytes);
-        let (free, open) = pipes.count();
+        let (free, open) = setup.pipes.count();
         prop_assert_eq!(free, open, "every pipe is back");
     }
 }
@@ -243,11 +245,11 @@ proptest! {
 fn a_stream_of_large_reads_goes_through_one_pipe() {
     let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
     let (mut from, mut to) = (TestSource::new(bytes.clone(), Vec::new()), TestSink::default());
-    let pipes = some_pipes();
-    relay(&mut from, &mut to, 65_536, false, &pipes, &much_memory());
+    let setup = setup(false);
+    relay(Half::default(), &mut from, &mut to, &setup).unwrap();
     assert!(to.bytes == bytes && to.shut_down);
     assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
-    assert_eq!(pipes.count(), (1, 1));
+    assert_eq!(setup.pipes.count(), (1, 1));
 }
 
 #[test]

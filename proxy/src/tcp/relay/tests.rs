@@ -6,7 +6,7 @@ use crate::{
     shared::command::TICK,
     tcp::{
         fixture::{self, Fixture},
-        pump::failure::PumpFailure,
+        pump::failure::PumpError,
     },
 };
 use allocation_counter::measure;
@@ -171,8 +171,8 @@ async fn a_relay_that_is_signalled_to_end_resets_both_sides() {
 #[tokio::test]
 async fn a_peer_that_stops_answering_is_distinguished_from_one_that_resets() {
     let of = |kind: ErrorKind| io::Error::from(kind);
-    let reading = |kind, direction| PumpFailure::Reading(of(kind)).reason(direction);
-    let writing = |kind, direction| PumpFailure::Writing(of(kind)).reason(direction);
+    let reading = |kind, direction| PumpError::Reading(of(kind)).reason(direction);
+    let writing = |kind, direction| PumpError::Writing(of(kind)).reason(direction);
     assert_eq!(reading(ErrorKind::TimedOut, Direction::ToEndpoint), Closed::ClientTimeout);
     assert_eq!(reading(ErrorKind::ConnectionReset, Direction::ToEndpoint), Closed::ClientReset);
     assert_eq!(reading(ErrorKind::TimedOut, Direction::ToClient), Closed::EndpointTimeout);

@@ -24,8 +24,7 @@ proptest! {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
         let half = Half::default().with_header(HEADER, &much_memory());
-        let pipes = some_pipes();
-        relay_behind(HEADER.len(), half, (&mut from, &mut to), 65_536, last, &pipes, &much_memory()).unwrap();
+        relay(half, &mut from, &mut to, &Setup { header: HEADER.len(), ..setup(last) }).unwrap();
         prop_assert!(to.bytes == [HEADER, &bytes].concat());
         prop_assert_eq!(to.shut_down, !last);
     }
@@ -42,8 +41,7 @@ proptest! {
         prop_assert_eq!(look(&mut half, &mut from, &mut first), 0);
         let mut second = TestSink::default();
         let half = half.for_another_endpoint().with_header(HEADER, &much_memory());
-        let pipes = some_pipes();
-        relay_behind(HEADER.len(), half, (&mut from, &mut second), 65_536, false, &pipes, &much_memory()).unwrap();
+        relay(half, &mut from, &mut second, &Setup { header: HEADER.len(), ..setup(false) }).unwrap();
         prop_assert!(second.bytes == [HEADER, &bytes].concat());
     }
 }

@@ -14,9 +14,8 @@ proptest! {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
         from.resets_at = at.index(length + 1);
-        let pipes = some_pipes();
-        let result = relay_behind(0, Half::default(), (&mut from, &mut to), 65_536, last, &pipes, &much_memory());
-        prop_assert!(matches!(result, Err(PumpFailure::Reading(_))), "{result:?}");
+        let result = relay(Half::default(), &mut from, &mut to, &setup(last));
+        prop_assert!(matches!(result, Err(PumpError::Reading(_))), "{result:?}");
         prop_assert!(!to.shut_down, "the end of a truncated transfer was passed on");
         prop_assert!(bytes.starts_with(&to.bytes));
         prop_assert_eq!(to.bytes.len(), from.resets_at, "what was read before the reset was delivered");
@@ -33,9 +32,8 @@ proptest! {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
         to.resets_at = at.index(length);
-        let pipes = some_pipes();
-        let result = relay_behind(0, Half::default(), (&mut from, &mut to), 65_536, last, &pipes, &much_memory());
-        prop_assert!(matches!(result, Err(PumpFailure::Writing(_))), "{result:?}");
+        let result = relay(Half::default(), &mut from, &mut to, &setup(last));
+        prop_assert!(matches!(result, Err(PumpError::Writing(_))), "{result:?}");
         prop_assert!(!to.shut_down);
         prop_assert!(bytes.starts_with(&to.bytes) && to.bytes.len() == to.resets_at);
     }

@@ -8,7 +8,7 @@ use crate::{
         fixture::{Fixture, bound, frontend, udp},
         flow::MIN_ASSURED_DATAGRAMS,
         requests::forward_waiting,
-        sessions::Sessions,
+        sessions::{ForwardContext, Sessions},
     },
 };
 use std::{rc::Rc, time::Duration};
@@ -100,17 +100,21 @@ async fn flows_of_a_captured_frontend_share_a_socket_for_replies_that_is_closed_
         let frontend = frontend(free, endpoint.local_addr().unwrap());
         let sessions = Sessions::captured(Rc::clone(&frontend));
         let udp = udp();
+        let open = |client| {
+            let routing = &frontend.runtime.routing();
+            sessions.flow(ForwardContext { udp: &udp, frontend: &frontend, routing }, client, None).is_some()
+        };
         let used = || udp.worker.admission.descriptors.used();
         for (port, expected) in [(1, 2), (2, 3)] {
             let client = ([127, 0, 0, 1], port).into();
-            assert!(sessions.flow(&udp, &frontend, &frontend.runtime.routing(), client, None).is_some());
+            assert!(open(client));
             assert_eq!(used(), expected, "one for each flow and one for replies");
         }
         end_of_flows(&udp).await;
         assert_eq!((used(), UdpSocket::bind(free).await.is_ok()), (0, true));
         // And it is opened again.
         let client = ([127, 0, 0, 1], 3).into();
-        assert!(sessions.flow(&udp, &frontend, &frontend.runtime.routing(), client, None).is_some());
+        assert!(open(client));
         assert_eq!(used(), 2);
     };
     LocalSet::new().run_until(test).await;
