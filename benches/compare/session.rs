@@ -9,36 +9,28 @@ use crate::{
     clients::Load,
     measure::Measurement,
     meter::Meter,
-    proxies::{Programs, Proxy, Resources},
+    proxies::{FOLDER, Programs, Proxy, Resources},
     report::{Figures, Report, Sample, plot, table},
     way::Way,
     work::Work,
 };
 use anyhow::{Context, Result, ensure};
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc};
 use weir_bench::{isolation, machine::Machine};
 
 /// Measures and reports.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    fs::create_dir_all(FOLDER).with_context(|| format!("cannot create {FOLDER}"))?;
     let mut session = Session::prepare(arguments)?;
     print!("{}", table::header(&session.report));
     for round in 1..=arguments.schedule().rounds {
         session.round(round);
     }
     print!("{}", table::body(&session.report));
-    if let Some(path) = &arguments.json {
-        write(path, &serde_json::to_string_pretty(&session.report)?)?;
-    }
-    if let Some(path) = &arguments.svg {
-        write(path, &plot::svg(&session.report))?;
-    }
+    arguments.output.write(&session.report, || plot::svg(&session.report))?;
     let failed = session.report.samples.iter().filter(|sample| sample.figures.value.is_none()).count();
     ensure!(failed == 0, "{failed} of {} measurements failed: see above", session.report.samples.len());
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 struct Session<'arguments> {

@@ -3,7 +3,7 @@
 use crate::work::Work;
 use clap::{Parser, ValueEnum, value_parser};
 use serde::Serialize;
-use std::path::PathBuf;
+use weir_bench::{ProgramArguments, report::Output};
 use weir_testkit::load::Fleet;
 
 /// Measures weir in node mode in a cluster of very many Services: a node, pods, a client and an API server run in network
@@ -45,21 +45,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     brief: bool,
 
-    /// Also draw the figures over the numbers of Services to this file, as SVG
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 
-    /// Also write all figures to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// The weir to run [default: built in the profile of this program]
-    #[arg(long, value_name = "PATH", overrides_with = "weir")]
-    pub(crate) weir: Option<PathBuf>,
-
-    /// Set when the namespaces are entered
-    #[arg(long, hide = true)]
-    pub(crate) isolated: bool,
+    #[command(flatten)]
+    pub(crate) program: ProgramArguments,
 }
 
 /// An API server.

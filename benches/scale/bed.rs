@@ -24,6 +24,7 @@ use std::{
     process,
     time::{Duration, Instant},
 };
+use weir_bench::allow_many_connections;
 use weir_testkit::{
     cluster::{CLUSTER_CIDR, Cluster, Host, NodePlan, SERVICE_CIDR},
     load::{POD_NETWORKS, Workload, Write},
@@ -42,10 +43,6 @@ const CLIENT: &str = "client";
 
 /// How many objects are written together.
 const AT_ONCE: usize = 500;
-
-/// So many connections one after another take many ports.
-const CLIENT_PARAMETERS: [(&str, &str); 2] =
-    [("net/ipv4/ip_local_port_range", "10240 65535"), ("net/ipv4/tcp_tw_reuse", "1")];
 
 /// A cluster without Services at first.
 #[derive(Debug)]
@@ -68,9 +65,7 @@ impl Bed {
         };
         cluster.start_pod(NODE, ENDPOINTS.0);
         cluster.start_pod(NODE, CLIENT);
-        for (parameter, value) in CLIENT_PARAMETERS {
-            cluster.pod(CLIENT).namespace().set_parameter(parameter, value)?;
-        }
+        allow_many_connections(cluster.pod(CLIENT).namespace())?;
         let endpoints = Endpoints::start(cluster.node(NODE), cluster.pod(ENDPOINTS.0), ENDPOINTS.1)
             .context("endpoints cannot be served")?;
         let folder = env::temp_dir().join(format!("weir-scale-{}", process::id()));

@@ -6,7 +6,8 @@
 //! ```
 
 use anyhow::{Context, Result};
-use std::{fs, net::Ipv4Addr};
+use std::net::Ipv4Addr;
+use weir_bench::allow_many_connections;
 use weir_testkit::Namespace;
 
 /// Where proxies listen.
@@ -24,11 +25,9 @@ pub(crate) const SOURCE: u16 = 9002;
 /// All ports that a proxy listens on.
 pub(crate) const PORTS: [u16; 3] = [ECHO, SINK, SOURCE];
 
-/// The same for every host. Ephemeral ports begin above the ports in use; the number of sockets in TIME-WAIT is bounded
-/// so that the ports that one way used do not slow down the next one.
-const SYSCTLS: [(&str, &str); 8] = [
-    ("net/ipv4/ip_local_port_range", "10240 65535"),
-    ("net/ipv4/tcp_tw_reuse", "1"),
+/// Kernel parameters of every host. The number of sockets in TIME-WAIT is bounded so that the ports that one way has used
+/// do not slow down the next one.
+const PARAMETERS: [(&str, &str); 6] = [
     ("net/ipv4/tcp_max_tw_buckets", "8192"),
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),
@@ -65,13 +64,9 @@ impl Network {
 
 fn host(role: &str) -> Result<Namespace> {
     let host = Namespace::create(role).context("no network namespace: install iproute2")?;
-    host.run(|| async { set_sysctls() }).context("cannot enter a network namespace")??;
-    Ok(host)
-}
-
-fn set_sysctls() -> Result<()> {
-    for (name, value) in SYSCTLS {
-        fs::write(format!("/proc/sys/{name}"), value).with_context(|| format!("cannot set {name}"))?;
+    allow_many_connections(&host)?;
+    for (name, value) in PARAMETERS {
+        host.set_parameter(name, value)?;
     }
-    Ok(())
+    Ok(host)
 }

@@ -1,6 +1,6 @@
 //! How fast do clients go that wait for each answer before they ask again?
 
-use super::{connect, exchange};
+use super::exchange::{connect, exchange};
 use crate::meter::Meter;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

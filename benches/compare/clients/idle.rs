@@ -1,6 +1,6 @@
 //! Which clients connect and then do nothing?
 
-use super::{connect, exchange};
+use super::exchange::{connect, exchange};
 use crate::meter::Meter;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::Semaphore;

@@ -3,9 +3,10 @@
 //! A latency counts from the moment when the request was due, so that a proxy that makes requests wait cannot hide it.
 
 use super::{
-    PAYLOAD, closed, connect, request,
+    closed,
+    exchange::{PAYLOAD, connect, request, time_of},
     ticks::{Due, Ticks},
-    time_of, udp,
+    udp,
 };
 use crate::meter::Meter;
 use std::{

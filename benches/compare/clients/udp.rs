@@ -1,6 +1,6 @@
 //! How fast do clients exchange datagrams, a few on the way at a time?
 
-use super::{PAYLOAD, request, time_of};
+use super::exchange::{PAYLOAD, request, time_of};
 use crate::{bed::endpoints::DATAGRAM_BUFFER, meter::Meter};
 use socket2::SockRef;
 use std::{

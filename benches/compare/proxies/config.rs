@@ -6,32 +6,15 @@ mod nginx;
 mod realm;
 mod weir;
 
-use super::programs::{Nginx, Programs};
+use super::{
+    programs::{Nginx, Programs},
+    resources::Resources,
+};
 use crate::way::Way;
 use std::path::PathBuf;
 
 /// Where configurations and logs of proxies lie; only the comparison's own namespace has it.
 pub(crate) const FOLDER: &str = "/run/compare";
-
-/// How much a proxy may use.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Resources {
-    /// Cores, and so threads or processes that relay.
-    pub(crate) cores: usize,
-    /// Files that a process may open.
-    pub(crate) descriptors: usize,
-}
-
-impl Resources {
-    /// How many connections this way can relay at a time.
-    pub(crate) fn connections(self, way: Way) -> usize {
-        /// Listeners, logs, timers, pipes.
-        const OTHERS: usize = 512;
-        let most = self.descriptors.saturating_sub(OTHERS) / way.descriptors();
-        // It keeps a seventeenth for Services that have few, and listening sockets take some.
-        if matches!(way, Way::Weir | Way::WeirNode) { most.saturating_sub(64) * 16 / 17 } else { most }
-    }
-}
 
 /// How a proxy is started.
 #[derive(Debug)]

@@ -1,20 +1,21 @@
 //! How does a proxy run for the time of one measurement?
 
 use super::{
-    config::{self, Launch, Resources},
+    config::{self, Launch},
     programs::Programs,
+    resources::Resources,
 };
 use crate::{
     bed::network::{ECHO, Network, PORTS},
     way::Way,
     work::Work,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Write},
+    io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -113,14 +114,8 @@ impl<'network> Proxy<'network> {
     }
 
     fn nft(&self, rules: &str) -> Result<()> {
-        self.network.proxy.run(|| async {
-            let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn()?;
-            nft.stdin.take().context("nft has no standard input")?.write_all(rules.as_bytes())?;
-            if !nft.wait()?.success() {
-                bail!("nft refused the rules for kernel NAT: does the kernel have nf_tables and NAT?");
-            }
-            Ok(())
-        })?
+        let refused = "nft refused the rules for kernel NAT: does the kernel have nf_tables and NAT?";
+        self.network.proxy.nft(rules).map(drop).context(refused)
     }
 }
 

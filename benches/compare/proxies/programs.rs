@@ -37,7 +37,7 @@ impl Programs {
                 Some(Nginx { program, module })
             }),
             realm: find("realm", arguments.realm.as_deref())?,
-            weir: arguments.weir.clone(),
+            weir: arguments.program.weir.clone(),
             nft: find("nft", None)?,
         })
     }

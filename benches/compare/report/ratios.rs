@@ -6,13 +6,6 @@ use crate::{
     work::{Unit, Work},
 };
 
-/// The middle of these numbers; between two middle ones, their mean.
-pub(crate) fn median(mut numbers: Vec<f64>) -> Option<f64> {
-    numbers.sort_by(f64::total_cmp);
-    let (lower, upper) = (numbers.get(numbers.len().checked_sub(1)? / 2)?, numbers.get(numbers.len() / 2)?);
-    Some((lower + upper) / 2.0)
-}
-
 /// weir's figures in one work, each as a multiple of the best one among HAProxy, NGINX and realm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ratios {
@@ -61,13 +54,6 @@ impl Ratios {
 mod tests {
     use super::*;
     use crate::report::results::tests::example;
-
-    #[test]
-    fn a_median_is_the_middle_or_between_the_two_middle_ones() {
-        assert_eq!(median(vec![]), None);
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
-    }
 
     #[test]
     fn weir_is_compared_with_the_best_peer_and_not_with_a_direct_connection() {

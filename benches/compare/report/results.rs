@@ -1,12 +1,9 @@
 //! What is known at the end?
 
-use super::{
-    ratios::median,
-    sample::{Figures, Sample},
-};
+use super::sample::{Figures, Sample};
 use crate::{arguments::Arguments, proxies::Programs, way::Way, work::Work};
 use serde::Serialize;
-use weir_bench::machine::Machine;
+use weir_bench::{machine::Machine, report::median};
 
 /// Everything that was measured, and on what.
 #[derive(Clone, Debug, Serialize)]

@@ -10,21 +10,14 @@ use crate::{
     work::{Unit, Work},
 };
 use std::fmt::Write;
-
-/// From this load on somebody else takes part of the time, and the figures say less.
-const BUSY: f64 = 0.5;
+use weir_bench::report::table::{self, aligned};
 
 /// Where and with what it is measured, known before the first measurement.
 pub(crate) fn header(report: &Report) -> String {
-    let machine = &report.machine;
-    let mut text = format!(
-        "{}, {} cores, Linux {}; client, proxy and endpoints share them\n{} rounds of {} s\n",
-        machine.processor, machine.cores, machine.kernel, report.rounds, report.seconds
-    );
-    if machine.load >= BUSY {
-        let _ = writeln!(text, "OTHERS USE THIS MACHINE (load {:.1}): expect noise", machine.load);
-    }
+    let mut text = table::machine(&report.machine, "client, proxy and endpoints");
     // Writing to a String cannot fail.
+    let _ = writeln!(text, "{} rounds of {} s", report.rounds, report.seconds);
+    text += &table::warning(&report.machine);
     for participant in &report.versions {
         let _ = writeln!(text, "  {:<10}  {}", participant.way.name(), participant.version);
     }
@@ -118,21 +111,6 @@ fn latency(figures: &Figures) -> Option<String> {
 
 fn ratio(ratio: Option<Ratio>) -> String {
     ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2} x {}", ratio.times, ratio.peer.name()))
-}
-
-/// Columns as wide as their widest cell; all but the first to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0)
-    };
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<0$}", width(0)),
-            _ => format!("  {cell:>0$}", width(column)),
-        });
-        cells.collect::<String>().trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

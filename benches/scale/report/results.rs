@@ -110,25 +110,3 @@ impl Figure {
         Self { goal: Some(goal), ..self }
     }
 }
-
-/// The figure that so many of a hundred are not above, of figures in any order; zero of none.
-pub(crate) fn percentile(times: &[Duration], percent: usize) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(rank).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentile_is_one_of_the_figures() {
-        let times: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
-        let percentiles = [50, 99, 100].map(|percent| percentile(&times, percent).as_millis());
-        assert_eq!(percentiles, [100, 198, 200]);
-        assert_eq!(percentile(&[], 50), Duration::ZERO);
-        assert_eq!(percentile(&times[..1], 1).as_millis(), 200);
-    }
-}

@@ -3,24 +3,16 @@
 use super::results::{Failed, Figure, Measured, Report};
 use crate::{arguments::Amounts, work::Work};
 use std::{collections::BTreeSet, fmt::Write};
-
-/// From this load on somebody else takes part of the time, and the figures say less.
-const BUSY: f64 = 0.5;
+use weir_bench::report::table::{self, aligned};
 
 /// Where and with what it is measured, known before the first measurement.
 pub(crate) fn header(report: &Report) -> String {
-    let machine = &report.machine;
-    let mut text = format!(
-        "{}, {} cores, Linux {}; weir, API server, clients and endpoints share them\n",
-        machine.processor, machine.cores, machine.kernel
-    );
+    let mut text = table::machine(&report.machine, "weir, API server, clients and endpoints");
     // Writing to a String cannot fail.
     if let [amounts, ..] = &report.amounts[..] {
         let _ = writeln!(text, "{} endpoints for each Service", amounts.endpoints);
     }
-    if machine.load >= BUSY {
-        let _ = writeln!(text, "OTHERS USE THIS MACHINE (load {:.1}): expect noise", machine.load);
-    }
+    text += &table::warning(&report.machine);
     if !report.optimised {
         let _ = writeln!(text, "WITHOUT OPTIMISATIONS: the figures say nothing");
     }
@@ -74,19 +66,6 @@ fn short(value: f64) -> String {
         ..99.95 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
     }
-}
-
-/// Columns as wide as their widest cell; all but the first to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<0$}", width(0)),
-            _ => format!("  {cell:>0$}", width(column)),
-        });
-        cells.collect::<String>().trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

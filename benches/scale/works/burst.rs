@@ -7,7 +7,7 @@ use crate::{
         frontend,
     },
     pause::{pause, pause_until},
-    report::{Figure, percentile},
+    report::Figure,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -17,6 +17,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use weir_bench::report::percentile;
 use weir_testkit::load::{ENDPOINT_PORT, Pod, Workload, Write};
 
 /// How often writes are made up for that are due.

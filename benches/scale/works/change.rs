@@ -3,7 +3,7 @@
 use crate::{
     bed::{Bed, Weir, client::ask_until, frontend},
     pause::pause,
-    report::{Figure, percentile},
+    report::Figure,
 };
 use anyhow::Result;
 use std::{
@@ -11,6 +11,7 @@ use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
+use weir_bench::report::percentile;
 use weir_testkit::load::{Fleet, Pod, Write};
 
 /// So long after one change weir takes the next one at once: twice the least time between two of its commits.

@@ -1,8 +1,8 @@
 //! What is HAProxy told?
 
-use super::Resources;
 use crate::{
     bed::network::{ENDPOINTS, FRONTEND, PORTS},
+    proxies::resources::Resources,
     way::Way,
 };
 use std::fmt::Write;

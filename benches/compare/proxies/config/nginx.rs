@@ -1,7 +1,9 @@
 //! What is NGINX told?
 
-use super::Resources;
-use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
+use crate::{
+    bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS},
+    proxies::resources::Resources,
+};
 use std::{fmt::Write, path::Path};
 
 /// Its configuration; `module` is the file of its stream module, where that is not built in.
