@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// What is measured, in the order of the report.
+    /// The works to measure, in the order of the report.
     pub(crate) fn works(&self) -> Vec<Work> {
         let asked = |work: &Work| self.works.is_empty() || self.works.contains(work);
         let open: Vec<Work> = Work::ALL.into_iter().filter(asked).collect();

@@ -41,7 +41,7 @@ struct Session<'arguments> {
     network: Arc<Network>,
     received: endpoints::Received,
     report: Report,
-    /// The rates of open loops, by the closed one that sets them in the first round.
+    /// Rates of open loops (1/s), by the closed one that sets them in the first round.
     rates: BTreeMap<Work, f64>,
 }
 
@@ -119,7 +119,7 @@ impl<'arguments> Session<'arguments> {
         measurement.run(meter).with_context(|| format!("{} said:\n{}", way.name(), proxy.log()))
     }
 
-    /// Half of what the slowest proxy reached, so that all of them can keep up.
+    /// Sets the rate of an open loop: half of what the slowest proxy reached, so that all of them can keep up.
     fn set_rate(&mut self, work: Work) {
         let rates = self.report.samples.iter().filter(|sample| sample.work == work);
         let proxies = rates.clone().filter(|sample| sample.way.has_process());

@@ -62,36 +62,36 @@ pub(crate) enum ApiServer {
     Real,
 }
 
-/// How much is done.
+/// The amounts of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Amounts {
-    /// Services.
+    /// Number of Services.
     pub(crate) services: u32,
-    /// Endpoints of each.
+    /// Number of endpoints of each Service.
     pub(crate) endpoints: u32,
-    /// Single changes.
+    /// Number of single changes.
     pub(crate) changes: u32,
-    /// Slices within a second.
+    /// Number of slices that change within the second of the burst.
     pub(crate) burst: u32,
-    /// Writes of the soak.
+    /// Number of writes of the soak.
     pub(crate) soak: u32,
 }
 
 impl Amounts {
-    /// The Services.
+    /// The fleet of Services.
     pub(crate) fn fleet(self) -> Fleet {
         Fleet::new(self.services, self.endpoints)
     }
 }
 
 impl Arguments {
-    /// What is measured, in the order of the report.
+    /// The works to measure, in the order of the report.
     pub(crate) fn works(&self) -> Vec<Work> {
         let asked = |work: &Work| self.works.is_empty() || self.works.contains(work);
         Work::ALL.into_iter().filter(asked).collect()
     }
 
-    /// How much is done, for each number of Services.
+    /// The amounts for each number of Services.
     pub(crate) fn amounts(&self) -> Vec<Amounts> {
         if self.brief {
             return vec![Amounts { services: 200, endpoints: 3, changes: 10, burst: 300, soak: 20_000 }];

@@ -10,17 +10,17 @@ use std::net::Ipv4Addr;
 use weir_bench::allow_many_connections;
 use weir_testkit::Namespace;
 
-/// Where proxies listen.
+/// Address that proxies listen on.
 pub(crate) const FRONTEND: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 1);
-/// Where the endpoints are, seen from the proxy.
+/// Addresses of the endpoints, seen from the proxy.
 pub(crate) const ENDPOINTS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 2, 2), Ipv4Addr::new(10, 77, 2, 3)];
-/// Where an endpoint is, seen from the client.
+/// Address of an endpoint, seen from the client.
 pub(crate) const DIRECT_ENDPOINT: Ipv4Addr = Ipv4Addr::new(10, 77, 3, 3);
-/// Sends back what it gets, over TCP and UDP.
+/// Port of the endpoint that sends back what it gets, over TCP and UDP.
 pub(crate) const ECHO: u16 = 9000;
-/// Takes what it gets.
+/// Port of the endpoint that takes what it gets.
 pub(crate) const SINK: u16 = 9001;
-/// Sends without end.
+/// Port of the endpoint that sends without end.
 pub(crate) const SOURCE: u16 = 9002;
 /// All ports that a proxy listens on.
 pub(crate) const PORTS: [u16; 3] = [ECHO, SINK, SOURCE];
@@ -36,14 +36,14 @@ const PARAMETERS: [(&str, &str); 6] = [
     ("net/core/somaxconn", "8192"),
 ];
 
-/// Three hosts.
+/// The hosts of the comparison.
 #[derive(Debug)]
 pub(crate) struct Network {
-    /// Where clients run.
+    /// The host of the clients.
     pub(crate) client: Namespace,
-    /// Where proxies run.
+    /// The host of the proxies.
     pub(crate) proxy: Namespace,
-    /// Where both endpoints run.
+    /// The host of both endpoints.
     pub(crate) backend: Namespace,
 }
 

@@ -12,28 +12,28 @@ use std::{
     sync::Arc,
 };
 
-/// What one thread of clients does.
+/// The load that one thread of clients makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Load {
-    /// Connections, one after the other, in so many tasks.
+    /// Connections, one after the other, in a number of tasks.
     Connections(usize),
-    /// Exchanges, one after the other, on so many connections.
+    /// Exchanges, one after the other, on a number of connections.
     Exchanges(usize),
-    /// So many streams to the endpoints.
+    /// A number of streams to the endpoints.
     Up(usize),
-    /// So many streams from the endpoints, which count as work.
+    /// A number of streams from the endpoints, which count as work.
     Down(usize),
-    /// The same, but beside the work that counts.
+    /// A number of streams from the endpoints, beside the work that counts.
     Beside(usize),
-    /// Datagrams on so many flows.
+    /// Datagrams on a number of flows.
     Datagrams(usize),
-    /// So many connections that do nothing.
+    /// A number of connections that do nothing.
     Idle(usize),
     /// So many connections a second.
     ConnectionsAt(f64),
-    /// So many exchanges a second on so many connections.
+    /// A rate of exchanges (1/s) on a number of connections.
     ExchangesAt(f64, usize),
-    /// So many exchanges a second on so many UDP flows.
+    /// A rate of exchanges (1/s) on a number of UDP flows.
     DatagramsAt(f64, usize),
 }
 
@@ -63,7 +63,7 @@ impl Load {
         }
     }
 
-    /// Runs it against this address until the meter says to stop.
+    /// Makes the load against this address until the meter is stopped.
     pub(crate) async fn run(self, address: Ipv4Addr, meter: &Arc<Meter>) -> io::Result<()> {
         let at = |port| SocketAddr::from((address, port));
         match self {

@@ -26,7 +26,7 @@ use tokio::{
 /// More unfinished connections than this are a proxy that cannot keep up.
 const UNFINISHED: usize = 4096;
 
-/// Calls `ask` for each request with the time at which it was due, until the meter says to stop.
+/// Calls `ask` for each request with the time at which it was due, until the meter is stopped.
 async fn at_rate(rate: f64, meter: &Meter, mut ask: impl FnMut(u64)) -> io::Result<()> {
     let (mut due, mut ticks) = (Due::at_rate(rate), Ticks::start()?);
     let asking = async {
@@ -38,7 +38,7 @@ async fn at_rate(rate: f64, meter: &Meter, mut ask: impl FnMut(u64)) -> io::Resu
     meter.until_stopped(asking).await.unwrap_or(Ok(()))
 }
 
-/// So many connections a second.
+/// Opens connections at a rate (1/s).
 pub(super) async fn connections(address: SocketAddr, rate: f64, meter: &Arc<Meter>) -> io::Result<()> {
     let unfinished = Arc::new(AtomicUsize::new(0));
     at_rate(rate, meter, |due| {
@@ -55,7 +55,7 @@ pub(super) async fn connections(address: SocketAddr, rate: f64, meter: &Arc<Mete
     .await
 }
 
-/// So many exchanges a second, on so many connections in turn.
+/// Makes exchanges at a rate (1/s), on one connection after another.
 pub(super) async fn exchanges(
     address: SocketAddr,
     rate: f64,
@@ -95,7 +95,7 @@ async fn answers(mut reader: OwnedReadHalf, meter: &Meter) -> io::Result<Infalli
     }
 }
 
-/// So many exchanges a second, on so many UDP flows in turn.
+/// Makes exchanges at a rate (1/s), on one UDP flow after another.
 pub(super) async fn datagrams(
     address: SocketAddr,
     rate: f64,

@@ -32,7 +32,7 @@ impl Ticks {
         Ok(Self { due })
     }
 
-    /// Waits for the next tick, and says when it was due. Those that were missed follow at once.
+    /// Waits for the next tick, and returns when it was due. Ticks that were missed follow at once.
     pub(crate) async fn next(&mut self) -> io::Result<Timespec> {
         self.due.recv().await.ok_or_else(|| io::Error::other("the thread that waits for ticks ended"))
     }
@@ -46,12 +46,12 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    /// So many requests a second.
+    /// A rate of requests (1/s).
     pub(crate) fn at_rate(per_second: f64) -> Self {
         Self { per_tick: per_second * TICK.as_secs_f64(), owed: 0.0 }
     }
 
-    /// How many are due at the next tick.
+    /// Number of requests that are due at the next tick.
     pub(crate) fn tick(&mut self) -> usize {
         self.owed += self.per_tick;
         let due = self.owed.floor();

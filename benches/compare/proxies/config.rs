@@ -13,24 +13,24 @@ use super::{
 use crate::way::Way;
 use std::path::PathBuf;
 
-/// Where configurations and logs of proxies lie; only the comparison's own namespace has it.
+/// Folder of the configurations and logs of proxies, which only the comparison's own namespace has.
 pub(crate) const FOLDER: &str = "/run/compare";
 
-/// How a proxy is started.
+/// The command and the configuration that start a proxy.
 #[derive(Debug)]
 pub(crate) struct Launch {
-    /// What runs.
+    /// The program.
     pub(crate) program: PathBuf,
-    /// With which arguments.
+    /// The arguments of the program.
     pub(crate) arguments: Vec<String>,
     /// The text of its configuration.
     pub(crate) text: String,
-    /// Where it expects that text.
+    /// The file in which the program expects its configuration.
     pub(crate) file: PathBuf,
 }
 
 impl Launch {
-    /// How this way is started; `None` where no process is, or its program is missing.
+    /// The launch of a way; `None` where no process takes part, or the program is missing.
     pub(crate) fn of(way: Way, programs: &Programs, resources: Resources) -> Option<Self> {
         let file = file(way);
         let path = file.display().to_string();
@@ -57,12 +57,12 @@ impl Launch {
     }
 }
 
-/// What `nft` is told for kernel NAT.
+/// Rules for kernel NAT.
 pub(crate) fn nat() -> String {
     nat::text()
 }
 
-/// Where the output of this way goes.
+/// File of a way's output.
 pub(crate) fn log(way: Way) -> PathBuf {
     file(way).with_extension("log")
 }

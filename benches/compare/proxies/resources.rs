@@ -2,17 +2,17 @@
 
 use crate::way::Way;
 
-/// How much a proxy may use.
+/// The resources that a proxy may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resources {
-    /// Cores, and so threads or processes that relay.
+    /// Number of cores, and so of threads or processes that relay.
     pub(crate) cores: usize,
-    /// Files that a process may open.
+    /// Number of files that a process may open.
     pub(crate) descriptors: usize,
 }
 
 impl Resources {
-    /// How many connections this way can relay at a time.
+    /// Number of connections that a way can relay at a time.
     pub(crate) fn connections(self, way: Way) -> usize {
         /// Listeners, logs, timers, pipes.
         const OTHERS: usize = 512;

@@ -27,7 +27,7 @@ pub(crate) struct Ratio {
 }
 
 impl Ratios {
-    /// Those of one work.
+    /// The ratios of one work.
     pub(crate) fn of(report: &Report, work: Work) -> Self {
         let ratio = |figure: fn(&Figures) -> Option<f64>, most: bool| {
             let peers = report.ways().into_iter().filter(|way| way.is_peer());

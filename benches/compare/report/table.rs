@@ -12,7 +12,7 @@ use crate::{
 use std::fmt::Write;
 use weir_bench::report::table::{self, aligned};
 
-/// Where and with what it is measured, known before the first measurement.
+/// The lines that are known before the first measurement: machine, rounds, versions, and what is missing.
 pub(crate) fn header(report: &Report) -> String {
     let mut text = table::machine(&report.machine, "client, proxy and endpoints");
     // Writing to a String cannot fail.
@@ -24,13 +24,13 @@ pub(crate) fn header(report: &Report) -> String {
     text + &missing(report)
 }
 
-/// What was asked for and is not there.
+/// A line for each way that was asked for and is not installed.
 pub(crate) fn missing(report: &Report) -> String {
     let line = |(way, advice): &(Way, &str)| format!("  {:<10}  MISSING: {advice}\n", way.name());
     report.missing.iter().map(line).collect()
 }
 
-/// What was measured.
+/// The tables of medians and of ratios.
 pub(crate) fn body(report: &Report) -> String {
     let mut rows =
         vec![["".to_owned()].into_iter().chain(report.ways().iter().map(|way| way.name().into())).collect()];
@@ -47,7 +47,7 @@ pub(crate) fn body(report: &Report) -> String {
     text + &aligned(&rows)
 }
 
-/// What one measurement says, as soon as it does.
+/// The line about one measurement, as soon as it is made.
 pub(crate) fn progress(sample: &Sample) -> String {
     let mut text = format!(
         "round {}, {}, {}: {}",

@@ -5,7 +5,7 @@ use crate::{arguments::Amounts, work::Work};
 use std::{collections::BTreeSet, fmt::Write};
 use weir_bench::report::table::{self, aligned};
 
-/// Where and with what it is measured, known before the first measurement.
+/// The lines that are known before the first measurement: the machine, and how much is measured.
 pub(crate) fn header(report: &Report) -> String {
     let mut text = table::machine(&report.machine, "weir, API server, clients and endpoints");
     // Writing to a String cannot fail.
@@ -19,7 +19,7 @@ pub(crate) fn header(report: &Report) -> String {
     text
 }
 
-/// What was measured: a row for each figure, a column for each number of Services.
+/// The table of the figures: a row for each figure, a column for each number of Services.
 pub(crate) fn body(report: &Report) -> String {
     let sizes: Vec<u32> = report.amounts.iter().map(|amounts| amounts.services).collect();
     let title = |&services: &u32| format!("{services} Services");
@@ -42,7 +42,7 @@ pub(crate) fn body(report: &Report) -> String {
     text
 }
 
-/// The goal, or the least and the greatest where it depends on the number of Services.
+/// The goal of a figure, or the least and the greatest where the goal depends on the number of Services.
 fn goal(report: &Report, work: Work, name: &str) -> String {
     let of = |amounts: &Amounts| report.figure(work, name, amounts.services)?.goal;
     let goals = || report.amounts.iter().filter_map(of);

@@ -8,9 +8,9 @@ use anyhow::Result;
 use std::time::Instant;
 use weir_testkit::load::{Churn, Pod, Workload};
 
-/// How many parts there are, after each of which memory is told.
+/// Number of parts of the soak, after each of which memory is read.
 const PARTS: u32 = 10;
-/// After so many writes it is waited until they are in effect, so that none is forgotten by the API server.
+/// Number of writes after which the soak waits until they are in effect, so that the API server forgets none.
 const AHEAD: usize = 1_000;
 
 const SEED: u64 = 20_260_115;
@@ -47,7 +47,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Makes so many writes and waits until they are in effect.
+/// Makes a number of writes and waits until they are in effect.
 fn pass(bed: &Bed, churn: &mut Churn, marker: &mut Marker, count: u32) -> Result<()> {
     let mut left = count as usize;
     while left > 0 {
@@ -59,7 +59,7 @@ fn pass(bed: &Bed, churn: &mut Churn, marker: &mut Marker, count: u32) -> Result
     Ok(())
 }
 
-/// Says how much memory weir holds, in megabytes.
+/// Reads and prints how much memory weir holds, in megabytes.
 fn tell(weir: &Weir<'_>, writes: u32) -> Result<f64> {
     let megabytes = weir.memory()?.proportional as f64 / 1e6;
     eprintln!("  after {writes} writes: {megabytes:.1} MB");

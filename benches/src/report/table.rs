@@ -2,7 +2,7 @@
 
 use crate::machine::Machine;
 
-/// From this load on somebody else takes part of the time, and the figures say less.
+/// The load from which on others take part of the time, and the figures say less.
 const BUSY: f64 = 0.5;
 
 /// A line that names the machine; `users` are the parties that share its cores.

@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{fmt::Write, path::Path};
 
-/// Its configuration; `module` is the file of its stream module, where that is not built in.
+/// NGINX' configuration; `module` is the file of the stream module, where that is not built in.
 ///
 /// `user root` because a user namespace has no other user.
 pub(super) fn text(resources: Resources, module: Option<&Path>) -> String {
