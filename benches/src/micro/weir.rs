@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime;
-use weir_core::{Node, PortSpec, Protocol, Service, ServiceKey, Snapshot, serve_fixed};
+use weir_core::{Node, PortSpec, Protocol, Service, ServiceKey, Snapshot, resolve_static};
 use weir_proxy::{Config, FrontendState, Proxy};
 use weir_testkit::services::free_port;
 
@@ -35,7 +35,7 @@ impl Weir {
         let spec = PortSpec { name: "".into(), protocol, port, node_port: None };
         let service = Service::new(ServiceKey::new("default", "bench"), CLUSTER_IP, vec![spec]);
         let mut snapshot = Snapshot::of(Node::default());
-        snapshot.insert(Arc::new(serve_fixed(&service, &[endpoint])));
+        snapshot.insert(Arc::new(resolve_static(&service, &[endpoint])));
 
         let config = Config { workers: NonZeroUsize::MIN, ..Config::default() };
         let mut proxy = Proxy::start(config).expect("a worker can be started");

@@ -17,7 +17,7 @@ use std::{
 use treatment::treatment;
 use use_counts::UseCounts;
 use weir_core::{
-    Changes, Claim, Claims, Frontend, Node, Protocol, ServedService, ServiceKey, Snapshot, claims,
+    Changes, Claim, Claims, Frontend, Node, Protocol, ResolvedService, ServiceKey, Snapshot, claims,
     guards::Refusal,
 };
 
@@ -76,7 +76,7 @@ impl Plan {
 
     fn update<'a>(
         &mut self,
-        changed: impl Iterator<Item = &'a ServedService>,
+        changed: impl Iterator<Item = &'a ResolvedService>,
         removed: &[ServiceKey],
         node: &Node,
         node_port_addresses: &[IpAddr],

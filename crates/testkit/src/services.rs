@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_core::{
     Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, Settings, SliceEndpoint, SlicePort,
-    Snapshot, serve,
+    Snapshot, resolve,
 };
 
 /// Name of the node that tests run on.
@@ -134,7 +134,7 @@ pub fn port(protocol: Protocol, number: u16) -> PortSpec {
 pub fn snapshot(node: &Node, services: &[&TestService]) -> Snapshot {
     let mut snapshot = Snapshot::of(node.clone());
     for service in services {
-        snapshot.insert(Arc::new(serve(&service.service, &service.slices(), node)));
+        snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), node)));
     }
     snapshot.generation = 1;
     snapshot
