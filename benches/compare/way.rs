@@ -54,7 +54,7 @@ impl Way {
     }
 
     /// Whether weir is compared with the best of these ways.
-    pub(crate) const fn is_peer(self) -> bool {
+    pub(crate) const fn is_other_proxy(self) -> bool {
         matches!(self, Self::Haproxy | Self::Nginx | Self::Realm)
     }
 

@@ -72,9 +72,9 @@ pub(super) async fn exchanges(
         });
         writers.push(writer);
     }
-    let mut turn = (0..writers.len()).cycle();
+    let mut order = (0..writers.len()).cycle();
     at_rate(rate, meter, |due| {
-        let writer: &TcpStream = writers[turn.next().unwrap_or_default()].as_ref();
+        let writer: &TcpStream = writers[order.next().unwrap_or_default()].as_ref();
         sent(writer.try_write(&request(due)), meter);
     })
     .await
@@ -109,10 +109,10 @@ pub(super) async fn datagrams(
         tokio::spawn(answered(Arc::clone(&socket), Arc::clone(&unanswered), Arc::clone(meter)));
         sockets.push(socket);
     }
-    let mut turn = (0..sockets.len()).cycle();
+    let mut order = (0..sockets.len()).cycle();
     at_rate(rate, meter, |due| {
         unanswered.fetch_add(1, Ordering::Relaxed);
-        sent(sockets[turn.next().unwrap_or_default()].try_send(&request(due)), meter);
+        sent(sockets[order.next().unwrap_or_default()].try_send(&request(due)), meter);
     })
     .await?;
     // What is still on the way is not lost.

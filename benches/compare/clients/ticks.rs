@@ -20,12 +20,12 @@ pub(crate) struct Ticks {
 impl Ticks {
     /// The first tick is due in one millisecond. They end when this is dropped.
     pub(crate) fn start() -> io::Result<Self> {
-        let (tell, due) = unbounded_channel();
+        let (sender, due) = unbounded_channel();
         let tick = Timespec::try_from(TICK).map_err(io::Error::other)?;
         let mut next = clock_gettime(ClockId::Monotonic) + tick;
         thread::Builder::new().name("ticks".into()).spawn(move || {
             // Nothing interrupts it: all signals of this process are left to the kernel.
-            while clock_nanosleep_absolute(ClockId::Monotonic, &next).is_ok() && tell.send(next).is_ok() {
+            while clock_nanosleep_absolute(ClockId::Monotonic, &next).is_ok() && sender.send(next).is_ok() {
                 next += tick;
             }
         })?;

@@ -1,4 +1,4 @@
-//! What is each proxy told, so that all do the same?
+//! How is each proxy configured, so that all do the same?
 
 mod haproxy;
 mod nat;
@@ -69,7 +69,7 @@ pub(crate) fn log(way: Way) -> PathBuf {
 
 fn file(way: Way) -> PathBuf {
     let name = way.name().replace([' ', ','], "-").to_lowercase();
-    // realm and weir tell formats by the extension.
+    // realm and weir recognise formats by the extension.
     let extension = match way {
         Way::Realm | Way::Weir | Way::WeirNode => "json",
         _ => "conf",

@@ -110,7 +110,7 @@ fn latency(figures: &Figures) -> Option<String> {
 }
 
 fn ratio(ratio: Option<Ratio>) -> String {
-    ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2} x {}", ratio.times, ratio.peer.name()))
+    ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2} x {}", ratio.times, ratio.proxy.name()))
 }
 
 #[cfg(test)]
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_name_the_peer() {
+    fn ratios_name_the_proxy() {
         let text = body(&example());
         let row = text.lines().rfind(|line| line.starts_with("TCP connections")).unwrap();
         assert!(row.contains("1.50 x NGINX"), "{row}");

@@ -18,7 +18,7 @@ const SEED: u64 = 20_260_115;
 /// Churns, and looks at memory ten times.
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let fleet = bed.amounts().fleet();
-    // The Service behind the last one tells when writes are in effect.
+    // The Service behind the last one shows when writes are in effect.
     let mut marker = Marker { workload: fleet.workload(fleet.services), next: u32::MAX / 2 };
     bed.fill(fleet.objects().chain(marker.workload.objects()))?;
     let mut weir = bed.start_weir()?;
@@ -28,7 +28,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let mut held = Vec::new();
     for part in 1..=PARTS {
         pass(bed, &mut churn, &mut marker, each)?;
-        held.push(tell(&weir, part * each)?);
+        held.push(print_memory(&weir, part * each)?);
     }
     let (took, cpu) = (start.elapsed(), weir.cpu().saturating_sub(cpu));
     let writes = f64::from(each * PARTS);
@@ -60,7 +60,7 @@ fn pass(bed: &Bed, churn: &mut Churn, marker: &mut Marker, count: u32) -> Result
 }
 
 /// Reads and prints how much memory weir holds, in megabytes.
-fn tell(weir: &Weir<'_>, writes: u32) -> Result<f64> {
+fn print_memory(weir: &Weir<'_>, writes: u32) -> Result<f64> {
     let megabytes = weir.memory()?.proportional as f64 / 1e6;
     eprintln!("  after {writes} writes: {megabytes:.1} MB");
     Ok(megabytes)

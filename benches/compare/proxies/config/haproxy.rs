@@ -1,4 +1,4 @@
-//! What is HAProxy told?
+//! How is HAProxy configured?
 
 use crate::{
     bed::network::{ENDPOINTS, FRONTEND, PORTS},

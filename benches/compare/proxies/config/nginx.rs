@@ -1,4 +1,4 @@
-//! What is NGINX told?
+//! How is NGINX configured?
 
 use crate::{
     bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS},

@@ -1,4 +1,4 @@
-//! What is realm told?
+//! How is realm configured?
 
 use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};

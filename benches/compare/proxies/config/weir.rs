@@ -1,4 +1,4 @@
-//! What is weir told?
+//! How is weir configured?
 
 use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
