@@ -75,7 +75,7 @@ impl Program {
     /// Whether the program has ended.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not report it.
     pub fn has_ended(&mut self) -> io::Result<bool> {
         self.child.try_wait().map(|status| status.is_some())
     }
@@ -94,7 +94,7 @@ impl Program {
                 let message = format!("{} still runs after {WAIT_LIMIT:?}", self.name);
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
-            // Nothing tells when another process ends, unless all children are waited for.
+            // Nothing reports when another process ends, unless all children are waited for.
             thread::park_timeout(BETWEEN_LOOKS);
         }
     }
