@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
-use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, serve::serve};
+use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, resolve};
 
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl Store {
             Some(guard) => guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
             None => Cow::Borrowed(service),
         };
-        let served = serve(&service, parts.slices(), &self.state.node);
+        let served = resolve(&service, parts.slices(), &self.state.node);
         if snapshot.get(key).is_some_and(|known| **known == served) {
             return false;
         }

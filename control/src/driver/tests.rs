@@ -12,9 +12,8 @@ use crate::{
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
-    EndpointSlice, Family, Protocol, ServedService, Service, ServiceKey,
-    endpoint::{Conditions, SliceEndpoint, SlicePort},
-    service::PortSpec,
+    Conditions, EndpointSlice, Family, PortSpec, Protocol, ResolvedService, Service, ServiceKey,
+    SliceEndpoint, SlicePort,
 };
 
 struct Rig {
@@ -266,7 +265,7 @@ async fn of_ten_thousand_changes_in_a_second_none_is_lost_and_few_commits_are_ma
         }
         advance(Duration::from_millis(1)).await;
     }
-    let newest = |service: &Arc<ServedService>| {
+    let newest = |service: &Arc<ResolvedService>| {
         let endpoints = service.ports[0].merged.iter();
         endpoints.map(|endpoint| endpoint.address.ip()).eq([IpAddr::from([10, 0, 0, last])])
     };

@@ -14,9 +14,8 @@ use k8s_openapi::{
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use weir_core::{
-    Family, PerFamily, Protocol, Service, ServiceKey, Settings,
+    Family, PerFamily, PortSpec, Protocol, Service, ServiceKey, Settings,
     address::{parse_cidr, parse_ip},
-    service::PortSpec,
 };
 
 /// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.

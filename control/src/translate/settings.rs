@@ -4,10 +4,7 @@ use super::problems::Problems;
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::{fmt::Display, num::NonZeroU32, ops::RangeInclusive, str::FromStr, sync::Arc, time::Duration};
-use weir_core::{
-    Settings,
-    settings::{ActiveCheck, EndpointRemoved, Limits, ProxyProtocol},
-};
+use weir_core::{ActiveCheck, EndpointRemoved, Limits, ProxyProtocol, Settings};
 
 const PREFIX: &str = "weir.dev/";
 

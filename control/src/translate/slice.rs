@@ -13,9 +13,7 @@ use k8s_openapi::{
 };
 use std::{sync::Arc, time::SystemTime};
 use weir_core::{
-    EndpointSlice, Family, ServiceKey,
-    address::parse_ip,
-    endpoint::{Conditions, Hints, SliceEndpoint, SlicePort},
+    Conditions, EndpointSlice, Family, Hints, ServiceKey, SliceEndpoint, SlicePort, address::parse_ip,
 };
 
 /// Label that names the Service of a slice.

@@ -1,72 +1,61 @@
 //! What must a Kubernetes Service proxy do? The pure answer: no sockets, no clock, no randomness, no threads.
 //!
-//! Data flows through the modules in this order:
-//!
 //! ```text
-//! Service + EndpointSlices + Node
-//!   -> merge     which endpoints does a port have?
-//!   -> eligible  which of them may receive a new flow, and why not the others?
-//!   -> serve     what does this node serve for the Service?
-//!   -> snapshot  everything this node serves, and what differs between two generations
-//!   -> verdict   what does a flow get: an endpoint, a refusal, silence, or nothing?
-//!   -> balance   which endpoint does a flow get?
+//! Service, EndpointSlices, Node          what Kubernetes says                                              model
+//!   -> merge          which endpoints does each port have?                                                 resolve
+//!   -> eligible       which of them may receive new flows, and why not the others?
+//!   -> resolve        what does this node serve for the Service?
+//!   -> Snapshot       what does this node serve as a whole, and what differs between two generations?
+//!   -> guards         which addresses may be neither frontends nor endpoints?                              policy
+//!   -> Traffic        which list of endpoints does a new flow choose from?
+//!   -> verdict        what does a new flow get: an endpoint, a refusal, silence, or nothing?
+//!   -> Balancer       which endpoint does it get?                                                          balance
+//!   -> Load           how busy is that endpoint, and does it work?                                         health
 //! ```
 //!
-//! Time, chance and load are arguments, so a test can say exactly what happens.
+//! Two folders answer what a proxy asks beside that: `limits` (who is refused, who waits, how long, and which flow ends first)
+//! and `tcp` (when a connection tries the next endpoint, and when the proxy ends one). Imports go one way:
+//!
+//! ```text
+//! model <- resolve <- policy
+//! model, limits <- health <- balance
+//! model, limits <- tcp
+//! ```
+//!
+//! The rules that are cited as "semantics R5" are in `docs/semantics.md` of the repository, each with its source.
+//!
+//! Time, chance and load are arguments, so that a test can say exactly what happens: [`Balancer::pick`] is given the time and
+//! 64 random bits, [`ConnectSchedule`] the time of each event, [`Backoff`] the count of failures.
+//!
+//! Every item has one path: types and functions are imported from the crate root, and items whose names need their topic from
+//! one of the modules below.
 
-pub mod address;
-pub mod affinity;
-pub mod balance;
-pub mod check;
-pub mod dial;
-pub mod eligible;
-pub mod ending;
-pub mod endpoint;
-pub mod family;
-pub mod flow;
-pub mod frontend;
-pub mod guards;
-pub mod idle;
-pub mod limits;
-pub mod load;
-pub mod merge;
-pub mod nearby;
-pub mod node;
-pub mod node_ports;
-pub mod outlier;
-pub mod pods;
-pub mod queue;
-pub mod rate;
-pub mod ratio;
-pub mod resolved;
-pub mod serve;
-pub mod service;
-pub mod settings;
-pub mod shared_map;
-pub mod smoothed;
-pub mod snapshot;
-pub mod source;
-pub mod stale;
-pub mod traffic;
-pub mod verdict;
+mod balance;
+mod health;
+mod limits;
+mod model;
+mod policy;
+mod resolve;
+mod tcp;
 
-pub use affinity::Memory;
-pub use balance::{Balancer, Request, Target};
-pub use dial::Dial;
-pub use endpoint::{Endpoint, EndpointSet, EndpointSlice};
-pub use family::{Family, PerFamily};
-pub use flow::Flow;
-pub use frontend::{Claim, Claimant, Claims, Frontend, Rank};
-pub use load::{Lease, Load, Standings};
-pub use node::Node;
-pub use node_ports::NodePortAddresses;
-pub use pods::Pods;
-pub use rate::Rate;
-pub use ratio::Ratio;
-pub use serve::{HealthCheck, ServedService, ServicePort};
-pub use service::{PortKey, Protocol, Service, ServiceKey};
-pub use settings::{Policy, Settings};
-pub use shared_map::SharedMap;
-pub use snapshot::{Changes, Snapshot};
-pub use source::SourceRules;
-pub use traffic::{Audience, FrontendKind, Origin, Traffic, Verdict};
+pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
+pub use health::{
+    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Lease, Load, MIN_FAILURES_TO_EJECT,
+};
+pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
+pub use model::{
+    ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
+    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
+    HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
+    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    UnknownProtocol, address,
+};
+pub use policy::{
+    Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
+};
+pub use resolve::{
+    Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,
+    PortReport, Rank, ResolveReport, ResolvedService, ServicePort, SharedMap, Snapshot, claims, resolve,
+    resolve_static,
+};
+pub use tcp::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, termination};

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use wanted::Wanted;
 use weir_core::Snapshot;
-use weir_proxy::{Descriptors, TOUCH_EVERY};
+use weir_proxy::{DescriptorBudget, TOUCH_EVERY};
 
 /// How long until a port that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ struct Desired {
 
 impl HealthChecks {
     /// Starts without any port. `probes` knows whether the proxy is healthy; each port takes a descriptor of the budget.
-    pub(crate) fn start(probes: Probes, descriptors: Arc<Descriptors>) -> Self {
+    pub(crate) fn start(probes: Probes, descriptors: Arc<DescriptorBudget>) -> Self {
         let (desired, seen) = watch::channel(Desired::default());
         let stop = CancellationToken::new();
         let (clients, accepted) = mpsc::channel(WAITING);

@@ -13,10 +13,10 @@ use std::{
 
 use crate::WAIT_LIMIT;
 
-/// How long until a program is looked at again that has not ended.
+/// The wait between two looks at whether a program has ended.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// A running program. Killed when dropped; what it said is printed if the test fails.
+/// A running program, killed when dropped. Its log is printed if the test fails.
 #[derive(Debug)]
 pub struct Program {
     name: String,
@@ -25,7 +25,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a command; all that it prints goes to its log.
+    /// Starts a command whose output goes to a log.
     pub(super) fn start(name: &str, command: &mut Command) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -46,15 +46,15 @@ impl Program {
         self.child.id()
     }
 
-    /// All that it has printed so far.
+    /// The program's output so far.
     ///
     /// # Errors
-    /// When its log cannot be read.
+    /// When the log cannot be read.
     pub fn log(&self) -> io::Result<String> {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Sends it a signal, as in `TERM`.
+    /// Sends the program a signal, as in `TERM`.
     ///
     /// # Errors
     /// When there is no such process or signal.
@@ -63,16 +63,16 @@ impl Program {
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name}: {status}"))) }
     }
 
-    /// Kills it (`kill -9`) and waits for its end.
+    /// Kills the program (`kill -9`) and waits for its end.
     ///
     /// # Errors
-    /// When the system does not let it be killed.
+    /// When the system does not let the program be killed.
     pub fn kill(&mut self) -> io::Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop)
     }
 
-    /// Whether it has ended.
+    /// Whether the program has ended.
     ///
     /// # Errors
     /// When the system does not tell.
@@ -80,7 +80,7 @@ impl Program {
         self.child.try_wait().map(|status| status.is_some())
     }
 
-    /// Waits for its end.
+    /// Waits for the program's end.
     ///
     /// # Errors
     /// `TimedOut` after [`WAIT_LIMIT`](crate::WAIT_LIMIT).

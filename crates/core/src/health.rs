@@ -1,0 +1,13 @@
+//! How busy is an endpoint, and does it work?
+
+mod check;
+mod connect_failure;
+mod connect_time;
+mod load;
+mod outlier;
+
+pub use check::{Health, HealthTracker};
+pub use connect_failure::ConnectFailure;
+pub use connect_time::ConnectTime;
+pub use load::{HealthChanges, Lease, Load};
+pub use outlier::MIN_FAILURES_TO_EJECT;

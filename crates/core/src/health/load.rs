@@ -1,0 +1,283 @@
+//! How busy is an endpoint on this node, how fast does it accept, and does it work?
+
+use super::{connect_failure::ConnectFailure, connect_time::ConnectTime, outlier::OutlierRecord};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
+    },
+    time::{Duration, Instant},
+};
+
+/// Counts how often an endpoint of this node was ejected, re-admitted, found down or up, or forbidden. When the count has
+/// moved, balancers look at their endpoints again.
+#[derive(Debug, Default)]
+pub struct HealthChanges {
+    count: AtomicU64,
+    /// Moment from which the milliseconds of this node's endpoints count: the first that was asked for.
+    start: OnceLock<Instant>,
+}
+
+impl HealthChanges {
+    /// Number of changes so far.
+    pub fn count(&self) -> u64 {
+        self.count.load(Acquire)
+    }
+
+    /// Adds a change.
+    fn add(&self) {
+        self.count.fetch_add(1, Release);
+    }
+
+    /// A moment as milliseconds since the first moment that was asked for.
+    pub(crate) fn millis(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(*self.start.get_or_init(|| now)).as_millis() as u64
+    }
+}
+
+/// What is known of one endpoint address. Shared by all Services and workers that use the address, and kept across
+/// Snapshots.
+#[derive(Debug, Default)]
+pub struct Load {
+    changes: Arc<HealthChanges>,
+    live: AtomicUsize,
+    /// An [`OutlierRecord`] as a word.
+    record: AtomicU64,
+    /// Number of the health change that ejected the endpoint: the order of ejections.
+    rank: AtomicU64,
+    /// Mean and peak of a [`ConnectTime`], as the bits of two `f32`.
+    connect_time: AtomicU64,
+    /// Milliseconds at which the last connect ended. They may wrap: then the peak decays late once.
+    sampled: AtomicU32,
+    /// The last [`ConnectFailure`] as its number plus one; 0 without one.
+    last_failure: AtomicU8,
+    down: AtomicBool,
+    forbidden: AtomicBool,
+}
+
+impl Load {
+    /// An endpoint without connections and history; `changes` is the counter of this node.
+    pub fn new(changes: &Arc<HealthChanges>) -> Self {
+        Self { changes: Arc::clone(changes), ..Self::default() }
+    }
+
+    /// The counter of health changes that this endpoint moves.
+    pub(crate) fn changes(&self) -> &Arc<HealthChanges> {
+        &self.changes
+    }
+
+    /// Number of TCP connections and UDP flows that are being opened or are open.
+    pub fn live(&self) -> usize {
+        self.live.load(Relaxed)
+    }
+
+    /// Counts one more connection until the lease is dropped.
+    pub fn lease(self: &Arc<Self>) -> Lease {
+        self.live.fetch_add(1, Relaxed);
+        Lease { load: Arc::clone(self) }
+    }
+
+    /// Counts one more connection until the lease is dropped; `None` if there are `most` already.
+    pub fn lease_within(self: &Arc<Self>, most: usize) -> Option<Lease> {
+        let taken = self.live.try_update(Relaxed, Relaxed, |live| (live < most).then_some(live + 1));
+        taken.is_ok().then(|| Lease { load: Arc::clone(self) })
+    }
+
+    /// Records that the endpoint accepted a connection after `took`.
+    pub fn connected(&self, now: Instant, took: Duration) {
+        let millis = self.changes.millis(now);
+        self.sample(millis, |connect_time, since| connect_time.after_success(since, took));
+        self.note_success(millis);
+    }
+
+    /// Records that the endpoint answered: a byte was relayed, or a datagram came back.
+    pub fn answered(&self, now: Instant) {
+        if !self.record().is_clean() {
+            self.note_success(self.changes.millis(now));
+        }
+    }
+
+    /// Records that a connect failed after `took`; returns whether that ejected the endpoint.
+    pub fn failed(&self, now: Instant, took: Duration, failure: ConnectFailure) -> bool {
+        let millis = self.changes.millis(now);
+        self.last_failure.store(failure as u8 + 1, Relaxed);
+        self.sample(millis, |connect_time, since| connect_time.after_failure(since, took));
+        let before = self.update(|record| Some(record.failed(millis))).unwrap_or_default();
+        let after = before.failed(millis);
+        if before == after || !after.is_ejected() {
+            return false;
+        }
+        let ejected = !before.is_ejected();
+        if ejected {
+            // Before the change is counted: a balancer that looks because of the count must find the rank.
+            self.rank.store(self.changes.count() + 1, Relaxed);
+        }
+        self.changes.add();
+        ejected
+    }
+
+    /// Takes the right to probe the endpoint, if a probe is due; returns whether it was taken.
+    pub(crate) fn probe(&self, millis: u64) -> bool {
+        let taken = self.update(|record| record.probe(millis)).is_some();
+        if taken {
+            self.changes.add();
+        }
+        taken
+    }
+
+    /// Sets whether active checks find the endpoint down.
+    pub fn set_down(&self, down: bool) {
+        if self.down.swap(down, Relaxed) != down {
+            self.changes.add();
+        }
+    }
+
+    /// Whether active checks find the endpoint down.
+    pub fn is_down(&self) -> bool {
+        self.down.load(Relaxed)
+    }
+
+    /// Sets whether the endpoint must not be connected to, because this proxy itself answers at the address.
+    pub fn set_forbidden(&self, forbidden: bool) {
+        if self.forbidden.swap(forbidden, Relaxed) != forbidden {
+            self.changes.add();
+        }
+    }
+
+    /// Whether the endpoint must not be connected to, because this proxy itself answers at the address.
+    pub fn is_forbidden(&self) -> bool {
+        self.forbidden.load(Relaxed)
+    }
+
+    /// Whether the endpoint is down or forbidden, whatever connects to it have shown.
+    pub(crate) fn is_unusable(&self) -> bool {
+        self.is_down() || self.is_forbidden()
+    }
+
+    /// Whether the endpoint is ejected, because connects to it keep failing.
+    pub fn is_ejected(&self) -> bool {
+        self.record().is_ejected()
+    }
+
+    /// The reason of the last failed connect; `None` if no connect has failed.
+    pub fn last_failure(&self) -> Option<ConnectFailure> {
+        ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
+    }
+
+    /// The smoothed connect time.
+    pub fn connect_time(&self) -> ConnectTime {
+        let word = self.connect_time.load(Relaxed);
+        ConnectTime { mean: f32::from_bits((word >> 32) as u32), peak: f32::from_bits(word as u32) }
+    }
+
+    /// What connects have shown lately.
+    pub(crate) fn record(&self) -> OutlierRecord {
+        OutlierRecord::from(self.record.load(Acquire))
+    }
+
+    /// Number of the health change that ejected the endpoint.
+    pub(crate) fn rank(&self) -> u64 {
+        self.rank.load(Relaxed)
+    }
+
+    /// Records a success; costs one load while there is nothing to forgive.
+    fn note_success(&self, millis: u64) {
+        if self.record().is_clean() {
+            return;
+        }
+        let before = self.update(|record| Some(record.succeeded(millis))).unwrap_or_default();
+        if before.is_ejected() {
+            self.changes.add();
+        }
+    }
+
+    /// Replaces the record by `next` of it; returns the record before, or `None` if there is no next one.
+    fn update(&self, next: impl Fn(OutlierRecord) -> Option<OutlierRecord>) -> Option<OutlierRecord> {
+        let update = |word| next(OutlierRecord::from(word)).map(u64::from);
+        self.record.try_update(AcqRel, Acquire, update).ok().map(OutlierRecord::from)
+    }
+
+    /// Adds a sample of the connect time. Two workers that do so at once may lose one sample.
+    fn sample(&self, millis: u64, next: impl FnOnce(ConnectTime, Duration) -> ConnectTime) {
+        let since = (millis as u32).wrapping_sub(self.sampled.swap(millis as u32, Relaxed));
+        let ConnectTime { mean, peak } = next(self.connect_time(), Duration::from_millis(since.into()));
+        self.connect_time.store(u64::from(mean.to_bits()) << 32 | u64::from(peak.to_bits()), Relaxed);
+    }
+}
+
+/// One connection or flow that is counted in a [`Load`] until this is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    load: Arc<Load>,
+}
+
+impl Lease {
+    /// The endpoint whose connection this is.
+    pub fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.load.live.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_counts_exactly_as_long_as_it_lives() {
+        let load = Arc::new(Load::default());
+        let first = load.lease();
+        let second = load.lease();
+        assert_eq!(load.live(), 2);
+        drop(first);
+        assert_eq!(load.live(), 1);
+        drop(second);
+        assert_eq!(load.live(), 0);
+    }
+
+    #[test]
+    fn a_limit_is_never_exceeded() {
+        let load = Arc::new(Load::default());
+        let leases: Vec<_> = (0..5).map_while(|_| load.lease_within(3)).collect();
+        assert_eq!((leases.len(), load.live()), (3, 3));
+    }
+
+    #[test]
+    fn changes_of_standing_are_told_and_nothing_else_is() {
+        let changes = Arc::default();
+        let load = Load::new(&changes);
+        let (now, took) = (Instant::now(), Duration::from_millis(1));
+        load.connected(now, took);
+        assert!(
+            !load.failed(now, took, ConnectFailure::Refused)
+                && !load.failed(now, took, ConnectFailure::Refused)
+        );
+        assert_eq!(changes.count(), 0);
+        assert!(load.failed(now, took, ConnectFailure::TimedOut));
+        assert_eq!((changes.count(), load.is_ejected(), load.rank()), (1, true, 1));
+        assert!(!load.failed(now, took, ConnectFailure::Refused), "it is ejected already");
+        assert_eq!((changes.count(), load.last_failure()), (1, Some(ConnectFailure::Refused)));
+        load.connected(now, took);
+        assert_eq!((changes.count(), load.is_ejected()), (2, false));
+    }
+
+    #[test]
+    fn a_failed_probe_leaves_its_rank_among_the_ejected() {
+        let changes = Arc::default();
+        let load = Load::new(&changes);
+        let start = Instant::now();
+        (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, ConnectFailure::Refused));
+        let later = start + Duration::from_secs(1);
+        assert!(load.probe(changes.millis(later)) && !load.probe(changes.millis(later)));
+        assert!(!load.failed(later, Duration::ZERO, ConnectFailure::Refused));
+        assert_eq!((load.is_ejected(), load.rank()), (true, 1));
+    }
+}

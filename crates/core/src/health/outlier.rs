@@ -1,0 +1,198 @@
+//! When is an endpoint ejected because connects to it keep failing, and when is it tried again? (Envoy: outlier detection)
+//!
+//! Three failed connects in a row eject an endpoint for a second. Then one connection probes the endpoint: a success
+//! re-admits it, a failure ejects it for twice as long, up to a minute. A re-admitted endpoint has to work for as long as it
+//! was ejected, or else the next ejection goes on doubling.
+
+use crate::limits::Backoff;
+use std::time::Duration;
+
+/// Failed connects in a row that eject an endpoint (Envoy: `consecutive_local_origin_failure`).
+pub const MIN_FAILURES_TO_EJECT: u8 = 3;
+
+/// Length of an ejection: doubled each time the endpoint fails again without having worked for long enough in between.
+const EJECTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+
+/// Time after which another connection may probe: the client of the one that began to left without a result.
+const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
+
+/// What connects have shown of one endpoint lately. Small enough for an atomic word; `now` and `until` are milliseconds
+/// since a moment that the caller chooses, at most 2^44 (five centuries).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutlierRecord {
+    /// Failed connects in a row.
+    failures: u8,
+    /// Ejections without enough time of success in between; the length of an ejection follows.
+    level: u8,
+    state: State,
+    /// Milliseconds until which the state lasts.
+    until: u64,
+}
+
+/// Whether an endpoint is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Gets flows. A next ejection before `until` is a longer one.
+    #[default]
+    InUse,
+    /// Gets no flows; a probe is due at `until`.
+    Ejected,
+    /// Gets no flows but for one connection that probes; another probe is due at `until`.
+    Probed,
+}
+
+impl OutlierRecord {
+    /// The record after a failed connect.
+    #[must_use]
+    pub fn failed(self, now: u64) -> Self {
+        match self.state {
+            State::InUse => {
+                let failures = self.failures.saturating_add(1);
+                if failures < MIN_FAILURES_TO_EJECT {
+                    return Self { failures, ..self };
+                }
+                let level = if now < self.until { self.level } else { 0 };
+                Self { level, ..self }.eject(now)
+            }
+            State::Probed => self.eject(now),
+            // The connect was begun before the ejection.
+            State::Ejected => self,
+        }
+    }
+
+    fn eject(self, now: u64) -> Self {
+        let level = self.level.saturating_add(1);
+        Self { failures: 0, level, state: State::Ejected, until: now + length(level) }
+    }
+
+    /// The record after a connect that succeeded, or a datagram that was answered.
+    #[must_use]
+    pub fn succeeded(self, now: u64) -> Self {
+        match self.state {
+            State::InUse => Self { failures: 0, ..self },
+            State::Ejected | State::Probed => {
+                Self { failures: 0, level: self.level, state: State::InUse, until: now + length(self.level) }
+            }
+        }
+    }
+
+    /// The record after one connection took the probe; `None` while no probe is due.
+    #[must_use]
+    pub fn probe(self, now: u64) -> Option<Self> {
+        let due = self.is_ejected() && now >= self.until;
+        due.then(|| Self { state: State::Probed, until: now + millis(MAX_PROBE_TIME), ..self })
+    }
+
+    /// Whether the endpoint gets no flows.
+    pub fn is_ejected(self) -> bool {
+        self.state != State::InUse
+    }
+
+    /// Whether a success would change nothing.
+    pub fn is_clean(self) -> bool {
+        self.state == State::InUse && self.failures == 0
+    }
+
+    /// Milliseconds at which the next probe is due; `None` while the endpoint is in use.
+    pub fn probe_due(self) -> Option<u64> {
+        self.is_ejected().then_some(self.until)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis() as u64
+}
+
+/// Length of an ejection in milliseconds.
+fn length(level: u8) -> u64 {
+    millis(EJECTIONS.wait(u32::from(level.saturating_sub(1))))
+}
+
+/// Packs a record into one word: 44 bits of time, then state, level and failures.
+impl From<OutlierRecord> for u64 {
+    fn from(record: OutlierRecord) -> Self {
+        let state = record.state as u64;
+        record.until << 20 | state << 16 | u64::from(record.level) << 8 | u64::from(record.failures)
+    }
+}
+
+impl From<u64> for OutlierRecord {
+    fn from(word: u64) -> Self {
+        let state = match word >> 16 & 0xf {
+            1 => State::Ejected,
+            2 => State::Probed,
+            _ => State::InUse,
+        };
+        Self { failures: word as u8, level: (word >> 8) as u8, state, until: word >> 20 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn failed(record: OutlierRecord, times: u8, now: u64) -> OutlierRecord {
+        (0..times).fold(record, |record, _| record.failed(now))
+    }
+
+    #[test]
+    fn failures_in_a_row_eject_and_a_success_in_between_starts_over() {
+        let twice = failed(OutlierRecord::default(), 2, 0);
+        assert!(!twice.is_ejected());
+        assert!(!twice.succeeded(0).failed(0).failed(0).is_ejected());
+        assert_eq!(twice.failed(0).probe_due(), Some(1000));
+    }
+
+    #[test]
+    fn one_connection_probes_when_the_time_has_come_and_a_success_re_admits() {
+        let ejected = failed(OutlierRecord::default(), 3, 0);
+        assert_eq!(ejected.probe(999), None);
+        let probed = ejected.probe(1000).unwrap();
+        assert_eq!(probed.probe(1001), None);
+        assert!(probed.is_ejected());
+        assert!(!probed.succeeded(1005).is_ejected());
+    }
+
+    #[test]
+    fn a_probe_that_nobody_ends_is_followed_by_another() {
+        let probed = failed(OutlierRecord::default(), 3, 0).probe(1000).unwrap();
+        assert_eq!(probed.probe(10_999), None);
+        assert!(probed.probe(11_000).is_some());
+    }
+
+    #[test]
+    fn each_failed_probe_doubles_the_ejection_up_to_a_minute() {
+        let mut record = failed(OutlierRecord::default(), 3, 0);
+        let mut now = 0;
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(record.probe_due(), Some(now + seconds * 1000));
+            now += seconds * 1000;
+            record = record.probe(now).unwrap().failed(now);
+        }
+    }
+
+    #[test]
+    fn one_that_fails_again_soon_after_it_was_re_admitted_is_ejected_for_longer() {
+        let back = failed(OutlierRecord::default(), 3, 0).probe(1000).unwrap().succeeded(1000);
+        assert_eq!(failed(back, 3, 1999).probe_due(), Some(1999 + 2000));
+        assert_eq!(failed(back, 3, 2000).probe_due(), Some(2000 + 1000));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_it_fits_a_word_and_comes_back_within_a_minute(steps in prop::collection::vec((0u8..3, 0u64..90_000), 0..60)) {
+            let (mut record, mut now) = (OutlierRecord::default(), 0);
+            for (step, after) in steps {
+                now += after;
+                record = match step {
+                    0 => record.failed(now),
+                    1 => record.succeeded(now),
+                    _ => record.probe(now).unwrap_or(record),
+                };
+                prop_assert_eq!(OutlierRecord::from(u64::from(record)), record);
+                prop_assert!(record.probe_due().is_none_or(|due| due <= now + 60_000));
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What does a new flow from somewhere to a frontend get?
+
+pub mod guards;
+mod node_ports;
+mod pods;
+mod source;
+mod traffic;
+pub mod verdict;
+
+pub use node_ports::{Localhost, NodePortAddresses};
+pub use pods::Pods;
+pub use source::{SourceRules, is_hairpin};
+pub use traffic::{Audience, Traffic, Verdict};

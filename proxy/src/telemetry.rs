@@ -1,0 +1,5 @@
+//! What does an operator see of the data plane?
+
+pub(crate) mod close_reason;
+pub(crate) mod log_limiter;
+pub(crate) mod metrics;
