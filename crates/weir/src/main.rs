@@ -1,32 +1,14 @@
 //! weir: a userspace L4 load balancer for Kubernetes Services. This file parses, dispatches and says how it ended.
 
-mod admin;
-mod cleanup;
 mod cli;
-mod demo;
+mod commands;
 #[cfg(test)]
 mod deploy;
-mod doctor;
-mod endpoint_counts;
-mod explain;
-mod frontends;
 mod health;
-mod health_check;
-mod health_checks;
 mod http;
-mod logging;
 mod metrics;
-mod no_local_endpoints;
 mod node;
-mod node_name;
-mod probes;
-mod propagation;
-mod resolve;
-mod run;
-mod signals;
-mod state_dir;
-mod stdout;
-mod table;
+mod output;
 
 use cli::Command;
 use std::process::ExitCode;
@@ -46,12 +28,12 @@ fn main() -> ExitCode {
         }
     };
     let outcome = match command {
-        Command::Run(options) => run::run(*options),
-        Command::Demo(options) => demo::demo(options),
-        Command::Resolve(options) => resolve::resolve(&options),
-        Command::Explain(options) => explain::explain(&options),
-        Command::Cleanup(options) => cleanup::cleanup(&options),
-        Command::Doctor(options) => doctor::doctor(&options),
+        Command::Run(options) => commands::run(*options),
+        Command::Demo(options) => commands::demo(options),
+        Command::Resolve(options) => commands::resolve(&options),
+        Command::Explain(options) => commands::explain(&options),
+        Command::Cleanup(options) => commands::cleanup(&options),
+        Command::Doctor(options) => commands::doctor(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,9 +1,9 @@
 //! Which settings does `weir explain` take?
 
 use super::{
-    ClusterNetwork, Manifests, Output,
-    manifests::ManifestArgs,
-    network::NetworkArgs,
+    manifests::{ManifestArgs, Manifests},
+    network::{ClusterNetwork, NetworkArgs},
+    options::Output,
     values::{self, usage},
 };
 use clap::{ArgAction, Args};

@@ -1,0 +1,6 @@
+//! What is `weir run`? The proxy, from its start to its end.
+
+mod frontends;
+mod start;
+
+pub(crate) use start::run;

@@ -1,0 +1,225 @@
+//! Which health-check node ports are open, and what becomes of those that cannot be opened?
+
+use super::{report::Report, server::RETRY, wanted::Wanted};
+use crate::http::Server;
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use socket2::{Domain, Socket, Type};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use weir_proxy::{Descriptors, Taken};
+
+const SERVER: Server = Server { name: "health-check node port", elsewhere: "another healthCheckNodePort" };
+
+/// How many clients may wait in the kernel to be accepted.
+const BACKLOG: i32 = 128;
+
+/// A client of a health-check node port.
+pub(super) struct Client {
+    pub(super) stream: TcpStream,
+    /// What it is told.
+    pub(super) report: SharedReport,
+    /// When the port is closed.
+    pub(super) end: CancellationToken,
+}
+
+/// What a port reports now; an open port may pass to another Service.
+#[derive(Clone, Debug)]
+pub(super) struct SharedReport(Arc<Mutex<Report>>);
+
+impl SharedReport {
+    fn new(report: &Report) -> Self {
+        Self(Arc::new(Mutex::new(report.clone())))
+    }
+
+    fn set(&self, report: &Report) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(report);
+    }
+
+    pub(super) fn get(&self) -> Report {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// One open port.
+#[derive(Debug)]
+struct Port {
+    report: SharedReport,
+    end: CancellationToken,
+    accepting: JoinHandle<()>,
+    _descriptor: Taken,
+}
+
+impl Port {
+    /// Returns when the socket is closed. Connections end, too.
+    async fn close(self) {
+        self.end.cancel();
+        self.accepting.abort();
+        let _ = self.accepting.await;
+    }
+}
+
+/// The ports that are open, and those that should be.
+pub(super) struct Ports {
+    open: HashMap<SocketAddr, Port>,
+    /// Those that cannot be opened, and why.
+    failed: BTreeMap<SocketAddr, String>,
+    clients: mpsc::Sender<Client>,
+    descriptors: Arc<Descriptors>,
+    meters: Meters,
+}
+
+impl Ports {
+    /// No port. `clients` gets whoever connects to one.
+    pub(super) fn new(clients: mpsc::Sender<Client>, descriptors: Arc<Descriptors>) -> Self {
+        let (open, failed) = (HashMap::new(), BTreeMap::new());
+        Self { open, failed, clients, descriptors, meters: Meters::register() }
+    }
+
+    /// Opens, closes and changes these ports as is wanted.
+    pub(super) async fn settle(&mut self, wanted: &Wanted, touched: &[SocketAddr]) {
+        // First what closes: a port on all addresses and one on a single address exclude each other.
+        for address in touched.iter().filter(|&&address| wanted.at(address).is_none()) {
+            self.failed.remove(address);
+            if let Some(port) = self.open.remove(address) {
+                port.close().await;
+            }
+        }
+        for &address in touched {
+            let Some(report) = wanted.at(address) else { continue };
+            match self.open.get(&address) {
+                Some(port) => port.report.set(report),
+                None => self.open(address, report),
+            }
+        }
+        self.touch();
+    }
+
+    /// Tries again what could not be opened.
+    pub(super) fn retry(&mut self, wanted: &Wanted) {
+        let failed: Vec<SocketAddr> = self.failed.keys().copied().collect();
+        for address in failed {
+            if let Some(report) = wanted.at(address) {
+                self.open(address, report);
+            }
+        }
+        self.touch();
+    }
+
+    /// Whether some port could not be opened.
+    pub(super) fn some_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
+    /// Closes all.
+    pub(super) async fn close(&mut self) {
+        for (_, port) in self.open.drain() {
+            port.close().await;
+        }
+    }
+
+    /// Shows how many there are. A recorder that drops quiet series would cut their handles off.
+    pub(super) fn touch(&self) {
+        self.meters.open.set(self.open.len() as f64);
+        self.meters.failed.set(self.failed.len() as f64);
+        self.meters.failures.increment(0);
+    }
+
+    fn open(&mut self, address: SocketAddr, report: &Report) {
+        let Report { service, .. } = report;
+        match self.try_open(address, report) {
+            Ok(port) => {
+                self.open.insert(address, port);
+                if self.failed.remove(&address).is_some() {
+                    tracing::info!(%service, %address, "the health-check node port is open now");
+                }
+            }
+            Err(error) => {
+                self.meters.failures.increment(1);
+                let why = explain(&error);
+                // Once per cause; the same again every few seconds is no news.
+                if self.failed.insert(address, why.clone()).as_ref() != Some(&why) {
+                    let retry = humantime::format_duration(RETRY);
+                    tracing::warn!(
+                        %service, %address,
+                        "cannot open the health-check node port: {why}; until then load balancers take this node for \
+                         one without endpoints; trying again every {retry}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn try_open(&self, address: SocketAddr, report: &Report) -> io::Result<Port> {
+        let full = || io::Error::other("out of file descriptors; raise the limit (ulimit -n, LimitNOFILE)");
+        let descriptor = self.descriptors.take(1).ok_or_else(full)?;
+        let listener = listen(address)?;
+        let (report, end, clients) =
+            (SharedReport::new(report), CancellationToken::new(), self.clients.clone());
+        let (of_clients, until) = (report.clone(), end.clone());
+        let accepting = tokio::spawn(async move {
+            loop {
+                let stream = SERVER.accept(&listener).await;
+                let client = Client { stream, report: of_clients.clone(), end: until.clone() };
+                if clients.send(client).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Port { report, end, accepting, _descriptor: descriptor })
+    }
+}
+
+/// Opens a socket that is for one family only, so that each can have its own count (semantics H5).
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of an earlier process may still be in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Why a port could not be opened, and what to do.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "it is in use; is kube-proxy or another process listening there (ss -lntp)?".to_owned()
+        }
+        ErrorKind::AddrNotAvailable => "the address is none of this host's".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Handles, registered once.
+struct Meters {
+    open: Gauge,
+    failed: Gauge,
+    failures: Counter,
+}
+
+impl Meters {
+    fn register() -> Self {
+        const PORTS: &str = "weir_health_check_ports";
+        const FAILURES: &str = "weir_health_check_bind_failures_total";
+        describe_gauge!(PORTS, "Health-check node ports, by whether they could be opened");
+        describe_counter!(FAILURES, "Times that a health-check node port could not be opened");
+        Self {
+            open: gauge!(PORTS, "state" => "open"),
+            failed: gauge!(PORTS, "state" => "failed"),
+            failures: counter!(FAILURES),
+        }
+    }
+}
