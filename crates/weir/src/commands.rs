@@ -4,6 +4,7 @@ mod cleanup;
 mod demo;
 mod doctor;
 mod explain;
+mod problems;
 mod resolve;
 mod run;
 mod signals;

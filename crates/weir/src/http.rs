@@ -3,8 +3,12 @@
 pub(crate) mod admin;
 #[cfg(test)]
 pub(crate) mod client;
+mod connections;
 mod probes;
+mod reply;
 mod server;
 
+pub(crate) use connections::Connections;
 pub(crate) use probes::Probes;
-pub(crate) use server::{Connections, JSON, Reply, Server, reply};
+pub(crate) use reply::{JSON, Reply, reply};
+pub(crate) use server::Server;

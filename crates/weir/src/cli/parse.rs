@@ -2,9 +2,12 @@
 
 use super::{
     explain::{ExplainArgs, ExplainOptions},
-    layers::{Layer, config_file},
+    layers::{
+        Layer,
+        config_file::{self, CONFIG},
+    },
     options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveArgs, ResolveOptions},
-    run::{CONFIG, Origins, RunArgs, RunOptions},
+    run::{Origins, RunArgs, RunOptions},
     values::usage,
 };
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};

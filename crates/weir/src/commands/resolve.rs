@@ -3,4 +3,4 @@
 mod print;
 mod rows;
 
-pub(crate) use print::{report, resolve};
+pub(crate) use print::resolve;

@@ -1,6 +1,9 @@
 //! What can an operator ask a running weir over HTTP? The admin server: `/metrics` and what later issues add.
 
-use super::server::{Reply, Server, TEXT, not_found, reply};
+use super::{
+    reply::{Reply, TEXT, not_found, reply},
+    server::Server,
+};
 use crate::metrics::render_endpoint_counts;
 use hyper::{Method, StatusCode, header::ALLOW, header::HeaderValue};
 use metrics_exporter_prometheus::PrometheusHandle;

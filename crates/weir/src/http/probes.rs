@@ -1,6 +1,9 @@
 //! Which path asks for which probe? The health server: `/livez`, `/healthz`, `/readyz`.
 
-use super::server::{JSON, Reply, Server, not_found, reply};
+use super::{
+    reply::{JSON, Reply, not_found, reply},
+    server::Server,
+};
 use crate::health::{Answer, Health, Moment};
 use hyper::StatusCode;
 use std::{

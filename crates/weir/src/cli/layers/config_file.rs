@@ -1,10 +1,13 @@
 //! What does a `--config` file say? It is a YAML map whose keys are the long flags of `weir run`.
 
 use super::layer::{self, Layer};
-use crate::cli::{run::CONFIG, values::usage};
+use crate::cli::values::usage;
 use clap::{Arg, ArgAction, Command, Error};
 use serde_json::Value;
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
+
+/// The id of `--config`.
+pub(in crate::cli) const CONFIG: &str = "config";
 
 /// Reads the file and checks every value as if it were given as a flag.
 pub(in crate::cli) fn read(path: &Path, run: &Command) -> Result<Layer, Error> {

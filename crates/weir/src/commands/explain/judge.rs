@@ -3,7 +3,7 @@
 use super::{answer::Answer, flows, notes, text};
 use crate::{
     cli::{AskedFlow, ExplainOptions, Output, Question},
-    commands::resolve,
+    commands::problems::report,
     output::stdout,
 };
 use anyhow::Context;
@@ -22,7 +22,7 @@ pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<ExitCode> {
         Question::One(flow, output) => one(&index, *flow, *output, options, &loaded),
         Question::Many(path) => {
             let answered = flows::answer(path, &index)?;
-            let reported = resolve::report(&loaded);
+            let reported = report(&loaded);
             Ok(if answered == flows::Answered::All { reported } else { ExitCode::FAILURE })
         }
     }
@@ -42,7 +42,7 @@ fn one(
         Output::Json => serde_json::to_string_pretty(&answer).context("cannot write JSON")? + "\n",
         Output::Table => text::page(&answer),
     })?;
-    Ok(resolve::report(loaded))
+    Ok(report(loaded))
 }
 
 /// What is served, and by which node.

@@ -1,9 +1,14 @@
 //! Is weir's own HTTP server robust? Real sockets; where time matters, it is paused.
 
 use super::*;
-use crate::http::client::{Client, get};
+use crate::http::{
+    client::{Client, get},
+    connections::{CONNECTION_LIFETIME, HEADER_TIMEOUT, MAX_CONNECTIONS},
+    reply::{TEXT, reply},
+};
+use hyper::StatusCode;
 use std::net::Ipv4Addr;
-use tokio::{io::AsyncReadExt, task::JoinHandle};
+use tokio::{io::AsyncReadExt, task::JoinHandle, time::timeout};
 
 const SERVER: Server = Server { name: "test", elsewhere: "--test-address 127.0.0.1:10266" };
 

@@ -1,6 +1,6 @@
 //! Which health-check node ports are open, and what becomes of those that cannot be opened?
 
-use super::{report::Report, server::RETRY, wanted::Wanted};
+use super::{report::Report, wanted::Wanted};
 use crate::http::Server;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use socket2::{Domain, Socket, Type};
@@ -9,6 +9,7 @@ use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 use weir_proxy::{Descriptors, Taken};
 
 const SERVER: Server = Server { name: "health-check node port", elsewhere: "another healthCheckNodePort" };
+
+/// How long until a port that could not be opened is tried again.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// How many clients may wait in the kernel to be accepted.
 const BACKLOG: i32 = 128;

@@ -4,14 +4,14 @@
 //! ports there are, they share one bounded number of connections.
 
 use super::{
-    ports::{Client, Ports},
+    ports::{Client, Ports, RETRY},
     wanted::Wanted,
 };
 use crate::{
     health::Moment,
     http::{Connections, Probes},
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -20,9 +20,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use weir_core::Snapshot;
 use weir_proxy::{Descriptors, TOUCH_EVERY};
-
-/// How long until a port that could not be opened is tried again.
-pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// How many clients may wait to be served.
 const WAITING: usize = 16;

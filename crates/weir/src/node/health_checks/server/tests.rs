@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::{
     fs,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    time::Duration,
 };
 use tokio::net::TcpStream;
 use weir_core::Family;
