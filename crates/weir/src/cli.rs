@@ -11,7 +11,10 @@ mod parse;
 mod run;
 mod values;
 
-pub(crate) use explain::{AskedFlow, ExplainOptions, Question};
-pub(crate) use options::{CleanupOptions, DemoOptions, DoctorOptions, Output, ResolveOptions};
-pub(crate) use parse::{Command, parse};
-pub(crate) use run::{NodeOptions, RunOptions};
+pub use explain::ExplainOptions;
+pub(crate) use explain::{AskedFlow, Question};
+pub(crate) use options::Output;
+pub use options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveOptions};
+pub use parse::{Command, parse};
+pub(crate) use run::NodeOptions;
+pub use run::RunOptions;

@@ -43,7 +43,7 @@ pub(super) struct ExplainArgs {
 
 /// Settings of `weir explain`, checked and complete.
 #[derive(Clone, Debug)]
-pub(crate) struct ExplainOptions {
+pub struct ExplainOptions {
     /// What to read, and for whom.
     pub(crate) manifests: Manifests,
     /// The addresses of the node; empty: those that its Node object says.

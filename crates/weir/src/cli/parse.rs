@@ -82,7 +82,7 @@ is 1 if anything failed. Run it as weir will run: as root, with the network of t
 
 /// What weir was asked to do.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub enum Command {
     /// Serve Services.
     Run(Box<RunOptions>),
     /// Show how it works.
@@ -98,7 +98,7 @@ pub(crate) enum Command {
 }
 
 /// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
-pub(crate) fn parse(
+pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Command, Error> {

@@ -5,6 +5,7 @@ mod options;
 mod origins;
 
 pub(super) use arguments::RunArgs;
+pub(crate) use options::NodeOptions;
+pub use options::RunOptions;
 pub(super) use options::workers;
-pub(crate) use options::{NodeOptions, RunOptions};
 pub(super) use origins::Origins;

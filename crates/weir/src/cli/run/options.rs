@@ -29,11 +29,11 @@ const HEALTH_PORT: u16 = 10256;
 
 /// Settings of `weir run`, checked and complete.
 #[derive(Clone, Debug)]
-pub(crate) struct RunOptions {
+pub struct RunOptions {
     /// Where objects come from.
-    pub(crate) source: Source,
+    pub source: Source,
     /// For whom they are read.
-    pub(crate) scope: Scope,
+    pub scope: Scope,
     /// Serve cluster IPs that are not local on stable 127/8 addresses.
     pub(crate) map_loopback: bool,
     /// Where node ports are served.
@@ -45,9 +45,9 @@ pub(crate) struct RunOptions {
     /// Threads that relay.
     pub(crate) workers: NonZeroUsize,
     /// How long open connections may go on at the end.
-    pub(crate) drain_timeout: Duration,
+    pub drain_timeout: Duration,
     /// Where the probes are answered.
-    pub(crate) health_address: Option<SocketAddr>,
+    pub health_address: Option<SocketAddr>,
     /// Where metrics are served.
     pub(crate) admin_address: Option<SocketAddr>,
     /// Which log lines are written.
