@@ -12,8 +12,6 @@
 
 pub mod cli;
 pub mod commands;
-#[cfg(test)]
-mod deploy;
 mod health;
 mod http;
 mod metrics;

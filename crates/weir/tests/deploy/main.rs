@@ -1,8 +1,9 @@
 //! Do the manifests of `examples/deploy` say what a cluster and this program understand?
 
+#![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
+
 mod kustomize;
 
-use crate::cli::{Command, RunOptions, parse};
 use k8s_openapi::{
     api::{
         apps::v1::DaemonSet,
@@ -17,6 +18,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+use weir::cli::{Command, RunOptions, parse};
 use weir_control::Source;
 
 const OVERLAYS: [&str; 2] = ["beside-kube-proxy", "replace-kube-proxy"];
