@@ -5,6 +5,8 @@ mod service;
 mod settings;
 mod slice;
 
+pub use settings::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
+
 use crate::{
     Scope,
     object::{Event, Kind, Object, ObjectKey},
