@@ -15,15 +15,8 @@ use crate::{Event, State, blocking::blocking};
 use folder::{Folder, ReadError, WriteError};
 use meters::Meters;
 use pace::Save;
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use tokio::sync::watch;
 use tracing::{info, warn};
 use weir_core::Settings;
 
@@ -47,9 +40,6 @@ pub(crate) struct Disk {
     /// Why the last attempt to save failed.
     failing: Option<String>,
 }
-
-/// How often metrics are touched.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a state on disk is not used.
 #[derive(Debug, thiserror::Error)]
@@ -103,19 +93,7 @@ impl Disk {
 
     /// Saves states until there can be no more.
     pub(crate) async fn run(mut self, states: watch::Receiver<State>) {
-        let meters = self.meters.clone();
-        let touch = async move {
-            let mut touch = interval(TOUCH_EVERY);
-            touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                touch.tick().await;
-                meters.touch();
-            }
-        };
-        tokio::select! {
-            () = pace::follow(states, &mut self) => {}
-            () = touch => {}
-        }
+        pace::follow(states, &mut self).await;
     }
 
     /// Says what is news of saving.

@@ -8,8 +8,6 @@ mod pace;
 mod restored;
 mod told;
 
-pub(crate) use meters::WATCH_ERRORS;
-
 use crate::{
     Brought, Commit, Event, FileProblem, Kind, Moment, Object, State, Status, Store, WatchState, disk,
     propagation::{Pending, Unclear},
@@ -26,7 +24,7 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         watch,
     },
-    time::{Duration, Instant, interval, sleep_until},
+    time::{Instant, sleep_until},
 };
 use told::Told;
 use tracing::{debug, info};
@@ -54,9 +52,6 @@ pub(crate) enum Input {
 pub(crate) type Inputs = mpsc::Sender<Input>;
 
 const CAPACITY: usize = 1024;
-
-/// How often metrics are touched.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 pub(crate) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
     mpsc::channel(CAPACITY)
@@ -110,17 +105,11 @@ impl Driver {
     /// Runs until the source ends.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         let mut batch = Vec::with_capacity(CAPACITY);
-        let mut touch = interval(TOUCH_EVERY);
         loop {
             let received = tokio::select! {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
                 () = self.away.until_due() => {
                     self.say_away();
-                    continue;
-                }
-                _ = touch.tick() => {
-                    self.meters.touch();
-                    self.kube_proxy.touch();
                     continue;
                 }
             };

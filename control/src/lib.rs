@@ -10,6 +10,7 @@ mod blocking;
 pub mod disk;
 mod driver;
 pub mod file;
+mod metric_families;
 pub mod object;
 pub mod problem;
 pub mod propagation;
@@ -21,6 +22,7 @@ pub mod translate;
 
 pub use api_server::{ConfigError, KubeSource};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
+pub use metric_families::METRIC_FAMILIES;
 pub use object::{Event, Kind, Object, ObjectKey};
 pub use problem::{FileProblem, Problem};
 pub use propagation::{Brought, EndpointChange, Moment};

@@ -1,15 +1,14 @@
 //! Which of kube-proxy's metrics tell how many changes came and wait? (semantics §13)
 
-use crate::{Event, Kind};
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use crate::{
+    Event, Kind,
+    metric_families::{
+        ENDPOINT_CHANGES, ENDPOINT_CHANGES_PENDING, LAST_QUEUED, SERVICE_CHANGES, SERVICE_CHANGES_PENDING,
+    },
+};
+use metrics::{Counter, Gauge, counter, gauge};
 use std::time::SystemTime;
 use weir_core::Family;
-
-const SERVICES: &str = "kubeproxy_sync_proxy_rules_service_changes_total";
-const SERVICES_PENDING: &str = "kubeproxy_sync_proxy_rules_service_changes_pending";
-const ENDPOINTS: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_total";
-const ENDPOINTS_PENDING: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_pending";
-const LAST_QUEUED: &str = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds";
 
 /// Handles, registered once.
 pub(super) struct KubeProxyMeters {
@@ -27,15 +26,16 @@ struct Changes {
 
 impl KubeProxyMeters {
     pub(super) fn register() -> Self {
-        describe_counter!(SERVICES, "Services that came, changed or went");
-        describe_gauge!(SERVICES_PENDING, "Of these, those that no Snapshot takes into account yet");
-        describe_counter!(ENDPOINTS, "EndpointSlices that came, changed or went");
-        describe_gauge!(ENDPOINTS_PENDING, "Of these, those that no Snapshot takes into account yet");
-        describe_gauge!(LAST_QUEUED, "When the last change came, Unix time");
         Self {
-            services: Changes { total: counter!(SERVICES), pending: gauge!(SERVICES_PENDING) },
-            endpoints: Changes { total: counter!(ENDPOINTS), pending: gauge!(ENDPOINTS_PENDING) },
-            last_queued: Family::ALL.map(|family| gauge!(LAST_QUEUED, "ip_family" => family.as_str())),
+            services: Changes {
+                total: counter!(SERVICE_CHANGES.name),
+                pending: gauge!(SERVICE_CHANGES_PENDING.name),
+            },
+            endpoints: Changes {
+                total: counter!(ENDPOINT_CHANGES.name),
+                pending: gauge!(ENDPOINT_CHANGES_PENDING.name),
+            },
+            last_queued: Family::ALL.map(|family| gauge!(LAST_QUEUED.name, "ip_family" => family.as_str())),
         }
     }
 
@@ -56,14 +56,5 @@ impl KubeProxyMeters {
     /// A Snapshot takes all of them into account.
     pub(super) fn committed(&self) {
         [&self.services, &self.endpoints].iter().for_each(|changes| changes.pending.set(0.0));
-    }
-
-    /// Marks every series as alive.
-    pub(super) fn touch(&self) {
-        for changes in [&self.services, &self.endpoints] {
-            changes.total.increment(0);
-            changes.pending.increment(0.0);
-        }
-        self.last_queued.iter().for_each(|gauge| gauge.increment(0.0));
     }
 }

@@ -195,7 +195,6 @@ impl Capture {
             return;
         }
         self.next_look = Instant::now() + LOOK;
-        self.meters.touch();
         if self.held.is_none() {
             self.held = owner::take().ok().flatten();
         }

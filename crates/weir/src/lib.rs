@@ -7,13 +7,13 @@
 //! | `node` | how does weir serve a whole node? |
 //! | `health` | is the proxy healthy, and is everything served? |
 //! | `http` | what does weir answer over HTTP itself? |
-//! | `metrics` | how does an operator see numbers? |
+//! | [`metrics`] | how does an operator see numbers? |
 //! | `output` | how does the program speak to people? |
 
 pub mod cli;
 pub mod commands;
 mod health;
 mod http;
-mod metrics;
+pub mod metrics;
 mod node;
 mod output;

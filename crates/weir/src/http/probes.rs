@@ -4,29 +4,42 @@ use super::{
     reply::{JSON, Reply, not_found, reply},
     server::Server,
 };
-use crate::health::{Answer, Health, Moment};
+use crate::{
+    health::{Answer, Health, Moment},
+    metrics::{HEALTHZ, LIVEZ},
+};
 use hyper::StatusCode;
+use metrics::{Counter, counter};
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio_util::sync::CancellationToken;
+use weir_core::MetricFamily;
 
 const SERVER: Server = Server { name: "health", elsewhere: "--health-address 127.0.0.1:10266" };
 
 /// The proxy's health, told by whoever applies changes and asked by the health server.
 #[derive(Clone, Debug)]
-pub(crate) struct Probes(Arc<Mutex<Health>>);
+pub(crate) struct Probes(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    health: Mutex<Health>,
+    healthz: Answers,
+    livez: Answers,
+}
 
 impl Probes {
     /// Shares a state of health.
     pub(crate) fn new(health: Health) -> Self {
-        Self(Arc::new(Mutex::new(health)))
+        let (healthz, livez) = (Answers::new(HEALTHZ), Answers::new(LIVEZ));
+        Self(Arc::new(Shared { health: Mutex::new(health), healthz, livez }))
     }
 
     /// The health, to read or to change. Hold it for no longer than that.
     pub(crate) fn health(&self) -> MutexGuard<'_, Health> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers probes on `address` until `stop`.
@@ -40,19 +53,34 @@ impl Probes {
     fn answer(&self, path: &str, now: Moment) -> Reply {
         let health = self.health();
         match path {
-            "/livez" => counted("kubeproxy_proxy_livez_total", health.livez(now)),
-            "/healthz" => counted("kubeproxy_proxy_healthz_total", health.healthz(now)),
+            "/livez" => self.0.livez.count(health.livez(now)),
+            "/healthz" => self.0.healthz.count(health.healthz(now)),
             "/readyz" => json(health.readyz()),
             _ => not_found(),
         }
     }
 }
 
-/// Counts the answer as kube-proxy does.
-fn counted(name: &'static str, answer: Answer) -> Reply {
-    let reply = json(answer);
-    metrics::counter!(name, "code" => reply.status().as_str().to_owned()).increment(1);
-    reply
+/// Answers counted by status, as kube-proxy counts them: a series begins with the first answer.
+#[derive(Debug)]
+struct Answers {
+    family: MetricFamily,
+    ok: OnceLock<Counter>,
+    unavailable: OnceLock<Counter>,
+}
+
+impl Answers {
+    const fn new(family: MetricFamily) -> Self {
+        Self { family, ok: OnceLock::new(), unavailable: OnceLock::new() }
+    }
+
+    fn count(&self, answer: Answer) -> Reply {
+        let counter = if answer.ok { &self.ok } else { &self.unavailable };
+        let reply = json(answer);
+        let register = || counter!(self.family.name, "code" => reply.status().as_str().to_owned());
+        counter.get_or_init(register).increment(1);
+        reply
+    }
 }
 
 fn json(answer: Answer) -> Reply {

@@ -2,17 +2,16 @@
 //!
 //! A gauge for each port would take more memory than anything else of a Service that nobody uses.
 
+use super::families::ENDPOINTS;
 use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_line, write_type_line};
 use std::fmt::Write;
 use weir_core::{EndpointSet, PortKey, ServicePort, Snapshot};
 
-const NAME: &str = "weir_endpoints";
-
 /// The counts in Prometheus' text format.
 pub(crate) fn render(served: &Snapshot) -> String {
     let mut text = String::new();
-    write_help_line(&mut text, NAME, None, None, "Endpoints that new flows can get, by kind of traffic");
-    write_type_line(&mut text, NAME, None, None, "gauge");
+    write_help_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.help);
+    write_type_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.kind.as_str());
     for port in served.services().flat_map(|service| &service.ports) {
         for (traffic, endpoints) in [("cluster", &port.cluster), ("local", &port.local)] {
             let Some(endpoints) = endpoints else { continue };
@@ -33,8 +32,9 @@ fn write_line(
     let name = if name.is_empty() { port.port.to_string() } else { sanitize_label_value(name) };
     writeln!(
         text,
-        "{NAME}{{namespace=\"{}\",service=\"{}\",port=\"{name}\",protocol=\"{protocol}\",\
+        "{}{{namespace=\"{}\",service=\"{}\",port=\"{name}\",protocol=\"{protocol}\",\
          family=\"{}\",traffic=\"{traffic}\"}} {}",
+        ENDPOINTS.name,
         sanitize_label_value(&service.namespace),
         sanitize_label_value(&service.name),
         port.family.as_str(),

@@ -1,24 +1,18 @@
-//! How are metrics collected, and when do those of deleted Services leave?
-//!
-//! The exporter drops a counter or gauge that nobody touched for [`IDLE_TIMEOUT`]; it looks only when it renders. A
-//! handle whose series was dropped is orphaned: it still counts, but into nothing that is ever shown, and registering
-//! the name again starts a new series at zero. So whoever keeps a handle touches it (`increment(0)`; for a gauge
-//! `increment(0.0)`) at least every [`weir_proxy::TOUCH_EVERY`], which is cheap, and a series leaves by no longer being touched.
-//! Histograms are exempt: give them no label that comes and goes.
+//! How are metrics collected?
 
-use super::propagation::{NETWORK_PROGRAMMING, PROPAGATION};
+use super::{
+    families::{NETWORK_PROGRAMMING, PROPAGATION, all_families},
+    live_series::{LiveRecorder, LiveSeries},
+};
 use anyhow::Context;
+use metrics::{Recorder, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_util::MetricKindMask;
-use std::{io, time::Duration};
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use std::time::Duration;
+use weir_core::{MetricFamily, MetricKind, MetricUnit};
 
-/// After how long without a touch a series is dropped.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
-
-/// How often histogram samples are folded into buckets; until then each takes memory.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// Time without a touch after which a series is dropped.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Upper bounds of duration histograms: kube-proxy's, 1 ms x 2^n up to 16 s.
 const DURATIONS: Scale = Scale { first: 0.001, count: 15 };
@@ -51,20 +45,43 @@ fn network_programming_bounds() -> Vec<f64> {
         .collect()
 }
 
-/// Collects all metrics of this process from now on.
-pub(crate) fn install() -> anyhow::Result<PrometheusHandle> {
+/// What is collected, and the series that must stay.
+#[derive(Clone)]
+pub(crate) struct Exporter {
+    /// Renders what is collected.
+    pub(crate) handle: PrometheusHandle,
+    /// Series with a handle.
+    pub(super) series: LiveSeries,
+}
+
+/// Collects all metrics of this process from now on. What was registered before is never seen.
+pub(crate) fn install() -> anyhow::Result<Exporter> {
     let recorder = recorder()?;
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder)
+    all_families().for_each(|family| describe(&recorder, family));
+    let exporter = Exporter { handle: recorder.handle(), series: LiveSeries::default() };
+    metrics::set_global_recorder(LiveRecorder { recorder, series: exporter.series.clone() })
         .map_err(|error| anyhow::anyhow!("cannot collect metrics: {error}"))?;
-    Ok(handle)
+    Ok(exporter)
+}
+
+fn describe(recorder: &impl Recorder, family: &MetricFamily) {
+    let unit = family.unit.map(|unit| match unit {
+        MetricUnit::Bytes => Unit::Bytes,
+        MetricUnit::Seconds | MetricUnit::UnixSeconds => Unit::Seconds,
+    });
+    let (name, help) = (family.name.into(), family.help.into());
+    match family.kind {
+        MetricKind::Counter => recorder.describe_counter(name, unit, help),
+        MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+        MetricKind::Histogram => recorder.describe_histogram(name, unit, help),
+    }
 }
 
 /// A recorder with weir's buckets and life times.
 pub(crate) fn recorder() -> anyhow::Result<PrometheusRecorder> {
     let connect = Matcher::Full("weir_connect_duration_seconds".to_owned());
-    let propagation = Matcher::Full(PROPAGATION.to_owned());
-    let network_programming = Matcher::Full(NETWORK_PROGRAMMING.to_owned());
+    let propagation = Matcher::Full(PROPAGATION.name.to_owned());
+    let network_programming = Matcher::Full(NETWORK_PROGRAMMING.name.to_owned());
     let builder = PrometheusBuilder::new()
         .idle_timeout(MetricKindMask::COUNTER | MetricKindMask::GAUGE, Some(IDLE_TIMEOUT))
         // Without bounds a histogram would be shown as a summary, which cannot be added up over nodes.
@@ -75,34 +92,6 @@ pub(crate) fn recorder() -> anyhow::Result<PrometheusRecorder> {
             builder.set_buckets_for_metric(network_programming, &network_programming_bounds())
         });
     Ok(builder.context("metric buckets")?.build_recorder())
-}
-
-/// Looks after the exporter until `stop`; nobody else does.
-pub(crate) async fn upkeep(handle: PrometheusHandle, stop: CancellationToken) {
-    stop.run_until_cancelled(async {
-        let mut ticks = interval(UPKEEP_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut since_render = Duration::ZERO;
-        loop {
-            ticks.tick().await;
-            metrics::gauge!("weir_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-            handle.run_upkeep();
-            since_render += UPKEEP_EVERY;
-            if since_render > IDLE_TIMEOUT {
-                since_render = Duration::ZERO;
-                drop_idle_series(handle.clone()).await;
-            }
-        }
-    })
-    .await;
-}
-
-/// Renders for nobody: without a scrape, series of deleted Services would pile up.
-async fn drop_idle_series(handle: PrometheusHandle) {
-    let rendered = tokio::task::spawn_blocking(move || handle.render_to_write(&mut io::sink())).await;
-    if !matches!(rendered, Ok(Ok(()))) {
-        tracing::debug!(?rendered, "cannot drop idle metrics");
-    }
 }
 
 #[cfg(test)]
@@ -127,10 +116,5 @@ mod tests {
         assert_eq!(bounds.len(), 80);
         assert!(bounds.is_sorted());
         assert_eq!((bounds[0], bounds[2], bounds[61], bounds[79]), (0.25, 1.0, 60.0, 300.0));
-    }
-
-    #[test]
-    fn live_series_are_touched_well_before_they_would_be_dropped() {
-        assert!(weir_proxy::TOUCH_EVERY * 2 < IDLE_TIMEOUT);
     }
 }

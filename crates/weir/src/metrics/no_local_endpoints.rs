@@ -2,16 +2,11 @@
 //!
 //! It shows which ports drop traffic here. Follows changes, so that one costs its own Service only.
 
-use metrics::{Gauge, describe_gauge, gauge};
+use super::families::NO_LOCAL_ENDPOINTS;
+use metrics::{Gauge, gauge};
 use std::collections::HashMap;
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use tokio::sync::watch;
 use weir_core::{Changes, Family, PerFamily, ServedService, ServiceKey, ServicePort, Snapshot};
-use weir_proxy::TOUCH_EVERY;
-
-const NO_LOCAL: &str = "kubeproxy_sync_proxy_rules_no_local_endpoints_total";
 
 /// Ports without local endpoints, by the traffic policy that wants them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,37 +23,36 @@ struct NoLocalEndpoints {
     total: PerFamily<Counts>,
 }
 
-/// Shows it of each Snapshot that comes.
+/// Shows the numbers of each Snapshot that comes.
 pub(crate) async fn show(mut snapshots: watch::Receiver<Snapshot>) {
-    describe_gauge!(NO_LOCAL, "Service ports with a Local traffic policy and endpoints on other nodes only");
+    let gauges = PerFamily { v4: Gauges::register(Family::V4), v6: Gauges::register(Family::V6) };
     let mut counts = NoLocalEndpoints::default();
-    let mut touch = interval(TOUCH_EVERY);
-    touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            changed = snapshots.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let snapshot = snapshots.borrow_and_update().clone();
-                counts.count(&snapshot);
-            }
-            _ = touch.tick() => {}
-        }
-        counts.show();
+    while snapshots.changed().await.is_ok() {
+        let snapshot = snapshots.borrow_and_update().clone();
+        counts.count(&snapshot);
+        Family::ALL.into_iter().for_each(|family| gauges.get(family).set(*counts.total.get(family)));
+    }
+}
+
+/// Where the counts of one family are shown.
+struct Gauges {
+    internal: Gauge,
+    external: Gauge,
+}
+
+impl Gauges {
+    fn register(family: Family) -> Self {
+        let gauge = |traffic_policy: &'static str| gauge!(NO_LOCAL_ENDPOINTS.name, "traffic_policy" => traffic_policy, "ip_family" => family.as_str());
+        Self { internal: gauge("internal"), external: gauge("external") }
+    }
+
+    fn set(&self, counts: Counts) {
+        self.internal.set(counts.internal as f64);
+        self.external.set(counts.external as f64);
     }
 }
 
 impl NoLocalEndpoints {
-    /// Shows the numbers, which also marks the series as alive.
-    fn show(&self) {
-        for family in Family::ALL {
-            let counts = self.total.get(family);
-            gauge_of("internal", family).set(counts.internal as f64);
-            gauge_of("external", family).set(counts.external as f64);
-        }
-    }
-
     fn count(&mut self, snapshot: &Snapshot) {
         let changes = Changes::between(&self.counted, snapshot);
         self.counted = snapshot.clone();
@@ -97,10 +91,6 @@ fn of_service(service: &ServedService) -> PerFamily<Counts> {
 
 fn lacks_local(port: &ServicePort) -> bool {
     port.has_any && port.local.as_ref().is_none_or(|local| local.is_empty())
-}
-
-fn gauge_of(traffic_policy: &'static str, family: Family) -> Gauge {
-    gauge!(NO_LOCAL, "traffic_policy" => traffic_policy, "ip_family" => family.as_str())
 }
 
 #[cfg(test)]

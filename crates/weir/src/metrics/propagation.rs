@@ -1,6 +1,7 @@
 //! How long do changes of endpoints take until they are served? From their cause, and from when weir hears of them.
 
-use metrics::{Histogram, Unit, describe_histogram, histogram};
+use super::families::{NETWORK_PROGRAMMING, PROPAGATION};
+use metrics::{Histogram, histogram};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -8,48 +9,32 @@ use tokio::{
 use weir_control::{Brought, EndpointChange};
 use weir_core::{Family, PerFamily};
 
-/// From the cause or from receipt to serving.
-pub(crate) const PROPAGATION: &str = "weir_endpoint_propagation_seconds";
-
-/// kube-proxy's name for the first of them.
-pub(crate) const NETWORK_PROGRAMMING: &str = "kubeproxy_network_programming_duration_seconds";
-
 /// Measures each change once what the proxy serves (in node mode: and what the rules capture) is at its generation. Ends
 /// when one of the two does.
 pub(crate) async fn measure(changes: &mut mpsc::Receiver<Brought>, mut in_force: watch::Receiver<u64>) {
-    let meters = Meters::register();
+    let histograms = Histograms::register();
     while let Some(brought) = changes.recv().await {
         if in_force.wait_for(|&generation| generation >= brought.generation).await.is_err() {
             return;
         }
         let now = Instant::now();
-        brought.changes.iter().for_each(|change| meters.record(change, now));
+        brought.changes.iter().for_each(|change| histograms.record(change, now));
     }
 }
 
 /// Handles, registered once. Families are the only label: a label for each Service would come and go.
-struct Meters {
+struct Histograms {
     from_trigger: Histogram,
     from_receipt: Histogram,
     network_programming: PerFamily<Histogram>,
 }
 
-impl Meters {
+impl Histograms {
     fn register() -> Self {
-        describe_histogram!(
-            PROPAGATION,
-            Unit::Seconds,
-            "Time until a change of endpoints is served, from its cause (trigger) or from when weir heard of it (receipt)"
-        );
-        describe_histogram!(
-            NETWORK_PROGRAMMING,
-            Unit::Seconds,
-            "The same from its cause, as kube-proxy has it"
-        );
-        let of_family = |family: Family| histogram!(NETWORK_PROGRAMMING, "ip_family" => family.as_str());
+        let of_family = |family: Family| histogram!(NETWORK_PROGRAMMING.name, "ip_family" => family.as_str());
         Self {
-            from_trigger: histogram!(PROPAGATION, "from" => "trigger"),
-            from_receipt: histogram!(PROPAGATION, "from" => "receipt"),
+            from_trigger: histogram!(PROPAGATION.name, "from" => "trigger"),
+            from_receipt: histogram!(PROPAGATION.name, "from" => "receipt"),
             network_programming: PerFamily { v4: of_family(Family::V4), v6: of_family(Family::V6) },
         }
     }

@@ -6,7 +6,7 @@ use crate::{
         Probes,
         admin::{self, Metrics},
     },
-    metrics,
+    metrics::{self, Exporter},
 };
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,17 +23,17 @@ impl Servers {
         options: &RunOptions,
         probes: &Probes,
         served: watch::Receiver<Snapshot>,
+        exporter: Exporter,
     ) -> anyhow::Result<Self> {
-        let recorded = metrics::install()?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         if let Some(address) = options.health_address {
             tasks.spawn(probes.clone().serve(address, stop.clone()));
         }
         if let Some(address) = options.admin_address {
-            let metrics = Metrics { recorded: recorded.clone(), served };
+            let metrics = Metrics { recorded: exporter.handle.clone(), served };
             tasks.spawn(admin::serve(address, metrics, stop.clone()));
         }
-        tasks.spawn(metrics::upkeep(recorded, stop.clone()));
+        tasks.spawn(metrics::upkeep(exporter, stop.clone()));
         tasks.close();
         Ok(Self { stop, tasks })
     }

@@ -6,6 +6,7 @@ use crate::{
     commands::signals::Signals,
     health::Health,
     http::Probes,
+    metrics,
     node::{self, Node},
     output::logging,
 };
@@ -32,13 +33,15 @@ const SAVE_PATIENCE: Duration = Duration::from_secs(5);
 
 async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    // First: what is registered without a recorder counts into nothing.
+    let exporter = metrics::install()?;
     let capture = match &options.node {
         Some(node) => Some(node::prepare(node).await?),
         None => None,
     };
     let probes = Probes::new(Health::new(options.node.is_some()));
     let (served, to_show) = watch::channel(Snapshot::default());
-    let servers = Servers::start(&options, &probes, to_show)?;
+    let servers = Servers::start(&options, &probes, to_show, exporter)?;
     let proxy = Proxy::start(options.proxy_config())?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();

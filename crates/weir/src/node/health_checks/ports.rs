@@ -1,8 +1,11 @@
 //! Which health-check node ports are open, and what becomes of those that cannot be opened?
 
 use super::{report::Report, wanted::Wanted};
-use crate::http::Server;
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use crate::{
+    http::Server,
+    metrics::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS},
+};
+use metrics::{Counter, Gauge, counter, gauge};
 use socket2::{Domain, Socket, Type};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -79,14 +82,14 @@ pub(super) struct Ports {
     failed: BTreeMap<SocketAddr, String>,
     clients: mpsc::Sender<Client>,
     descriptors: Arc<Descriptors>,
-    meters: Meters,
+    metrics: PortMetrics,
 }
 
 impl Ports {
     /// No port. `clients` gets whoever connects to one.
     pub(super) fn new(clients: mpsc::Sender<Client>, descriptors: Arc<Descriptors>) -> Self {
         let (open, failed) = (HashMap::new(), BTreeMap::new());
-        Self { open, failed, clients, descriptors, meters: Meters::register() }
+        Self { open, failed, clients, descriptors, metrics: PortMetrics::register() }
     }
 
     /// Opens, closes and changes these ports as is wanted.
@@ -105,7 +108,7 @@ impl Ports {
                 None => self.open(address, report),
             }
         }
-        self.touch();
+        self.show_counts();
     }
 
     /// Tries again what could not be opened.
@@ -116,7 +119,7 @@ impl Ports {
                 self.open(address, report);
             }
         }
-        self.touch();
+        self.show_counts();
     }
 
     /// Whether some port could not be opened.
@@ -131,11 +134,9 @@ impl Ports {
         }
     }
 
-    /// Shows how many there are. A recorder that drops quiet series would cut their handles off.
-    pub(super) fn touch(&self) {
-        self.meters.open.set(self.open.len() as f64);
-        self.meters.failed.set(self.failed.len() as f64);
-        self.meters.failures.increment(0);
+    fn show_counts(&self) {
+        self.metrics.open.set(self.open.len() as f64);
+        self.metrics.failed.set(self.failed.len() as f64);
     }
 
     fn open(&mut self, address: SocketAddr, report: &Report) {
@@ -148,7 +149,7 @@ impl Ports {
                 }
             }
             Err(error) => {
-                self.meters.failures.increment(1);
+                self.metrics.failures.increment(1);
                 let why = explain(&error);
                 // Once per cause; the same again every few seconds is no news.
                 if self.failed.insert(address, why.clone()).as_ref() != Some(&why) {
@@ -208,22 +209,15 @@ fn explain(error: &io::Error) -> String {
 }
 
 /// Handles, registered once.
-struct Meters {
+struct PortMetrics {
     open: Gauge,
     failed: Gauge,
     failures: Counter,
 }
 
-impl Meters {
+impl PortMetrics {
     fn register() -> Self {
-        const PORTS: &str = "weir_health_check_ports";
-        const FAILURES: &str = "weir_health_check_bind_failures_total";
-        describe_gauge!(PORTS, "Health-check node ports, by whether they could be opened");
-        describe_counter!(FAILURES, "Times that a health-check node port could not be opened");
-        Self {
-            open: gauge!(PORTS, "state" => "open"),
-            failed: gauge!(PORTS, "state" => "failed"),
-            failures: counter!(FAILURES),
-        }
+        let ports = |state: &'static str| gauge!(HEALTH_CHECK_PORTS.name, "state" => state);
+        Self { open: ports("open"), failed: ports("failed"), failures: counter!(HEALTH_CHECK_FAILURES.name) }
     }
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use weir_core::Snapshot;
-use weir_proxy::{Descriptors, TOUCH_EVERY};
+use weir_proxy::Descriptors;
 
 /// How many clients may wait to be served.
 const WAITING: usize = 16;
@@ -78,7 +78,7 @@ impl HealthCheckServer {
         stop: CancellationToken,
     ) {
         let mut connections = Connections::default();
-        let [mut retry, mut touch] = [RETRY, TOUCH_EVERY].map(interval);
+        let mut retry = interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -93,7 +93,6 @@ impl HealthCheckServer {
                 }
                 Some(client) = clients.recv() => self.serve(client, &mut connections),
                 _ = retry.tick(), if self.ports.some_failed() => self.ports.retry(&self.wanted),
-                _ = touch.tick() => self.ports.touch(),
             }
         }
         self.ports.close().await;
