@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_bench::usage;
-use weir_testkit::cluster::{Host, Program};
+use weir_testkit::{Program, cluster::Host};
 
 /// Where it answers probes and shows metrics.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10256);

@@ -12,7 +12,10 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use weir_testkit::cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, Program, SERVICE_CIDR};
+use weir_testkit::{
+    Program,
+    cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, SERVICE_CIDR},
+};
 
 /// The built program.
 pub(crate) const WEIR: &str = env!("CARGO_BIN_EXE_weir");

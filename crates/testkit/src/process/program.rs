@@ -26,7 +26,10 @@ pub struct Program {
 
 impl Program {
     /// Starts a command; all that it prints goes to its log.
-    pub(super) fn start(name: &str, command: &mut Command) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(name: &str, command: &mut Command) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = env::temp_dir().join(format!("weir-{}-{number}-{name}.log", std::process::id()));
