@@ -10,6 +10,8 @@
 //! | nodes, pods and an outside client | [`cluster`] |
 //! | the objects of a large cluster, and how they change | [`load`] |
 //! | a Pod's service account | [`in_a_pod`] |
+//! | a program as a user runs it | [`Program`], [`output`], [`http_get`] |
+//! | what another process does | [`eventually`], [`wait_until`] |
 //! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
 //!
@@ -40,7 +42,7 @@ pub use counter::WAIT_LIMIT;
 pub use namespace::Namespace;
 pub use own_thread::OwnThread;
 pub use pod::{UNKNOWN_AUTHORITY, in_a_pod};
-pub use process::Program;
+pub use process::{HANG, Program, eventually, http_get, idle, output, wait_until};
 pub use real_api_server::RealApiServer;
 pub use scale::{scaled, scaled_connections};
 pub use tcp::{Behaviour, TcpServer};

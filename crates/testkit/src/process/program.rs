@@ -1,19 +1,21 @@
-//! How does a test run a program on a host and see what it says?
+//! How does a test start a program, see what it says, and end it?
 
+use super::patience::HANG;
 use std::{
     env,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, BufRead, BufReader, Write},
     path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use crate::WAIT_LIMIT;
-
-/// How long until a program is looked at again that has not ended.
+/// Time until a program is looked at again that has not ended.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A running program. Killed when dropped; what it said is printed if the test fails.
@@ -22,6 +24,8 @@ pub struct Program {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Lines of its standard output, unless these go to the log.
+    lines: Option<Receiver<String>>,
 }
 
 impl Program {
@@ -30,16 +34,33 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn start(name: &str, command: &mut Command) -> io::Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let log = env::temp_dir().join(format!("weir-{}-{number}-{name}.log", std::process::id()));
-        let file = File::create(&log)?;
-        let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn();
-        match child {
-            Ok(child) => Ok(Self { name: name.to_owned(), child, log }),
+        let (log, file) = new_log(name)?;
+        let started = file.try_clone().and_then(|output| {
+            command.stdin(Stdio::null()).stdout(output).stderr(file);
+            spawn(command)
+        });
+        Self::of(name, log, started)
+    }
+
+    /// Starts a command whose standard output is read [line by line](Self::line); what it prints to standard error goes to
+    /// its log. Its standard input stays open, and nothing comes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn piped(name: &str, command: &mut Command) -> io::Result<Self> {
+        let (log, file) = new_log(name)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
+        let mut program = Self::of(name, log, spawn(command))?;
+        program.lines = program.child.stdout.take().map(lines);
+        Ok(program)
+    }
+
+    fn of(name: &str, log: PathBuf, started: io::Result<Child>) -> io::Result<Self> {
+        match started {
+            Ok(child) => Ok(Self { name: name.to_owned(), child, log, lines: None }),
             Err(error) => {
                 let _ = fs::remove_file(&log);
-                Err(io::Error::other(format!("{command:?}: {error}")))
+                Err(error)
             }
         }
     }
@@ -49,12 +70,30 @@ impl Program {
         self.child.id()
     }
 
-    /// All that it has printed so far.
+    /// All that went to its log so far.
     ///
     /// # Errors
     /// When its log cannot be read.
     pub fn log(&self) -> io::Result<String> {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The next line of its standard output; `None` when there are no more.
+    ///
+    /// # Errors
+    /// `TimedOut` after [`HANG`], and always for a program whose output goes to its log.
+    pub fn line(&self) -> io::Result<Option<String>> {
+        let unread = || io::Error::other(format!("the output of {} is not read", self.name));
+        match self.lines.as_ref().ok_or_else(unread)?.recv_timeout(HANG) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err(self.late("prints nothing")),
+        }
+    }
+
+    /// Reads its standard output no more: the program finds it closed.
+    pub fn stop_reading(&mut self) {
+        self.lines = None;
     }
 
     /// Sends it a signal, as in `TERM`.
@@ -86,20 +125,23 @@ impl Program {
     /// Waits for its end.
     ///
     /// # Errors
-    /// `TimedOut` after [`WAIT_LIMIT`](crate::WAIT_LIMIT).
+    /// `TimedOut` after [`HANG`].
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            if start.elapsed() > WAIT_LIMIT {
-                let message = format!("{} still runs after {WAIT_LIMIT:?}", self.name);
-                return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+            if start.elapsed() > HANG {
+                return Err(self.late("still runs"));
             }
             // Nothing tells when another process ends, unless all children are waited for.
             thread::park_timeout(BETWEEN_LOOKS);
         }
+    }
+
+    fn late(&self, what: &str) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, format!("{} {what} after {HANG:?}", self.name))
     }
 }
 
@@ -113,4 +155,24 @@ impl Drop for Program {
         }
         let _ = fs::remove_file(&self.log);
     }
+}
+
+fn new_log(name: &str) -> io::Result<(PathBuf, File)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let log = env::temp_dir().join(format!("weir-{}-{number}-{name}.log", std::process::id()));
+    let file = File::create(&log)?;
+    Ok((log, file))
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{command:?}: {error}")))
+}
+
+/// Reads lines on a thread of its own, until there are no more or nobody wants them.
+fn lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    let mut read = BufReader::new(output).lines().map_while(Result::ok);
+    thread::spawn(move || read.try_for_each(|line| sender.send(line)));
+    lines
 }
