@@ -13,8 +13,9 @@ mod values;
 
 pub use explain::ExplainOptions;
 pub(crate) use explain::{AskedFlow, Question};
+pub use layers::variable_of;
 pub(crate) use options::Output;
 pub use options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveOptions};
-pub use parse::{Command, parse};
+pub use parse::{Command, command, parse};
 pub(crate) use run::NodeOptions;
 pub use run::RunOptions;

@@ -4,3 +4,4 @@ pub(super) mod config_file;
 mod layer;
 
 pub(super) use layer::Layer;
+pub use layer::variable_of;

@@ -97,6 +97,11 @@ pub enum Command {
     Cleanup(CleanupOptions),
 }
 
+/// All commands and flags, as clap knows them.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,

@@ -59,6 +59,8 @@ pub(crate) fn install() -> anyhow::Result<Exporter> {
     let recorder = recorder()?;
     all_families().for_each(|family| describe(&recorder, family));
     let exporter = Exporter { handle: recorder.handle(), series: LiveSeries::default() };
+    // Descriptions count from then on; a crate's own would come too late.
+    exporter.handle.run_upkeep();
     metrics::set_global_recorder(LiveRecorder { recorder, series: exporter.series.clone() })
         .map_err(|error| anyhow::anyhow!("cannot collect metrics: {error}"))?;
     Ok(exporter)

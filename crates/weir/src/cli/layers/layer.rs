@@ -17,7 +17,7 @@ impl Layer {
     ) -> Result<Self, String> {
         let mut layer = Self::default();
         for (flag, arg) in flags(run) {
-            let name = format!("WEIR_{}", flag.replace('-', "_").to_uppercase());
+            let name = variable_of(flag);
             let short = (flag == "log-level").then_some("WEIR_LOG");
             let set = [Some(&*name), short].into_iter().flatten();
             let Some((name, value)) = set.filter_map(|name| Some((name, variable(name)?))).next() else {
@@ -48,6 +48,11 @@ impl Layer {
             run.mut_arg(id, |arg| arg.default_values(values.iter().map(clap::builder::OsStr::from)))
         })
     }
+}
+
+/// The variable that stands for a long flag of `weir run`.
+pub fn variable_of(flag: &str) -> String {
+    format!("WEIR_{}", flag.replace('-', "_").to_uppercase())
 }
 
 /// The long flags, without `--help`.
