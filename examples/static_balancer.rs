@@ -7,9 +7,7 @@
 use anyhow::{Context, bail};
 use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
-use weir_core::{
-    Node, Policy, Protocol, Service, ServiceKey, Settings, Snapshot, serve::serve_fixed, service::PortSpec,
-};
+use weir_core::{Node, Policy, PortSpec, Protocol, Service, ServiceKey, Settings, Snapshot, serve_fixed};
 use weir_proxy::{Config, Proxy};
 
 #[tokio::main(flavor = "current_thread")]

@@ -7,9 +7,7 @@ use std::{
 };
 use weir_control::{Event, Kind, Object, ObjectKey};
 use weir_core::{
-    EndpointSlice, Family, Protocol, Service, ServiceKey,
-    endpoint::{Conditions, SliceEndpoint, SlicePort},
-    service::PortSpec,
+    Conditions, EndpointSlice, Family, PortSpec, Protocol, Service, ServiceKey, SliceEndpoint, SlicePort,
 };
 
 const ENDPOINTS: u32 = 10;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime;
-use weir_core::{Node, Protocol, Service, ServiceKey, Snapshot, serve::serve_fixed, service::PortSpec};
+use weir_core::{Node, PortSpec, Protocol, Service, ServiceKey, Snapshot, serve_fixed};
 use weir_proxy::{Config, FrontendState, Proxy};
 
 /// Nothing on loopback takes this long; it keeps a broken benchmark from hanging.

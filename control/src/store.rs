@@ -18,7 +18,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
-use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, serve::serve};
+use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, serve};
 
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use serde_json::{Value, json};
 use weir_control::{Commit, Event, Kind, ObjectKey, Store};
-use weir_core::{Snapshot, resolved::Resolved};
+use weir_core::{Resolved, Snapshot};
 
 #[test]
 fn every_curated_case_gives_kube_proxys_answer() {

@@ -1,4 +1,4 @@
-//! Does the store reach the same Snapshot on every way, and look only at what a change is about?
+//! Does the store reach the same Snapshot on every way, and look only at what a change is about? (semantics B1)
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 

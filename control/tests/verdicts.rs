@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
 mod golden;
+#[path = "verdicts/stale.rs"]
+mod stale;
 
 use golden::{cases, event, events};
 use k8s_openapi::api::{
@@ -10,11 +12,11 @@ use k8s_openapi::api::{
     discovery::v1::EndpointSlice,
 };
 use serde_json::{Value, json};
+use stale::{StaleFlows, TrackedFlow};
 use std::net::{IpAddr, SocketAddr};
 use weir_control::Store;
 use weir_core::{
     EndpointSet, Frontend, NodePortAddresses, Pods, Snapshot, Traffic,
-    stale::{StaleFlows, TrackedFlow},
     verdict::{Cause, Index, Judgement, Network, Outcome},
 };
 

@@ -1,59 +1,36 @@
 //! The data plane of weir: how do a Service's clients reach its endpoints?
 //!
 //! ```text
-//! Snapshot -> plan (pure) -> listeners -> worker: accept -> slot.pick -> dial -> relay
+//! Snapshot -> reconcile -> worker: accept -> session -> connect -> relay
 //! ```
 //!
-//! The thread that calls [`Proxy::apply`] owns the listeners, slots and the registry of endpoint loads. Worker threads
-//! own their connections and flows. They share slots: immutable routes, swapped whole.
+//! The thread that calls [`Proxy::apply`] owns the listeners, runtimes and the registry of endpoint loads. WorkerContext threads
+//! own their connections and flows. They share runtimes: immutable routes, swapped whole.
 
-mod admission;
-mod affinity;
-mod bridges;
-mod catalog;
-mod checks;
-mod clock;
-mod closed;
-mod config;
-mod connection;
-mod connections;
-mod counters;
-mod descriptors;
-mod endings;
-mod endpoints;
-mod error;
-mod filter;
-mod frontend;
-mod host;
-mod listener;
-mod listeners;
-mod metric_families;
-mod order;
-mod own;
-mod peers;
-mod place;
-mod plan;
+mod buffers;
+mod limits;
 mod proxy;
-mod receivers;
-mod seldom;
-mod service_load;
-mod slot;
-mod socket;
-mod tally;
+mod reconcile;
+mod routing;
+mod session;
+mod shared;
+mod sys;
 mod tcp;
-mod thread;
-mod turn;
+mod telemetry;
 mod udp;
 mod worker;
 
-pub use bridges::{Bridges, SetBridges};
-pub use closed::Closed;
-pub use config::{Config, Marks, NodeMode};
-pub use connection::ConnectionInfo;
-pub use descriptors::{Descriptors, Taken};
-pub use error::Error;
-pub use host::interface_addresses;
-pub use listeners::{Applied, FrontendRow, FrontendState};
-pub use metric_families::METRIC_FAMILIES;
+pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use proxy::{Drained, Proxy, TOUCH_EVERY};
-pub use receivers::{Ports, Receivers};
+pub use reconcile::{
+    bind_failure::BindFailure,
+    report::{Applied, FrontendRow, FrontendState},
+};
+pub use shared::command::ConnectionInfo;
+pub use shared::{
+    bridges::SetBridges,
+    config::{Config, NodeMode},
+    error::Error,
+};
+pub use sys::{host::interface_addresses, marks::Marks};
+pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};

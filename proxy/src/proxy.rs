@@ -1,25 +1,31 @@
 //! How is the data plane driven?
 
 use crate::{
-    Bridges, Closed, Config, ConnectionInfo, Error, Receivers, SetBridges,
-    admission::Admission,
-    bridges::Told,
-    clock::Clock,
-    counters::ProcessCounters,
-    descriptors::{Descriptors, Taken},
-    host,
-    listeners::{Applied, Listeners},
-    receivers,
-    socket::backlog,
-    thread::{Command, WorkerHandle, answers},
-    worker::Share,
+    limits::{
+        admission::Admission,
+        descriptor_budget::{DescriptorBudget, DescriptorPermit},
+    },
+    reconcile::{capture_sockets, reconciler::Reconciler, report::Applied},
+    session::context::Share,
+    shared::{
+        bridges::{BridgeUpdate, SetBridges},
+        command::{Command, ConnectionInfo},
+        config::Config,
+        error::Error,
+    },
+    sys::{host, socket::backlog},
+    telemetry::{close_reason::Closed, metrics::ProcessMetrics},
+    worker::{
+        clock::Clock,
+        handle::{WorkerHandle, answers},
+    },
 };
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::{mpsc, oneshot, watch};
-use weir_core::Snapshot;
+use weir_core::{Bridges, CaptureSockets, Snapshot};
 
 /// How often this host's addresses are looked at.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -32,14 +38,14 @@ pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Proxy {
     /// In a box, so that moving the proxy moves little.
-    listeners: Box<Listeners>,
-    counters: Arc<ProcessCounters>,
-    descriptors: Arc<Descriptors>,
-    receivers: Receivers,
+    reconciler: Box<Reconciler>,
+    metrics: Arc<ProcessMetrics>,
+    descriptors: Arc<DescriptorBudget>,
+    capture_sockets: CaptureSockets,
     set_bridges: SetBridges,
-    bridges_told: mpsc::Receiver<Told>,
-    /// The descriptors of the receiving sockets.
-    _receiving: Option<Taken>,
+    bridge_updates: mpsc::Receiver<BridgeUpdate>,
+    /// The descriptors of the capture_descriptors sockets.
+    _capture_descriptors: Option<DescriptorPermit>,
     _clock: Clock,
 }
 
@@ -54,51 +60,52 @@ impl Proxy {
     /// Starts the workers. Raises the limit of open files as far as this process may.
     pub fn start(config: Config) -> Result<Self, Error> {
         host::raise_descriptor_limit();
-        let counters = ProcessCounters::register();
+        let metrics = ProcessMetrics::register();
         let count = config.workers.get();
-        let descriptors = Descriptors::new(config.descriptors);
+        let descriptors = DescriptorBudget::new(config.descriptors);
         let admission = Admission::new(config.max_connections, Arc::clone(&descriptors));
-        counters.set_limits(admission.most(), descriptors.limit());
+        metrics.set_limits(admission.most(), descriptors.limit());
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
         let share = Share { admission, udp_flows, relay_memory };
-        let workers = WorkerHandle::start_all(count, &share, &counters)?;
+        let workers = WorkerHandle::start_all(count, &share, &metrics)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
-        let (receivers, receiving) = match &config.node_mode {
-            None => (Receivers::default(), None),
+        let (capture_sockets, capture_descriptors) = match &config.node_mode {
+            None => (CaptureSockets::default(), None),
             Some(node_mode) => {
                 let backlog = backlog(config.max_connections);
-                let (receivers, taken) = receivers::open(&workers, node_mode.marks, backlog, &descriptors)?;
-                (receivers, Some(taken))
+                let (capture_sockets, permit) =
+                    capture_sockets::open(&workers, node_mode.marks, backlog, &descriptors)?;
+                (capture_sockets, Some(permit))
             }
         };
-        let listeners = Box::new(Listeners::new(config, workers, Arc::clone(&descriptors)));
-        let (set_bridges, bridges_told) = SetBridges::new();
+        let reconciler = Box::new(Reconciler::new(config, workers, Arc::clone(&descriptors)));
+        let (set_bridges, bridge_updates) = SetBridges::new();
         Ok(Self {
-            listeners,
-            counters,
+            reconciler,
+            metrics,
             descriptors,
-            receivers,
+            capture_sockets,
             set_bridges,
-            bridges_told,
-            _receiving: receiving,
+            bridge_updates,
+            _capture_descriptors: capture_descriptors,
             _clock: clock,
         })
     }
 
     /// The budget of descriptors, for what listens beside the data plane and grows with the number of Services.
-    pub fn descriptors(&self) -> &Arc<Descriptors> {
+    pub fn descriptors(&self) -> &Arc<DescriptorBudget> {
         &self.descriptors
     }
 
     /// Where captured packets are received; nowhere unless this is node mode.
-    pub fn receivers(&self) -> Receivers {
-        self.receivers
+    pub fn capture_sockets(&self) -> CaptureSockets {
+        self.capture_sockets
     }
 
     /// Takes note of the bridges of this host. Where they have frontends bound, these are open when this returns: only
     /// then may the rules rely on it. Where they no longer do, the rules must not rely on it any more before this is called.
     pub async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
-        self.listeners.set_bridges(bridges).await
+        self.reconciler.set_bridges(bridges).await
     }
 
     /// A way to tell of bridges during [`Self::run`].
@@ -109,10 +116,10 @@ impl Proxy {
     /// Serves a Snapshot from now on; returns the frontends whose state changed.
     pub async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
         let started = Instant::now();
-        let applied = self.listeners.apply(snapshot).await;
-        self.counters.sync_duration.record(started.elapsed());
+        let applied = self.reconciler.apply(snapshot).await;
+        self.metrics.sync_duration.record(started.elapsed());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.counters.last_sync.set(now.as_secs_f64());
+        self.metrics.last_sync.set(now.as_secs_f64());
         applied
     }
 
@@ -131,7 +138,7 @@ impl Proxy {
             snapshots.mark_changed();
         }
         loop {
-            let retry = self.listeners.next_retry();
+            let retry = self.reconciler.next_retry();
             let due = async {
                 match retry {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -147,15 +154,15 @@ impl Proxy {
                     let rows = self.apply(&snapshot).await;
                     applied(Some(&snapshot), rows);
                 }
-                Some((bridges, done)) = self.bridges_told.recv() => {
-                    applied(None, self.listeners.set_bridges(bridges).await);
+                Some((bridges, done)) = self.bridge_updates.recv() => {
+                    applied(None, self.reconciler.set_bridges(bridges).await);
                     let _ = done.send(());
                 }
-                () = due => applied(None, self.listeners.retry().await),
-                _ = refresh.tick() => applied(None, self.listeners.refresh().await),
+                () = due => applied(None, self.reconciler.retry().await),
+                _ = refresh.tick() => applied(None, self.reconciler.refresh().await),
                 _ = sweep.tick() => {
-                    self.listeners.sweep();
-                    self.counters.touch();
+                    self.reconciler.sweep();
+                    self.metrics.touch();
                 }
             }
         }
@@ -163,42 +170,42 @@ impl Proxy {
 
     /// Lists the live TCP connections of all workers.
     pub async fn connections(&self) -> Vec<ConnectionInfo> {
-        let asked = self.ask_all(|done| Command::List { done });
+        let asked = self.call_all(|done| Command::List { done });
         answers(asked).await.into_iter().flatten().collect()
     }
 
     /// How many live TCP connections each worker has. The kernel spreads them by a hash of their addresses; few are
     /// spread evenly by the workers themselves.
     pub async fn connections_by_worker(&self) -> Vec<usize> {
-        answers(self.ask_all(|done| Command::Count { done })).await
+        answers(self.call_all(|done| Command::Count { done })).await
     }
 
     /// Ends all live TCP connections with a reset; returns how many there were.
     pub async fn end_connections(&self, reason: Closed) -> usize {
-        let asked = self.ask_all(|done| Command::EndAll { reason, done });
+        let asked = self.call_all(|done| Command::EndAll { reason, done });
         answers(asked).await.into_iter().sum()
     }
 
     /// Accepts nothing new. When this returns, clients that connect are refused; connections and UDP flows go on.
     pub async fn stop_accepting(&self) {
-        answers(self.ask_all(|done| Command::StopAccepting { done })).await;
+        answers(self.call_all(|done| Command::StopAccepting { done })).await;
     }
 
     /// Accepts nothing new, lets connections finish for `patience`, resets the rest and ends the workers.
     pub async fn drain(self, patience: Duration) -> Drained {
         self.stop_accepting().await;
-        let drained = answers(self.ask_all(|done| Command::Drain { done }));
+        let drained = answers(self.call_all(|done| Command::Drain { done }));
         let reset = match tokio::time::timeout(patience, drained).await {
             Ok(_) => 0,
             Err(_) => self.end_connections(Closed::Drained).await,
         };
         // The resets are sent by the connections themselves; each worker answers when its last one is gone.
-        let last = answers(self.ask_all(|done| Command::Drain { done }));
+        let last = answers(self.call_all(|done| Command::Drain { done }));
         let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
         Drained { reset }
     }
 
-    fn ask_all<T>(&self, command: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<oneshot::Receiver<T>> {
-        self.listeners.workers().iter().map(|worker| worker.ask(&command)).collect()
+    fn call_all<T>(&self, command: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<oneshot::Receiver<T>> {
+        self.reconciler.workers().iter().map(|worker| worker.call(&command)).collect()
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use weir_core::{Policy, Protocol, endpoint::Conditions, settings::EndpointRemoved};
+use weir_core::{Conditions, EndpointRemoved, Policy, Protocol};
 use weir_proxy::{ConnectionInfo, Proxy};
 use weir_testkit::{Behaviour, OwnThread, TcpServer};
 

@@ -229,7 +229,7 @@ async fn an_address_in_use_is_reported_and_served_once_it_is_free_while_others_s
     let applied = proxy.apply(&snapshot(&[&web, &api])).await;
     let failed = applied.rows.iter().find(|row| *row.port.service.name == *"web").unwrap();
     assert!(
-        matches!(&failed.state, FrontendState::Failed(why) if why.contains("in use") && why.contains("ss -")),
+        matches!(&failed.state, FrontendState::Failed(why) if why.to_string().contains("in use") && why.to_string().contains("ss -")),
         "{failed:?}"
     );
     assert_eq!(greeting(api.address()).await.unwrap(), "a");
@@ -262,7 +262,7 @@ async fn a_second_proxy_of_the_same_user_does_not_silently_share_an_address() {
         let _first = serving(&[&web]).await;
         let applied = proxy().apply(&snapshot(&[&web])).await;
         assert!(
-            matches!(&states(&applied)[..], [FrontendState::Failed(why)] if why.contains("in use")),
+            matches!(&states(&applied)[..], [FrontendState::Failed(why)] if why.to_string().contains("in use")),
             "{applied:?}"
         );
     }

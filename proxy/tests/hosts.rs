@@ -17,7 +17,7 @@ use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
 };
-use weir_core::{Node, PerFamily, Protocol, Snapshot, endpoint::Conditions, serve::serve};
+use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot, serve};
 use weir_testkit::{Behaviour, Namespace, TcpServer};
 
 const NODE_PORT: u16 = 30080;

@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream, UdpSocket},
 };
-use weir_core::{Protocol, settings::Limits};
+use weir_core::{Limits, Protocol};
 use weir_proxy::{FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer, UdpBehaviour, UdpServer};
 
@@ -118,7 +118,8 @@ async fn listening_sockets_are_paid_from_the_same_budget_and_few_are_better_than
         let mut proxy = proxy_with(|config| config.descriptors = descriptors);
         proxy.apply(&snapshot(&[&first])).await;
         let states = states(&proxy.apply(&snapshot(&[&first, &second])).await);
-        let failed = matches!(&states[..], [FrontendState::Failed(why)] if why.contains("ulimit -n"));
+        let failed =
+            matches!(&states[..], [FrontendState::Failed(why)] if why.to_string().contains("ulimit -n"));
         assert_eq!(failed, !served, "{descriptors}: {states:?}");
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use weir_core::{Policy, Protocol, settings::ProxyProtocol};
+use weir_core::{Policy, Protocol, ProxyProtocol};
 use weir_testkit::Behaviour;
 
 const VERSIONS: [ProxyProtocol; 2] = [ProxyProtocol::V1, ProxyProtocol::V2];

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 use tokio::{net::UdpSocket, sync::oneshot};
-use weir_core::{Protocol, Service, ServiceKey, service::PortSpec};
+use weir_core::{PortSpec, Protocol, Service, ServiceKey};
 use weir_testkit::{Namespace, UdpBehaviour, UdpServer};
 
 const SMALL: &str = "1280";

@@ -85,7 +85,7 @@ async fn a_flow_stays_while_its_endpoint_serves_though_it_gets_no_new_flows() {
     let old = client(&dns).await;
     assert_eq!(ask(&old, b"1").await.unwrap(), "a:1");
     dns = dns.with(&[servers[0].address(), servers[1].address()]);
-    dns.endpoints[0].1 = weir_core::endpoint::Conditions { ready: false, serving: true, terminating: true };
+    dns.endpoints[0].1 = weir_core::Conditions { ready: false, serving: true, terminating: true };
     proxy.apply(&snapshot(&[&dns])).await;
     assert_eq!(ask(&old, b"2").await.unwrap(), "a:2");
     assert_eq!(ask(&client(&dns).await, b"3").await.unwrap(), "b:3");

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use weir_core::{EndpointSlice, Node, Service, Settings, settings::EndpointRemoved};
+use weir_core::{EndpointRemoved, EndpointSlice, Node, Service, Settings};
 
 const MAGIC: &[u8; 9] = b"weirstate";
 

@@ -1,4 +1,4 @@
-//! Which of kube-proxy's metrics tell how many changes came and wait? (semantics §13)
+//! Which of kube-proxy's metrics tell how many changes came and wait? (semantics K1)
 
 use crate::{
     Event, Kind,

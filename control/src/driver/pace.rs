@@ -1,4 +1,4 @@
-//! When is the next commit due? Single changes at once, then at most one commit per interval.
+//! When is the next commit due? Single changes at once, then at most one commit per interval. (semantics B2)
 
 use std::time::Duration;
 use tokio::time::Instant;

@@ -10,9 +10,8 @@ use crate::{
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
-    EndpointSlice, Family, Protocol, ServedService, Service, ServiceKey,
-    endpoint::{Conditions, SliceEndpoint, SlicePort},
-    service::PortSpec,
+    Conditions, EndpointSlice, Family, PortSpec, Protocol, ServedService, Service, ServiceKey, SliceEndpoint,
+    SlicePort,
 };
 
 struct Rig {

@@ -2,7 +2,7 @@
 
 use crate::Object;
 use std::{collections::HashSet, hash::Hash, sync::Arc};
-use weir_core::{EndpointSlice, Service, ServiceKey, Settings, endpoint::Hints};
+use weir_core::{EndpointSlice, Hints, Service, ServiceKey, Settings};
 
 /// One copy of each part that objects have in common.
 #[derive(Debug, Default)]
@@ -90,10 +90,7 @@ impl<T: ?Sized + Eq + Hash> Pool<T> {
 mod tests {
     use super::*;
     use std::num::NonZeroU16;
-    use weir_core::{
-        Family, Protocol,
-        endpoint::{Conditions, SliceEndpoint, SlicePort},
-    };
+    use weir_core::{Conditions, Family, Protocol, SliceEndpoint, SlicePort};
 
     fn slice(name: &str, zone: &str) -> Object {
         let port = SlicePort { name: "http".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN };

@@ -7,9 +7,8 @@ use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use weir_core::{
-    Family, PerFamily, Protocol, Service, ServiceKey, Settings,
+    Family, PerFamily, PortSpec, Protocol, Service, ServiceKey, Settings,
     address::{parse_cidr, parse_ip},
-    service::PortSpec,
 };
 
 /// The API's default for `sessionAffinityConfig.clientIP.timeoutSeconds`.

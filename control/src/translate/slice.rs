@@ -6,9 +6,7 @@ use k8s_openapi::api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as 
 use k8s_openapi::jiff::Timestamp;
 use std::{sync::Arc, time::SystemTime};
 use weir_core::{
-    EndpointSlice, Family, ServiceKey,
-    address::parse_ip,
-    endpoint::{Conditions, Hints, SliceEndpoint, SlicePort},
+    Conditions, EndpointSlice, Family, Hints, ServiceKey, SliceEndpoint, SlicePort, address::parse_ip,
 };
 
 /// The label that names the Service a slice belongs to.

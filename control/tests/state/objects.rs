@@ -13,10 +13,8 @@ use weir_control::{
     disk::{About, Identity},
 };
 use weir_core::{
-    EndpointSlice, Family, Node, PerFamily, Policy, Protocol, Service, ServiceKey, Settings,
-    endpoint::{Conditions, Hints, SliceEndpoint, SlicePort},
-    service::PortSpec,
-    settings::{ActiveCheck, EndpointRemoved, Limits, ProxyProtocol},
+    ActiveCheck, Conditions, EndpointRemoved, EndpointSlice, Family, Hints, Limits, Node, PerFamily, Policy,
+    PortSpec, Protocol, ProxyProtocol, Service, ServiceKey, Settings, SliceEndpoint, SlicePort,
 };
 
 pub(crate) const NODE: &str = "node-a";

@@ -11,17 +11,7 @@ use rtnetlink::packet_route::{
     link::{InfoBridge, InfoData, InfoKind, LinkAttribute, LinkInfo, LinkMessage},
 };
 use std::{collections::BTreeMap, fs};
-use weir_core::{Family, PerFamily};
-
-/// What bridges mean for capturing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bridges {
-    /// Families of which frontends must be bound.
-    pub bound: PerFamily<bool>,
-    /// The networks of each bridge's own addresses: those of the pods on it. An endpoint on the same bridge as its client
-    /// answers it directly, so it must see the node's address.
-    pub networks: Vec<(String, IpNet)>,
-}
+use weir_core::{BridgeNetwork, Bridges, Family, PerFamily};
 
 /// Looks at this host's bridges.
 ///
@@ -44,7 +34,8 @@ pub async fn bridges() -> Result<Bridges, Error> {
     let mut addresses = routes.handle().address().get().execute();
     while let Some(address) = addresses.try_next().await? {
         let name = names.get(&address.header.index);
-        found.networks.extend(name.zip(network(&address)).map(|(name, network)| (name.clone(), network)));
+        let on = |(name, network): (&String, IpNet)| BridgeNetwork { bridge: name.clone(), network };
+        found.networks.extend(name.zip(network(&address)).map(on));
     }
     found.networks.sort_unstable();
     Ok(found)

@@ -1,7 +1,7 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
 use crate::{
-    Error, Options, Receivers,
+    Error, Options,
     apply::{self, Transaction},
     meters::Meters,
     missing,
@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
-use weir_core::{Changes, Family, PerFamily, Snapshot};
+use weir_core::{CaptureSockets, Changes, Family, PerFamily, Snapshot};
 
 /// How often policy routes are looked at, of whose end the kernel does not always tell.
 const LOOK: Duration = Duration::from_secs(2);
@@ -108,11 +108,11 @@ impl Capture {
     pub async fn apply(
         &mut self,
         snapshot: &Snapshot,
-        receivers: &Receivers,
+        capture_sockets: &CaptureSockets,
         node_port_addresses: &[IpAddr],
         bound: PerFamily<bool>,
     ) -> Result<(), Error> {
-        let table = self.options.table(&self.owner, snapshot, *receivers, bound)?;
+        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound)?;
         let node_port_addresses = node_port_addresses.to_vec();
         self.desired = Some(Arc::new(Desired { snapshot: snapshot.clone(), node_port_addresses, table }));
         let outcome = self.bring().await;

@@ -1,11 +1,11 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
 use crate::{
-    Bridges, Error, Ruleset, apply, bridges, is_running, missing,
+    Error, Ruleset, apply, bridges, is_running, missing,
     route::{Routes, Routing},
 };
 use std::net::IpAddr;
-use weir_core::{Family, PerFamily};
+use weir_core::{Bridges, Capability, Family, PerFamily};
 
 /// What was found.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Host {
         };
         Self {
             administers,
-            binds: missing::is_capable(missing::NET_BIND_SERVICE),
+            binds: missing::is_capable(Capability::NetBindService),
             nft,
             rules,
             ruleset,

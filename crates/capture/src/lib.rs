@@ -43,17 +43,15 @@ mod options;
 mod owner;
 mod pace;
 mod plan;
-mod receivers;
 pub mod route;
 mod ruleset;
 mod watch;
 
-pub use bridges::{Bridges, bridges};
+pub use bridges::bridges;
 pub use capture::{Capture, Disturbance};
 pub use cleanup::{Removed, cleanup, is_running};
 pub use error::Error;
 pub use host::Host;
 pub use metric_families::METRIC_FAMILIES;
 pub use options::Options;
-pub use receivers::{Ports, Receivers};
 pub use ruleset::{Chain, Ruleset};

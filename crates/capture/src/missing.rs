@@ -1,13 +1,13 @@
 //! What does this host lack that capturing needs, and how does it get it?
 
 use crate::{
-    Error, Ports, Receivers, apply,
+    Error, apply,
     marks::CAPTURED,
     nft::{self, Table},
     plan::Plan,
 };
 use std::{fs, io};
-use weir_core::{Family, PerFamily};
+use weir_core::{Capabilities, Capability, CapturePorts, CaptureSockets, Family, PerFamily};
 
 /// Has the kernel look at a whole table, without changing anything. Only if it does not like that, every part is tried.
 pub(crate) async fn check(pod_interface: Option<&str>) -> Result<(), Error> {
@@ -36,21 +36,15 @@ pub(crate) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error
 
 /// Whether this process may change rules and routes.
 pub(crate) fn check_capability() -> Result<(), Error> {
-    match is_capable(NET_ADMIN) {
+    match is_capable(Capability::NetAdmin) {
         true => Ok(()),
         false => Err(Error::Missing(NO_CAPABILITY.into())),
     }
 }
 
-/// The number of CAP_NET_ADMIN (linux/capability.h).
-const NET_ADMIN: u32 = 12;
-
-/// The number of CAP_NET_BIND_SERVICE.
-pub(crate) const NET_BIND_SERVICE: u32 = 10;
-
-/// Whether this process has a capability, by its number.
-pub(crate) fn is_capable(capability: u32) -> bool {
-    has_capability(&fs::read_to_string("/proc/self/status").unwrap_or_default(), capability)
+/// Whether this process has a capability.
+pub(crate) fn is_capable(capability: Capability) -> bool {
+    Capabilities::of_status(&fs::read_to_string("/proc/self/status").unwrap_or_default()).contains(capability)
 }
 
 const NO_CAPABILITY: &str = "this process has no CAP_NET_ADMIN; run it as root, or give its container \
@@ -59,21 +53,15 @@ const NO_CAPABILITY: &str = "this process has no CAP_NET_ADMIN; run it as root, 
 pub(crate) const NO_NFT: &str =
     "there is no program nft in $PATH; install the package nftables, 1.0.1 or newer";
 
-fn has_capability(status: &str, capability: u32) -> bool {
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    effective.is_some_and(|bits| bits & (1 << capability) != 0)
-}
-
 /// A table with everything that a real one may have. IPv6 is in it only where the host has that.
 fn representative(pod_interface: Option<&str>) -> Table {
     let has = |family| family == Family::V4 || fs::exists("/proc/net/if_inet6").unwrap_or(false);
-    let ports = Ports { pod: 1, node: 2, outside: 3 };
+    let ports = CapturePorts { pod: 1, node: 2, outside: 3 };
     let per_family = PerFamily::from_fn(|family| has(family).then_some(ports));
     let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().expect("it is a network")).to_vec();
     Table {
         owner: "0_0".into(),
-        receivers: Receivers { tcp: per_family, udp: per_family },
+        capture_sockets: CaptureSockets { tcp: per_family, udp: per_family },
         bound: PerFamily::default(),
         pods: networks.clone(),
         pod_interface: pod_interface.map(str::to_owned),
@@ -208,14 +196,5 @@ mod tests {
         let text = src_valid_mark("wg0");
         assert!(text.contains("net.ipv4.conf.wg0.src_valid_mark") && text.contains("set it to 0"), "{text}");
         assert!(explain_route("Operation not supported").contains("CONFIG_IP_MULTIPLE_TABLES"));
-    }
-
-    #[test]
-    fn the_capability_is_read_from_the_effective_ones() {
-        let status = |bits: &str| format!("Name:\tweir\nCapPrm:\tffffffffffffffff\nCapEff:\t{bits}\n");
-        assert!(has_capability(&status("0000000000001000"), NET_ADMIN));
-        assert!(!has_capability(&status("0000000000000fff"), NET_ADMIN));
-        assert!(has_capability(&status("0000000000000400"), NET_BIND_SERVICE));
-        assert!(!has_capability("", NET_ADMIN));
     }
 }

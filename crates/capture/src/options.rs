@@ -1,8 +1,8 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, Receivers, nft::Table, owner::Owner};
+use crate::{Error, nft::Table, owner::Owner};
 use ipnet::IpNet;
-use weir_core::{PerFamily, Pods, Snapshot};
+use weir_core::{CaptureSockets, PerFamily, Pods, Snapshot};
 
 /// What does not change while weir runs.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ impl Options {
         &self,
         owner: &Owner,
         snapshot: &Snapshot,
-        receivers: Receivers,
+        capture_sockets: CaptureSockets,
         bound: PerFamily<bool>,
     ) -> Result<Table, Error> {
         let service_cidrs = match self.exclusive {
@@ -35,7 +35,7 @@ impl Options {
         };
         Ok(Table {
             owner: owner.to_string(),
-            receivers,
+            capture_sockets,
             bound,
             pods: self.pods.networks(&snapshot.node).to_vec(),
             pod_interface: self.pods_interface()?,

@@ -1,12 +1,10 @@
 //! When are the rules to be written anew, after they were found changed or could not be written?
 
 use std::time::{Duration, Instant};
+use weir_core::Backoff;
 
-/// The first pause between two tries.
-const SHORTEST: Duration = Duration::from_millis(250);
-
-/// The longest: whoever keeps changing the rules cannot keep this host busy.
-const LONGEST: Duration = Duration::from_secs(10);
+/// Pauses between two tries: whoever keeps changing the rules cannot keep this host busy.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
 
 /// After this long without a try the next one comes at once.
 const CALM: Duration = Duration::from_secs(30);
@@ -16,7 +14,8 @@ const CALM: Duration = Duration::from_secs(30);
 pub(crate) struct Pace {
     due: Option<Instant>,
     last: Option<Instant>,
-    pause: Duration,
+    /// Tries in a row without calm before them.
+    tries: u32,
 }
 
 impl Pace {
@@ -26,9 +25,10 @@ impl Pace {
             return;
         }
         if self.last.is_none_or(|last| now.duration_since(last) > CALM) {
-            self.pause = Duration::ZERO;
+            self.tries = 0;
         }
-        self.due = Some(now + self.pause);
+        let pause = self.tries.checked_sub(1).map_or(Duration::ZERO, |before| PAUSES.wait(before));
+        self.due = Some(now + pause);
     }
 
     /// When the next one is due.
@@ -40,7 +40,7 @@ impl Pace {
     pub(crate) fn begin(&mut self, now: Instant) {
         self.due = None;
         self.last = Some(now);
-        self.pause = (self.pause * 2).clamp(SHORTEST, LONGEST);
+        self.tries = self.tries.saturating_add(1);
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use used::Used;
 use weir_core::{
     Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
-    frontend::claims,
+    claims, guards::Refusal,
 };
 
 /// What new flows to a frontend get that does not simply hand them to weir.
@@ -205,8 +205,7 @@ fn is_captured(frontend: &Frontend) -> bool {
 }
 
 fn is_usable(ip: IpAddr) -> bool {
-    let of_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || of_broadcast)
+    matches!(Refusal::of(ip), None | Some(Refusal::LinkLocal))
 }
 
 fn treatment(claim: &Claim, node: &Node, ranges: &mut Ranges) -> Treatment {

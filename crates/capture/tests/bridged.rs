@@ -9,8 +9,8 @@ use std::{
     io::{Read, Write},
     net::{TcpListener, UdpSocket},
 };
-use weir_capture::{Capture, Receivers, bridges, marks::TO_CLIENT};
-use weir_core::PerFamily;
+use weir_capture::{Capture, bridges, marks::TO_CLIENT};
+use weir_core::{CaptureSockets, PerFamily};
 
 /// The pod's cable now ends in a bridge, which has the node's addresses.
 fn put_the_pod_on_a_bridge(hosts: &Hosts) {
@@ -62,7 +62,7 @@ fn bound_frontends_are_reached_from_a_bridge_and_refuse_without_a_socket() {
         set_for_all("1");
         let found = bridges().await.unwrap();
         assert_eq!(found.bound, PerFamily { v4: true, v6: true });
-        let networks = found.networks.iter().map(|(name, network)| format!("{name} {network}"));
+        let networks = found.networks.iter().map(|on| format!("{} {}", on.bridge, on.network));
         assert_eq!(networks.collect::<Vec<_>>(), ["cni0 10.244.0.0/24", "cni0 fd00:244::/64"]);
 
         let _sockets = ["10.96.0.10:80", "[fd00:96::a]:80"].map(bound);
@@ -71,7 +71,7 @@ fn bound_frontends_are_reached_from_a_bridge_and_refuse_without_a_socket() {
         let absent = service("absent", ["10.96.0.11", "fd00:96::b"]);
         let none = service("none", ["10.96.0.12", "fd00:96::c"]).without_endpoints();
         let snapshot = snapshot(&[&web, &absent, &none]);
-        capture.apply(&snapshot, &Receivers::default(), &[], found.bound).await.unwrap();
+        capture.apply(&snapshot, &CaptureSockets::default(), &[], found.bound).await.unwrap();
         for from in [&hosts.pod, &hosts.outside, &hosts.node] {
             for to in ["10.96.0.10:80", "[fd00:96::a]:80"] {
                 assert_eq!(tcp(from, to), Outcome::Served("bound".into()), "{to}");

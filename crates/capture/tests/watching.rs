@@ -7,8 +7,8 @@ mod common;
 use common::{Hosts, Outcome, StandIn, apply, node_port_addresses, options, service, snapshot, tcp};
 use std::{process::Command, time::Duration};
 use tokio::time::timeout;
-use weir_capture::{Capture, Disturbance, Error, Options, Receivers, Removed, cleanup, is_running};
-use weir_core::{PerFamily, Pods};
+use weir_capture::{Capture, Disturbance, Error, Options, Removed, cleanup, is_running};
+use weir_core::{CaptureSockets, PerFamily, Pods};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(30);
@@ -131,8 +131,9 @@ fn a_weir_that_has_not_noticed_the_other_yet_changes_nothing() {
         apply(&mut second, &snapshot(&[&web]), &stand_in).await;
         let of_second = rules();
         let other = service("other", ["10.96.0.20", "fd00:96::14"]);
-        let (receivers, addresses) = (&stand_in.receivers, node_port_addresses());
-        let outcome = first.apply(&snapshot(&[&other]), receivers, &addresses, PerFamily::default()).await;
+        let (capture_sockets, addresses) = (&stand_in.capture_sockets, node_port_addresses());
+        let outcome =
+            first.apply(&snapshot(&[&other]), capture_sockets, &addresses, PerFamily::default()).await;
         assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
         assert!(rules() == of_second);
         timeout(HANG, first.disturbed()).await.unwrap();
@@ -152,8 +153,9 @@ fn a_change_that_fails_is_made_good_when_it_is_time_to_try_again() {
         let mut capture = Capture::start(options()).await.unwrap();
         apply(&mut capture, &snapshot(&[]), &stand_in).await;
         run("nft flush ruleset");
-        let (receivers, addresses) = (&stand_in.receivers, node_port_addresses());
-        let outcome = capture.apply(&snapshot(&[&web]), receivers, &addresses, PerFamily::default()).await;
+        let (capture_sockets, addresses) = (&stand_in.capture_sockets, node_port_addresses());
+        let outcome =
+            capture.apply(&snapshot(&[&web]), capture_sockets, &addresses, PerFamily::default()).await;
         assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
         assert_eq!(timeout(HANG, capture.disturbed()).await, Ok(Disturbance::Failed));
         capture.repair().await.unwrap();
@@ -220,9 +222,9 @@ fn a_family_that_is_not_served_is_left_alone() {
     let body = || async {
         let stand_in = StandIn::open();
         let mut capture = Capture::start(options()).await.unwrap();
-        let only_v4 = Receivers {
-            tcp: PerFamily { v6: None, ..stand_in.receivers.tcp },
-            udp: PerFamily { v6: None, ..stand_in.receivers.udp },
+        let only_v4 = CaptureSockets {
+            tcp: PerFamily { v6: None, ..stand_in.capture_sockets.tcp },
+            udp: PerFamily { v6: None, ..stand_in.capture_sockets.udp },
         };
         let web = service("web", ["10.96.0.10", "fd00:96::a"]);
         capture.apply(&snapshot(&[&web]), &only_v4, &[], PerFamily::default()).await.unwrap();

@@ -1,74 +1,48 @@
 //! What must a Kubernetes Service proxy do? The pure answer: no sockets, no clock, no randomness, no threads.
 //!
-//! Data flows through the modules in this order:
+//! Data flows through the folders in this order:
 //!
 //! ```text
-//! Service + EndpointSlices + Node
-//!   -> merge     which endpoints does a port have?
+//! Service + EndpointSlices + Node                                                                          model
+//!   -> merge     which endpoints does a port have?                                                         resolve
 //!   -> eligible  which of them may receive a new flow, and why not the others?
 //!   -> serve     what does this node serve for the Service?
 //!   -> snapshot  everything this node serves, and what differs between two generations
-//!   -> verdict   what does a flow get: an endpoint, a refusal, silence, or nothing?
-//!   -> balance   which endpoint does a flow get?
+//!   -> verdict   what does a flow get: an endpoint, a refusal, silence, or nothing?                        policy
+//!   -> balancer  which endpoint does a flow get?                                                           balance
 //! ```
+//!
+//! Beside them: how an endpoint is doing (`health`), who is refused or has to wait (`limits`), and when a TCP connection is
+//! tried and ended (`tcp`).
 //!
 //! Time, chance and load are arguments, so a test can say exactly what happens.
 
-pub mod address;
-pub mod affinity;
-pub mod balance;
-pub mod check;
-pub mod dial;
-pub mod eligible;
-pub mod ending;
-pub mod endpoint;
-pub mod family;
-pub mod flow;
-pub mod frontend;
-pub mod guards;
-pub mod idle;
-pub mod limits;
-pub mod load;
-pub mod merge;
+mod balance;
+mod health;
+mod limits;
 mod metric_family;
-pub mod nearby;
-pub mod node;
-pub mod node_ports;
-pub mod outlier;
-pub mod pods;
-pub mod queue;
-pub mod rate;
-pub mod ratio;
-pub mod resolved;
-pub mod serve;
-pub mod service;
-pub mod settings;
-pub mod shared_map;
-pub mod smoothed;
-pub mod snapshot;
-pub mod source;
-pub mod stale;
-pub mod traffic;
-pub mod verdict;
+mod model;
+mod policy;
+mod resolve;
+mod tcp;
 
-pub use affinity::Memory;
-pub use balance::{Balancer, Request, Target};
-pub use dial::Dial;
-pub use endpoint::{Endpoint, EndpointSet, EndpointSlice};
-pub use family::{Family, PerFamily};
-pub use flow::Flow;
-pub use frontend::{Claim, Claimant, Claims, Frontend, Rank};
-pub use load::{Lease, Load, Standings};
+pub use balance::{Balancer, Memory, Request, Target, nearby};
+pub use health::{Checked, FAILURES, Failure, Health, Lease, Load, Smoothed, Standings};
+pub use limits::{Backoff, OldestIdle, Queue, Quota, RateLimiter, Waiting, share};
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
-pub use node::Node;
-pub use node_ports::NodePortAddresses;
-pub use pods::Pods;
-pub use rate::Rate;
-pub use ratio::Ratio;
-pub use serve::{HealthCheck, ServedService, ServicePort};
-pub use service::{PortKey, Protocol, Service, ServiceKey};
-pub use settings::{Policy, Settings};
-pub use shared_map::SharedMap;
-pub use snapshot::{Changes, Snapshot};
-pub use source::SourceRules;
-pub use traffic::{Audience, FrontendKind, Origin, Traffic, Verdict};
+pub use model::{
+    ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
+    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
+    HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
+    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    UnknownProtocol, address,
+};
+pub use policy::{
+    Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
+};
+pub use resolve::{
+    Changes, Claim, Claimant, Claims, Eligibility, HealthCheck, Rank, Reason, Resolved, ResolvedFamily,
+    ResolvedHealthCheck, ResolvedPort, ServedService, ServicePort, SharedMap, Snapshot, claims, serve,
+    serve_fixed,
+};
+pub use tcp::{dial, dial::Dial, ending};

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
-use weir_core::{Changes, Node, PerFamily, ServedService, ServiceKey, Snapshot, serve::HealthCheck};
+use weir_core::{Changes, HealthCheck, Node, PerFamily, ServedService, ServiceKey, Snapshot};
 
 /// A served Service whose content is one number.
 fn served(name: u8, content: u8) -> Arc<ServedService> {

@@ -1,38 +1,47 @@
 //! What do tests of TCP connections start from?
 
 use crate::{
-    admission::Admission,
-    counters::ProcessCounters,
-    descriptors::Descriptors,
-    endpoints::Endpoints,
-    frontend::Frontend,
-    peers::Peers,
-    place::Place,
-    plan::{Binding, Socket},
-    slot::Slot,
-    worker::{Share, Worker},
+    limits::{admission::Admission, descriptor_budget::DescriptorBudget},
+    routing::{endpoints::Endpoints, node_context::NodeContext, port_runtime::PortRuntime},
+    session::{
+        context::{Share, WorkerContext},
+        frontend::LocalFrontend,
+        siblings::Siblings,
+        termination::MAX_BURST_ENDS,
+    },
+    telemetry::metrics::ProcessMetrics,
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
-use weir_core::{
-    FrontendKind, Protocol, Service, ServiceKey, Settings, serve::serve_fixed, service::PortSpec,
-};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, serve_fixed};
+
+/// A worker and its only frontend.
+pub(crate) struct Fixture {
+    pub(crate) worker: Rc<WorkerContext>,
+    pub(crate) frontend: Rc<LocalFrontend>,
+}
 
 /// A frontend of a worker that has no other.
-pub(super) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Rc<Frontend> {
+pub(crate) fn frontend(idle_timeout: Duration, endpoints: &[SocketAddr]) -> Fixture {
     frontend_with(Settings { idle_timeout, ..Settings::default() }, endpoints)
 }
 
-/// The same with these settings.
-pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Rc<Frontend> {
+/// A frontend with these settings, of a worker that has no other.
+pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Fixture {
     let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
     let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
     let service = Service { settings: Arc::new(settings), ..service };
     let port = Arc::clone(&serve_fixed(&service, endpoints).ports[0]);
-    let slot = Slot::new(&port, &Arc::new(Place::default()), &mut Endpoints::default());
+    let runtime = PortRuntime::new(&port, &Arc::new(NodeContext::default()), &mut Endpoints::default());
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
-    let socket = Socket { protocol: Protocol::Tcp, address };
-    let binding = Binding { socket, frontend: address, kind: FrontendKind::ClusterIp, port };
-    let admission = Admission::new(1 << 20, Descriptors::new(1 << 20));
+    let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);
+    let admission = Admission::new(1 << 20, DescriptorBudget::new(1 << 20));
     let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20 };
-    Frontend::new(Worker::new(share, ProcessCounters::register(), Peers::default()), &binding, Arc::new(slot))
+    let worker = WorkerContext::new(&share, ProcessMetrics::register(), Siblings::default());
+    Fixture { worker, frontend }
+}
+
+/// One tick of the worker's clock, as far as connections are concerned.
+pub(super) fn tick(worker: &WorkerContext) {
+    worker.tick();
+    worker.connections.borrow_mut().signal_due(worker.clock.get().into_std(), MAX_BURST_ENDS);
 }

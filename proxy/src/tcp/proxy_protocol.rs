@@ -4,7 +4,7 @@
 
 use ppp::{PartialResult, v1, v2};
 use std::net::{IpAddr, SocketAddr};
-use weir_core::settings::ProxyProtocol;
+use weir_core::ProxyProtocol;
 
 /// The longest header in text (section 2.1).
 const MOST_V1: usize = 107;

@@ -1,28 +1,27 @@
 //! Which of several endpoints accepts first?
 
 use crate::{
-    Closed,
-    descriptors::Taken,
-    slot::Picked,
-    socket::{Egress, tcp_connecting},
+    limits::descriptor_budget::DescriptorPermit,
+    routing::port_runtime::Selected,
+    sys::socket::{Egress, tcp_connecting},
 };
 use std::{
     future::Future,
-    io::{self, ErrorKind},
+    io,
     pin::pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::dial::{Failure, MAX_RACING};
+use weir_core::dial::MAX_RACING;
 
 /// A connection that is being opened.
 pub(super) struct Attempt {
-    pub(super) picked: Picked,
+    pub(super) selected: Selected,
     pub(super) stream: TcpStream,
     started: Instant,
     /// Its descriptor, beside another attempt.
-    _extra: Option<Taken>,
+    _extra: Option<DescriptorPermit>,
 }
 
 /// The attempts of one client that have neither succeeded nor failed.
@@ -40,14 +39,14 @@ pub(super) struct Ended {
 impl Attempt {
     /// Begins to connect. What fails at once is given back with its endpoint.
     pub(super) fn begin(
-        picked: Picked,
+        selected: Selected,
         egress: Egress,
         now: Instant,
-        extra: Option<Taken>,
-    ) -> Result<Self, (Picked, io::Error)> {
-        match tcp_connecting(picked.address, egress).and_then(TcpStream::from_std) {
-            Ok(stream) => Ok(Self { picked, stream, started: now, _extra: extra }),
-            Err(error) => Err((picked, error)),
+        extra: Option<DescriptorPermit>,
+    ) -> Result<Self, (Selected, io::Error)> {
+        match tcp_connecting(selected.address, egress).and_then(TcpStream::from_std) {
+            Ok(stream) => Ok(Self { selected, stream, started: now, _extra: extra }),
+            Err(error) => Err((selected, error)),
         }
     }
 
@@ -98,32 +97,5 @@ impl Race {
     /// Whether none is left.
     pub(super) fn is_empty(&self) -> bool {
         self.attempts.iter().all(Option::is_none)
-    }
-}
-
-/// What a failed attempt says: the endpoint's failure, or else what this host lacks.
-pub(crate) fn classify(error: &io::Error) -> Result<Failure, Closed> {
-    match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Ok(Failure::Refused),
-        ErrorKind::TimedOut => Ok(Failure::TimedOut),
-        // No free port towards this endpoint, no descriptor, no memory: this host's limits, not the endpoint's fault.
-        ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Err(Closed::LocalLimit),
-        _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS)) => Err(Closed::LocalLimit),
-        _ => Ok(Failure::Unreachable),
-    }
-}
-
-const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
-const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
-const ENOBUFS: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
-
-impl From<Failure> for Closed {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused => Self::ConnectRefused,
-            Failure::Unreachable => Self::ConnectUnreachable,
-            Failure::TimedOut => Self::ConnectTimeout,
-            Failure::Reset => Self::EndpointReset,
-        }
     }
 }

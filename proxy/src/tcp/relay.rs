@@ -1,25 +1,18 @@
 //! How do bytes get from one side of a connection to the other, and when does it end?
 
-mod half;
-mod manner;
-
-use crate::{
-    Closed,
-    connection::Connection,
-    socket::watch_peer,
-    tally::Direction,
-    tcp::{
-        dial::{Connected, Dialled},
-        introduction,
-    },
+use super::{
+    connect::{ConnectState, Connected},
+    proxy_header,
+    pump::{Half, Pump},
 };
-pub(super) use half::Half;
-use half::Lane;
+use crate::{
+    session::{connection_context::ConnectionContext, local_metrics::Direction},
+    sys::socket::watch_peer,
+    telemetry::close_reason::Closed,
+};
 use std::{
     future::poll_fn,
-    io::{self, ErrorKind},
     mem,
-    rc::Rc,
     task::{Context, Poll},
 };
 use tokio::net::TcpStream;
@@ -32,48 +25,50 @@ pub(crate) struct Relay {
     upstream: TcpStream,
     to_endpoint: Half,
     to_client: Half,
-    connection: Rc<Connection>,
     /// Counts the connection as load of its endpoint.
     lease: Lease,
     /// How the endpoint was reached, until it has proven to be of use.
-    dialled: Option<Box<Dialled>>,
+    connect_state: Option<Box<ConnectState>>,
 }
 
 impl Relay {
     /// Brings a client and an endpoint together.
-    pub(super) fn new(connection: &Rc<Connection>, mut dialled: Box<Dialled>, connected: Connected) -> Self {
-        connection.note_endpoint(connected.address);
+    pub(super) fn new(
+        cx: &ConnectionContext,
+        mut connect_state: Box<ConnectState>,
+        connected: Connected,
+    ) -> Self {
+        cx.connection.note_endpoint(connected.address);
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: introduction::behind_header(connection, mem::take(&mut dialled.request)),
+            to_endpoint: proxy_header::behind_header(cx, mem::take(&mut connect_state.request)),
             to_client: Half::default(),
-            connection: Rc::clone(connection),
             lease: connected.lease,
-            dialled: Some(dialled),
+            connect_state: Some(connect_state),
         };
-        relay.watch();
+        cx.watch_deadline();
         relay
     }
 
     /// Relays until the connection ends. May be dropped and called again; nothing is lost in between.
     ///
     /// There is no timer here: the worker's clock looks at the last activity, and tells the connection to end.
-    pub(crate) async fn run(&mut self) -> Closed {
-        poll_fn(|context| self.poll(context)).await
+    pub(crate) async fn run(&mut self, cx: &ConnectionContext) -> Closed {
+        poll_fn(|context| self.poll(cx, context)).await
     }
 
     /// Ends the connection: in order when both sides did, else with a reset to both. Gives the client back if the endpoint
     /// has reset it before it was of any use, and another one may be tried.
-    pub(super) fn close(mut self, reason: Closed) -> Option<Box<Dialled>> {
+    pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<ConnectState>> {
         if reason == Closed::EndpointReset
-            && let Some(mut dialled) = self.dialled.take()
-            && dialled.was_reset(&self.connection, &self.lease)
+            && let Some(mut connect_state) = self.connect_state.take()
+            && connect_state.was_reset(cx, &self.lease)
         {
-            (dialled.client, dialled.request) = (Some(self.client), self.to_endpoint.again());
-            return Some(dialled);
+            (connect_state.client, connect_state.request) = (Some(self.client), self.to_endpoint.again());
+            return Some(connect_state);
         }
-        self.settle();
+        self.settle(cx);
         if reason != Closed::Finished {
             // A peer that is gone already needs no reset.
             let _ = self.client.set_zero_linger();
@@ -83,29 +78,29 @@ impl Relay {
     }
 
     /// Takes note that the endpoint is of use: bytes were relayed, or it has not failed for a while.
-    fn settle(&mut self) {
-        if self.dialled.take().is_some() {
-            self.lease.load().answered(self.connection.frontend.worker.clock.get().into_std());
+    fn settle(&mut self, cx: &ConnectionContext) {
+        if self.connect_state.take().is_some() {
+            self.lease.load().answered(cx.worker.clock.get().into_std());
         }
     }
 
     /// Looks at both directions once.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Closed> {
-        if let Some(reason) = self.connection.order.poll(context) {
+    fn poll(&mut self, cx: &ConnectionContext, context: &mut Context<'_>) -> Poll<Closed> {
+        if let Some(reason) = cx.connection.close_signal.poll(context) {
             return Poll::Ready(reason);
         }
-        if self.connection.has_grown() {
-            self.settle();
+        if cx.connection.has_grown() {
+            self.settle(cx);
             // Without it a dead endpoint is noticed later, by the idle time-out.
-            let timeout = self.connection.frontend.slot.route().port.settings.dead_peer_timeout;
+            let timeout = cx.connection.frontend.runtime.routing().port.settings.dead_peer_timeout;
             let _ = watch_peer(&self.upstream, timeout);
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
-        let (to_client, reply) = self.pump(Direction::ToClient, context);
-        let (to_endpoint, request) = self.pump(Direction::ToEndpoint, context);
+        let (to_client, reply) = self.pump(cx, Direction::ToClient, context);
+        let (to_endpoint, request) = self.pump(cx, Direction::ToEndpoint, context);
         if to_client + to_endpoint > 0 {
-            self.settle();
+            self.settle(cx);
         }
         if let Err(reason) = reply.and(request) {
             return Poll::Ready(reason);
@@ -115,19 +110,23 @@ impl Relay {
         }
         let half_closed = self.is_half_closed() && !was_half_closed;
         if half_closed || to_client + to_endpoint > 0 {
-            self.connection.note_active();
+            cx.connection.note_active(cx.worker.clock.get());
         }
         if half_closed {
-            self.connection.note_half_closed();
-            self.watch();
+            cx.connection.note_half_closed();
+            cx.watch_deadline();
         }
         Poll::Pending
     }
 
     /// Moves what can be moved in one direction; returns how many bytes were.
-    fn pump(&mut self, direction: Direction, context: &mut Context<'_>) -> (u64, Result<(), Closed>) {
-        let connection = &*self.connection;
-        let worker = &connection.frontend.worker;
+    fn pump(
+        &mut self,
+        cx: &ConnectionContext,
+        direction: Direction,
+        context: &mut Context<'_>,
+    ) -> (u64, Result<(), Closed>) {
+        let connection = &*cx.connection;
         let (half, from, to, last, total) = match direction {
             Direction::ToEndpoint => {
                 let last = self.to_client.is_ended();
@@ -138,14 +137,14 @@ impl Relay {
                 (&mut self.to_client, &mut self.upstream, &mut self.client, last, &connection.to_client)
             }
         };
-        let scratch = &mut worker.scratch.borrow_mut();
-        let (pipes, memory) = (&worker.pipes, &worker.memory);
-        let mut lane = Lane { from, to, scratch, pipes, memory, last, moved: 0 };
-        let result = lane.poll(half, context);
-        let moved = lane.moved;
+        let scratch = &mut cx.worker.scratch.borrow_mut();
+        let (pipes, buffers) = (&cx.worker.pipes, &cx.worker.buffers);
+        let mut pump = Pump { from, to, scratch, pipes, buffers, last, moved: 0 };
+        let result = pump.poll(half, context);
+        let moved = pump.moved;
         if moved > 0 {
             total.set(total.get() + moved);
-            worker.tallies.bytes(&connection.frontend.tally, direction, moved);
+            cx.worker.unflushed.bytes(&connection.frontend.local_metrics, direction, moved);
         }
         match result {
             Poll::Ready(Err(failure)) => (moved, Err(failure.reason(direction))),
@@ -155,40 +154,6 @@ impl Relay {
 
     fn is_half_closed(&self) -> bool {
         self.to_client.is_ended() || self.to_endpoint.is_ended()
-    }
-
-    fn watch(&self) {
-        self.connection.frontend.worker.connections.borrow_mut().watch(&self.connection);
-    }
-}
-
-/// A system call that failed, and on which end of a direction.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// Reading from where bytes come from.
-    Reading(io::Error),
-    /// Writing to where they go.
-    Writing(io::Error),
-}
-
-impl Failure {
-    /// Whose fault it is.
-    fn reason(&self, direction: Direction) -> Closed {
-        let (error, client) = match self {
-            Self::Reading(error) => (error, direction == Direction::ToEndpoint),
-            Self::Writing(error) => (error, direction == Direction::ToClient),
-        };
-        // Keepalive and TCP_USER_TIMEOUT report ETIMEDOUT, or what ICMP said last (tcp(7)).
-        let silent = matches!(
-            error.kind(),
-            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
-        );
-        match (client, silent) {
-            (true, true) => Closed::ClientTimeout,
-            (true, false) => Closed::ClientReset,
-            (false, true) => Closed::EndpointTimeout,
-            (false, false) => Closed::EndpointReset,
-        }
     }
 }
 

@@ -1,38 +1,56 @@
-//! Where do datagrams go that were sent to many addresses and came in through one socket? (node mode)
+//! Whose clients sent captured datagrams? (node mode)
 
-use super::{batch::Senders, receive, requests::Datagrams, socket::BatchSocket};
-use crate::{catalog::Catalog, plan::Socket};
-use std::{io, net::UdpSocket, rc::Rc};
-use tokio_util::sync::CancellationToken;
-use weir_core::{Origin, Protocol};
+use super::sessions::Sessions;
+use crate::{session::captured_frontends::CapturedFrontends, shared::command::FrontendChange};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+};
+use weir_core::{Frontend, Origin};
 
-/// Watches a receiving socket for [`listen`].
-pub(crate) fn watch(socket: UdpSocket) -> io::Result<BatchSocket> {
-    let from = if socket.local_addr()?.is_ipv4() { Senders::DialledV4 } else { Senders::DialledV6 };
-    BatchSocket::new(socket, from)
+/// The sessions of captured frontends on one worker, by where clients come from. They are built when the first client
+/// comes: of many frontends few are used.
+pub(crate) struct CapturedSessions {
+    captured_frontends: Rc<CapturedFrontends>,
+    known: RefCell<HashMap<(Frontend, Origin), Rc<Sessions>>>,
 }
 
-/// Forwards what comes in through a receiving socket until `stop`.
-pub(crate) async fn listen(
-    socket: BatchSocket,
-    catalog: Rc<Catalog>,
-    origin: Origin,
-    stop: CancellationToken,
-) {
-    let forward = |datagrams: &mut Datagrams| forward(&socket, &catalog, origin, datagrams);
-    receive(&socket, &catalog.worker, forward, &stop).await;
-}
+impl CapturedSessions {
+    /// The sessions of the frontends in `captured_frontends`.
+    pub(crate) fn new(captured_frontends: &Rc<CapturedFrontends>) -> Rc<Self> {
+        Rc::new(Self { captured_frontends: Rc::clone(captured_frontends), known: RefCell::default() })
+    }
 
-/// Forwards a batch, address by address.
-fn forward(socket: &BatchSocket, catalog: &Catalog, origin: Origin, datagrams: &mut Datagrams) {
-    datagrams.batch.list_dialled();
-    while let Some(address) = datagrams.batch.next_dialled() {
-        let dialled = Socket { protocol: Protocol::Udp, address };
-        // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
-        let Some(clients) = catalog.clients(dialled, origin) else { continue };
-        clients.forward(datagrams, socket, Some(address));
+    /// The clients that send to this address and come from there. `None` if nothing serves them.
+    pub(super) fn get(&self, dialled: Frontend, origin: Origin) -> Option<Rc<Sessions>> {
+        match self.known.borrow_mut().entry((dialled, origin)) {
+            Entry::Occupied(known) => Some(Rc::clone(known.get())),
+            Entry::Vacant(entry) => {
+                let sessions = Sessions::dialled(self.captured_frontends.frontend(dialled, origin)?);
+                Some(Rc::clone(entry.insert(sessions)))
+            }
+        }
+    }
+
+    /// Follows frontends that were changed in the captured_frontends. Flows end with their frontend, and move with
+    /// their next datagram if another Service port takes over. Resolves when the sockets of flows that ended are closed.
+    pub(crate) fn change(&self, changes: &[FrontendChange]) -> impl Future<Output = ()> + use<> {
+        let mut known = self.known.borrow_mut();
+        let mut gone = Vec::new();
+        for &FrontendChange { frontend, .. } in changes {
+            for origin in [Origin::Node, Origin::Pod, Origin::Outside] {
+                let Entry::Occupied(entry) = known.entry((frontend, origin)) else { continue };
+                match self.captured_frontends.frontend(frontend, origin) {
+                    Some(now) => entry.get().redirect(now),
+                    None => gone.push(entry.remove()),
+                }
+            }
+        }
+        async move {
+            for sessions in gone {
+                sessions.end_flows().await;
+            }
+        }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,12 +1,17 @@
 //! What is one client's UDP mapping, and how long does it live?
 
-use super::{outbox::Way, reply_socket::ReplySocket, socket::BatchSocket, table::ClientOfService};
+use super::{
+    datagrams::{batch_socket::BatchSocket, sender::Route},
+    reply_socket::ReplySocket,
+};
 use crate::{
-    Closed,
-    descriptors::Taken,
-    order::Order,
-    service_load::ServiceLoad,
-    slot::{Picked, Route, Slot},
+    limits::{descriptor_budget::DescriptorPermit, service_usage::ServiceUsage},
+    routing::{
+        port_runtime::{PortRuntime, Selected},
+        routing_table::RoutingTable,
+    },
+    session::close_signal::CloseSignal,
+    telemetry::close_reason::Closed,
 };
 use std::{
     cell::Cell,
@@ -16,10 +21,13 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weir_core::{Lease, dial::Failure};
+use weir_core::{Failure, Lease};
 
-/// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
+/// DatagramScratch of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const ASSURED: u32 = 2;
+
+/// A Service, by where its load is, and a client address.
+pub(super) type ClientOfService = (*const ServiceUsage, IpAddr);
 
 /// One client of a UDP frontend and the endpoint that it got.
 pub(crate) struct UdpFlow {
@@ -29,11 +37,11 @@ pub(crate) struct UdpFlow {
     /// From which its client hears replies.
     reply_socket: Rc<ReplySocket>,
     /// Its place among the flows of the batch that is being forwarded, if it is there.
-    pub(super) place: Cell<usize>,
+    pub(super) index: Cell<usize>,
     most_segment_to_endpoint: Cell<usize>,
     most_segment_to_client: Cell<usize>,
     /// The Service port that placed it.
-    slot: Arc<Slot>,
+    runtime: Arc<PortRuntime>,
     /// The route by which the flow was last found to be in order.
     epoch: Cell<u64>,
     last_active: Cell<Instant>,
@@ -44,87 +52,89 @@ pub(crate) struct UdpFlow {
     /// Whether the endpoint said that nobody listens there; the next datagram looks for another one.
     refused: Cell<bool>,
     /// Tells it to end; once it has, why it did.
-    pub(super) end: Order,
+    pub(super) close_signal: CloseSignal,
     /// Counts the flow as load of its endpoint.
     lease: Lease,
-    room: Room,
+    permits: FlowPermits,
 }
 
 /// What a flow takes of what is limited.
-pub(super) struct Room {
+pub(super) struct FlowPermits {
     /// The descriptor of its socket.
-    pub(super) _taken: Taken,
+    pub(super) _descriptors: DescriptorPermit,
     /// That it counts as one of its client's, if those are limited.
-    pub(super) of_client: Option<OfClient>,
+    pub(super) of_client: Option<ClientFlowPermit>,
 }
 
 /// One flow of a client, counted for as long as this lives.
-pub(super) struct OfClient {
-    pub(super) service: Arc<ServiceLoad>,
+pub(super) struct ClientFlowPermit {
+    pub(super) service: Arc<ServiceUsage>,
     pub(super) client: IpAddr,
 }
 
-impl Drop for OfClient {
+impl Drop for ClientFlowPermit {
     fn drop(&mut self) {
         self.service.flows.remove(self.client);
     }
 }
 
 impl UdpFlow {
-    /// A flow that begins now; `upstream` is connected to the picked endpoint.
+    /// A flow that begins now; `upstream` is connected to the selected endpoint.
     pub(super) fn new(
         client: SocketAddr,
-        picked: Picked,
+        selected: Selected,
         (upstream, reply_socket): (BatchSocket, Rc<ReplySocket>),
-        (slot, route): (&Arc<Slot>, &Route),
-        room: Room,
+        (runtime, routing): (&Arc<PortRuntime>, &RoutingTable),
+        permits: FlowPermits,
     ) -> Self {
         Self {
             client,
-            endpoint: picked.address,
+            endpoint: selected.address,
             upstream,
             most_segment_to_client: Cell::new(reply_socket.most_segment()),
             reply_socket,
-            place: Cell::new(0),
+            index: Cell::new(0),
             most_segment_to_endpoint: Cell::new(usize::MAX),
-            slot: Arc::clone(slot),
-            epoch: Cell::new(route.epoch),
+            runtime: Arc::clone(runtime),
+            epoch: Cell::new(routing.epoch),
             last_active: Cell::new(Instant::now()),
             from_client: Cell::new(0),
             from_endpoint: Cell::new(0),
-            timeout: route.port.settings.udp_idle_timeout,
-            assured_timeout: route.port.settings.udp_assured_timeout,
+            timeout: routing.port.settings.udp_idle_timeout,
+            assured_timeout: routing.port.settings.udp_assured_timeout,
             refused: Cell::new(false),
-            end: Order::default(),
-            lease: picked.lease,
-            room,
+            close_signal: CloseSignal::default(),
+            lease: selected.lease,
+            permits,
         }
     }
 
     /// Whose flow it is, if the flows of a client are limited.
     pub(super) fn counted(&self) -> Option<ClientOfService> {
-        self.room.of_client.as_ref().map(|of| (Arc::as_ptr(&of.service), of.client))
+        self.permits.of_client.as_ref().map(|of| (Arc::as_ptr(&of.service), of.client))
     }
 
     /// Why the flow cannot stay with its endpoint. Costs comparisons only while the Snapshot is the same.
     ///
-    /// `slot` is the Service port that its address belongs to now, and `route` that port's route.
-    pub(super) fn must_move(&self, slot: &Arc<Slot>, route: &Route) -> Option<Closed> {
+    /// `runtime` is the Service port that its address belongs to now, and `route` that port's routing.
+    pub(super) fn must_move(&self, runtime: &Arc<PortRuntime>, routing: &RoutingTable) -> Option<Closed> {
         if self.refused.get() {
             return Some(Closed::ConnectRefused);
         }
-        if !Arc::ptr_eq(&self.slot, slot) {
+        if !Arc::ptr_eq(&self.runtime, runtime) {
             return Some(Closed::FrontendRemoved);
         }
-        if self.end.given().is_none() && self.epoch.replace(route.epoch) == route.epoch {
+        if self.close_signal.reason().is_none() && self.epoch.replace(routing.epoch) == routing.epoch {
             return None;
         }
-        self.end.given().or_else(|| (!route.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
+        self.close_signal
+            .reason()
+            .or_else(|| (!routing.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
     }
 
     /// How datagrams get to the endpoint.
-    pub(super) fn to_endpoint(&self) -> Way<'_> {
-        Way {
+    pub(super) fn to_endpoint(&self) -> Route<'_> {
+        Route {
             socket: self.upstream.descriptor(),
             to: None,
             ipv6: self.endpoint.is_ipv6(),
@@ -133,8 +143,8 @@ impl UdpFlow {
     }
 
     /// How datagrams get to the client.
-    pub(super) fn to_client(&self) -> Way<'_> {
-        Way {
+    pub(super) fn to_client(&self) -> Route<'_> {
+        Route {
             socket: self.reply_socket.descriptor(),
             to: Some(self.client),
             ipv6: self.client.is_ipv6(),

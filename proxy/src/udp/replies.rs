@@ -1,66 +1,67 @@
-//! How do an endpoint's datagrams get back to its client, and when does that end?
+//! How do an endpoint's datagrams get back to its client?
 
-use super::{Clients, TURN, flow::UdpFlow, requests::Datagrams, train::Unsent};
+use super::{
+    accounting::{count, note_refused},
+    context::UdpContext,
+    datagrams::{batch_socket::MAX_BURST_BATCHES, gso::Unsent},
+    flow::UdpFlow,
+    scratch::DatagramScratch,
+};
 use crate::{
-    Closed,
-    frontend::Frontend,
-    tally::{Direction, Opened},
-    turn::give_way,
+    session::{frontend::LocalFrontend, local_metrics::Direction, yielding::yield_to_sockets},
+    telemetry::close_reason::Closed,
 };
 use std::{
     future::poll_fn,
     io::ErrorKind,
-    rc::Rc,
     task::{Context, Poll, ready},
 };
 
-/// Lists a flow and forwards its replies until it ends.
-pub(super) fn start(clients: &Rc<Clients>, frontend: &Rc<Frontend>, flow: &Rc<UdpFlow>) {
-    let opened = Opened::new(&frontend.slot.counters);
-    let id = frontend.worker.flows.borrow_mut().add(flow);
-    let (tasks, clients) = (clients.tasks.clone(), Rc::clone(clients));
-    let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
-    tasks.spawn_local(async move {
-        let reason = poll_fn(|context| poll(&frontend, &flow, context)).await;
-        flow.end.give(reason);
-        clients.forget(&flow);
-        frontend.worker.flows.borrow_mut().remove(id, &flow);
-        tracing::debug!(client = %flow.client, frontend = %frontend.address, endpoint = %flow.endpoint, %reason, "flow ended");
-        opened.end(reason);
-    });
+/// Forwards replies until the flow is told to end, by the worker's clock for instance.
+pub(super) async fn forward(udp: &UdpContext, frontend: &LocalFrontend, flow: &UdpFlow) -> Closed {
+    poll_fn(|context| poll(udp, frontend, flow, context)).await
 }
 
-/// Forwards what waits, up to a turn; ready when the flow was told to end, by the worker's clock for instance.
-fn poll(frontend: &Frontend, flow: &UdpFlow, context: &mut Context<'_>) -> Poll<Closed> {
-    for _ in 0..TURN {
-        if let Some(reason) = flow.end.poll(context) {
+/// Forwards what waits, up to a turn.
+fn poll(
+    udp: &UdpContext,
+    frontend: &LocalFrontend,
+    flow: &UdpFlow,
+    context: &mut Context<'_>,
+) -> Poll<Closed> {
+    for _ in 0..MAX_BURST_BATCHES {
+        if let Some(reason) = flow.close_signal.poll(context) {
             return Poll::Ready(reason);
         }
         if ready!(flow.upstream.poll_readable(context)).is_err() {
             // The runtime is ending, and this task with it.
             return Poll::Pending;
         }
-        forward_waiting(frontend, flow, &mut frontend.worker.datagrams.borrow_mut());
+        forward_waiting(udp, frontend, flow, &mut udp.scratch.borrow_mut());
     }
-    give_way(context);
+    yield_to_sockets(context);
     Poll::Pending
 }
 
 /// Forwards a batch to the client. A reply that the socket has no room for is dropped, as any network may do.
-fn forward_waiting(frontend: &Frontend, flow: &UdpFlow, datagrams: &mut Datagrams) {
-    let Datagrams { batch, outbox, .. } = datagrams;
-    match flow.upstream.receive(batch) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => frontend.note_refused(flow),
+fn forward_waiting(
+    udp: &UdpContext,
+    frontend: &LocalFrontend,
+    flow: &UdpFlow,
+    scratch: &mut DatagramScratch,
+) {
+    let DatagramScratch { received, sender, .. } = scratch;
+    match flow.upstream.receive(received) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            note_refused(&udp.worker, frontend, flow)
+        }
         // The host or network is unreachable for now; the flow lives until it is idle for too long.
         Ok(_) | Err(_) => {}
     }
-    let mut unsent = Unsent::new(&mut batch.trains);
+    let mut unsent = Unsent::new(&mut received.gro_batches);
     flow.endpoint_spoke(unsent.datagrams());
-    let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_client());
+    let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_client());
     flow.upstream.saw(sent.longest);
-    frontend.count(Direction::ToClient, &sent);
-    frontend.worker.tallies.dropped(&frontend.tally, unsent.datagrams());
+    count(&udp.worker, frontend, Direction::ToClient, &sent);
+    udp.worker.unflushed.dropped(&frontend.local_metrics, unsent.datagrams());
 }
-
-#[cfg(test)]
-mod tests;

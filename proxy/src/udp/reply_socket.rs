@@ -1,13 +1,19 @@
 //! From which socket do replies to the clients of a frontend leave?
 
-use super::{batch::Senders, socket::BatchSocket};
-use crate::{descriptors::Taken, frontend::Frontend, slot::Route, socket::udp_replying};
+use super::datagrams::{batch::ReceiveMode, batch_socket::BatchSocket};
+use crate::{
+    limits::descriptor_budget::{DescriptorBudget, DescriptorPermit},
+    routing::routing_table::RoutingTable,
+    session::frontend::LocalFrontend,
+    sys::socket::udp_replying,
+};
 use std::{
     cell::RefCell,
     io::{self, ErrorKind},
     net::{SocketAddr, UdpSocket},
     ops::Deref,
     rc::{Rc, Weak},
+    sync::Arc,
 };
 
 /// A socket at the address that clients dialled.
@@ -15,7 +21,7 @@ pub(crate) struct ReplySocket {
     socket: BatchSocket,
     /// The largest datagrams that the kernel may cut out of a larger send.
     most_segment: usize,
-    _taken: Option<Taken>,
+    _descriptors: Option<DescriptorPermit>,
 }
 
 impl Deref for ReplySocket {
@@ -44,11 +50,16 @@ pub(super) enum ReplySockets {
 impl ReplySockets {
     /// The socket that receives, which someone else's descriptor budget covers.
     pub(super) fn bound(socket: BatchSocket) -> Self {
-        Self::Bound(Rc::new(ReplySocket { socket, most_segment: usize::MAX, _taken: None }))
+        Self::Bound(Rc::new(ReplySocket { socket, most_segment: usize::MAX, _descriptors: None }))
     }
 
     /// The socket for another flow, `None` if there is no descriptor left for it.
-    pub(super) fn get(&self, frontend: &Frontend, route: &Route) -> io::Result<Option<Rc<ReplySocket>>> {
+    pub(super) fn get(
+        &self,
+        descriptors: &Arc<DescriptorBudget>,
+        frontend: &LocalFrontend,
+        routing: &RoutingTable,
+    ) -> io::Result<Option<Rc<ReplySocket>>> {
         let open = match self {
             Self::Bound(socket) => return Ok(Some(Rc::clone(socket))),
             Self::OnDemand(open) => open,
@@ -56,12 +67,12 @@ impl ReplySockets {
         if let Some(socket) = open.borrow().upgrade() {
             return Ok(Some(socket));
         }
-        let Some(taken) = frontend.worker.admission.descriptors.take(1) else { return Ok(None) };
-        let mark = route.place.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients);
-        let from = if frontend.address.is_ipv4() { Senders::V4 } else { Senders::V6 };
+        let Some(permit) = descriptors.acquire(1) else { return Ok(None) };
+        let mark = routing.node_context.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients);
+        let from = if frontend.address.is_ipv4() { ReceiveMode::AnyV4 } else { ReceiveMode::AnyV6 };
         let (socket, most_segment) = open_at(frontend.address, mark)?;
         let socket = BatchSocket::new(socket, from)?;
-        let socket = Rc::new(ReplySocket { socket, most_segment, _taken: Some(taken) });
+        let socket = Rc::new(ReplySocket { socket, most_segment, _descriptors: Some(permit) });
         open.replace(Rc::downgrade(&socket));
         Ok(Some(socket))
     }

@@ -1,136 +1,99 @@
-//! How do clients' datagrams get to their endpoints?
+//! How do clients' datagrams come in?
 
 use super::{
-    Clients,
-    batch::Batch,
-    by_flow::ByFlow,
-    flow::UdpFlow,
-    outbox::{Outbox, Sent},
-    socket::BatchSocket,
-    train::{Train, Unsent},
+    captured::CapturedSessions,
+    context::UdpContext,
+    datagrams::{
+        batch::ReceiveMode,
+        batch_socket::{BatchSocket, MAX_BURST_BATCHES},
+    },
+    scratch::DatagramScratch,
+    sessions::Sessions,
 };
-use crate::{Closed, frontend::Frontend, slot::Route, tally::Direction};
-use std::{net::SocketAddr, rc::Rc};
+use std::{
+    io::{self, ErrorKind},
+    net::UdpSocket,
+    rc::Rc,
+};
+use tokio_util::sync::CancellationToken;
+use weir_core::{Frontend, Origin, Protocol};
 
-/// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a
-/// datagram nor a batch allocates.
-pub(crate) struct Datagrams {
-    pub(super) batch: Batch,
-    pub(super) outbox: Outbox,
-    /// The flows that have datagrams in the batch, while it is being forwarded.
-    flows: Vec<Rc<UdpFlow>>,
-    /// The trains of the batch with the place of their flow in `flows`.
-    placed: Vec<(usize, Train)>,
-    by_flow: ByFlow,
+/// Forwards what is sent to a bound socket until `stop`; then ends the flows and closes the socket.
+pub(crate) async fn listen(udp: Rc<UdpContext>, sessions: Rc<Sessions>, stop: CancellationToken) {
+    if let Some(socket) = sessions.bound() {
+        receive(&socket, &udp, |scratch| sessions.forward(&udp, scratch, &socket, None), &stop).await;
+    }
+    // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
+    sessions.end_flows().await;
 }
 
-impl Default for Datagrams {
-    fn default() -> Self {
-        Self {
-            batch: Batch::new(),
-            outbox: Outbox::new(),
-            flows: Vec::new(),
-            placed: Vec::new(),
-            by_flow: ByFlow::default(),
+/// Watches a capture socket for [`listen_captured`].
+pub(crate) fn watch_captured(socket: UdpSocket) -> io::Result<BatchSocket> {
+    let from = if socket.local_addr()?.is_ipv4() { ReceiveMode::CapturedV4 } else { ReceiveMode::CapturedV6 };
+    BatchSocket::new(socket, from)
+}
+
+/// Forwards what arrives at a capture socket, whatever address it was sent to, until `stop`.
+pub(crate) async fn listen_captured(
+    udp: Rc<UdpContext>,
+    socket: BatchSocket,
+    captured: Rc<CapturedSessions>,
+    origin: Origin,
+    stop: CancellationToken,
+) {
+    let forward = |scratch: &mut DatagramScratch| {
+        scratch.received.list_destinations();
+        while let Some(address) = scratch.received.next_destination() {
+            let dialled = Frontend { protocol: Protocol::Udp, address };
+            // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
+            let Some(sessions) = captured.get(dialled, origin) else { continue };
+            sessions.forward(&udp, scratch, &socket, Some(address));
         }
+    };
+    receive(&socket, &udp, forward, &stop).await;
+}
+
+/// Forwards what comes in through a socket until `stop`.
+async fn receive(
+    socket: &BatchSocket,
+    udp: &UdpContext,
+    forward: impl Fn(&mut DatagramScratch),
+    stop: &CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            ready = socket.readable() => match ready {
+                // The runtime finds a socket with a backlog ready at once, so it would not be the others' turn.
+                Ok(()) => if forward_waiting(socket, udp, &forward) {
+                    tokio::task::yield_now().await;
+                },
+                Err(error) => return tracing::error!(%error, "cannot watch a UDP socket"),
+            },
+            () = stop.cancelled() => return,
+        }
+        tokio::task::consume_budget().await;
     }
 }
 
-impl Frontend {
-    /// Takes note that a flow's endpoint has nobody at its port.
-    pub(super) fn note_refused(&self, flow: &UdpFlow) {
-        if flow.refuse() {
-            self.worker.counters.ejections.increment(1);
-            let service = self.port_key();
-            tracing::info!(endpoint = %flow.endpoint, %service, "endpoint ejected: nobody listens at its port");
+/// Forwards the datagrams that are waiting, up to a turn; returns whether more may wait.
+pub(super) fn forward_waiting(
+    socket: &BatchSocket,
+    udp: &UdpContext,
+    forward: impl Fn(&mut DatagramScratch),
+) -> bool {
+    let scratch = &mut *udp.scratch.borrow_mut();
+    for _ in 0..MAX_BURST_BATCHES {
+        let received = socket.receive(&mut scratch.received);
+        forward(scratch);
+        match received {
+            Ok(false) => return false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            // An ICMP error about an earlier reply: that client is gone, the others are not.
+            Ok(true) | Err(_) => {}
         }
     }
-
-    /// Counts datagrams that were sent or dropped.
-    pub(super) fn count(&self, direction: Direction, sent: &Sent) {
-        let Self { worker, tally, .. } = self;
-        worker.tallies.datagrams(tally, direction, sent.datagrams, sent.bytes);
-        worker.tallies.dropped(tally, sent.dropped);
-    }
+    true
 }
 
-impl Clients {
-    /// Forwards a batch that came in through `socket`, or the part of it that was sent to `address`, flow by flow.
-    pub(super) fn forward(
-        self: &Rc<Self>,
-        datagrams: &mut Datagrams,
-        socket: &BatchSocket,
-        address: Option<SocketAddr>,
-    ) {
-        let frontend = &self.frontend();
-        let route = frontend.slot.route();
-        self.place(frontend, &route, datagrams, address);
-        let Datagrams { batch, outbox, flows, placed, by_flow } = datagrams;
-        by_flow.sort(placed, flows.len());
-        placed.clear();
-        for (place, flow) in flows.drain(..).enumerate() {
-            let mut unsent = Unsent::new(by_flow.of(place));
-            let mut refuses = |flow: &UdpFlow| {
-                let sent = outbox.send_all(&batch.buffer, &mut unsent, &flow.to_endpoint());
-                socket.saw(sent.longest);
-                flow.client_spoke(sent.datagrams);
-                frontend.count(Direction::ToEndpoint, &sent);
-                if sent.refused {
-                    frontend.note_refused(flow);
-                }
-                sent.refused
-            };
-            // The endpoint answered an earlier datagram with "port unreachable"; what is left was not sent.
-            if refuses(&flow)
-                && let Some(next) = self.reopen(frontend, &route, &flow, Closed::ConnectRefused)
-            {
-                refuses(&next);
-            }
-            frontend.worker.tallies.dropped(&frontend.tally, unsent.datagrams());
-        }
-    }
-
-    /// Finds or opens the flow of each train of the batch.
-    fn place(
-        self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
-        route: &Route,
-        datagrams: &mut Datagrams,
-        address: Option<SocketAddr>,
-    ) {
-        let Datagrams { batch, flows, placed, .. } = datagrams;
-        let mut last = None;
-        for (client, train) in batch.to(address) {
-            let place = match last {
-                Some((sender, place)) if sender == client => place,
-                _ => self.place_of(frontend, route, client, flows),
-            };
-            last = Some((client, place));
-            match place {
-                Some(place) => placed.push((place, train)),
-                None => frontend.worker.tallies.dropped(&frontend.tally, train.datagrams()),
-            }
-        }
-    }
-
-    /// Where a client's flow is among those of the batch.
-    fn place_of(
-        self: &Rc<Self>,
-        frontend: &Rc<Frontend>,
-        route: &Route,
-        client: SocketAddr,
-        flows: &mut Vec<Rc<UdpFlow>>,
-    ) -> Option<usize> {
-        let known = self.flows.borrow().get(&client).cloned();
-        if let Some(flow) = &known {
-            let place = flow.place.get();
-            if flows.get(place).is_some_and(|placed| Rc::ptr_eq(placed, flow)) {
-                return Some(place);
-            }
-        }
-        let flow = self.flow(frontend, route, client, known)?;
-        flow.place.set(flows.len());
-        flows.push(flow);
-        Some(flows.len() - 1)
-    }
-}
+#[cfg(test)]
+mod tests;

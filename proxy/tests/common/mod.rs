@@ -12,10 +12,8 @@ use tokio::{
     net::TcpStream,
 };
 use weir_core::{
-    EndpointSlice, Family, Node, Protocol, Service, ServiceKey, Settings, Snapshot,
-    endpoint::{Conditions, SliceEndpoint, SlicePort},
-    serve::serve,
-    service::PortSpec,
+    Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, ServiceKey, Settings,
+    SliceEndpoint, SlicePort, Snapshot, serve,
 };
 use weir_proxy::{Applied, Config, FrontendRow, FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer};

@@ -9,8 +9,8 @@ use std::{
     num::{NonZeroU16, NonZeroUsize},
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use weir_core::{Pods, Protocol, Service, ServiceKey, Snapshot, service::PortSpec};
-use weir_proxy::{Applied, Bridges, Config, NodeMode, Proxy};
+use weir_core::{Bridges, Pods, PortSpec, Protocol, Service, ServiceKey, Snapshot};
+use weir_proxy::{Applied, Config, NodeMode, Proxy};
 use weir_testkit::{Behaviour, Namespace, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 
 /// The client outside of the cluster, and the same host as a pod.
@@ -70,7 +70,7 @@ pub(crate) fn bed_with(pods: Pods, change: impl FnOnce(&mut Config) + Send) -> O
         sysctl("net/ipv4/ip_forward", "1");
         sysctl("net/ipv6/conf/all/forwarding", "1");
         let proxy = Proxy::start(config).unwrap();
-        rules::install(proxy.receivers(), &Bridges::default());
+        rules::install(proxy.capture_sockets(), &Bridges::default());
         proxy
     };
     let proxy = node.run(start).unwrap();

@@ -9,8 +9,8 @@ use crate::{
 use ipnet::IpNet;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use weir_core::{Audience, PerFamily, Pods, Protocol, Snapshot};
-use weir_proxy::{Bridges, FrontendState};
+use weir_core::{Audience, BridgeNetwork, Bridges, PerFamily, Pods, Protocol, Snapshot};
+use weir_proxy::FrontendState;
 use weir_testkit::{Behaviour, Namespace, UdpBehaviour};
 
 const BRIDGE: [&str; 2] = ["10.244.0.1", "fd00:244::1"];
@@ -54,11 +54,13 @@ fn bridged(iptables_sees: bool) -> Option<(Bed, Namespace)> {
 /// Takes note of the bridge: first the data plane, then the rules.
 fn bridges(bed: &mut Bed, bound: bool) -> Vec<FrontendState> {
     let networks = NETWORKS.map(|network| network.parse::<IpNet>().unwrap()).to_vec();
+    let networks =
+        networks.into_iter().map(|network| BridgeNetwork { bridge: "bridge".into(), network }).collect();
     let bridges = Bridges { bound: PerFamily { v4: bound, v6: bound }, networks };
     let proxy = &mut bed.proxy;
     let applied = bed.node.run(|| proxy.set_bridges(bridges.clone())).unwrap();
-    let receivers = proxy.receivers();
-    bed.node.run(|| async { rules::install(receivers, &bridges) }).unwrap();
+    let capture_sockets = proxy.capture_sockets();
+    bed.node.run(|| async { rules::install(capture_sockets, &bridges) }).unwrap();
     states(&applied)
 }
 
@@ -155,6 +157,7 @@ fn a_bound_frontend_whose_port_a_process_of_the_host_holds_says_so() {
     bed.apply(&[&service_at(VIP[0], 53, Protocol::Udp).with(&[server.address()])]);
     let states = bridges(&mut bed, true);
     let [FrontendState::Failed(why)] = &states[..] else { panic!("{states:?}") };
+    let why = why.to_string();
     assert!(why.contains("a host process listening there, or at this port of all addresses"), "{why}");
 }
 
@@ -165,12 +168,12 @@ fn a_running_proxy_hears_of_bridges_and_answers_once_frontends_are_bound() {
     let web = service_at(VIP[0], 80, Protocol::Tcp).with(&[server.address()]);
     bed.apply(&[&web]);
     let bridges = Bridges { bound: PerFamily { v4: true, v6: true }, networks: Vec::new() };
-    let (receivers, handle, proxy) = (bed.proxy.receivers(), bed.proxy.bridges(), &mut bed.proxy);
+    let (capture_sockets, handle, proxy) = (bed.proxy.capture_sockets(), bed.proxy.bridges(), &mut bed.proxy);
     let told = || async move {
         let (_snapshots, mut snapshots) = tokio::sync::watch::channel(Snapshot::default());
         tokio::select! {
             () = proxy.run(&mut snapshots, |_, _| {}) => unreachable!("the sender is there"),
-            () = handle.set(bridges.clone()) => rules::install(receivers, &bridges),
+            () = handle.set(bridges.clone()) => rules::install(capture_sockets, &bridges),
         }
     };
     bed.node.run(told).unwrap();

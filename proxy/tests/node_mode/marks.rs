@@ -7,7 +7,7 @@ use crate::{
     udp::{ask, from},
 };
 use std::time::Duration;
-use weir_core::{Protocol, settings::ActiveCheck};
+use weir_core::{ActiveCheck, Protocol};
 use weir_testkit::{Behaviour, UdpBehaviour};
 
 #[test]

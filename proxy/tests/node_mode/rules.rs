@@ -6,8 +6,8 @@ use std::{
     net::IpAddr,
     process::{Command, Stdio},
 };
-use weir_core::Family;
-use weir_proxy::{Bridges, Marks, Receivers};
+use weir_core::{Bridges, CaptureSockets, Family};
+use weir_proxy::Marks;
 
 pub(crate) const MARKS: Marks = Marks { to_clients: 0x1000_0000, to_endpoints: 0x2000_0000 };
 const CAPTURED: &str = "0x40000000";
@@ -19,14 +19,14 @@ pub(crate) const PODS: [&str; 2] = ["10.244.0.0/16", "fd00:244::/32"];
 
 /// Has packets to Service addresses routed to this host, and brought to the receiving sockets by where they come from, or
 /// left to the frontends' own sockets where they are bound. Must run on the node.
-pub(crate) fn install(receivers: Receivers, bridges: &Bridges) {
+pub(crate) fn install(capture_sockets: CaptureSockets, bridges: &Bridges) {
     for family in ["-4", "-6"] {
         // They are there already when the rules are replaced.
         let _ = try_run("ip", &[family, "rule", "del", "lookup", TABLE], "");
         run("ip", &[family, "rule", "add", "fwmark", &format!("{CAPTURED}/{CAPTURED}"), "lookup", TABLE], "");
         run("ip", &[family, "route", "replace", "local", "default", "dev", "lo", "table", TABLE], "");
     }
-    run("nft", &["-f", "-"], &script(receivers, bridges));
+    run("nft", &["-f", "-"], &script(capture_sockets, bridges));
 }
 
 /// Has packets dropped that the data plane sends to clients, or to endpoints, without the mark. Must run on the node.
@@ -43,13 +43,13 @@ pub(crate) fn require_marks(clients: [&str; 2], endpoints: [&str; 2]) {
     run("nft", &["-f", "-"], &script);
 }
 
-fn script(receivers: Receivers, bridges: &Bridges) -> String {
+fn script(capture_sockets: CaptureSockets, bridges: &Bridges) -> String {
     let mut prerouting = String::new();
     let mut output = String::new();
     for (index, family) in Family::ALL.into_iter().enumerate() {
         let (ip, localhost) = [("ip", "127.0.0.1"), ("ip6", "[::1]")][index];
         let (services, pods) = (SERVICES[index], PODS[index]);
-        for (protocol, ports) in [("tcp", receivers.tcp), ("udp", receivers.udp)] {
+        for (protocol, ports) in [("tcp", capture_sockets.tcp), ("udp", capture_sockets.udp)] {
             let ports = ports.get(family).unwrap();
             let of_pods = format!("{ip} saddr {pods} ");
             for (from, port) in

@@ -1,10 +1,13 @@
 //! Which address do endpoints see? (semantics M1-M3)
 
-use crate::bed::{
-    ENDPOINTS, NODE_TO_CLIENTS, NODE_TO_ENDPOINTS, OUTSIDE, POD, VIP, bed, client_at, greeting_from,
-    serve_tcp, service_at,
+use crate::{
+    bed::{
+        ENDPOINTS, NODE_TO_CLIENTS, NODE_TO_ENDPOINTS, OUTSIDE, POD, VIP, bed, client_at, greeting_from,
+        serve_tcp, service_at,
+    },
+    common::within,
+    rules::ip,
 };
-use crate::{common::within, rules::ip};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_core::Protocol;

@@ -14,9 +14,9 @@ fn config() -> Config {
 #[test]
 fn every_origin_has_a_port_of_its_own() {
     let Some(host) = Namespace::create("host") else { return };
-    let receivers = host.run(|| async { Proxy::start(config()).unwrap().receivers() }).unwrap();
-    for receivers in [receivers.tcp, receivers.udp] {
-        for ports in [receivers.v4.unwrap(), receivers.v6.unwrap()] {
+    let capture_sockets = host.run(|| async { Proxy::start(config()).unwrap().capture_sockets() }).unwrap();
+    for capture_sockets in [capture_sockets.tcp, capture_sockets.udp] {
+        for ports in [capture_sockets.v4.unwrap(), capture_sockets.v6.unwrap()] {
             assert!(ports.pod != ports.node && ports.node != ports.outside && ports.outside != ports.pod);
             assert!(![ports.pod, ports.node, ports.outside].contains(&0));
         }
@@ -28,11 +28,11 @@ fn a_host_without_ipv6_goes_without_it() {
     let Some(host) = Namespace::create("host") else { return };
     let start = || async {
         sysctl("net/ipv6/conf/all/disable_ipv6", "1");
-        Proxy::start(config()).unwrap().receivers()
+        Proxy::start(config()).unwrap().capture_sockets()
     };
-    let receivers = host.run(start).unwrap();
-    assert!(receivers.tcp.v4.is_some() && receivers.udp.v4.is_some());
-    assert_eq!((receivers.tcp.v6, receivers.udp.v6), (None, None));
+    let capture_sockets = host.run(start).unwrap();
+    assert!(capture_sockets.tcp.v4.is_some() && capture_sockets.udp.v4.is_some());
+    assert_eq!((capture_sockets.tcp.v6, capture_sockets.udp.v6), (None, None));
 }
 
 #[test]

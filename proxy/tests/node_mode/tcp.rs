@@ -50,7 +50,7 @@ fn who_dials_what_nobody_serves_gets_a_reset_even_where_a_process_of_the_node_li
     let web = service_at(VIP[0], 80, Protocol::Tcp);
     let applied = bed.apply(&[&web]);
     assert_eq!(states(&applied), [FrontendState::NoEndpoints]);
-    let tcp = bed.proxy.receivers().tcp.v4.unwrap();
+    let tcp = bed.proxy.capture_sockets().tcp.v4.unwrap();
     let unserved = SocketAddr::from(([10, 96, 0, 99], 80));
     let receiving = SocketAddr::from(([127, 0, 0, 1], tcp.node));
     for (host, address) in [

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::{collections::HashSet, net::SocketAddr};
 use tokio::net::UdpSocket;
-use weir_core::{Protocol, endpoint::Conditions};
+use weir_core::{Conditions, Protocol};
 use weir_testkit::{Namespace, UdpBehaviour};
 
 /// Sends from an address and returns the first answer; the socket hears its peer only.

@@ -6,10 +6,7 @@ use super::{
     values::{count, duration, endpoint_removed, networks, number, one_of, parse},
 };
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
-use weir_core::{
-    Policy, Settings,
-    settings::{ActiveCheck, EndpointRemoved, ProxyProtocol},
-};
+use weir_core::{ActiveCheck, EndpointRemoved, Policy, ProxyProtocol, Settings};
 
 /// What the names of all annotations begin with.
 pub const ANNOTATION_PREFIX: &str = "weir.dev/";

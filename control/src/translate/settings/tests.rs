@@ -3,10 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::{num::NonZeroU32, time::Duration};
-use weir_core::{
-    Policy,
-    settings::{ActiveCheck, EndpointRemoved, Limits, ProxyProtocol},
-};
+use weir_core::{ActiveCheck, EndpointRemoved, Limits, Policy, ProxyProtocol};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use std::{fmt::Display, num::NonZeroU32, ops::RangeInclusive, str::FromStr, sync::Arc, time::Duration};
-use weir_core::settings::EndpointRemoved;
+use weir_core::EndpointRemoved;
 
 /// Networks in one list: each new client is compared with all of them.
 const MAX_NETWORKS: usize = 64;

@@ -4,19 +4,19 @@ use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, braces, commas, 
 use crate::{
     marks::{CAPTURED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
     plan::{Plan, Treatment},
-    receivers::{Ports, Receivers},
 };
 use ipnet::IpNet;
 use std::fmt::{Display, Write};
-use weir_core::{Family, Frontend, Origin, PerFamily, Protocol};
+use weir_core::{CaptureSockets, Family, Frontend, Origin, PerFamily, Protocol};
 
 /// Everything in the table that does not come from Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     /// Who makes it.
     pub(crate) owner: String,
-    /// The sockets that packets are given to.
-    pub(crate) receivers: Receivers,
+    /// The sockets that packets are given to. Without them a protocol is refused; a family without any is left alone, unless its
+    /// frontends are bound.
+    pub(crate) capture_sockets: CaptureSockets,
     /// Families whose frontends are bound: packets are only routed to this host.
     pub(crate) bound: PerFamily<bool>,
     /// Networks of recognised pods.
@@ -32,7 +32,7 @@ pub(crate) struct Table {
 impl Table {
     /// Whether anything of a family is captured.
     pub(crate) fn serves(&self, family: Family) -> bool {
-        *self.bound.get(family) || self.receivers.serve(family)
+        *self.bound.get(family) || self.capture_sockets.receive(family)
     }
 
     fn families(&self) -> impl Iterator<Item = Family> {
@@ -129,18 +129,14 @@ fn of_family(networks: &[IpNet], family: Family) -> Option<String> {
 
 /// One chain for each origin: it gives the packet to the socket for it, or refuses where there is none.
 fn origins(text: &mut String, table: &Table, family: Family) {
-    for (name, port) in [
-        ("pod", (|ports: Ports| ports.pod) as fn(Ports) -> u16),
-        ("node", |ports| ports.node),
-        ("outside", |ports| ports.outside),
-    ] {
+    for (name, origin) in [("pod", Origin::Pod), ("node", Origin::Node), ("outside", Origin::Outside)] {
         let mut rules = Vec::new();
         for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
-            let give = match (table.receivers.of(family, protocol), family) {
+            let give = match (table.capture_sockets.ports(protocol, family), family) {
                 // Only where a socket is there to receive it: for a closed one the kernel may stay silent.
                 _ if *table.bound.get(family) => "socket transparent 1 ".into(),
-                (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", port(ports)),
-                (Some(ports), Family::V6) => format!("tproxy ip6 to [::1]:{} ", port(ports)),
+                (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", ports.of(origin)),
+                (Some(ports), Family::V6) => format!("tproxy ip6 to [::1]:{} ", ports.of(origin)),
                 (None, _) => continue,
             };
             rules.push(format!("meta l4proto {word} {give}{} accept", mark(CAPTURED)));

@@ -1,15 +1,12 @@
 use super::*;
-use crate::{
-    Ports, Receivers,
-    plan::{Edit, Edits, Plan, Treatment},
-};
-use weir_core::{PerFamily, Snapshot};
+use crate::plan::{Edit, Edits, Plan, Treatment};
+use weir_core::{CapturePorts, CaptureSockets, PerFamily, Snapshot};
 
 fn table() -> Table {
-    let ports = PerFamily { v4: Some(Ports { pod: 1, node: 2, outside: 3 }), v6: None };
+    let ports = PerFamily { v4: Some(CapturePorts { pod: 1, node: 2, outside: 3 }), v6: None };
     Table {
         owner: "0000000000000001_7".into(),
-        receivers: Receivers { tcp: ports, udp: ports },
+        capture_sockets: CaptureSockets { tcp: ports, udp: ports },
         bound: PerFamily::default(),
         pods: vec!["10.244.1.0/24".parse().unwrap(), "10.244.0.0/24".parse().unwrap()],
         pod_interface: None,
@@ -44,7 +41,7 @@ fn networks_are_merged_so_that_none_overlaps_another() {
 #[test]
 fn a_family_that_is_not_received_has_no_rules() {
     assert!(!whole(&table(), &nothing()).contains("ip6"));
-    let neither = Table { receivers: Receivers::default(), ..table() };
+    let neither = Table { capture_sockets: CaptureSockets::default(), ..table() };
     let text = whole(&neither, &nothing());
     assert!(!text.contains("daddr"), "{text}");
 }

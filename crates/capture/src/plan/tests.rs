@@ -1,12 +1,7 @@
 use super::{ranges::Networks, *};
 use proptest::prelude::*;
 use std::{num::NonZeroU16, sync::Arc};
-use weir_core::{
-    EndpointSlice, Family, Service,
-    endpoint::{Conditions, SliceEndpoint, SlicePort},
-    serve::serve,
-    service::PortSpec,
-};
+use weir_core::{Conditions, EndpointSlice, Family, PortSpec, Service, SliceEndpoint, SlicePort, serve};
 
 /// What decides about rules, in few values, so that Services get in each other's way.
 #[derive(Clone, Debug)]

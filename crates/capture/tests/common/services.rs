@@ -6,10 +6,8 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    EndpointSlice, Family, Node, Protocol, Service, ServiceKey, Snapshot,
-    endpoint::{Conditions, SliceEndpoint, SlicePort},
-    serve::serve,
-    service::PortSpec,
+    Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, ServiceKey, SliceEndpoint,
+    SlicePort, Snapshot, serve,
 };
 
 /// The node's name.

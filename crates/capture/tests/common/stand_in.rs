@@ -6,13 +6,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     thread::spawn,
 };
-use weir_capture::{Ports, Receivers, marks::TO_CLIENT};
-use weir_core::{Family, PerFamily};
+use weir_capture::marks::TO_CLIENT;
+use weir_core::{CapturePorts, CaptureSockets, Family, PerFamily};
 
 /// Sockets for all families, protocols and origins of one host. They answer as long as the test's process runs, or until
 /// they are closed.
 pub(crate) struct StandIn {
-    pub(crate) receivers: Receivers,
+    pub(crate) capture_sockets: CaptureSockets,
     sockets: Vec<Socket>,
 }
 
@@ -27,11 +27,11 @@ impl StandIn {
                 sockets.push(socket);
                 port
             };
-            Some(Ports { pod: port("pod"), node: port("node"), outside: port("outside") })
+            Some(CapturePorts { pod: port("pod"), node: port("node"), outside: port("outside") })
         };
         let tcp = PerFamily::from_fn(|family| ports(Type::STREAM, family));
         let udp = PerFamily::from_fn(|family| ports(Type::DGRAM, family));
-        Self { receivers: Receivers { tcp, udp }, sockets }
+        Self { capture_sockets: CaptureSockets { tcp, udp }, sockets }
     }
 
     /// As if weir had died: nothing listens any more.

@@ -1,6 +1,6 @@
 //! Which endpoints of a set may be chosen for one connection?
 
-use super::{Target, avoided::Avoid};
+use super::{avoided::Avoid, target::Target};
 use std::{net::SocketAddr, num::NonZeroU32};
 
 /// Draws after which all endpoints are looked at instead: by then few of them are candidates.

@@ -3,7 +3,7 @@
 //! Two choices come close to the true minimum without looking at every endpoint, and they do not send every
 //! newcomer to the same idle one (Mitzenmacher 2001, "The Power of Two Choices in Randomized Load Balancing").
 
-use super::Candidates;
+use super::candidates::Candidates;
 
 pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
     let (first, second) = candidates.two(entropy)?;

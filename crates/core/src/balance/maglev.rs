@@ -3,8 +3,8 @@
 //! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, section 3.4. Every
 //! endpoint has its own permutation of the table's slots; endpoints take turns claiming the next free slot of theirs.
 
-use super::{Candidates, Target};
-use crate::flow::{address_bytes, stable_hasher};
+use super::{candidates::Candidates, target::Target};
+use crate::model::{address_bytes, stable_hasher};
 use std::hash::Hasher;
 
 /// Slots for each endpoint at least. A share is then within one slot in 128 of the mean, and the flows that move

@@ -3,7 +3,7 @@
 //! A slow endpoint gets fewer connections before it has many (Finagle, "Aperture Load Balancers"; also in Linkerd). The two may
 //! be the same: so the slowest of all is still tried now and then, and is found out when it has become faster.
 
-use super::Candidates;
+use super::candidates::Candidates;
 
 pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
     let first = candidates.any(entropy)?;

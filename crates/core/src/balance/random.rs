@@ -1,6 +1,6 @@
 //! Random: every endpoint with the same probability, as kube-proxy does.
 
-use super::Candidates;
+use super::candidates::Candidates;
 
 pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
     candidates.any(entropy)

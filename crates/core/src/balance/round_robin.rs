@@ -1,6 +1,6 @@
 //! Round robin: one endpoint after another, shared by all workers.
 
-use super::Candidates;
+use super::candidates::Candidates;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Debug)]

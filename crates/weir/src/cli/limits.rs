@@ -3,7 +3,7 @@
 use super::values;
 use clap::{Args, value_parser};
 use std::num::{NonZeroU32, NonZeroUsize};
-use weir_core::{Settings, settings::Limits};
+use weir_core::{Limits, Settings};
 use weir_proxy::Config;
 
 /// Limits of this process, and what Services have that set no other by annotation.

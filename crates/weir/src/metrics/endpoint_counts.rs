@@ -46,7 +46,7 @@ fn write_line(
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use weir_core::{Protocol, Service, ServiceKey, serve::serve_fixed, service::PortSpec};
+    use weir_core::{PortSpec, Protocol, Service, ServiceKey, serve_fixed};
 
     #[test]
     fn each_port_has_a_line_and_a_name_cannot_break_out_of_its_label() {

@@ -97,7 +97,7 @@ fn lacks_local(port: &ServicePort) -> bool {
 mod tests {
     use super::*;
     use std::{net::SocketAddr, num::NonZeroU16, sync::Arc};
-    use weir_core::{Protocol, Service, serve::serve_fixed, service::PortSpec};
+    use weir_core::{PortSpec, Protocol, Service, serve_fixed};
 
     /// A Service with one port and one endpoint, which is on no node.
     fn service(name: &str, change: impl FnOnce(&mut ServicePort)) -> Arc<ServedService> {

@@ -9,8 +9,8 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 use weir_capture::{Capture, Error, Options};
-use weir_core::{NodePortAddresses, PerFamily, Snapshot};
-use weir_proxy::{Bridges, Ports, Proxy, Receivers, SetBridges};
+use weir_core::{Bridges, CaptureSockets, NodePortAddresses, PerFamily, Snapshot};
+use weir_proxy::{Proxy, SetBridges};
 
 /// How often this host's bridges are looked at: a network plugin makes one with the first pod.
 const LOOK: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ impl Served {
 /// The rules of this node, and the ports where load balancers ask for it.
 pub(crate) struct Node {
     capture: Capture,
-    receivers: Receivers,
+    capture_sockets: CaptureSockets,
     /// How the proxy learns of bridges.
     set_bridges: SetBridges,
     bridges: Bridges,
@@ -71,7 +71,7 @@ impl Node {
     ) -> Self {
         Self {
             capture,
-            receivers: proxy.receivers(),
+            capture_sockets: proxy.capture_sockets(),
             set_bridges: proxy.bridges(),
             bridges: Bridges::default(),
             keep_rules: options.keep_rules,
@@ -117,15 +117,13 @@ impl Node {
     async fn apply(&mut self) -> Result<(), Error> {
         let Served { snapshot: Some(snapshot), node_port_addresses } = &self.served else { return Ok(()) };
         self.health_checks.apply(snapshot, &self.node_ports.listening(node_port_addresses));
-        let (receivers, bound) = (of_rules(self.receivers), self.bridges.bound);
-        self.capture.apply(snapshot, &receivers, node_port_addresses, bound).await
+        let (capture_sockets, bound) = (self.capture_sockets, self.bridges.bound);
+        self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound).await
     }
 
     /// Follows what bridges mean for capturing. Frontends are bound for as long as the rules rely on it.
     async fn look_at_bridges(&mut self) -> Result<(), Error> {
         let found = weir_capture::bridges().await?;
-        let networks = found.networks.into_iter().map(|(_, network)| network).collect();
-        let found = Bridges { bound: found.bound, networks };
         if found == self.bridges {
             return Ok(());
         }
@@ -150,13 +148,4 @@ impl Node {
             warn!(%error, "cannot remove the rules that capture Service traffic; 'weir cleanup' does");
         }
     }
-}
-
-fn of_rules(Receivers { tcp, udp }: Receivers) -> weir_capture::Receivers {
-    let of_family = |Ports { pod, node, outside }| weir_capture::Ports { pod, node, outside };
-    let of_protocol = |ports: PerFamily<Option<Ports>>| PerFamily {
-        v4: ports.v4.map(of_family),
-        v6: ports.v6.map(of_family),
-    };
-    weir_capture::Receivers { tcp: of_protocol(tcp), udp: of_protocol(udp) }
 }

@@ -1,4 +1,4 @@
-//! Does a client stay with its endpoint when the Service asks for it? (semantics §8)
+//! Does a client stay with its endpoint when the Service asks for it? (semantics F1-F4)
 
 use crate::{
     bed::{BOTH, Bed, Protocol, ask, ask_from, eventually, expect_names, idle, names},

@@ -1,4 +1,4 @@
-//! What do clients get that may not reach every endpoint, or none? (semantics §5, §6)
+//! What do clients get that may not reach every endpoint, or none? (semantics P2, P6, N1-N5)
 
 use crate::{
     bed::{BOTH, Bed, Protocol, ask, eventually, expect, expect_names, zone},

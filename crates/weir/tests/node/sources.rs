@@ -1,4 +1,4 @@
-//! Which address does an endpoint see? (semantics §7)
+//! Which address does an endpoint see? (semantics M1-M3)
 
 use crate::{
     bed::{BOTH, Bed, expect},

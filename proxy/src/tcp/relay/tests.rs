@@ -2,18 +2,27 @@
 
 use super::*;
 use crate::{
-    tcp::fixture,
-    worker::{Enlisted, TICK},
+    session::connection_context::ConnectionContext,
+    shared::command::TICK,
+    tcp::{
+        fixture::{self, Fixture},
+        pump::failure::Failure,
+    },
 };
 use allocation_counter::measure;
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     runtime::Builder,
     time::Instant,
 };
-use weir_core::{Load, Protocol, Settings, settings::HALF_CLOSED_TIMEOUT};
+use weir_core::{HALF_CLOSED_TIMEOUT, Load, Protocol, Settings};
 
 mod endings;
 mod resets;
@@ -25,17 +34,16 @@ struct Pair {
     relay: Relay,
     client: TcpStream,
     endpoint: TcpStream,
-    connection: Enlisted,
+    cx: ConnectionContext,
 }
 
 /// Relays until the end, beside a clock.
-async fn run(relay: &mut Relay) -> Closed {
-    let worker = Rc::clone(&relay.connection.frontend.worker);
+async fn run(relay: &mut Relay, cx: &ConnectionContext) -> Closed {
     let mut clock = tokio::time::interval(TICK);
     loop {
         tokio::select! {
-            reason = relay.run() => return reason,
-            _ = clock.tick() => drop(worker.tick()),
+            reason = relay.run(cx) => return reason,
+            _ = clock.tick() => fixture::tick(&cx.worker),
         }
     }
 }
@@ -57,30 +65,31 @@ async fn pair(idle_timeout: Duration) -> Pair {
 }
 
 async fn pair_with(settings: Settings) -> Pair {
-    let frontend = fixture::frontend_with(settings, &[]);
+    let Fixture { worker, frontend } = fixture::frontend_with(settings, &[]);
     let (client, accepted) = connected().await;
     let (upstream, endpoint) = connected().await;
     let address = upstream.peer_addr().unwrap();
     let flow = frontend.flow(Protocol::Tcp, client.local_addr().unwrap());
-    let connection = frontend.worker.enlist(&frontend, flow);
+    let cx = ConnectionContext::new(&worker, &frontend, flow);
     let lease = Arc::new(Load::default()).lease();
-    let mut dialled = Dialled::new(&connection, accepted);
-    let client_end = dialled.client.take().unwrap();
+    let mut connect_state = ConnectState::new(&cx.connection, accepted);
+    let client_end = connect_state.client.take().unwrap();
     let connected = Connected { client: client_end, upstream, address, lease };
-    Pair { relay: Relay::new(&connection, dialled, connected), client, endpoint, connection }
+    let relay = Relay::new(&cx, connect_state, connected);
+    Pair { relay, client, endpoint, cx }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_a_byte_ends_at_the_idle_time_out() {
     let mut pair = pair(IDLE).await;
     let start = Instant::now();
-    assert_eq!(run(&mut pair.relay).await, Closed::IdleTimeout);
+    assert_eq!(run(&mut pair.relay, &pair.cx).await, Closed::IdleTimeout);
     assert_passed(start, IDLE);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_byte_in_either_direction_restarts_the_idle_time_out() {
-    let Pair { mut relay, mut client, mut endpoint, connection: _listed } = pair(IDLE).await;
+    let Pair { mut relay, mut client, mut endpoint, cx } = pair(IDLE).await;
     let start = Instant::now();
     let talk = async {
         for _ in 0..3 {
@@ -92,21 +101,20 @@ async fn every_byte_in_either_direction_restarts_the_idle_time_out() {
             client.read_u8().await.unwrap();
         }
     };
-    let (reason, ()) = tokio::join!(run(&mut relay), talk);
+    let (reason, ()) = tokio::join!(run(&mut relay, &cx), talk);
     assert_eq!(reason, Closed::IdleTimeout);
     assert!(start.elapsed() >= 7 * IDLE - Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_half_closed_connection_ends_at_its_own_time_out() {
-    let Pair { mut relay, mut client, mut endpoint, connection: _listed } =
-        pair(2 * HALF_CLOSED_TIMEOUT).await;
+    let Pair { mut relay, mut client, mut endpoint, cx } = pair(2 * HALF_CLOSED_TIMEOUT).await;
     let start = Instant::now();
     let end = async {
         client.shutdown().await.unwrap();
         assert_eq!(endpoint.read(&mut [0]).await.unwrap(), 0);
     };
-    let (reason, ()) = tokio::join!(run(&mut relay), end);
+    let (reason, ()) = tokio::join!(run(&mut relay, &cx), end);
     assert_eq!(reason, Closed::HalfClosedTimeout);
     assert_passed(start, HALF_CLOSED_TIMEOUT);
     drop(client);
@@ -114,7 +122,7 @@ async fn a_half_closed_connection_ends_at_its_own_time_out() {
 
 #[tokio::test]
 async fn a_relay_that_is_interrupted_goes_on_without_losing_a_byte() {
-    let Pair { mut relay, client, mut endpoint, connection: _listed } = pair(IDLE).await;
+    let Pair { mut relay, client, mut endpoint, cx } = pair(IDLE).await;
     let sent: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
     let request = sent.clone();
     let (mut reading, mut writing) = client.into_split();
@@ -132,13 +140,13 @@ async fn a_relay_that_is_interrupted_goes_on_without_losing_a_byte() {
         // Dropping the future in the middle, again and again, must not matter: the state is in the value.
         tokio::select! {
             biased;
-            reason = relay.run() => break reason,
+            reason = relay.run(&cx) => break reason,
             () = tokio::task::yield_now() => {}
         }
         tokio::task::yield_now().await;
     };
     assert_eq!(reason, Closed::Finished);
-    relay.close(reason);
+    relay.close(&cx, reason);
     assert!(reader.await.unwrap() == sent);
     let mut answer = String::new();
     reading.read_to_string(&mut answer).await.unwrap();
@@ -148,14 +156,14 @@ async fn a_relay_that_is_interrupted_goes_on_without_losing_a_byte() {
 
 #[tokio::test]
 async fn a_relay_that_is_told_to_end_resets_both_sides() {
-    let Pair { mut relay, mut client, mut endpoint, connection: _listed } = pair(IDLE).await;
-    let connection = Rc::clone(&relay.connection);
-    let (reason, ()) = tokio::join!(relay.run(), async {
+    let Pair { mut relay, mut client, mut endpoint, cx } = pair(IDLE).await;
+    let connection = Rc::clone(&cx.connection);
+    let (reason, ()) = tokio::join!(relay.run(&cx), async {
         tokio::task::yield_now().await;
-        connection.order.give(Closed::Drained);
+        connection.close_signal.send(Closed::Drained);
     });
     assert_eq!(reason, Closed::Drained);
-    relay.close(reason);
+    relay.close(&cx, reason);
     assert_eq!(client.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(endpoint.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
@@ -180,13 +188,13 @@ async fn an_endpoint_is_watched_once_its_connection_has_lived_through_a_tick() {
         (socket.keepalive().unwrap(), socket.tcp_user_timeout().unwrap())
     };
     assert_eq!(watched(&pair.relay), (false, None));
-    tokio::time::timeout(3 * TICK, run(&mut pair.relay)).await.unwrap_err();
+    tokio::time::timeout(3 * TICK, run(&mut pair.relay, &pair.cx)).await.unwrap_err();
     assert_eq!(watched(&pair.relay), (true, Some(Settings::default().dead_peer_timeout)));
 }
 
 /// Sends a message to the endpoint and back, so many times, beside the relay.
 async fn exchange(pair: &mut Pair, message: &[u8], buffer: &mut [u8], times: usize) {
-    let Pair { relay, client, endpoint, .. } = pair;
+    let Pair { relay, client, endpoint, cx } = pair;
     let conversation = async {
         for _ in 0..times {
             let (sent, received) = tokio::join!(client.write_all(message), endpoint.read_exact(buffer));
@@ -196,7 +204,7 @@ async fn exchange(pair: &mut Pair, message: &[u8], buffer: &mut [u8], times: usi
         }
     };
     tokio::select! {
-        reason = relay.run() => panic!("{reason}"),
+        reason = relay.run(cx) => panic!("{reason}"),
         () = conversation => {}
     }
 }
@@ -214,5 +222,5 @@ fn relaying_a_message_allocates_nothing() {
         allocations(10);
         assert_eq!(allocations(100), allocations(1), "{length} bytes");
     }
-    assert!(pair.relay.connection.frontend.worker.pipes.count().1 > 0, "the large messages were spliced");
+    assert!(pair.cx.worker.pipes.count().1 > 0, "the large messages were spliced");
 }

@@ -6,7 +6,8 @@ use super::{
     settings::{Ipv6, Settings},
 };
 use std::net::IpAddr;
-use weir_capture::{Bridges, Host};
+use weir_capture::Host;
+use weir_core::Bridges;
 
 pub(super) fn judge(host: &Host, destinations: &[IpAddr], settings: &Settings) -> Vec<Check> {
     let has_policy = host.routing.as_ref().is_ok_and(|routing| routing.v6.has_policy);

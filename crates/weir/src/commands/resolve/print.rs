@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::Context;
 use std::process::ExitCode;
-use weir_core::resolved::Resolved;
+use weir_core::Resolved;
 
 /// Prints what the node would serve. What is wrong with the manifests goes to standard error; if that takes away a
 /// whole object or document, the exit code is 1.

@@ -1,10 +1,7 @@
 //! Which Snapshots are health checks tested with?
 
 use std::num::NonZeroU16;
-use weir_core::{
-    PerFamily, ServiceKey, Snapshot,
-    serve::{HealthCheck, ServedService},
-};
+use weir_core::{HealthCheck, PerFamily, ServedService, ServiceKey, Snapshot};
 
 /// Services of namespace `ns1` with a name, a health-check node port, and local endpoints over IPv4 and IPv6.
 pub(super) fn snapshot(services: &[(&str, u16, usize, usize)]) -> Snapshot {

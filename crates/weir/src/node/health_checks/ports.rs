@@ -20,7 +20,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
-use weir_proxy::{Descriptors, Taken};
+use weir_proxy::{DescriptorBudget, DescriptorPermit};
 
 const SERVER: Server = Server { name: "health-check node port", elsewhere: "another healthCheckNodePort" };
 
@@ -63,7 +63,7 @@ struct Port {
     report: SharedReport,
     end: CancellationToken,
     accepting: JoinHandle<()>,
-    _descriptor: Taken,
+    _descriptor: DescriptorPermit,
 }
 
 impl Port {
@@ -81,13 +81,13 @@ pub(super) struct Ports {
     /// Those that cannot be opened, and why.
     failed: BTreeMap<SocketAddr, String>,
     clients: mpsc::Sender<Client>,
-    descriptors: Arc<Descriptors>,
+    descriptors: Arc<DescriptorBudget>,
     metrics: PortMetrics,
 }
 
 impl Ports {
     /// No port. `clients` gets whoever connects to one.
-    pub(super) fn new(clients: mpsc::Sender<Client>, descriptors: Arc<Descriptors>) -> Self {
+    pub(super) fn new(clients: mpsc::Sender<Client>, descriptors: Arc<DescriptorBudget>) -> Self {
         let (open, failed) = (HashMap::new(), BTreeMap::new());
         Self { open, failed, clients, descriptors, metrics: PortMetrics::register() }
     }
@@ -166,7 +166,7 @@ impl Ports {
 
     fn try_open(&self, address: SocketAddr, report: &Report) -> io::Result<Port> {
         let full = || io::Error::other("out of file descriptors; raise the limit (ulimit -n, LimitNOFILE)");
-        let descriptor = self.descriptors.take(1).ok_or_else(full)?;
+        let descriptor = self.descriptors.acquire(1).ok_or_else(full)?;
         let listener = listen(address)?;
         let (report, end, clients) =
             (SharedReport::new(report), CancellationToken::new(), self.clients.clone());

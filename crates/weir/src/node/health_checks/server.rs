@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use weir_core::Snapshot;
-use weir_proxy::Descriptors;
+use weir_proxy::DescriptorBudget;
 
 /// How many clients may wait to be served.
 const WAITING: usize = 16;
@@ -41,7 +41,7 @@ struct Desired {
 
 impl HealthChecks {
     /// Starts without any port. `probes` knows whether the proxy is healthy; each port takes a descriptor of the budget.
-    pub(crate) fn start(probes: Probes, descriptors: Arc<Descriptors>) -> Self {
+    pub(crate) fn start(probes: Probes, descriptors: Arc<DescriptorBudget>) -> Self {
         let (desired, seen) = watch::channel(Desired::default());
         let stop = CancellationToken::new();
         let (clients, accepted) = mpsc::channel(WAITING);

@@ -1,13 +1,13 @@
 //! Does a relay end when its Service says so, whatever its two sides do? In simulated time.
 
 use super::*;
-use weir_core::settings::EndpointRemoved;
+use weir_core::EndpointRemoved;
 
 const AGE: Duration = Duration::from_secs(100);
 
 /// Says something in both directions every few seconds, beside a relay; returns why and when that ended.
 async fn end_of_conversation(pair: Pair) -> (Closed, Duration) {
-    let Pair { mut relay, mut client, mut endpoint, connection: _listed } = pair;
+    let Pair { mut relay, mut client, mut endpoint, cx } = pair;
     let start = Instant::now();
     let talk = async {
         loop {
@@ -19,7 +19,7 @@ async fn end_of_conversation(pair: Pair) -> (Closed, Duration) {
         }
     };
     tokio::select! {
-        reason = run(&mut relay) => (reason, start.elapsed()),
+        reason = run(&mut relay, &cx) => (reason, start.elapsed()),
         () = talk => unreachable!(),
     }
 }
@@ -48,7 +48,7 @@ async fn an_idle_connection_ends_at_its_idle_time_out_before_its_greatest_age() 
     };
     let mut pair = pair_with(settings).await;
     let start = Instant::now();
-    assert_eq!(run(&mut pair.relay).await, Closed::IdleTimeout);
+    assert_eq!(run(&mut pair.relay, &pair.cx).await, Closed::IdleTimeout);
     assert_passed(start, AGE / 2);
 }
 
@@ -86,11 +86,10 @@ async fn a_drain_does_not_put_off_the_greatest_age() {
 
 #[tokio::test]
 async fn a_connection_whose_endpoint_was_removed_while_it_was_dialled_is_reset_at_once() {
-    let Pair { mut relay, mut client, mut endpoint, connection: _listed } =
-        pair_with(removing(EndpointRemoved::Reset)).await;
-    let reason = relay.run().await;
+    let Pair { mut relay, mut client, mut endpoint, cx } = pair_with(removing(EndpointRemoved::Reset)).await;
+    let reason = relay.run(&cx).await;
     assert_eq!(reason, Closed::EndpointRemoved);
-    relay.close(reason);
+    relay.close(&cx, reason);
     assert_eq!(client.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert_eq!(endpoint.read_u8().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
@@ -98,5 +97,5 @@ async fn a_connection_whose_endpoint_was_removed_while_it_was_dialled_is_reset_a
 #[tokio::test(start_paused = true)]
 async fn a_connection_whose_endpoint_is_removed_goes_on_if_the_service_keeps_it() {
     let mut pair = pair_with(removing(EndpointRemoved::Keep)).await;
-    assert!(tokio::time::timeout(100 * AGE, run(&mut pair.relay)).await.is_err());
+    assert!(tokio::time::timeout(100 * AGE, run(&mut pair.relay, &pair.cx)).await.is_err());
 }

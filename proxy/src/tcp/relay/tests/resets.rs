@@ -46,15 +46,15 @@ proptest! {
         let sent: Vec<u8> = (0..chunks.iter().sum()).map(|at: usize| (at % 251) as u8).collect();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (received, end) = runtime.block_on(async {
-            let Pair { mut relay, client, endpoint, connection: _listed } = pair(IDLE).await;
+            let Pair { mut relay, client, endpoint, cx } = pair(IDLE).await;
             let (from, to) = if by_client { (client, endpoint) } else { (endpoint, client) };
             let relaying = async {
-                let reason = relay.run().await;
+                let reason = relay.run(&cx).await;
                 let expected = if by_client { Closed::ClientReset } else { Closed::EndpointReset };
                 assert_eq!(reason, expected);
                 // Without a byte relayed the client would get another endpoint.
-                if let Some(dialled) = relay.close(reason) {
-                    dialled.refuse(reason);
+                if let Some(connect_state) = relay.close(&cx, reason) {
+                    connect_state.refuse(reason);
                 }
             };
             tokio::join!(receive(to, &reads), relaying, send_and_reset(from, &sent, &chunks)).0

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::commands::doctor::settings::Ipv6;
-use weir_capture::{Bridges, Chain, Error, Ruleset, route::Routing};
-use weir_core::PerFamily;
+use weir_capture::{Chain, Error, Ruleset, route::Routing};
+use weir_core::{Bridges, PerFamily};
 
 /// A host on which weir could start.
 fn host() -> Host {

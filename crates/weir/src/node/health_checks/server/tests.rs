@@ -29,7 +29,7 @@ fn at(ip: IpAddr, port: u16) -> SocketAddr {
 
 fn ports() -> (Ports, mpsc::Receiver<Client>) {
     let (clients, accepted) = mpsc::channel(WAITING);
-    (Ports::new(clients, Descriptors::new(8)), accepted)
+    (Ports::new(clients, DescriptorBudget::new(8)), accepted)
 }
 
 /// The golden vectors were recorded from kube-proxy's server; ours must answer the same over a real socket.
@@ -57,7 +57,7 @@ async fn assert_answers(case: &Value) {
     let leaving = state["taint"] == "ToBeDeletedByClusterAutoscaler";
     probes.health().set_node(&weir_core::Node { leaving, ..weir_core::Node::named("node-a") });
     let [port] = free_ports();
-    let checks = HealthChecks::start(probes, Descriptors::new(8));
+    let checks = HealthChecks::start(probes, DescriptorBudget::new(8));
     let count = usize::try_from(state["localEndpoints"].as_u64().unwrap()).unwrap();
     checks.apply(&snapshot(&[("svc1", port, count, 0)]), &[HERE]);
     let (method, path) = (case["method"].as_str().unwrap(), case["path"].as_str().unwrap());
@@ -84,7 +84,7 @@ async fn asking(address: SocketAddr) -> Asking {
 #[tokio::test]
 async fn each_family_has_a_port_and_a_count_of_its_own() {
     let [port] = free_ports();
-    let checks = HealthChecks::start(Probes::new(Health::new(false)), Descriptors::new(8));
+    let checks = HealthChecks::start(Probes::new(Health::new(false)), DescriptorBudget::new(8));
     let everywhere = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     checks.apply(&snapshot(&[("a", port, 3, 0)]), &everywhere);
     asking(at(HERE, port)).await;
@@ -96,7 +96,7 @@ async fn each_family_has_a_port_and_a_count_of_its_own() {
 #[tokio::test]
 async fn a_service_that_is_gone_closes_its_port_and_its_connections() {
     let [port] = free_ports();
-    let checks = HealthChecks::start(Probes::new(Health::new(false)), Descriptors::new(8));
+    let checks = HealthChecks::start(Probes::new(Health::new(false)), DescriptorBudget::new(8));
     checks.apply(&snapshot(&[("a", port, 1, 0)]), &[HERE]);
     let mut kept = asking(at(HERE, port)).await;
     assert_eq!(kept.request("GET", "/").await.status, 200);
@@ -160,17 +160,17 @@ async fn a_port_that_is_in_use_is_tried_again_and_hinders_no_other() {
 #[tokio::test]
 async fn ports_take_no_more_descriptors_than_there_are() {
     let (clients, _accepted) = mpsc::channel(WAITING);
-    let descriptors = Descriptors::new(1);
+    let descriptors = DescriptorBudget::new(1);
     let mut ports = Ports::new(clients, Arc::clone(&descriptors));
     let [first, second] = free_ports();
     let mut wanted = Wanted::default();
     let touched = wanted.update(&snapshot(&[("a", first, 1, 0), ("b", second, 1, 0)]), &[HERE]);
     ports.settle(&wanted, &touched).await;
-    assert!(ports.some_failed() && descriptors.take(1).is_none());
+    assert!(ports.some_failed() && descriptors.acquire(1).is_none());
     let touched = wanted.update(&snapshot(&[("b", second, 1, 0)]), &[HERE]);
     ports.settle(&wanted, &touched).await;
     ports.retry(&wanted);
     assert!(!ports.some_failed(), "the descriptor came back");
     ports.close().await;
-    assert!(descriptors.take(1).is_some());
+    assert!(descriptors.acquire(1).is_some());
 }

@@ -1,0 +1,29 @@
+//! What do Kubernetes and an operator ask for, as values?
+
+pub mod address;
+mod bridges;
+mod capabilities;
+mod capture_sockets;
+mod endpoint;
+mod family;
+mod flow;
+mod frontend;
+mod node;
+mod ratio;
+mod service;
+mod settings;
+
+pub use bridges::{BridgeNetwork, Bridges};
+pub use capabilities::{Capabilities, Capability};
+pub use capture_sockets::{CapturePorts, CaptureSockets};
+pub use endpoint::{Conditions, Endpoint, EndpointSet, EndpointSlice, Hints, SliceEndpoint, SlicePort};
+pub use family::{Family, PerFamily};
+pub use flow::Flow;
+pub(crate) use flow::{address_bytes, stable_hasher};
+pub use frontend::{Frontend, FrontendKind, Origin};
+pub use node::Node;
+pub use ratio::{NotARatio, Ratio};
+pub use service::{PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
+pub use settings::{
+    ActiveCheck, EndpointRemoved, HALF_CLOSED_TIMEOUT, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy,
+};

@@ -1,0 +1,45 @@
+//! Which capabilities does a process have?
+
+/// The effective capabilities of a process, as the kernel tells them (`CapEff` in proc_pid_status(5)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities(u64);
+
+/// A capability by its number (linux/capability.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capability {
+    /// CAP_NET_BIND_SERVICE: to bind ports below `net.ipv4.ip_unprivileged_port_start`.
+    NetBindService = 10,
+    /// CAP_NET_ADMIN: to change rules and routes, to mark packets, and to bind addresses of others.
+    NetAdmin = 12,
+}
+
+impl Capabilities {
+    /// Reads the text of `/proc/PID/status`. A text without capabilities is of a process that has none.
+    pub fn of_status(status: &str) -> Self {
+        let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        Self(effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0))
+    }
+
+    /// Whether a capability is among them.
+    pub fn contains(self, capability: Capability) -> bool {
+        self.0 & (1 << capability as u32) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capability_is_read_from_the_effective_ones() {
+        let of = |bits: &str| {
+            Capabilities::of_status(&format!("Name:\tweir\nCapPrm:\tffffffffffffffff\nCapEff:\t{bits}\n"))
+        };
+        assert!(of("0000000000001000").contains(Capability::NetAdmin));
+        assert!(!of("0000000000000fff").contains(Capability::NetAdmin));
+        assert!(of("0000000000000400").contains(Capability::NetBindService));
+        for nothing in ["", "Name:\tweir\n", "CapEff:\tmany\n"] {
+            assert_eq!(Capabilities::of_status(nothing), Capabilities::default(), "{nothing:?}");
+        }
+    }
+}

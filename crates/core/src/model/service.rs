@@ -1,0 +1,171 @@
+//! What does a Service ask for? The fields of a core/v1 Service that a proxy programs, checked and typed.
+
+use super::{
+    family::{Family, PerFamily},
+    settings::Settings,
+};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::{fmt, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
+
+/// Namespace and name of a Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceKey {
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// The name inside the namespace.
+    pub name: Arc<str>,
+}
+
+impl ServiceKey {
+    /// A key from its two parts.
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A transport protocol of a Service port. Each is a key space of its own (semantics O2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// Stream Control Transmission Protocol.
+    Sctp,
+    /// Transmission Control Protocol.
+    Tcp,
+    /// User Datagram Protocol.
+    Udp,
+}
+
+impl Protocol {
+    /// The Kubernetes word: `TCP`, `UDP` or `SCTP`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sctp => "SCTP",
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+
+    /// The IANA protocol number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Sctp => 132,
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
+impl std::str::FromStr for Protocol {
+    type Err = UnknownProtocol;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProtocol> {
+        match text {
+            "TCP" => Ok(Self::Tcp),
+            "UDP" => Ok(Self::Udp),
+            "SCTP" => Ok(Self::Sctp),
+            _ => Err(UnknownProtocol(text.chars().take(32).collect())),
+        }
+    }
+}
+
+/// The text is none of `TCP`, `UDP` and `SCTP`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown protocol {0:?}; Kubernetes knows TCP, UDP and SCTP")]
+pub struct UnknownProtocol(String);
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The identity of what is balanced: a Service, a port name and a protocol ("unit" in semantics.md).
+///
+/// Ordered by namespace, name, port name and the protocol's text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortKey {
+    /// The Service.
+    pub service: ServiceKey,
+    /// The port's name; empty for an unnamed port.
+    pub name: Arc<str>,
+    /// The port's protocol.
+    pub protocol: Protocol,
+}
+
+impl fmt::Display for PortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.is_empty() {
+            write!(f, "{}/{}", self.service, self.protocol)
+        } else {
+            write!(f, "{}:{}/{}", self.service, self.name, self.protocol)
+        }
+    }
+}
+
+/// One entry of `spec.ports`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortSpec {
+    /// `name`; empty when absent.
+    pub name: Arc<str>,
+    /// `protocol`.
+    pub protocol: Protocol,
+    /// `port`, on the cluster IP, external IPs and load-balancer IPs.
+    pub port: NonZeroU16,
+    /// `nodePort`, when there is one.
+    pub node_port: Option<NonZeroU16>,
+}
+
+/// A Service that a proxy has to serve. Headless, ExternalName and foreign ones never become this (semantics S2-S4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Namespace and name.
+    pub key: ServiceKey,
+    /// The cluster IP of each family; without one the Service does not exist in that family (semantics A1).
+    pub cluster_ips: PerFamily<Option<IpAddr>>,
+    /// `spec.externalIPs`, in order (semantics A2).
+    pub external_ips: PerFamily<Box<[IpAddr]>>,
+    /// Addresses of `status.loadBalancer.ingress` that this node must answer for, in order (semantics A3).
+    pub load_balancer_ips: PerFamily<Box<[IpAddr]>>,
+    /// Who may use the load-balancer addresses; empty means everybody (semantics A5).
+    pub source_ranges: PerFamily<Box<[IpNet]>>,
+    /// Whether `internalTrafficPolicy` is Local (semantics P1).
+    pub internal_local: bool,
+    /// Whether `externalTrafficPolicy` is Local and counts (semantics P5).
+    pub external_local: bool,
+    /// ClientIP session affinity and its idle time-out (semantics F1).
+    pub affinity: Option<Duration>,
+    /// The health-check node port, when it counts (semantics H1).
+    pub health_check_node_port: Option<NonZeroU16>,
+    /// The ports.
+    pub ports: Vec<PortSpec>,
+    /// weir's own settings, from annotations.
+    pub settings: Arc<Settings>,
+}
+
+impl Service {
+    /// A Service that has nothing but a cluster IP and ports; everything else is as the API defaults it.
+    pub fn new(key: ServiceKey, cluster_ip: IpAddr, ports: Vec<PortSpec>) -> Self {
+        let mut cluster_ips = PerFamily::default();
+        *cluster_ips.get_mut(Family::of(cluster_ip)) = Some(cluster_ip);
+        Self {
+            key,
+            cluster_ips,
+            external_ips: PerFamily::default(),
+            load_balancer_ips: PerFamily::default(),
+            source_ranges: PerFamily::default(),
+            internal_local: false,
+            external_local: false,
+            affinity: None,
+            health_check_node_port: None,
+            ports,
+            settings: Arc::default(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Which addresses may be neither frontends nor endpoints? A pass over objects that others wrote.
+//!
+//! Whoever may write an EndpointSlice could otherwise have weir connect to what listens only on this node's loopback or on
+//! its links, such as the metadata service of a cloud at 169.254.169.254. An API server refuses most of these addresses
+//! itself (`ValidateNonSpecialIP` in Kubernetes' `pkg/apis/core/validation`); weir does not rely on it.
+
+use super::refusal::Refusal;
+use crate::model::{EndpointSlice, PerFamily, Service};
+use std::{collections::BTreeSet, mem, net::IpAddr};
+
+/// What an address was to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// An endpoint of a Service.
+    Endpoint,
+    /// A cluster IP, an external IP or a load-balancer IP.
+    Frontend,
+}
+
+/// What was refused, and why. Each address once.
+pub type Refused = BTreeSet<(Role, Refusal, IpAddr)>;
+
+/// Takes endpoints out of a slice that must not be dialled: it never had them.
+pub fn guard_slice(slice: &mut EndpointSlice) -> Refused {
+    let mut refused = Refused::new();
+    slice.endpoints.retain(|endpoint| is_allowed(&mut refused, Role::Endpoint, endpoint.ip));
+    refused
+}
+
+/// Takes addresses out of a Service that must not be served. Without its cluster IP it does not exist in that family.
+pub fn guard_service(service: &mut Service) -> Refused {
+    let mut refused = Refused::new();
+    let mut allowed = |ip: &IpAddr| is_allowed(&mut refused, Role::Frontend, *ip);
+    let PerFamily { v4, v6 } = &mut service.cluster_ips;
+    for cluster_ip in [v4, v6] {
+        *cluster_ip = cluster_ip.filter(&mut allowed);
+    }
+    for PerFamily { v4, v6 } in [&mut service.external_ips, &mut service.load_balancer_ips] {
+        for ips in [v4, v6] {
+            *ips = mem::take(ips).into_iter().filter(&mut allowed).collect();
+        }
+    }
+    refused
+}
+
+fn is_allowed(refused: &mut Refused, role: Role, ip: IpAddr) -> bool {
+    let reason = Refusal::of(ip);
+    refused.extend(reason.map(|reason| (role, reason, ip)));
+    reason.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Conditions, Family, PortSpec, Protocol, ServiceKey, SliceEndpoint};
+    use std::num::NonZeroU16;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_slice_loses_what_must_not_be_dialled() {
+        let endpoint = |text| SliceEndpoint {
+            ip: ip(text),
+            conditions: Conditions::default(),
+            node: None,
+            zone: None,
+            hints: Default::default(),
+        };
+        let mut slice = EndpointSlice {
+            name: "web-1".into(),
+            service: ServiceKey::new("default", "web"),
+            family: Family::V4,
+            ports: Vec::new(),
+            endpoints: ["127.0.0.1", "10.0.0.1", "127.0.0.1", "169.254.169.254"].map(endpoint).into(),
+        };
+        let refused = guard_slice(&mut slice);
+        assert_eq!(slice.endpoints, [endpoint("10.0.0.1")]);
+        let expected = [(Refusal::Loopback, "127.0.0.1"), (Refusal::LinkLocal, "169.254.169.254")];
+        assert_eq!(refused, expected.map(|(reason, text)| (Role::Endpoint, reason, ip(text))).into());
+    }
+
+    #[test]
+    fn a_service_loses_what_must_not_be_served() {
+        let port =
+            PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
+        let mut service =
+            Service::new(ServiceKey::new("default", "web"), ip("10.96.0.10"), vec![port.clone()]);
+        service.cluster_ips.v6 = Some(ip("::1"));
+        service.external_ips.v4 = [ip("127.0.0.1"), ip("203.0.113.7")].into();
+        service.load_balancer_ips.v6 = [ip("fe80::1"), ip("2001:db8::1")].into();
+        let refused = guard_service(&mut service);
+        let mut expected =
+            Service::new(ServiceKey::new("default", "web"), ip("10.96.0.10"), vec![port.clone()]);
+        expected.external_ips.v4 = [ip("203.0.113.7")].into();
+        expected.load_balancer_ips.v6 = [ip("2001:db8::1")].into();
+        assert_eq!((service, refused.len()), (expected, 3));
+    }
+}

@@ -1,0 +1,121 @@
+//! Why is an address refused?
+
+use std::{fmt, net::IpAddr};
+
+/// Why an address is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// 0.0.0.0 or ::, which reach this host itself.
+    Unspecified,
+    /// 127.0.0.0/8 or ::1.
+    Loopback,
+    /// 169.254.0.0/16 or fe80::/10.
+    LinkLocal,
+    /// 224.0.0.0/4 or ff00::/8.
+    Multicast,
+    /// 255.255.255.255.
+    Broadcast,
+    /// An external IP that is where the API server answers.
+    ApiServer,
+    /// An external IP that is an address of this node.
+    Node,
+    /// An external IP that is another Service's cluster IP, or may become one.
+    ClusterIp,
+    /// An external IP that the operator does not allow.
+    NotAllowed,
+}
+
+impl Refusal {
+    /// All reasons.
+    pub const ALL: [Refusal; 9] = [
+        Self::Unspecified,
+        Self::Loopback,
+        Self::LinkLocal,
+        Self::Multicast,
+        Self::Broadcast,
+        Self::ApiServer,
+        Self::Node,
+        Self::ClusterIp,
+        Self::NotAllowed,
+    ];
+
+    /// The word for it in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Loopback => "loopback",
+            Self::LinkLocal => "link-local",
+            Self::Multicast => "multicast",
+            Self::Broadcast => "broadcast",
+            Self::ApiServer => "api-server",
+            Self::Node => "node",
+            Self::ClusterIp => "cluster-ip",
+            Self::NotAllowed => "not-allowed",
+        }
+    }
+
+    /// Why this address is refused whatever it is for; `None` if it is not. An IPv4 address that is written as an IPv6 one counts as IPv4.
+    pub fn of(ip: IpAddr) -> Option<Self> {
+        let ip = ip.to_canonical();
+        let link_local = match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        match ip {
+            _ if ip.is_unspecified() => Some(Self::Unspecified),
+            _ if ip.is_loopback() => Some(Self::Loopback),
+            _ if link_local => Some(Self::LinkLocal),
+            _ if ip.is_multicast() => Some(Self::Multicast),
+            IpAddr::V4(ip) if ip.is_broadcast() => Some(Self::Broadcast),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn special_addresses_are_refused_in_every_form_and_others_are_not() {
+        for (texts, reason) in [
+            (["0.0.0.0", "::", "::ffff:0.0.0.0"], Some(Refusal::Unspecified)),
+            (["127.0.0.1", "127.255.255.255", "::ffff:127.9.9.9"], Some(Refusal::Loopback)),
+            (["::1", "::1", "::ffff:127.0.0.1"], Some(Refusal::Loopback)),
+            (["169.254.0.0", "169.254.169.254", "::ffff:169.254.1.1"], Some(Refusal::LinkLocal)),
+            (["fe80::1", "fe80:1::1", "febf:ffff::"], Some(Refusal::LinkLocal)),
+            (["224.0.0.1", "239.255.255.255", "::ffff:224.0.0.251"], Some(Refusal::Multicast)),
+            (["ff00::", "ff02::1", "ffff::1"], Some(Refusal::Multicast)),
+            (["255.255.255.255", "255.255.255.255", "::ffff:255.255.255.255"], Some(Refusal::Broadcast)),
+            (["10.0.0.1", "192.0.2.1", "100.64.0.1"], None),
+            (["169.253.255.255", "169.255.0.0", "126.255.255.255"], None),
+            (["2001:db8::1", "fd00::1", "fec0::1"], None),
+        ] {
+            for text in texts {
+                assert_eq!(Refusal::of(ip(text)), reason, "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_allowed_is_unicast_and_of_no_link(bits: u128, v4: bool) {
+            let ip = if v4 { IpAddr::from((bits as u32).to_be_bytes()) } else { IpAddr::from(bits.to_be_bytes()) };
+            if Refusal::of(ip).is_none() {
+                let ip = ip.to_canonical();
+                prop_assert!(!ip.is_loopback() && !ip.is_multicast() && !ip.is_unspecified());
+            }
+        }
+    }
+}

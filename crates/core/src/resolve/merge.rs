@@ -1,0 +1,46 @@
+//! Which endpoints does each port of a Service have? All its EndpointSlices as one (semantics E1-E5, O1-O3).
+
+use crate::model::{Endpoint, EndpointSlice, Family, Protocol, SliceEndpoint};
+use std::{collections::BTreeMap, collections::HashMap, net::SocketAddr, sync::Arc};
+
+/// Merged endpoints by port name and protocol, each list sorted by the text `ip:port`.
+pub(super) type MergedPorts = BTreeMap<(Arc<str>, Protocol), Arc<[Endpoint]>>;
+
+/// Merges the slices of one Service for one family.
+///
+/// Where two slices contradict each other the order of `slices` decides, so pass them in a fixed order.
+pub(super) fn merge<'a>(slices: impl IntoIterator<Item = &'a EndpointSlice>, family: Family) -> MergedPorts {
+    let mut ports: BTreeMap<(Arc<str>, Protocol), HashMap<SocketAddr, Endpoint>> = BTreeMap::new();
+    for slice in slices.into_iter().filter(|slice| slice.family == family) {
+        for port in &slice.ports {
+            let merged = ports.entry((Arc::clone(&port.name), port.protocol)).or_default();
+            for endpoint in &slice.endpoints {
+                let address = SocketAddr::new(endpoint.ip, port.port.get());
+                // A terminating entry never replaces another one: a pod that left may have given its address to the
+                // next, and both are listed for a while (semantics E3).
+                if endpoint.conditions.terminating && merged.contains_key(&address) {
+                    continue;
+                }
+                merged.insert(address, at(endpoint, address));
+            }
+        }
+    }
+    ports.into_iter().map(|(key, endpoints)| (key, sorted(endpoints))).collect()
+}
+
+fn at(endpoint: &SliceEndpoint, address: SocketAddr) -> Endpoint {
+    Endpoint {
+        address,
+        conditions: endpoint.conditions,
+        node: endpoint.node.clone(),
+        zone: endpoint.zone.clone(),
+        hints: Arc::clone(&endpoint.hints),
+    }
+}
+
+/// The order in which every list of endpoints is kept (semantics E5).
+pub(super) fn sorted(endpoints: HashMap<SocketAddr, Endpoint>) -> Arc<[Endpoint]> {
+    let mut list: Vec<Endpoint> = endpoints.into_values().collect();
+    list.sort_by_cached_key(|endpoint| endpoint.address.to_string());
+    list.into()
+}

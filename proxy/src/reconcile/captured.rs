@@ -1,0 +1,150 @@
+//! Which frontends do the workers know of in node mode, and how do they hear of changes?
+
+use super::{
+    plan::Plan,
+    report::{FrontendRow, FrontendState},
+};
+use crate::{
+    routing::{
+        binding::Binding,
+        port_runtime::{PortRuntime, PortRuntimes},
+    },
+    shared::command::{CapturedFrontend, Command, FrontendChange},
+    worker::handle::{WorkerHandle, answers},
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use weir_core::{Audience, Family, Frontend, FrontendKind, PerFamily, Protocol};
+
+/// A worker hears of a change within moments; one that does not answer must not hold up the others.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The frontends that are in every worker's captured_frontends. All that are planned are: one without usable endpoints too, whose UDP
+/// flows may have an endpoint that still serves (semantics C3).
+#[derive(Debug, Default)]
+pub(super) struct KnownFrontends {
+    known: HashMap<Frontend, KnownFrontend>,
+    /// How many have somebody to serve.
+    listening: PerFamily<usize>,
+}
+
+#[derive(Debug)]
+struct KnownFrontend {
+    /// What was last told of it: whose it is, what kind of address, and who can be served.
+    runtime: Arc<PortRuntime>,
+    kind: FrontendKind,
+    audience: Option<Audience>,
+    /// Whether that serves packets that come in through a receiving socket.
+    is_captured: bool,
+}
+
+impl KnownFrontend {
+    /// What the workers are told: who serves packets that come in through a receiving socket.
+    fn captured(&self) -> Option<CapturedFrontend> {
+        self.is_captured.then(|| CapturedFrontend { kind: self.kind, runtime: Arc::clone(&self.runtime) })
+    }
+
+    /// In node mode a frontend is served where it is.
+    fn row(self, socket: Frontend, state: FrontendState) -> FrontendRow {
+        let (frontend, listen) = (socket.address, socket.address);
+        FrontendRow { port: self.runtime.metrics.key().clone(), kind: self.kind, frontend, listen, state }
+    }
+
+    fn is_told(&self, other: &Self) -> bool {
+        let told = |known: &Self| (known.kind, known.audience);
+        self.runtime.metrics.key() == other.runtime.metrics.key() && told(self) == told(other)
+    }
+}
+
+/// What one step has changed.
+#[derive(Default)]
+pub(super) struct Steps<'a> {
+    /// Frontends that changed their state.
+    pub(super) rows: Vec<FrontendRow>,
+    /// Frontends that were not there before.
+    pub(super) new: Vec<&'a Binding>,
+}
+
+impl KnownFrontends {
+    /// Whether the workers know of a frontend.
+    pub(super) fn contains(&self, socket: Frontend) -> bool {
+        self.known.contains_key(&socket)
+    }
+
+    /// How many frontends of a family have somebody to serve.
+    pub(super) fn listening(&self, family: Family) -> usize {
+        *self.listening.get(family)
+    }
+
+    /// Has the workers know the touched frontends as they are planned, by one command, and waits until they do.
+    ///
+    /// Not those of UDP in families where they are bound: the sockets from which their flows reply would be in the way.
+    pub(super) async fn settle<'a>(
+        &mut self,
+        touched: impl IntoIterator<Item = Frontend>,
+        plan: &'a Plan,
+        runtimes: &PortRuntimes,
+        bound: PerFamily<bool>,
+        workers: &[WorkerHandle],
+    ) -> Steps<'a> {
+        let (mut steps, mut changes) = (Steps::default(), Vec::new());
+        for socket in touched {
+            let now = plan.winner(socket).and_then(|binding| {
+                let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family))?;
+                let is_captured = socket.protocol != Protocol::Udp || !bound.get(binding.port.family);
+                let (kind, audience) = (binding.kind, binding.audience());
+                Some((binding, KnownFrontend { runtime: Arc::clone(runtime), kind, audience, is_captured }))
+            });
+            match now {
+                Some((binding, now)) => changes.extend(self.list(binding, now, &mut steps)),
+                None => changes.extend(self.remove(socket, &mut steps)),
+            }
+        }
+        if !changes.is_empty() {
+            let changes: Arc<[FrontendChange]> = changes.into();
+            let tell = |worker: &WorkerHandle| {
+                worker.call(|done| Command::ChangeCaptured { changes: Arc::clone(&changes), done })
+            };
+            if timeout(PATIENCE, answers(workers.iter().map(tell).collect())).await.is_err() {
+                tracing::warn!(
+                    "a worker is slow to hear of changed frontends; it goes on as before for a while"
+                );
+            }
+        }
+        steps
+    }
+
+    fn list<'a>(
+        &mut self,
+        binding: &'a Binding,
+        now: KnownFrontend,
+        steps: &mut Steps<'a>,
+    ) -> Option<FrontendChange> {
+        let (captured, state) =
+            (now.captured(), now.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening));
+        let before = self.known.insert(binding.listen, now);
+        let now = &self.known[&binding.listen];
+        let counted = |known: &KnownFrontend| usize::from(known.audience.is_some());
+        let listening = self.listening.get_mut(binding.port.family);
+        *listening = *listening + counted(now) - before.as_ref().map_or(0, counted);
+        if before.is_none() {
+            steps.new.push(binding);
+        }
+        if before.as_ref().is_none_or(|before| !before.is_told(now)) {
+            steps.rows.push(FrontendRow::of(binding, state));
+        }
+        let is_same = match (before.as_ref().map(KnownFrontend::captured), &captured) {
+            (None, _) => false,
+            (Some(Some(before)), Some(now)) => before.is(now),
+            (Some(before), now) => before.is_none() && now.is_none(),
+        };
+        (!is_same).then_some(FrontendChange { frontend: binding.listen, target: captured })
+    }
+
+    fn remove(&mut self, socket: Frontend, steps: &mut Steps<'_>) -> Option<FrontendChange> {
+        let known = self.known.remove(&socket)?;
+        *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(known.audience.is_some());
+        steps.rows.push(known.row(socket, FrontendState::Removed));
+        Some(FrontendChange { frontend: socket, target: None })
+    }
+}

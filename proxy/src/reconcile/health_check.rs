@@ -1,0 +1,119 @@
+//! Which endpoints are checked actively, for which Service ports? One prober for each endpoint, however many use it.
+//!
+//! Everything here runs on the thread that steers the workers; they only see that an endpoint is down.
+
+mod prober;
+
+use crate::{routing::endpoints::Endpoints, sys::socket::Egress};
+use prober::{CheckTerms, Prober, Shared};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use weir_core::{ActiveCheck, Family, PortKey, Protocol, ServicePort};
+
+/// A Service port in one family.
+type Port = (PortKey, Family);
+
+/// The probers of all endpoints that are checked.
+#[derive(Debug)]
+pub(crate) struct HealthChecks {
+    /// What each Service port has checked.
+    wanted: HashMap<Port, Wanted>,
+    probed: HashMap<SocketAddr, Probed>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Wanted {
+    check: ActiveCheck,
+    endpoints: BTreeSet<SocketAddr>,
+}
+
+/// An endpoint that is checked.
+#[derive(Debug)]
+struct Probed {
+    /// By whom, and how.
+    claims: BTreeMap<Port, ActiveCheck>,
+    terms: watch::Sender<CheckTerms>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl HealthChecks {
+    /// Nothing is checked yet. Probes leave this host like this.
+    pub(crate) fn new(egress: Egress) -> Self {
+        Self { wanted: HashMap::new(), probed: HashMap::new(), shared: Shared::new(egress) }
+    }
+
+    /// HealthChecks the endpoints of a Service port as it is now. Costs nothing without a health check.
+    pub(crate) fn update(&mut self, port: &ServicePort, endpoints: &mut Endpoints) {
+        let key = (port.key.clone(), port.family);
+        let check = port.settings.health_check.filter(|_| port.key.protocol == Protocol::Tcp);
+        let Some(check) = check else { return self.remove(&key) };
+        let reachable = port.reachable().iter().map(|endpoint| endpoint.address).collect();
+        let wanted = Wanted { check, endpoints: reachable };
+        if self.wanted.get(&key) == Some(&wanted) {
+            return;
+        }
+        let before = self.wanted.insert(key.clone(), wanted.clone());
+        let before = before.map(|before| before.endpoints).unwrap_or_default();
+        before.difference(&wanted.endpoints).for_each(|&gone| self.release(&key, gone));
+        wanted.endpoints.iter().for_each(|&endpoint| self.claim(&key, endpoint, check, endpoints));
+    }
+
+    /// HealthChecks nothing more for a Service port.
+    pub(crate) fn remove(&mut self, key: &Port) {
+        if let Some(before) = self.wanted.remove(key) {
+            before.endpoints.iter().for_each(|&endpoint| self.release(key, endpoint));
+        }
+    }
+
+    /// Marks the metrics as alive.
+    pub(crate) fn touch(&self) {
+        self.shared.touch();
+    }
+
+    fn claim(&mut self, key: &Port, endpoint: SocketAddr, check: ActiveCheck, endpoints: &mut Endpoints) {
+        if let Some(probed) = self.probed.get_mut(&endpoint) {
+            probed.claims.insert(key.clone(), check);
+            return probed.agree();
+        }
+        let (terms, agreed) = watch::channel(CheckTerms { check, service: key.0.clone() });
+        let load = endpoints.load(Protocol::Tcp, endpoint);
+        let prober = Prober::new(endpoint, load, Arc::clone(&self.shared));
+        let task = AbortOnDropHandle::new(tokio::spawn(prober.run(agreed)));
+        let claims = BTreeMap::from([(key.clone(), check)]);
+        self.probed.insert(endpoint, Probed { claims, terms, _task: task });
+    }
+
+    fn release(&mut self, key: &Port, endpoint: SocketAddr) {
+        let Some(probed) = self.probed.get_mut(&endpoint) else { return };
+        probed.claims.remove(key);
+        if probed.claims.is_empty() {
+            self.probed.remove(&endpoint);
+        } else {
+            probed.agree();
+        }
+    }
+}
+
+impl Probed {
+    /// Tells the prober what the claims come to.
+    fn agree(&self) {
+        let check = self.claims.values().copied().reduce(ActiveCheck::strictest);
+        let first = self.claims.keys().next();
+        let Some((check, (service, _))) = check.zip(first) else { return };
+        self.terms.send_if_modified(|terms| {
+            let agreed = CheckTerms { check, service: service.clone() };
+            let changed = *terms != agreed;
+            *terms = agreed;
+            changed
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! How is one endpoint checked? By connecting to it from time to time.
+
+use crate::{
+    shared::connect_failure::ConnectFailure,
+    sys::{
+        host,
+        socket::{Egress, tcp_connecting},
+    },
+};
+use metrics::{Counter, Gauge};
+use std::{io, net::SocketAddr, sync::Arc};
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    sync::{Semaphore, watch},
+    time::{Instant, sleep_until, timeout},
+};
+use weir_core::{ActiveCheck, Checked, Failure, Health, Load, PortKey};
+
+/// HealthChecks that are made at the same time at most.
+const AT_ONCE: usize = 64;
+
+const RESULTS: &str = "weir_health_checks_total";
+
+/// What all probers have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) turns: Semaphore,
+    egress: Egress,
+    succeeded: Counter,
+    failed: [Counter; Failure::ALL.len()],
+    /// Not made, for want of descriptors, ports or memory.
+    local_limit: Counter,
+    down: Gauge,
+}
+
+impl Shared {
+    /// Probes leave this host like this.
+    pub(super) fn new(egress: Egress) -> Arc<Self> {
+        metrics::describe_counter!(RESULTS, "Active checks of endpoints, by result");
+        metrics::describe_gauge!("weir_endpoints_down", "Endpoints that active checks find down");
+        let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
+        // Their descriptors come from what connections leave to others, an eighth of the limit, of which half is enough.
+        let at_once = (host::descriptor_limit() / 16).clamp(4, AT_ONCE);
+        Arc::new(Self {
+            turns: Semaphore::new(at_once),
+            egress,
+            succeeded: counter("succeeded"),
+            failed: Failure::ALL.map(|failure| counter(failure.as_str())),
+            local_limit: counter("local_limit"),
+            down: metrics::gauge!("weir_endpoints_down"),
+        })
+    }
+
+    pub(super) fn touch(&self) {
+        let metrics = self.failed.iter().chain([&self.succeeded, &self.local_limit]);
+        metrics.for_each(|counter| counter.increment(0));
+        self.down.increment(0.0);
+    }
+}
+
+/// How an endpoint is checked, and for which Service port, of all that want it the first by name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CheckTerms {
+    pub(super) check: ActiveCheck,
+    pub(super) service: PortKey,
+}
+
+/// HealthChecks one endpoint. When it is dropped, the endpoint is no longer down.
+pub(super) struct Prober {
+    endpoint: SocketAddr,
+    load: Arc<Load>,
+    shared: Arc<Shared>,
+    checked: Checked,
+}
+
+impl Prober {
+    pub(super) fn new(endpoint: SocketAddr, load: Arc<Load>, shared: Arc<Shared>) -> Self {
+        Self { endpoint, load, shared, checked: Checked::default() }
+    }
+
+    /// What the endpoint is found to be.
+    #[cfg(test)]
+    pub(super) fn health(&self) -> Health {
+        self.checked.health()
+    }
+
+    /// HealthChecks again and again, until nobody wants it any more.
+    pub(super) async fn run(mut self, mut terms: watch::Receiver<CheckTerms>) {
+        let mut due = Instant::now() + terms.borrow_and_update().check.first(rand::random());
+        loop {
+            tokio::select! {
+                changed = terms.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    due = due.min(Instant::now() + terms.borrow_and_update().check.interval);
+                }
+                () = sleep_until(due) => {
+                    let agreed = terms.borrow().clone();
+                    due = Instant::now() + agreed.check.interval;
+                    self.check(&agreed).await;
+                }
+            }
+        }
+    }
+
+    /// HealthChecks once.
+    pub(super) async fn check(&mut self, terms: &CheckTerms) {
+        // It is this proxy itself.
+        if self.load.is_forbidden() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let Ok(_turn) = shared.turns.acquire().await else { return };
+        let failure = match timeout(terms.check.timeout(), connect(self.endpoint, shared.egress)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => match ConnectFailure::of(&error) {
+                ConnectFailure::Endpoint(failure) => Some(failure),
+                ConnectFailure::Loop => return,
+                // What this host lacks says nothing about the endpoint.
+                ConnectFailure::Host => return shared.local_limit.increment(1),
+            },
+            Err(_) => Some(Failure::TimedOut),
+        };
+        self.note(terms, failure);
+    }
+
+    fn note(&mut self, terms: &CheckTerms, failure: Option<Failure>) {
+        let Self { endpoint, load, shared, checked } = self;
+        failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
+        let Some(before) = checked.note(&terms.check, failure.is_none()) else { return };
+        let (from, to, service) = (before.as_str(), checked.health().as_str(), &terms.service);
+        let is_down = checked.health() == Health::Down;
+        load.set_down(is_down);
+        match (failure, before) {
+            (Some(error), _) => {
+                tracing::info!(%endpoint, %service, from, to, %error, "checks find an endpoint down");
+            }
+            (None, Health::Down) => {
+                tracing::info!(%endpoint, %service, from, to, "checks find an endpoint up again");
+            }
+            (None, _) => tracing::debug!(%endpoint, %service, from, to, "checks find an endpoint up"),
+        }
+        match (before == Health::Down, is_down) {
+            (false, true) => shared.down.increment(1.0),
+            (true, false) => shared.down.decrement(1.0),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Prober {
+    fn drop(&mut self) {
+        if self.checked.health() == Health::Down {
+            self.load.set_down(false);
+            self.shared.down.decrement(1.0);
+        }
+    }
+}
+
+/// Connects and resets the connection, which leaves no socket behind in TIME_WAIT.
+pub(super) async fn connect(endpoint: SocketAddr, egress: Egress) -> io::Result<()> {
+    let stream = TcpStream::from_std(tcp_connecting(endpoint, egress)?)?;
+    stream.set_zero_linger()?;
+    stream.ready(Interest::WRITABLE | Interest::ERROR).await?;
+    stream.take_error()?.map_or(Ok(()), Err)
+}

@@ -1,0 +1,147 @@
+//! How is one address opened, redirected and closed on several workers?
+
+use super::report::{FrontendRow, FrontendState};
+use crate::{
+    limits::descriptor_budget::DescriptorPermit,
+    routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntime},
+    shared::command::{Command, ListenTarget, ListenerId},
+    sys::socket::{self, Options},
+    worker::handle::WorkerHandle,
+};
+use ipnet::IpNet;
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
+
+/// Open sockets on one address, one on each of some workers.
+#[derive(Debug)]
+pub(super) struct Group {
+    id: ListenerId,
+    /// The workers that listen, by number.
+    members: Vec<usize>,
+    pub(super) spec: ListenSpec,
+    /// The descriptors of the sockets.
+    _descriptors: DescriptorPermit,
+}
+
+/// What all groups have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ListenOptions {
+    /// Clients that may wait on each socket.
+    pub(super) backlog: usize,
+    /// See [`Options`].
+    pub(super) foreign: Option<u32>,
+}
+
+/// What a group spec, and to whom. Endpoints are not part of it: they follow by themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ListenSpec {
+    port: PortKey,
+    family: Family,
+    kind: FrontendKind,
+    pub(super) frontend: SocketAddr,
+    audience: Audience,
+    /// Whose packets get through; `None` means everybody's.
+    allowed_sources: Option<Arc<[IpNet]>>,
+    /// What accepted TCP connections inherit; `None` for UDP.
+    dead_peer_timeout: Option<Duration>,
+}
+
+/// A binding that has somebody to serve.
+#[derive(Debug)]
+pub(super) struct WantedListener<'a> {
+    pub(super) binding: &'a Binding,
+    pub(super) spec: ListenSpec,
+    pub(super) runtime: &'a Arc<PortRuntime>,
+}
+
+impl ListenSpec {
+    /// `None` when the binding has no usable endpoint.
+    pub(super) fn of(binding: &Binding, node_context: &NodeContext) -> Option<Self> {
+        let audience = binding.audience()?;
+        Some(Self {
+            allowed_sources: node_context
+                .allowed_sources(&binding.port, binding.kind, audience)
+                .map(Arc::from),
+            audience,
+            port: binding.port.key.clone(),
+            family: binding.port.family,
+            kind: binding.kind,
+            frontend: binding.frontend,
+            dead_peer_timeout: (binding.listen.protocol == Protocol::Tcp)
+                .then_some(binding.port.settings.dead_peer_timeout),
+        })
+    }
+
+    /// What is told when nobody wants the address any more.
+    pub(super) fn removed(&self, socket: Frontend) -> FrontendRow {
+        FrontendRow {
+            port: self.port.clone(),
+            kind: self.kind,
+            frontend: self.frontend,
+            listen: socket.address,
+            state: FrontendState::Removed,
+        }
+    }
+}
+
+impl WantedListener<'_> {
+    /// What is told once it is served.
+    pub(super) fn listening(&self) -> FrontendRow {
+        FrontendRow::of(self.binding, FrontendState::Listening(self.spec.audience))
+    }
+
+    fn target(&self) -> ListenTarget {
+        ListenTarget {
+            binding: self.binding.clone(),
+            runtime: Arc::clone(self.runtime),
+            allowed_sources: self.spec.allowed_sources.clone(),
+        }
+    }
+}
+
+impl Group {
+    /// Opens an address on `members` of `workers`.
+    pub(super) fn open(
+        id: ListenerId,
+        wanted: &WantedListener<'_>,
+        workers: &[WorkerHandle],
+        members: Vec<usize>,
+        ListenOptions { backlog, foreign }: ListenOptions,
+        permit: DescriptorPermit,
+    ) -> io::Result<Self> {
+        let allowed_sources = wanted.spec.allowed_sources.as_deref();
+        let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
+        let options = Options { allowed_sources, dead_peer_timeout, foreign };
+        let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
+        for (&member, socket) in members.iter().zip(sockets) {
+            workers[member].send(Command::Listen { id, socket, target: wanted.target() });
+        }
+        Ok(Self { id, members, spec: wanted.spec.clone(), _descriptors: permit })
+    }
+
+    /// Has the open sockets serve something else; each worker answers when it does.
+    pub(super) fn redirect(
+        &mut self,
+        wanted: &WantedListener<'_>,
+        workers: &[WorkerHandle],
+    ) -> Vec<oneshot::Receiver<io::Result<()>>> {
+        self.spec = wanted.spec.clone();
+        let redirect = |&member: &usize| {
+            let (id, target) = (self.id, wanted.target());
+            workers[member].call(|done| Command::Redirect { id, target, done })
+        };
+        self.members.iter().map(redirect).collect()
+    }
+
+    /// Closes the sockets; each worker answers when its own is closed.
+    pub(super) fn close(&self, workers: &[WorkerHandle]) -> Vec<oneshot::Receiver<()>> {
+        let close = |&member: &usize| workers[member].call(|done| Command::Close { id: self.id, done });
+        self.members.iter().map(close).collect()
+    }
+
+    /// How many descriptors it takes.
+    pub(super) fn descriptors(&self) -> usize {
+        self.members.len()
+    }
+}

@@ -1,0 +1,64 @@
+//! Which local sockets serve which Service addresses? (bind mode; pure)
+
+pub(crate) mod loopback;
+
+use crate::routing::binding::Binding;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
+};
+use weir_core::{Claim, Claims, Family, Frontend, FrontendKind, Protocol, ServedService, ServiceKey, claims};
+
+/// A port below the lowest one that may be bound is served this much higher (with `--map loopback`).
+const PORT_SHIFT: u16 = 20_000;
+
+/// All bindings wanted, with one winner where several Service ports claim the same socket.
+pub(crate) type Plan = Claims<Frontend, Binding>;
+
+/// Puts the bindings of one Service in place of its earlier ones; returns the sockets that may be affected.
+pub(crate) fn replace(plan: &mut Plan, service: &ServiceKey, bindings: Vec<Binding>) -> Vec<Frontend> {
+    plan.replace(service, bindings.into_iter().map(|binding| (binding.listen, binding)))
+}
+
+/// What decides about addresses besides the Services themselves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Surroundings {
+    /// The addresses that node ports are served on.
+    pub(crate) node_addresses: Vec<IpAddr>,
+    /// With `--map loopback`: the lowest port that may be bound.
+    pub(crate) map_loopback: Option<u16>,
+}
+
+/// The sockets that serve one Service. `mapped` is its loopback address when its cluster IPs are not local.
+pub(crate) fn bindings(
+    served: &ServedService,
+    surroundings: &Surroundings,
+    mapped: Option<Ipv4Addr>,
+) -> Vec<Binding> {
+    let mut found = Vec::new();
+    let both_families = served.ports.iter().any(|port| port.family == Family::V4);
+    for Claim { frontend, kind, port } in claims(served, &surroundings.node_addresses) {
+        let address = match (kind, mapped) {
+            _ if frontend.protocol == Protocol::Sctp => continue,
+            // A mapped Service has one address; a second family would claim the same.
+            (FrontendKind::ClusterIp, Some(_)) if both_families && port.family == Family::V6 => continue,
+            (FrontendKind::ClusterIp, Some(ip)) => {
+                SocketAddr::new(ip.into(), shifted(port.port, surroundings.map_loopback.unwrap_or(1)))
+            }
+            _ => frontend.address,
+        };
+        let listen = Frontend { protocol: frontend.protocol, address };
+        found.push(Binding { listen, frontend: frontend.address, kind, port });
+    }
+    found
+}
+
+/// A port that may be bound. One that is too high to shift stays as it is, and its failure to bind is reported.
+fn shifted(port: NonZeroU16, lowest: u16) -> u16 {
+    let allowed = port.get() >= lowest;
+    let shifted = port.checked_add(PORT_SHIFT).filter(|_| !allowed);
+    shifted.unwrap_or(port).get()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! What must be served, and how do runtimes and sockets follow each Snapshot?
+
+use super::{
+    captured::{self, KnownFrontends},
+    health_check::HealthChecks,
+    node_ports,
+    node_view::{self, NodeView},
+    plan::{self, Plan, Surroundings, loopback::Loopback},
+    report::{Applied, Conflicts, FrontendRow},
+    sockets::Sockets,
+};
+use crate::{
+    limits::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsages},
+    routing::{
+        endpoints::Endpoints,
+        node_context::NodeContext,
+        port_runtime::{PortRuntime, PortRuntimes},
+    },
+    shared::{
+        command::{Command, RemovedEndpoints},
+        config::Config,
+    },
+    sys::{host, socket::Egress},
+    worker::handle::WorkerHandle,
+};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+use weir_core::{
+    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey,
+    ServicePort, Snapshot, ending,
+};
+
+/// The runtimes and sockets of everything that is served. Owned by one thread, which steers all workers.
+#[derive(Debug)]
+pub(crate) struct Reconciler {
+    config: Config,
+    node_context: Arc<NodeContext>,
+    surroundings: Surroundings,
+    snapshot: Snapshot,
+    endpoints: Endpoints,
+    services: ServiceUsages,
+    checks: HealthChecks,
+    runtimes: PortRuntimes,
+    /// PortRuntimes of ports that are gone; connections may still hold them.
+    retired: Vec<Weak<PortRuntime>>,
+    plan: Plan,
+    loopback: Loopback,
+    sockets: Sockets,
+    /// What the workers are told in node mode.
+    known_frontends: KnownFrontends,
+    bridges: Bridges,
+    conflicts: Conflicts,
+}
+
+impl Reconciler {
+    pub(crate) fn new(
+        config: Config,
+        workers: Vec<WorkerHandle>,
+        descriptors: Arc<DescriptorBudget>,
+    ) -> Self {
+        let map_loopback = (config.map_loopback && config.node_mode.is_none()).then(host::lowest_port);
+        let mark = config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_endpoints);
+        let mut reconciler = Self {
+            sockets: Sockets::new(workers, &config, descriptors),
+            config,
+            node_context: Arc::default(),
+            surroundings: Surroundings { node_addresses: Vec::new(), map_loopback },
+            snapshot: Snapshot::default(),
+            endpoints: Endpoints::default(),
+            services: ServiceUsages::default(),
+            checks: HealthChecks::new(Egress { mark, source: None }),
+            runtimes: HashMap::new(),
+            retired: Vec::new(),
+            plan: Plan::default(),
+            loopback: Loopback::default(),
+            known_frontends: KnownFrontends::default(),
+            bridges: Bridges::default(),
+            conflicts: Conflicts::default(),
+        };
+        reconciler.look_around(&Snapshot::default());
+        reconciler
+    }
+
+    /// Looks at this host again; returns whether its addresses, or the node, changed.
+    fn look_around(&mut self, snapshot: &Snapshot) -> bool {
+        let NodeView { node_context, node_addresses } =
+            node_view::observe(&self.config, &self.bridges, &snapshot.node);
+        let changed =
+            *self.node_context != node_context || self.surroundings.node_addresses != node_addresses;
+        self.node_context = Arc::new(node_context);
+        self.surroundings.node_addresses = node_addresses;
+        changed
+    }
+
+    /// The threads that serve.
+    pub(crate) fn workers(&self) -> &[WorkerHandle] {
+        self.sockets.workers()
+    }
+
+    /// ListenSpec `snapshot` from now on. Costs what differs from the Snapshot before.
+    pub(crate) async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
+        let changes = Changes::between(&self.snapshot, snapshot);
+        let mut affected: BTreeMap<ServiceKey, Arc<ServedService>> = BTreeMap::new();
+        let mut affect =
+            |served: &Arc<ServedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
+        if changes.node.is_some() && self.look_around(snapshot) {
+            snapshot.services().for_each(&mut affect);
+        }
+        changes.changed.iter().for_each(&mut affect);
+        self.assign_loopback(&changes).iter().filter_map(|key| snapshot.get(key)).for_each(affect);
+
+        let mut touched = HashSet::new();
+        for key in &changes.removed {
+            self.retire(key, None);
+            touched.extend(plan::replace(&mut self.plan, key, Vec::new()));
+        }
+        for (key, served) in &affected {
+            self.retire(key, Some(served));
+            touched.extend(self.update_service(served));
+        }
+        self.snapshot = snapshot.clone();
+        let visited = changes.removed.len() + affected.len();
+        Applied { visited, ..self.settle(touched).await }
+    }
+
+    /// Looks at this host's addresses again, and serves accordingly.
+    pub(crate) async fn refresh(&mut self) -> Applied {
+        let snapshot = self.snapshot.clone();
+        let mut touched = HashSet::new();
+        if self.look_around(&snapshot) {
+            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
+        }
+        self.settle(touched).await
+    }
+
+    /// Takes note of this host's bridges, and serves accordingly.
+    pub(crate) async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
+        let before = std::mem::replace(&mut self.bridges, bridges);
+        let snapshot = self.snapshot.clone();
+        let mut touched = HashSet::new();
+        if self.look_around(&snapshot) {
+            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
+        }
+        if before.bound != self.bridges.bound {
+            touched.extend(self.plan.winners().map(|(socket, _)| socket));
+        }
+        self.settle(touched).await
+    }
+
+    /// Tries again what is due.
+    pub(crate) async fn retry(&mut self) -> Applied {
+        let due = self.sockets.due(Instant::now());
+        self.settle(due.into_iter().collect()).await
+    }
+
+    /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
+    async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
+        let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
+        let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
+        touched.iter().for_each(|&socket| conflicts.report(plan, socket));
+        let is_bound = |socket: &Frontend| *bound.get(Family::of(socket.address.ip()));
+        let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
+        let to_bind: Vec<_> = to_bind.collect();
+        let mut steps = captured::Steps::default();
+        if in_node_mode {
+            steps = known_frontends
+                .settle(touched.iter().copied(), plan, runtimes, bound, sockets.workers())
+                .await;
+        }
+        let mut applied = sockets.settle(to_bind, plan, node_context, runtimes, bound).await;
+        let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
+        applied.rows.retain(is_row_bound);
+        applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
+        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
+        for socket in touched {
+            let captured = known_frontends.contains(socket).then_some(socket.address);
+            // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
+            endpoints.note_self_address(socket, captured.or(sockets.frontend(socket)));
+        }
+        self.count();
+        applied.node_port_addresses.clone_from(&self.surroundings.node_addresses);
+        applied
+    }
+
+    /// The families whose frontends are bound, each by sockets of its own.
+    fn bound(&self) -> PerFamily<bool> {
+        match self.config.node_mode {
+            None => PerFamily { v4: true, v6: true },
+            Some(_) => self.bridges.bound,
+        }
+    }
+
+    /// Shows how many frontends are in which state.
+    fn count(&self) {
+        let (open, failed) = self.sockets.counts();
+        let unbound = Family::ALL.into_iter().filter(|&family| !*self.bound().get(family));
+        let listening = open + unbound.map(|family| self.known_frontends.listening(family)).sum::<usize>();
+        let without = self.plan.len().saturating_sub(listening + failed);
+        for (state, count) in [("listening", listening), ("failed", failed), ("no_endpoints", without)] {
+            metrics::gauge!("weir_frontends", "state" => state).set(count as f64);
+        }
+    }
+
+    /// When something is to be tried again.
+    pub(crate) fn next_retry(&self) -> Option<Instant> {
+        self.sockets.next_retry()
+    }
+
+    /// Drops what nothing refers to any more, and keeps the metrics of what is there alive.
+    pub(crate) fn sweep(&mut self) {
+        let now = Instant::now();
+        self.endpoints.sweep();
+        self.services.sweep();
+        self.checks.touch();
+        self.retired.retain(|runtime| runtime.strong_count() > 0);
+        let retired = self.retired.iter().filter_map(Weak::upgrade);
+        for runtime in self.runtimes.values().cloned().chain(retired) {
+            runtime.sweep(now);
+            runtime.metrics.touch();
+        }
+        self.count();
+    }
+
+    /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.
+    fn assign_loopback(&mut self, changes: &Changes) -> Vec<ServiceKey> {
+        if self.surroundings.map_loopback.is_none() {
+            return Vec::new();
+        }
+        changes.removed.iter().for_each(|key| self.loopback.release(key));
+        for ServedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
+            let v4 = ports.iter().find(|port| port.family == Family::V4);
+            match v4.or(ports.first()).map(|port| port.cluster_ip) {
+                Some(ip) if host::is_local(ip) => self.loopback.release(key),
+                Some(IpAddr::V4(ip)) => self.loopback.want(key, Some(ip)),
+                Some(IpAddr::V6(_)) => self.loopback.want(key, None),
+                None => self.loopback.release(key),
+            }
+        }
+        self.loopback.reassign()
+    }
+
+    /// Brings the runtimes and bindings of one Service up to date; returns the sockets that may be affected.
+    fn update_service(&mut self, served: &ServedService) -> Vec<Frontend> {
+        for port in &served.ports {
+            self.update_runtime(port);
+            self.checks.update(port, &mut self.endpoints);
+        }
+        let mapped = self.loopback.get(&served.key);
+        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.surroundings, mapped))
+    }
+
+    fn update_runtime(&mut self, port: &Arc<ServicePort>) {
+        let key = (port.key.clone(), port.family);
+        match self.runtimes.get(&key) {
+            None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
+            Some(runtime) => {
+                let removed = ending::removed(&runtime.routing().port.merged, &port.merged);
+                runtime.update(port, &self.node_context, &mut self.endpoints);
+                if !removed.is_empty() {
+                    self.send_removed(runtime, RemovedEndpoints::endpoints(removed));
+                }
+            }
+            None => {
+                let runtime = PortRuntime::new(port, &self.node_context, &mut self.endpoints);
+                let runtime = runtime.of_service(self.services.of(&port.key.service));
+                self.runtimes.insert(key, Arc::new(runtime));
+            }
+        }
+    }
+
+    /// Tells the workers that endpoints are gone, unless the Service keeps their connections.
+    fn send_removed(&self, runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
+        let port = Arc::clone(&runtime.routing().port);
+        let rule = port.settings.on_endpoint_removed;
+        if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
+            return;
+        }
+        for worker in self.workers() {
+            worker.send(Command::EndpointsRemoved {
+                runtime: Arc::clone(runtime),
+                removed: removed.clone(),
+                rule,
+            });
+        }
+    }
+
+    /// Says once that a port is not served.
+    fn report_unsupported(&self, port: &ServicePort) {
+        let before = self.snapshot.get(&port.key.service);
+        if !before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
+            tracing::warn!("{} is not served: weir does not relay SCTP", port.key);
+        }
+    }
+
+    /// Takes out the runtimes of ports that the Service had and no longer has.
+    fn retire(&mut self, key: &ServiceKey, served: Option<&ServedService>) {
+        let Some(before) = self.snapshot.get(key) else { return };
+        let now = served.map_or(&[][..], |served| &served.ports);
+        for port in &before.ports {
+            if now.iter().any(|other| other.key == port.key && other.family == port.family) {
+                continue;
+            }
+            self.checks.remove(&(port.key.clone(), port.family));
+            if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
+                runtime.retire();
+                self.send_removed(&runtime, RemovedEndpoints::Port);
+                self.retired.push(Arc::downgrade(&runtime));
+            }
+        }
+    }
+}

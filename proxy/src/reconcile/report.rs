@@ -1,0 +1,121 @@
+//! What is an operator told about frontends?
+
+use super::{bind_failure::BindFailure, plan::Plan};
+use crate::routing::binding::Binding;
+use std::{
+    collections::HashMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+use weir_core::{Audience, Frontend, FrontendKind, PortKey};
+
+/// What became of frontends in one step.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// Frontends that changed their state.
+    pub rows: Vec<FrontendRow>,
+    /// Where node ports are served now.
+    pub node_port_addresses: Vec<IpAddr>,
+    /// How many Services were looked at.
+    pub visited: usize,
+}
+
+/// One Service address and what serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontendRow {
+    /// The Service port.
+    pub port: PortKey,
+    /// What kind of address it is.
+    pub kind: FrontendKind,
+    /// The Service address.
+    pub frontend: SocketAddr,
+    /// Where weir listens for it: the same unless it is mapped.
+    pub listen: SocketAddr,
+    /// Whether it is served.
+    pub state: FrontendState,
+}
+
+/// Whether a frontend is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrontendState {
+    /// Its sockets are open for these clients.
+    Listening(Audience),
+    /// No usable endpoint, so no socket is open and the kernel refuses clients.
+    NoEndpoints,
+    /// Its sockets cannot be opened; this is tried again.
+    Failed(BindFailure),
+    /// It is not served any more.
+    Removed,
+}
+
+impl fmt::Display for FrontendState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening(Audience::Everyone) => f.write_str("listening"),
+            Self::Listening(Audience::NodeOnly) => f.write_str("listening for this node only"),
+            Self::NoEndpoints => f.write_str("no endpoints"),
+            Self::Failed(why) => write!(f, "failed: {why}"),
+            Self::Removed => f.write_str("removed"),
+        }
+    }
+}
+
+impl FrontendRow {
+    pub(super) fn of(binding: &Binding, state: FrontendState) -> Self {
+        Self {
+            port: binding.port.key.clone(),
+            kind: binding.kind,
+            frontend: binding.frontend,
+            listen: binding.listen.address,
+            state,
+        }
+    }
+}
+
+/// Failures shown one by one; more of the same kind are only counted.
+const SHOWN: usize = 5;
+
+/// Warns of frontends that could not be opened, a few by name.
+pub(super) fn warn(failures: &[(FrontendRow, BindFailure)]) {
+    for (row, why) in failures.iter().take(SHOWN) {
+        let FrontendRow { listen, port, kind, .. } = row;
+        tracing::warn!("cannot serve {} {listen} of {port}: {why}", kind.as_str());
+    }
+    if failures.len() > SHOWN {
+        tracing::warn!(
+            "cannot serve {} more frontends; weir_frontends{{state=\"failed\"}} counts them",
+            failures.len() - SHOWN
+        );
+    }
+}
+
+/// Addresses that several Services claim: a mistake that somebody should hear of once.
+#[derive(Debug, Default)]
+pub(super) struct Conflicts {
+    reported: HashMap<Frontend, Vec<PortKey>>,
+}
+
+impl Conflicts {
+    /// Warns if who claims an address has changed and it is more than one Service.
+    pub(super) fn report(&mut self, plan: &Plan, socket: Frontend) {
+        let Some(winner) = plan.winner(socket) else {
+            self.reported.remove(&socket);
+            return;
+        };
+        let others = plan.losers(socket).filter(|loser| loser.port.key.service != winner.port.key.service);
+        let claims: Vec<PortKey> =
+            std::iter::once(winner).chain(others).map(|binding| binding.port.key.clone()).collect();
+        if claims.len() == 1 {
+            self.reported.remove(&socket);
+        } else if self.reported.get(&socket) != Some(&claims) {
+            let Frontend { protocol, address } = socket;
+            let others: Vec<String> = claims[1..].iter().map(ToString::to_string).collect();
+            tracing::warn!(
+                "{address}/{protocol} is claimed by {} and {}; the first is served",
+                claims[0],
+                others.join(", ")
+            );
+            self.reported.insert(socket, claims);
+        }
+    }
+}

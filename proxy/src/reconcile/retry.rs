@@ -1,0 +1,92 @@
+//! When is a socket that could not be opened tried again? (pure)
+
+use super::bind_failure::BindFailure;
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
+use weir_core::{Backoff, Frontend};
+
+/// Waits before a socket is tried again. Short at first: a process that ends holds its sockets for a moment longer.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
+
+/// Sockets that could not be opened, each with a back-off of its own.
+#[derive(Debug, Default)]
+pub(super) struct Retries {
+    due: BTreeSet<(Instant, Frontend)>,
+    failed: HashMap<Frontend, Failed>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    /// Failures in a row before the last one.
+    failures_before: u32,
+    why: BindFailure,
+}
+
+impl Retries {
+    /// Notes a failure; returns whether it is the first one, or has another reason than the one before.
+    pub(super) fn fail(&mut self, socket: Frontend, now: Instant, why: BindFailure) -> bool {
+        let before = self.failed.remove(&socket);
+        if let Some(before) = &before {
+            self.due.remove(&(before.at, socket));
+        }
+        let failures_before = before.as_ref().map_or(0, |before| before.failures_before.saturating_add(1));
+        let at = now + BACKOFF.wait(failures_before);
+        self.due.insert((at, socket));
+        self.failed.insert(socket, Failed { at, failures_before, why });
+        before.is_none_or(|before| before.why != why)
+    }
+
+    /// Forgets a socket: it is open, or no longer wanted. Returns whether it had failed.
+    pub(super) fn forget(&mut self, socket: Frontend) -> bool {
+        let Some(failed) = self.failed.remove(&socket) else { return false };
+        self.due.remove(&(failed.at, socket))
+    }
+
+    /// Whether a socket has failed.
+    pub(super) fn contains(&self, socket: Frontend) -> bool {
+        self.failed.contains_key(&socket)
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// Those that are due.
+    pub(super) fn due(&self, now: Instant) -> Vec<Frontend> {
+        self.due.iter().take_while(|&&(at, _)| at <= now).map(|&(_, socket)| socket).collect()
+    }
+
+    /// How many have failed.
+    pub(super) fn len(&self) -> usize {
+        self.failed.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use weir_core::Protocol;
+
+    #[test]
+    fn each_failure_in_a_row_waits_longer_and_only_a_new_reason_is_news() {
+        let socket = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
+        let mut retries = Retries::default();
+        let mut now = Instant::now();
+        assert!(retries.fail(socket, now, BindFailure::AddressInUse));
+        for millis in [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000] {
+            let due = retries.next().unwrap();
+            assert_eq!(due - now, Duration::from_millis(millis));
+            assert_eq!((retries.due(now), retries.due(due)), (vec![], vec![socket]));
+            now = due;
+            assert!(!retries.fail(socket, now, BindFailure::AddressInUse));
+        }
+        assert!(retries.fail(socket, now, BindFailure::NotLocal { mappable: true }));
+        assert!(retries.forget(socket) && !retries.forget(socket));
+        assert_eq!((retries.next(), retries.len()), (None, 0));
+    }
+}

@@ -1,0 +1,281 @@
+//! Which sockets are open, and how do they come to be as planned?
+
+use super::{
+    bind_failure::BindFailure,
+    listener_group::{Group, ListenOptions, ListenSpec, WantedListener},
+    plan::Plan,
+    report::{self, Applied, FrontendRow, FrontendState},
+    retry::Retries,
+};
+use crate::{
+    limits::descriptor_budget::DescriptorBudget,
+    routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntimes},
+    shared::{command::ListenerId, config::Config},
+    sys::socket::backlog,
+    worker::handle::{WorkerHandle, answers},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::{timeout, timeout_at};
+use weir_core::{Family, Frontend, PerFamily};
+
+/// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The open sockets, and those that could not be opened.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    workers: Vec<WorkerHandle>,
+    open: HashMap<Frontend, Group>,
+    /// WantedListener, but without a usable endpoint; told to be so once.
+    closed: HashSet<Frontend>,
+    retries: Retries,
+    budget: usize,
+    /// How many are open.
+    count: usize,
+    options: ListenOptions,
+    descriptors: Arc<DescriptorBudget>,
+    next_id: ListenerId,
+}
+
+/// What is to be done until the sockets are as planned.
+#[derive(Default)]
+struct Steps<'a> {
+    closing: Vec<Group>,
+    redirecting: Vec<(Group, WantedListener<'a>)>,
+    opening: Vec<WantedListener<'a>>,
+}
+
+impl Sockets {
+    pub(super) fn new(
+        workers: Vec<WorkerHandle>,
+        config: &Config,
+        descriptors: Arc<DescriptorBudget>,
+    ) -> Self {
+        Self {
+            workers,
+            open: HashMap::new(),
+            closed: HashSet::new(),
+            retries: Retries::default(),
+            budget: config.listener_budget,
+            count: 0,
+            options: ListenOptions {
+                backlog: backlog(config.max_connections),
+                foreign: config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients),
+            },
+            descriptors,
+            next_id: 0,
+        }
+    }
+
+    pub(super) fn workers(&self) -> &[WorkerHandle] {
+        &self.workers
+    }
+
+    /// The Service address that an open socket spec.
+    pub(super) fn frontend(&self, socket: Frontend) -> Option<SocketAddr> {
+        self.open.get(&socket).map(|group| group.spec.frontend)
+    }
+
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        self.retries.next()
+    }
+
+    pub(super) fn due(&self, now: Instant) -> Vec<Frontend> {
+        self.retries.due(now)
+    }
+
+    /// Closes, redirects and opens until the touched sockets are as planned, in the families whose frontends are bound.
+    ///
+    /// Closing comes first and is waited for, so that what this returns from is what clients find. An address that
+    /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
+    pub(super) async fn settle(
+        &mut self,
+        touched: impl IntoIterator<Item = Frontend>,
+        plan: &Plan,
+        node_context: &NodeContext,
+        runtimes: &PortRuntimes,
+        bound: PerFamily<bool>,
+    ) -> Applied {
+        let mut applied = Applied::default();
+        let Steps { closing, redirecting, mut opening } =
+            self.steps(touched, plan, (node_context, bound), runtimes, &mut applied);
+        self.close(&closing).await;
+        // Their descriptors may be what the others need.
+        drop(closing);
+        opening.extend(self.redirect(redirecting, &mut applied).await);
+        self.open_all(opening, plan.len(), &mut applied);
+        applied
+    }
+
+    /// Finds what is to be done. Sockets that are as planned are passed over.
+    fn steps<'a>(
+        &mut self,
+        touched: impl IntoIterator<Item = Frontend>,
+        plan: &'a Plan,
+        (node_context, bound): (&NodeContext, PerFamily<bool>),
+        runtimes: &'a PortRuntimes,
+        applied: &mut Applied,
+    ) -> Steps<'a> {
+        let mut steps = Steps::default();
+        for socket in touched {
+            let binding = plan.winner(socket);
+            let is_bound = *bound.get(Family::of(socket.address.ip()));
+            let wanted =
+                binding.filter(|_| is_bound).and_then(|binding| wanted(binding, node_context, runtimes));
+            let unchanged = |group: &Group| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);
+            if self.open.get(&socket).is_some_and(unchanged) {
+                continue;
+            }
+            match (self.open.remove(&socket), wanted) {
+                (Some(group), Some(wanted)) => steps.redirecting.push((group, wanted)),
+                (None, Some(wanted)) => {
+                    self.closed.remove(&socket);
+                    steps.opening.push(wanted);
+                }
+                (group, None) => {
+                    applied.rows.extend(self.shut(socket, binding, group.as_ref()));
+                    steps.closing.extend(group);
+                }
+            }
+        }
+        steps
+    }
+
+    /// Notes that a socket is not to be open; returns what is to be told of it.
+    fn shut(
+        &mut self,
+        socket: Frontend,
+        binding: Option<&Binding>,
+        open: Option<&Group>,
+    ) -> Option<FrontendRow> {
+        self.retries.forget(socket);
+        match binding {
+            Some(binding) => {
+                let news = self.closed.insert(socket);
+                news.then(|| FrontendRow::of(binding, FrontendState::NoEndpoints))
+            }
+            None => {
+                self.closed.remove(&socket);
+                open.map(|group| group.spec.removed(socket))
+            }
+        }
+    }
+
+    async fn close(&mut self, closing: &[Group]) {
+        self.count -= closing.iter().map(Group::descriptors).sum::<usize>();
+        let asked = closing.iter().flat_map(|group| group.close(&self.workers)).collect();
+        if timeout(PATIENCE, answers(asked)).await.is_err() {
+            tracing::warn!(
+                "a worker is slow to close sockets; their addresses may be reported as in use for a while"
+            );
+        }
+    }
+
+    /// Has open sockets serve something else. Returns what that failed for: it is closed, and to be opened anew.
+    async fn redirect<'a>(
+        &mut self,
+        redirecting: Vec<(Group, WantedListener<'a>)>,
+        applied: &mut Applied,
+    ) -> Vec<WantedListener<'a>> {
+        let mut asked = Vec::with_capacity(redirecting.len());
+        for (mut group, wanted) in redirecting {
+            let socket = wanted.binding.listen;
+            asked.push((socket, group.redirect(&wanted, &self.workers), wanted));
+            self.open.insert(socket, group);
+        }
+        let (mut failed, mut again) = (Vec::new(), Vec::new());
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        for (socket, asked, wanted) in asked {
+            // A worker that is slow has the order, and follows it.
+            let answers = timeout_at(deadline, answers(asked)).await.unwrap_or_default();
+            if let Some(error) = answers.into_iter().find_map(Result::err) {
+                tracing::warn!(%error, listen = %socket.address, "cannot change whom a socket serves; opening it anew");
+                failed.extend(self.open.remove(&socket));
+                again.push(wanted);
+            } else {
+                applied.rows.push(wanted.listening());
+            }
+        }
+        self.close(&failed).await;
+        again
+    }
+
+    fn open_all(&mut self, opening: Vec<WantedListener<'_>>, planned: usize, applied: &mut Applied) {
+        let now = Instant::now();
+        let mut news = Vec::new();
+        for wanted in opening {
+            let socket = wanted.binding.listen;
+            match self.open(&wanted, planned) {
+                Ok(()) => {
+                    self.retries.forget(socket);
+                    applied.rows.push(wanted.listening());
+                }
+                Err(failure) => {
+                    if self.retries.fail(socket, now, failure) {
+                        let row = FrontendRow::of(wanted.binding, FrontendState::Failed(failure));
+                        applied.rows.push(row.clone());
+                        news.push((row, failure));
+                    }
+                }
+            }
+        }
+        report::warn(&news);
+    }
+
+    fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> Result<(), BindFailure> {
+        let members = self.choose_workers(wanted.binding.listen, planned)?;
+        let Some(permit) = self.descriptors.acquire(members.len()) else {
+            return Err(BindFailure::DescriptorBudget);
+        };
+        let group = Group::open(self.next_id, wanted, &self.workers, members, self.options, permit)
+            .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
+        self.next_id += 1;
+        self.count += group.descriptors();
+        self.open.insert(wanted.binding.listen, group);
+        Ok(())
+    }
+
+    /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
+    fn choose_workers(&self, socket: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
+        let share = self.budget / planned.max(1);
+        let free = self.budget.saturating_sub(self.count).min(self.descriptors.free());
+        let count = self.workers.len().min(share.max(1)).min(free);
+        if count == 0 {
+            return Err(BindFailure::ListenerBudget { budget: self.budget });
+        }
+        let mut hasher = DefaultHasher::new();
+        socket.hash(&mut hasher);
+        let first = (hasher.finish() % self.workers.len() as u64) as usize;
+        Ok((first..first + count).map(|worker| worker % self.workers.len()).collect())
+    }
+
+    /// How many addresses are open, and how many could not be opened.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.open.len(), self.retries.len())
+    }
+
+    /// Whether an address is open, or was wanted to be.
+    pub(super) fn knows(&self, socket: Frontend) -> bool {
+        self.open.contains_key(&socket) || self.closed.contains(&socket) || self.retries.contains(socket)
+    }
+}
+
+/// `None` when nobody could be served through the binding now.
+fn wanted<'a>(
+    binding: &'a Binding,
+    node_context: &NodeContext,
+    runtimes: &'a PortRuntimes,
+) -> Option<WantedListener<'a>> {
+    let spec = ListenSpec::of(binding, node_context)?;
+    let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family));
+    if runtime.is_none() {
+        tracing::error!("{} has addresses but no runtime; please report this as a bug", binding.port.key);
+    }
+    Some(WantedListener { binding, spec, runtime: runtime? })
+}

@@ -1,0 +1,114 @@
+//! What is known of every endpoint? One entry for each address and protocol, whichever Services use it.
+
+use super::self_addresses::SelfAddresses;
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
+use weir_core::{Frontend, Load, Protocol, Standings};
+
+/// Fewer are looked through once a minute only.
+const LEAST: usize = 1024;
+
+/// The loads of all endpoints in use. An entry lives as long as a route or a connection holds it, so an endpoint that
+/// leaves and comes back while it still has connections keeps its count, and stays ejected.
+#[derive(Debug, Default)]
+pub(crate) struct Endpoints {
+    loads: HashMap<(Protocol, SocketAddr), Weak<Load>>,
+    /// How many were in use when all were last looked at.
+    in_use: usize,
+    standings: Arc<Standings>,
+    self_addresses: SelfAddresses,
+}
+
+impl Endpoints {
+    /// The load of an endpoint.
+    pub(crate) fn load(&mut self, protocol: Protocol, address: SocketAddr) -> Arc<Load> {
+        if self.loads.len() >= LEAST {
+            self.sweep();
+        }
+        let entry = self.loads.entry((protocol, address)).or_default();
+        entry.upgrade().unwrap_or_else(|| {
+            let load = Arc::new(Load::new(&self.standings));
+            load.set_forbidden(self.self_addresses.contains(protocol, address));
+            *entry = Arc::downgrade(&load);
+            load
+        })
+    }
+
+    /// Takes note of the Service address that a socket of this proxy serves now, `None` if it is not open. Endpoints there
+    /// are forbidden meanwhile.
+    pub(crate) fn note_self_address(&mut self, socket: Frontend, frontend: Option<SocketAddr>) {
+        for address in self.self_addresses.note(socket, frontend) {
+            if let Some(load) = self.loads.get(&(socket.protocol, address)).and_then(Weak::upgrade) {
+                load.set_forbidden(self.self_addresses.contains(socket.protocol, address));
+            }
+        }
+    }
+
+    /// Forgets endpoints that nothing holds any more, once that may be half of them: a large cluster has so many that
+    /// looking at all of them for the sake of a few would keep changes waiting.
+    pub(crate) fn sweep(&mut self) {
+        if self.loads.len() > 2 * self.in_use {
+            self.loads.retain(|_, load| load.strong_count() > 0);
+            self.in_use = self.loads.len();
+            self.loads.shrink_to(2 * self.in_use);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_forbidden_while_this_proxy_serves_its_address_whichever_comes_first() {
+        let mut endpoints = Endpoints::default();
+        let address = SocketAddr::from(([10, 96, 0, 10], 80));
+        let socket = Frontend { protocol: Protocol::Tcp, address };
+        let before = endpoints.load(Protocol::Tcp, address);
+        let datagrams = endpoints.load(Protocol::Udp, address);
+        endpoints.note_self_address(socket, Some(address));
+        assert!(before.is_forbidden() && !datagrams.is_forbidden());
+        endpoints.note_self_address(socket, None);
+        assert!(!before.is_forbidden());
+        drop(before);
+        endpoints.note_self_address(socket, Some(address));
+        assert!(endpoints.load(Protocol::Tcp, address).is_forbidden());
+    }
+
+    #[test]
+    fn services_share_the_load_of_an_endpoint_and_it_outlives_snapshots() {
+        let mut endpoints = Endpoints::default();
+        let address = SocketAddr::from(([10, 0, 0, 1], 80));
+        let connection = endpoints.load(Protocol::Tcp, address).lease();
+        endpoints.sweep();
+        assert_eq!(endpoints.load(Protocol::Tcp, address).live(), 1);
+        assert_eq!(endpoints.load(Protocol::Udp, address).live(), 0);
+        drop(connection);
+        assert_eq!(endpoints.load(Protocol::Tcp, address).live(), 0);
+    }
+
+    #[test]
+    fn endpoints_that_come_and_go_faster_than_anybody_sweeps_do_not_pile_up() {
+        let mut endpoints = Endpoints::default();
+        for number in 0..100 * LEAST as u32 {
+            endpoints.load(Protocol::Tcp, SocketAddr::from((std::net::Ipv4Addr::from(number), 80)));
+            assert!(endpoints.loads.len() <= LEAST);
+        }
+    }
+
+    #[test]
+    fn of_many_endpoints_that_come_and_go_no_more_are_kept_than_twice_those_in_use() {
+        let mut endpoints = Endpoints::default();
+        let address = |number: u16| SocketAddr::from(([10, 0, 0, 1], number));
+        let kept: Vec<_> = (1..=10).map(|number| endpoints.load(Protocol::Tcp, address(number))).collect();
+        for number in 11..1000 {
+            endpoints.load(Protocol::Tcp, address(number));
+            endpoints.sweep();
+            assert!(endpoints.loads.len() <= 2 * kept.len());
+        }
+        assert!((1..=10).all(|number| endpoints.loads.contains_key(&(Protocol::Tcp, address(number)))));
+    }
+}

@@ -1,0 +1,142 @@
+//! Where does this proxy run, which addresses are its own host's, and which are pods'?
+
+use crate::sys::marks::Marks;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
+use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules};
+
+/// The node and the host of this proxy.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct NodeContext {
+    /// The node.
+    pub(crate) node: Arc<Node>,
+    /// The addresses of this host's interfaces.
+    pub(crate) addresses: BTreeSet<IpAddr>,
+    /// What else counts in node mode.
+    pub(crate) node_mode: Option<NodeModeContext>,
+}
+
+/// What decides in node mode about addresses of clients.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NodeModeContext {
+    /// How packets are marked.
+    pub(crate) marks: Marks,
+    /// When endpoints see clients' addresses.
+    pub(crate) sources: SourceRules,
+    /// The networks of pods, for clients of which nothing else tells where they come from.
+    pub(crate) pods: Vec<IpNet>,
+    /// The networks of bridges to which pods are attached.
+    pub(crate) bridges: Vec<IpNet>,
+}
+
+impl NodeContext {
+    /// Whether a client is a process of this host.
+    pub(crate) fn is_own(&self, client: IpAddr) -> bool {
+        client.is_loopback() || self.addresses.contains(&client)
+    }
+
+    /// Where a client comes from, by its address. Pods count as outside where they are not recognised.
+    pub(crate) fn origin(&self, client: IpAddr) -> Origin {
+        let networks = self.node_mode.as_ref().map_or(&[][..], |node_mode| &node_mode.pods);
+        if self.is_own(client) {
+            Origin::Node
+        } else if networks.iter().any(|network| network.contains(&client)) {
+            Origin::Pod
+        } else {
+            Origin::Outside
+        }
+    }
+
+    /// Whose packets a frontend's sockets take; `None` means everybody's. In node mode rules give the verdicts, before
+    /// packets get here.
+    pub(crate) fn allowed_sources(
+        &self,
+        port: &ServicePort,
+        kind: FrontendKind,
+        audience: Audience,
+    ) -> Option<Vec<IpNet>> {
+        if self.node_mode.is_some() {
+            return None;
+        }
+        let sources = port.sources(kind, &self.node);
+        match audience {
+            Audience::Everyone => sources,
+            Audience::NodeOnly => {
+                let allowed = |own: &IpNet| {
+                    sources.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(own)))
+                };
+                Some(self.own_networks().filter(allowed).collect())
+            }
+        }
+    }
+
+    fn own_networks(&self) -> impl Iterator<Item = IpNet> {
+        let loopback = [
+            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+            IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+        ];
+        loopback.into_iter().chain(self.addresses.iter().copied().map(IpNet::from))
+    }
+}
+
+impl NodeModeContext {
+    /// Whether a client's address can be that of a socket to an endpoint: the endpoint's answer must come back here.
+    /// A bridge would hand it to the client itself; what comes from loopback and link-local addresses goes nowhere else.
+    pub(crate) fn can_keep(&self, client: IpAddr, endpoint: IpAddr) -> bool {
+        let link_local = match client {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        let are_neighbours = |network: &IpNet| network.contains(&client) && network.contains(&endpoint);
+        !client.is_loopback() && !link_local && !self.bridges.iter().any(are_neighbours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn node_mode_context() -> NodeModeContext {
+        NodeModeContext {
+            marks: Marks { to_clients: 1, to_endpoints: 2 },
+            sources: SourceRules::default(),
+            pods: vec!["10.244.0.0/16".parse().unwrap()],
+            bridges: vec!["10.244.1.0/24".parse().unwrap(), "fd00:244:1::/64".parse().unwrap()],
+        }
+    }
+
+    #[test]
+    fn an_address_of_this_host_is_the_nodes_even_within_the_networks_of_pods() {
+        let addresses = [ip("10.244.1.1")].into();
+        let place = NodeContext { addresses, node_mode: Some(node_mode_context()), ..NodeContext::default() };
+        let origins = ["127.0.0.1", "10.244.1.1", "10.244.1.2", "10.245.0.1", "fd00::1"];
+        let expected = [Origin::Node, Origin::Node, Origin::Pod, Origin::Outside, Origin::Outside];
+        assert_eq!(origins.map(|client| place.origin(ip(client))), expected);
+        assert_eq!(NodeContext::default().origin(ip("10.244.1.2")), Origin::Outside);
+    }
+
+    #[test]
+    fn a_clients_address_is_kept_unless_the_answer_would_not_come_back() {
+        let place = node_mode_context();
+        let cases = [
+            ("10.244.1.2", "10.244.2.3", true),
+            ("10.244.1.2", "10.244.1.3", false),
+            ("10.244.2.2", "10.244.1.3", true),
+            ("fd00:244:1::2", "fd00:244:1::3", false),
+            ("127.0.0.1", "10.244.2.3", false),
+            ("169.254.1.1", "10.244.2.3", false),
+            ("fe80::1", "fd00::3", false),
+        ];
+        for (client, endpoint, kept) in cases {
+            assert_eq!(place.can_keep(ip(client), ip(endpoint)), kept, "{client} to {endpoint}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Which endpoint does a new flow of a Service port get right now? A runtime holds the port's current routing.
+
+use super::{
+    affinity::{AffinityTable, Visit},
+    endpoints::Endpoints,
+    node_context::NodeContext,
+    routing_table::RoutingTable,
+};
+use crate::{limits::service_usage::ServiceUsage, telemetry::metrics::PortMetrics};
+use arc_swap::{ArcSwap, Guard};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+use tokio::sync::Notify;
+use weir_core::{
+    Balancer, EndpointRemoved, Family, Lease, PortKey, Queue, Request, ServicePort, Target, Traffic,
+};
+
+/// One Service port in one family, for as long as it exists. Reconciler and connections hold it; the route in it is
+/// replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct PortRuntime {
+    routing: ArcSwap<RoutingTable>,
+    affinity: AffinityTable,
+    /// Clients that wait because all endpoints are full.
+    pub(crate) queue: Queue,
+    /// Tells one of them that there may be room.
+    pub(crate) room: Notify,
+    /// What the whole Service holds.
+    pub(crate) service: Arc<ServiceUsage>,
+    /// Whether the port is gone.
+    retired: AtomicBool,
+    /// What happened on this port.
+    pub(crate) metrics: Arc<PortMetrics>,
+}
+
+/// PortRuntimes by Service port and family.
+pub(crate) type PortRuntimes = HashMap<(PortKey, Family), Arc<PortRuntime>>;
+
+/// The endpoint that a flow got; it counts as load while the lease lives.
+pub(crate) struct Selected {
+    pub(crate) address: SocketAddr,
+    pub(crate) lease: Lease,
+}
+
+impl PortRuntime {
+    pub(crate) fn new(
+        port: &Arc<ServicePort>,
+        node_context: &Arc<NodeContext>,
+        endpoints: &mut Endpoints,
+    ) -> Self {
+        let routing = RoutingTable::build(port, node_context, None, endpoints);
+        let metrics = Arc::new(PortMetrics::new(port));
+        Self {
+            routing: ArcSwap::from_pointee(routing),
+            affinity: AffinityTable::default(),
+            queue: Queue::default(),
+            service: Arc::default(),
+            room: Notify::new(),
+            retired: AtomicBool::new(false),
+            metrics,
+        }
+    }
+
+    /// The same as part of a Service that other runtimes are part of, too.
+    pub(crate) fn of_service(self, service: Arc<ServiceUsage>) -> Self {
+        Self { service, ..self }
+    }
+
+    /// The current routing.
+    pub(crate) fn routing(&self) -> Guard<Arc<RoutingTable>> {
+        self.routing.load()
+    }
+
+    /// Puts the next Snapshot's route in node_context.
+    pub(crate) fn update(
+        &self,
+        port: &Arc<ServicePort>,
+        node_context: &Arc<NodeContext>,
+        endpoints: &mut Endpoints,
+    ) {
+        let previous = self.routing.load();
+        let routing = RoutingTable::build(port, node_context, Some(&previous), endpoints);
+        if routing.port.affinity.is_none() && previous.port.affinity.is_some() {
+            self.affinity.clear();
+        }
+        self.routing.store(Arc::new(routing));
+        self.room.notify_waiters();
+    }
+
+    /// Notes that the port is no longer served.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+    }
+
+    /// What becomes of a connection to this endpoint, if it was removed and the Service does not keep its connections.
+    pub(crate) fn if_removed(&self, address: SocketAddr) -> Option<EndpointRemoved> {
+        let routing = self.routing.load();
+        let rule = routing.port.settings.on_endpoint_removed;
+        let removed = || self.retired.load(Relaxed) || !routing.has(address);
+        (rule != EndpointRemoved::Keep && removed()).then_some(rule)
+    }
+
+    /// Picks an endpoint of `route` for a flow, by affinity first. `None` if there is none left that has room.
+    pub(crate) fn pick(
+        &self,
+        routing: &RoutingTable,
+        traffic: Traffic,
+        request: &Request<'_>,
+    ) -> Option<Selected> {
+        let balancer = routing.balancer(traffic)?;
+        loop {
+            let target = match routing.port.affinity {
+                None => routing.choose(traffic, request),
+                Some(timeout) => {
+                    let visit = Visit {
+                        client: request.flow.client.ip(),
+                        now: request.now,
+                        timeout,
+                        epoch: routing.epoch,
+                    };
+                    self.recall(routing, traffic, request, visit)
+                }
+            }?;
+            // Another worker may have taken the last place; then this endpoint is not chosen again.
+            if let Some(selected) = Selected::of(target, balancer) {
+                return Some(selected);
+            }
+        }
+    }
+
+    /// The endpoint where the client landed before while that is well and has room, else another one.
+    fn recall<'a>(
+        &self,
+        routing: &'a RoutingTable,
+        traffic: Traffic,
+        request: &Request<'_>,
+        visit: Visit,
+    ) -> Option<&'a Target> {
+        let balancer = routing.balancer(traffic)?;
+        let unwelcome = |address| {
+            balancer.position(address).is_some_and(|position| !balancer.is_welcome(position, request.tried))
+        };
+        let standing = |address| Some((balancer.position(address)?, routing.reachable_since(address)?));
+        let pick = || routing.choose(traffic, request).map(|target| target.address);
+        let address = self.affinity.choose(visit, unwelcome, standing, pick)?;
+        balancer.position(address).map(|position| &balancer.targets()[position])
+    }
+
+    /// Takes note of which endpoint a client got of several that were tried at the same time.
+    pub(crate) fn landed(&self, client: IpAddr, address: SocketAddr, now: Instant) {
+        let routing = self.routing();
+        if let Some(timeout) = routing.port.affinity {
+            self.affinity.landed(Visit { client, now, timeout, epoch: routing.epoch }, address);
+        }
+    }
+
+    /// Tells a client that waits for an endpoint that one may have room.
+    pub(crate) fn make_room(&self) {
+        if !self.queue.is_empty() {
+            self.room.notify_one();
+        }
+    }
+
+    /// Forgets clients whose affinity has expired.
+    pub(crate) fn sweep(&self, now: Instant) {
+        if let Some(timeout) = self.routing.load().port.affinity {
+            self.affinity.sweep(now, timeout);
+        }
+    }
+}
+
+impl Selected {
+    fn of(target: &Target, balancer: &Balancer) -> Option<Self> {
+        let lease = match balancer.limit() {
+            None => target.load.lease(),
+            Some(most) => target.load.lease_within(most.get() as usize)?,
+        };
+        Some(Self { address: target.address, lease })
+    }
+}

@@ -1,0 +1,135 @@
+//! Which endpoints may a new flow of a Service port get, by one Snapshot? Immutable; replaced as a whole.
+
+use super::{endpoints::Endpoints, node_context::NodeContext};
+use ipnet::IpNet;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+use weir_core::{
+    Balancer, EndpointSet, FrontendKind, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
+    nearby::{nearby, spills},
+};
+
+/// How flows of a port are placed, from one Snapshot.
+#[derive(Debug)]
+pub(crate) struct RoutingTable {
+    /// The port.
+    pub(crate) port: Arc<ServicePort>,
+    /// Where this proxy runs, to tell where a client comes from.
+    pub(crate) node_context: Arc<NodeContext>,
+    /// Counts the routes of this runtime.
+    pub(crate) epoch: u64,
+    cluster: Option<Balancer>,
+    /// The endpoints of the cluster's list that are preferred, and for how long.
+    near: Option<Box<(Balancer, Ratio)>>,
+    local: Option<Box<Balancer>>,
+    /// Who may use the load-balancer addresses; `None` means all.
+    guard: Option<Vec<IpNet>>,
+    /// Which of the port's endpoints serve, eligible or not, sorted by address: what keeps a UDP flow alive (semantics C2,
+    /// C3).
+    serving: Box<[u32]>,
+    /// Since which epoch each endpoint has been reachable without a gap, sorted; filled only with affinity.
+    reachable_since: Box<[(SocketAddr, u64)]>,
+}
+
+impl RoutingTable {
+    pub(super) fn build(
+        port: &Arc<ServicePort>,
+        node_context: &Arc<NodeContext>,
+        previous: Option<&RoutingTable>,
+        endpoints: &mut Endpoints,
+    ) -> Self {
+        let epoch = previous.map_or(0, |previous| previous.epoch + 1);
+        let mut balancer = |set: Option<&EndpointSet>, before: Option<&Balancer>| {
+            let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
+            let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
+            let balancer = Balancer::build(port.settings.balance, targets, before);
+            Some(balancer.with_limit(port.settings.limits.connections_per_endpoint))
+        };
+        let serving = (0..).zip(port.merged.iter()).filter(|(_, endpoint)| endpoint.conditions.serving);
+        let mut serving: Box<[u32]> = serving.map(|(position, _)| position).collect();
+        serving.sort_unstable_by_key(|&position| port.merged[position as usize].address);
+        let near = port.settings.topology_spill.and_then(|spill| {
+            let near = nearby(port.cluster.as_ref()?, &node_context.node)?;
+            Some(Box::new((balancer(Some(&near), None)?, spill)))
+        });
+        Self {
+            near,
+            cluster: balancer(port.cluster.as_ref(), previous.and_then(|routing| routing.cluster.as_ref())),
+            local: balancer(port.local.as_ref(), previous.and_then(|routing| routing.local.as_deref()))
+                .map(Box::new),
+            guard: port.sources(FrontendKind::LoadBalancerIp, &node_context.node),
+            reachable_since: reachable_since(port, previous, epoch),
+            serving,
+            port: Arc::clone(port),
+            node_context: Arc::clone(node_context),
+            epoch,
+        }
+    }
+
+    /// What places flows of one kind of traffic.
+    pub(crate) fn balancer(&self, traffic: Traffic) -> Option<&Balancer> {
+        match traffic {
+            Traffic::Cluster => self.cluster.as_ref(),
+            Traffic::Local => self.local.as_deref(),
+        }
+    }
+
+    pub(super) fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {
+        let balancer = self.balancer(traffic)?;
+        let near = self.near.as_deref().filter(|_| traffic == Traffic::Cluster);
+        let near = near.filter(|(near, spill)| !spills(*spill, near.crowd(), balancer.crowd()));
+        near.and_then(|(near, _)| near.pick_well(request)).or_else(|| balancer.pick(request))
+    }
+
+    /// Whether a client may use an address of this kind (semantics A5).
+    pub(crate) fn allows_source(&self, kind: FrontendKind, client: IpAddr) -> bool {
+        let guard = self.guard.as_ref().filter(|_| kind == FrontendKind::LoadBalancerIp);
+        guard.is_none_or(|sources| sources.iter().any(|net| net.contains(&client)))
+    }
+
+    /// Whether a client that gets this endpoint would reach itself (semantics M2).
+    pub(crate) fn is_hairpin(&self, endpoint: SocketAddr, client: IpAddr) -> bool {
+        // Looks through the endpoints only where the addresses are the same, which is seldom.
+        endpoint.ip() == client
+            && self
+                .port
+                .merged
+                .iter()
+                .any(|known| known.address == endpoint && is_hairpin(&self.node_context.node, known, client))
+    }
+
+    /// Whether an endpoint is in some slice.
+    pub(super) fn has(&self, address: SocketAddr) -> bool {
+        self.serves(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
+    }
+
+    /// Since which epoch an endpoint has been reachable without a gap; `None` without affinity, too.
+    pub(super) fn reachable_since(&self, endpoint: SocketAddr) -> Option<u64> {
+        let known = &self.reachable_since;
+        known.binary_search_by_key(&endpoint, |&(address, _)| address).ok().map(|position| known[position].1)
+    }
+
+    /// Whether an endpoint still serves, so that a UDP flow may stay with it.
+    pub(crate) fn serves(&self, address: SocketAddr) -> bool {
+        let merged = &self.port.merged;
+        self.serving.binary_search_by_key(&address, |&position| merged[position as usize].address).is_ok()
+    }
+}
+
+fn reachable_since(
+    port: &ServicePort,
+    previous: Option<&RoutingTable>,
+    epoch: u64,
+) -> Box<[(SocketAddr, u64)]> {
+    if port.affinity.is_none() {
+        return Box::default();
+    }
+    let since = |address| previous.and_then(|routing| routing.reachable_since(address)).unwrap_or(epoch);
+    let reachable = port.reachable();
+    let mut known: Box<[_]> =
+        reachable.iter().map(|endpoint| (endpoint.address, since(endpoint.address))).collect();
+    known.sort_unstable();
+    known
+}

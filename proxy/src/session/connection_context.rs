@@ -1,0 +1,40 @@
+//! What does a TCP connection need while it is served?
+
+use super::{connection::Connection, context::WorkerContext, frontend::LocalFrontend};
+use std::{net::SocketAddr, rc::Rc};
+use weir_core::Flow;
+
+/// The context of one TCP connection, an argument of everything that happens to it. The worker lists the connection
+/// until this is dropped.
+pub(crate) struct ConnectionContext {
+    pub(crate) connection: Rc<Connection>,
+    pub(crate) worker: Rc<WorkerContext>,
+}
+
+impl ConnectionContext {
+    /// Lists a new connection through `frontend`.
+    pub(crate) fn new(worker: &Rc<WorkerContext>, frontend: &Rc<LocalFrontend>, flow: Flow) -> Self {
+        worker.siblings.add();
+        let connection = worker.connections.borrow_mut().add(Rc::clone(frontend), flow);
+        Self { connection, worker: Rc::clone(worker) }
+    }
+
+    /// Goes on as the connection of a client for which its peer speaks.
+    pub(crate) fn speak_for(&mut self, client: SocketAddr) {
+        self.connection = self.connection.speaking_for(client);
+        self.worker.connections.borrow_mut().replace(&self.connection);
+    }
+
+    /// Looks at the connection's deadline from now on.
+    pub(crate) fn watch_deadline(&self) {
+        self.worker.connections.borrow_mut().watch(&self.connection);
+    }
+}
+
+impl Drop for ConnectionContext {
+    fn drop(&mut self) {
+        self.worker.siblings.remove();
+        self.worker.connections.borrow_mut().remove(self.connection.id);
+        self.worker.answer_if_drained();
+    }
+}

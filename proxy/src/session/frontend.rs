@@ -1,0 +1,111 @@
+//! What do all connections and flows through one address on one worker have in common?
+
+use super::local_metrics::LocalMetrics;
+use crate::{
+    limits::admission::Admission,
+    routing::{binding::Binding, port_runtime::PortRuntime, routing_table::RoutingTable},
+    sys::socket::Egress,
+    telemetry::close_reason::Closed,
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
+
+/// One frontend on one worker: what all its connections have in common.
+pub(crate) struct LocalFrontend {
+    pub(crate) runtime: Arc<PortRuntime>,
+    pub(crate) local_metrics: Rc<LocalMetrics>,
+    /// The Service address, which is not always the one that is listened on.
+    pub(crate) address: SocketAddr,
+    pub(crate) kind: FrontendKind,
+    /// Where its clients come from, if that was told by the socket through which they came in.
+    pub(crate) origin: Option<Origin>,
+}
+
+impl LocalFrontend {
+    pub(crate) fn new(binding: &Binding, runtime: Arc<PortRuntime>) -> Rc<Self> {
+        Self::at(binding.frontend, binding.kind, runtime, None)
+    }
+
+    /// The frontend at one Service address.
+    pub(crate) fn at(
+        address: SocketAddr,
+        kind: FrontendKind,
+        runtime: Arc<PortRuntime>,
+        origin: Option<Origin>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            local_metrics: LocalMetrics::new(Arc::clone(&runtime.metrics)),
+            runtime,
+            address,
+            kind,
+            origin,
+        })
+    }
+
+    /// The Service port behind it.
+    pub(crate) fn port_key(&self) -> PortKey {
+        self.runtime.routing().port.key.clone()
+    }
+
+    /// The flow of a client of this frontend.
+    pub(crate) fn flow(&self, protocol: Protocol, client: SocketAddr) -> Flow {
+        Flow {
+            protocol,
+            client: SocketAddr::new(client.ip().to_canonical(), client.port()),
+            frontend: self.address,
+        }
+    }
+
+    /// Counts a client for which there is no room. The log hears of one a second.
+    pub(crate) fn note_rejected(&self, admission: &Admission, client: IpAddr, reason: Closed) {
+        self.runtime.metrics.clients().rejected.get(reason).increment(1);
+        if let Some(others) = admission.may_log_refusal(Instant::now()) {
+            let (frontend, service) = (self.address, self.port_key());
+            tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
+        }
+    }
+
+    /// Which endpoints a client chooses from, or why it is not served.
+    pub(crate) fn traffic(&self, routing: &RoutingTable, client: IpAddr) -> Result<Traffic, Closed> {
+        if !routing.allows_source(self.kind, client) {
+            return Err(Closed::SourceDenied);
+        }
+        // Only with externalTrafficPolicy Local does the origin matter.
+        let matters = routing.port.external_local && self.kind != FrontendKind::ClusterIp;
+        let origin = if matters { self.origin_of(routing, client) } else { Origin::Outside };
+        match routing.port.verdict(self.kind, origin) {
+            Verdict::Endpoint(traffic) => Ok(traffic),
+            Verdict::Reject | Verdict::Drop => Err(Closed::NoEndpoints),
+        }
+    }
+
+    /// How the socket that brings a client to an endpoint leaves this host (semantics M1-M3). `client` is where the
+    /// client's packets come from.
+    pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
+        let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
+        let ip = client.ip();
+        let kept = node_mode.can_keep(ip, endpoint.ip())
+            && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
+            && !routing.is_hairpin(endpoint, ip);
+        Egress { mark: Some(node_mode.marks.to_endpoints), source: kept.then_some(client) }
+    }
+
+    fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {
+        self.origin.unwrap_or_else(|| routing.node_context.origin(client))
+    }
+}
+
+/// Which limit to look at.
+fn advice(reason: Closed) -> &'static str {
+    match reason {
+        Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
+        Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
+        Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
+        _ => "see the limit of open files (ulimit -Hn)",
+    }
+}

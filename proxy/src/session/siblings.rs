@@ -1,0 +1,123 @@
+//! Which worker serves a client? The one that accepted it, unless it has many more connections than another.
+//!
+//! The kernel chooses by a hash of addresses. That is even for many connections; of four long ones it puts all on one
+//! of two workers in one case of eight.
+
+use crate::{limits::service_usage::ServiceUsage, shared::command::Command};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+use tokio::sync::mpsc::WeakUnboundedSender;
+
+/// A worker as the others see it. On a cache line of its own: each worker writes to its own at every connection.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Sibling {
+    /// Live connections, and those that are on their way to it.
+    connections: AtomicUsize,
+    /// Weak, as a worker ends when nobody can tell it anything any more.
+    commands: WeakUnboundedSender<Command>,
+}
+
+impl Sibling {
+    pub(crate) fn new(commands: WeakUnboundedSender<Command>) -> Self {
+        Self { connections: AtomicUsize::new(0), commands }
+    }
+}
+
+/// All workers, as one of them sees them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Siblings {
+    all: Arc<[Sibling]>,
+    own: usize,
+}
+
+impl Siblings {
+    pub(crate) fn new(all: &Arc<[Sibling]>, own: usize) -> Self {
+        Self { all: Arc::clone(all), own }
+    }
+
+    /// Counts a connection that this worker serves.
+    pub(crate) fn add(&self) {
+        self.all.get(self.own).map(|peer| peer.connections.fetch_add(1, Relaxed));
+    }
+
+    /// Counts one less.
+    pub(crate) fn remove(&self) {
+        self.all.get(self.own).map(|peer| peer.connections.fetch_sub(1, Relaxed));
+    }
+
+    /// Has another worker end the client's flow that has been idle there for longest: this one has none.
+    pub(crate) fn evict_of(&self, service: Arc<ServiceUsage>, client: IpAddr) {
+        self.pass_on(service, client, self.all.len().saturating_sub(1));
+    }
+
+    /// Asks the next worker, if there are `left` that were not asked yet.
+    pub(crate) fn pass_on(&self, service: Arc<ServiceUsage>, client: IpAddr, left: usize) {
+        let Some(left) = left.checked_sub(1) else { return };
+        let Some(next) = self.all.get((self.own + 1) % self.all.len().max(1)) else { return };
+        if let Some(commands) = next.commands.upgrade() {
+            // One that has ended has no flows.
+            let _ = commands.send(Command::EvictFlow { service, client, left });
+        }
+    }
+
+    /// Another worker, if one chosen at random has so few connections that it should take one. Looking at one of them
+    /// instead of all costs the same with any number of workers, and is nearly as even.
+    pub(crate) fn lighter(&self, random: u32) -> Option<&Sibling> {
+        let others = self.all.len().checked_sub(1).filter(|&others| others > 0)?;
+        let other = &self.all[(self.own + 1 + random as usize % others) % self.all.len()];
+        let [own, theirs] = [&self.all[self.own], other].map(|peer| peer.connections.load(Relaxed));
+        is_far_lighter(theirs, own).then_some(other)
+    }
+}
+
+impl Sibling {
+    /// Tells it to take a connection; gives the command back if it has ended.
+    pub(crate) fn hand_over(&self, command: Command) -> Result<(), Command> {
+        let Some(commands) = self.commands.upgrade() else { return Err(command) };
+        self.connections.fetch_add(1, Relaxed);
+        commands.send(command).map_err(|refused| {
+            self.connections.fetch_sub(1, Relaxed);
+            refused.0
+        })
+    }
+}
+
+/// Up to so many connections a worker that has one less takes the next.
+const FEW: usize = 4;
+
+/// Whether a worker with `theirs` connections should take one from a worker with `own`. More than a few end up even by
+/// chance, short ones above all; to hand one over costs system calls and a wake-up.
+fn is_far_lighter(theirs: usize, own: usize) -> bool {
+    own.saturating_sub(theirs) >= if own <= FEW { 1 } else { own * 3 / 4 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_kernel_chooses_few_are_even_and_many_are_not_all_on_one_worker(chosen in prop::collection::vec(0usize..2, 0..200)) {
+            let mut counts = [0, 0];
+            for own in chosen {
+                let to = if is_far_lighter(counts[1 - own], counts[own]) { 1 - own } else { own };
+                counts[to] += 1;
+                let (least, most) = (counts[0].min(counts[1]), counts[0].max(counts[1]));
+                prop_assert!(most > FEW || most - least <= 1, "{counts:?}");
+                prop_assert!(most <= FEW || most <= 4 * least, "{counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_worker_alone_serves_all() {
+        assert!(Siblings::default().lighter(7).is_none());
+    }
+}

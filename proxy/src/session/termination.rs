@@ -1,0 +1,81 @@
+//! How do many connections of a worker end at once without holding up the others?
+//!
+//! In turns: to end a connection takes two resets and some bookkeeping, and between two turns the sockets of all others
+//! are looked at.
+
+use super::{connection::Connection, context::WorkerContext};
+use crate::{
+    routing::port_runtime::PortRuntime, shared::command::RemovedEndpoints, telemetry::close_reason::Closed,
+};
+use std::sync::Arc;
+use weir_core::EndpointRemoved;
+
+/// Connections that are told to end in one turn.
+pub(crate) const MAX_BURST_ENDS: usize = 64;
+
+/// Connections that are looked at in one turn, if none of them has to end.
+const MAX_BURST_CHECKS: usize = 16 * MAX_BURST_ENDS;
+
+/// Turns that connections get to end when their worker does; one is enough for each that was told.
+const MAX_LAST_YIELDS: usize = 100;
+
+/// Ends all connections; returns how many there were.
+pub(crate) async fn end_all(worker: &WorkerContext, reason: Closed) -> usize {
+    let mut count = 0;
+    let end = |connection: &Connection| {
+        connection.close_signal.send(reason);
+        count += 1;
+        true
+    };
+    in_bursts(worker, end).await;
+    count
+}
+
+/// Ends what is left when the worker does. Closing the sockets would pass for an end in order, after which nobody misses
+/// what has not arrived.
+pub(crate) async fn end_last(worker: &WorkerContext) {
+    end_all(worker, Closed::Drained).await;
+    for _ in 0..MAX_LAST_YIELDS {
+        if worker.connections.borrow().is_empty() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Does to the connections of removed endpoints what the Service asks for. One that is being dialled looks by itself once
+/// it is connected.
+pub(crate) async fn end_removed(
+    worker: &WorkerContext,
+    runtime: &Arc<PortRuntime>,
+    removed: &RemovedEndpoints,
+    rule: EndpointRemoved,
+) {
+    let end = |connection: &Connection| {
+        let affected = Arc::ptr_eq(&connection.frontend.runtime, runtime)
+            && connection.endpoint.get().is_some_and(|address| removed.contains(address));
+        if affected && connection.note_removed(rule) {
+            worker.connections.borrow_mut().watch(connection);
+        }
+        affected
+    };
+    in_bursts(worker, end).await;
+}
+
+/// Looks at all connections that there are now; `end` says whether one of them has to end.
+async fn in_bursts(worker: &WorkerContext, mut end: impl FnMut(&Connection) -> bool) {
+    // One after another: many Services may be deleted at once.
+    let _turns = worker.terminating.lock().await;
+    let ids = worker.connections.borrow().ids();
+    let mut left = MAX_BURST_CHECKS;
+    for id in ids {
+        let connection = worker.connections.borrow().get(id).cloned();
+        let ended = connection.is_some_and(|connection| end(&connection));
+        left = left.saturating_sub(if ended { MAX_BURST_CHECKS / MAX_BURST_ENDS } else { 1 });
+        if left == 0 {
+            left = MAX_BURST_CHECKS;
+            // Goes on only after the sockets were looked at.
+            tokio::task::yield_now().await;
+        }
+    }
+}

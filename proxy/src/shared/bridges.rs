@@ -1,0 +1,27 @@
+//! How does the data plane hear of bridges that come and go? (node mode)
+
+use tokio::sync::{mpsc, oneshot};
+use weir_core::Bridges;
+
+/// Bridges of this host, answered once frontends are served accordingly.
+pub(crate) type BridgeUpdate = (Bridges, oneshot::Sender<()>);
+
+/// Sends the bridges of this host to a running [`Proxy`](crate::Proxy).
+#[derive(Clone, Debug)]
+pub struct SetBridges(mpsc::Sender<BridgeUpdate>);
+
+impl SetBridges {
+    /// The sending and the receiving end.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<BridgeUpdate>) {
+        let (sender, updates) = mpsc::channel(1);
+        (Self(sender), updates)
+    }
+
+    /// Sends the bridges; resolves when frontends are open, or closed, accordingly. At once if the proxy has ended.
+    pub async fn set(&self, bridges: Bridges) {
+        let (done, answer) = oneshot::channel();
+        if self.0.send((bridges, done)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Whose fault is a connect that failed?
+
+use crate::telemetry::close_reason::Closed;
+use std::io::{self, ErrorKind};
+use weir_core::Failure;
+
+/// Why an attempt to connect to an endpoint failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectFailure {
+    /// The endpoint's fault: another one may do better.
+    Endpoint(Failure),
+    /// The endpoint is this proxy itself.
+    Loop,
+    /// This host lacks descriptors, ports or memory; no endpoint is to blame.
+    Host,
+}
+
+impl ConnectFailure {
+    /// The failure that the kernel reports for a connect (connect(2)).
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Self::Endpoint(Failure::Refused),
+            ErrorKind::TimedOut => Self::Endpoint(Failure::TimedOut),
+            // No free port towards this endpoint, no descriptor, no memory.
+            ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Self::Host,
+            _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS)) => Self::Host,
+            _ => Self::Endpoint(Failure::Unreachable),
+        }
+    }
+
+    /// The close reason of a client that is not given to another endpoint.
+    pub(crate) fn reason(self) -> Closed {
+        match self {
+            Self::Endpoint(Failure::Refused) => Closed::ConnectRefused,
+            Self::Endpoint(Failure::Unreachable) => Closed::ConnectUnreachable,
+            Self::Endpoint(Failure::TimedOut) => Closed::ConnectTimeout,
+            Self::Endpoint(Failure::Reset) => Closed::EndpointReset,
+            Self::Loop => Closed::LoopRefused,
+            Self::Host => Closed::LocalLimit,
+        }
+    }
+}
+
+const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
+const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+const ENOBUFS: i32 = rustix::io::Errno::NOBUFS.raw_os_error();

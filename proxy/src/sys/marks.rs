@@ -1,0 +1,11 @@
+//! How are packets of this process marked, so that the rules of the host know them?
+
+/// The marks (SO_MARK) of packets that this process sends, by which the rules leave them alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Packets to clients. The lower half must be zero: where a process of this host holds the port that UDP clients
+    /// dialled, it carries that port, and the rules must make it the source port.
+    pub to_clients: u32,
+    /// Packets to endpoints.
+    pub to_endpoints: u32,
+}

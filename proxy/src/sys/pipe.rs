@@ -1,0 +1,82 @@
+//! How do bytes get from one socket to another without being copied? Through a pipe, by splice(2).
+
+use rustix::{
+    io::Errno,
+    pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
+};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+/// How much a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes (pipe(7)).
+pub(crate) const SIZE: usize = 256 * 1024;
+
+/// A pipe that bytes of one direction go through.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+    /// How many bytes are in it.
+    held: usize,
+}
+
+impl Pipe {
+    /// Opens an empty pipe.
+    pub(crate) fn open() -> io::Result<Self> {
+        let (reader, writer) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)?;
+        // A smaller pipe works, too.
+        let _ = fcntl_setpipe_size(&writer, SIZE);
+        Ok(Self { reader, writer, held: 0 })
+    }
+
+    /// Whether all that came in went out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
+    /// Takes in what `from` has received; 0 is its end, and `WouldBlock` means that there is nothing now.
+    ///
+    /// Only for an empty pipe: with a full one the kernel says the same as with nothing to read.
+    pub(crate) fn fill(&mut self, from: impl AsFd) -> io::Result<usize> {
+        debug_assert!(self.is_empty());
+        self.held = retry(|| splice(&from, None, &self.writer, None, SIZE, SpliceFlags::NONBLOCK))?;
+        Ok(self.held)
+    }
+
+    /// Gives to `to` what it has room for; `WouldBlock` means none.
+    pub(crate) fn drain(&mut self, to: impl AsFd) -> io::Result<usize> {
+        let given = retry(|| splice(&self.reader, None, &to, None, self.held, SpliceFlags::NONBLOCK))?;
+        self.held -= given;
+        Ok(given)
+    }
+}
+
+/// What a test does in a socket's place.
+#[cfg(test)]
+impl Pipe {
+    /// Takes in bytes, as many as fit.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> usize {
+        assert!(self.is_empty());
+        self.held = rustix::io::write(&self.writer, bytes).unwrap();
+        self.held
+    }
+
+    /// Gives out the next bytes, no more than `most`.
+    pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
+        let mut bytes = vec![0; most.min(self.held)];
+        let permit = rustix::io::read(&self.reader, &mut bytes).unwrap();
+        assert_eq!(permit, bytes.len());
+        self.held -= permit;
+        bytes
+    }
+}
+
+fn retry(mut call: impl FnMut() -> Result<usize, Errno>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! How are sockets opened? Every socket option of the data plane is set here.
+
+use super::source_filter;
+use ipnet::IpNet;
+use nix::sys::socket::{
+    setsockopt,
+    sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr, RcvBufForce, SndBufForce},
+};
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
+use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    os::fd::AsFd,
+    time::Duration,
+};
+use weir_core::{Frontend, Protocol, Settings};
+
+/// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
+pub(crate) const BACKLOG: usize = 4096;
+
+/// How many may wait where `connections` may be open. A flood leaves a full queue behind, of clients that are gone: it
+/// must not take long to get through.
+pub(crate) fn backlog(connections: usize) -> usize {
+    connections.saturating_mul(4).clamp(64, BACKLOG)
+}
+
+/// Room for datagrams that arrive while a worker is busy, or leave faster than a device takes them. The kernel caps it
+/// at `net.core.rmem_max` and `net.core.wmem_max`.
+const UDP_BUFFER: usize = 4 << 20;
+
+/// The same for the datagrams of one flow.
+const UDP_FLOW_BUFFER: usize = 1 << 20;
+
+/// What distinguishes sockets that face clients.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options<'a> {
+    /// Only packets from there get through; `None` means all.
+    pub(crate) allowed_sources: Option<&'a [IpNet]>,
+    /// TCP clients that are silent for as long are dead.
+    pub(crate) dead_peer_timeout: Duration,
+    /// The socket may have an address that is not this host's, and packets to its clients have this mark (node mode).
+    pub(crate) foreign: Option<u32>,
+}
+
+/// Opens `count` sockets on localhost that receive packets which were sent to other addresses, and tell to which. Packets
+/// to clients are marked.
+pub(crate) fn open_receiving(
+    address: Frontend,
+    mark: u32,
+    count: usize,
+    backlog: usize,
+) -> io::Result<Vec<Socket>> {
+    let dead_peer_timeout = Settings::default().dead_peer_timeout;
+    let options = Options { allowed_sources: None, dead_peer_timeout, foreign: Some(mark) };
+    let group = open_group(address, options, count, backlog)?;
+    for socket in group.iter().filter(|_| address.protocol == Protocol::Udp) {
+        match address.address {
+            SocketAddr::V4(_) => setsockopt(socket, Ipv4OrigDstAddr, &true)?,
+            SocketAddr::V6(_) => setsockopt(socket, Ipv6OrigDstAddr, &true)?,
+        }
+    }
+    Ok(group)
+}
+
+/// A UDP socket from which replies leave that must come from `address`, whoever's it is. Nothing is received there: what
+/// the rules do not bring to a receiving socket is not for weir. Workers share the address.
+pub(crate) fn udp_replying(address: SocketAddr, mark: Option<u32>) -> io::Result<std::net::UdpSocket> {
+    let protocol = Protocol::Udp;
+    let options = Options { allowed_sources: Some(&[]), dead_peer_timeout: Duration::MAX, foreign: mark };
+    let socket = unbound(Frontend { protocol, address }, options)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+/// Opens `count` sockets on one address, for as many workers; the kernel spreads clients over them.
+///
+/// The first is bound alone: SO_REUSEPORT from the start would silently share the address with any other process of
+/// the same user, a second weir for instance.
+///
+/// `backlog` TCP clients may wait on each socket.
+pub(crate) fn open_group(
+    address: Frontend,
+    options: Options<'_>,
+    count: usize,
+    backlog: usize,
+) -> io::Result<Vec<Socket>> {
+    let first = unbound(address, options)?;
+    first.bind(&address.address.into())?;
+    first.set_reuse_port(true)?;
+    // The kernel may have chosen the port.
+    let bound = first.local_addr()?;
+    let mut group = vec![first];
+    for _ in 1..count {
+        let next = unbound(address, options)?;
+        next.set_reuse_port(true)?;
+        next.bind(&bound)?;
+        group.push(next);
+    }
+    if address.protocol == Protocol::Tcp {
+        group.iter().try_for_each(|socket| socket.listen(backlog as i32))?;
+    }
+    Ok(group)
+}
+
+fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
+    let Options { allowed_sources, dead_peer_timeout, foreign } = options;
+    let (kind, transport) = match address.protocol {
+        Protocol::Udp => (Type::DGRAM, Transport::UDP),
+        _ => (Type::STREAM, Transport::TCP),
+    };
+    let socket = Socket::new(Domain::for_address(address.address), kind.nonblocking(), Some(transport))?;
+    if address.address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if let Some(mark) = foreign {
+        set_transparent(&socket, address.address)?;
+        socket.set_mark(mark)?;
+    }
+    if address.protocol == Protocol::Udp {
+        set_datagram_options(&socket, address.address, UDP_BUFFER, foreign.is_some())?;
+    } else {
+        socket.set_reuse_address(true)?;
+        // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
+        socket.set_tcp_nodelay(true)?;
+        watch_peer(&socket, dead_peer_timeout)?;
+    }
+    if allowed_sources.is_some() {
+        set_allowed_sources(&socket, address, allowed_sources)?;
+    }
+    Ok(socket)
+}
+
+/// Has the kernel drop what is not allowed_sources, from now on. A list too long for it is checked for each connection
+/// instead.
+pub(crate) fn set_allowed_sources(
+    socket: &impl AsFd,
+    address: Frontend,
+    allowed_sources: Option<&[IpNet]>,
+) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    match allowed_sources.and_then(|sources| source_filter::program(sources, address.address.is_ipv4())) {
+        Some(program) => socket.attach_filter(&program),
+        None => match socket.detach_filter() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            // ENOENT: it had none.
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Has the kernel end a connection whose peer leaves data or probes unacknowledged for `timeout` (tcp(7),
+/// TCP_USER_TIMEOUT; it overrides the number of probes). A silent peer is probed twice in that time (TCP_KEEPIDLE and
+/// TCP_KEEPINTVL, whole seconds).
+pub(crate) fn watch_peer(socket: &impl AsFd, timeout: Duration) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    let interval = (timeout / 2).max(Duration::from_secs(1));
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(interval).with_interval(interval))?;
+    socket.set_tcp_user_timeout(Some(timeout))
+}
+
+/// How a socket to an endpoint leaves this host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Egress {
+    /// The mark of its packets (socket(7), SO_MARK).
+    pub(crate) mark: Option<u32>,
+    /// The client that the endpoint is to see instead of this host; any port of it if the port is 0.
+    pub(crate) source: Option<SocketAddr>,
+}
+
+impl Egress {
+    /// Marks a socket and gives it the source address.
+    fn apply(self, socket: &Socket, endpoint: SocketAddr) -> io::Result<()> {
+        if let Some(mark) = self.mark {
+            socket.set_mark(mark)?;
+            // Also where it has this host's address: the rules know by it, even once it waits in TIME_WAIT, that what an
+            // endpoint sends is for weir.
+            set_transparent(socket, endpoint)?;
+        }
+        let Some(source) = self.source else { return Ok(()) };
+        if source.port() == 0 {
+            // The port is chosen when it connects: it need only be free towards that endpoint (ip(7)).
+            setsockopt(socket, IpBindAddressNoPort, &true)?;
+        }
+        socket.bind(&source.into())
+    }
+
+    /// Opens a socket; from another port of the client if its own is not free towards the endpoint.
+    fn open<T>(self, open: impl Fn(Self) -> io::Result<T>) -> io::Result<T> {
+        let taken =
+            |error: &io::Error| matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable);
+        match (open(self), self.source) {
+            (Err(error), Some(source)) if source.port() != 0 && taken(&error) => {
+                open(Self { source: Some(SocketAddr::new(source.ip(), 0)), ..self })
+            }
+            (opened, _) => opened,
+        }
+    }
+}
+
+/// Lets a socket have an address that is not this host's (ip(7), IP_TRANSPARENT; needs CAP_NET_ADMIN).
+fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    match address {
+        SocketAddr::V4(_) => socket.set_ip_transparent_v4(true),
+        SocketAddr::V6(_) => socket.set_ip_transparent_v6(true),
+    }
+}
+
+/// Begins to connect to an endpoint.
+///
+/// Its peer is not watched yet: connections that end at once need not be, and four calls are saved for each of them.
+pub(crate) fn tcp_connecting(endpoint: SocketAddr, egress: Egress) -> io::Result<std::net::TcpStream> {
+    egress.open(|egress| tcp_from(egress, endpoint))
+}
+
+fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStream> {
+    let socket =
+        Socket::new(Domain::for_address(endpoint), Type::STREAM.nonblocking(), Some(Transport::TCP))?;
+    socket.set_tcp_nodelay(true)?;
+    if egress.source.is_some() {
+        // The client has the same port towards each endpoint.
+        socket.set_reuse_address(true)?;
+    }
+    egress.apply(&socket, endpoint)?;
+    match socket.connect(&endpoint.into()) {
+        Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
+        _ => Ok(socket.into()),
+    }
+}
+
+const EINPROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+
+/// A UDP socket that exchanges datagrams with one endpoint only.
+pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress) -> io::Result<std::net::UdpSocket> {
+    egress.open(|egress| udp_from(egress, endpoint))
+}
+
+fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
+    set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER, egress.mark.is_some())?;
+    egress.apply(&socket, endpoint)?;
+    socket.connect(&endpoint.into())?;
+    Ok(socket.into())
+}
+
+/// Options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a datagram is
+/// the sender's choice; with path MTU discovery those that do not fit would vanish, and only weir would hear why.
+fn set_datagram_options(
+    socket: &Socket,
+    address: SocketAddr,
+    buffer: usize,
+    in_node_mode: bool,
+) -> io::Result<()> {
+    if address.is_ipv4() {
+        sockopt::set_ip_recvtos(socket, true)?;
+        sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)?;
+    } else {
+        sockopt::set_ipv6_recvtclass(socket, true)?;
+        sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)?;
+    }
+    // Less room than asked for is still a working socket.
+    if in_node_mode {
+        // The capability that node mode needs goes beyond what the kernel allows to others.
+        let _ = (setsockopt(socket, RcvBufForce, &buffer), setsockopt(socket, SndBufForce, &buffer));
+    } else {
+        let _ = (socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer));
+    }
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! How does a client come in?
+
+use super::{
+    hand_over::assign,
+    session::{admit, begin, refuse},
+};
+use crate::{
+    limits::admission::Admission,
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
+    sys::socket::{BACKLOG, watch_peer},
+};
+use socket2::SockRef;
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    pin::pin,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use weir_core::{Backoff, Frontend, Origin, Protocol, Settings};
+
+/// Waits after accepts that failed for want of descriptors or memory.
+const ACCEPT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
+
+/// A listening socket on one worker.
+pub(crate) struct Acceptor {
+    pub(crate) socket: TcpListener,
+    accepts: Accepts,
+}
+
+/// Whom the clients of a socket have dialled.
+enum Accepts {
+    /// All the same frontend, which may be replaced by another one.
+    One(RefCell<Rc<LocalFrontend>>),
+    /// Each any address (node mode).
+    Captured { captured_frontends: Rc<CapturedFrontends>, origin: Origin },
+}
+
+impl Acceptor {
+    pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
+        let accepts = Accepts::One(RefCell::new(frontend));
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
+    }
+
+    /// A socket that receives clients from there, whatever they dialled.
+    pub(crate) fn captured(
+        captured_frontends: Rc<CapturedFrontends>,
+        origin: Origin,
+        socket: std::net::TcpListener,
+    ) -> io::Result<Rc<Self>> {
+        let accepts = Accepts::Captured { captured_frontends, origin };
+        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
+    }
+
+    /// Who connects from now on reaches this frontend.
+    pub(crate) fn redirect(&self, frontend: Rc<LocalFrontend>) {
+        if let Accepts::One(known) = &self.accepts {
+            known.replace(frontend);
+        }
+    }
+
+    /// What serves a client. `None` if nobody does: its frontend is gone, or it dialled the receiving socket itself.
+    fn frontend(&self, client: &TcpStream) -> Option<Rc<LocalFrontend>> {
+        let (captured_frontends, origin) = match &self.accepts {
+            Accepts::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
+            Accepts::Captured { captured_frontends, origin } => (captured_frontends, *origin),
+        };
+        let local = client.local_addr().ok()?;
+        // Without the scope and the flow label, which are none of the frontend's.
+        let address = SocketAddr::new(local.ip(), local.port());
+        let frontend = captured_frontends.frontend(Frontend { protocol: Protocol::Tcp, address }, origin)?;
+        let timeout = frontend.runtime.routing().port.settings.dead_peer_timeout;
+        if timeout != Settings::default().dead_peer_timeout {
+            // The client is served all the same if it cannot be watched.
+            let _ = watch_peer(client, timeout);
+        }
+        Some(frontend)
+    }
+
+    /// Whose clients come in here, for the log.
+    fn address(&self) -> Option<SocketAddr> {
+        match &self.accepts {
+            Accepts::One(frontend) => Some(frontend.borrow().address),
+            Accepts::Captured { .. } => self.socket.local_addr().ok(),
+        }
+    }
+
+    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
+    /// clients of other Services come in, too, they are not made to wait for it.
+    async fn take(
+        &self,
+        worker: &Rc<WorkerContext>,
+        client: TcpStream,
+        peer: SocketAddr,
+        stop: &CancellationToken,
+    ) {
+        let Some(frontend) = self.frontend(&client) else { return refuse(&client) };
+        let pause = match admit(worker, &frontend, peer) {
+            Ok(permit) => {
+                let Some(wait) = accept_delay(&frontend) else {
+                    return assign(worker, &frontend, client, peer, permit);
+                };
+                frontend.runtime.metrics.clients().delayed.increment(1);
+                let (worker, stop) = (Rc::clone(worker), stop.clone());
+                let placed = async move {
+                    stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+                    assign(&worker, &frontend, client, peer, permit);
+                };
+                return match self.accepts {
+                    Accepts::One(_) => placed.await,
+                    Accepts::Captured { .. } => drop(tokio::task::spawn_local(placed)),
+                };
+            }
+            Err(reason) => {
+                refuse(&client);
+                frontend.note_rejected(&worker.admission, peer.ip(), reason);
+                worker.admission.refused(Instant::now())
+            }
+        };
+        drop(client);
+        if let (Some(pause), Accepts::One(_)) = (pause, &self.accepts) {
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
+    }
+
+    /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
+    fn serve_queued(&self, worker: &Rc<WorkerContext>) {
+        let socket = SockRef::from(&self.socket);
+        for _ in 0..BACKLOG {
+            let Ok((client, peer)) = socket.accept() else { return };
+            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
+            let (Ok(client), Some(peer)) = (client, peer.as_socket()) else { continue };
+            let Some(frontend) = self.frontend(&client) else {
+                refuse(&client);
+                continue;
+            };
+            match admit(worker, &frontend, peer) {
+                Ok(permit) => begin(worker, &frontend, client, peer, permit),
+                Err(reason) => {
+                    refuse(&client);
+                    frontend.note_rejected(&worker.admission, peer.ip(), reason);
+                }
+            }
+        }
+    }
+}
+
+/// How long a client that came now has to wait, if the Service has an accept rate.
+fn accept_delay(frontend: &LocalFrontend) -> Option<Duration> {
+    let rate = frontend.runtime.routing().port.settings.limits.accept_rate?;
+    Some(frontend.runtime.service.accepts.reserve(Instant::now(), weir_core::Quota::per_second(rate)))
+        .filter(|wait| !wait.is_zero())
+}
+
+/// Accepts until `stop`; then serves what is still queued and closes the socket.
+pub(crate) async fn listen(worker: Rc<WorkerContext>, acceptor: Rc<Acceptor>, stop: CancellationToken) {
+    let mut failures = 0u32;
+    let mut stopped = pin!(stop.cancelled());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => return acceptor.serve_queued(&worker),
+            accepted = acceptor.socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((client, peer)) => {
+                failures = 0;
+                acceptor.take(&worker, client, peer, &stop).await;
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                worker.metrics.accept_errors.increment(1);
+                back_off(failures, &error, acceptor.address(), &worker.admission).await;
+                failures = failures.saturating_add(1);
+            }
+        }
+    }
+}
+
+/// The peer gave up before it was accepted, or its network failed (accept(2)): nothing is wrong here.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+        TimedOut,
+    };
+    let passing = [
+        ConnectionAborted,
+        ConnectionReset,
+        HostUnreachable,
+        Interrupted,
+        NetworkDown,
+        NetworkUnreachable,
+        TimedOut,
+    ];
+    passing.contains(&error.kind())
+}
+
+/// Waits after an accept that failed, after `failures_before` others in a row. The log hears of one a second, whichever
+/// acceptors fail.
+async fn back_off(
+    failures_before: u32,
+    error: &io::Error,
+    frontend: Option<SocketAddr>,
+    admission: &Admission,
+) {
+    if failures_before == 0
+        && let Some(others) = admission.may_log_accept_error(Instant::now())
+    {
+        tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
+    }
+    tokio::time::sleep(ACCEPT_BACKOFF.wait(failures_before)).await;
+}

@@ -1,0 +1,32 @@
+//! Which endpoints has a connection tried?
+
+use std::net::SocketAddr;
+use weir_core::dial::MAX_ATTEMPTS;
+
+/// The endpoints that this connection has tried.
+pub(super) struct Attempted {
+    addresses: [SocketAddr; MAX_ATTEMPTS],
+    len: usize,
+}
+
+impl Attempted {
+    pub(super) fn none() -> Self {
+        Self { addresses: [SocketAddr::from(([0; 4], 0)); MAX_ATTEMPTS], len: 0 }
+    }
+
+    pub(super) fn push(&mut self, address: SocketAddr) {
+        if let Some(free) = self.addresses.get_mut(self.len) {
+            *free = address;
+            self.len += 1;
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[SocketAddr] {
+        &self.addresses[..self.len]
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+}

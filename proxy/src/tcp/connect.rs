@@ -1,0 +1,312 @@
+//! How does a client get connected to an endpoint?
+
+use super::{
+    attempted::Attempted,
+    pump::Half,
+    race::{Attempt, Ended, Race},
+};
+use crate::{
+    limits::descriptor_budget::DescriptorPermit,
+    routing::{port_runtime::Selected, routing_table::RoutingTable},
+    session::{connection::Connection, connection_context::ConnectionContext},
+    shared::connect_failure::ConnectFailure,
+    telemetry::close_reason::Closed,
+};
+use std::{
+    future::poll_fn,
+    mem,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use tokio::{io::Interest, net::TcpStream};
+use weir_core::{
+    Dial, Failure, Lease, Load, Request,
+    dial::{MAX_ATTEMPTS, Step},
+};
+
+/// A client and its endpoint, which has accepted.
+pub(crate) struct Connected {
+    pub(crate) client: TcpStream,
+    pub(crate) upstream: TcpStream,
+    pub(crate) address: SocketAddr,
+    pub(crate) lease: Lease,
+}
+
+/// How long a client in the queue waits before it looks by itself: another Service may share an endpoint.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// A client on its way to an endpoint, and what that way has been so far. It is kept until a byte is relayed: until then the
+/// client can be given to another endpoint without noticing.
+pub(crate) struct ConnectState {
+    /// Not here while it is relayed.
+    pub(super) client: Option<TcpStream>,
+    /// What was read from it and not delivered.
+    pub(super) request: Half,
+    dial: Dial,
+    attempted: Attempted,
+    race: Race,
+    failure: Closed,
+}
+
+/// The endpoint of an attempt that failed, and after how long.
+struct FailedAttempt<'a> {
+    address: SocketAddr,
+    load: &'a Load,
+    took: Duration,
+}
+
+/// What there is to do next.
+enum Next {
+    /// Wait for the attempts under way, until then.
+    Wait(Instant),
+    /// Wait for an endpoint that has room.
+    WaitForRoom,
+}
+
+/// Whose turn it is when clients wait for an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum QueuePosition {
+    /// Theirs.
+    Newcomer,
+    /// Its own: it has waited.
+    Front,
+}
+
+impl ConnectState {
+    /// Nothing was tried yet.
+    pub(super) fn new(connection: &Connection, client: TcpStream) -> Box<Self> {
+        let timeout = connection.frontend.runtime.routing().port.settings.connect_timeout;
+        Box::new(Self {
+            client: Some(client),
+            request: Half::default(),
+            dial: Dial::start(connection.opened, timeout),
+            attempted: Attempted::none(),
+            race: Race::default(),
+            failure: Closed::NoEndpoints,
+        })
+    }
+
+    /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
+    /// long as [`Dial`] allows. A client that leaves ends the attempts.
+    pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
+        let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
+        loop {
+            let until = match self.advance(cx, now, QueuePosition::Newcomer)? {
+                Next::Wait(until) => until,
+                Next::WaitForRoom => {
+                    now = self.wait_for_room(cx).await?;
+                    continue;
+                }
+            };
+            let ended = tokio::select! {
+                biased;
+                ended = poll_fn(|context| self.race.poll(context)) => Some(ended),
+                reason = gone(self.client.as_ref()) => return Err(reason),
+                reason = cx.connection.close_signal.wait() => return Err(reason),
+                () = tokio::time::sleep_until(until.into()) => None,
+            };
+            now = Instant::now();
+            if let Some(connected) = ended.and_then(|ended| self.judge(cx, ended, now)) {
+                return Ok(connected);
+            }
+        }
+    }
+
+    /// Ends it: nobody can serve the client. It was accepted, so that it gets a reset, never a clean end.
+    pub(super) fn refuse(self: Box<Self>, reason: Closed) -> Closed {
+        let _ = self.client.map(|client| client.set_zero_linger());
+        reason
+    }
+
+    /// Takes note that the endpoint reset the connection before a byte was relayed; returns whether another may be tried.
+    pub(crate) fn was_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
+        let now = Instant::now();
+        let Some(address) = cx.connection.endpoint.take() else { return false };
+        if now >= self.dial.deadline() {
+            // It took its time: it may well reset whoever says nothing.
+            return false;
+        }
+        self.failed(
+            cx,
+            FailedAttempt { address, load: lease.load(), took: Duration::ZERO },
+            now,
+            ConnectFailure::Endpoint(Failure::Reset),
+        );
+        self.attempted.len() < MAX_ATTEMPTS
+    }
+
+    /// Begins the attempts that are due, by the newest routing.
+    fn advance(
+        &mut self,
+        cx: &ConnectionContext,
+        now: Instant,
+        position: QueuePosition,
+    ) -> Result<Next, Closed> {
+        let runtime = &cx.connection.frontend.runtime;
+        let routing = runtime.routing();
+        let traffic = match cx.connection.frontend.traffic(&routing, cx.connection.peer()) {
+            Ok(traffic) => traffic,
+            Err(reason) if self.race.is_empty() => return Err(reason),
+            Err(_) => return Ok(Next::Wait(self.dial.deadline())),
+        };
+        let Some(balancer) = routing.balancer(traffic) else { return Err(self.failure) };
+        if position == QueuePosition::Newcomer && !runtime.queue.is_empty() && self.race.is_empty() {
+            return Ok(Next::WaitForRoom);
+        }
+        let is_tried = |&&address: &&SocketAddr| balancer.position(address).is_some();
+        loop {
+            let untried =
+                balancer.targets().len() - self.attempted.as_slice().iter().filter(is_tried).count();
+            match self.dial.step(now, untried) {
+                Step::GiveUp => return Err(self.give_up(cx, now)),
+                Step::Wait(until) => return Ok(Next::Wait(until)),
+                Step::Attempt => {}
+            }
+            // The connection has a place for one socket to an endpoint; another one at the same time is extra.
+            let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.acquire(1));
+            if matches!(extra, Some(None)) {
+                return Ok(Next::Wait(now + LOOK_AGAIN));
+            }
+            let tried = self.attempted.as_slice();
+            let request = Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried };
+            match runtime.pick(&routing, traffic, &request) {
+                Some(selected) => self.begin(cx, &routing, selected, now, extra.flatten()),
+                None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
+                None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
+                None => return Err(self.failure),
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        cx: &ConnectionContext,
+        routing: &RoutingTable,
+        selected: Selected,
+        now: Instant,
+        extra: Option<DescriptorPermit>,
+    ) {
+        self.attempted.push(selected.address);
+        let metrics = &cx.worker.metrics;
+        match (self.race.is_empty(), self.attempted.len()) {
+            (true, 1) => {}
+            (true, _) => metrics.retried.increment(1),
+            (false, _) => metrics.hedged.increment(1),
+        }
+        self.dial.begun(now, selected.lease.load().smoothed().mean());
+        if selected.lease.load().is_forbidden() {
+            let failed = FailedAttempt {
+                address: selected.address,
+                load: selected.lease.load(),
+                took: Duration::ZERO,
+            };
+            return self.failed(cx, failed, now, ConnectFailure::Loop);
+        }
+        let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
+        match Attempt::begin(selected, egress, now, extra) {
+            Ok(attempt) => self.race.add(attempt),
+            Err((selected, error)) => {
+                let failed = FailedAttempt {
+                    address: selected.address,
+                    load: selected.lease.load(),
+                    took: Duration::ZERO,
+                };
+                self.failed(cx, failed, now, ConnectFailure::of(&error));
+            }
+        }
+    }
+
+    /// What an attempt that has ended led to. Those that were slower than the one that succeeded have failed.
+    fn judge(&mut self, cx: &ConnectionContext, ended: Ended, now: Instant) -> Option<Connected> {
+        let took = ended.attempt.took(now);
+        let Attempt { selected, stream, .. } = ended.attempt;
+        if let Some(error) = ended.error {
+            let failed = FailedAttempt { address: selected.address, load: selected.lease.load(), took };
+            self.failed(cx, failed, now, ConnectFailure::of(&error));
+            return None;
+        }
+        let metrics = &cx.worker.metrics;
+        metrics.attempt(None);
+        metrics.connect_duration.record(took);
+        selected.lease.load().connected(now, took);
+        if !self.race.is_empty() {
+            cx.connection.frontend.runtime.landed(cx.connection.flow.client.ip(), selected.address, now);
+            self.end_race(cx, now);
+        }
+        self.dial.won();
+        let client = self.client.take()?;
+        Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
+    }
+
+    fn give_up(&mut self, cx: &ConnectionContext, now: Instant) -> Closed {
+        self.end_race(cx, now);
+        self.failure
+    }
+
+    /// Ends the attempts under way. Their endpoints have not answered for long enough for another one to be tried.
+    fn end_race(&mut self, cx: &ConnectionContext, now: Instant) {
+        for attempt in mem::take(&mut self.race).into_attempts() {
+            let (took, Selected { address, lease }) = (attempt.took(now), attempt.selected);
+            self.failed(
+                cx,
+                FailedAttempt { address, load: lease.load(), took },
+                now,
+                ConnectFailure::Endpoint(Failure::TimedOut),
+            );
+        }
+    }
+
+    fn failed(
+        &mut self,
+        cx: &ConnectionContext,
+        FailedAttempt { address, load, took }: FailedAttempt<'_>,
+        now: Instant,
+        failure: ConnectFailure,
+    ) {
+        self.failure = failure.reason();
+        self.dial.failed(now);
+        let metrics = &cx.worker.metrics;
+        metrics.attempt(Some(self.failure));
+        let service = || cx.connection.frontend.port_key();
+        tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
+        let ConnectFailure::Endpoint(failure) = failure else { return };
+        if load.failed(now, took, failure) {
+            metrics.ejections.increment(1);
+            let service = service();
+            tracing::info!(endpoint = %address, %service, reason = %failure, "endpoint ejected: it cannot be reached");
+        }
+    }
+
+    /// WaitingClient until an endpoint has room, and begins an attempt with it; returns when that was.
+    async fn wait_for_room(&mut self, cx: &ConnectionContext) -> Result<Instant, Closed> {
+        let runtime = &cx.connection.frontend.runtime;
+        let limits = runtime.routing().port.settings.limits;
+        let mut now = Instant::now();
+        let waiting =
+            runtime.queue.enter(limits.queue, now, limits.queue_timeout).ok_or(Closed::QueueFull)?;
+        let _shown = cx.worker.metrics.wait();
+        while let Some(left) = waiting.left(now) {
+            tokio::select! {
+                biased;
+                reason = gone(self.client.as_ref()) => return Err(reason),
+                reason = cx.connection.close_signal.wait() => return Err(reason),
+                _ = tokio::time::timeout(left.min(LOOK_AGAIN), runtime.room.notified()) => {}
+            }
+            now = Instant::now();
+            self.dial.postpone(now);
+            if let Next::Wait(_) = self.advance(cx, now, QueuePosition::Front)? {
+                return Ok(now);
+            }
+        }
+        Err(Closed::QueueTimeout)
+    }
+}
+
+/// Resolves when the client has reset its cx.connection. A client that only ended its sending side still wants an answer.
+async fn gone(client: Option<&TcpStream>) -> Closed {
+    let Some(client) = client else { return Closed::ClientGone };
+    match client.ready(Interest::ERROR).await {
+        Ok(_) => Closed::ClientGone,
+        Err(_) => Closed::LocalLimit,
+    }
+}

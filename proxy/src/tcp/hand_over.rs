@@ -1,0 +1,54 @@
+//! Which worker serves a client, and how does it get there?
+
+use super::session::begin;
+use crate::{
+    limits::admission::ConnectionPermit,
+    session::{context::WorkerContext, frontend::LocalFrontend, siblings::Sibling},
+    shared::command::{Command, HandedOver},
+};
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
+use tokio::net::TcpStream;
+
+/// Serves a client on this worker, or hands it over to another one that has far fewer.
+pub(super) fn assign(
+    worker: &Rc<WorkerContext>,
+    frontend: &Rc<LocalFrontend>,
+    client: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+) {
+    match worker.siblings.lighter(rand::random()) {
+        Some(other) => hand_over(worker, frontend, other, client, peer, permit),
+        None => begin(worker, frontend, client, peer, permit),
+    }
+}
+
+/// Serves a client that another worker handed over, and has counted as this one's already.
+pub(crate) fn adopt(worker: &Rc<WorkerContext>, handed_over: HandedOver) {
+    let HandedOver { client, peer, address, kind, origin, runtime, permit } = handed_over;
+    let frontend = LocalFrontend::at(address, kind, runtime, origin);
+    match TcpStream::from_std(client) {
+        Ok(client) => begin(worker, &frontend, client, peer, permit),
+        Err(error) => tracing::warn!(%error, client = %peer, "cannot serve a client"),
+    }
+    worker.siblings.remove();
+}
+
+fn hand_over(
+    worker: &Rc<WorkerContext>,
+    frontend: &Rc<LocalFrontend>,
+    other: &Sibling,
+    client: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+) {
+    // It fails only if the socket is not watched, and then there is nothing to serve.
+    let Ok(client) = client.into_std() else { return };
+    let LocalFrontend { address, kind, origin, .. } = **frontend;
+    let runtime = Arc::clone(&frontend.runtime);
+    let handed_over = HandedOver { client, peer, address, kind, origin, runtime, permit };
+    if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
+        worker.siblings.add();
+        adopt(worker, refused);
+    }
+}

@@ -1,0 +1,121 @@
+//! Who is a client that another proxy speaks for, and how is it told to an endpoint?
+
+use super::{
+    proxy_protocol::{Decoded, MOST, decode, encode},
+    pump::Half,
+};
+use crate::{
+    session::{connection::Connection, connection_context::ConnectionContext},
+    telemetry::close_reason::Closed,
+};
+use rustix::net::{RecvFlags, recv};
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use tokio::{io::Interest, net::TcpStream};
+use weir_core::Settings;
+
+/// Puts the header that the Service asks for in front of what a client says.
+pub(super) fn behind_header(cx: &ConnectionContext, request: Half) -> Half {
+    let connection = &cx.connection;
+    let version = connection.frontend.runtime.routing().port.settings.proxy_protocol;
+    let header = version.map(|version| encode(version, connection.flow.client, connection.flow.frontend));
+    match header {
+        Some(header) => request.behind(&header, &cx.worker.buffers),
+        None => request,
+    }
+}
+
+/// Takes the header with which a client begins if its address is one of those that are believed, and goes on as the
+/// connection of the client that the header names. Without such addresses it does nothing, and without waiting.
+pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream) -> Result<(), Closed> {
+    let Some(patience) = expects_header(&cx.connection) else { return Ok(()) };
+    // Boxed, as few connections have a header, and it is soon read.
+    let told = Box::pin(async {
+        tokio::select! {
+            biased;
+            reason = cx.connection.close_signal.wait() => Err(reason),
+            header = tokio::time::timeout(patience, take_header(client)) => {
+                header.unwrap_or(Err(Closed::ProxyProtocolError))
+            }
+        }
+    });
+    let told = told.await?;
+    // Also for a proxy that speaks for itself, so that an endpoint may take as long as always to be reached.
+    cx.speak_for(told.unwrap_or(cx.connection.flow.client));
+    count_client(cx)
+}
+
+/// Counts the connection as one of the client that it is now known to be for.
+fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
+    let connection = &cx.connection;
+    let frontend = &connection.frontend;
+    let client = connection.flow.client.ip();
+    let Some(mut permit) = connection.permit.take() else { return Ok(()) };
+    let counted = permit.count_client(&frontend.runtime.routing().port.settings.limits, client);
+    connection.permit.set(Some(permit));
+    counted.inspect_err(|&reason| frontend.note_rejected(&cx.worker.admission, client, reason))
+}
+
+/// Whether a header from this address is believed.
+pub(super) fn is_believed(settings: &Settings, peer: IpAddr) -> bool {
+    settings.accept_proxy_protocol.iter().any(|network| network.contains(&peer))
+}
+
+/// How long a header is waited for, if the client must begin with one.
+fn expects_header(connection: &Connection) -> Option<Duration> {
+    let routing = connection.frontend.runtime.routing();
+    let settings = &routing.port.settings;
+    is_believed(settings, connection.peer()).then_some(settings.connect_timeout)
+}
+
+/// Reads a header and nothing of what follows it.
+async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
+    let mut buffer = [0; MOST];
+    loop {
+        let ready = client.ready(Interest::READABLE).await.map_err(|_| Closed::LocalLimit)?;
+        let look = || {
+            // What is only looked at stays in the socket: it is found again together with what comes next.
+            let (_, length) = recv(client, &mut buffer[..], RecvFlags::PEEK)?;
+            match decode(&buffer[..length]) {
+                // Has the runtime wait for more, unless there is nothing to come.
+                Decoded::Partial if !ready.is_read_closed() && length > 0 => {
+                    Err(ErrorKind::WouldBlock.into())
+                }
+                decoded => Ok(decoded),
+            }
+        };
+        match client.try_io(Interest::READABLE, look) {
+            Ok(Decoded::Header { length, client: told }) => {
+                let taken = recv(client, &mut buffer[..length], RecvFlags::empty());
+                let whole = taken.is_ok_and(|(_, taken)| taken == length);
+                return if whole { Ok(told) } else { Err(Closed::ClientGone) };
+            }
+            Ok(Decoded::Partial | Decoded::Malformed) => return Err(Closed::ProxyProtocolError),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return Err(Closed::ClientGone),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConnectionContext;
+    use crate::tcp::fixture::{self, Fixture};
+    use weir_core::Protocol;
+
+    #[test]
+    fn a_client_that_is_spoken_for_counts_as_itself_but_its_packets_come_from_its_proxy() {
+        let Fixture { worker, frontend } = fixture::frontend(std::time::Duration::MAX, &[]);
+        let [proxy, client] = ["10.0.0.1:40000", "192.0.2.7:4711"].map(|text| text.parse().unwrap());
+        let mut cx = ConnectionContext::new(&worker, &frontend, frontend.flow(Protocol::Tcp, proxy));
+        cx.speak_for(client);
+        // Source ranges go by the one, balancing and affinity by the other.
+        assert_eq!((cx.connection.peer(), cx.connection.flow.client), (proxy.ip(), client));
+        assert_eq!(worker.connections.borrow().iter().next().unwrap().flow.client, client);
+        drop(cx);
+        assert!(worker.connections.borrow().is_empty());
+    }
+}

@@ -1,0 +1,67 @@
+//! Are the bytes of one direction copied or spliced?
+//!
+//! A copy costs by the byte, a splice by the call. Which is cheaper depends on how much a read brings, and that changes
+//! while a connection lives: it is learned from the reads, again and again.
+
+/// A read that brings this much is a large one: above it splicing was measured to be cheaper.
+const LARGE: usize = 32 * 1024;
+
+/// So many reads in a row of the other kind change the splice_mode.
+const STREAK: u8 = 4;
+
+/// How a direction moves its bytes; at first it copies them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SpliceMode {
+    spliced: bool,
+    /// Reads in a row that speak for the other splice_mode.
+    against: u8,
+}
+
+impl SpliceMode {
+    /// Whether the next read is spliced.
+    pub(super) fn is_spliced(self) -> bool {
+        self.spliced
+    }
+
+    /// Learns from a read that brought `length` bytes.
+    pub(super) fn learn(&mut self, length: usize) {
+        if (length >= LARGE) == self.spliced {
+            self.against = 0;
+            return;
+        }
+        self.against += 1;
+        if self.against == STREAK {
+            *self = Self { spliced: !self.spliced, against: 0 };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(reads: &[usize]) -> bool {
+        let mut splice_mode = SpliceMode::default();
+        reads.iter().for_each(|&length| splice_mode.learn(length));
+        splice_mode.is_spliced()
+    }
+
+    #[test]
+    fn large_reads_in_a_row_are_spliced_from_then_on() {
+        assert!(!after(&[LARGE, LARGE, LARGE]));
+        assert!(after(&[LARGE, LARGE, LARGE, LARGE]));
+        assert!(
+            !after(&[LARGE, LARGE, LARGE, LARGE - 1, LARGE]),
+            "a small one in between starts the count anew"
+        );
+    }
+
+    #[test]
+    fn small_reads_in_a_row_are_copied_again() {
+        let large = [LARGE; STREAK as usize];
+        assert!(after(&[&large[..], &[1, 1, 1]].concat()));
+        assert!(!after(&[&large[..], &[1, 1, 1, 1]].concat()));
+        assert!(after(&[&large[..], &[1, 1, 1, LARGE, 1, 1, 1]].concat()));
+        assert!(after(&[&large[..], &[1, 1, 1, 1], &large[..]].concat()));
+    }
+}

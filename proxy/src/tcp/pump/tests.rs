@@ -1,0 +1,270 @@
+//! Does one direction deliver every byte, whatever the two sides accept and give at a time?
+
+use super::{Failure, Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, Sink, Source};
+use crate::{
+    buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
+    limits::descriptor_budget::DescriptorBudget,
+    sys::pipe::{Pipe, SIZE},
+};
+use proptest::prelude::*;
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+mod header;
+mod resets;
+
+/// How many bytes a side gives or takes at its next turns; 0 means that it is not ready.
+type Schedule = std::vec::IntoIter<usize>;
+
+struct Sender {
+    bytes: Vec<u8>,
+    sent: usize,
+    spliced: usize,
+    /// What was looked at and must be there when it is read.
+    seen: usize,
+    schedule: Schedule,
+    /// After how many bytes it resets.
+    resets_at: usize,
+}
+
+impl Sender {
+    fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
+        let schedule = schedule.into_iter();
+        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule, resets_at: usize::MAX }
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        if self.sent >= self.resets_at { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+
+    fn next(&mut self) -> Option<&[u8]> {
+        let most = match self.schedule.next() {
+            Some(0) => return None,
+            Some(most) => most,
+            None => usize::MAX,
+        };
+        let rest = &self.bytes[self.sent..self.bytes.len().min(self.resets_at)];
+        Some(&rest[..most.min(rest.len())])
+    }
+}
+
+impl AsyncRead for Sender {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.reset()?;
+        let room = buffer.remaining();
+        let next = match std::mem::take(&mut self.seen) {
+            0 => self.next(),
+            seen => Some(&self.bytes[self.sent..self.sent + seen]),
+        };
+        let Some(next) = next else { return Poll::Pending };
+        let count = next.len().min(room);
+        buffer.put_slice(&next[..count]);
+        self.sent += count;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Source for Sender {
+    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let room = buffer.remaining();
+        let Some(next) = self.next() else { return Poll::Pending };
+        let count = next.len().min(room);
+        buffer.put_slice(&next[..count]);
+        self.seen = count;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.reset()?;
+        let Some(next) = self.next() else { return Poll::Pending };
+        let count = pipe.put(next);
+        self.sent += count;
+        self.spliced += count;
+        Poll::Ready(Ok(count))
+    }
+}
+
+struct Receiver {
+    bytes: Vec<u8>,
+    writes: usize,
+    shut_down: bool,
+    schedule: Schedule,
+    /// After how many bytes it resets.
+    resets_at: usize,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl Receiver {
+    fn new(schedule: Vec<usize>) -> Self {
+        let schedule = schedule.into_iter();
+        Self { bytes: Vec::new(), writes: 0, shut_down: false, schedule, resets_at: usize::MAX }
+    }
+
+    fn reset(&self) -> io::Result<()> {
+        if self.bytes.len() >= self.resets_at { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+
+    fn room(&mut self) -> Option<usize> {
+        assert!(!self.shut_down, "written after the end");
+        match self.schedule.next() {
+            Some(0) => None,
+            Some(most) => Some(most),
+            None => Some(usize::MAX),
+        }
+    }
+}
+
+impl AsyncWrite for Receiver {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.reset()?;
+        let Some(room) = self.room() else { return Poll::Pending };
+        let count = room.min(bytes.len()).min(self.resets_at - self.bytes.len());
+        self.writes += 1;
+        self.bytes.extend_from_slice(&bytes[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.shut_down = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Sink for Receiver {
+    fn poll_drain(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.reset()?;
+        let Some(room) = self.room() else { return Poll::Pending };
+        let bytes = pipe.take(room.min(self.resets_at - self.bytes.len()));
+        self.bytes.extend_from_slice(&bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
+
+fn some_pipes() -> Rc<PipePool> {
+    PipePool::new(DescriptorBudget::new(1024))
+}
+
+fn much_memory() -> Rc<BufferBudget> {
+    BufferBudget::new(1 << 20)
+}
+
+/// Looks at a direction until it has ended; checks after each look that the count follows what was written.
+fn relay(
+    from: &mut Sender,
+    to: &mut Receiver,
+    scratch: usize,
+    last: bool,
+    pipes: &Rc<PipePool>,
+    buffers: &Rc<BufferBudget>,
+) {
+    relay_behind(0, Half::default(), (from, to), scratch, last, pipes, buffers).unwrap();
+}
+
+/// The same behind a header of this length, or until a side resets.
+fn relay_behind(
+    header: usize,
+    mut half: Half,
+    (from, to): (&mut Sender, &mut Receiver),
+    scratch: usize,
+    last: bool,
+    pipes: &Rc<PipePool>,
+    buffers: &Rc<BufferBudget>,
+) -> Result<(), Failure> {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut counted = 0;
+    for _ in 0..20_000 {
+        // A new buffer at each look: nothing may be left in the worker's between two.
+        let mut pump = Pump { from, to, scratch: &mut vec![0; scratch], pipes, buffers, last, moved: 0 };
+        let ended = pump.poll(&mut half, &mut context);
+        counted += pump.moved;
+        assert!(buffers.has_room(0), "{} bytes are held", buffers.held());
+        let relayed = to.bytes.len().saturating_sub(header);
+        assert_eq!(counted, relayed as u64, "the count follows what was written");
+        if let Poll::Ready(result) = ended {
+            assert!(result.is_err() || half.is_ended());
+            assert!(
+                result.is_err() || matches!(half.pending, super::Pending::Nothing),
+                "nothing is pending at the end"
+            );
+            drop(half);
+            assert_eq!(buffers.held(), 0, "no memory is held at the end");
+            return result;
+        }
+    }
+    panic!("never ends");
+}
+
+/// Not ready, small or large.
+fn turns() -> impl Strategy<Value = Vec<usize>> {
+    let turn = prop_oneof![Just(0), 1usize..300, 32_000usize..70_000];
+    prop::collection::vec(turn, 0..100)
+}
+
+proptest! {
+    #[test]
+    fn every_byte_arrives_in_order_and_then_the_end(
+        length in prop_oneof![0usize..5_000, 0usize..2_000_000],
+        given in turns(),
+        taken in turns(),
+        scratch in prop_oneof![1_000usize..5_000, Just(65_536)],
+        last in any::<bool>(),
+        memory in prop_oneof![Just(0), 0usize..100_000, Just(1 << 20)],
+    ) {
+        let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
+        let pipes = some_pipes();
+        relay(&mut from, &mut to, scratch, last, &pipes, &BufferBudget::new(memory));
+        prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
+        prop_assert!(to.bytes == bytes);
+        let (free, open) = pipes.count();
+        prop_assert_eq!(free, open, "every pipe is back");
+    }
+}
+
+#[test]
+fn a_stream_of_large_reads_goes_through_one_pipe() {
+    let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
+    let (mut from, mut to) = (Sender::new(bytes.clone(), Vec::new()), Receiver::default());
+    let pipes = some_pipes();
+    relay(&mut from, &mut to, 65_536, false, &pipes, &much_memory());
+    assert!(to.bytes == bytes && to.shut_down);
+    assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
+    assert_eq!(pipes.count(), (1, 1));
+}
+
+#[test]
+fn one_look_at_an_endless_stream_is_bounded() {
+    let buffers = much_memory();
+    let pipes = some_pipes();
+    let mut context = Context::from_waker(Waker::noop());
+    // Large reads, and single bytes: neither may hold up the other connections of a worker.
+    for (given, most) in [(usize::MAX, MAX_BURST_BYTES + SIZE as u64), (1, MAX_BURST_READS as u64)] {
+        let mut from = Sender::new(vec![7; 40 << 20], vec![given; 10_000]);
+        let (mut to, mut half) = (Receiver::default(), Half::default());
+        for _ in 0..50 {
+            let scratch = &mut vec![0; 65_536];
+            let (from, to, pipes, buffers) = (&mut from, &mut to, &pipes, &buffers);
+            let mut pump = Pump { from, to, scratch, pipes, buffers, last: false, moved: 0 };
+            assert!(pump.poll(&mut half, &mut context).is_pending());
+            assert!((1..=most).contains(&pump.moved), "{} bytes in one look", pump.moved);
+        }
+    }
+}

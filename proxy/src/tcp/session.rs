@@ -1,0 +1,98 @@
+//! What happens to a TCP client, from its admission to its close?
+
+use super::{connect::ConnectState, proxy_header, relay::Relay};
+use crate::{
+    limits::admission::ConnectionPermit,
+    session::{
+        connection_context::ConnectionContext, context::WorkerContext, frontend::LocalFrontend,
+        local_metrics::ActiveSession,
+    },
+    telemetry::close_reason::Closed,
+};
+use socket2::SockRef;
+use std::{net::SocketAddr, os::fd::AsFd, rc::Rc, time::Duration};
+use tokio::net::TcpStream;
+use weir_core::Protocol;
+
+/// Gives a client a place. One that a proxy speaks for is counted once it is known.
+pub(super) fn admit(
+    worker: &WorkerContext,
+    frontend: &LocalFrontend,
+    peer: SocketAddr,
+) -> Result<ConnectionPermit, Closed> {
+    let routing = frontend.runtime.routing();
+    let settings = &routing.port.settings;
+    let mut permit = worker.admission.admit(&frontend.runtime.service, &settings.limits)?;
+    let client = peer.ip().to_canonical();
+    if !proxy_header::is_believed(settings, client) {
+        permit.count_client(&settings.limits, client)?;
+    }
+    Ok(permit)
+}
+
+/// Answers a client that is not served with a reset, and frees its descriptor at once.
+pub(super) fn refuse(client: &impl AsFd) {
+    // One that is gone already needs no reset.
+    let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
+}
+
+/// Serves a client on this worker.
+pub(super) fn begin(
+    worker: &Rc<WorkerContext>,
+    frontend: &Rc<LocalFrontend>,
+    client: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+) {
+    tokio::task::spawn_local(session(worker, frontend, client, peer, permit));
+}
+
+/// One connection, from accept to close. It is counted and listed at once, so that a drain which begins in this moment
+/// waits for it, too.
+fn session(
+    worker: &Rc<WorkerContext>,
+    frontend: &Rc<LocalFrontend>,
+    client: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+) -> impl Future<Output = ()> + use<> {
+    let opened = ActiveSession::new(&frontend.runtime.metrics);
+    let mut cx = ConnectionContext::new(worker, frontend, frontend.flow(Protocol::Tcp, peer));
+    cx.connection.permit.set(Some(permit));
+    async move {
+        let reason = match proxy_header::learn_client(&mut cx, &client).await {
+            Ok(()) => serve(&cx, ConnectState::new(&cx.connection, client)).await,
+            Err(reason) => {
+                let _ = client.set_zero_linger();
+                reason
+            }
+        };
+        let connection = &cx.connection;
+        connection.frontend.runtime.make_room();
+        connection.log_end(reason);
+        connection.frontend.local_metrics.flush();
+        // Before it is seen as ended: whoever waits for that finds room.
+        drop(connection.permit.take());
+        opened.end(reason);
+    }
+}
+
+/// Connects a client to an endpoint and relays until the end. An endpoint that resets the connection before a byte was
+/// relayed is followed by another one.
+async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> Closed {
+    loop {
+        // Boxed, as a connection is dialled for a moment and relayed for long: what dialling takes is given back then.
+        let mut relay = match Box::pin(connect_state.connect(cx)).await {
+            Ok(connected) => Relay::new(cx, connect_state, connected),
+            Err(reason) => return connect_state.refuse(reason),
+        };
+        let reason = relay.run(cx).await;
+        connect_state = match relay.close(cx, reason) {
+            Some(connect_state) => connect_state,
+            None => return reason,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! What does an operator see of the data plane?
+
+pub(crate) mod close_reason;
+pub(crate) mod log_limiter;
+pub(crate) mod metric_families;
+pub(crate) mod metrics;

@@ -1,0 +1,50 @@
+//! May a log line be written that a flood could have written a thousand times a second?
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Instant,
+};
+
+/// Lets one line through in a second, whoever asks, and counts those that it holds back.
+#[derive(Debug)]
+pub(crate) struct LogLimiter {
+    start: Instant,
+    /// Milliseconds after `start` from which the next line may be written.
+    next: AtomicU64,
+    held_back: AtomicU64,
+}
+
+impl LogLimiter {
+    pub(crate) fn new(start: Instant) -> Self {
+        Self { start, next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
+    }
+
+    /// Whether a line may be written now; if so, how many were held back before it.
+    pub(crate) fn allows(&self, now: Instant) -> Option<u64> {
+        let now =
+            u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX / 2);
+        let next = |next: u64| (next <= now).then_some(now + 1000);
+        match self.next.fetch_update(Relaxed, Relaxed, next) {
+            Ok(_) => Some(self.held_back.swap(0, Relaxed)),
+            Err(_) => {
+                self.held_back.fetch_add(1, Relaxed);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn one_line_a_second_gets_through_and_tells_how_many_did_not() {
+        let start = Instant::now();
+        let limiter = LogLimiter::new(start);
+        let at = |millis| limiter.allows(start + Duration::from_millis(millis));
+        let got = [0, 1, 500, 999, 1000, 1001, 5000, 5999, 6000].map(at);
+        assert_eq!(got, [Some(0), None, None, None, Some(3), None, Some(1), None, Some(1)]);
+    }
+}

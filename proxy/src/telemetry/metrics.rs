@@ -1,0 +1,275 @@
+//! Which metrics does the data plane have? Those of a Service port are registered with its first client.
+
+use super::close_reason::Closed;
+use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use std::{
+    num::NonZeroU16,
+    sync::{Arc, OnceLock},
+};
+use weir_core::{PortKey, Protocol, ServicePort};
+
+const ATTEMPTS: &str = "weir_connect_attempts_total";
+
+/// Metrics of one Service port. Nothing is looked up by label after registration.
+///
+/// A cluster has many ports that hardly anybody uses, so those that count clients are registered with the first one.
+#[derive(Debug)]
+pub(crate) struct PortMetrics {
+    key: PortKey,
+    port: NonZeroU16,
+    clients: OnceLock<Box<ClientMetrics>>,
+}
+
+/// What the clients of one Service port do.
+#[derive(Debug)]
+pub(crate) struct ClientMetrics {
+    pub(crate) opened: Counter,
+    pub(crate) active: Gauge,
+    /// Connections or flows that ended.
+    pub(crate) closed: CountersByReason,
+    /// Newcomers that got no place.
+    pub(crate) rejected: CountersByReason,
+    /// Clients that had to wait for the accept rate.
+    pub(crate) delayed: Counter,
+    pub(crate) to_endpoint: Counter,
+    pub(crate) to_client: Counter,
+    pub(crate) datagrams_to_endpoint: Counter,
+    pub(crate) datagrams_to_client: Counter,
+    pub(crate) dropped: Counter,
+}
+
+impl PortMetrics {
+    pub(crate) fn new(port: &ServicePort) -> Self {
+        Self { key: port.key.clone(), port: port.port, clients: OnceLock::new() }
+    }
+
+    /// Whose they are.
+    pub(crate) fn key(&self) -> &PortKey {
+        &self.key
+    }
+
+    /// What its clients do.
+    pub(crate) fn clients(&self) -> &ClientMetrics {
+        self.clients.get_or_init(|| Box::new(ClientMetrics::register(&self.labels(), self.key.protocol)))
+    }
+
+    fn labels(&self) -> [Label; 4] {
+        let PortKey { service, name, protocol } = &self.key;
+        let name = if name.is_empty() { self.port.to_string().into() } else { Arc::clone(name) };
+        [
+            Label::new("namespace", Arc::clone(&service.namespace)),
+            Label::new("service", Arc::clone(&service.name)),
+            Label::new("port", name),
+            Label::new("protocol", protocol.as_str()),
+        ]
+    }
+
+    /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
+    /// cut quiet ports off from their handles.
+    pub(crate) fn touch(&self) {
+        self.clients.get().into_iter().for_each(|clients| clients.touch());
+    }
+}
+
+impl ClientMetrics {
+    fn register(labels: &[Label], protocol: Protocol) -> Self {
+        let with = |key: &'static str, value: &'static str| [labels, &[Label::new(key, value)]].concat();
+        let udp = protocol == Protocol::Udp;
+        let of = |udp_name: &'static str, tcp_name: &'static str| if udp { udp_name } else { tcp_name };
+        let datagrams = |direction| match udp {
+            true => metrics::counter!("weir_udp_datagrams_total", with("direction", direction)),
+            false => Counter::noop(),
+        };
+        Self {
+            opened: metrics::counter!(
+                of("weir_udp_flows_opened_total", "weir_connections_opened_total"),
+                labels.to_vec()
+            ),
+            active: metrics::gauge!(of("weir_udp_flows", "weir_connections_active"), labels.to_vec()),
+            closed: CountersByReason::new(
+                of("weir_udp_flows_closed_total", "weir_connections_closed_total"),
+                "reason",
+                labels.to_vec(),
+            ),
+            rejected: CountersByReason::new("weir_rejected_total", "reason", labels.to_vec()),
+            delayed: match udp {
+                true => Counter::noop(),
+                false => metrics::counter!("weir_accepts_delayed_total", labels.to_vec()),
+            },
+            to_endpoint: metrics::counter!("weir_bytes_total", with("direction", "to_endpoint")),
+            to_client: metrics::counter!("weir_bytes_total", with("direction", "to_client")),
+            datagrams_to_endpoint: datagrams("to_endpoint"),
+            datagrams_to_client: datagrams("to_client"),
+            dropped: match udp {
+                true => metrics::counter!("weir_udp_datagrams_dropped_total", labels.to_vec()),
+                false => Counter::noop(),
+            },
+        }
+    }
+
+    fn touch(&self) {
+        let counters = [&self.opened, &self.delayed, &self.to_endpoint, &self.to_client, &self.dropped];
+        let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
+        let all = counters.into_iter().chain(datagrams).chain(self.closed.known());
+        all.chain(self.rejected.known()).for_each(|counter| counter.increment(0));
+        self.active.increment(0.0);
+    }
+}
+
+/// A counter for each reason, registered when a reason first occurs: most never do.
+#[derive(Debug)]
+pub(crate) struct CountersByReason {
+    name: &'static str,
+    key: &'static str,
+    labels: Vec<Label>,
+    counters: [OnceLock<Counter>; Closed::ALL.len()],
+}
+
+impl CountersByReason {
+    fn new(name: &'static str, key: &'static str, labels: Vec<Label>) -> Self {
+        Self { name, key, labels, counters: [const { OnceLock::new() }; Closed::ALL.len()] }
+    }
+
+    /// The counter of one reason.
+    pub(crate) fn get(&self, reason: Closed) -> &Counter {
+        self.counters[reason as usize].get_or_init(|| {
+            let labels = [&self.labels[..], &[Label::new(self.key, reason.as_str())]].concat();
+            metrics::counter!(self.name, labels)
+        })
+    }
+
+    fn known(&self) -> impl Iterator<Item = &Counter> {
+        self.counters.iter().filter_map(OnceLock::get)
+    }
+}
+
+/// Metrics of the data plane that belong to no Service port.
+#[derive(Debug)]
+pub(crate) struct ProcessMetrics {
+    /// Time until an endpoint accepted a connection.
+    pub(crate) connect_duration: Histogram,
+    /// Accepts that failed, for want of descriptors or memory.
+    pub(crate) accept_errors: Counter,
+    /// Endpoints tried beside one that had not answered yet.
+    pub(crate) hedged: Counter,
+    /// Endpoints tried because the one before failed.
+    pub(crate) retried: Counter,
+    /// Clients that wait because all endpoints are full.
+    waiting: Gauge,
+    /// Endpoints ejected because connects to them kept failing.
+    pub(crate) ejections: Counter,
+    /// How long it took to apply a Snapshot.
+    pub(crate) sync_duration: Histogram,
+    /// When a Snapshot was last applied.
+    pub(crate) last_sync: Gauge,
+    /// How many connections there may be.
+    connections_limit: Gauge,
+    /// How many descriptors the data plane may have open.
+    descriptors_limit: Gauge,
+    /// How many it has.
+    pub(crate) descriptors_used: Gauge,
+    /// What relays hold of what was read and cannot be written yet.
+    pub(crate) relay_memory: Gauge,
+    connected: Counter,
+    not_connected: CountersByReason,
+}
+
+impl ProcessMetrics {
+    pub(crate) fn register() -> Arc<Self> {
+        describe();
+        Arc::new(Self {
+            connect_duration: metrics::histogram!("weir_connect_duration_seconds"),
+            accept_errors: metrics::counter!("weir_accept_errors_total"),
+            hedged: metrics::counter!("weir_connects_hedged_total"),
+            retried: metrics::counter!("weir_connects_retried_total"),
+            waiting: metrics::gauge!("weir_queue_waiting"),
+            ejections: metrics::counter!("weir_endpoint_ejections_total"),
+            sync_duration: metrics::histogram!("weir_sync_duration_seconds"),
+            last_sync: metrics::gauge!("weir_sync_last_timestamp_seconds"),
+            connections_limit: metrics::gauge!("weir_connections_limit"),
+            descriptors_limit: metrics::gauge!("weir_descriptors_limit"),
+            descriptors_used: metrics::gauge!("weir_descriptors_used"),
+            relay_memory: metrics::gauge!("weir_relay_memory_bytes"),
+            connected: metrics::counter!(ATTEMPTS, "result" => "connected"),
+            not_connected: CountersByReason::new(ATTEMPTS, "result", Vec::new()),
+        })
+    }
+
+    /// Shows the limits.
+    pub(crate) fn set_limits(&self, connections: usize, descriptors: usize) {
+        self.connections_limit.set(connections as f64);
+        self.descriptors_limit.set(descriptors as f64);
+    }
+
+    /// Counts one attempt to reach an endpoint, by how it ended; `None` means connected.
+    pub(crate) fn attempt(&self, failure: Option<Closed>) {
+        failure.map_or(&self.connected, |reason| self.not_connected.get(reason)).increment(1);
+    }
+
+    /// Shows a client as waiting until the guard is dropped.
+    pub(crate) fn wait(&self) -> WaitingClient<'_> {
+        self.waiting.increment(1.0);
+        WaitingClient(&self.waiting)
+    }
+
+    /// Marks every series as alive, as [`PortMetrics::touch`].
+    pub(crate) fn touch(&self) {
+        self.not_connected
+            .known()
+            .chain([&self.connected, &self.accept_errors, &self.hedged, &self.retried, &self.ejections])
+            .for_each(|counter| counter.increment(0));
+        let limits = [&self.connections_limit, &self.descriptors_limit, &self.descriptors_used];
+        limits
+            .into_iter()
+            .chain([&self.relay_memory, &self.last_sync, &self.waiting])
+            .for_each(|gauge| gauge.increment(0.0));
+    }
+}
+
+/// A client that is shown as waiting.
+pub(crate) struct WaitingClient<'a>(&'a Gauge);
+
+impl Drop for WaitingClient<'_> {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
+    counter!("weir_connections_opened_total", "TCP connections accepted");
+    counter!("weir_connections_closed_total", "TCP connections ended, by reason");
+    gauge!("weir_connections_active", "TCP connections accepted and not ended");
+    gauge!("weir_connections_limit", "TCP connections that there may be");
+    counter!("weir_rejected_total", "Clients refused because a limit was reached, by reason");
+    counter!("weir_accepts_delayed_total", "Clients that had to wait for the accept rate");
+    gauge!("weir_descriptors_limit", "DescriptorBudget that the data plane may have open");
+    gauge!("weir_descriptors_used", "DescriptorBudget that the data plane has open");
+    counter!("weir_udp_flows_opened_total", "UDP flows begun");
+    counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
+    gauge!("weir_udp_flows", "UDP flows begun and not ended");
+    counter!("weir_bytes_total", Unit::Bytes, "Payload relayed, by direction");
+    counter!("weir_udp_datagrams_total", "Datagrams relayed, by direction");
+    counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
+    counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
+    gauge!(
+        "weir_queue_waiting",
+        "TCP clients that wait because all endpoints have as many connections as they may have"
+    );
+    counter!("weir_connects_hedged_total", "Endpoints tried beside one that had not answered yet");
+    counter!("weir_connects_retried_total", "Endpoints tried because the one before failed");
+    counter!("weir_endpoint_ejections_total", "Endpoints left alone because connects to them kept failing");
+    histogram!(
+        "weir_connect_duration_seconds",
+        Unit::Seconds,
+        "Time until an endpoint accepted a connection"
+    );
+    counter!(
+        "weir_accept_errors_total",
+        "Connections that could not be accepted for want of descriptors or memory"
+    );
+    gauge!("weir_relay_memory_bytes", Unit::Bytes, "Bytes read by relays that cannot be written yet");
+    gauge!("weir_frontends", "Service addresses, by state");
+    gauge!("weir_sync_last_timestamp_seconds", Unit::Seconds, "When the last change was applied, Unix time");
+    histogram!("weir_sync_duration_seconds", Unit::Seconds, "Time to apply a change to the data plane");
+}

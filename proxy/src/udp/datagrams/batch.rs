@@ -1,0 +1,262 @@
+//! Where are datagrams while a worker forwards them, and how do they get there?
+
+use super::gso::GroBatch;
+use nix::{
+    errno::Errno,
+    libc::{sockaddr_in, sockaddr_in6},
+    sys::socket::{
+        ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, SockaddrIn6, SockaddrLike,
+        recvmmsg, recvmsg,
+    },
+};
+use std::{
+    array,
+    io::IoSliceMut,
+    net::{SocketAddr, SocketAddrV4, SocketAddrV6},
+    os::fd::RawFd,
+};
+
+/// Messages received at most in one go.
+pub(in crate::udp) const BATCH: usize = 64;
+
+/// Messages received in one go where hardly any are expected: to prepare for each of them takes time.
+pub(in crate::udp) const FEW: usize = 16;
+
+/// The largest message: a datagram, or a gro_batch of them.
+const MESSAGE: usize = 64 * 1024;
+
+/// From one message to the next. A round number would put the beginnings of all messages, where small ones are, into
+/// the same few places of the processor's caches.
+const STRIDE: usize = MESSAGE + 23 * 64;
+
+/// Trains received in one go. More would not be in the cache any more when they are sent.
+const MAX_GRO_BYTES: usize = 256 * 1024;
+
+/// From whom a socket receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::udp) enum ReceiveMode {
+    /// Everybody, over IPv4.
+    AnyV4,
+    /// Everybody, over IPv6.
+    AnyV6,
+    /// Everybody, over IPv4 and whatever address they destinations, which comes with each message (ip(7), IP_RECVORIGDSTADDR).
+    CapturedV4,
+    /// The same over IPv6.
+    CapturedV6,
+    /// The peer to which it is connected.
+    Connected,
+}
+
+/// What was received last. A worker has one, lent while datagrams are in flight; its pages take memory once used.
+pub(in crate::udp) struct ReceiveBuffer {
+    pub(in crate::udp) buffer: Box<[u8]>,
+    pub(in crate::udp) gro_batches: Vec<GroBatch>,
+    /// Who sent each gro_batch; nothing is noted for connected sockets.
+    pub(in crate::udp) senders: Vec<SocketAddr>,
+    /// Which address was destinations, for sockets that are told.
+    destinations: Vec<SocketAddr>,
+    /// The same without repetition, less what was taken from it.
+    addresses: Vec<SocketAddr>,
+    /// Buffered from call to call. The kernel notes in them how long the address and the control messages were, and they
+    /// cannot be set back: so each is used for one kind of socket, of which all messages are alike.
+    v4: MultiHeaders<SockaddrIn>,
+    v6: MultiHeaders<SockaddrIn6>,
+    dialled_v4: MultiHeaders<SockaddrIn>,
+    dialled_v6: MultiHeaders<SockaddrIn6>,
+    peer: MultiHeaders<()>,
+    /// Control messages of a gro_batch: its segment size, its TOS and the address that was destinations.
+    control: Vec<u8>,
+}
+
+impl ReceiveBuffer {
+    pub(in crate::udp) fn new() -> Self {
+        // IPV6_TCLASS takes an int and IP_TOS a byte; the space is the same.
+        let tos = || Some(nix::cmsg_space!(i32));
+        let mut control = nix::cmsg_space!(i32, i32, sockaddr_in6);
+        control.resize(control.capacity(), 0);
+        Self {
+            buffer: vec![0; BATCH * STRIDE].into(),
+            gro_batches: Vec::with_capacity(BATCH),
+            senders: Vec::with_capacity(BATCH),
+            destinations: Vec::with_capacity(BATCH),
+            addresses: Vec::with_capacity(BATCH),
+            v4: MultiHeaders::preallocate(BATCH, tos()),
+            v6: MultiHeaders::preallocate(BATCH, tos()),
+            dialled_v4: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(i32, sockaddr_in))),
+            dialled_v6: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(i32, sockaddr_in6))),
+            peer: MultiHeaders::preallocate(BATCH, tos()),
+            control,
+        }
+    }
+
+    /// Forgets what was received last.
+    pub(in crate::udp) fn clear(&mut self) {
+        self.gro_batches.clear();
+        self.senders.clear();
+        self.destinations.clear();
+    }
+
+    /// Finds the addresses that were destinations, for [`Self::next_destination`].
+    pub(in crate::udp) fn list_destinations(&mut self) {
+        self.addresses.clear();
+        for &address in &self.destinations {
+            // Most of a batch went to the same few addresses.
+            if !self.addresses.contains(&address) {
+                self.addresses.push(address);
+            }
+        }
+    }
+
+    /// One of the addresses that were destinations, once.
+    pub(in crate::udp) fn next_destination(&mut self) -> Option<SocketAddr> {
+        self.addresses.pop()
+    }
+
+    /// The gro_batches with their senders, of those to an address or of all.
+    pub(in crate::udp) fn to(
+        &self,
+        address: Option<SocketAddr>,
+    ) -> impl Iterator<Item = (SocketAddr, GroBatch)> {
+        let all = self.senders.iter().copied().zip(self.gro_batches.iter().copied()).enumerate();
+        let is_to =
+            move |index: usize| address.is_none_or(|address| self.destinations.get(index) == Some(&address));
+        all.filter(move |&(index, _)| is_to(index)).map(|(_, gro_batch)| gro_batch)
+    }
+
+    /// Receives what waits in a socket that is not asked for gro_batches, up to `N` datagrams; returns whether more may wait.
+    pub(in crate::udp) fn receive<const N: usize>(
+        &mut self,
+        socket: RawFd,
+        from: ReceiveMode,
+    ) -> nix::Result<bool> {
+        let Self { buffer, gro_batches, senders, destinations, v4, v6, dialled_v4, dialled_v6, peer, .. } =
+            self;
+        let count = match from {
+            ReceiveMode::AnyV4 => receive_many::<N, _>(socket, v4, buffer, |slot, message| {
+                gro_batches.push(gro_batch(slot, message));
+                senders.extend(message.address.map(sender_v4));
+            }),
+            ReceiveMode::AnyV6 => receive_many::<N, _>(socket, v6, buffer, |slot, message| {
+                gro_batches.push(gro_batch(slot, message));
+                senders.extend(message.address.map(sender_v6));
+            }),
+            ReceiveMode::CapturedV4 => receive_many::<N, _>(socket, dialled_v4, buffer, |slot, message| {
+                if let Some((sender, address)) = message.address.map(sender_v4).zip(address(message)) {
+                    gro_batches.push(gro_batch(slot, message));
+                    senders.push(sender);
+                    destinations.push(address);
+                }
+            }),
+            ReceiveMode::CapturedV6 => receive_many::<N, _>(socket, dialled_v6, buffer, |slot, message| {
+                if let Some((sender, address)) = message.address.map(sender_v6).zip(address(message)) {
+                    gro_batches.push(gro_batch(slot, message));
+                    senders.push(sender);
+                    destinations.push(address);
+                }
+            }),
+            ReceiveMode::Connected => receive_many::<N, _>(socket, peer, buffer, |slot, message| {
+                gro_batches.push(gro_batch(slot, message))
+            }),
+        };
+        count.map(|count| count == N)
+    }
+
+    /// The same for a socket that is asked for gro_batches, whose control messages are not alike. One call for each gro_batch:
+    /// it holds up to 64 datagrams. An error may come after gro_batches.
+    pub(in crate::udp) fn receive_gro(&mut self, socket: RawFd, from: ReceiveMode) -> nix::Result<bool> {
+        let Self { buffer, gro_batches, senders, destinations, control, .. } = self;
+        let mut bytes = 0;
+        for (slot, space) in buffer.chunks_exact_mut(STRIDE).enumerate() {
+            let mut add = |gro_batch: GroBatch, sender: Option<SocketAddr>, address: Option<SocketAddr>| {
+                bytes += gro_batch.length;
+                for gro_batch in gro_batch.cut() {
+                    gro_batches.push(gro_batch);
+                    senders.extend(sender);
+                    destinations.extend(address);
+                }
+            };
+            let space = &mut [IoSliceMut::new(&mut space[..MESSAGE])];
+            let none = MsgFlags::empty();
+            let received = match from {
+                ReceiveMode::AnyV4 => recvmsg(socket, space, Some(control), none)
+                    .map(|message| add(gro_batch(slot, &message), message.address.map(sender_v4), None)),
+                ReceiveMode::AnyV6 => recvmsg(socket, space, Some(control), none)
+                    .map(|message| add(gro_batch(slot, &message), message.address.map(sender_v6), None)),
+                ReceiveMode::CapturedV4 => recvmsg(socket, space, Some(control), none).map(|message| {
+                    add(gro_batch(slot, &message), message.address.map(sender_v4), address(&message));
+                }),
+                ReceiveMode::CapturedV6 => recvmsg(socket, space, Some(control), none).map(|message| {
+                    add(gro_batch(slot, &message), message.address.map(sender_v6), address(&message));
+                }),
+                ReceiveMode::Connected => recvmsg::<()>(socket, space, Some(control), none)
+                    .map(|message| add(gro_batch(slot, &message), None, None)),
+            };
+            match received {
+                Ok(()) if bytes < MAX_GRO_BYTES => {}
+                Ok(()) => return Ok(true),
+                Err(Errno::EAGAIN) if slot > 0 => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn receive_many<const N: usize, S: SockaddrLike + Copy>(
+    socket: RawFd,
+    headers: &mut MultiHeaders<S>,
+    buffer: &mut [u8],
+    mut each: impl FnMut(usize, &RecvMsg<'_, '_, S>),
+) -> nix::Result<usize> {
+    let mut slots = buffer.chunks_exact_mut(STRIDE);
+    let mut spaces: [[IoSliceMut<'_>; 1]; N] = array::from_fn(|_| {
+        let slot = slots.next().expect("the buffer has a slot for each message");
+        [IoSliceMut::new(&mut slot[..MESSAGE])]
+    });
+    let messages = recvmmsg(socket, headers, &mut spaces, MsgFlags::empty(), None)?;
+    let mut count = 0;
+    for message in messages {
+        each(count, &message);
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn gro_batch<S>(slot: usize, message: &RecvMsg<'_, '_, S>) -> GroBatch {
+    let mut gro_batch =
+        GroBatch { start: slot * STRIDE, length: message.bytes, segment: message.bytes, tos: 0 };
+    for control in message.cmsgs().into_iter().flatten() {
+        match control {
+            ControlMessageOwned::Ipv4Tos(tos) => gro_batch.tos = tos,
+            // Eight bits of an int.
+            ControlMessageOwned::Ipv6TClass(class) => gro_batch.tos = class as u8,
+            ControlMessageOwned::UdpGroSegments(size) => {
+                gro_batch.segment =
+                    usize::try_from(size).ok().filter(|&size| size > 0).unwrap_or(message.bytes);
+            }
+            _ => {}
+        }
+    }
+    gro_batch
+}
+
+/// The address that was destinations.
+fn address<S>(message: &RecvMsg<'_, '_, S>) -> Option<SocketAddr> {
+    message.cmsgs().into_iter().flatten().find_map(|control| match control {
+        ControlMessageOwned::Ipv4OrigDstAddr(address) => Some(sender_v4(address.into())),
+        ControlMessageOwned::Ipv6OrigDstAddr(address) => {
+            let address = SocketAddrV6::from(SockaddrIn6::from(address));
+            // Without the scope and the flow label, which are none of the frontend's.
+            Some(SocketAddr::new((*address.ip()).into(), address.port()))
+        }
+        _ => None,
+    })
+}
+
+fn sender_v4(address: SockaddrIn) -> SocketAddr {
+    SocketAddrV4::from(address).into()
+}
+
+fn sender_v6(address: SockaddrIn6) -> SocketAddr {
+    SocketAddrV6::from(address).into()
+}

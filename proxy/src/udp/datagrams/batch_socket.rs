@@ -1,0 +1,121 @@
+//! How does a UDP socket receive many datagrams for one wake-up?
+
+use super::{
+    batch::{BATCH, FEW, ReceiveBuffer, ReceiveMode},
+    gso::GroBatch,
+};
+use nix::{
+    errno::Errno,
+    sys::socket::{setsockopt, sockopt::UdpGroSegment},
+};
+use std::{
+    cell::Cell,
+    io::{self, ErrorKind},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
+    task::{Context, Poll},
+};
+use tokio::{io::Interest, net::UdpSocket};
+
+/// Batches that a socket forwards before other tasks of the worker get their turn.
+pub(in crate::udp) const MAX_BURST_BATCHES: usize = 4;
+
+/// Bytes in a row from which a sender is taken for one that sends gro_batches.
+const MIN_GRO_BYTES: usize = 8 * 1024;
+
+/// Bytes of a large datagram.
+const LARGE: usize = 16 * 1024;
+
+/// A UDP socket that receives in batches.
+pub(crate) struct BatchSocket {
+    socket: UdpSocket,
+    from: ReceiveMode,
+    /// Whether it asks for gro_batches (UDP_GRO). It does once it has seen one, and for good: gro_batches that wait would else be
+    /// taken for datagrams. For small datagrams without gro_batches one call for many is faster than one call for each.
+    gro_batches: Cell<bool>,
+    /// How many datagrams are expected when it is next looked at.
+    expected: Cell<Expected>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Expected {
+    /// Large ones, which are best sent while they are in the processor's cache: one by one.
+    Large,
+    #[default]
+    Few,
+    Many,
+}
+
+impl BatchSocket {
+    pub(in crate::udp) fn new(socket: std::net::UdpSocket, from: ReceiveMode) -> io::Result<Self> {
+        Ok(Self {
+            socket: UdpSocket::from_std(socket)?,
+            from,
+            gro_batches: Cell::default(),
+            expected: Cell::default(),
+        })
+    }
+
+    /// Receives what waits, up to a batch; returns whether more may wait. Without anything it is `WouldBlock`. Another
+    /// error may come after datagrams.
+    pub(in crate::udp) fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<bool> {
+        buffer.clear();
+        let mut received = Err(Errno::EAGAIN);
+        let call = || {
+            let (socket, from) = (self.descriptor(), self.from);
+            received = match self.expected.get() {
+                _ if self.gro_batches.get() => buffer.receive_gro(socket, from),
+                Expected::Large => buffer.receive::<1>(socket, from),
+                Expected::Few => buffer.receive::<FEW>(socket, from),
+                Expected::Many => buffer.receive::<BATCH>(socket, from),
+            };
+            self.expect(&buffer.gro_batches);
+            // An empty socket is not asked again before the kernel reports it as readable. What comes after this call
+            // has it reported.
+            match received {
+                Ok(false) | Err(Errno::EAGAIN) => Err(ErrorKind::WouldBlock.into()),
+                _ => Ok(()),
+            }
+        };
+        let _ = self.socket.try_io(Interest::READABLE, call);
+        Ok(received?)
+    }
+
+    /// Expects what came last.
+    fn expect(&self, gro_batches: &[GroBatch]) {
+        let expected = match gro_batches {
+            [] => return,
+            [first, ..] if first.length >= LARGE => Expected::Large,
+            some if some.len() >= FEW => Expected::Many,
+            _ => Expected::Few,
+        };
+        self.expected.set(expected);
+    }
+
+    /// Takes note of how many bytes came as datagrams of equal size from one sender.
+    pub(in crate::udp) fn saw(&self, bytes: usize) {
+        if bytes >= MIN_GRO_BYTES && !self.gro_batches.replace(true) {
+            // A kernel that cannot goes on with datagrams, which are gro_batches of one.
+            let _ = setsockopt(&self.socket, UdpGroSegment, &true);
+        }
+    }
+
+    /// WaitingClient for something to receive.
+    pub(in crate::udp) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// The same for a task.
+    pub(in crate::udp) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(context)
+    }
+
+    pub(in crate::udp) fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl AsFd for BatchSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

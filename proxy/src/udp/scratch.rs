@@ -1,0 +1,31 @@
+//! What does a worker need to forward a batch of datagrams?
+
+use super::{
+    datagrams::{batch::ReceiveBuffer, by_flow::ByFlow, gso::GroBatch, sender::Sender},
+    flow::UdpFlow,
+};
+use std::rc::Rc;
+
+/// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a
+/// datagram nor a batch allocates.
+pub(super) struct DatagramScratch {
+    pub(super) received: ReceiveBuffer,
+    pub(super) sender: Sender,
+    /// The flows that have datagrams in the batch, while it is being forwarded.
+    pub(super) flows: Vec<Rc<UdpFlow>>,
+    /// The gro_batches of the batch with the place of their flow in `flows`.
+    pub(super) assigned: Vec<(usize, GroBatch)>,
+    pub(super) by_flow: ByFlow,
+}
+
+impl Default for DatagramScratch {
+    fn default() -> Self {
+        Self {
+            received: ReceiveBuffer::new(),
+            sender: Sender::new(),
+            flows: Vec::new(),
+            assigned: Vec::new(),
+            by_flow: ByFlow::default(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How does a worker obey its commands?
+
+use super::{listener::Listener, tick::Ticker};
+use crate::{
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
+    shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
+    tcp::hand_over::adopt,
+    udp::{captured::CapturedSessions, context::UdpContext},
+};
+use std::{collections::HashMap, rc::Rc};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::{JoinHandle, spawn_local},
+};
+use weir_core::Protocol;
+
+/// What one data-plane thread owns.
+struct Open {
+    worker: Rc<WorkerContext>,
+    udp: Rc<UdpContext>,
+    listeners: HashMap<ListenerId, Listener>,
+    capture_sockets: Vec<Listener>,
+    captured_frontends: Rc<CapturedFrontends>,
+    captured: Rc<CapturedSessions>,
+    ticker: Ticker,
+}
+
+/// Obeys commands until nobody can give any more; then ends what is left.
+pub(super) async fn run(
+    worker: Rc<WorkerContext>,
+    udp_flows: usize,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) {
+    let udp = UdpContext::new(Rc::clone(&worker), udp_flows);
+    let captured_frontends = Rc::default();
+    let mut open = Open {
+        captured: CapturedSessions::new(&captured_frontends),
+        captured_frontends,
+        ticker: Ticker::new(&udp),
+        udp,
+        worker: Rc::clone(&worker),
+        listeners: HashMap::new(),
+        capture_sockets: Vec::new(),
+    };
+    while let Some(command) = commands.recv().await {
+        open.obey(command);
+    }
+    termination::end_last(&worker).await;
+    worker.unflushed.flush();
+}
+
+impl Open {
+    fn obey(&mut self, command: Command) {
+        let Self { worker, udp, listeners, ticker, .. } = self;
+        match command {
+            Command::Listen { id, socket, target } => match Listener::start(worker, udp, socket, target) {
+                Ok(listener) => drop(listeners.insert(id, listener)),
+                Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
+            },
+            Command::Receive(receiving) => self.receive(receiving),
+            Command::ChangeCaptured { changes, done } => self.change(&changes, done),
+            Command::Redirect { id, target, done } => {
+                let Some(listener) = listeners.get(&id) else { return };
+                let _ = done.send(listener.redirect(target));
+            }
+            Command::Close { id, done } => {
+                answer_when_closed(listeners.remove(&id).into_iter().map(Listener::close).collect(), done);
+            }
+            Command::StopAccepting { done } => self.stop_accepting(done),
+            Command::Drain { done } => {
+                worker.drained.borrow_mut().push(done);
+                worker.answer_if_drained();
+            }
+            Command::EndAll { reason, done } => {
+                let worker = Rc::clone(worker);
+                spawn_local(async move { done.send(termination::end_all(&worker, reason).await) });
+            }
+            Command::EndpointsRemoved { runtime, removed, rule } => {
+                let worker = Rc::clone(worker);
+                spawn_local(async move { termination::end_removed(&worker, &runtime, &removed, rule).await });
+            }
+            Command::Tick => ticker.tick(),
+            Command::Adopt(handed_over) => adopt(worker, handed_over),
+            Command::EvictFlow { service, client, left } => {
+                let evicted = udp.flows.borrow_mut().evict_of(&service, client);
+                if !evicted {
+                    worker.siblings.pass_on(service, client, left);
+                }
+            }
+            Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
+            Command::List { done } => {
+                let connections = worker.connections.borrow();
+                let _ = done.send(connections.iter().map(|connection| connection.info()).collect());
+            }
+        }
+    }
+
+    fn receive(&mut self, CaptureSocket { protocol, origin, socket }: CaptureSocket) {
+        let listener = match protocol {
+            Protocol::Udp => Listener::receive_datagrams(&self.udp, &self.captured, origin, socket),
+            _ => Listener::receive_connections(&self.worker, &self.captured_frontends, origin, socket),
+        };
+        match listener {
+            Ok(listener) => self.capture_sockets.push(listener),
+            Err(error) => tracing::error!(%error, "cannot watch a capture socket"),
+        }
+    }
+
+    fn change(&self, changes: &[FrontendChange], done: oneshot::Sender<()>) {
+        self.captured_frontends.change(changes);
+        answer_when_closed(vec![spawn_local(self.captured.change(changes))], done);
+    }
+
+    fn stop_accepting(&mut self, done: oneshot::Sender<()>) {
+        self.worker.draining.set(true);
+        // UDP sockets stay: their flows have no end, and go on for as long as TCP connections do.
+        let listening = self.listeners.extract_if(|_, listener| listener.is_tcp());
+        let receiving = self.capture_sockets.extract_if(.., |receiver| receiver.is_tcp());
+        let tcp = listening.map(|(_, listener)| listener).chain(receiving);
+        answer_when_closed(tcp.map(Listener::close).collect(), done);
+    }
+}
+
+fn answer_when_closed(closing: Vec<JoinHandle<()>>, done: oneshot::Sender<()>) {
+    spawn_local(async move {
+        for closed in closing {
+            let _ = closed.await;
+        }
+        let _ = done.send(());
+    });
+}

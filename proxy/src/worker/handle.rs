@@ -1,0 +1,104 @@
+//! How is a data-plane thread started, commanded and ended?
+
+use super::event_loop;
+use crate::{
+    session::{
+        context::{Share, WorkerContext},
+        siblings::{Sibling, Siblings},
+    },
+    shared::{command::Command, error::Error},
+    telemetry::metrics::ProcessMetrics,
+};
+use std::{io, sync::Arc, thread::JoinHandle};
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::{mpsc, oneshot},
+};
+
+/// A worker thread, seen from the thread that steers it.
+#[derive(Debug)]
+pub(crate) struct WorkerHandle {
+    commands: Option<mpsc::UnboundedSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WorkerHandle {
+    /// Starts `count` workers, each with the same share.
+    pub(crate) fn start_all(
+        count: usize,
+        share: &Share,
+        metrics: &Arc<ProcessMetrics>,
+    ) -> Result<Vec<Self>, Error> {
+        let (commands, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        let all: Arc<[_]> = commands.iter().map(|commands| Sibling::new(commands.downgrade())).collect();
+        let start = |(number, (commands, orders))| {
+            let (share, metrics, siblings) =
+                (share.clone(), Arc::clone(metrics), Siblings::new(&all, number));
+            let run = async move || {
+                let worker = WorkerContext::new(&share, metrics, siblings);
+                event_loop::run(worker, share.udp_flows, orders).await;
+            };
+            let thread =
+                start_thread(number, run).map_err(|source| Error::Worker { worker: number, source })?;
+            Ok(Self { commands: Some(commands), thread: Some(thread) })
+        };
+        commands.into_iter().zip(orders).enumerate().map(start).collect()
+    }
+
+    /// A way to tell the worker something that does not keep it alive.
+    pub(crate) fn commands(&self) -> Option<mpsc::WeakUnboundedSender<Command>> {
+        self.commands.as_ref().map(mpsc::UnboundedSender::downgrade)
+    }
+
+    /// Tells the worker something. A worker that has ended (it panicked) no longer serves, and listens to nothing.
+    pub(crate) fn send(&self, command: Command) {
+        if self.commands.as_ref().is_none_or(|commands| commands.send(command).is_err()) {
+            tracing::error!("a worker thread has ended; please report this as a bug");
+        }
+    }
+
+    /// Tells the worker something that it answers.
+    pub(crate) fn call<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> oneshot::Receiver<T> {
+        let (done, answer) = oneshot::channel();
+        self.send(command(done));
+        answer
+    }
+}
+
+impl Drop for WorkerHandle {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// WaitingClient for all answers; workers that have ended give none.
+pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
+    let mut answers = Vec::with_capacity(asked.len());
+    for answer in asked {
+        answers.extend(answer.await.ok());
+    }
+    answers
+}
+
+/// Starts a thread that runs a worker; returns once its runtime is up.
+fn start_thread(number: usize, run: impl AsyncFnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    let (ready, started) = std::sync::mpsc::channel();
+    let body = move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => {
+            let _ = ready.send(Ok(()));
+            runtime.block_on(run());
+        }
+        Err(error) => {
+            let _ = ready.send(Err(error));
+        }
+    };
+    let thread = std::thread::Builder::new().name(format!("weir-worker-{number}")).spawn(body)?;
+    started.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+    Ok(thread)
+}

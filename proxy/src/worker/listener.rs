@@ -1,0 +1,114 @@
+//! How does one bound socket of a worker get kind, and how does it come to serve something else?
+
+use crate::{
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
+    shared::command::ListenTarget,
+    sys::socket,
+    tcp::accept::{self, Acceptor},
+    udp::{captured::CapturedSessions, context::UdpContext, requests, sessions::Sessions},
+};
+use std::{io, rc::Rc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use weir_core::{Origin, Protocol};
+
+/// A socket that is kind.
+pub(crate) struct Listener {
+    kind: Kind,
+    stop: CancellationToken,
+    closed: JoinHandle<()>,
+}
+
+enum Kind {
+    Tcp(Rc<Acceptor>),
+    Udp(Rc<Sessions>),
+    /// Whatever clients dialled (node mode).
+    Captured(Protocol),
+}
+
+impl Listener {
+    /// Serves a bound socket until it is closed.
+    pub(crate) fn start(
+        worker: &Rc<WorkerContext>,
+        udp: &Rc<UdpContext>,
+        socket: socket2::Socket,
+        ListenTarget { binding, runtime, .. }: ListenTarget,
+    ) -> io::Result<Self> {
+        let frontend = LocalFrontend::new(&binding, runtime);
+        let stop = CancellationToken::new();
+        let (kind, closed) = match binding.listen.protocol {
+            Protocol::Udp => {
+                let sessions = Sessions::new(frontend, socket.into())?;
+                let task = requests::listen(Rc::clone(udp), Rc::clone(&sessions), stop.clone());
+                (Kind::Udp(sessions), tokio::task::spawn_local(task))
+            }
+            _ => {
+                let acceptor = Acceptor::new(frontend, socket.into())?;
+                let task = accept::listen(Rc::clone(worker), Rc::clone(&acceptor), stop.clone());
+                (Kind::Tcp(acceptor), tokio::task::spawn_local(task))
+            }
+        };
+        Ok(Self { kind, stop, closed })
+    }
+
+    /// Serves the clients that connect to a capture socket until it is closed.
+    pub(crate) fn receive_connections(
+        worker: &Rc<WorkerContext>,
+        captured_frontends: &Rc<CapturedFrontends>,
+        origin: Origin,
+        socket: socket2::Socket,
+    ) -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let acceptor = Acceptor::captured(Rc::clone(captured_frontends), origin, socket.into())?;
+        let task = accept::listen(Rc::clone(worker), acceptor, stop.clone());
+        Ok(Self { kind: Kind::Captured(Protocol::Tcp), stop, closed: tokio::task::spawn_local(task) })
+    }
+
+    /// Forwards the datagrams that arrive at a capture socket until it is closed.
+    pub(crate) fn receive_datagrams(
+        udp: &Rc<UdpContext>,
+        captured: &Rc<CapturedSessions>,
+        origin: Origin,
+        socket: socket2::Socket,
+    ) -> io::Result<Self> {
+        let stop = CancellationToken::new();
+        let socket = requests::watch_captured(socket.into())?;
+        let task =
+            requests::listen_captured(Rc::clone(udp), socket, Rc::clone(captured), origin, stop.clone());
+        Ok(Self { kind: Kind::Captured(Protocol::Udp), stop, closed: tokio::task::spawn_local(task) })
+    }
+
+    /// Whether its clients connect.
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.kind, Kind::Tcp(_) | Kind::Captured(Protocol::Tcp))
+    }
+
+    /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
+    /// are; UDP flows move with their next datagram if another Service port takes over.
+    pub(crate) fn redirect(&self, target: ListenTarget) -> io::Result<()> {
+        let ListenTarget { binding, runtime, allowed_sources } = target;
+        let (address, allowed_sources) = (binding.listen, allowed_sources.as_deref());
+        let frontend = LocalFrontend::new(&binding, runtime);
+        match &self.kind {
+            Kind::Tcp(acceptor) => {
+                socket::set_allowed_sources(&acceptor.socket, address, allowed_sources)?;
+                socket::watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
+                acceptor.redirect(frontend);
+            }
+            Kind::Udp(sessions) => {
+                if let Some(bound) = sessions.bound() {
+                    socket::set_allowed_sources(&**bound, address, allowed_sources)?;
+                }
+                sessions.redirect(frontend);
+            }
+            Kind::Captured(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Serves who waits, then closes the socket; resolves when it is closed.
+    pub(crate) fn close(self) -> JoinHandle<()> {
+        self.stop.cancel();
+        self.closed
+    }
+}
