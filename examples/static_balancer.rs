@@ -7,7 +7,7 @@
 use anyhow::{Context, bail};
 use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
-use weir_core::{Node, Policy, PortSpec, Protocol, Service, ServiceKey, Settings, Snapshot, serve_fixed};
+use weir_core::{Node, Policy, PortSpec, Protocol, Service, ServiceKey, Settings, Snapshot, resolve_static};
 use weir_proxy::{Config, Proxy};
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     service.settings = Arc::new(Settings { balance: Policy::RoundRobin, ..Settings::default() });
 
     let mut snapshot = Snapshot::of(Node::default());
-    snapshot.insert(Arc::new(serve_fixed(&service, endpoints)));
+    snapshot.insert(Arc::new(resolve_static(&service, endpoints)));
 
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut proxy = Proxy::start(Config::default())?;

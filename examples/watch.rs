@@ -14,7 +14,7 @@
 use anyhow::ensure;
 use std::{env, net::SocketAddr, path::PathBuf, sync::Arc};
 use weir_control::{FileSource, Scope, Source};
-use weir_core::{Changes, ServedService, ServicePort, Snapshot};
+use weir_core::{Changes, ResolvedService, ServicePort, Snapshot};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -49,7 +49,7 @@ fn print(shown: &Snapshot, changes: &Changes) {
     }
 }
 
-fn ports(service: Option<&Arc<ServedService>>) -> &[Arc<ServicePort>] {
+fn ports(service: Option<&Arc<ResolvedService>>) -> &[Arc<ServicePort>] {
     service.map_or(&[], |service| &service.ports)
 }
 

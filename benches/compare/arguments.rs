@@ -77,16 +77,16 @@ impl Arguments {
     }
 
     /// How long things take.
-    pub(crate) fn pace(&self) -> Pace {
+    pub(crate) fn schedule(&self) -> Schedule {
         if self.brief {
-            return Pace {
+            return Schedule {
                 rounds: 1,
                 warm_up: Duration::from_millis(100),
                 measured: Duration::from_millis(400),
                 idle_limit: 200,
             };
         }
-        Pace {
+        Schedule {
             rounds: self.rounds,
             warm_up: Duration::from_millis(500),
             measured: Duration::from_secs(self.seconds.into()),
@@ -97,7 +97,7 @@ impl Arguments {
 
 /// How long a comparison takes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Schedule {
     /// How often everything is measured.
     pub(crate) rounds: u16,
     /// Work before the measurement begins: caches, connections, congestion windows.
@@ -121,8 +121,8 @@ mod tests {
         let arguments = parse(&[]).unwrap();
         assert_eq!(arguments.works(), Work::ALL);
         assert_eq!(arguments.ways(), Way::ALL);
-        assert_eq!(arguments.pace().rounds, 3);
-        assert_eq!(arguments.pace().measured, Duration::from_secs(3));
+        assert_eq!(arguments.schedule().rounds, 3);
+        assert_eq!(arguments.schedule().measured, Duration::from_secs(3));
     }
 
     #[test]
@@ -140,9 +140,9 @@ mod tests {
 
     #[test]
     fn brief_means_one_short_round_whatever_else_is_said() {
-        let pace = parse(&["--brief", "--rounds", "9", "--seconds", "9"]).unwrap().pace();
-        assert_eq!(pace.rounds, 1);
-        assert!(pace.measured < Duration::from_secs(1));
+        let schedule = parse(&["--brief", "--rounds", "9", "--seconds", "9"]).unwrap().schedule();
+        assert_eq!(schedule.rounds, 1);
+        assert!(schedule.measured < Duration::from_secs(1));
     }
 
     #[test]

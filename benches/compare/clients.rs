@@ -4,11 +4,12 @@ mod bulk;
 mod closed;
 mod idle;
 mod open;
+mod ticks;
 mod udp;
 
 use crate::{
+    bed::network::{ECHO, SINK, SOURCE},
     meter::Meter,
-    network::{ECHO, SINK, SOURCE},
     work::{BESIDE, CONCURRENT, STREAMS, Work},
 };
 use std::{
@@ -52,10 +53,10 @@ pub(crate) enum Load {
 impl Load {
     /// The loads of a work, one for each thread. `idle` is the number of connections or, for an open loop, `rate` that of
     /// operations in a second.
-    pub(crate) fn of(work: Work, lanes: usize, idle: usize, rate: f64) -> Vec<Self> {
-        let spread = |total: usize, load: fn(usize) -> Self| shares(total, lanes).map(load).collect();
+    pub(crate) fn of(work: Work, threads: usize, idle: usize, rate: f64) -> Vec<Self> {
+        let spread = |total: usize, load: fn(usize) -> Self| shares(total, threads).map(load).collect();
         let at = |load: &dyn Fn(f64, usize) -> Self| {
-            shares(CONCURRENT, lanes)
+            shares(CONCURRENT, threads)
                 .map(|share| load(rate * share as f64 / CONCURRENT as f64, share))
                 .collect()
         };

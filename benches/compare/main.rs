@@ -1,22 +1,13 @@
 //! How do weir and other proxies do the same work, side by side on one machine?
 
 mod arguments;
-mod backend;
+mod bed;
 mod clients;
-mod config;
-mod latency;
 mod measure;
 mod meter;
-mod network;
-mod plot;
-mod programs;
-mod proxy;
+mod proxies;
 mod report;
-mod sample;
 mod session;
-mod summary;
-mod table;
-mod ticks;
 mod way;
 mod weir;
 mod work;
@@ -41,7 +32,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.isolated {
         isolation::settle()?;
-        fs::create_dir_all(config::FOLDER).with_context(|| format!("cannot create {}", config::FOLDER))?;
+        fs::create_dir_all(proxies::FOLDER).with_context(|| format!("cannot create {}", proxies::FOLDER))?;
         return session::run(arguments).map(|()| ExitCode::SUCCESS);
     }
     // Built outside: inside there is no way to a package registry.

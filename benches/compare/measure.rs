@@ -1,13 +1,12 @@
 //! What comes out when clients do one work by one way?
 
 use crate::{
-    arguments::Pace,
-    backend::Received,
+    arguments::Schedule,
+    bed::{endpoints::Received, network::Network},
     clients::Load,
     meter::Meter,
-    network::Network,
-    proxy::Proxy,
-    sample::Figures,
+    proxies::Proxy,
+    report::Figures,
     way::Way,
     work::{Unit, Work},
 };
@@ -37,7 +36,7 @@ pub(crate) struct Measurement<'session> {
     /// Its clients, one for each thread.
     pub(crate) loads: Vec<Load>,
     /// How long it takes.
-    pub(crate) pace: Pace,
+    pub(crate) schedule: Schedule,
     /// The hosts.
     pub(crate) network: &'session Network,
     /// What the endpoints got.
@@ -76,11 +75,11 @@ impl Measurement<'_> {
     }
 
     async fn rate(&self, processes: &BTreeSet<u32>, meter: &Meter) -> Figures {
-        sleep(self.pace.warm_up).await;
+        sleep(self.schedule.warm_up).await;
         let (done, beside) = (self.done(meter), meter.beside());
         let (cpu, started) = (usage::cpu(processes), Instant::now());
         meter.measure(true);
-        sleep(self.pace.measured).await;
+        sleep(self.schedule.measured).await;
         meter.measure(false);
         let seconds = started.elapsed().as_secs_f64();
         let done = (self.done(meter) - done) as f64;

@@ -1,6 +1,8 @@
 //! What did the clients get done while it was measured?
 
-use crate::latency::Latencies;
+mod latency;
+
+use latency::Latencies;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::{
     fmt::Display,

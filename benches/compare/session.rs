@@ -5,18 +5,12 @@
 
 use crate::{
     arguments::Arguments,
-    backend,
+    bed::{endpoints, network::Network},
     clients::Load,
-    config::Resources,
     measure::Measurement,
     meter::Meter,
-    network::Network,
-    plot,
-    programs::Programs,
-    proxy::Proxy,
-    report::Report,
-    sample::{Figures, Sample},
-    table,
+    proxies::{Programs, Proxy, Resources},
+    report::{Figures, Report, Sample, plot, table},
     way::Way,
     work::Work,
 };
@@ -28,7 +22,7 @@ use weir_bench::{isolation, machine::Machine};
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut session = Session::prepare(arguments)?;
     print!("{}", table::header(&session.report));
-    for round in 1..=arguments.pace().rounds {
+    for round in 1..=arguments.schedule().rounds {
         session.round(round);
     }
     print!("{}", table::body(&session.report));
@@ -51,9 +45,9 @@ struct Session<'arguments> {
     arguments: &'arguments Arguments,
     programs: Programs,
     resources: Resources,
-    lanes: usize,
+    threads: usize,
     network: Arc<Network>,
-    received: backend::Received,
+    received: endpoints::Received,
     report: Report,
     /// The rates of open loops, by the closed one that sets them in the first round.
     rates: BTreeMap<Work, f64>,
@@ -64,13 +58,22 @@ impl<'arguments> Session<'arguments> {
         let programs = Programs::find(arguments)?;
         let machine = Machine::this();
         // Clients and endpoints get as many threads together as the proxy.
-        let lanes = (machine.cores / 2).max(1);
+        let threads = (machine.cores / 2).max(1);
         let resources = Resources { cores: machine.cores, descriptors: isolation::descriptors() };
         let network = Arc::new(Network::build()?);
-        let received = backend::start(&network, lanes)?;
+        let received = endpoints::start(&network, threads)?;
         let report = Report::begin(arguments, machine, &programs);
         ensure!(!report.versions.is_empty(), "nothing to compare: {}", table::missing(&report));
-        Ok(Self { arguments, programs, resources, lanes, network, received, report, rates: BTreeMap::new() })
+        Ok(Self {
+            arguments,
+            programs,
+            resources,
+            threads,
+            network,
+            received,
+            report,
+            rates: BTreeMap::new(),
+        })
     }
 
     fn round(&mut self, round: u16) {
@@ -108,15 +111,15 @@ impl<'arguments> Session<'arguments> {
     }
 
     fn figures(&self, work: Work, way: Way, meter: &Arc<Meter>) -> Result<Figures> {
-        let pace = self.arguments.pace();
+        let schedule = self.arguments.schedule();
         let proxy = Proxy::start(way, &self.network, &self.programs, self.resources)?;
-        let idle = self.resources.connections(way).min(pace.idle_limit);
+        let idle = self.resources.connections(way).min(schedule.idle_limit);
         let rate = work.closed().and_then(|closed| self.rates.get(&closed)).copied().unwrap_or(0.0);
         let measurement = Measurement {
             work,
             way,
-            loads: Load::of(work, self.lanes, idle, rate),
-            pace,
+            loads: Load::of(work, self.threads, idle, rate),
+            schedule,
             network: &self.network,
             received: &self.received,
             proxy: &proxy,

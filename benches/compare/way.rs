@@ -1,6 +1,6 @@
 //! Which ways are there from a client to an endpoint?
 
-use crate::{network, work::Work};
+use crate::{bed::network, work::Work};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::net::Ipv4Addr;

@@ -1,14 +1,21 @@
 //! Where is weir measured? On a node of a cluster whose endpoints all answer.
 
+mod api;
+pub(crate) mod client;
+mod endpoints;
+mod metrics;
+mod weir;
+
+pub(crate) use weir::Weir;
+
 use crate::{
-    api::Api,
     arguments::{Amounts, ApiServer},
-    client::HANG,
-    endpoints::Endpoints,
     pause::pause,
-    weir::Weir,
 };
 use anyhow::{Context, Result, bail};
+use api::Api;
+use client::HANG;
+use endpoints::Endpoints;
 use serde_json::{Value, json};
 use std::{
     env, fs,

@@ -1,23 +1,16 @@
 //! What does weir cost in a cluster of very many Services, and how soon is a change in effect?
 
-mod api;
 mod arguments;
 mod bed;
-mod client;
-mod endpoints;
-mod metrics;
 mod pause;
-mod plot;
 mod report;
-mod table;
-mod weir;
 mod work;
 mod works;
 
 use anyhow::{Context, Result, ensure};
 use arguments::Arguments;
 use clap::Parser;
-use report::Report;
+use report::{Report, plot, table};
 use std::{fs, path::Path, process::ExitCode};
 use weir_bench::isolation;
 

@@ -1,33 +1,9 @@
 //! What do the benchmarks, the comparison and the measurements at scale share?
 
-mod cluster;
 pub mod isolation;
 pub mod machine;
-mod node_mode;
-mod one_core;
-mod picks;
+mod micro;
 pub mod program;
-mod sizes;
 pub mod usage;
-mod weir;
 
-pub use cluster::Cluster;
-pub use node_mode::NodeMode;
-pub use picks::Picks;
-pub use sizes::{LARGE, SERVICES, sizes};
-pub use weir::{PATIENCE, Weir};
-
-use criterion::Criterion;
-use std::time::Duration;
-
-/// Short runs on one core: all benchmarks together stay below three minutes. Call it before threads are started.
-pub fn criterion() -> Criterion {
-    one_core::stay();
-    Criterion::default()
-        .without_plots()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .sample_size(20)
-        .nresamples(10_000)
-        .configure_from_args()
-}
+pub use micro::{Cluster, LARGE, NodeMode, PATIENCE, Picks, SERVICES, Weir, criterion, sizes};

@@ -1,8 +1,8 @@
-//! How is something done that keeps its thread waiting, such as reading files? Away from the runtime's thread.
+//! How does blocking work, such as reading files, run without holding up a runtime?
 
 use tokio::task::spawn_blocking;
 
-/// Runs work that blocks; a panic in it goes on here.
+/// Runs blocking work on the runtime's blocking pool; a panic in the work continues in the caller.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await {
         Ok(done) => done,

@@ -1,53 +1,55 @@
-//! How is the last known state kept, so that it can be served when the API server is away at the start?
+//! How is the last known state saved, so that it can be served when the API server is away at the start?
 //!
 //! ```text
 //! driver -> watch::Receiver<State> -> encode -> FILE      FILE -> decode -> events -> driver
 //! ```
 
+mod debounce;
 mod folder;
 mod format;
-mod meters;
-mod pace;
+mod metrics;
 
-pub use format::{About, Difference, Identity, MOST_BYTES, SCHEMA, Unusable, decode, encode};
+pub use format::{
+    Identity, IdentityMismatch, MAX_BODY_BYTES, SCHEMA, StateError, StateMetadata, decode, encode,
+};
 
+use self::metrics::Metrics;
 use crate::{Event, State, blocking::blocking};
+use debounce::Save;
 use folder::{Folder, ReadError, WriteError};
-use meters::Meters;
-use pace::Save;
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
 use tracing::{info, warn};
 use weir_core::Settings;
 
-/// What a start has found on disk.
+/// State that a start has found on disk.
 #[derive(Debug)]
-pub(crate) struct Restored {
+pub(crate) struct SavedState {
     /// Complete lists of all kinds.
     pub(crate) events: Vec<Event>,
-    /// When they were saved.
+    /// Time of day at which the state was saved.
     pub(crate) saved: SystemTime,
-    /// Where they were.
+    /// Path of the state file.
     pub(crate) file: PathBuf,
 }
 
-/// Keeps one weir's state in a folder.
+/// Saves one weir's state in a folder.
 pub(crate) struct Disk {
     folder: Arc<Folder>,
     identity: Identity,
     defaults: Arc<Settings>,
-    meters: Meters,
-    /// Why the last attempt to save failed.
+    metrics: Metrics,
+    /// Reason why the last attempt to save failed; `None` if it succeeded.
     failing: Option<String>,
 }
 
-/// Why a state on disk is not used.
+/// Reason why a state on disk is not used.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum LoadError {
     #[error(transparent)]
     Unread(#[from] ReadError),
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    StateError(#[from] StateError),
 }
 
 impl Disk {
@@ -56,21 +58,22 @@ impl Disk {
             folder: Arc::new(Folder::new(folder)),
             identity,
             defaults: Arc::new(defaults),
-            meters: Meters::register(),
+            metrics: Metrics::register(),
             failing: None,
         }
     }
 
-    /// Takes the folder's lock, if it is free, and reads what it has. Whatever is wrong is said, and no reason not to start.
-    pub(crate) async fn restore(&mut self) -> Option<Restored> {
+    /// Takes the folder's lock, if it is free, and reads the state file. Problems are logged and do not keep
+    /// weir from starting.
+    pub(crate) async fn load(&mut self) -> Option<SavedState> {
         let (folder, identity) = (Arc::clone(&self.folder), self.identity.clone());
         let (locked, found) = blocking(move || (folder.lock(), read(&folder, &identity))).await;
-        self.note(locked);
+        self.log(locked);
         let file = self.folder.file().to_owned();
         match found {
             Ok(None) => None,
-            Ok(Some((bytes, About { saved, defaults, .. }, events))) => {
-                self.meters.on_disk(saved, bytes);
+            Ok(Some((bytes, StateMetadata { saved, defaults, .. }, events))) => {
+                self.metrics.on_disk(saved, bytes);
                 if defaults != self.defaults {
                     warn!(
                         "the settings on the command line have changed since {} was saved: until the API server \
@@ -78,7 +81,7 @@ impl Disk {
                         file.display()
                     );
                 }
-                Some(Restored { events, saved, file })
+                Some(SavedState { events, saved, file })
             }
             Err(refused) => {
                 warn!(
@@ -91,13 +94,13 @@ impl Disk {
         }
     }
 
-    /// Saves states until there can be no more.
+    /// Saves states until their sender is gone.
     pub(crate) async fn run(mut self, states: watch::Receiver<State>) {
-        pace::follow(states, &mut self).await;
+        debounce::save_debounced(states, &mut self).await;
     }
 
-    /// Says what is news of saving.
-    fn note(&mut self, outcome: Result<(), WriteError>) {
+    /// Logs the outcome of an attempt to save, if it differs from the last one.
+    fn log(&mut self, outcome: Result<(), WriteError>) {
         let file = self.folder.file().display();
         let failing = outcome.as_ref().err().map(WriteError::to_string);
         if failing == self.failing {
@@ -121,24 +124,27 @@ impl Save for Disk {
     async fn save(&mut self, state: State) -> bool {
         let saved = SystemTime::now();
         let (identity, defaults) = (self.identity.clone(), Arc::clone(&self.defaults));
-        let (folder, about) = (Arc::clone(&self.folder), About { saved, identity, defaults });
+        let (folder, about) = (Arc::clone(&self.folder), StateMetadata { saved, identity, defaults });
         let written = blocking(move || {
             let bytes = encode(&about, &state);
             folder.write(&bytes).map(|()| bytes.len())
         })
         .await;
         let worked = written.is_ok();
-        self.meters.attempt(&written);
+        self.metrics.attempt(&written);
         if let Ok(bytes) = written {
-            self.meters.on_disk(saved, bytes);
+            self.metrics.on_disk(saved, bytes);
         }
-        self.note(written.map(|_| ()));
+        self.log(written.map(|_| ()));
         worked
     }
 }
 
-/// What a folder has, with its size, if it is for this weir.
-fn read(folder: &Folder, identity: &Identity) -> Result<Option<(usize, About, Vec<Event>)>, Refused> {
+/// Reads the state in a folder, with its size in bytes; an error if it is for another weir.
+fn read(
+    folder: &Folder,
+    identity: &Identity,
+) -> Result<Option<(usize, StateMetadata, Vec<Event>)>, LoadError> {
     let Some(bytes) = folder.read()? else { return Ok(None) };
     let (about, events) = decode(&bytes)?;
     identity.check(&about.identity)?;

@@ -23,7 +23,7 @@ pub(crate) const WATCH_ERRORS: MetricFamily = MetricFamily::counter(
 );
 pub(crate) const CONNECTED: MetricFamily =
     MetricFamily::gauge("weir_control_connected", &["kind"], "1 while the watch of a kind is established");
-pub(crate) const AWAY_SINCE: MetricFamily = MetricFamily::gauge(
+pub(crate) const OUTAGE_SINCE: MetricFamily = MetricFamily::gauge(
     "weir_api_server_away_since_timestamp_seconds",
     &[],
     "Time since when Services or EndpointSlices are not watched; 0 while both are",
@@ -96,7 +96,7 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     PROBLEMS,
     WATCH_ERRORS,
     CONNECTED,
-    AWAY_SINCE,
+    OUTAGE_SINCE,
     GENERATION,
     REFUSED_ENDPOINTS,
     REFUSED_FRONTENDS,

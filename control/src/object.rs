@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use std::{fmt, sync::Arc};
 use weir_core::{EndpointSlice, Node, Service};
 
-/// A kind of object that decides what is served.
+/// Kind of object that decides what is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// core/v1 Service.
@@ -18,10 +18,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All kinds.
+    /// All kinds, in the order of their declaration.
     pub const ALL: [Kind; 4] = [Self::Service, Self::EndpointSlice, Self::Node, Self::ServiceCidr];
 
-    /// The word in an object's `kind`.
+    /// Value of an object's `kind`, such as `Service`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Service => "Service",
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// The word in API paths and RBAC rules.
+    /// Name in API paths and RBAC rules, such as `services`.
     pub fn resource(self) -> &'static str {
         match self {
             Self::Service => "services",
@@ -48,19 +48,19 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The identity of an object in the API.
+/// Identity of an object in the API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectKey {
-    /// Its kind.
+    /// Kind of the object.
     pub kind: Kind,
-    /// Its namespace; empty for cluster-scoped kinds.
+    /// Namespace of the object; empty for cluster-scoped kinds.
     pub namespace: Arc<str>,
-    /// Its name.
+    /// Name of the object.
     pub name: Arc<str>,
 }
 
 impl ObjectKey {
-    /// A key from its parts.
+    /// Creates a key from its parts.
     pub fn new(kind: Kind, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { kind, namespace: namespace.into(), name: name.into() }
     }
@@ -79,27 +79,28 @@ impl fmt::Display for ObjectKey {
 /// What weir keeps of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Object {
-    /// A Service to serve.
+    /// Service to serve.
     Service(Box<Service>),
-    /// A slice of some Service's endpoints.
+    /// EndpointSlice of some Service.
     EndpointSlice(EndpointSlice),
-    /// A node; only this proxy's own one counts.
+    /// Node; only the one that this proxy runs on counts.
     Node(Node),
-    /// CIDRs that Service addresses are allocated from.
+    /// CIDRs out of which Service addresses are allocated.
     ServiceCidr(Vec<IpNet>),
 }
 
-/// What a source tells the store.
+/// What a source says about one object or one list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A list of all objects of a kind begins. What it does not name is gone when it is complete, and not before.
+    /// A list of all objects of a kind begins. Objects that the list does not name are deleted when it is
+    /// complete, and not before.
     Begin(Kind),
     /// The object exists in this form.
     Put(ObjectKey, Object),
-    /// The object exists but cannot be used; what is known of it stays.
+    /// The object exists but cannot be used; its last usable form stays in force.
     Keep(ObjectKey),
-    /// The object is gone, or is not ours to serve.
+    /// The object was deleted, or is not for this proxy.
     Delete(ObjectKey),
-    /// The list that began is complete.
+    /// The running list of a kind is complete.
     Complete(Kind),
 }

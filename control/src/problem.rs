@@ -2,32 +2,32 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-/// What is wrong with an object, where, and what it means.
+/// Problem with an object: where it is, what is wrong, and what weir does about it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{object}: {field}: {message}")]
 pub struct Problem {
-    /// Which object, as in `Service default/web`.
+    /// Name of the object, as in `Service default/web`.
     pub object: String,
-    /// The path of the field, as in `spec.ports[0].port`.
+    /// Path of the field, as in `spec.ports[0].port`.
     pub field: String,
     /// What is wrong and what weir does about it.
     pub message: String,
-    /// Whether the whole object is refused; else only this part of it is left out.
+    /// Whether the whole object is refused; else only the field is left out.
     pub refused: bool,
 }
 
-/// One thing that is wrong with the manifests.
+/// Problem with manifests on disk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileProblem {
-    /// The file or directory; `-` is standard input.
+    /// File or directory; `-` is standard input.
     pub file: Arc<Path>,
-    /// Which document of the file, from 1.
+    /// Number of the document in the file, from 1.
     pub document: Option<usize>,
-    /// The line in the file, from 1: of the mistake where it is known, else of the document's start.
+    /// Line in the file, from 1: that of the mistake where it is known, else the document's first.
     pub line: Option<usize>,
-    /// The object, as in `Service default/web`.
+    /// Name of the object, as in `Service default/web`.
     pub object: Option<String>,
-    /// The path of the field, as in `spec.ports[0].port`.
+    /// Path of the field, as in `spec.ports[0].port`.
     pub field: Option<String>,
     /// What is wrong and what weir does about it.
     pub message: String,
@@ -36,7 +36,7 @@ pub struct FileProblem {
 }
 
 impl FileProblem {
-    /// A problem with a file or directory as a whole.
+    /// Creates a problem with a file or directory as a whole.
     pub(crate) fn of_file(file: &Arc<Path>, message: impl Into<String>) -> Self {
         Self {
             file: Arc::clone(file),

@@ -1,26 +1,38 @@
-//! For whom are objects read?
+//! Which Services and which node are objects read for?
 
-use crate::Selection;
 use weir_core::{Settings, guards::ExternalIps};
 
-/// For whom objects are read.
+/// Label that hands a Service to another proxy (semantics S4).
+pub const SERVICE_PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
+
+/// Selection of Services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Value of the label [`SERVICE_PROXY_NAME`] of the Services to serve; `None` for Services without the
+    /// label.
+    pub service_proxy_name: Option<String>,
+}
+
+/// What objects are read for: a node, a selection of Services, and the operator's settings.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// The name of this proxy's node; empty when it runs on none.
+    /// Name of this proxy's node; empty when it runs on none.
     pub node_name: String,
-    /// Which Services are ours.
+    /// Selection of the Services to serve.
     pub selection: Selection,
-    /// The settings of Services whose annotations say nothing else.
+    /// Settings of Services whose annotations say nothing else.
     pub defaults: Settings,
-    /// Whether addresses are refused (see [`weir_core::guards`]); `None`: those from an API server are, those in
-    /// manifests are not.
+    /// Whether guards refuse addresses (see [`weir_core::guards`]); `None`: of objects from an API server, but
+    /// not of manifests.
     pub guards: Option<bool>,
-    /// Which external IPs guards let through. An API server that is read adds where it is reached.
+    /// External IPs that guards let through. The control plane adds the address of the API server that it
+    /// reads.
     pub external_ips: ExternalIps,
 }
 
 impl Scope {
-    /// What guards let through, if they are on; `default` where the operator does not say.
+    /// External IPs that guards let through; `None` if guards are off. `default` decides where the operator
+    /// does not say.
     pub(crate) fn guards(&self, default: bool) -> Option<ExternalIps> {
         self.guards.unwrap_or(default).then(|| self.external_ips.clone())
     }

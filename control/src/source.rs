@@ -1,7 +1,7 @@
 //! Where do objects come from, and how does a source become a stream of Snapshots?
 
 use crate::{
-    Brought, FileProblem, Scope, State, Status,
+    FileProblem, PublishedChanges, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource},
     disk::{Disk, Identity},
     driver::{self, Driver, Input, Inputs},
@@ -19,27 +19,29 @@ use weir_core::{Node, Snapshot};
 pub enum Source {
     /// Manifests on disk or from standard input.
     File(FileSource),
-    /// An API server.
+    /// API server of a cluster.
     Kube(KubeSource),
 }
 
-/// A running control plane. Dropping it stops it; the last Snapshot stays readable.
+/// Running control plane. Dropping it stops it; the last Snapshot stays readable.
 #[derive(Debug)]
 pub struct Control {
-    /// What is to be served. Generation 0 until both lists were complete, and for as long as nothing is to be served.
+    /// Snapshots to serve. Generation 0 until Services and EndpointSlices were listed completely, and as long
+    /// as there is nothing to serve.
     pub snapshots: watch::Receiver<Snapshot>,
-    /// How the control plane itself is doing.
+    /// State of the control plane.
     pub status: watch::Receiver<Status>,
-    /// What each Snapshot brings, to measure how long that took. Bounded: what nobody takes is left out.
-    pub changes: mpsc::Receiver<Brought>,
-    /// What the first load of the manifests found; `None` for an API server.
+    /// Changes of endpoints that each Snapshot brings, to measure their propagation. Bounded: changes that
+    /// nobody receives are dropped.
+    pub changes: mpsc::Receiver<PublishedChanges>,
+    /// Findings of the first load of manifests; `None` for an API server.
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,
     saving: Option<JoinHandle<()>>,
 }
 
 impl Control {
-    /// Ends, and returns when the last state is saved, or cannot be.
+    /// Stops the control plane; returns when the last state is saved, or cannot be saved.
     pub async fn end(mut self) {
         self.tasks.shutdown().await;
         if let Some(saving) = self.saving.take() {
@@ -48,21 +50,21 @@ impl Control {
     }
 }
 
-/// Why the control plane cannot start.
+/// Reason why the control plane cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A manifest that was named cannot be read.
     #[error("{0}")]
     Manifests(FileProblem),
-    /// There is no usable way to reach an API server.
+    /// No usable way to reach an API server is configured.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
-/// How many Snapshots may wait to be measured.
+/// Snapshots whose changes may wait to be measured.
 const UNMEASURED: usize = 64;
 
-/// Starts to read objects. An API server that cannot be reached is no error: it is retried for ever.
+/// Starts to read objects. An API server that cannot be reached is no error: connecting is retried for ever.
 ///
 /// Call it on a tokio runtime with time and I/O enabled.
 pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> {
@@ -86,7 +88,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 (restored, saving) = (found, Some((states, task)));
             }
             match restored {
-                true => drop(tasks.spawn(api_server::start_patiently(source, scope.clone(), inputs))),
+                true => drop(tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs))),
                 false => api_server::start(source, &scope, &inputs, &mut tasks).await?,
             }
         }
@@ -100,19 +102,20 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving })
 }
 
-/// For which weir the state is.
+/// Identity of the weir that the state is saved for.
 fn identity(api_server: String, scope: &Scope) -> Identity {
     let service_proxy_name = scope.selection.service_proxy_name.clone();
     Identity { api_server, node_name: scope.node_name.clone(), service_proxy_name }
 }
 
-/// Hands what an earlier run has saved to the driver, if there is something, and starts to save what it sends.
+/// Sends the state that an earlier run has saved to the driver, if there is one, and starts to save states.
+/// Returns whether there was one, the sender of states, and the saving task.
 async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>, JoinHandle<()>) {
-    let restored = disk.restore().await;
+    let restored = disk.load().await;
     let found = restored.is_some();
     if let Some(restored) = restored {
-        // The receiver waits for its driver, so that there is somebody to take it.
-        _ = inputs.send(Input::Restored(restored)).await;
+        // The channel has room: the driver that receives it starts later.
+        _ = inputs.send(Input::Saved(restored)).await;
     }
     let (states, seen) = watch::channel(State::default());
     (found, states, tokio::spawn(disk.run(seen)))

@@ -1,8 +1,10 @@
-//! What is desired, given all objects seen so far? Pure, keyed and incremental: a change visits its own Service only.
+//! What is desired, given all objects seen so far? Pure, keyed and incremental: a change computes its own
+//! Service only.
 
 mod addresses;
 mod guard;
-mod shared;
+mod interner;
+mod lists;
 mod state;
 
 pub use guard::Refusals;
@@ -11,30 +13,31 @@ pub use state::State;
 use crate::object::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
-use shared::Shared;
+use interner::Interner;
+use lists::Lists;
 use state::Parts;
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
-use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, serve};
+use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, resolve};
 
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]
 pub struct Store {
     state: State,
-    /// The Service of each slice, to find it when the slice goes or changes its owner.
+    /// Service of each slice, to find it when the slice is deleted or changes its owner.
     owners: HashMap<ObjectKey, ServiceKey>,
-    lists: HashMap<Kind, List>,
+    lists: Lists,
     stale: Stale,
-    /// Refuses addresses; `None`: the objects are the operator's own.
+    /// Guard that refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
-    shared: Shared,
+    interner: Interner,
     snapshot: Snapshot,
 }
 
-/// What must be computed again.
+/// Parts of the Snapshot that must be computed again.
 #[derive(Debug, Default)]
 struct Stale {
     services: BTreeSet<ServiceKey>,
@@ -44,94 +47,82 @@ struct Stale {
     service_cidrs: bool,
 }
 
-/// How far the list of one kind is.
-#[derive(Debug)]
-enum List {
-    /// Objects that the running list has named; `complete` says whether an earlier list was complete.
-    Running {
-        seen: HashSet<ObjectKey>,
-        complete: bool,
-    },
-    Complete,
-}
-
-/// The outcome of [`Store::commit`].
+/// Outcome of [`Store::commit`].
 #[derive(Debug)]
 pub struct Commit {
-    /// The state that follows from all events so far.
+    /// Snapshot that follows from all events so far.
     pub snapshot: Snapshot,
-    /// Whether it differs from the last one.
+    /// Whether the Snapshot differs from the last one.
     pub changed: bool,
-    /// The Services whose served form differs.
+    /// Services whose part of the Snapshot differs.
     pub differing: Vec<ServiceKey>,
-    /// How many Services were computed.
+    /// Number of Services that were computed.
     pub visited: usize,
-    /// What guards refuse, for each Service where that has changed.
+    /// Refused addresses of each Service where they have changed.
     pub refusals: Vec<Refusals>,
 }
 
 impl Store {
-    /// An empty store for the proxy on `node_name`.
+    /// Creates an empty store for the proxy on `node_name`.
     pub fn new(node_name: &str) -> Self {
         let node = Node::named(node_name);
         let snapshot = Snapshot::of(node.clone());
         Self {
             state: State::of(node),
             owners: HashMap::new(),
-            lists: HashMap::new(),
+            lists: Lists::default(),
             stale: Stale::default(),
             guard: None,
-            shared: Shared::default(),
+            interner: Interner::default(),
             snapshot,
         }
     }
 
-    /// Refuses special addresses, and external IPs but these (see [`weir_core::guards`]); `None`: refuses nothing. For an
-    /// empty store.
+    /// Refuses special addresses, and external IPs that `rules` does not allow (see [`weir_core::guards`]);
+    /// `None` refuses nothing. For an empty store.
     #[must_use]
     pub fn with_guards(self, rules: Option<ExternalIps>) -> Self {
         Self { guard: rules.map(Guard::new), ..self }
     }
 
-    /// Takes in what a source says. Nothing is computed yet.
+    /// Applies an event to the objects. The Snapshot follows at the next [`commit`](Self::commit).
     pub fn apply(&mut self, event: Event) {
         match event {
-            Event::Begin(kind) => {
-                let complete = self.is_complete(kind);
-                self.lists.insert(kind, List::Running { seen: HashSet::new(), complete });
-            }
+            Event::Begin(kind) => self.lists.begin(kind),
             Event::Put(key, mut object) => {
-                self.mark_seen(&key);
+                self.lists.mark_seen(&key);
                 if let Some(guard) = &mut self.guard {
                     guard.check(&key, &mut object);
                 }
-                self.shared.share(&mut object);
+                self.interner.intern(&mut object);
                 self.put(key, object);
             }
-            Event::Keep(key) => self.mark_seen(&key),
+            Event::Keep(key) => self.lists.mark_seen(&key),
             Event::Delete(key) => self.delete(&key),
             Event::Complete(kind) => {
-                if let Some(List::Running { seen, .. }) = self.lists.insert(kind, List::Complete) {
+                if let Some(seen) = self.lists.complete(kind) {
                     self.delete_unseen(kind, &seen);
                 }
             }
         }
     }
 
-    /// Whether Services and EndpointSlices were both listed completely; before that nothing is served (semantics S6).
+    /// Whether Services and EndpointSlices were both listed completely; before that nothing may be served
+    /// (semantics S6).
     pub fn is_ready(&self) -> bool {
-        self.is_complete(Kind::Service) && self.is_complete(Kind::EndpointSlice)
+        self.lists.is_complete(Kind::Service) && self.lists.is_complete(Kind::EndpointSlice)
     }
 
-    /// All objects as they are now. Costs nothing; the next change of a Service then copies that Service's part.
+    /// All objects as they are now. The clone shares its parts with the store: the next change of a Service
+    /// copies that Service's part.
     pub fn state(&self) -> State {
         self.state.clone()
     }
 
-    /// Computes what follows from the events since the last commit.
+    /// Computes the Snapshot that follows from the events since the last commit.
     pub fn commit(&mut self) -> Commit {
         let mut stale = std::mem::take(&mut self.stale);
-        self.find_unsettled_claims(&mut stale);
+        self.add_unsettled_claimants(&mut stale);
         let mut next = self.snapshot.clone();
         let mut changed = false;
         if stale.node {
@@ -148,7 +139,7 @@ impl Store {
         }
         let (mut differing, mut refusals) = (Vec::new(), Vec::new());
         for key in &keys {
-            if self.serve(key, &mut next) {
+            if self.compute(key, &mut next) {
                 differing.push(key.clone());
             }
             refusals.extend(self.refusals(key));
@@ -160,7 +151,7 @@ impl Store {
     }
 
     /// Adds the Services whose external IPs have to be judged again.
-    fn find_unsettled_claims(&mut self, stale: &mut Stale) {
+    fn add_unsettled_claimants(&mut self, stale: &mut Stale) {
         let Some(Guard { addresses, .. }) = &mut self.guard else { return };
         let mut unsettled = stale.node_addresses || stale.service_cidrs;
         for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
@@ -172,7 +163,7 @@ impl Store {
         }
     }
 
-    /// What guards refuse of one Service, if that has changed.
+    /// Refused addresses of one Service, if they have changed.
     fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
         let Self { guard, state, .. } = self;
         let guard = guard.as_mut()?;
@@ -181,11 +172,11 @@ impl Store {
         let service = ours.map(|_| object(Kind::Service, Arc::clone(&key.name)));
         let slices = ours.into_iter().flat_map(Parts::slices);
         let slices = slices.map(|slice| object(Kind::EndpointSlice, Arc::clone(&slice.name)));
-        guard.news(key, service.into_iter().chain(slices))
+        guard.changed_refusals(key, service.into_iter().chain(slices))
     }
 
-    /// Puts the served form of one Service into the Snapshot; returns whether it differs.
-    fn serve(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
+    /// Computes one Service's part of the Snapshot; returns whether it differs.
+    fn compute(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
         let parts = self.state.parts(key);
         let Some((parts, service)) = parts.and_then(|parts| Some((parts, parts.service.as_deref()?))) else {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
@@ -195,7 +186,7 @@ impl Store {
             Some(guard) => guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
             None => Cow::Borrowed(service),
         };
-        let served = serve(&service, parts.slices(), &self.state.node);
+        let served = resolve(&service, parts.slices(), &self.state.node);
         if snapshot.get(key).is_some_and(|known| **known == served) {
             return false;
         }
@@ -203,20 +194,10 @@ impl Store {
         true
     }
 
-    fn is_complete(&self, kind: Kind) -> bool {
-        matches!(self.lists.get(&kind), Some(List::Complete | List::Running { complete: true, .. }))
-    }
-
-    fn mark_seen(&mut self, key: &ObjectKey) {
-        if let Some(List::Running { seen, .. }) = self.lists.get_mut(&key.kind) {
-            seen.insert(key.clone());
-        }
-    }
-
     fn put(&mut self, key: ObjectKey, object: Object) {
         match object {
             Object::Service(service) => {
-                self.note_addresses(&service.key, Some(&service));
+                self.index_addresses(&service.key, Some(&service));
                 self.stale.services.insert(service.key.clone());
                 self.state.put_service(*service);
             }
@@ -243,8 +224,9 @@ impl Store {
         self.state.node = Arc::new(node);
     }
 
-    /// What a Service holds may be what others want.
-    fn note_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
+    /// Indexes the addresses of a Service; Services that want one of them as an external IP have to be judged
+    /// again.
+    fn index_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
         if let Some(Guard { addresses, .. }) = &mut self.guard {
             self.stale.services.extend(addresses.replace(self.state.service(key), after));
         }
@@ -272,7 +254,7 @@ impl Store {
         match key.kind {
             Kind::Service => {
                 let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
-                self.note_addresses(&key, None);
+                self.index_addresses(&key, None);
                 if self.state.take_service(&key) {
                     self.stale.services.insert(key);
                 }

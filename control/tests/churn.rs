@@ -70,7 +70,7 @@ fn after_any_churn_the_store_serves_what_a_fresh_list_gives() {
                 store.commit();
             }
         }
-        churn.settle().for_each(|write| store.apply(of(write)));
+        churn.remaining_writes().for_each(|write| store.apply(of(write)));
         assert_same(&store.commit().snapshot, &listed(churn.objects()).commit().snapshot);
     }
 }
@@ -81,7 +81,7 @@ async fn after_any_churn_the_test_server_lists_what_there_is() {
     fleet().objects().for_each(|object| _ = server.apply(object).unwrap());
     let mut churn = Churn::new(fleet(), 9);
     churn.by_ref().take(WRITES).for_each(|write| write.apply(&server).unwrap());
-    churn.settle().for_each(|write| write.apply(&server).unwrap());
+    churn.remaining_writes().for_each(|write| write.apply(&server).unwrap());
     let objects = [Resource::Services, Resource::EndpointSlices].map(|resource| server.objects(resource));
     let there = listed(objects.into_iter().flatten()).commit().snapshot;
     assert_same(&there, &listed(churn.objects()).commit().snapshot);

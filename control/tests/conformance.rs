@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use serde_json::{Value, json};
 use weir_control::{Commit, Event, Kind, ObjectKey, Store};
-use weir_core::{Resolved, Snapshot};
+use weir_core::{ResolveReport, Snapshot};
 
 #[test]
 fn every_curated_case_gives_kube_proxys_answer() {
@@ -129,7 +129,7 @@ fn apply_op(store: &mut Store, case: &Value, op: &Value) {
 
 /// Compares `ports` and `healthChecks` of both families; names the case and the first difference.
 fn mismatch(label: &str, snapshot: &Snapshot, expected: &Value) -> Option<String> {
-    let resolved = serde_json::to_value(Resolved::of(snapshot)).unwrap();
+    let resolved = serde_json::to_value(ResolveReport::of(snapshot)).unwrap();
     for family in ["IPv4", "IPv6"] {
         for part in ["ports", "healthChecks"] {
             let empty = json!([]);

@@ -17,7 +17,7 @@ use std::{
 };
 use weir_control::{
     Event, Kind, ObjectKey, Store,
-    disk::{About, Identity, decode, encode},
+    disk::{Identity, StateMetadata, decode, encode},
 };
 use weir_core::Snapshot;
 
@@ -207,7 +207,7 @@ fn restarted(store: &mut Store) -> Store {
         node_name: "node".into(),
         service_proxy_name: None,
     };
-    let about = About { saved: SystemTime::UNIX_EPOCH, identity, defaults: Arc::default() };
+    let about = StateMetadata { saved: SystemTime::UNIX_EPOCH, identity, defaults: Arc::default() };
     let (_, events) = decode(&encode(&about, &store.state())).unwrap();
     let mut next = Store::new("node");
     events.into_iter().for_each(|event| next.apply(event));

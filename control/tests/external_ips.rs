@@ -57,14 +57,14 @@ fn served(commit: &Commit) -> Vec<String> {
 }
 
 /// Why external IPs of Service `web` are newly refused.
-fn told(commit: &Commit) -> Vec<Refusal> {
+fn reported(commit: &Commit) -> Vec<Refusal> {
     commit.refusals.iter().flat_map(|refusals| &refusals.new).map(|&(_, reason, _)| reason).collect()
 }
 
 #[test]
 fn without_an_allow_list_no_external_ip_is_served_and_the_log_says_what_to_do() {
     let commit = store(&[], "203.0.113.7").commit();
-    assert_eq!((served(&commit), told(&commit)), (vec![], vec![Refusal::NotAllowed]));
+    assert_eq!((served(&commit), reported(&commit)), (vec![], vec![Refusal::NotAllowed]));
     let problems: Vec<_> = commit.refusals[0].problems().into_values().collect();
     let text = problems[0].to_string();
     assert!(text.starts_with("Service default/web: spec.externalIPs: 203.0.113.7 is not served"), "{text}");
@@ -74,7 +74,7 @@ fn without_an_allow_list_no_external_ip_is_served_and_the_log_says_what_to_do() 
 #[test]
 fn an_external_ip_in_the_allow_list_is_served() {
     let commit = store(&["203.0.113.0/24"], "203.0.113.7").commit();
-    assert_eq!((served(&commit), told(&commit)), (vec!["203.0.113.7".to_owned()], vec![]));
+    assert_eq!((served(&commit), reported(&commit)), (vec!["203.0.113.7".to_owned()], vec![]));
 }
 
 #[test]
@@ -91,11 +91,11 @@ fn the_nodes_own_address_is_no_external_ip_as_soon_as_the_node_has_it() {
     assert_eq!(served(&store.commit()), ["192.0.2.2"]);
     store.apply(node("192.0.2.2"));
     let commit = store.commit();
-    assert_eq!((served(&commit), told(&commit)), (vec![], vec![Refusal::Node]));
+    assert_eq!((served(&commit), reported(&commit)), (vec![], vec![Refusal::Node]));
     store.apply(node("192.0.2.3"));
     let commit = store.commit();
-    assert_eq!((served(&commit), told(&commit)), (vec!["192.0.2.2".to_owned()], vec![]));
-    assert!(commit.refusals[0].refused.is_empty(), "it is told that nothing is refused any more");
+    assert_eq!((served(&commit), reported(&commit)), (vec!["192.0.2.2".to_owned()], vec![]));
+    assert!(commit.refusals[0].refused.is_empty(), "it is reported that nothing is refused any more");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_endpoint_of_the_api_server_is_no_external_ip() {
     let mut store = store(&["192.0.2.0/24"], "192.0.2.1");
     store.apply(slice("kubernetes", &["192.0.2.1"]));
     let commit = store.commit();
-    assert_eq!((served(&commit), told(&commit)), (vec![], vec![Refusal::ApiServer]));
+    assert_eq!((served(&commit), reported(&commit)), (vec![], vec![Refusal::ApiServer]));
     store.apply(slice("kubernetes", &["192.0.2.9"]));
     assert_eq!(served(&store.commit()), ["192.0.2.1"], "the API server has moved");
 }
@@ -113,7 +113,7 @@ fn the_cluster_ip_of_the_api_server_is_no_external_ip() {
     let mut store = store(&["0.0.0.0/0"], "10.96.0.1");
     store.apply(service("kubernetes", "10.96.0.1", &[]));
     let commit = store.commit();
-    assert_eq!((served(&commit), told(&commit)), (vec![], vec![Refusal::ApiServer]));
+    assert_eq!((served(&commit), reported(&commit)), (vec![], vec![Refusal::ApiServer]));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn another_services_cluster_ip_is_no_external_ip_while_that_service_exists() {
     let mut store = store(&["0.0.0.0/0"], "10.96.0.20");
     store.apply(service("bank", "10.96.0.20", &[]));
     let commit = store.commit();
-    assert_eq!((served(&commit), told(&commit)), (vec![], vec![Refusal::ClusterIp]));
+    assert_eq!((served(&commit), reported(&commit)), (vec![], vec![Refusal::ClusterIp]));
     store.apply(Event::Delete(ObjectKey::new(Kind::Service, "default", "bank")));
     assert_eq!(served(&store.commit()), ["10.96.0.20"]);
 }
@@ -133,7 +133,7 @@ fn an_address_that_may_become_a_cluster_ip_is_no_external_ip_but_a_services_own_
         event::<ServiceCIDR>(&json!({ "metadata": { "name": "c" }, "spec": { "cidrs": ["10.96.0.0/16"] } }));
     store.apply(cidrs);
     let commit = store.commit();
-    assert_eq!((served(&commit), told(&commit)), (vec![], vec![Refusal::ClusterIp]));
+    assert_eq!((served(&commit), reported(&commit)), (vec![], vec![Refusal::ClusterIp]));
     store.apply(service("web", "10.96.0.10", &["10.96.0.10"]));
     assert_eq!(served(&store.commit()), ["10.96.0.10"]);
 }
@@ -149,7 +149,7 @@ fn a_load_balancer_ip_needs_no_allow_list() {
     let commit = store.commit();
     let served = commit.snapshot.get(&ServiceKey::new("default", "web")).unwrap();
     assert_eq!(*served.ports[0].load_balancer_ips, ["203.0.113.8".parse::<IpAddr>().unwrap()]);
-    assert_eq!(told(&commit), [Refusal::Loopback]);
+    assert_eq!(reported(&commit), [Refusal::Loopback]);
 }
 
 /// A pod with hostNetwork has its node's address.
@@ -205,9 +205,9 @@ proptest! {
     ) {
         let rules = ExternalIps { allowed: vec!["0.0.0.0/0".parse().unwrap()], ..ExternalIps::default() };
         let [mut gradual, mut at_once] = [(); 2].map(|()| Store::new("node-a").with_guards(Some(rules.clone())));
-        let mut told = BTreeMap::new();
+        let mut reported = BTreeMap::new();
         let mut note = |commit: &Commit| {
-            told.extend(commit.refusals.iter().map(|now| (now.service.clone(), now.refused.clone())));
+            reported.extend(commit.refusals.iter().map(|now| (now.service.clone(), now.refused.clone())));
         };
         for (event, commit) in &changes {
             gradual.apply(event.clone());
@@ -219,9 +219,9 @@ proptest! {
         note(&gradually);
         changes.iter().for_each(|(event, _)| at_once.apply(event.clone()));
         let at_once = at_once.commit();
-        told.retain(|_, refused| !refused.is_empty());
+        reported.retain(|_, refused| !refused.is_empty());
         let expected = at_once.refusals.into_iter().map(|now| (now.service, now.refused)).collect::<BTreeMap<_, _>>();
         prop_assert_eq!(gradually.snapshot, at_once.snapshot);
-        prop_assert_eq!(told, expected);
+        prop_assert_eq!(reported, expected);
     }
 }

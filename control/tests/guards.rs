@@ -78,7 +78,7 @@ fn without_guards_every_address_counts() {
 }
 
 #[test]
-fn what_is_refused_is_told_when_it_changes_and_each_address_is_new_once() {
+fn refused_addresses_are_reported_when_they_change_and_each_address_is_new_once() {
     let mut store = Store::new("node").with_guards(Some(rules()));
     store.apply(slice("a", json!([{ "addresses": ["127.0.0.1"] }, { "addresses": ["127.0.0.2"] }])));
     assert!(store.commit().refusals.is_empty(), "it belongs to nobody yet");

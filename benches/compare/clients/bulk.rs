@@ -1,7 +1,7 @@
 //! How fast do clients send and receive without end?
 
 use super::connect;
-use crate::{backend::CHUNK, meter::Meter};
+use crate::{bed::endpoints::CHUNK, meter::Meter};
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

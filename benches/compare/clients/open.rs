@@ -2,11 +2,12 @@
 //!
 //! A latency counts from the moment when the request was due, so that a proxy that makes requests wait cannot hide it.
 
-use super::{PAYLOAD, closed, connect, request, time_of, udp};
-use crate::{
-    meter::Meter,
+use super::{
+    PAYLOAD, closed, connect, request,
     ticks::{Due, Ticks},
+    time_of, udp,
 };
+use crate::meter::Meter;
 use std::{
     convert::Infallible,
     io,

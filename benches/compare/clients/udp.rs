@@ -1,7 +1,7 @@
 //! How fast do clients exchange datagrams, a few on the way at a time?
 
 use super::{PAYLOAD, request, time_of};
-use crate::{backend::DATAGRAM_BUFFER, meter::Meter};
+use crate::{bed::endpoints::DATAGRAM_BUFFER, meter::Meter};
 use socket2::SockRef;
 use std::{
     io,

@@ -1,8 +1,11 @@
 //! What happens when very many slices change within one second?
 
 use crate::{
-    bed::{Bed, frontend},
-    client::{ask, ask_until},
+    bed::{
+        Bed,
+        client::{ask, ask_until},
+        frontend,
+    },
     pause::{pause, pause_until},
     report::{Figure, percentile},
 };

@@ -1,11 +1,9 @@
 //! How soon is a change of one slice in effect, and what does it cost?
 
 use crate::{
-    bed::{Bed, frontend},
-    client::ask_until,
+    bed::{Bed, Weir, client::ask_until, frontend},
     pause::pause,
     report::{Figure, percentile},
-    weir::Weir,
 };
 use anyhow::Result;
 use std::{
@@ -16,7 +14,7 @@ use std::{
 use weir_testkit::load::{Fleet, Pod, Write};
 
 /// So long after one change weir takes the next one at once: twice the least time between two of its commits.
-const PACE: Duration = Duration::from_millis(100);
+const CHANGE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Figures that are drawn, too.
 pub(crate) const P50: &str = "write to the first connection to a new endpoint, p50";
@@ -38,7 +36,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let times = (0..count).map(|_| time_of_one(bed, &mut changes)).collect::<Result<Vec<_>>>()?;
     let after = weir.metrics()?;
     let cost = cost(bed, &weir, &mut changes, count)?;
-    let each_second = cost.idle.div_duration_f64(PACE) * 1e3;
+    let each_second = cost.idle.div_duration_f64(CHANGE_INTERVAL) * 1e3;
     let receipt = "from=\"receipt\"";
     let within = |percent| {
         let bound = after.percentile_since(&before, PROPAGATION, &format!("{receipt},"), percent);
@@ -60,7 +58,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
 
 /// From the API server's answer to the first connection that a new endpoint gets.
 fn time_of_one(bed: &Bed, changes: &mut Changes) -> Result<Duration> {
-    pause(PACE);
+    pause(CHANGE_INTERVAL);
     let Change { to, writes, endpoints } = changes.next();
     bed.on_client(|| {
         writes.into_iter().try_for_each(|write| bed.write(write))?;
@@ -70,7 +68,7 @@ fn time_of_one(bed: &Bed, changes: &mut Changes) -> Result<Duration> {
     })?
 }
 
-/// What weir uses within [`PACE`] of a change that nobody dials, and when nothing changes.
+/// What weir uses within [`CHANGE_INTERVAL`] of a change that nobody dials, and when nothing changes.
 struct Cost {
     change: Duration,
     idle: Duration,
@@ -83,9 +81,9 @@ fn cost(bed: &Bed, weir: &Weir<'_>, changes: &mut Changes, count: u32) -> Result
         let writes = changes.next().writes;
         let start = weir.cpu();
         writes.into_iter().try_for_each(|write| bed.write(write))?;
-        pause(PACE);
+        pause(CHANGE_INTERVAL);
         let middle = weir.cpu();
-        pause(PACE);
+        pause(CHANGE_INTERVAL);
         changing.push(middle.saturating_sub(start));
         idle.push(weir.cpu().saturating_sub(middle));
     }

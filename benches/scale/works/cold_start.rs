@@ -1,8 +1,7 @@
 //! How soon after the start of the process is everything served?
 
 use crate::{
-    bed::{Bed, frontend},
-    client::ask_until_served,
+    bed::{Bed, client::ask_until_served, frontend},
     report::Figure,
 };
 use anyhow::{Context, Result};

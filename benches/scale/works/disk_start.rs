@@ -1,11 +1,13 @@
 //! How soon is everything served again after a crash, while the API server is away?
 
 use crate::{
-    bed::{Bed, frontend},
-    client::{HANG, ask_until_served},
+    bed::{
+        Bed, Weir,
+        client::{HANG, ask_until_served},
+        frontend,
+    },
     pause::pause,
     report::Figure,
-    weir::Weir,
 };
 use anyhow::{Result, bail};
 use std::{

@@ -1,10 +1,8 @@
 //! Does memory grow while changes pass for ever?
 
 use crate::{
-    bed::{Bed, frontend},
-    client::ask_until,
+    bed::{Bed, Weir, client::ask_until, frontend},
     report::Figure,
-    weir::Weir,
 };
 use anyhow::Result;
 use std::time::Instant;

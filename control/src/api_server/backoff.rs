@@ -1,28 +1,28 @@
-//! How long is a failed list or watch left alone before it is tried again? Pure: time and chance are given.
+//! How long does a failed list or watch wait before it is tried again? Pure: time and chance are arguments.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The longest first wait.
-const FIRST: Duration = Duration::from_secs(1);
+/// Longest wait after a first failure.
+const MAX_FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long a `Retry-After` may hold a watch back. More is no busy server but a mistake.
-const LONGEST_WISH: Duration = Duration::from_secs(60);
+/// Longest `Retry-After` that is honoured. A server that asks for more is not busy but mistaken.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// A watch that went well for so long begins anew.
-const FORGET: Duration = Duration::from_secs(60);
+/// Time without a failure after which waits begin at the shortest again.
+const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// How patient to be.
+/// Ceiling of the waits, by what has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// The API server is away, or starts: be back soon after it.
+    /// The API server is away or starts: waits are short, so that weir is back soon after it.
     Away,
-    /// It is there and says no. Somebody has to change something.
+    /// The API server answers and refuses: somebody has to change something first.
     Refused,
 }
 
 impl Patience {
-    /// The longest wait.
+    /// Longest wait.
     pub(super) fn longest(self) -> Duration {
         match self {
             Self::Away => Duration::from_secs(5),
@@ -31,41 +31,42 @@ impl Patience {
     }
 }
 
-/// Waits that double, each of any length below ("full jitter"): thousands of nodes that lost the API server at the same
-/// moment come back one after another.
+/// Back-off of one watch: waits double, each of any length up to that ("full jitter"), so that thousands of
+/// nodes that lost the API server at one moment come back one after another.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,
-    /// When the last wait ended.
-    tried: Option<Instant>,
+    /// Time at which the last wait ended; `None` before the first failure.
+    retried: Option<Instant>,
 }
 
 impl Backoff {
-    /// How long to wait now. `wish` is what the server asked for; `chance` is any number, each equally likely.
+    /// Wait before the next attempt. `retry_after` is what the server asked for; `chance` is any number, each
+    /// equally likely.
     pub(super) fn next(
         &mut self,
         patience: Patience,
-        wish: Option<Duration>,
+        retry_after: Option<Duration>,
         now: Instant,
         chance: u32,
     ) -> Duration {
-        if self.tried.is_some_and(|tried| now.saturating_duration_since(tried) >= FORGET) {
+        if self.retried.is_some_and(|retried| now.saturating_duration_since(retried) >= RESET_AFTER) {
             self.failures = 0;
         }
-        let ceiling = FIRST.saturating_mul(1 << self.failures.min(10)).min(patience.longest());
+        let ceiling = MAX_FIRST_WAIT.saturating_mul(1 << self.failures.min(10)).min(patience.longest());
         self.failures = self.failures.saturating_add(1);
-        let wait = wish.unwrap_or_default().min(LONGEST_WISH) + ceiling.mul_f64(share(chance));
-        self.tried = Some(now + wait);
+        let wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER) + ceiling.mul_f64(share(chance));
+        self.retried = Some(now + wait);
         wait
     }
 
-    /// Whether nothing has failed lately.
+    /// Whether nothing has failed in the last minute.
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        self.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= FORGET)
+        self.retried.is_none_or(|retried| now.saturating_duration_since(retried) >= RESET_AFTER)
     }
 }
 
-/// From 0 to 1.
+/// A number from 0 to 1.
 fn share(chance: u32) -> f64 {
     f64::from(chance) / f64::from(u32::MAX)
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The longest waits of failures that follow one another at once.
+    /// Longest waits, in seconds, of `count` failures that follow one another at once.
     fn ceilings(patience: Patience, count: usize) -> Vec<u64> {
         let (mut backoff, mut now) = (Backoff::default(), Instant::now());
         let mut next = || {
@@ -99,13 +100,13 @@ mod tests {
         assert!(backoff.is_fresh(now));
         for _ in 0..5 {
             now += backoff.next(Patience::Away, None, now, u32::MAX);
-            now += FORGET - Duration::from_secs(1);
+            now += RESET_AFTER - Duration::from_secs(1);
             assert!(!backoff.is_fresh(now));
         }
         assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), Patience::Away.longest());
-        now += Patience::Away.longest() + FORGET;
+        now += Patience::Away.longest() + RESET_AFTER;
         assert!(backoff.is_fresh(now));
-        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), FIRST);
+        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), MAX_FIRST_WAIT);
     }
 
     #[test]
@@ -130,8 +131,8 @@ mod tests {
         fn what_the_server_asks_for_is_honoured_up_to_a_minute(asked in any::<u32>(), chance in any::<u32>()) {
             let asked = Duration::from_secs(u64::from(asked));
             let wait = Backoff::default().next(Patience::Refused, Some(asked), Instant::now(), chance);
-            prop_assert!(wait >= asked.min(LONGEST_WISH));
-            prop_assert!(wait <= LONGEST_WISH + FIRST);
+            prop_assert!(wait >= asked.min(MAX_RETRY_AFTER));
+            prop_assert!(wait <= MAX_RETRY_AFTER + MAX_FIRST_WAIT);
         }
     }
 }

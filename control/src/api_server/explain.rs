@@ -2,31 +2,31 @@
 
 use super::{
     backoff::Patience,
-    target::{Need, Target},
+    target::{Requirement, Target},
 };
 use kube::{core::Status, runtime::watcher};
 use rustls::CertificateError;
 use std::{error::Error, io, time::Duration};
 
-/// What a failure means.
+/// Explanation of a failed list or watch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The label of the metric.
+    /// Kind of failure, which is the label of the metric.
     pub(super) reason: Reason,
-    /// For the operator. The same words for the same cause.
+    /// Message for the operator, equal for equal causes.
     pub(super) message: String,
-    /// The HTTP status, when the API server answered.
+    /// HTTP status; `None` when the API server did not answer.
     pub(super) code: Option<u16>,
-    /// How long the API server asks to be left alone.
-    pub(super) wish: Option<Duration>,
+    /// Time that the API server asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
     fn new(reason: Reason, message: String) -> Self {
-        Self { reason, message, code: None, wish: None }
+        Self { reason, message, code: None, retry_after: None }
     }
 
-    /// How patient to be before the next attempt.
+    /// Ceiling of the waits before the next attempt.
     pub(super) fn patience(&self) -> Patience {
         match (self.reason, self.code) {
             (Reason::Unauthorized | Reason::Forbidden | Reason::NotFound, _) => Patience::Refused,
@@ -35,34 +35,34 @@ impl Failure {
         }
     }
 
-    /// Whether asking the same again is of no use, as far as the answer's status tells.
+    /// Whether to repeat the request is of no use, as far as the HTTP status tells.
     ///
-    /// 500 counts: it is what a streaming list gets when the server's storage is too old for it, and so does 501. An API
-    /// server that is starting or has too much to do says 429, 503 or 504.
+    /// 500 counts: a streaming list gets it when the server's storage is too old for it, and so does 501. An
+    /// API server that is starting or overloaded says 429, 503 or 504.
     pub(super) fn is_final(&self) -> bool {
         matches!(self.reason, Reason::Refused | Reason::NotFound | Reason::Expired)
             && self.code.is_some_and(|code| (400..=501).contains(&code) && code != 429)
     }
 }
 
-/// The kinds of failure that matter.
+/// Kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// 401: who we are is not accepted.
+    /// 401: the credentials are not accepted.
     Unauthorized,
-    /// 403: what we want is not allowed.
+    /// 403: the request is not allowed.
     Forbidden,
-    /// 404: the kind does not exist there.
+    /// 404: the API server does not offer the kind.
     NotFound,
-    /// 410: our position in the history is too old. Ordinary; a new list follows.
+    /// 410: the resource version is too old. Ordinary; a new list follows.
     Expired,
-    /// Another answer that is no success.
+    /// Any other unsuccessful answer.
     Refused,
-    /// No connection.
+    /// No connection to the API server.
     Unreachable,
-    /// The certificates do not fit.
+    /// The certificates do not match.
     Tls,
-    /// An established stream broke off, or said something unintelligible.
+    /// An established watch broke off, or sent something unintelligible.
     Broken,
 }
 
@@ -81,7 +81,7 @@ impl Reason {
     }
 }
 
-/// Says what a watcher's error means.
+/// Explains a watcher's error.
 pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> Failure {
     let (verb, cause): (_, &(dyn Error + 'static)) = match error {
         watcher::Error::InitialListFailed(cause) => ("list", cause),
@@ -89,30 +89,30 @@ pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> 
         watcher::Error::WatchError(status) => ("watch", status),
         watcher::Error::NoResourceVersion => ("watch", error),
     };
-    let attempt = Attempt { verb, resource: target.kind.resource(), server, need: target.need };
+    let request = Request { verb, resource: target.kind.resource(), server, requirement: target.requirement };
     match error {
-        watcher::Error::WatchError(status) => attempt.answered(status),
+        watcher::Error::WatchError(status) => request.answered(status),
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => attempt.answered(status),
-        watcher::Error::WatchFailed(_) => attempt.broken_off(cause),
-        _ => attempt.not_answered(cause),
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => request.answered(status),
+        watcher::Error::WatchFailed(_) => request.broken_off(cause),
+        _ => request.not_answered(cause),
     }
 }
 
-/// What was tried.
-struct Attempt<'a> {
+/// Request that failed.
+struct Request<'a> {
     verb: &'a str,
     resource: &'a str,
     server: &'a str,
-    need: Need,
+    requirement: Requirement,
 }
 
-impl Attempt<'_> {
+impl Request<'_> {
     fn answered(&self, status: &Status) -> Failure {
         let Self { verb, resource, server, .. } = self;
         let code = status.code;
-        let detail = plain(&status.message);
+        let detail = one_line(&status.message);
         let (reason, message) = match code {
             401 => (
                 Reason::Unauthorized,
@@ -126,12 +126,12 @@ impl Attempt<'_> {
                 format!(
                     "not allowed to {verb} {resource} at the API server {server} (403 Forbidden: {detail}); apply \
                      weir's ClusterRole, examples/deploy/base/rbac.yaml{}",
-                    self.without()
+                    self.effect()
                 ),
             ),
             404 => (
                 Reason::NotFound,
-                format!("the API server at {server} does not offer {resource} (404){}", self.without()),
+                format!("the API server at {server} does not offer {resource} (404){}", self.effect()),
             ),
             410 => (Reason::Expired, format!("the watch of {resource} was away for too long; listing again")),
             _ => (
@@ -139,15 +139,15 @@ impl Attempt<'_> {
                 format!("the API server at {server} refuses to {verb} {resource} ({code}: {detail})"),
             ),
         };
-        let wish = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
-        let wish = wish.filter(|&seconds| seconds > 0).map(Duration::from_secs);
-        Failure { reason, message, code: Some(code), wish }
+        let retry_after = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
+        let retry_after = retry_after.filter(|&seconds| seconds > 0).map(Duration::from_secs);
+        Failure { reason, message, code: Some(code), retry_after }
     }
 
-    fn without(&self) -> String {
-        match self.need {
-            Need::Must => String::new(),
-            Need::Should(effect) | Need::May(effect) => format!("; {effect}"),
+    fn effect(&self) -> String {
+        match self.requirement {
+            Requirement::Required => String::new(),
+            Requirement::Recommended(effect) | Requirement::Optional(effect) => format!("; {effect}"),
         }
     }
 
@@ -167,7 +167,7 @@ impl Attempt<'_> {
                 "its name cannot be resolved; name an address with --api-server, or check DNS"
             }
             _ => {
-                let last = plain(words.last().map_or("", String::as_str));
+                let last = one_line(words.last().map_or("", String::as_str));
                 let message = format!("cannot {verb} {resource} at the API server {server}: {last}");
                 return Failure::new(Reason::Unreachable, message);
             }
@@ -177,21 +177,21 @@ impl Attempt<'_> {
     }
 
     fn broken_off(&self, cause: &(dyn Error + 'static)) -> Failure {
-        let last = plain(&chain(cause).last().map(ToString::to_string).unwrap_or_default());
+        let last = one_line(&chain(cause).last().map(ToString::to_string).unwrap_or_default());
         let message = format!("the watch of {} at {} broke off: {last}", self.resource, self.server);
         Failure::new(Reason::Broken, message)
     }
 }
 
-/// What a server says, fit for one line of a log: short, without control characters.
-fn plain(text: &str) -> String {
+/// Text of a server, fit for one line of a log: short, without control characters.
+fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect()
 }
 
 fn tls(error: &rustls::Error) -> String {
     use CertificateError as Certificate;
     match error {
-        // The second: an authority of the same name that is another one, as after a cluster was set up anew.
+        // BadSignature: another authority of the same name, as after a cluster was set up anew.
         rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
             "its certificate is from an authority we do not know; check certificate-authority in the kubeconfig"
                 .into()
@@ -208,7 +208,7 @@ fn tls(error: &rustls::Error) -> String {
     }
 }
 
-/// An error and its causes. What an I/O error wraps is no cause of it for the standard library, but is for us.
+/// An error and its causes. The standard library does not count what an I/O error wraps as a cause.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
     let mut chain = vec![error];
     let mut next = Some(error);

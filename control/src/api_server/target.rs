@@ -1,32 +1,33 @@
-//! What is asked of the API server for each kind? The same selectors as kube-proxy's (semantics S2, S4, S5, S7).
+//! Which objects of each kind is the API server asked for? The same selectors as kube-proxy's (semantics S2,
+//! S4, S5, S7).
 
-use crate::{Kind, Selection, translate::SERVICE_PROXY_NAME};
+use crate::{Kind, SERVICE_PROXY_NAME, Selection};
 use kube::runtime::watcher;
 use std::time::Duration;
 
-/// What one watch is for.
+/// Kind and selectors of one watch.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) kind: Kind,
     labels: Option<String>,
     fields: Option<String>,
-    /// What a refusal means.
-    pub(super) need: Need,
+    /// How much weir needs the kind, which decides what a refusal means.
+    pub(super) requirement: Requirement,
 }
 
 /// How much weir needs a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// Nothing can be served without it.
-    Must,
-    /// Something is worse without it: what.
-    Should(&'static str),
-    /// It is only used where it is offered.
-    May(&'static str),
+pub(super) enum Requirement {
+    /// Nothing can be served without the kind.
+    Required,
+    /// Something is worse without the kind; says what.
+    Recommended(&'static str),
+    /// The kind is used only where it is offered; says what is missing without it.
+    Optional(&'static str),
 }
 
-/// How many objects a page of a list holds.
-const PAGE: u32 = 500;
+/// Number of objects on a page of a list.
+const PAGE_OBJECTS: u32 = 500;
 
 impl Target {
     pub(super) fn services(selection: &Selection) -> Self {
@@ -35,31 +36,33 @@ impl Target {
             None => format!("!{SERVICE_PROXY_NAME}"),
         };
         let fields = Some("spec.clusterIP!=None".into());
-        Self { kind: Kind::Service, labels: Some(labels), fields, need: Need::Must }
+        Self { kind: Kind::Service, labels: Some(labels), fields, requirement: Requirement::Required }
     }
 
     pub(super) fn endpoint_slices() -> Self {
         let labels = Some("!service.kubernetes.io/headless".into());
-        Self { kind: Kind::EndpointSlice, labels, fields: None, need: Need::Must }
+        Self { kind: Kind::EndpointSlice, labels, fields: None, requirement: Requirement::Required }
     }
 
     pub(super) fn node(name: &str) -> Self {
-        let need = Need::Should("zone hints and node ports on this node's addresses do not work without it");
-        Self { kind: Kind::Node, labels: None, fields: Some(format!("metadata.name={name}")), need }
+        let requirement = Requirement::Recommended(
+            "zone hints and node ports on this node's addresses do not work without it",
+        );
+        Self { kind: Kind::Node, labels: None, fields: Some(format!("metadata.name={name}")), requirement }
     }
 
     pub(super) fn service_cidrs() -> Self {
-        let need = Need::May("undefined ports of cluster IPs are not refused");
-        Self { kind: Kind::ServiceCidr, labels: None, fields: None, need }
+        let requirement = Requirement::Optional("undefined ports of cluster IPs are not refused");
+        Self { kind: Kind::ServiceCidr, labels: None, fields: None, requirement }
     }
 
-    /// The watcher's configuration.
+    /// Configuration of the watcher, with or without a streaming list.
     pub(super) fn config(&self, streaming: bool, timeout: Duration) -> watcher::Config {
         let config = watcher::Config {
             label_selector: self.labels.clone(),
             field_selector: self.fields.clone(),
             timeout: Some(u32::try_from(timeout.as_secs()).unwrap_or(u32::MAX).clamp(1, 290)),
-            page_size: Some(PAGE),
+            page_size: Some(PAGE_OBJECTS),
             ..watcher::Config::default()
         };
         if streaming { config.streaming_lists() } else { config }

@@ -1,17 +1,17 @@
 //! How is one kind followed for ever? One watcher and one back-off; every failure is retried, none ends it.
 
 use super::{
-    access::{Access, Lent},
+    api_object::ApiObject,
     backoff::Backoff,
+    client::{ApiClient, SharedClient},
     explain::{Failure, Reason, explain},
-    target::{Need, Target},
-    trimmed::{Trim, Trimmed},
+    target::{Requirement, Target},
 };
 use crate::{
     Event, Kind, Moment, Scope, WatchState,
     driver::{Input, Inputs},
     metric_families::WATCH_ERRORS,
-    translate::{Translate, Translation, translate},
+    translate::Translation,
 };
 use futures::StreamExt;
 use kube::{
@@ -19,70 +19,71 @@ use kube::{
     api::ListParams,
     runtime::watcher::{self, watcher},
 };
-use std::{convert::Infallible, fmt::Debug, marker::PhantomData, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-/// After a failure, a watch that was answered and has not failed for so long is established: an idle watch says nothing.
-const SETTLED: Duration = Duration::from_secs(2);
+/// Time without a failure after which a resumed watch that was answered counts as established: an idle watch
+/// sends nothing.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// How soon something that weir can do without is asked for again.
-const SLOW_RETRY: Duration = Duration::from_secs(60);
+/// Interval at which the API server is asked for an optional kind that it does not offer.
+const OPTIONAL_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Follows one kind.
-pub(super) struct Watch<T> {
-    access: Arc<Access>,
+/// Watch of one kind.
+pub(super) struct Watch {
+    shared_client: Arc<SharedClient>,
     target: Target,
     scope: Scope,
     inputs: Inputs,
     /// Whether the API server is asked to stream the list.
     streaming: bool,
-    /// Whether was said that it does not.
-    pages_noted: bool,
+    /// Whether was logged that the API server does not stream lists.
+    pages_logged: bool,
     backoff: Backoff,
     connected: bool,
-    kind: PhantomData<fn() -> T>,
 }
 
-/// Why a watcher is given up, for a new one if at all.
+/// Reason why a watcher is given up.
 enum Next {
-    /// What it asked for cannot be had that way: ask in another, at once.
+    /// The API server does not stream lists: ask for pages, at once.
     Paged,
-    /// Its position or its client is of no more use.
+    /// The watcher's resource version or client is of no more use: begin a new one.
     StartOver,
     /// The control plane has ended.
     End,
 }
 
-impl<T> Watch<T>
-where
-    T: Translate + Trim + Resource<DynamicType = ()> + Clone + Debug + Send + 'static,
-{
-    pub(super) fn new(access: &Arc<Access>, target: Target, scope: &Scope, inputs: &Inputs) -> Self {
+impl Watch {
+    pub(super) fn new(
+        shared_client: &Arc<SharedClient>,
+        target: Target,
+        scope: &Scope,
+        inputs: &Inputs,
+    ) -> Self {
         Self {
-            access: Arc::clone(access),
+            shared_client: Arc::clone(shared_client),
             target,
             scope: scope.clone(),
             inputs: inputs.clone(),
             streaming: true,
-            pages_noted: false,
+            pages_logged: false,
             backoff: Backoff::default(),
             connected: false,
-            kind: PhantomData,
         }
     }
 
     pub(super) async fn run(mut self) {
-        if self.tell(Input::Watch(self.target.kind, WatchState::Connecting)).await.is_err() {
+        if self.send(Input::Watch(self.target.kind, WatchState::Connecting)).await.is_err() {
             return;
         }
         loop {
-            let lent = self.access.lend().await;
-            let Err(next) = self.follow(lent).await;
+            let client = self.shared_client.current().await;
+            let Err(next) = self.follow(client).await;
             match next {
                 Next::Paged => {
                     self.streaming = false;
-                    if !std::mem::replace(&mut self.pages_noted, true) {
+                    if !std::mem::replace(&mut self.pages_logged, true) {
                         let resource = self.target.kind.resource();
                         info!("the API server does not stream lists of {resource}; using pages");
                     }
@@ -94,32 +95,32 @@ where
     }
 
     /// Runs one watcher for as long as it is of use.
-    async fn follow(&mut self, lent: Lent) -> Result<Infallible, Next> {
-        let config = self.target.config(self.streaming, self.access.watch_timeout());
-        let mut events = pin!(watcher(Api::<Trimmed<T>>::all(lent.client.clone()), config));
+    async fn follow(&mut self, client: ApiClient) -> Result<Infallible, Next> {
+        let config = self.target.config(self.streaming, self.shared_client.watch_timeout());
+        let mut events = watcher(self.api(&client), config).boxed();
         let mut list = List::default();
         loop {
             let next = match self.connected {
                 true => events.next().await,
-                false => match timeout(SETTLED, events.next()).await {
+                false => match timeout(SETTLE_TIME, events.next()).await {
                     Ok(next) => next,
                     Err(_) => {
                         if list.complete {
-                            self.resumed(&lent, &mut list).await?;
+                            self.check_resumed(&client, &mut list).await?;
                         }
                         continue;
                     }
                 },
             };
             match next.ok_or(Next::StartOver)? {
-                Ok(event) => self.take(event, &mut list).await?,
-                Err(error) => self.fail(&error, &mut list, &lent).await?,
+                Ok(event) => self.receive(event, &mut list).await?,
+                Err(error) => self.fail(&error, &mut list, &client).await?,
             }
         }
     }
 
-    /// Passes an event on.
-    async fn take(&mut self, event: watcher::Event<Trimmed<T>>, list: &mut List) -> Result<(), Next> {
+    /// Sends an event of the watcher to the driver.
+    async fn receive(&mut self, event: watcher::Event<ApiObject>, list: &mut List) -> Result<(), Next> {
         let kind = self.target.kind;
         let translation = match event {
             watcher::Event::Init => {
@@ -128,11 +129,11 @@ where
                     return Err(Next::Paged);
                 }
                 *list = List { begun: true, ..List::default() };
-                bare(Event::Begin(kind))
+                without_problems(Event::Begin(kind))
             }
-            watcher::Event::InitApply(Trimmed(object)) => {
+            watcher::Event::InitApply(object) => {
                 list.objects += 1;
-                translate(&object, &self.scope)
+                object.translate(kind, &self.scope)
             }
             watcher::Event::InitDone => {
                 list.complete = true;
@@ -141,40 +142,39 @@ where
                         "this node has no Node object; zone hints and node ports need it; is --node-name right?"
                     );
                 }
-                bare(Event::Complete(kind))
+                without_problems(Event::Complete(kind))
             }
-            watcher::Event::Apply(Trimmed(object)) => translate(&object, &self.scope),
-            watcher::Event::Delete(Trimmed(object)) => bare(Event::Delete(object.key())),
+            watcher::Event::Apply(object) => object.translate(kind, &self.scope),
+            watcher::Event::Delete(object) => without_problems(Event::Delete(object.key(kind))),
         };
-        self.tell(Input::Object(translation, Moment::now())).await?;
+        self.send(Input::Object(translation, Moment::now())).await?;
         match list.complete && !self.connected {
             true => self.established().await,
             false => Ok(()),
         }
     }
 
-    /// A watch goes on after a failure and says nothing. Does the server still know what the watch has seen? After it
-    /// was restored from a backup it may not: then it would be silent until it has caught up, and what changes until
-    /// then would never be told.
-    async fn resumed(&mut self, lent: &Lent, list: &mut List) -> Result<(), Next> {
-        let path = T::url_path(&(), None);
-        if !self.access.history().is_watched(&path) {
+    /// Finds out whether the server still knows the resource version from which a watch resumes. After it was
+    /// restored from a backup it may not: then the watch would be silent until the server has caught up, and
+    /// would miss what changes until then.
+    async fn check_resumed(&mut self, client: &ApiClient, list: &mut List) -> Result<(), Next> {
+        let path = ApiObject::url_path(&self.target.kind, None);
+        if !self.shared_client.history().is_watch_answered(&path) {
             return Ok(());
         }
-        let probe =
-            Api::<Trimmed<T>>::all(lent.client.clone()).list_metadata(&ListParams::default().limit(1)).await;
+        let probe = self.api(client).list_metadata(&ListParams::default().limit(1)).await;
         let newest = match probe {
             Ok(probe) => probe.metadata.resource_version,
             Err(error) => {
                 let error = watcher::Error::InitialListFailed(error);
-                // Whoever may only watch cannot know.
-                if !explain(&error, &self.target, &lent.server).is_final() {
-                    return self.fail(&error, list, lent).await;
+                // A client that may only watch cannot know.
+                if !explain(&error, &self.target, &client.server).is_final() {
+                    return self.fail(&error, list, client).await;
                 }
                 None
             }
         };
-        if self.access.history().is_ahead_of(&path, newest.as_deref()) {
+        if self.shared_client.history().is_ahead_of(&path, newest.as_deref()) {
             let resource = self.target.kind.resource();
             warn!("the API server has gone back in time (restored from a backup?); listing {resource} again");
             return Err(Next::StartOver);
@@ -182,11 +182,16 @@ where
         self.established().await
     }
 
-    /// Says what went wrong, waits, and decides whether this watcher can go on.
-    async fn fail(&mut self, error: &watcher::Error, list: &mut List, lent: &Lent) -> Result<(), Next> {
-        let failure = explain(error, &self.target, &lent.server);
+    /// Reports what went wrong, waits, and decides whether this watcher can go on.
+    async fn fail(
+        &mut self,
+        error: &watcher::Error,
+        list: &mut List,
+        client: &ApiClient,
+    ) -> Result<(), Next> {
+        let failure = explain(error, &self.target, &client.server);
         let refused = matches!(error, watcher::Error::WatchStartFailed(_)) && failure.is_final();
-        // It may also say so in the stream, after an answer that began well.
+        // The refusal may also come in the stream, after an answer that began well.
         let in_stream = matches!(error, watcher::Error::WatchError(_)) && failure.is_final();
         let streaming = self.streaming && !list.complete && failure.reason == Reason::Refused;
         if streaming && (refused || in_stream) {
@@ -201,13 +206,13 @@ where
         let (reason, delay) = (failure.reason, self.delay(&failure));
         if reason != Reason::Expired {
             self.connected = false;
-            self.tell(Input::Watch(kind, self.state(failure))).await?;
+            self.send(Input::Watch(kind, self.state(failure))).await?;
         }
         // Certificates and tokens are renewed on disk; the configuration names the new ones.
         if matches!(reason, Reason::Unauthorized | Reason::Tls) {
-            let renewed = self.access.renew(lent).await;
+            let renewed = self.shared_client.renew(client).await;
             if let Err(error) = &renewed {
-                self.tell(Input::Watch(kind, WatchState::Failing(error.to_string()))).await?;
+                self.send(Input::Watch(kind, WatchState::Failing(error.to_string()))).await?;
             }
             if renewed.is_err() || !fresh {
                 sleep(delay).await;
@@ -215,7 +220,7 @@ where
             return Err(Next::StartOver);
         }
         sleep(delay).await;
-        if reason == Reason::Unreachable && self.access.has_moved(lent).await {
+        if reason == Reason::Unreachable && self.shared_client.has_moved(client).await {
             return Err(Next::StartOver);
         }
         if refused { Err(Next::StartOver) } else { Ok(()) }
@@ -223,32 +228,36 @@ where
 
     fn state(&self, failure: Failure) -> WatchState {
         let absent = matches!(failure.reason, Reason::Forbidden | Reason::NotFound);
-        match self.target.need {
-            Need::May(_) if absent => WatchState::Off(failure.message),
+        match self.target.requirement {
+            Requirement::Optional(_) if absent => WatchState::Off(failure.message),
             _ => WatchState::Failing(failure.message),
         }
     }
 
     fn delay(&mut self, failure: &Failure) -> Duration {
-        let optional = self.target.need != Need::Must;
+        let optional = self.target.requirement != Requirement::Required;
         if optional && matches!(failure.reason, Reason::Forbidden | Reason::NotFound) {
-            return SLOW_RETRY;
+            return OPTIONAL_RETRY_INTERVAL;
         }
-        self.backoff.next(failure.patience(), failure.wish, Instant::now(), rand::random())
+        self.backoff.next(failure.patience(), failure.retry_after, Instant::now(), rand::random())
+    }
+
+    fn api(&self, client: &ApiClient) -> Api<ApiObject> {
+        Api::all_with(client.client.clone(), &self.target.kind)
     }
 
     async fn established(&mut self) -> Result<(), Next> {
         self.connected = true;
-        self.tell(Input::Watch(self.target.kind, WatchState::Connected)).await
+        self.send(Input::Watch(self.target.kind, WatchState::Connected)).await
     }
 
-    /// An error: nobody listens any more.
-    async fn tell(&self, input: Input) -> Result<(), Next> {
+    /// Sends an input to the driver; an error means that the driver has ended.
+    async fn send(&self, input: Input) -> Result<(), Next> {
         self.inputs.send(input).await.map_err(|_| Next::End)
     }
 }
 
-/// How far a watcher's list is.
+/// Progress of a watcher's list.
 #[derive(Default)]
 struct List {
     begun: bool,
@@ -256,6 +265,6 @@ struct List {
     objects: usize,
 }
 
-fn bare(event: Event) -> Translation {
+fn without_problems(event: Event) -> Translation {
     Translation { event, problems: Vec::new(), triggered: None }
 }

@@ -1,6 +1,6 @@
 //! How are bytes kept in a folder so that they are whole after any crash, and written by one weir only?
 
-use super::format::MOST_FILE_BYTES;
+use super::format::MAX_FILE_BYTES;
 use rustix::{fs::OFlags, io::Errno};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -10,27 +10,27 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A folder with one state file. Written by whoever holds its lock.
+/// Folder with one state file, written by the holder of the folder's lock.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
     file: PathBuf,
-    /// Held until this is dropped, or the process ends in whatever way.
+    /// Locked file. The kernel unlocks it when it is dropped, or the process ends in whatever way.
     lock: Mutex<Option<File>>,
 }
 
-/// Why a state file cannot be read.
+/// Reason why a state file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     #[error("it is not a regular file")]
     NotAFile,
-    #[error("it is larger than {} MiB", MOST_FILE_BYTES >> 20)]
+    #[error("it is larger than {} MiB", MAX_FILE_BYTES >> 20)]
     TooLarge,
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] io::Error),
 }
 
-/// Why nothing was written.
+/// Reason why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
     #[error("another weir holds {} and saves there", .0.display())]
@@ -45,12 +45,13 @@ impl Folder {
         Self { path, file, lock: Mutex::default() }
     }
 
-    /// The state file.
+    /// Path of the state file.
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Reads the file; `None` when there is none. Whatever else is in its place neither blocks nor is followed.
+    /// Reads the state file; `None` when there is none. Anything else in its place neither blocks nor is
+    /// followed.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, ReadError> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(&self.file);
@@ -66,19 +67,19 @@ impl Folder {
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
-        if metadata.len() > MOST_FILE_BYTES {
+        if metadata.len() > MAX_FILE_BYTES {
             return Err(ReadError::TooLarge);
         }
         let mut bytes = Vec::with_capacity(metadata.len() as usize);
-        file.take(MOST_FILE_BYTES).read_to_end(&mut bytes)?;
+        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
-    /// Puts these bytes in place of the file, or leaves it as it was. On disk when this returns.
+    /// Replaces the state file by `bytes`, or leaves it as it was. The bytes are on disk when this returns.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
         self.lock()?;
         let new = self.path.join("state.new");
-        // One that an interrupted write left, or that is somebody's trap.
+        // An interrupted write may have left a file; a link may be a trap.
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(failed("remove", &new)(error));
@@ -93,7 +94,7 @@ impl Folder {
         synced.map_err(failed("write", &self.path))
     }
 
-    /// Makes the folder where it is missing, and takes its lock unless it is held already.
+    /// Creates the folder if it is missing, and takes its lock unless that is held already.
     pub(super) fn lock(&self) -> Result<(), WriteError> {
         let created = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
         created.map_err(failed("create", &self.path))?;
@@ -129,10 +130,10 @@ mod tests {
         sync::atomic::{AtomicU32, Ordering},
     };
 
-    /// A path where nothing is yet; removed when dropped.
-    struct Place(PathBuf);
+    /// Path where nothing is yet; removed when dropped.
+    struct TemporaryPath(PathBuf);
 
-    impl Place {
+    impl TemporaryPath {
         fn new() -> Self {
             static NEXT: AtomicU32 = AtomicU32::new(0);
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -144,7 +145,7 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
+    impl Drop for TemporaryPath {
         fn drop(&mut self) {
             _ = fs::remove_dir_all(&self.0);
         }
@@ -156,15 +157,15 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_by_its_owner_only() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         assert!(folder.read().unwrap().is_none());
         for bytes in [&b"first, longer"[..], b"second"] {
             folder.write(bytes).unwrap();
             assert_eq!(folder.read().unwrap().as_deref(), Some(bytes));
         }
         assert_eq!(mode(folder.file()), 0o600);
-        assert_eq!((mode(&folder.path), mode(&place.0)), (0o700, 0o700), "parents, too");
+        assert_eq!((mode(&folder.path), mode(&temporary.0)), (0o700, 0o700), "parents, too");
         let mut names: Vec<_> =
             fs::read_dir(&folder.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
@@ -173,8 +174,8 @@ mod tests {
 
     #[test]
     fn the_second_of_two_neither_writes_nor_disturbs_until_the_first_is_gone() {
-        let place = Place::new();
-        let [first, second] = [(); 2].map(|()| place.folder());
+        let temporary = TemporaryPath::new();
+        let [first, second] = [(); 2].map(|()| temporary.folder());
         first.write(b"first").unwrap();
         assert!(matches!(second.write(b"second"), Err(WriteError::InUse(_))));
         assert_eq!(second.read().unwrap().as_deref(), Some(&b"first"[..]));
@@ -185,8 +186,8 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_refused_at_once() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         folder.write(b"real").unwrap();
         let real = folder.path.join("real");
         fs::rename(folder.file(), &real).unwrap();
@@ -205,19 +206,19 @@ mod tests {
 
     #[test]
     fn a_file_that_is_too_large_is_not_read() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         folder.write(b"").unwrap();
-        File::options().write(true).open(folder.file()).unwrap().set_len(MOST_FILE_BYTES + 1).unwrap();
+        File::options().write(true).open(folder.file()).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
         assert!(matches!(folder.read(), Err(ReadError::TooLarge)));
     }
 
     #[test]
     fn a_trap_in_place_of_the_new_file_is_not_followed() {
-        let place = Place::new();
-        let folder = place.folder();
+        let temporary = TemporaryPath::new();
+        let folder = temporary.folder();
         folder.lock().unwrap();
-        let victim = place.0.join("victim");
+        let victim = temporary.0.join("victim");
         fs::write(&victim, "precious").unwrap();
         symlink(&victim, folder.path.join("state.new")).unwrap();
         folder.write(b"state").unwrap();
@@ -227,11 +228,11 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_made_is_named() {
-        let place = Place::new();
-        fs::create_dir(&place.0).unwrap();
-        fs::write(place.0.join("in"), "a file").unwrap();
-        let said = place.folder().write(b"state").unwrap_err().to_string();
+        let temporary = TemporaryPath::new();
+        fs::create_dir(&temporary.0).unwrap();
+        fs::write(temporary.0.join("in"), "a file").unwrap();
+        let said = temporary.folder().write(b"state").unwrap_err().to_string();
         assert!(said.contains("cannot create") && said.contains("in/it"), "{said}");
-        assert!(place.folder().read().is_err());
+        assert!(temporary.folder().read().is_err());
     }
 }

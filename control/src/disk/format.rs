@@ -1,4 +1,4 @@
-//! What is in a state file? The objects as they were translated; what is served follows from them anew at each start.
+//! What is in a state file? The objects as they were translated; each start computes the Snapshot from them.
 //!
 //! ```text
 //! "weirstate"  schema (u32)  length of the body (u64)  CRC-32 of the body (u32)  body        numbers little-endian
@@ -17,91 +17,91 @@ use weir_core::{EndpointRemoved, EndpointSlice, Node, Service, Settings};
 
 const MAGIC: &[u8; 9] = b"weirstate";
 
-/// The version of what is in the body. Others are not read.
+/// Version of the body's format. Other versions are not read.
 pub const SCHEMA: u32 = 1;
 
-/// The largest body that is read, in bytes.
-pub const MOST_BYTES: u64 = 1 << 30;
+/// Largest body that is read, in bytes.
+pub const MAX_BODY_BYTES: u64 = 1 << 30;
 
-const HEADER: usize = MAGIC.len() + 4 + 8 + 4;
+const HEADER_BYTES: usize = MAGIC.len() + 4 + 8 + 4;
 
-/// The largest state file, in bytes.
-pub(super) const MOST_FILE_BYTES: u64 = HEADER as u64 + MOST_BYTES;
+/// Largest state file that is read, in bytes.
+pub(super) const MAX_FILE_BYTES: u64 = HEADER_BYTES as u64 + MAX_BODY_BYTES;
 
-/// For which weir a state is.
+/// Identity of the weir that a state is saved for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The URL of the API server, as configured.
+    /// URL of the API server, as configured.
     pub api_server: String,
-    /// The name of the node.
+    /// Name of the node.
     pub node_name: String,
-    /// Which Services are served ([`crate::Selection`]).
+    /// Selection of Services ([`crate::Selection`]).
     pub service_proxy_name: Option<String>,
 }
 
-/// What a state file says besides the objects.
+/// Part of a state file that describes the objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct About {
-    /// When it was saved, to the second.
+pub struct StateMetadata {
+    /// Time of day at which the state was saved, to the second.
     #[serde(with = "seconds")]
     pub saved: SystemTime,
-    /// For which weir.
+    /// Identity of the weir that saved the state.
     pub identity: Identity,
-    /// The settings of Services that say nothing else, which are in those Services already.
+    /// Settings of Services whose annotations say nothing else; those Services contain them already.
     pub defaults: Arc<Settings>,
 }
 
-/// Why bytes are not used as a state.
+/// Reason why bytes are not used as a state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// They begin with something else.
+pub enum StateError {
+    /// The bytes begin with something else than a state file.
     #[error("it is no state file of weir")]
     NotState,
-    /// A newer schema.
+    /// The schema is newer.
     #[error("it was written by a newer weir (format {0}, this one reads {SCHEMA})")]
     Newer(u32),
-    /// An older schema.
+    /// The schema is older.
     #[error("it was written by an older weir (format {0}, this one reads {SCHEMA})")]
     Older(u32),
-    /// Some are missing.
+    /// The end of the file is missing.
     #[error("it was cut short: {found} bytes of {expected}")]
     Truncated {
-        /// How many bytes there are.
+        /// Number of bytes in the file.
         found: u64,
-        /// How many there should be.
+        /// Number of bytes that the header announces.
         expected: u64,
     },
-    /// More than is read.
-    #[error("it is larger than {} MiB", MOST_BYTES >> 20)]
+    /// The body is larger than [`MAX_BODY_BYTES`].
+    #[error("it is larger than {} MiB", MAX_BODY_BYTES >> 20)]
     TooLarge,
-    /// They are not those that were written.
+    /// The checksum does not match.
     #[error("it was damaged: its checksum is wrong")]
     Corrupt,
-    /// The checksum is right, and yet weir would not write this.
+    /// The checksum matches, but the content is not what weir writes.
     #[error("its content makes no sense; did something else write it?")]
     Malformed,
-    /// Of another cluster, node or selection.
+    /// The state is for another cluster, node or selection.
     #[error("it is for another {0}")]
-    Foreign(Difference),
+    Foreign(IdentityMismatch),
 }
 
-/// In what a state is another weir's.
+/// Difference between the identities of two weirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct IdentityMismatch {
     what: &'static str,
     saved: String,
     ours: String,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for IdentityMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} where this is {}", self.what, self.saved, self.ours)
     }
 }
 
 impl Identity {
-    /// Whether a state is for this weir.
-    pub fn check(&self, saved: &Self) -> Result<(), Unusable> {
+    /// Checks that a state with the identity `saved` is for the weir of this identity.
+    pub fn check(&self, saved: &Self) -> Result<(), StateError> {
         let selection = |identity: &Self| match &identity.service_proxy_name {
             Some(name) => format!("{name:?}"),
             None => "that of all Services".to_owned(),
@@ -113,17 +113,17 @@ impl Identity {
             ("--service-proxy-name", selection(saved), selection(self)),
         ];
         match parts.into_iter().find(|(_, saved, ours)| saved != ours) {
-            Some((what, saved, ours)) => Err(Unusable::Foreign(Difference { what, saved, ours })),
+            Some((what, saved, ours)) => Err(StateError::Foreign(IdentityMismatch { what, saved, ours })),
             None => Ok(()),
         }
     }
 }
 
-/// What is written and read, by postcard: its wire format is stable, and every field is in the order of its declaration. So
-/// any change of a type in here is a new schema.
+/// Body of a state file, in postcard: its wire format is stable, and fields follow in the order of their
+/// declaration. So any change of a type in here is a new schema.
 #[derive(Serialize, Deserialize)]
 struct Body<Cidrs, Services, Slices> {
-    about: About,
+    about: StateMetadata,
     node: Node,
     service_cidrs: Cidrs,
     services: Services,
@@ -132,7 +132,7 @@ struct Body<Cidrs, Services, Slices> {
 
 type Read = Body<BTreeMap<Arc<str>, Vec<IpNet>>, Vec<Service>, Vec<EndpointSlice>>;
 
-/// A time of day as whole seconds.
+/// Time of day as whole seconds of Unix time.
 mod seconds {
     use super::{Duration, SystemTime, UNIX_EPOCH};
     use serde::{Deserialize, Deserializer, Serializer};
@@ -142,14 +142,14 @@ mod seconds {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
-        // Until 2106, so that it can be reckoned with.
+        // Times until 2106 only, so that adding a duration cannot overflow.
         let seconds = Duration::from_secs(u32::deserialize(deserializer)?.into());
         Ok(UNIX_EPOCH + seconds)
     }
 }
 
-/// Writes a state. Costs what there is.
-pub fn encode(about: &About, state: &State) -> Vec<u8> {
+/// Encodes a state; takes time in proportion to all objects.
+pub fn encode(about: &StateMetadata, state: &State) -> Vec<u8> {
     let body = Body {
         about: about.clone(),
         node: state.node().clone(),
@@ -157,19 +157,19 @@ pub fn encode(about: &About, state: &State) -> Vec<u8> {
         services: state.services().collect::<Vec<_>>(),
         slices: state.slices().collect::<Vec<_>>(),
     };
-    // Only values that cannot say how long they are fail, and there are none.
+    // postcard fails only for values without a known length, and there are none.
     let body = postcard::to_allocvec(&body).unwrap_or_default();
     let (length, checksum) = (body.len() as u64, crc32fast::hash(&body));
     [&MAGIC[..], &SCHEMA.to_le_bytes(), &length.to_le_bytes(), &checksum.to_le_bytes(), &body].concat()
 }
 
-/// Reads a state: complete lists of all kinds. Any bytes do no harm.
-pub fn decode(bytes: &[u8]) -> Result<(About, Vec<Event>), Unusable> {
-    let (read, rest) = postcard::take_from_bytes::<Read>(body(bytes)?).map_err(|_| Unusable::Malformed)?;
+/// Decodes a state into complete lists of all kinds. Hostile bytes give an error.
+pub fn decode(bytes: &[u8]) -> Result<(StateMetadata, Vec<Event>), StateError> {
+    let (read, rest) = postcard::take_from_bytes::<Read>(body(bytes)?).map_err(|_| StateError::Malformed)?;
     let Read { about, node, service_cidrs, services, slices } = read;
     let durations = services.iter().flat_map(durations).chain(durations_of(&about.defaults));
-    if !rest.is_empty() || durations.max().is_some_and(|longest| longest > LONGEST) {
-        return Err(Unusable::Malformed);
+    if !rest.is_empty() || durations.max().is_some_and(|longest| longest > MAX_DURATION) {
+        return Err(StateError::Malformed);
     }
     let known = node.known.then(|| put(Kind::Node, "".into(), Arc::clone(&node.name), Object::Node(node)));
     let cidrs = |(name, networks)| put(Kind::ServiceCidr, "".into(), name, Object::ServiceCidr(networks));
@@ -189,8 +189,8 @@ pub fn decode(bytes: &[u8]) -> Result<(About, Vec<Event>), Unusable> {
     Ok((about, events))
 }
 
-/// No time-out is longer: each can be added to any moment.
-const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+/// Longest time-out that is read: it can be added to any `Instant`.
+const MAX_DURATION: Duration = Duration::from_secs(u32::MAX as u64);
 
 fn durations(service: &Service) -> impl Iterator<Item = Duration> {
     durations_of(&service.settings).chain(service.affinity)
@@ -217,31 +217,31 @@ fn durations_of(settings: &Settings) -> impl Iterator<Item = Duration> {
     )
 }
 
-/// The body, if the header is right and it is what was written.
-fn body(bytes: &[u8]) -> Result<&[u8], Unusable> {
+/// Body of a state file, if header and checksum match.
+fn body(bytes: &[u8]) -> Result<&[u8], StateError> {
     let found = bytes.len() as u64;
-    let short = |expected| Unusable::Truncated { found, expected };
+    let short = |expected| StateError::Truncated { found, expected };
     let begun = MAGIC.iter().zip(bytes).all(|(expected, byte)| expected == byte);
     let Some((_, rest)) = bytes.split_at_checked(MAGIC.len()).filter(|_| begun) else {
-        return Err(if begun { short(HEADER as u64) } else { Unusable::NotState });
+        return Err(if begun { short(HEADER_BYTES as u64) } else { StateError::NotState });
     };
-    let (schema, rest) = rest.split_first_chunk().ok_or(short(HEADER as u64))?;
+    let (schema, rest) = rest.split_first_chunk().ok_or(short(HEADER_BYTES as u64))?;
     match u32::from_le_bytes(*schema) {
         SCHEMA => {}
-        newer if newer > SCHEMA => return Err(Unusable::Newer(newer)),
-        older => return Err(Unusable::Older(older)),
+        newer if newer > SCHEMA => return Err(StateError::Newer(newer)),
+        older => return Err(StateError::Older(older)),
     }
-    let (length, rest) = rest.split_first_chunk().ok_or(short(HEADER as u64))?;
-    let (checksum, body) = rest.split_first_chunk().ok_or(short(HEADER as u64))?;
+    let (length, rest) = rest.split_first_chunk().ok_or(short(HEADER_BYTES as u64))?;
+    let (checksum, body) = rest.split_first_chunk().ok_or(short(HEADER_BYTES as u64))?;
     let length = u64::from_le_bytes(*length);
-    if length > MOST_BYTES {
-        return Err(Unusable::TooLarge);
+    if length > MAX_BODY_BYTES {
+        return Err(StateError::TooLarge);
     }
     if length > body.len() as u64 {
-        return Err(short(HEADER as u64 + length));
+        return Err(short(HEADER_BYTES as u64 + length));
     }
     if length < body.len() as u64 || crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
-        return Err(Unusable::Corrupt);
+        return Err(StateError::Corrupt);
     }
     Ok(body)
 }

@@ -1,4 +1,4 @@
-//! Until when is served what was found on disk, and what is said about it?
+//! Until when is a state from disk in force, and what is logged about it?
 
 use crate::Kind;
 use std::{
@@ -7,44 +7,44 @@ use std::{
 };
 use tracing::info;
 
-/// A state from disk that is served in place of lists that are not complete yet.
-pub(super) struct Restored {
-    /// When it was saved.
+/// State from disk that stands in for lists that are not complete yet.
+pub(super) struct RestoredState {
+    /// Time of day at which the state was saved.
     pub(super) saved: SystemTime,
     file: PathBuf,
-    /// The lists that have to be complete.
+    /// Kinds whose list is not complete yet.
     missing: Vec<Kind>,
 }
 
-impl Restored {
+impl RestoredState {
     pub(super) fn new(saved: SystemTime, file: PathBuf) -> Self {
         Self { saved, file, missing: vec![Kind::Service, Kind::EndpointSlice] }
     }
 
-    /// Notes that the API server has listed a kind completely.
+    /// Marks the list of a kind as complete.
     pub(super) fn complete(&mut self, kind: Kind) {
         self.missing.retain(|&missing| missing != kind);
     }
 
-    /// Whether nothing of it is served any more.
+    /// Whether complete lists have replaced the whole state.
     pub(super) fn is_replaced(&self) -> bool {
         self.missing.is_empty()
     }
 
-    /// Says what is served; `services` as in `3 Services to serve`.
-    pub(super) fn tell_start(&self, services: &str) {
+    /// Logs what is served from the state; `services` as in `3 Services to serve`.
+    pub(super) fn log_start(&self, services: &str) {
         let age = age(self.saved, SystemTime::now());
         info!("{services}, as known {age} ago ({}), until the API server answers", self.file.display());
     }
 
-    /// Says that it is over.
-    pub(super) fn tell_end(&self) {
+    /// Logs that complete lists have replaced the state.
+    pub(super) fn log_end(&self) {
         let file = self.file.display();
-        info!("the API server's lists are complete; they have taken the place of what {file} said");
+        info!("the API server's lists are complete and replace the state of {file}");
     }
 }
 
-/// How long ago something was, in its two largest units at most.
+/// Age at `now` of something that happened at `then`, in at most its two largest units.
 fn age(then: SystemTime, now: SystemTime) -> String {
     let seconds = now.duration_since(then).unwrap_or_default().as_secs();
     let unit = [86_400, 3_600, 60].into_iter().find(|unit| seconds >= 10 * unit).unwrap_or(1);

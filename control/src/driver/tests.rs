@@ -1,35 +1,37 @@
-mod away;
+//! When does the driver publish, and what?
+
+mod outage;
 mod restored;
 
 use super::*;
 use crate::{
     Object, ObjectKey,
-    driver::pace::{BURST, INTERVAL},
+    driver::commit_rate::{BURST, INTERVAL},
     translate::Translation,
 };
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
-    Conditions, EndpointSlice, Family, PortSpec, Protocol, ServedService, Service, ServiceKey, SliceEndpoint,
-    SlicePort,
+    Conditions, EndpointSlice, Family, PortSpec, Protocol, ResolvedService, Service, ServiceKey,
+    SliceEndpoint, SlicePort,
 };
 
 struct Rig {
     inputs: Inputs,
     snapshots: watch::Receiver<Snapshot>,
     status: watch::Receiver<Status>,
-    changes: mpsc::Receiver<Brought>,
+    changes: mpsc::Receiver<PublishedChanges>,
     states: watch::Receiver<State>,
 }
 
 impl Rig {
     fn start() -> Self {
-        let (inputs, received) = channel();
+        let (inputs, inbox) = channel();
         let (publish, snapshots) = watch::channel(Snapshot::default());
-        let (tell, status) = watch::channel(Status::default());
+        let (report, status) = watch::channel(Status::default());
         let (bring, changes) = mpsc::channel(1);
         let (save, states) = watch::channel(State::default());
-        tokio::spawn(Driver::new(Store::new("node"), publish, tell, bring, Some(save)).run(received));
+        tokio::spawn(Driver::new(Store::new("node"), publish, report, bring, Some(save)).run(inbox));
         Self { inputs, snapshots, status, changes, states }
     }
 
@@ -56,7 +58,7 @@ impl Rig {
     }
 
     async fn send(&self, event: Event) {
-        self.inputs.send(heard(event)).await.unwrap();
+        self.inputs.send(received(event)).await.unwrap();
     }
 
     /// Waits for a published Snapshot; returns after how long it came.
@@ -71,7 +73,7 @@ impl Rig {
     }
 }
 
-fn heard(event: Event) -> Input {
+fn received(event: Event) -> Input {
     Input::Object(Translation { event, problems: Vec::new(), triggered: None }, Moment::now())
 }
 
@@ -139,7 +141,7 @@ async fn single_changes_are_published_at_once_and_a_flood_in_one_go_afterwards()
 async fn all_that_waits_goes_into_one_commit() {
     let mut rig = Rig::ready().await;
     for number in 0..1000 {
-        rig.inputs.try_send(heard(put(number))).unwrap();
+        rig.inputs.try_send(received(put(number))).unwrap();
     }
     assert_eq!(rig.published().await, Duration::ZERO);
     assert_eq!((rig.services(), rig.snapshots.borrow().generation), (1000, 1));
@@ -152,7 +154,7 @@ async fn a_source_that_never_pauses_cannot_hold_changes_back() {
     let flood = tokio::spawn(async move {
         for number in (0..1000).cycle() {
             let event = put(number);
-            if inputs.send(heard(event)).await.is_err() {
+            if inputs.send(received(event)).await.is_err() {
                 return;
             }
         }
@@ -263,7 +265,7 @@ async fn of_ten_thousand_changes_in_a_second_none_is_lost_and_few_commits_are_ma
         }
         advance(Duration::from_millis(1)).await;
     }
-    let newest = |service: &Arc<ServedService>| {
+    let newest = |service: &Arc<ResolvedService>| {
         let endpoints = service.ports[0].merged.iter();
         endpoints.map(|endpoint| endpoint.address.ip()).eq([IpAddr::from([10, 0, 0, last])])
     };

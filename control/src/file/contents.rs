@@ -1,9 +1,9 @@
 //! What is known from one file, and what stays known when it changes for the worse?
 
 use super::{
+    location::Location,
     objects::{Found, Objects},
     parse,
-    place::Place,
 };
 use crate::{FileProblem, Object, ObjectKey, Scope};
 use std::{
@@ -12,41 +12,41 @@ use std::{
     sync::Arc,
 };
 
-/// What one file says.
+/// Objects and problems of one file.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) entries: Vec<Entry>,
     pub(super) problems: Vec<FileProblem>,
-    /// Kinds that weir does not look at, with counts.
+    /// Kinds that weir does not read, with the number of objects.
     pub(super) skipped: BTreeMap<String, usize>,
-    /// Why the file could not be read at all the last time.
+    /// Reason why the file could not be read at all the last time.
     pub(super) unreadable: Option<FileProblem>,
 }
 
 /// One object of a file.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Differs whenever the object differs.
+    /// Identity of this form of the object: differs whenever the object differs.
     pub(super) id: u64,
     pub(super) key: ObjectKey,
-    /// `None`: it is there but not ours to serve.
+    /// The object; `None` if it is there but not for this proxy.
     pub(super) object: Option<Object>,
-    pub(super) place: Place,
-    /// Whether this is the last good version of something that cannot be read now.
+    pub(super) location: Location,
+    /// Whether the entry is the last good form of an object that cannot be read now.
     pub(super) kept: bool,
 }
 
-/// How many problems and unknown kinds of one file are listed; a hostile file has millions.
-const MOST_PROBLEMS: usize = 1000;
+/// Largest number of problems and of unknown kinds that are listed for one file; a hostile file has millions.
+const MAX_PROBLEMS: usize = 1000;
 
 impl Contents {
-    /// Marks everything as the last good state.
+    /// Marks all objects as last good forms.
     pub(super) fn keep_all(&mut self) {
         self.entries.iter_mut().for_each(|entry| entry.kept = true);
         self.problems.clear();
     }
 
-    /// The last good state, because of a problem with the whole file.
+    /// Keeps the last good state because of a problem with the whole file.
     pub(super) fn kept(mut self, problem: FileProblem) -> Self {
         self.keep_all();
         self.problems.push(problem);
@@ -54,7 +54,7 @@ impl Contents {
         self
     }
 
-    /// What the file says now that it holds these bytes. A bad document loses only itself.
+    /// Contents after the file changed to `bytes`. A malformed document loses only itself.
     pub(super) fn renewed(self, path: &Arc<Path>, bytes: &[u8], scope: &Scope, next_id: &mut u64) -> Self {
         let problem = |message: &str| FileProblem::of_file(path, message);
         let Ok(text) = std::str::from_utf8(bytes) else {
@@ -69,17 +69,19 @@ impl Contents {
         let mut objects = Objects { scope, found: Vec::new(), problems: Vec::new() };
         let mut broken = false;
         for document in parse::documents(text, path.extension().is_some_and(|ending| ending == "json")) {
-            let place = Place {
+            let location = Location {
                 file: Arc::clone(path),
                 document: document.number,
                 line: document.line,
                 item: String::new(),
             };
             match document.content {
-                Ok(value) => objects.read(place, value),
+                Ok(value) => objects.read(location, value),
                 Err(mistake) => {
                     broken = true;
-                    objects.problems.push(Place { line: mistake.line, ..place }.problem(mistake.message));
+                    objects
+                        .problems
+                        .push(Location { line: mistake.line, ..location }.problem(mistake.message));
                 }
             }
         }
@@ -89,23 +91,23 @@ impl Contents {
     fn merged(self, objects: Objects<'_>, mut broken: bool, path: &Arc<Path>, next_id: &mut u64) -> Self {
         let mut old: HashMap<ObjectKey, Entry> = HashMap::with_capacity(self.entries.len());
         for entry in self.entries {
-            // Of two with one key the first counts.
+            // Of two objects with one key the first counts.
             old.entry(entry.key.clone()).or_insert(entry);
         }
         let mut new = Self { problems: objects.problems, ..Self::default() };
         let mut refused = Vec::new();
         let mut fresh = HashSet::new();
-        for (place, found) in objects.found {
+        for (location, found) in objects.found {
             match found {
                 Found::Object(key, object) => {
                     let same = old.get(&key).filter(|entry| entry.object == object && !fresh.contains(&key));
                     let id = same.map_or_else(|| fresh_id(next_id), |entry| entry.id);
                     fresh.insert(key.clone());
-                    new.entries.push(Entry { id, key, object, place, kept: false });
+                    new.entries.push(Entry { id, key, object, location, kept: false });
                 }
-                Found::Refused(key) => refused.push((place, key)),
+                Found::Refused(key) => refused.push((location, key)),
                 Found::Skipped(kind) => {
-                    if new.skipped.len() < MOST_PROBLEMS || new.skipped.contains_key(&kind) {
+                    if new.skipped.len() < MAX_PROBLEMS || new.skipped.contains_key(&kind) {
                         *new.skipped.entry(kind).or_default() += 1;
                     }
                 }
@@ -113,18 +115,18 @@ impl Contents {
             }
         }
         old.retain(|key, _| !fresh.contains(key));
-        for (place, key) in refused {
+        for (location, key) in refused {
             if let Some(entry) = old.remove(&key) {
-                new.entries.push(Entry { place, kept: true, ..entry });
+                new.entries.push(Entry { location, kept: true, ..entry });
             }
         }
         if broken {
-            // What cannot be recognised may be any of the objects that are missing.
+            // An unrecognisable document may be any of the missing objects.
             new.entries.extend(old.into_values().map(|entry| Entry { kept: true, ..entry }));
         }
-        if new.problems.len() > MOST_PROBLEMS {
-            let more = format!("has {} more problems", new.problems.len() - MOST_PROBLEMS);
-            new.problems.truncate(MOST_PROBLEMS);
+        if new.problems.len() > MAX_PROBLEMS {
+            let more = format!("has {} more problems", new.problems.len() - MAX_PROBLEMS);
+            new.problems.truncate(MAX_PROBLEMS);
             new.problems.push(FileProblem::of_file(path, more));
         }
         new

@@ -1,6 +1,6 @@
-//! Which objects does a document hold? Lists are unpacked; kinds that do not matter are skipped.
+//! Which objects does a document hold? Lists are unpacked; kinds that weir does not read are skipped.
 
-use super::place::Place;
+use super::location::Location;
 use crate::{
     Event, FileProblem, Kind, Object, ObjectKey, Problem, Scope,
     translate::{Translate, translate},
@@ -16,27 +16,27 @@ use k8s_openapi::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What one object of a document came to.
+/// Outcome of reading one object of a document.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// It exists; `None`: it is not ours to serve.
+    /// The object exists; `None` if it is not for this proxy.
     Object(ObjectKey, Option<Object>),
-    /// It exists but cannot be used.
+    /// The object exists but cannot be used.
     Refused(ObjectKey),
-    /// It is of a kind that weir does not look at.
+    /// The object is of a kind that weir does not read.
     Skipped(String),
-    /// Nobody can tell which object it is.
+    /// The object cannot be identified.
     Unknown,
 }
 
-/// Reads the objects of one document.
+/// Reader of the objects of one document.
 pub(super) struct Objects<'a> {
     pub(super) scope: &'a Scope,
-    pub(super) found: Vec<(Place, Found)>,
+    pub(super) found: Vec<(Location, Found)>,
     pub(super) problems: Vec<FileProblem>,
 }
 
-/// What `apiVersion` and `kind` are when an item does not say, as in a `ServiceList`.
+/// `apiVersion` and `kind` of items that do not say them, as in a `ServiceList`.
 #[derive(Clone, Copy)]
 struct Defaults<'a> {
     api_version: &'a str,
@@ -44,15 +44,15 @@ struct Defaults<'a> {
 }
 
 impl Objects<'_> {
-    pub(super) fn read(&mut self, place: Place, value: Value) {
-        self.read_item(place, value, Defaults { api_version: "", kind: "" });
+    pub(super) fn read(&mut self, location: Location, value: Value) {
+        self.read_item(location, value, Defaults { api_version: "", kind: "" });
     }
 
-    fn read_item(&mut self, place: Place, mut value: Value, defaults: Defaults<'_>) {
+    fn read_item(&mut self, location: Location, mut value: Value, defaults: Defaults<'_>) {
         let Value::Object(fields) = &mut value else {
             // An explicit null is an empty document.
             if !value.is_null() {
-                self.unknown(place, "is not an object");
+                self.unknown(location, "is not an object");
             }
             return;
         };
@@ -62,35 +62,35 @@ impl Objects<'_> {
         };
         let (api_version, kind) = (word("apiVersion", defaults.api_version), word("kind", defaults.kind));
         let (Some(api_version), Some(kind)) = (api_version, kind) else {
-            return self.unknown(place, "has no apiVersion and kind, so nobody can tell what it is");
+            return self.unknown(location, "has no apiVersion and kind, so it cannot be identified");
         };
         if let (Some(of), Some(Value::Array(items))) = (kind.strip_suffix("List"), fields.get_mut("items")) {
             let items = std::mem::take(items);
             let api_version = if of.is_empty() { "" } else { &api_version };
             for (index, item) in items.into_iter().enumerate() {
-                let dot = if place.item.is_empty() { "" } else { "." };
-                let item_place =
-                    Place { item: format!("{}{dot}items[{index}]", place.item), ..place.clone() };
-                self.read_item(item_place, item, Defaults { api_version, kind: of });
+                let dot = if location.item.is_empty() { "" } else { "." };
+                let item_location =
+                    Location { item: format!("{}{dot}items[{index}]", location.item), ..location.clone() };
+                self.read_item(item_location, item, Defaults { api_version, kind: of });
             }
             return;
         }
         let is = |of: (&str, &str)| (api_version.as_str(), kind.as_str()) == of;
-        if is(words::<Service>()) {
-            self.read_object::<Service>(place, value);
-        } else if is(words::<EndpointSlice>()) {
-            self.read_object::<EndpointSlice>(place, value);
-        } else if is(words::<Node>()) {
-            self.read_object::<Node>(place, value);
-        } else if is(words::<ServiceCIDR>()) {
-            self.read_object::<ServiceCIDR>(place, value);
+        if is(api_type::<Service>()) {
+            self.read_object::<Service>(location, value);
+        } else if is(api_type::<EndpointSlice>()) {
+            self.read_object::<EndpointSlice>(location, value);
+        } else if is(api_type::<Node>()) {
+            self.read_object::<Node>(location, value);
+        } else if is(api_type::<ServiceCIDR>()) {
+            self.read_object::<ServiceCIDR>(location, value);
         } else {
-            let words = format!("{api_version} {kind}").chars().take(MOST_WORD).collect();
-            self.found.push((place, Found::Skipped(words)));
+            let api_type = format!("{api_version} {kind}").chars().take(MAX_KIND_CHARS).collect();
+            self.found.push((location, Found::Skipped(api_type)));
         }
     }
 
-    fn read_object<T: Translate + DeserializeOwned>(&mut self, place: Place, value: Value) {
+    fn read_object<T: Translate + DeserializeOwned>(&mut self, location: Location, value: Value) {
         let key = key(T::KIND, &value);
         let object = match serde_path_to_error::deserialize::<_, T>(value) {
             Ok(object) => object,
@@ -98,13 +98,13 @@ impl Objects<'_> {
                 let field = error.path().to_string();
                 let message = error.into_inner().to_string();
                 let object = key.as_ref().map_or_else(|| T::KIND.to_string(), ObjectKey::to_string);
-                self.problems.push(place.field_problem(Problem { object, field, message, refused: true }));
+                self.problems.push(location.field_problem(Problem { object, field, message, refused: true }));
                 let found = key.map_or(Found::Unknown, Found::Refused);
-                return self.found.push((place, found));
+                return self.found.push((location, found));
             }
         };
         let translation = translate(&object, self.scope);
-        self.problems.extend(translation.problems.into_iter().map(|problem| place.field_problem(problem)));
+        self.problems.extend(translation.problems.into_iter().map(|problem| location.field_problem(problem)));
         let found = match translation.event {
             Event::Put(key, object) => Found::Object(key, Some(object)),
             Event::Delete(key) => Found::Object(key, None),
@@ -112,23 +112,23 @@ impl Objects<'_> {
             Event::Keep(key) => Found::Refused(key),
             Event::Begin(_) | Event::Complete(_) => Found::Unknown,
         };
-        self.found.push((place, found));
+        self.found.push((location, found));
     }
 
-    fn unknown(&mut self, place: Place, message: &str) {
-        self.problems.push(place.problem(message));
-        self.found.push((place, Found::Unknown));
+    fn unknown(&mut self, location: Location, message: &str) {
+        self.problems.push(location.problem(message));
+        self.found.push((location, Found::Unknown));
     }
 }
 
-/// How much of an unknown kind's name is shown.
-const MOST_WORD: usize = 100;
+/// Largest number of characters that are shown of an unknown kind's name.
+const MAX_KIND_CHARS: usize = 100;
 
-fn words<T: Resource>() -> (&'static str, &'static str) {
+fn api_type<T: Resource>() -> (&'static str, &'static str) {
     (T::API_VERSION, T::KIND)
 }
 
-/// The identity of an object that may be malformed otherwise.
+/// Key of an object that may be malformed otherwise.
 fn key(kind: Kind, value: &Value) -> Option<ObjectKey> {
     let metadata = value.get("metadata")?;
     let name = metadata.get("name")?.as_str().filter(|name| !name.is_empty())?;

@@ -6,18 +6,18 @@ use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options};
 /// One document of a file.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// Counts documents that hold something, from 1.
+    /// Number of the document, from 1; empty ones do not count.
     pub(super) number: usize,
-    /// The line it starts on, from 1.
+    /// First line of the document in the file, from 1.
     pub(super) line: usize,
-    /// Its content, or why there is none.
-    pub(super) content: Result<Value, Mistake>,
+    /// Content of the document, or why it cannot be read.
+    pub(super) content: Result<Value, SyntaxError>,
 }
 
-/// Why a document cannot be read.
+/// Reason why a document cannot be read.
 #[derive(Debug)]
-pub(super) struct Mistake {
-    /// The line in the file, from 1.
+pub(super) struct SyntaxError {
+    /// Line in the file, from 1.
     pub(super) line: usize,
     pub(super) message: String,
 }
@@ -47,7 +47,7 @@ fn json(text: &str) -> Vec<Document> {
         counted = start;
         let Some(content) = stream.next() else { return documents };
         let broken = content.is_err();
-        let content = content.map_err(|error| Mistake {
+        let content = content.map_err(|error| SyntaxError {
             line: error.line().max(1),
             message: format!("is not valid JSON: {}", without_position(&error.to_string())),
         });
@@ -77,14 +77,14 @@ fn yaml(text: &str) -> Vec<Document> {
             let error = error.without_snippet();
             let message = format!("is not valid YAML: {}", DefaultMessageFormatter.format_message(error));
             let offset = error.location().and_then(|at| usize::try_from(at.line()).ok()).unwrap_or(1);
-            Mistake { line: line + offset.saturating_sub(1), message }
+            SyntaxError { line: line + offset.saturating_sub(1), message }
         });
         documents.push(Document { number: documents.len() + 1, line: line + blank, content });
     }
     documents
 }
 
-/// Cuts a text before each line that starts a document, so that a broken one cannot take others with it.
+/// Cuts a text before each line that starts a document, so that a malformed one cannot take others with it.
 fn chunks(text: &str) -> Vec<(usize, &str)> {
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut offset) = (0, 1, 0);
@@ -113,7 +113,8 @@ fn has_content(line: &str) -> bool {
     !matches!(line.trim_start().chars().next(), None | Some('#')) && !line.starts_with('%')
 }
 
-/// Enough for 44,000 Services and their slices in one List; anchors may not multiply what was written.
+/// Limits of a YAML document: room for 44,000 Services and their slices in one List, but anchors may not
+/// multiply what was written.
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

@@ -1,4 +1,5 @@
-//! Which files do the paths name now, and did one change? Seen through symlinks, as a mounted ConfigMap swaps them.
+//! Which files do the paths name now, and did one change? Symlinks are followed, as a mounted ConfigMap swaps
+//! them.
 
 use std::{
     collections::HashSet,
@@ -9,61 +10,61 @@ use std::{
     sync::Arc,
 };
 
-/// What all paths name at one moment, in their order. Equal looks mean that nothing changed.
+/// Files that all paths name at one moment, in the order of the paths. Equal scans mean that nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct Scan {
     pub(super) roots: Vec<Root>,
 }
 
-/// What one path names.
+/// Files that one path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Root {
-    /// The path cannot be looked at, and why.
-    Lost(Arc<Path>, String),
+    /// The path cannot be read, and why.
+    Unreadable(Arc<Path>, String),
     /// A file, or the manifests in a directory.
-    Files(Vec<Seen>),
+    Files(Vec<ScannedFile>),
 }
 
-/// A file that is there.
+/// File that a scan has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ScannedFile {
     pub(super) path: Arc<Path>,
     pub(super) fingerprint: Fingerprint,
 }
 
-/// Differs when a file's content may differ.
+/// Fingerprint of a file, which differs when the content may differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fingerprint {
-    /// Standard input, or a pipe that was named: it is read once.
+    /// Standard input or a named pipe, which is read once.
     Stream,
-    /// A regular file.
+    /// Regular file; times in seconds and nanoseconds of Unix time.
     File { real: PathBuf, device: u64, inode: u64, modified: (i64, i64), changed: (i64, i64), size: u64 },
 }
 
-/// The path of standard input.
+/// Whether a path stands for standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Looks at all paths. Blocks.
-pub(super) fn look(paths: &[PathBuf]) -> Look {
+/// Scans all paths. Blocks.
+pub(super) fn scan(paths: &[PathBuf]) -> Scan {
     let mut known = HashSet::new();
     let mut roots = Vec::with_capacity(paths.len());
     for path in paths {
-        let root = match look_at(path) {
+        let root = match scan_path(path) {
             // A file that two paths name is read once.
             Ok(mut files) => {
                 files.retain(|seen| known.insert(identity(seen)));
                 Root::Files(files)
             }
-            Err(error) => Root::Lost(Arc::from(path.as_path()), reason(&error)),
+            Err(error) => Root::Unreadable(Arc::from(path.as_path()), reason(&error)),
         };
         roots.push(root);
     }
-    Look { roots }
+    Scan { roots }
 }
 
-/// An I/O error in words.
+/// An I/O error in words for an operator.
 pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "no such file or directory".into(),
@@ -72,26 +73,26 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
-fn identity(seen: &Seen) -> PathBuf {
+fn identity(seen: &ScannedFile) -> PathBuf {
     match &seen.fingerprint {
         Fingerprint::Stream => seen.path.to_path_buf(),
         Fingerprint::File { real, .. } => real.clone(),
     }
 }
 
-fn look_at(path: &Path) -> io::Result<Vec<Seen>> {
+fn scan_path(path: &Path) -> io::Result<Vec<ScannedFile>> {
     if is_stdin(path) {
-        return Ok(vec![Seen { path: Arc::from(path), fingerprint: Fingerprint::Stream }]);
+        return Ok(vec![ScannedFile { path: Arc::from(path), fingerprint: Fingerprint::Stream }]);
     }
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
-        return look_in(path);
+        return scan_directory(path);
     }
     let fingerprint = if metadata.is_file() { fingerprint(path, &metadata)? } else { Fingerprint::Stream };
-    Ok(vec![Seen { path: Arc::from(path), fingerprint }])
+    Ok(vec![ScannedFile { path: Arc::from(path), fingerprint }])
 }
 
-fn look_in(directory: &Path) -> io::Result<Vec<Seen>> {
+fn scan_directory(directory: &Path) -> io::Result<Vec<ScannedFile>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -101,9 +102,9 @@ fn look_in(directory: &Path) -> io::Result<Vec<Seen>> {
         match fs::metadata(&path).and_then(|metadata| {
             Ok(if metadata.is_file() { Some(fingerprint(&path, &metadata)?) } else { None })
         }) {
-            Ok(Some(fingerprint)) => files.push(Seen { path: Arc::from(path), fingerprint }),
+            Ok(Some(fingerprint)) => files.push(ScannedFile { path: Arc::from(path), fingerprint }),
             Ok(None) => {}
-            // It went between the listing and the look, or its link points nowhere: it is not there.
+            // A file that was deleted meanwhile, or a link to nowhere, is not there.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -112,7 +113,8 @@ fn look_in(directory: &Path) -> io::Result<Vec<Seen>> {
     Ok(files)
 }
 
-/// Hidden files are skipped: editors' swap files, and the `..data` of a mounted ConfigMap.
+/// Whether a file in a directory is a manifest. Hidden files are not: editors' swap files, and the `..data` of
+/// a mounted ConfigMap.
 fn is_manifest(path: &Path) -> bool {
     let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
     let extension = path.extension().and_then(|extension| extension.to_str());

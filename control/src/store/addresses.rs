@@ -1,5 +1,5 @@
-//! To whom does an address belong, and which Services want it as an external IP? Kept by address, so that a change costs
-//! only the Services that want what changed.
+//! Which object holds an address, and which Services want it as an external IP? Indexed by address, so that a
+//! change costs only the Services that want what changed.
 
 use ipnet::IpNet;
 use std::{
@@ -8,10 +8,10 @@ use std::{
 };
 use weir_core::{EndpointSlice, PerFamily, Service, ServiceKey, guards::Holder};
 
-/// Sorted, and nearly always one: a list is smaller than a set by far.
+/// Sorted keys, nearly always one: a list is smaller than a set by far.
 type Keys = Vec<ServiceKey>;
 
-/// Cluster IPs, external IPs and the API server's addresses.
+/// Index of cluster IPs, external IPs and the API server's addresses.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     cluster_ips: HashMap<IpAddr, Keys>,
@@ -20,12 +20,12 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// Whether this is the Service of the API server itself.
+    /// Whether `service` is the Service of the API server itself.
     pub(super) fn is_api_server(service: &ServiceKey) -> bool {
         (&*service.namespace, &*service.name) == ("default", "kubernetes")
     }
 
-    /// Takes a Service in place of its earlier form; returns the other Services that this may concern.
+    /// Replaces the earlier form of a Service; returns the other Services whose external IPs this may concern.
     pub(super) fn replace(
         &mut self,
         before: Option<&Service>,
@@ -49,14 +49,15 @@ impl Addresses {
         self.external_ips.values().flatten()
     }
 
-    /// Takes the endpoints of the API server's Service; returns whether they differ.
+    /// Replaces the endpoints of the API server's Service; returns whether they differ.
     pub(super) fn set_api_servers<'a>(&mut self, slices: impl Iterator<Item = &'a EndpointSlice>) -> bool {
         let now = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip).collect();
         let before = std::mem::replace(&mut self.api_servers, now);
         before != self.api_servers
     }
 
-    /// To whom an address belongs already, if it is not the Service that wants it.
+    /// Holder of an address that `claimant` wants as an external IP; `None` if the address is free or the
+    /// claimant's own.
     pub(super) fn holder(
         &self,
         ip: IpAddr,
@@ -70,13 +71,14 @@ impl Addresses {
             () if others.clone().any(Self::is_api_server) => Some(Holder::ApiServer),
             () if others.next().is_some() => Some(Holder::Service),
             () if holders.is_some() => None,
-            // It may be the cluster IP of a Service that weir does not watch, or be given to one tomorrow.
+            // A Service that weir does not watch may have the address as its cluster IP, or get it tomorrow.
             () => service_cidrs.iter().any(|network| network.contains(&ip)).then_some(Holder::Service),
         }
     }
 }
 
-/// Puts the addresses of one form of a Service in place of those of another; returns those that came or went.
+/// Replaces the addresses of one form of a Service by those of another; returns the addresses that came or
+/// went.
 fn replace(
     index: &mut HashMap<IpAddr, Keys>,
     before: Option<&Service>,

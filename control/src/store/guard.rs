@@ -1,4 +1,4 @@
-//! What do guards refuse of each Service, and what of it is new?
+//! Which addresses do guards refuse of each Service, and which of them are new?
 
 use super::addresses::Addresses;
 use crate::{Object, ObjectKey, Problem};
@@ -14,19 +14,19 @@ use weir_core::{
     guards::{ExternalIps, Refusal, Refused, Role, guard_service, guard_slice},
 };
 
-/// What is refused of one Service, when that has changed.
+/// Refused addresses of one Service, when they have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusals {
-    /// The Service.
+    /// Key of the Service.
     pub service: ServiceKey,
-    /// All that is refused now.
+    /// All addresses that are refused now.
     pub refused: Refused,
-    /// What of it was not refused before.
+    /// Addresses that were not refused before.
     pub new: Refused,
 }
 
 impl Refusals {
-    /// One problem for each reason, with an address as an example.
+    /// One problem for each role and reason, with an address as an example.
     pub fn problems(&self) -> BTreeMap<(Role, Refusal), Problem> {
         let mut counts = BTreeMap::<(Role, Refusal), Vec<_>>::new();
         for &(role, reason, ip) in &self.refused {
@@ -55,7 +55,7 @@ fn field(role: Role, reason: Refusal) -> &'static str {
     }
 }
 
-/// What is refused, why, and what to do about it.
+/// Message that says what is refused, why, and what to do about it.
 fn message(role: Role, reason: Refusal, ips: &[IpAddr]) -> String {
     let first = ips[0];
     let more = match ips.len() - 1 {
@@ -85,18 +85,18 @@ fn message(role: Role, reason: Refusal, ips: &[IpAddr]) -> String {
     format!("{first}{more} is {fate}: it {why}")
 }
 
-/// Takes out of objects what must be neither served nor dialled, and remembers what that was.
+/// Removes addresses that must be neither served nor dialled from objects, and remembers them.
 #[derive(Debug)]
 pub(super) struct Guard {
     rules: ExternalIps,
-    /// Who holds and who wants which address.
+    /// Index of who holds and who wants which address.
     pub(super) addresses: Addresses,
-    /// What was refused whatever else there is, by the object that names it. Most name nothing.
-    of_objects: HashMap<ObjectKey, Refused>,
-    /// External IPs that were refused because of other objects, by Service.
-    of_external_ips: HashMap<ServiceKey, Refused>,
-    /// Both by Service, as it was last told.
-    of_services: HashMap<ServiceKey, Refused>,
+    /// Addresses refused regardless of other objects, by the object that names them. Most objects name none.
+    by_object: HashMap<ObjectKey, Refused>,
+    /// External IPs refused because of other objects, by Service.
+    by_external_ip: HashMap<ServiceKey, Refused>,
+    /// Refused addresses of each Service, as reported last.
+    reported: HashMap<ServiceKey, Refused>,
 }
 
 impl Guard {
@@ -104,13 +104,13 @@ impl Guard {
         Self {
             rules,
             addresses: Addresses::default(),
-            of_objects: HashMap::new(),
-            of_external_ips: HashMap::new(),
-            of_services: HashMap::new(),
+            by_object: HashMap::new(),
+            by_external_ip: HashMap::new(),
+            reported: HashMap::new(),
         }
     }
 
-    /// Takes out of an object what is refused whatever else there is.
+    /// Removes the addresses from an object that are refused regardless of other objects.
     pub(super) fn check(&mut self, key: &ObjectKey, object: &mut Object) {
         let refused = match object {
             Object::Service(service) => guard_service(service),
@@ -118,20 +118,21 @@ impl Guard {
             Object::Node(_) | Object::ServiceCidr(_) => return,
         };
         if refused.is_empty() {
-            self.of_objects.remove(key);
+            self.by_object.remove(key);
         } else {
-            self.of_objects.insert(key.clone(), refused);
+            self.by_object.insert(key.clone(), refused);
         }
     }
 
-    /// The Service without the external IPs that are refused as things are. Only one that has some is copied.
+    /// The Service without the external IPs that are refused because of other objects. Only a Service with
+    /// external IPs is copied.
     pub(super) fn guarded<'a>(
         &mut self,
         service: &'a Service,
         node: &Node,
         service_cidrs: &[IpNet],
     ) -> Cow<'a, Service> {
-        self.of_external_ips.remove(&service.key);
+        self.by_external_ip.remove(&service.key);
         let mut service = Cow::Borrowed(service);
         if service.external_ips == PerFamily::default() {
             return service;
@@ -148,37 +149,37 @@ impl Guard {
             *ips = mem::take(ips).into_iter().filter(&mut is_allowed).collect();
         }
         if !refused.is_empty() {
-            self.of_external_ips.insert(key.clone(), refused);
+            self.by_external_ip.insert(key.clone(), refused);
         }
         service
     }
 
-    /// Forgets a Service that is gone.
+    /// Forgets the refused external IPs of a deleted Service.
     pub(super) fn forget_service(&mut self, service: &ServiceKey) {
-        self.of_external_ips.remove(service);
+        self.by_external_ip.remove(service);
     }
 
-    /// Forgets an object that is gone.
+    /// Forgets the refused addresses of a deleted object.
     pub(super) fn forget(&mut self, key: &ObjectKey) {
-        self.of_objects.remove(key);
+        self.by_object.remove(key);
     }
 
-    /// What is refused of a Service that is made of these objects, if that has changed.
-    pub(super) fn news(
+    /// Refused addresses of a Service that consists of `objects`, if they have changed since the last report.
+    pub(super) fn changed_refusals(
         &mut self,
         service: &ServiceKey,
         objects: impl Iterator<Item = ObjectKey>,
     ) -> Option<Refusals> {
-        let Self { of_objects, of_external_ips, of_services, .. } = &*self;
-        if of_objects.is_empty() && of_external_ips.is_empty() && of_services.is_empty() {
+        let Self { by_object, by_external_ip, reported, .. } = &*self;
+        if by_object.is_empty() && by_external_ip.is_empty() && reported.is_empty() {
             return None;
         }
-        let of_external_ips = of_external_ips.get(service).into_iter();
-        let refused = objects.filter_map(|key| of_objects.get(&key)).chain(of_external_ips);
+        let by_external_ip = by_external_ip.get(service).into_iter();
+        let refused = objects.filter_map(|key| by_object.get(&key)).chain(by_external_ip);
         let refused: Refused = refused.flatten().copied().collect();
         let before = match refused.is_empty() {
-            true => self.of_services.remove(service),
-            false => self.of_services.insert(service.clone(), refused.clone()),
+            true => self.reported.remove(service),
+            false => self.reported.insert(service.clone(), refused.clone()),
         };
         let before = before.unwrap_or_default();
         let new = refused.difference(&before).copied().collect();

@@ -1,10 +1,10 @@
-//! Which objects are there, in a form that can be handed over at once and read while the next change comes?
+//! Which objects are there, in a form that can be read while the next change comes?
 
 use ipnet::IpNet;
 use std::{collections::BTreeMap, sync::Arc};
 use weir_core::{EndpointSlice, Node, Service, ServiceKey, SharedMap};
 
-/// All translated objects. Cheap to clone: what did not change is shared.
+/// All translated objects. Cheap to clone: parts that did not change are shared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     objects: SharedMap<Arc<Parts>>,
@@ -12,16 +12,16 @@ pub struct State {
     pub(super) service_cidrs: Arc<BTreeMap<Arc<str>, Vec<IpNet>>>,
 }
 
-/// What a Service is made of. Slices may come before it and stay after it.
+/// Objects that make up a Service. Slices may come before the Service and stay after it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Parts {
     pub(super) service: Option<Arc<Service>>,
-    /// By name, which is a fixed order for merging.
+    /// EndpointSlices by name, which is a fixed order for merging.
     slices: Vec<Arc<EndpointSlice>>,
 }
 
 impl Parts {
-    /// The slices, by name.
+    /// The EndpointSlices, by name.
     pub(super) fn slices(&self) -> impl Iterator<Item = &EndpointSlice> + Clone {
         self.slices.iter().map(|slice| &**slice)
     }
@@ -30,7 +30,7 @@ impl Parts {
         self.service.is_none() && self.slices.is_empty()
     }
 
-    /// Where the slice of a name is, or would be.
+    /// Position of the slice of a name, or where to insert it.
     fn find(&self, name: &str) -> Result<usize, usize> {
         self.slices.binary_search_by(|slice| (*slice.name).cmp(name))
     }
@@ -51,34 +51,35 @@ impl State {
         self.objects.iter().flat_map(|(_, parts)| parts.slices())
     }
 
-    /// This proxy's node.
+    /// Node of this proxy.
     pub fn node(&self) -> &Node {
         &self.node
     }
 
-    /// The ServiceCIDRs, by name.
+    /// ServiceCIDRs, by name.
     pub fn service_cidrs(&self) -> &BTreeMap<Arc<str>, Vec<IpNet>> {
         &self.service_cidrs
     }
 
-    /// Whether nothing has changed from one to the other. Looks at addresses in memory only; `false` says nothing.
+    /// Whether two states share all their parts, which means that nothing has changed. Compares addresses in
+    /// memory only; equal states may share nothing.
     pub fn is_same(&self, other: &Self) -> bool {
         self.objects.is_same(&other.objects)
             && Arc::ptr_eq(&self.node, &other.node)
             && Arc::ptr_eq(&self.service_cidrs, &other.service_cidrs)
     }
 
-    /// What one Service is made of.
+    /// Objects that make up one Service.
     pub(super) fn parts(&self, key: &ServiceKey) -> Option<&Parts> {
         self.objects.get(key).map(|parts| &**parts)
     }
 
-    /// The Service itself.
+    /// Service of a key, without its slices.
     pub(super) fn service(&self, key: &ServiceKey) -> Option<&Service> {
         self.parts(key)?.service.as_deref()
     }
 
-    /// Takes in a Service. One that is equal to what is known touches nothing.
+    /// Inserts or replaces a Service. An equal one changes nothing.
     pub(super) fn put_service(&mut self, service: Service) {
         if self.service(&service.key) == Some(&service) {
             return;
@@ -87,7 +88,7 @@ impl State {
         self.parts_mut(&key).service = Some(Arc::new(service));
     }
 
-    /// Takes in a slice of the Service that it names. One that is equal to what is known touches nothing.
+    /// Inserts or replaces a slice of the Service that it names. An equal one changes nothing.
     pub(super) fn put_slice(&mut self, slice: EndpointSlice) {
         let known = self.parts(&slice.service).map_or(Err(0), |parts| parts.find(&slice.name));
         if let (Ok(position), Some(parts)) = (known, self.parts(&slice.service))
@@ -105,7 +106,7 @@ impl State {
         }
     }
 
-    /// Takes a Service out; returns whether it was there.
+    /// Removes a Service; returns whether it was there.
     pub(super) fn take_service(&mut self, key: &ServiceKey) -> bool {
         let known = self.service(key).is_some();
         if known {
@@ -115,7 +116,7 @@ impl State {
         known
     }
 
-    /// Takes a slice out.
+    /// Removes a slice.
     pub(super) fn take_slice(&mut self, owner: &ServiceKey, name: &str) {
         if let Some(Ok(position)) = self.parts(owner).map(|parts| parts.find(name)) {
             self.parts_mut(owner).slices.remove(position);
@@ -127,7 +128,7 @@ impl State {
         Arc::make_mut(self.objects.get_or_default(key))
     }
 
-    /// Forgets a Service of which nothing is left.
+    /// Removes the entry of a Service of which nothing is left.
     fn tidy(&mut self, key: &ServiceKey) {
         if self.parts(key).is_some_and(Parts::is_empty) {
             self.objects.remove(key);

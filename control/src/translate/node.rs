@@ -1,8 +1,12 @@
 //! What do a core/v1 Node and a networking/v1 ServiceCIDR say? (semantics S7, A4, N5, T3, Z2)
 
-use super::{Notes, Translate, labels};
+use super::{metadata::labels, problems::Problems, translation::Translate};
+use crate::{Kind, Object, Problem, Scope};
 use ipnet::IpNet;
-use k8s_openapi::api::{core::v1::Node as ApiNode, networking::v1::ServiceCIDR};
+use k8s_openapi::{
+    api::{core::v1::Node as ApiNode, networking::v1::ServiceCIDR},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use std::{net::IpAddr, sync::Arc};
 use weir_core::{
     Node,
@@ -11,10 +15,34 @@ use weir_core::{
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 
-/// The cluster autoscaler's taint on a node that it is about to remove.
+/// Taint that the cluster autoscaler puts on a node before it removes it.
 const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
 
-pub(super) fn node(object: &ApiNode, notes: &mut Notes) -> Node {
+impl Translate for ApiNode {
+    const KIND: Kind = Kind::Node;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(Some(Object::Node(node(self, problems))))
+    }
+}
+
+impl Translate for ServiceCIDR {
+    const KIND: Kind = Kind::ServiceCidr;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(Some(Object::ServiceCidr(service_cidr(self, problems))))
+    }
+}
+
+fn node(object: &ApiNode, problems: &mut Problems) -> Node {
     let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     Node {
         name: object.key().name,
@@ -22,15 +50,15 @@ pub(super) fn node(object: &ApiNode, notes: &mut Notes) -> Node {
             .get(ZONE)
             .filter(|zone| !zone.is_empty())
             .map(|zone| Arc::from(&**zone)),
-        internal_ips: internal_ips(object, notes),
-        pod_cidrs: pod_cidrs(object, notes),
+        internal_ips: internal_ips(object, problems),
+        pod_cidrs: pod_cidrs(object, problems),
         known: true,
         leaving: object.metadata.deletion_timestamp.is_some()
             || taints.iter().any(|taint| taint.key == TO_BE_DELETED),
     }
 }
 
-fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
+fn internal_ips(object: &ApiNode, problems: &mut Problems) -> Vec<IpAddr> {
     let addresses = object.status.as_ref().and_then(|status| status.addresses.as_deref()).unwrap_or_default();
     let internal = addresses.iter().enumerate().filter(|(_, address)| address.type_ == "InternalIP");
     let mut found = Vec::new();
@@ -39,36 +67,34 @@ fn internal_ips(object: &ApiNode, notes: &mut Notes) -> Vec<IpAddr> {
             Some(ip) => found.push(ip),
             None => {
                 let message = format_args!("{:?} is not an IP address; it is ignored", address.address);
-                notes.note(format_args!("status.addresses[{index}].address"), message);
+                problems.add(format_args!("status.addresses[{index}].address"), message);
             }
         }
     }
     found
 }
 
-/// An old API server says only `podCIDR`.
-fn pod_cidrs(object: &ApiNode, notes: &mut Notes) -> Vec<IpNet> {
+/// Pod CIDRs of a node. An old API server says only `podCIDR`.
+fn pod_cidrs(object: &ApiNode, problems: &mut Problems) -> Vec<IpNet> {
     let Some(spec) = &object.spec else { return Vec::new() };
     match spec.pod_cidrs.as_deref() {
-        None | Some([]) => cidrs("spec.podCIDR", spec.pod_cidr.as_slice(), notes),
-        Some(several) => cidrs("spec.podCIDRs", several, notes),
+        None | Some([]) => cidrs("spec.podCIDR", spec.pod_cidr.as_slice(), problems),
+        Some(several) => cidrs("spec.podCIDRs", several, problems),
     }
 }
 
-pub(super) fn service_cidr(object: &ServiceCIDR, notes: &mut Notes) -> Vec<IpNet> {
+fn service_cidr(object: &ServiceCIDR, problems: &mut Problems) -> Vec<IpNet> {
     let listed = object.spec.as_ref().and_then(|spec| spec.cidrs.as_deref()).unwrap_or_default();
-    cidrs("spec.cidrs", listed, notes)
+    cidrs("spec.cidrs", listed, problems)
 }
 
-fn cidrs(field: &str, texts: &[String], notes: &mut Notes) -> Vec<IpNet> {
+fn cidrs(field: &str, texts: &[String], problems: &mut Problems) -> Vec<IpNet> {
     let mut found = Vec::new();
     for (index, cidr) in texts.iter().enumerate() {
         match parse_cidr(cidr) {
             Some(net) => found.push(net),
-            None => notes.note(
-                format_args!("{field}[{index}]"),
-                format_args!("{cidr:?} is not a CIDR; it is ignored"),
-            ),
+            None => problems
+                .add(format_args!("{field}[{index}]"), format_args!("{cidr:?} is not a CIDR; it is ignored")),
         }
     }
     found

@@ -1,24 +1,39 @@
 //! What does a core/v1 Service ask for? (semantics S1-S4, A1-A6, P1, P5, F1, H1)
 
-use super::{Notes, SERVICE_PROXY_NAME, Translate, labels, settings, text};
-use crate::Scope;
-use crate::problem::Problem;
+use super::{
+    metadata::{labels, text},
+    problems::Problems,
+    settings,
+    translation::Translate,
+};
+use crate::{Kind, Object, SERVICE_PROXY_NAME, Scope, problem::Problem};
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
+use k8s_openapi::{
+    api::core::v1::{Service as ApiService, ServiceSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use weir_core::{
     Family, PerFamily, PortSpec, Protocol, Service, ServiceKey, Settings,
     address::{parse_cidr, parse_ip},
 };
 
-/// The API's default for `sessionAffinityConfig.clientIP.timeoutSeconds`.
+/// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.
 const AFFINITY_TIMEOUT: i32 = 10_800;
 
-pub(super) fn service(
-    object: &ApiService,
-    scope: &Scope,
-    notes: &mut Notes,
-) -> Result<Option<Service>, Problem> {
+impl Translate for ApiService {
+    const KIND: Kind = Kind::Service;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(service(self, scope, problems)?.map(|service| Object::Service(Box::new(service))))
+    }
+}
+
+fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Result<Option<Service>, Problem> {
     let Some(spec) = &object.spec else { return Ok(None) };
     if labels(&object.metadata).get(SERVICE_PROXY_NAME) != scope.selection.service_proxy_name.as_ref() {
         return Ok(None);
@@ -28,21 +43,21 @@ pub(super) fn service(
         return Ok(None);
     }
     let external_local = is_external_local(spec);
-    let settings = settings::settings(&object.metadata, &scope.defaults, notes);
-    let ports = ports(spec, notes)?;
-    note_unchecked(&settings, &ports, notes);
+    let settings = settings::settings(&object.metadata, &scope.defaults, problems);
+    let ports = ports(spec, problems)?;
+    report_unchecked(&settings, &ports, problems);
     let key = object.key();
     Ok(Some(Service {
         key: ServiceKey { namespace: key.namespace, name: key.name },
-        cluster_ips: cluster_ips(spec, notes)?,
-        external_ips: external_ips(spec, notes),
-        load_balancer_ips: load_balancer_ips(object, notes),
-        source_ranges: source_ranges(spec, notes),
+        cluster_ips: cluster_ips(spec, problems)?,
+        external_ips: external_ips(spec, problems),
+        load_balancer_ips: load_balancer_ips(object, problems),
+        source_ranges: source_ranges(spec, problems),
         internal_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
         external_local,
-        affinity: affinity(spec, notes)?,
+        affinity: affinity(spec, problems)?,
         health_check_node_port: if external_local && spec.type_.as_deref() == Some("LoadBalancer") {
-            notes.optional_port("spec.healthCheckNodePort", spec.health_check_node_port)?
+            problems.optional_port("spec.healthCheckNodePort", spec.health_check_node_port)?
         } else {
             None
         },
@@ -51,12 +66,12 @@ pub(super) fn service(
     }))
 }
 
-fn cluster_ips(spec: &ServiceSpec, notes: &Notes) -> Result<PerFamily<Option<IpAddr>>, Problem> {
+fn cluster_ips(spec: &ServiceSpec, problems: &Problems) -> Result<PerFamily<Option<IpAddr>>, Problem> {
     let mut found = PerFamily::default();
     let families = spec.ip_families.as_deref().unwrap_or_default();
     let cluster_ips = spec.cluster_ips.as_deref().unwrap_or_default();
     let read = |field: String, text: &str| {
-        parse_ip(text).ok_or_else(|| notes.problem(field, format_args!("{text:?} is not an IP address")))
+        parse_ip(text).ok_or_else(|| problems.refusal(field, format_args!("{text:?} is not an IP address")))
     };
     if families.is_empty() {
         let ip = read("spec.clusterIP".into(), spec.cluster_ip.as_deref().unwrap_or_default())?;
@@ -66,19 +81,19 @@ fn cluster_ips(spec: &ServiceSpec, notes: &Notes) -> Result<PerFamily<Option<IpA
     for (index, (family, cluster_ip)) in families.iter().zip(cluster_ips).enumerate() {
         let Some(family) = Family::ALL.into_iter().find(|known| known.as_str() == family) else {
             let message = format_args!("{family:?} is not IPv4 or IPv6");
-            return Err(notes.problem(format_args!("spec.ipFamilies[{index}]"), message));
+            return Err(problems.refusal(format_args!("spec.ipFamilies[{index}]"), message));
         };
         let field = format!("spec.clusterIPs[{index}]");
         let ip = read(field.clone(), cluster_ip)?;
         if Family::of(ip) != family {
-            return Err(notes.problem(field, format_args!("{ip} is not an {family} address")));
+            return Err(problems.refusal(field, format_args!("{ip} is not an {family} address")));
         }
         found.get_mut(family).get_or_insert(ip);
     }
     Ok(found)
 }
 
-fn external_ips(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Box<[IpAddr]>> {
+fn external_ips(spec: &ServiceSpec, problems: &mut Problems) -> PerFamily<Box<[IpAddr]>> {
     let mut found = PerFamily::<Vec<IpAddr>>::default();
     for (index, text) in spec.external_ips.iter().flatten().enumerate() {
         match parse_ip(text.trim()) {
@@ -86,20 +101,20 @@ fn external_ips(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Box<[IpAddr]
             None if text.trim().is_empty() => {}
             None => {
                 let message = format_args!("{text:?} is not an IP address; it is ignored");
-                notes.note(format_args!("spec.externalIPs[{index}]"), message);
+                problems.add(format_args!("spec.externalIPs[{index}]"), message);
             }
         }
     }
     found.map(Vec::into_boxed_slice)
 }
 
-fn load_balancer_ips(object: &ApiService, notes: &mut Notes) -> PerFamily<Box<[IpAddr]>> {
+fn load_balancer_ips(object: &ApiService, problems: &mut Problems) -> PerFamily<Box<[IpAddr]>> {
     let mut found = PerFamily::<Vec<IpAddr>>::default();
     let status = object.status.as_ref().and_then(|status| status.load_balancer.as_ref());
     let ingress = status.and_then(|load_balancer| load_balancer.ingress.as_deref()).unwrap_or_default();
     for (index, ingress) in ingress.iter().enumerate() {
         let text = ingress.ip.as_deref().unwrap_or_default();
-        // With ipMode Proxy the load balancer rewrites the destination: the address is not for us to answer.
+        // With ipMode Proxy the load balancer rewrites the destination: weir does not answer at the address.
         if text.is_empty() || !matches!(ingress.ip_mode.as_deref(), None | Some("VIP")) {
             continue;
         }
@@ -107,14 +122,14 @@ fn load_balancer_ips(object: &ApiService, notes: &mut Notes) -> PerFamily<Box<[I
             Some(ip) => found.get_mut(Family::of(ip)).push(ip),
             None => {
                 let message = format_args!("{text:?} is not an IP address; it is ignored");
-                notes.note(format_args!("status.loadBalancer.ingress[{index}].ip"), message);
+                problems.add(format_args!("status.loadBalancer.ingress[{index}].ip"), message);
             }
         }
     }
     found.map(Vec::into_boxed_slice)
 }
 
-fn source_ranges(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Box<[IpNet]>> {
+fn source_ranges(spec: &ServiceSpec, problems: &mut Problems) -> PerFamily<Box<[IpNet]>> {
     let mut found = PerFamily::<Vec<IpNet>>::default();
     for (index, text) in spec.load_balancer_source_ranges.iter().flatten().enumerate() {
         match parse_cidr(text.trim()) {
@@ -122,7 +137,7 @@ fn source_ranges(spec: &ServiceSpec, notes: &mut Notes) -> PerFamily<Box<[IpNet]
             None if text.trim().is_empty() => {}
             None => {
                 let message = format_args!("{text:?} is not a CIDR; it is ignored");
-                notes.note(format_args!("spec.loadBalancerSourceRanges[{index}]"), message);
+                problems.add(format_args!("spec.loadBalancerSourceRanges[{index}]"), message);
             }
         }
     }
@@ -144,7 +159,7 @@ fn is_external_local(spec: &ServiceSpec) -> bool {
     externally_accessible && spec.external_traffic_policy.as_deref() == Some("Local")
 }
 
-fn affinity(spec: &ServiceSpec, notes: &Notes) -> Result<Option<Duration>, Problem> {
+fn affinity(spec: &ServiceSpec, problems: &Problems) -> Result<Option<Duration>, Problem> {
     if spec.session_affinity.as_deref() != Some("ClientIP") {
         return Ok(None);
     }
@@ -152,32 +167,32 @@ fn affinity(spec: &ServiceSpec, notes: &Notes) -> Result<Option<Duration>, Probl
     let seconds = config.and_then(|client_ip| client_ip.timeout_seconds).unwrap_or(AFFINITY_TIMEOUT);
     let seconds = u64::try_from(seconds).ok().filter(|&seconds| seconds > 0).ok_or_else(|| {
         let field = "spec.sessionAffinityConfig.clientIP.timeoutSeconds";
-        notes.problem(field, format_args!("{seconds} is not a time-out; it is 1 to 86400 seconds"))
+        problems.refusal(field, format_args!("{seconds} is not a time-out; it is 1 to 86400 seconds"))
     })?;
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-fn ports(spec: &ServiceSpec, notes: &Notes) -> Result<Vec<PortSpec>, Problem> {
+fn ports(spec: &ServiceSpec, problems: &Problems) -> Result<Vec<PortSpec>, Problem> {
     let mut ports = Vec::with_capacity(spec.ports.as_ref().map_or(0, Vec::len));
     for (index, port) in spec.ports.iter().flatten().enumerate() {
         let field = |name| format!("spec.ports[{index}].{name}");
         let protocol = port.protocol.as_deref().unwrap_or("TCP").parse::<Protocol>();
         ports.push(PortSpec {
             name: text(port.name.as_deref()),
-            protocol: protocol.map_err(|error| notes.problem(field("protocol"), error))?,
-            port: notes.port(field("port"), port.port)?,
-            node_port: notes.optional_port(field("nodePort"), port.node_port)?,
+            protocol: protocol.map_err(|error| problems.refusal(field("protocol"), error))?,
+            port: problems.port(field("port"), port.port)?,
+            node_port: problems.optional_port(field("nodePort"), port.node_port)?,
         });
     }
     Ok(ports)
 }
 
-/// A check connects, which only TCP can.
-fn note_unchecked(settings: &Settings, ports: &[PortSpec], notes: &mut Notes) {
+/// Reports ports that a health check leaves out: it connects, which only TCP can.
+fn report_unchecked(settings: &Settings, ports: &[PortSpec], problems: &mut Problems) {
     if settings.health_check.is_some()
         && let Some(port) = ports.iter().find(|port| port.protocol != Protocol::Tcp)
     {
         let message = format_args!("is for TCP only; port {}/{} is not checked", port.port, port.protocol);
-        notes.note("metadata.annotations[weir.dev/health-check]", message);
+        problems.add("metadata.annotations[weir.dev/health-check]", message);
     }
 }

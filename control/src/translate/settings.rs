@@ -6,20 +6,20 @@ mod values;
 
 pub use annotations::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
 
-use super::Notes;
+use super::problems::Problems;
 use annotations::Draft;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use weir_core::Settings;
 
-/// Reads the annotations of a Service. A setting that does not parse is noted, and its default is used.
-pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, notes: &mut Notes) -> Settings {
+/// Settings of a Service. An annotation that does not parse is reported, and its default is used.
+pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mut Problems) -> Settings {
     let mut draft = Draft::new(defaults);
     for (key, value) in metadata.annotations.iter().flatten() {
         let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else { continue };
         if let Err(message) = draft.set(name, value.trim()) {
             let shown: String = value.chars().take(64).collect();
             let field = format_args!("metadata.annotations[{key}]");
-            notes.note(field, format_args!("{shown:?}: {message}; the default is used"));
+            problems.add(field, format_args!("{shown:?}: {message}; the default is used"));
         }
     }
     draft.settings()

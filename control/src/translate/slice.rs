@@ -1,24 +1,47 @@
 //! Which endpoints does a discovery/v1 EndpointSlice list, and for which Service? (semantics S5, E1-E4, O1-O4, R1)
 
-use super::{Notes, Translate, labels, text};
-use crate::problem::Problem;
-use k8s_openapi::api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice};
-use k8s_openapi::jiff::Timestamp;
+use super::{
+    metadata::{labels, text},
+    problems::Problems,
+    translation::Translate,
+};
+use crate::{Kind, Object, Scope, problem::Problem};
+use k8s_openapi::{
+    api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    jiff::Timestamp,
+};
 use std::{sync::Arc, time::SystemTime};
 use weir_core::{
     Conditions, EndpointSlice, Family, Hints, ServiceKey, SliceEndpoint, SlicePort, address::parse_ip,
 };
 
-/// The label that names the Service a slice belongs to.
+/// Label that names the Service of a slice.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// The label of slices that belong to a headless Service.
+/// Label of slices that belong to a headless Service.
 const HEADLESS: &str = "service.kubernetes.io/headless";
 
-/// The annotation that says when the last cause of a change was, such as a Pod that became ready.
+/// Annotation with the time of the last cause of a change, such as a Pod that became ready.
 const LAST_CHANGE: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 
-pub(super) fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<EndpointSlice>, Problem> {
+impl Translate for ApiSlice {
+    const KIND: Kind = Kind::EndpointSlice;
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
+        Ok(slice(self, problems)?.map(Object::EndpointSlice))
+    }
+
+    fn triggered(&self, problems: &mut Problems) -> Option<SystemTime> {
+        triggered(self, problems)
+    }
+}
+
+fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<Option<EndpointSlice>, Problem> {
     let labels = labels(&object.metadata);
     let owner = labels.get(SERVICE_NAME).map_or("", String::as_str);
     let family = Family::ALL.into_iter().find(|family| family.as_str() == object.address_type);
@@ -29,36 +52,36 @@ pub(super) fn slice(object: &ApiSlice, notes: &mut Notes) -> Result<Option<Endpo
     let mut hints = HintsOfSlice::default();
     let mut endpoints = Vec::with_capacity(object.endpoints.len());
     for (index, endpoint) in object.endpoints.iter().enumerate() {
-        endpoints.extend(slice_endpoint(endpoint, index, &mut hints, notes));
+        endpoints.extend(slice_endpoint(endpoint, index, &mut hints, problems));
     }
     Ok(Some(EndpointSlice {
         name: key.name,
         service: ServiceKey::new(key.namespace, owner),
         family,
-        ports: ports(object, notes)?,
+        ports: ports(object, problems)?,
         endpoints,
     }))
 }
 
-/// Reads an RFC 3339 time. A wrong one costs a measurement and nothing else.
-pub(super) fn triggered(object: &ApiSlice, notes: &mut Notes) -> Option<SystemTime> {
+/// Time of the last cause of a change (RFC 3339). A wrong one costs a measurement and nothing else.
+fn triggered(object: &ApiSlice, problems: &mut Problems) -> Option<SystemTime> {
     let text = object.metadata.annotations.as_ref()?.get(LAST_CHANGE)?;
     let time = text.parse::<Timestamp>();
     if time.is_err() {
         let field = format_args!("metadata.annotations[{LAST_CHANGE}]");
-        notes.note(field, "is no RFC 3339 time; it is not known how long this change takes");
+        problems.add(field, "is not an RFC 3339 time; the propagation of this change is not measured");
     }
     time.ok().map(SystemTime::from)
 }
 
-fn ports(object: &ApiSlice, notes: &Notes) -> Result<Vec<SlicePort>, Problem> {
+fn ports(object: &ApiSlice, problems: &Problems) -> Result<Vec<SlicePort>, Problem> {
     let mut ports = Vec::new();
     for (index, port) in object.ports.iter().flatten().enumerate() {
-        let number = notes.optional_port(format_args!("ports[{index}].port"), port.port)?;
+        let number = problems.optional_port(format_args!("ports[{index}].port"), port.port)?;
         let (Some(name), Some(number)) = (port.name.as_deref(), number) else { continue };
         let protocol = port.protocol.as_deref().unwrap_or("TCP").parse();
         let protocol =
-            protocol.map_err(|error| notes.problem(format_args!("ports[{index}].protocol"), error))?;
+            protocol.map_err(|error| problems.refusal(format_args!("ports[{index}].protocol"), error))?;
         ports.push(SlicePort { name: text(Some(name)), protocol, port: number });
     }
     Ok(ports)
@@ -68,12 +91,12 @@ fn slice_endpoint(
     endpoint: &Endpoint,
     index: usize,
     hints: &mut HintsOfSlice,
-    notes: &mut Notes,
+    problems: &mut Problems,
 ) -> Option<SliceEndpoint> {
     let address = endpoint.addresses.first()?;
     let Some(ip) = parse_ip(address) else {
         let message = format_args!("{address:?} is not an IP address; the endpoint is ignored");
-        notes.note(format_args!("endpoints[{index}].addresses[0]"), message);
+        problems.add(format_args!("endpoints[{index}].addresses[0]"), message);
         return None;
     };
     let conditions = endpoint.conditions.as_ref();
@@ -97,8 +120,8 @@ struct HintsOfSlice {
 }
 
 impl HintsOfSlice {
-    /// Beyond this many different hints in one slice, sharing is not looked for: the search is linear.
-    const MOST: usize = 16;
+    /// Number of different hints in one slice up to which equal ones are looked for: the search is linear.
+    const MAX_SHARED: usize = 16;
 
     fn share(&mut self, hints: Option<&EndpointHints>) -> Arc<Hints> {
         let zones = hints.and_then(|hints| hints.for_zones.as_deref()).unwrap_or_default();
@@ -111,7 +134,7 @@ impl HintsOfSlice {
             return Arc::clone(known);
         }
         let hints = Arc::new(hints);
-        if self.known.len() < Self::MOST {
+        if self.known.len() < Self::MAX_SHARED {
             self.known.push(Arc::clone(&hints));
         }
         hints
@@ -121,7 +144,7 @@ impl HintsOfSlice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scope, translate::translate};
+    use crate::translate::translate;
     use std::time::Duration;
 
     fn translated(annotation: &str) -> (Option<SystemTime>, usize) {
@@ -147,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_told_and_the_slice_used() {
+    fn a_time_that_is_none_is_reported_and_the_slice_used() {
         for wrong in ["", "yesterday", "2026-13-02T03:04:05Z", "99999-01-01T00:00:00Z", &"9".repeat(10_000)] {
             assert_eq!(translated(wrong), (None, 1), "{wrong}");
         }

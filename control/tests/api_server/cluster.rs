@@ -1,4 +1,4 @@
-//! The API server under test: the test kit's, or a real one.
+//! Which API server is under test? The test kit's, or a real one.
 
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use kube::{

@@ -1,4 +1,4 @@
-//! What an operator reads when the way to the API server is not configured well.
+//! What does an operator read when the way to the API server is not configured well?
 
 use super::{Kind, KubeSource, Scope, Source, TempFile, Watching, start};
 use weir_testkit::ApiServer;

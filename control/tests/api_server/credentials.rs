@@ -1,4 +1,4 @@
-//! Certificates, tokens and the API server itself: what changes on disk is picked up without a restart.
+//! Is a change of certificates, tokens or the API server itself on disk picked up without a restart?
 
 use super::{Scope, TempFile, Watching, failures::server_with, service, streams::impatient};
 use std::fs;
@@ -26,7 +26,7 @@ async fn a_server_that_comes_back_with_another_authority_is_refused_until_that_i
     fs::copy(new.certificate(), &trusted.0).unwrap();
     server.apply(service("dns", 2)).unwrap();
     weir.serves(&["dns:80->", "web:80->"]).await;
-    weir.is("back", |status| status.away_since.is_none()).await;
+    weir.is("back", |status| status.outage_since.is_none()).await;
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_token_that_was_replaced_on_disk_is_used_at_the_first_refusal() {
         server.drop_streams();
         server.apply(service("dns", 2)).unwrap();
         weir.serves(&["dns:80->", "web:80->"]).await;
-        weir.is("back", |status| status.away_since.is_none()).await;
+        weir.is("back", |status| status.outage_since.is_none()).await;
     }
 }
 
@@ -61,5 +61,5 @@ async fn an_api_server_that_has_moved_is_found_where_the_kubeconfig_names_it_now
     weir.fails(Kind::EndpointSlice, &["connection refused"]).await;
     fs::write(&weir.kubeconfig.0, new.kubeconfig()).unwrap();
     weir.serves(&["dns:80->"]).await;
-    weir.is("back", |status| status.away_since.is_none()).await;
+    weir.is("back", |status| status.outage_since.is_none()).await;
 }

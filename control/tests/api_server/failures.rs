@@ -1,4 +1,4 @@
-//! Bad days: lost history, dead streams, refusals, expired credentials. What is known stays served.
+//! What happens on bad days: lost history, dead streams, refusals, expired credentials? What is known stays served.
 
 use super::{KubeSource, Scope, TempFile, Watching, service, slice};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Answers that are no answers: errors, pages, garbage and redirects. What is known stays served, and is followed afterwards.
+//! What happens when answers are errors, pages, garbage or redirects? Known objects stay served, and are followed later.
 
 use super::{Watching, failures::server_with, service};
 use weir_control::{Kind, WatchState};
@@ -129,7 +129,7 @@ async fn whichever_kind_is_forbidden_is_named_and_the_others_are_followed() {
             assert!(message.contains(words), "{message}");
         }
         let required = matches!(kind, Kind::Service | Kind::EndpointSlice);
-        assert_eq!(status.away_since.is_some(), required, "{status:?}");
+        assert_eq!(status.outage_since.is_some(), required, "{status:?}");
         if !required {
             weir.serves(&["web:80->"]).await;
         }

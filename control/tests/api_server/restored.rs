@@ -1,4 +1,4 @@
-//! An API server whose etcd was restored from a backup: it knows less than weir has seen, and counts from there again.
+//! What if the etcd of the API server was restored from a backup? Its versions are older than what weir has seen.
 
 use super::{Cluster, KubeSource, Scope, Watching, failures::server_with, service};
 use weir_control::Kind;
@@ -28,7 +28,7 @@ async fn after_a_backup_was_restored_everything_is_listed_again_and_followed_at_
         weir.serves(&["gone-later:80->", "old:80->"]).await;
         server.apply(service("after", 9)).unwrap();
         weir.serves(&["after:80->", "gone-later:80->", "old:80->"]).await;
-        weir.is("back", |status| status.away_since.is_none()).await;
+        weir.is("back", |status| status.outage_since.is_none()).await;
     };
     tokio::join!(follows(true), follows(false));
 }
@@ -42,7 +42,7 @@ async fn an_api_server_that_was_only_away_is_asked_for_no_new_list() {
     weir.fails(Kind::Service, &["connection refused"]).await;
     let before = server.requests(Resource::Services);
     server.restart().unwrap();
-    weir.is("back", |status| status.away_since.is_none()).await;
+    weir.is("back", |status| status.outage_since.is_none()).await;
     let after = server.requests(Resource::Services);
     assert_eq!(after.last_watch.get("sendInitialEvents"), None);
     assert_eq!(after.last_list["limit"], "1", "only its version was asked for");

@@ -1,4 +1,4 @@
-//! What has to hold with the test API server and with a real one.
+//! What has to hold with the test API server and with a real one?
 
 use super::{Cluster, Scope, Watching, service, slice};
 use serde_json::{Value, json};

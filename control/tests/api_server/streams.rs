@@ -1,4 +1,4 @@
-//! Connections that die without a word, or live without one: weir gives them up, says so, and is back.
+//! What if connections die silently, or live without an answer? weir gives them up, says so, and is back.
 
 use super::{KubeSource, Scope, Watching, failures::server_with, served, service};
 use std::time::Duration;
@@ -22,13 +22,13 @@ async fn endures(how: Misbehaviour, says: Option<&[&str]>) {
     server.wait_for_requests(Resource::Services, |requests| requests.refused > 0).await.unwrap();
     if let Some(words) = says {
         weir.fails(Kind::Service, words).await;
-        weir.is("away", |status| status.away_since.is_some()).await;
+        weir.is("away", |status| status.outage_since.is_some()).await;
     }
     server.apply(service("dns", 2)).unwrap();
     assert_eq!(*weir.control.snapshots.borrow(), before, "while the server answers with {how:?}");
     server.misbehave(None);
     weir.serves(&["dns:80->", "web:80->"]).await;
-    weir.is("back", |status| status.away_since.is_none()).await;
+    weir.is("back", |status| status.outage_since.is_none()).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The golden vectors: their cases, and the events that their objects are.
+//! What are the cases of the golden vectors, and the events of their objects?
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use serde::de::DeserializeOwned;

@@ -1,4 +1,4 @@
-//! What is read: files, directories, standard input; YAML, JSON, several documents, lists.
+//! What is read? Files, directories, standard input; YAML, JSON, several documents, lists.
 
 use super::{Folder, documents, load, problems, served, service, slice};
 use serde_json::json;

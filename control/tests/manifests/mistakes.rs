@@ -1,4 +1,4 @@
-//! What is said about a mistake: file, document, line, object and field; and what stays served.
+//! What is reported about a mistake, and what stays served? File, document, line, object and field.
 
 use super::{Folder, documents, problems, served, service, slice};
 
@@ -140,7 +140,7 @@ fn a_file_beyond_the_limit_is_refused() {
 }
 
 #[test]
-fn a_health_check_of_a_port_that_is_not_tcp_is_noted_and_the_service_is_served() {
+fn a_health_check_of_a_port_that_is_not_tcp_is_reported_and_the_service_is_served() {
     let folder = Folder::new();
     let checked = "metadata:\n  annotations: {weir.dev/health-check: tcp}\n";
     let udp =

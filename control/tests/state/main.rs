@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use weir_control::{
     Event, State, Store,
-    disk::{Identity, SCHEMA, Unusable, decode, encode},
+    disk::{Identity, SCHEMA, StateError, decode, encode},
 };
 
 const HEADER: usize = 9 + 4 + 8 + 4;
@@ -73,15 +73,15 @@ fn other_files_and_other_schemas_are_named_as_such() {
         bytes[9..13].copy_from_slice(&schema.to_le_bytes());
         decode(&bytes).unwrap_err()
     };
-    assert_eq!(with_schema(SCHEMA + 1), Unusable::Newer(SCHEMA + 1));
-    assert_eq!(with_schema(0), Unusable::Older(0));
-    assert_eq!(decode(b"apiVersion: v1\nkind: Config\n").unwrap_err(), Unusable::NotState);
+    assert_eq!(with_schema(SCHEMA + 1), StateError::Newer(SCHEMA + 1));
+    assert_eq!(with_schema(0), StateError::Older(0));
+    assert_eq!(decode(b"apiVersion: v1\nkind: Config\n").unwrap_err(), StateError::NotState);
     let mut vast = bytes.clone();
     vast[13..21].copy_from_slice(&u64::MAX.to_le_bytes());
-    assert_eq!(decode(&vast).unwrap_err(), Unusable::TooLarge);
+    assert_eq!(decode(&vast).unwrap_err(), StateError::TooLarge);
     let more = [&bytes[..], b"x"].concat();
-    assert_eq!(decode(&more).unwrap_err(), Unusable::Corrupt);
-    assert!(matches!(decode(&sealed(more)), Err(Unusable::Malformed)), "nothing may follow");
+    assert_eq!(decode(&more).unwrap_err(), StateError::Corrupt);
+    assert!(matches!(decode(&sealed(more)), Err(StateError::Malformed)), "nothing may follow");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn every_truncation_and_every_flipped_bit_is_refused() {
     let bytes = encode(&about(), &state(one_of_each()));
     for length in 0..bytes.len() {
         let refused = decode(&bytes[..length]).unwrap_err();
-        assert!(matches!(refused, Unusable::Truncated { .. }), "{length}: {refused:?}");
+        assert!(matches!(refused, StateError::Truncated { .. }), "{length}: {refused:?}");
     }
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();

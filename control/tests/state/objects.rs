@@ -1,4 +1,4 @@
-//! Objects with every part that a state file has, fixed ones and random ones.
+//! Which objects are saved in tests? Fixed and random ones with every part that a state file has.
 
 use ipnet::IpNet;
 use proptest::{collection::vec, option, prelude::*};
@@ -10,7 +10,7 @@ use std::{
 };
 use weir_control::{
     Event, Kind, Object, ObjectKey,
-    disk::{About, Identity},
+    disk::{Identity, StateMetadata},
 };
 use weir_core::{
     ActiveCheck, Conditions, EndpointRemoved, EndpointSlice, Family, Hints, Limits, Node, PerFamily, Policy,
@@ -19,8 +19,8 @@ use weir_core::{
 
 pub(crate) const NODE: &str = "node-a";
 
-pub(crate) fn about() -> About {
-    About {
+pub(crate) fn about() -> StateMetadata {
+    StateMetadata {
         saved: UNIX_EPOCH + Duration::from_secs(1_795_467_000),
         identity: Identity {
             api_server: "https://192.0.2.1:6443".into(),

@@ -1,17 +1,21 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
+mod desired;
+mod metrics;
+mod repair_schedule;
+
 use crate::{
     Error, Options,
-    apply::{self, Transaction},
-    meters::Meters,
-    missing,
-    nft::{self, TABLE, Table},
-    owner::{self, Held, Owner},
-    pace::Pace,
+    host::{obstacles, requirements},
+    monitor::Monitor,
+    nft::{self, TABLE, program},
+    ownership::{CaptureLock, LOCK_SOCKET, TableOwner},
     plan::Plan,
     route::Routes,
-    watch::Watch,
 };
+use desired::{Desired, Installed};
+use metrics::CaptureMetrics;
+use repair_schedule::RepairSchedule;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -21,90 +25,78 @@ use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 use weir_core::{CaptureSockets, Changes, Family, PerFamily, Snapshot};
 
-/// How often policy routes are looked at, of whose end the kernel does not always tell.
-const LOOK: Duration = Duration::from_secs(2);
+/// The time between two checks of the policy routes, whose end the kernel does not always announce.
+const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What is not as it should be.
+/// Why rules or routes are to be written anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disturbance {
     /// Somebody else has changed or removed rules.
     Rules,
     /// Captured packets are no longer routed to this host.
     Routes,
-    /// A change could not be made; it is time to try again.
+    /// A change could not be made, and it is time to try again.
     Failed,
 }
 
-/// The rules and routes by which Service traffic comes to weir. They stay when this is dropped: a weir that starts again
-/// replaces them.
+/// The rules and routes by which Service traffic comes to weir. They stay in the kernel when this value is dropped: a weir
+/// that starts again replaces them.
 #[derive(Debug)]
 pub struct Capture {
     options: Options,
-    owner: Owner,
-    held: Option<Held>,
+    owner: TableOwner,
+    lock: Option<CaptureLock>,
     routes: Routes,
-    watch: Watch,
-    meters: Meters,
+    monitor: Monitor,
+    metrics: CaptureMetrics,
     desired: Option<Arc<Desired>>,
-    /// What is known to be in force; nothing after a failure.
+    /// The rules that are known to be in force; `None` after a failure.
     installed: Option<Installed>,
     disturbance: Option<Disturbance>,
-    pace: Pace,
-    next_look: Instant,
+    repair_schedule: RepairSchedule,
+    next_route_check: Instant,
     superseded: bool,
 }
 
-#[derive(Debug)]
-struct Desired {
-    snapshot: Snapshot,
-    node_port_addresses: Vec<IpAddr>,
-    table: Table,
-}
-
-#[derive(Debug)]
-struct Installed {
-    desired: Arc<Desired>,
-    plan: Plan,
-}
-
 impl Capture {
-    /// Finds out whether this host can capture, and takes the right to. Changes nothing yet.
+    /// Finds out whether this host can capture, and takes the capture lock. Changes no rule yet.
     ///
     /// # Errors
-    /// When the host or this process lacks something, another weir runs, or an interface name is none.
+    /// When the host or this process lacks something, when another weir captures here, or when the name of the pods'
+    /// interface is not valid.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        missing::check(options.pods_interface()?.as_deref()).await?;
-        for obstacle in missing::obstacles() {
+        requirements::check(options.pods_interface()?.as_deref()).await?;
+        for obstacle in obstacles() {
             warn!("{obstacle}");
         }
-        let held = owner::take()?;
-        if held.is_none() && !options.takeover {
-            return Err(Error::SecondWeir(owner::SOCKET));
+        let lock = CaptureLock::acquire()?;
+        if lock.is_none() && !options.takeover {
+            return Err(Error::SecondWeir(LOCK_SOCKET));
         }
         Ok(Self {
             options,
-            owner: Owner::new(),
-            held,
+            owner: TableOwner::new(),
+            lock,
             routes: Routes::open()?,
-            watch: Watch::open()?,
-            meters: Meters::new(),
+            monitor: Monitor::open()?,
+            metrics: CaptureMetrics::new(),
             desired: None,
             installed: None,
             disturbance: None,
-            pace: Pace::default(),
-            next_look: Instant::now() + LOOK,
+            repair_schedule: RepairSchedule::default(),
+            next_route_check: Instant::now() + ROUTE_CHECK_INTERVAL,
             superseded: false,
         })
     }
 
-    /// Brings the rules into line. The first call replaces whatever table there was, without a gap; later ones change
-    /// what differs. Not to be called before the first complete Snapshot (semantics S6, B5).
+    /// Brings the rules into line with a Snapshot. The first call replaces whatever table there was, without a gap; later
+    /// calls change what differs. Not to be called before the first complete Snapshot (semantics S6, B5).
     ///
     /// Does nothing once another weir has taken over.
     ///
     /// # Errors
-    /// When the change could not be made. The rules are as before, and [`disturbed`](Self::disturbed) tells when to
-    /// try again.
+    /// When the change could not be made. The rules are as before, and [`disturbed`](Self::disturbed) returns when it is
+    /// time to try again.
     pub async fn apply(
         &mut self,
         snapshot: &Snapshot,
@@ -115,37 +107,39 @@ impl Capture {
         let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound)?;
         let node_port_addresses = node_port_addresses.to_vec();
         self.desired = Some(Arc::new(Desired { snapshot: snapshot.clone(), node_port_addresses, table }));
-        let outcome = self.bring().await;
-        self.note(outcome)
+        let outcome = self.reconcile().await;
+        self.record(outcome)
     }
 
-    /// Waits until something is not as it should be; then it is time to [`repair`](Self::repair). Never returns once
-    /// another weir has taken over. Nothing is lost when this is cancelled.
+    /// Waits until rules or routes are not as they should be; then it is time to [`repair`](Self::repair). Never returns
+    /// once another weir has taken over. Safe to cancel.
     pub async fn disturbed(&mut self) -> Disturbance {
         loop {
-            match (self.pace.due(), self.disturbance) {
+            match (self.repair_schedule.due(), self.disturbance) {
                 (Some(due), Some(disturbance)) if due <= Instant::now() => return disturbance,
                 _ => {}
             }
-            let until = self.pace.due().map_or(self.next_look, |due| due.min(self.next_look));
+            let next_check = self.next_route_check;
+            let until = self.repair_schedule.due().map_or(next_check, |due| due.min(next_check));
             if self.disturbance.is_some() || self.superseded || self.desired.is_none() {
                 sleep_until(until.into()).await;
-            } else if let Ok(outcome) = timeout_at(until.into(), self.watch.disturbed()).await {
+            } else if let Ok(outcome) = timeout_at(until.into(), self.monitor.foreign_change()).await {
                 if let Err(error) = outcome {
                     warn!(%error, "cannot listen to changes of nftables; the rules are written anew");
                 }
-                self.find(Disturbance::Rules);
+                self.note_disturbance(Disturbance::Rules);
             }
-            self.look().await;
+            self.check_periodically().await;
         }
     }
 
-    /// Puts right what was found. Whatever the rules have become, they are written anew as a whole.
+    /// Puts right what [`disturbed`](Self::disturbed) has found. Whatever the rules have become, the whole table is written
+    /// anew.
     ///
     /// # Errors
-    /// When that could not be done; [`disturbed`](Self::disturbed) tells when to try again.
+    /// When rules or routes could not be written; [`disturbed`](Self::disturbed) returns when it is time to try again.
     pub async fn repair(&mut self) -> Result<(), Error> {
-        self.pace.begin(Instant::now());
+        self.repair_schedule.start(Instant::now());
         let disturbance = self.disturbance.take();
         if self.superseded {
             return Ok(());
@@ -158,12 +152,12 @@ impl Capture {
             }
         };
         if outcome.is_ok() && matches!(disturbance, Some(Disturbance::Rules | Disturbance::Routes)) {
-            self.meters.repairs.increment(1);
+            self.metrics.repairs.increment(1);
         }
-        self.note(outcome)
+        self.record(outcome)
     }
 
-    /// Whether another weir has taken over: connections go on, new ones are the other's.
+    /// Whether another weir has taken over. Connections of this one go on; new ones are for the other.
     pub fn is_superseded(&self) -> bool {
         self.superseded
     }
@@ -171,50 +165,51 @@ impl Capture {
     /// Removes the rules and routes, unless another weir has taken over.
     ///
     /// # Errors
-    /// When they could not be removed.
+    /// When rules or routes could not be removed.
     pub async fn remove(self) -> Result<(), Error> {
         if self.superseded || self.desired.is_none() {
             return Ok(());
         }
-        let script = format!("flush chain {TABLE} {}{}\ndelete table {TABLE}\n", nft::OWNER, self.owner);
-        apply::apply(&script).await.outcome?;
+        let script =
+            format!("flush chain {TABLE} {}{}\ndelete table {TABLE}\n", nft::OWNER_CHAIN, self.owner);
+        program::run_transaction(&script).await.outcome?;
         for family in Family::ALL {
             self.routes.remove(family).await?;
         }
         Ok(())
     }
 
-    fn find(&mut self, disturbance: Disturbance) {
+    fn note_disturbance(&mut self, disturbance: Disturbance) {
         self.disturbance = Some(disturbance);
-        self.pace.want(Instant::now());
+        self.repair_schedule.request(Instant::now());
     }
 
-    /// Looks at what nobody tells of.
-    async fn look(&mut self) {
-        if Instant::now() < self.next_look {
+    /// Checks, every [`ROUTE_CHECK_INTERVAL`], what no notification announces: routes, and whether the capture lock is
+    /// free.
+    async fn check_periodically(&mut self) {
+        if Instant::now() < self.next_route_check {
             return;
         }
-        self.next_look = Instant::now() + LOOK;
-        if self.held.is_none() {
-            self.held = owner::take().ok().flatten();
+        self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
+        if self.lock.is_none() {
+            self.lock = CaptureLock::acquire().ok().flatten();
         }
         if self.superseded || self.disturbance.is_some() || self.installed.is_none() {
             return;
         }
         for family in self.families() {
             if !self.routes.are_in_force(family).await {
-                self.find(Disturbance::Routes);
+                self.note_disturbance(Disturbance::Routes);
             }
         }
     }
 
     fn families(&self) -> Vec<Family> {
-        let Some(desired) = &self.desired else { return Vec::new() };
-        Family::ALL.into_iter().filter(|family| desired.table.serves(*family)).collect()
+        self.desired.iter().flat_map(|desired| desired.families()).collect()
     }
 
-    /// After a failure nothing is known of the rules.
-    fn note(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+    /// Counts a failure and asks for another attempt.
+    fn record(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         if let Err(error) = &outcome {
             if matches!(error, Error::Route { .. })
                 && let Ok(routes) = Routes::open()
@@ -222,39 +217,43 @@ impl Capture {
                 // The connection itself may have failed.
                 self.routes = routes;
             }
-            self.meters.failures.increment(1);
-            self.find(Disturbance::Failed);
+            self.metrics.failures.increment(1);
+            self.note_disturbance(Disturbance::Failed);
         }
         outcome
     }
 
-    async fn bring(&mut self) -> Result<(), Error> {
+    /// Leads from the rules in force to the desired ones.
+    async fn reconcile(&mut self) -> Result<(), Error> {
         let Some(desired) = self.desired.clone() else { return Ok(()) };
         if self.superseded {
             return Ok(());
         }
         match self.installed.take() {
-            Some(installed) if installed.desired.is_like(&desired) => self.change(installed, desired).await,
+            Some(installed) if installed.desired.differs_only_in_services(&desired) => {
+                self.change(installed, desired).await
+            }
             _ => self.replace(desired).await,
         }
     }
 
-    /// Writes everything anew, unless another weir has.
+    /// Writes the whole table anew, unless the one in the kernel is a newer weir's.
     async fn rewrite(&mut self) -> Result<(), Error> {
-        // No table is one that nobody owns.
-        let listing = apply::ask(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
-        if Owner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
+        // A table that is not there has no owner.
+        let listing =
+            program::query(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
+        if TableOwner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
             warn!("another weir has taken over: this one captures nothing new, its connections go on");
             self.superseded = true;
             return Ok(());
         }
-        self.bring().await
+        self.reconcile().await
     }
 
     async fn replace(&mut self, desired: Arc<Desired>) -> Result<(), Error> {
         let plan = Plan::of(&desired.snapshot, &desired.node_port_addresses);
         self.ensure_routes().await?;
-        self.watch.forget();
+        self.monitor.discard_pending();
         self.transact(&nft::whole(&desired.table, &plan)).await?;
         info!(elements = plan.elements(), "the rules that capture Service traffic are in force");
         self.installed(Installed { desired, plan });
@@ -273,16 +272,16 @@ impl Capture {
     }
 
     fn installed(&mut self, installed: Installed) {
-        self.meters.elements.set(installed.plan.elements() as f64);
+        self.metrics.elements.set(installed.plan.elements() as f64);
         self.installed = Some(installed);
     }
 
     async fn transact(&mut self, script: &str) -> Result<(), Error> {
         let started = Instant::now();
-        let Transaction { process, outcome } = apply::apply(script).await;
-        self.watch.settle(process);
+        let program::Transaction { process, outcome } = program::run_transaction(script).await;
+        self.monitor.drain(process);
         outcome?;
-        self.meters.transactions.increment(1);
+        self.metrics.transactions.increment(1);
         debug!(bytes = script.len(), took = ?started.elapsed(), "changed nftables rules");
         Ok(())
     }
@@ -294,14 +293,5 @@ impl Capture {
             }
         }
         Ok(())
-    }
-}
-
-impl Desired {
-    /// Whether only Services differ.
-    fn is_like(&self, other: &Self) -> bool {
-        self.table == other.table
-            && self.node_port_addresses == other.node_port_addresses
-            && self.snapshot.node.internal_ips == other.snapshot.node.internal_ips
     }
 }

@@ -1,22 +1,22 @@
 //! How does everything go away that weir put into the kernel?
 
 use crate::{
-    Error, apply, missing,
-    nft::{TABLE, TABLE_NAME},
-    owner,
+    Error,
+    host::requirements,
+    nft::{TABLE, TABLE_NAME, program},
     route::Routes,
 };
 use std::fmt;
 use weir_core::{Family, PerFamily};
 
-/// What was there and is gone.
+/// What a clean-up has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Whether there was a table.
     pub table: bool,
-    /// Policy rules.
+    /// Number of policy rules.
     pub rules: PerFamily<usize>,
-    /// Routes in weir's routing table.
+    /// Number of routes in weir's routing table.
     pub routes: PerFamily<usize>,
 }
 
@@ -41,20 +41,12 @@ impl fmt::Display for Removed {
     }
 }
 
-/// Whether a weir captures in this network namespace: it would put back what is removed.
-///
-/// # Errors
-/// When no Unix socket can be had.
-pub fn is_running() -> Result<bool, Error> {
-    Ok(owner::take()?.is_none())
-}
-
 /// Removes every trace of weir from nftables and routing, in both families.
 ///
 /// # Errors
-/// When `nft` or netlink cannot be used, or this process may not. What can be removed is gone even so.
+/// When `nft` or netlink cannot be used, or this process has no CAP_NET_ADMIN. Whatever can be removed is gone even so.
 pub async fn cleanup() -> Result<Removed, Error> {
-    missing::check_capability()?;
+    requirements::check_capability()?;
     let mut removed = Removed::default();
     let table = remove_table().await;
     let routes = Routes::open()?;
@@ -66,11 +58,11 @@ pub async fn cleanup() -> Result<Removed, Error> {
 }
 
 async fn remove_table() -> Result<bool, Error> {
-    let tables = apply::ask(&["list", "tables"]).await?;
+    let tables = program::query(&["list", "tables"]).await?;
     if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}")) {
         return Ok(false);
     }
-    // Added first: somebody else may have been faster.
-    apply::apply(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
+    // Added first: deleting fails where somebody else was faster.
+    program::run_transaction(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
     Ok(true)
 }

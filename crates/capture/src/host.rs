@@ -1,43 +1,54 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
+mod bridges;
+mod features;
+mod obstacles;
+pub(crate) mod requirements;
+mod ruleset;
+
+pub use bridges::bridges;
+pub(crate) use obstacles::obstacles;
+pub use ruleset::{Chain, Ruleset};
+
 use crate::{
-    Error, Ruleset, apply, bridges, is_running, missing,
+    Error, is_running,
+    nft::program,
     route::{Routes, Routing},
 };
 use std::net::IpAddr;
 use weir_core::{Bridges, Capability, Family, PerFamily};
 
-/// What was found.
+/// What was found on a host.
 #[derive(Debug)]
 pub struct Host {
     /// Whether this process has CAP_NET_ADMIN.
-    pub administers: bool,
+    pub has_net_admin: bool,
     /// Whether this process has CAP_NET_BIND_SERVICE.
-    pub binds: bool,
-    /// The version of `nft`, as in `1.0.6`.
+    pub has_net_bind_service: bool,
+    /// Version of `nft`, as in `1.0.6`.
     pub nft: Result<String, Error>,
     /// Whether `nft` and the kernel accept every kind of rule that may be needed. `None` where that cannot be tried.
     pub rules: Option<Result<(), Error>>,
-    /// What is in nftables. `None` where that cannot be looked at.
+    /// Tables and chains in nftables. `None` where they cannot be listed.
     pub ruleset: Option<Result<Ruleset, Error>>,
     /// Routing of each family.
     pub routing: Result<PerFamily<Routing>, Error>,
-    /// The addresses asked about that this host has no route to.
+    /// Those of the requested destinations that this host has no route to.
     pub unreachable: Vec<IpAddr>,
-    /// What bridges mean for capturing.
+    /// Families that bridges keep from TPROXY, and the networks of bridges.
     pub bridges: Result<Bridges, Error>,
-    /// Whether a weir captures here.
+    /// Whether a weir captures in this network namespace.
     pub is_running: Result<bool, Error>,
 }
 
 impl Host {
-    /// Looks at this host, and whether it has routes to these addresses.
-    pub async fn look(destinations: &[IpAddr]) -> Self {
-        let administers = missing::check_capability().is_ok();
+    /// Looks at this host, and whether it has routes to `destinations`.
+    pub async fn inspect(destinations: &[IpAddr]) -> Self {
+        let has_net_admin = requirements::check_capability().is_ok();
         let nft = version().await;
         let (mut rules, mut ruleset) = (None, None);
-        if administers && nft.is_ok() {
-            rules = Some(missing::check_rules(None).await);
+        if has_net_admin && nft.is_ok() {
+            rules = Some(requirements::check_rules(None).await);
             ruleset = Some(Ruleset::read().await);
         }
         let (routing, unreachable) = match routing(destinations).await {
@@ -45,8 +56,8 @@ impl Host {
             Err(error) => (Err(error), Vec::new()),
         };
         Self {
-            administers,
-            binds: missing::is_capable(Capability::NetBindService),
+            has_net_admin,
+            has_net_bind_service: requirements::is_capable(Capability::NetBindService),
             nft,
             rules,
             ruleset,
@@ -58,11 +69,11 @@ impl Host {
     }
 }
 
-/// `nftables v1.0.6 (Lester Gooch #5)`.
+/// Reads the version from what `nft --version` prints, as in `nftables v1.0.6 (Lester Gooch #5)`.
 async fn version() -> Result<String, Error> {
-    let said = match apply::ask(&["--version"]).await {
+    let said = match program::query(&["--version"]).await {
         Err(Error::Nft(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::Missing(missing::NO_NFT.into()));
+            return Err(Error::RequirementMissing(requirements::NO_NFT.into()));
         }
         said => said?,
     };
@@ -74,11 +85,11 @@ async fn routing(destinations: &[IpAddr]) -> Result<(PerFamily<Routing>, Vec<IpA
     let routes = Routes::open()?;
     let mut routing = PerFamily::default();
     for family in Family::ALL {
-        *routing.get_mut(family) = routes.look(family).await?;
+        *routing.get_mut(family) = routes.inspect(family).await?;
     }
     let mut unreachable = Vec::new();
     for &ip in destinations {
-        if !routes.reach(ip).await {
+        if !routes.has_route_to(ip).await {
             unreachable.push(ip);
         }
     }

@@ -1,12 +1,12 @@
 //! How does Service traffic reach weir's sockets? By nftables rules and a policy route, which need CAP_NET_ADMIN.
 //!
 //! ```text
-//! Snapshot -> plan (pure) -> nft (pure: text) -> apply (nft -f -, one transaction)
-//! kernel   -> watch, route -> repair
+//! Snapshot -> plan (pure) -> nft (pure: text) -> nft::program (nft -f -, one transaction)
+//! kernel   -> monitor, route -> Capture::repair
 //! ```
 //!
-//! A packet to a captured address is given to a receiving socket by TPROXY, whatever its address; which socket depends on
-//! where the packet comes from. The rules also give the verdicts that no userspace program can: a refusal or silence for
+//! A packet to a captured address is given to a capture socket by TPROXY, whatever the socket's address; which socket
+//! depends on where the packet comes from. The rules also give the verdicts that no userspace program can: a refusal or silence for
 //! new connections. They change when Services or their verdicts do, not when endpoints come and go.
 //!
 //! | bit of the mark | on | effect |
@@ -28,30 +28,23 @@
 //! verdicts) and `cluster_ips` (whose other ports refuse). All of them are hash tables: a packet costs the same however
 //! many Services there are.
 
-mod apply;
-mod bridges;
 mod capture;
 mod cleanup;
 mod error;
 mod host;
 pub mod marks;
-mod meters;
 mod metric_families;
-mod missing;
+mod monitor;
 mod nft;
 mod options;
-mod owner;
-mod pace;
+mod ownership;
 mod plan;
 pub mod route;
-mod ruleset;
-mod watch;
 
-pub use bridges::bridges;
 pub use capture::{Capture, Disturbance};
-pub use cleanup::{Removed, cleanup, is_running};
+pub use cleanup::{Removed, cleanup};
 pub use error::Error;
-pub use host::Host;
+pub use host::{Chain, Host, Ruleset, bridges};
 pub use metric_families::METRIC_FAMILIES;
 pub use options::Options;
-pub use ruleset::{Chain, Ruleset};
+pub use ownership::is_running;

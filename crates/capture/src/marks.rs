@@ -2,19 +2,19 @@
 //!
 //! They are always set and tested with a mask: the other bits belong to others on the host.
 
-/// On packets that weir sends to clients: not tracked, never captured. Sockets that face clients carry it (SO_MARK);
-/// accepted ones inherit it.
+/// The bit on packets that weir sends to clients: not tracked, never captured. Sockets that face clients have this mark
+/// (SO_MARK), and accepted sockets inherit it.
 pub const TO_CLIENT: u32 = 0x1000_0000;
 
-/// Bits that a packet to a client has together with [`TO_CLIENT`] if it left from another port than the dialled one, which
-/// a process of this host holds (UDP): the dialled port. The rules put it in its place and take these bits away.
+/// The bits of the dialled port on a UDP packet that left from another port, because a process of this host holds the
+/// dialled one. They come together with [`TO_CLIENT`]; the rules write the port into the packet and clear these bits.
 pub(crate) const REPLY_PORT: u32 = 0xffff;
 
-/// On packets that weir sends to endpoints, probes too: never captured. Also the bit in the mark of tracked connections
-/// (`ct mark`) by which their replies are known.
+/// The bit on packets that weir sends to endpoints, probes too: never captured. Also the bit in the mark of tracked
+/// connections (`ct mark`) by which replies of endpoints are recognised.
 pub const TO_ENDPOINT: u32 = 0x2000_0000;
 
-/// On packets that are routed to this host's sockets, whatever their address: the policy rule looks for it.
+/// The bit on packets that are routed to this host's sockets, whatever their address. weir's policy rule matches it.
 pub const CAPTURED: u32 = 0x4000_0000;
 
 #[cfg(test)]

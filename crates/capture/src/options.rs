@@ -1,30 +1,30 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, nft::Table, owner::Owner};
+use crate::{Error, nft::Table, ownership::TableOwner};
 use ipnet::IpNet;
 use weir_core::{CaptureSockets, PerFamily, Pods, Snapshot};
 
-/// What does not change while weir runs.
+/// Settings of capturing, which do not change while weir runs.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// How pods are recognised.
     pub pods: Pods,
-    /// Networks of endpoints whose packets no one translates: they need not be tracked (`--cluster-cidr`).
+    /// Networks of endpoints whose packets nobody translates, so that they need no connection tracking (`--cluster-cidr`).
     pub pod_networks: Vec<IpNet>,
-    /// Where Service addresses are allocated from, besides what the Snapshot says (`--service-cidr`).
+    /// Networks that Service addresses are allocated from, besides those in the Snapshot (`--service-cidr`).
     pub service_cidrs: Vec<IpNet>,
-    /// Whether all Services of the cluster are weir's: only then is a Service that is not there met with silence
-    /// (semantics N5).
+    /// Whether all Services of the cluster are weir's: only then are packets to addresses of no Service dropped (semantics
+    /// N5).
     pub exclusive: bool,
     /// Whether to take over from another weir.
     pub takeover: bool,
 }
 
 impl Options {
-    /// The table for these sockets and what the Snapshot says of the node.
+    /// The table for these capture sockets and the node of a Snapshot.
     pub(crate) fn table(
         &self,
-        owner: &Owner,
+        owner: &TableOwner,
         snapshot: &Snapshot,
         capture_sockets: CaptureSockets,
         bound: PerFamily<bool>,
@@ -44,7 +44,7 @@ impl Options {
         })
     }
 
-    /// The interface of pods, as rules name it.
+    /// Name of the pods' interface in rules, with `*` at its end for a prefix.
     pub(crate) fn pods_interface(&self) -> Result<Option<String>, Error> {
         let (name, any) = match &self.pods {
             Pods::OnBridge(name) => (name, ""),

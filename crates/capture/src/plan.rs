@@ -1,104 +1,49 @@
 //! Which addresses are captured, and what do new flows to them get? Changing a Service costs what it claims.
 
+mod edit;
 mod ranges;
-mod used;
+mod treatment;
+mod use_counts;
 
+pub(crate) use edit::{Edit, Edits};
 pub(crate) use ranges::RangesId;
+pub(crate) use treatment::{Exception, Treatment};
 
 use ranges::Ranges;
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
 };
-use used::Used;
+use treatment::treatment;
+use use_counts::UseCounts;
 use weir_core::{
-    Changes, Claim, Claims, Frontend, Node, Origin, Protocol, ServedService, ServiceKey, Snapshot, Verdict,
-    claims, guards::Refusal,
+    Changes, Claim, Claims, Frontend, Node, Protocol, ResolvedService, ServiceKey, Snapshot, claims,
+    guards::Refusal,
 };
 
-/// What new flows to a frontend get that does not simply hand them to weir.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Exception {
-    /// A refusal (semantics N1).
-    Refuse,
-    /// Silence (semantics N2).
-    Silent,
-    /// Silence, unless they come from a pod or from this node (semantics N3, P6).
-    InsideOnly,
-}
-
-/// How the rules treat new flows to a frontend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Treatment {
-    /// Which sources are admitted; comes first (semantics A5).
-    pub(crate) ranges: Option<RangesId>,
-    /// What those get.
-    pub(crate) exception: Option<Exception>,
-}
-
-impl Treatment {
-    /// How many elements of sets say so.
-    fn elements(self) -> usize {
-        1 + usize::from(self.ranges.is_some()) + usize::from(self.exception.is_some())
-    }
-}
-
-/// One change of the rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Edit<Key, Value> {
-    /// Of what.
-    pub(crate) key: Key,
-    /// What was there.
-    pub(crate) before: Option<Value>,
-    /// What is to be there. Differs from what was.
-    pub(crate) after: Option<Value>,
-}
-
-/// All changes that one transaction makes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Edits {
-    /// Of captured addresses.
-    pub(crate) frontends: Vec<Edit<Frontend, Treatment>>,
-    /// Of addresses whose undefined ports refuse.
-    pub(crate) cluster_ips: Vec<Edit<IpAddr, ()>>,
-    /// Of ports that replies may have to be given. None comes or goes without a frontend.
-    pub(crate) reply_ports: Vec<Edit<u16, ()>>,
-    /// Ranges that come into use.
-    pub(crate) new_ranges: Vec<RangesId>,
-    /// Ranges that nothing uses any more.
-    pub(crate) unused_ranges: Vec<RangesId>,
-}
-
-impl Edits {
-    /// Whether the rules stay as they are.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.frontends.is_empty() && self.cluster_ips.is_empty() && self.new_ranges.is_empty()
-    }
-}
-
-/// What the rules must say of Services.
+/// The elements of nftables sets that follow from Services.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     claims: Claims<Frontend, Claim>,
     cluster_ips_of: HashMap<ServiceKey, Box<[IpAddr]>>,
-    cluster_ips: Used<IpAddr>,
+    cluster_ips: UseCounts<IpAddr>,
     frontends: HashMap<Frontend, Treatment>,
-    /// How many elements these are.
+    /// Number of elements that `frontends` takes.
     frontend_elements: usize,
-    reply_ports: Used<u16>,
+    reply_ports: UseCounts<u16>,
     ranges: Ranges,
 }
 
 impl Plan {
-    /// The plan for everything.
+    /// The plan for all Services of a Snapshot.
     pub(crate) fn of(snapshot: &Snapshot, node_port_addresses: &[IpAddr]) -> Self {
         let mut plan = Self::default();
         plan.update(snapshot.services().map(|served| &**served), &[], &snapshot.node, node_port_addresses);
-        plan.ranges.settle();
+        plan.ranges.drain_changes();
         plan
     }
 
-    /// Follows a change of Services.
+    /// Follows a change of Services. Returns what changes in the rules.
     pub(crate) fn follow(&mut self, changes: &Changes, node: &Node, node_port_addresses: &[IpAddr]) -> Edits {
         let changed = changes.changed.iter().map(|served| &**served);
         self.update(changed, &changes.removed, node, node_port_addresses)
@@ -119,19 +64,19 @@ impl Plan {
         self.reply_ports.iter()
     }
 
-    /// The source ranges in use.
+    /// Source ranges in use.
     pub(crate) fn ranges(&self) -> &Ranges {
         &self.ranges
     }
 
-    /// How many elements the sets have.
+    /// Number of elements of all sets.
     pub(crate) fn elements(&self) -> usize {
         self.cluster_ips.len() + self.reply_ports.len() + self.frontend_elements
     }
 
     fn update<'a>(
         &mut self,
-        changed: impl Iterator<Item = &'a ServedService>,
+        changed: impl Iterator<Item = &'a ResolvedService>,
         removed: &[ServiceKey],
         node: &Node,
         node_port_addresses: &[IpAddr],
@@ -147,23 +92,23 @@ impl Plan {
             let ips = served.ports.iter().map(|port| port.cluster_ip).filter(|&ip| is_usable(ip));
             self.set_cluster_ips(&served.key, ips.collect());
         }
-        self.settle(touched, node)
+        self.update_treatments(touched, node)
     }
 
     fn set_cluster_ips(&mut self, key: &ServiceKey, ips: BTreeSet<IpAddr>) {
         for ip in self.cluster_ips_of.remove(key).unwrap_or_default() {
-            self.cluster_ips.release(ip);
+            self.cluster_ips.remove_user(ip);
         }
         for ip in &ips {
-            self.cluster_ips.take(*ip);
+            self.cluster_ips.add_user(*ip);
         }
         if !ips.is_empty() {
             self.cluster_ips_of.insert(key.clone(), ips.into_iter().collect());
         }
     }
 
-    /// Finds what became of everything that may have changed.
-    fn settle(&mut self, mut touched: Vec<Frontend>, node: &Node) -> Edits {
+    /// Finds the treatment of every frontend that may have changed, and what differs from before.
+    fn update_treatments(&mut self, mut touched: Vec<Frontend>, node: &Node) -> Edits {
         touched.sort_unstable();
         touched.dedup();
         let mut edits = Edits::default();
@@ -177,51 +122,37 @@ impl Plan {
             self.frontend_elements -= before.map_or(0, Treatment::elements);
             // After the new ones were taken: ranges that stay in use stay as they are.
             if let Some(id) = before.and_then(|treatment| treatment.ranges) {
-                self.ranges.release(id);
+                self.ranges.remove_user(id);
             }
             if before != after {
                 self.count_port(frontend, before.is_some(), after.is_some());
                 edits.frontends.push(Edit { key: frontend, before, after });
             }
         }
-        edits.cluster_ips = self.cluster_ips.settle();
-        edits.reply_ports = self.reply_ports.settle();
-        (edits.new_ranges, edits.unused_ranges) = self.ranges.settle();
+        edits.cluster_ips = self.cluster_ips.drain_edits();
+        edits.reply_ports = self.reply_ports.drain_edits();
+        (edits.new_ranges, edits.unused_ranges) = self.ranges.drain_changes();
         edits
     }
+
     fn count_port(&mut self, frontend: Frontend, was_there: bool, is_there: bool) {
         let port = frontend.address.port();
         match (frontend.protocol, was_there, is_there) {
-            (Protocol::Udp, false, true) => self.reply_ports.take(port),
-            (Protocol::Udp, true, false) => self.reply_ports.release(port),
+            (Protocol::Udp, false, true) => self.reply_ports.add_user(port),
+            (Protocol::Udp, true, false) => self.reply_ports.remove_user(port),
             _ => {}
         }
     }
 }
 
-/// SCTP is not relayed; and no Service makes an address of this host's own reachable that was not.
+/// Whether a frontend can be captured: SCTP is not relayed, and no Service may make an address of this host's own
+/// reachable that was not.
 fn is_captured(frontend: &Frontend) -> bool {
     matches!(frontend.protocol, Protocol::Tcp | Protocol::Udp) && is_usable(frontend.address.ip())
 }
 
 fn is_usable(ip: IpAddr) -> bool {
     matches!(Refusal::of(ip), None | Some(Refusal::LinkLocal))
-}
-
-fn treatment(claim: &Claim, node: &Node, ranges: &mut Ranges) -> Treatment {
-    let verdict = |origin| claim.port.verdict(claim.kind, origin);
-    let exception = match (verdict(Origin::Outside), verdict(Origin::Node)) {
-        (Verdict::Endpoint(_), _) => None,
-        (Verdict::Reject, _) => Some(Exception::Refuse),
-        (Verdict::Drop, Verdict::Endpoint(_)) => Some(Exception::InsideOnly),
-        (Verdict::Drop, _) => Some(Exception::Silent),
-    };
-    // Datagrams of a flow that weir still serves go on whatever policy says (semantics C2, C3): weir tells which do.
-    if claim.frontend.protocol == Protocol::Udp && exception != Some(Exception::Refuse) {
-        return Treatment::default();
-    }
-    let sources = claim.port.sources(claim.kind, node);
-    Treatment { ranges: sources.map(|sources| ranges.take(claim.port.family, &sources)), exception }
 }
 
 #[cfg(test)]

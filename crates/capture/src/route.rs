@@ -18,25 +18,25 @@ use weir_core::Family;
 /// The routing table that is weir's.
 pub const TABLE: u32 = 20_736;
 
-/// Where weir's rule stands among the others: after the table of local addresses, before the rules by which networks of
-/// pods route by address (from 100 on where known).
+/// Priority of weir's policy rule: after the table of local addresses, before the rules by which networks of pods route by
+/// address (from 100 on where known).
 pub const PRIORITY: u32 = 40;
 
-/// `lo` has this number in every network namespace.
+/// Index of the interface `lo`, which is 1 in every network namespace.
 const LOOPBACK: u32 = 1;
 
-/// What there is of routing in one family.
+/// Routing of one family, as the kernel lists it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Routing {
-    /// Whether the kernel routes by rules: then there are always some.
+    /// Whether the kernel has policy routing: it then has rules of its own.
     pub has_policy: bool,
-    /// Policy rules of weir's.
+    /// Number of policy rules of weir's.
     pub rules: usize,
-    /// Routes in weir's table.
+    /// Number of routes in weir's table.
     pub routes: usize,
 }
 
-/// A way to ask for and change routes.
+/// A netlink connection by which policy rules and routes are read and written.
 #[derive(Debug)]
 pub(crate) struct Routes {
     handle: Handle,
@@ -55,12 +55,12 @@ impl Routes {
         Ok(Self { handle, connection: tokio::spawn(connection) })
     }
 
-    /// Another way to use the same connection.
+    /// The connection, for other questions to the kernel.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Adds what is missing of a family. Returns whether anything was.
+    /// Adds the policy rule and the route of a family where they are missing. Returns whether anything was added.
     pub(crate) async fn ensure(&self, family: Family) -> Result<bool, Error> {
         if self.are_in_force(family).await {
             return Ok(false);
@@ -72,24 +72,25 @@ impl Routes {
         Ok(true)
     }
 
-    /// Asks the kernel where a captured packet would go: that answers for the rule, the route and all other rules.
+    /// Whether captured packets of a family come to this host. The kernel is asked where one would go, which answers for
+    /// weir's rule and route and for all other rules.
     pub(crate) async fn are_in_force(&self, family: Family) -> bool {
         // Addresses for documentation (RFC 5737) and for discarding (RFC 6666), which no host has.
         let anywhere: IpAddr = match family {
             Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
             Family::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
         };
-        let route = self.of_packet(anywhere, CAPTURED).await;
+        let route = self.lookup(anywhere, CAPTURED).await;
         route.is_some_and(|route| route.attributes.contains(&RouteAttribute::Table(TABLE)))
     }
 
     /// Whether this host has a route to an address.
-    pub(crate) async fn reach(&self, ip: IpAddr) -> bool {
-        self.of_packet(ip, 0).await.is_some()
+    pub(crate) async fn has_route_to(&self, ip: IpAddr) -> bool {
+        self.lookup(ip, 0).await.is_some()
     }
 
     /// The route that a packet of this host with this mark takes.
-    async fn of_packet(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
+    async fn lookup(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
         let message = match ip {
             IpAddr::V4(ip) => {
                 RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(mark).build()
@@ -105,8 +106,8 @@ impl Routes {
         request.execute().try_next().await.ok()?
     }
 
-    /// What there is of a family.
-    pub(crate) async fn look(&self, family: Family) -> Result<Routing, Error> {
+    /// Reads the policy rules and routes of a family.
+    pub(crate) async fn inspect(&self, family: Family) -> Result<Routing, Error> {
         let rules = self.all_rules(family).await?;
         Ok(Routing {
             has_policy: !rules.is_empty(),
@@ -115,7 +116,7 @@ impl Routes {
         })
     }
 
-    /// Removes every rule and route of weir's in a family; returns how many of each there were.
+    /// Removes every policy rule and route of weir's in a family. Returns the number of rules and of routes removed.
     pub(crate) async fn remove(&self, family: Family) -> Result<(usize, usize), Error> {
         let (rules, routes) = (self.rules(family).await?, self.routes(family).await?);
         let removed = (rules.len(), routes.len());
@@ -128,7 +129,7 @@ impl Routes {
         Ok(removed)
     }
 
-    /// The rules of a family that lead to weir's table.
+    /// Policy rules of a family that lead to weir's table.
     async fn rules(&self, family: Family) -> Result<Vec<RuleMessage>, Error> {
         let mut rules = self.all_rules(family).await?;
         rules.retain(is_own);
@@ -180,14 +181,14 @@ impl Routes {
 
     async fn add_route(&self, family: Family) -> Result<(), Error> {
         let route = match family {
-            Family::V4 => of_table(RouteMessageBuilder::<Ipv4Addr>::new()).build(),
-            Family::V6 => of_table(RouteMessageBuilder::<Ipv6Addr>::new()).build(),
+            Family::V4 => in_own_table(RouteMessageBuilder::<Ipv4Addr>::new()).build(),
+            Family::V6 => in_own_table(RouteMessageBuilder::<Ipv6Addr>::new()).build(),
         };
         ignore_existing(self.handle.route().add(route).execute().await)
     }
 }
 
-fn of_table<Address>(route: RouteMessageBuilder<Address>) -> RouteMessageBuilder<Address> {
+fn in_own_table<Address>(route: RouteMessageBuilder<Address>) -> RouteMessageBuilder<Address> {
     route.table_id(TABLE).kind(RouteType::Local).scope(RouteScope::Host).output_interface(LOOPBACK)
 }
 
@@ -209,7 +210,7 @@ fn is_complete(rule: &RuleMessage) -> bool {
         .all(|attribute| rule.attributes.contains(attribute))
 }
 
-/// Whoever was faster wanted the same.
+/// Takes "exists already" for success: whoever was faster wanted nothing else.
 fn ignore_existing(outcome: Result<(), rtnetlink::Error>) -> Result<(), Error> {
     match outcome {
         Err(error) if code(&error) == Some(-rustix::io::Errno::EXIST.raw_os_error()) => Ok(()),
@@ -217,10 +218,24 @@ fn ignore_existing(outcome: Result<(), rtnetlink::Error>) -> Result<(), Error> {
     }
 }
 
-/// A host without IPv6 has no rules and routes of it.
+/// Whether the kernel's answer means that the host does not have the family, as without IPv6.
 fn has_no_family(error: &rtnetlink::Error) -> bool {
     let none = [rustix::io::Errno::AFNOSUPPORT, rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOENT];
     code(error).is_some_and(|code| none.iter().any(|none| code == -none.raw_os_error()))
+}
+
+impl From<rtnetlink::Error> for Error {
+    fn from(error: rtnetlink::Error) -> Self {
+        Self::Route { table: TABLE, why: explain(&error.to_string()) }
+    }
+}
+
+/// Adds to the kernel's answer what may be missing when the policy rule is refused.
+fn explain(said: &str) -> String {
+    format!(
+        "{said}; does the kernel have CONFIG_IP_MULTIPLE_TABLES and CONFIG_IPV6_MULTIPLE_TABLES, and is CAP_NET_ADMIN \
+         there? ({CAPTURED:#x} must be free for weir)"
+    )
 }
 
 fn code(error: &rtnetlink::Error) -> Option<i32> {
@@ -234,6 +249,11 @@ fn code(error: &rtnetlink::Error) -> Option<i32> {
 mod tests {
     use super::*;
     use weir_testkit::Namespace;
+
+    #[test]
+    fn a_refused_policy_rule_is_explained_by_what_the_kernel_may_lack() {
+        assert!(explain("Operation not supported").contains("CONFIG_IP_MULTIPLE_TABLES"));
+    }
 
     #[test]
     fn routes_are_in_force_from_when_they_are_made_until_one_is_gone() {

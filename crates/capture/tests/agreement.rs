@@ -26,9 +26,9 @@ fn services() -> Vec<TestService> {
             let made = match endpoints {
                 0 => made.without_endpoints(),
                 1 => made,
-                _ => made.with_endpoints_on(NODE),
+                _ => made.on_node(NODE),
             };
-            services.push(made.with(|service| {
+            services.push(made.edited(|service| {
                 (service.internal_local, service.external_local) = (policies & 1 != 0, policies & 2 != 0);
                 service.external_ips.v4 = [[203, 0, 113, number].into()].into();
                 service.load_balancer_ips.v4 = [[198, 51, 100, number].into()].into();

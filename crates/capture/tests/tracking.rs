@@ -88,7 +88,7 @@ fn an_established_connection_goes_on_whatever_new_ones_get() {
         apply(&mut capture, &snapshot(&[&web().without_endpoints()]), &stand_in).await;
         assert_eq!(tcp(&hosts.outside, "10.96.0.10:80"), Outcome::Refused);
         is_served();
-        let silent = web().with(|service| service.internal_local = true);
+        let silent = web().edited(|service| service.internal_local = true);
         apply(&mut capture, &snapshot(&[&silent]), &stand_in).await;
         assert_eq!(tcp(&hosts.outside, "10.96.0.10:80"), Outcome::Silence);
         is_served();
@@ -107,7 +107,7 @@ fn a_segment_of_a_connection_that_weir_does_not_have_is_reset() {
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         let stand_in = StandIn::open();
         let mut capture = Capture::start(options()).await.unwrap();
-        let web = web().with(|service| service.external_ips.v4 = [[10, 8, 0, 2].into()].into());
+        let web = web().edited(|service| service.external_ips.v4 = [[10, 8, 0, 2].into()].into());
         apply(&mut capture, &snapshot(&[&web]), &stand_in).await;
         client.write_all(b"hello\n").unwrap();
         assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);

@@ -52,7 +52,7 @@ fn every_origin_reaches_a_service_through_its_own_socket() {
 #[test]
 fn without_an_endpoint_everybody_is_refused_at_once() {
     let external = |service: &mut Service| service.external_ips.v4 = [[203, 0, 113, 7].into()].into();
-    let web = web().without_endpoints().with(external).with_node_port(30080);
+    let web = web().without_endpoints().edited(external).with_node_port(30080);
     with_services(&[&web], |hosts| {
         for from in [&hosts.outside, &hosts.pod, &hosts.node] {
             assert_both(from, &[V4, V6, "203.0.113.7"], &Outcome::Refused);
@@ -63,7 +63,7 @@ fn without_an_endpoint_everybody_is_refused_at_once() {
 
 #[test]
 fn internal_traffic_policy_local_without_a_local_endpoint_is_silent_for_everybody() {
-    let web = web().with(|service| service.internal_local = true);
+    let web = web().edited(|service| service.internal_local = true);
     with_services(&[&web], |hosts| {
         for from in [&hosts.outside, &hosts.pod, &hosts.node] {
             for to in ["10.96.0.10:80", "[fd00:96::a]:80"] {
@@ -82,7 +82,7 @@ fn external_traffic_policy_local_without_a_local_endpoint_is_silent_for_outsider
         service.external_ips.v4 = [[203, 0, 113, 7].into()].into();
         service.external_ips.v6 = ["2001:db8::7".parse().unwrap()].into();
     };
-    let web = web().with(external).with_node_port(30080);
+    let web = web().edited(external).with_node_port(30080);
     with_services(&[&web], |hosts| {
         for to in ["203.0.113.7:80", "[2001:db8::7]:80", "10.9.0.1:30080", "[fd00:9::1]:30080"] {
             assert_eq!(tcp(&hosts.outside, to), Outcome::Silence, "{to}");
@@ -101,14 +101,14 @@ fn load_balancer_addresses_are_silent_for_sources_outside_their_ranges_even_with
         service.source_ranges.v4 =
             ["10.244.0.0/24", "10.8.0.0/30"].map(|range| range.parse().unwrap()).into();
     };
-    with_services(&[&web().with(guarded)], |hosts| {
+    with_services(&[&web().edited(guarded)], |hosts| {
         assert_eq!(tcp(&hosts.outside, "203.0.113.8:80"), Outcome::Silence);
         assert_eq!(tcp(&hosts.node, "203.0.113.8:80"), Outcome::Silence);
         assert_eq!(tcp(&hosts.pod, "203.0.113.8:80"), served("pod"));
         assert_eq!(tcp(&hosts.far, "203.0.113.8:80"), served("outside"));
         assert_eq!(tcp(&hosts.outside, "203.0.113.9:80"), served("outside"), "external IPs are not guarded");
     });
-    with_services(&[&web().with(guarded).without_endpoints()], |hosts| {
+    with_services(&[&web().edited(guarded).without_endpoints()], |hosts| {
         assert_both(&hosts.outside, &["203.0.113.8"], &Outcome::Silence);
         assert_both(&hosts.pod, &["203.0.113.8"], &Outcome::Refused);
     });
@@ -118,7 +118,7 @@ fn load_balancer_addresses_are_silent_for_sources_outside_their_ranges_even_with
 fn source_ranges_may_come_change_and_go_however_many_they_are() {
     let Some(hosts) = Hosts::create() else { return };
     let guarded = |ranges: Vec<String>| {
-        web().with(|service| {
+        web().edited(|service| {
             service.load_balancer_ips.v4 = [[203, 0, 113, 8].into()].into();
             service.source_ranges.v4 = ranges.iter().map(|range| range.parse().unwrap()).collect();
         })
@@ -151,7 +151,7 @@ fn a_node_inside_the_ranges_reaches_guarded_addresses() {
         service.load_balancer_ips.v4 = [[203, 0, 113, 8].into()].into();
         service.source_ranges.v4 = ["10.9.0.1/32".parse().unwrap()].into();
     };
-    with_services(&[&web().with(guarded)], |hosts| {
+    with_services(&[&web().edited(guarded)], |hosts| {
         // As where a load balancer's addresses are on the node's interface.
         hosts.node.ip(&["address", "add", "203.0.113.8/32", "dev", "lo"]).unwrap();
         assert_eq!(tcp(&hosts.node, "203.0.113.8:80"), served("node"));
@@ -179,7 +179,7 @@ fn undefined_ports_of_cluster_ips_refuse_and_unallocated_addresses_are_silent() 
 #[test]
 fn node_ports_are_on_their_addresses_only_and_other_ports_are_the_hosts_own() {
     let external = |service: &mut Service| service.external_ips.v4 = [[10, 8, 0, 1].into()].into();
-    let web = web().with(external).with_node_port(30080);
+    let web = web().edited(external).with_node_port(30080);
     with_services(&[&web], |hosts| {
         for to in ["10.9.0.1:30080", "[fd00:9::1]:30080"] {
             assert_eq!(tcp(&hosts.outside, to), served("outside"), "{to}");

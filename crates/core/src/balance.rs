@@ -1,17 +1,17 @@
-//! Which endpoint does a new flow get?
+//! Which endpoint does a new flow get? One file for each algorithm.
 
 mod affinity;
-mod avoided;
 mod balancer;
 mod candidates;
+mod exclusion;
 mod least_connections;
 mod maglev;
-pub mod nearby;
 mod peak_ewma;
 mod random;
 mod round_robin;
 mod target;
+pub mod topology;
 
-pub use affinity::Memory;
+pub use affinity::AffinityEntry;
 pub use balancer::Balancer;
 pub use target::{Request, Target};

@@ -1,13 +1,13 @@
-//! How is an endpoint doing?
+//! How busy is an endpoint, and does it work?
 
 mod check;
-mod failure;
+mod connect_failure;
+mod connect_time;
 mod load;
 mod outlier;
-mod smoothed;
 
-pub use check::{Checked, Health};
-pub use failure::Failure;
-pub use load::{Lease, Load, Standings};
-pub use outlier::FAILURES;
-pub use smoothed::Smoothed;
+pub use check::{Health, HealthTracker};
+pub use connect_failure::ConnectFailure;
+pub use connect_time::ConnectTime;
+pub use load::{HealthChanges, Lease, Load};
+pub use outlier::MIN_FAILURES_TO_EJECT;

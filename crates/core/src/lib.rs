@@ -1,21 +1,34 @@
 //! What must a Kubernetes Service proxy do? The pure answer: no sockets, no clock, no randomness, no threads.
 //!
-//! Data flows through the folders in this order:
-//!
 //! ```text
-//! Service + EndpointSlices + Node                                                                          model
-//!   -> merge     which endpoints does a port have?                                                         resolve
-//!   -> eligible  which of them may receive a new flow, and why not the others?
-//!   -> serve     what does this node serve for the Service?
-//!   -> snapshot  everything this node serves, and what differs between two generations
-//!   -> verdict   what does a flow get: an endpoint, a refusal, silence, or nothing?                        policy
-//!   -> balancer  which endpoint does a flow get?                                                           balance
+//! Service, EndpointSlices, Node          what Kubernetes says                                              model
+//!   -> merge          which endpoints does each port have?                                                 resolve
+//!   -> eligible       which of them may receive new flows, and why not the others?
+//!   -> resolve        what does this node serve for the Service?
+//!   -> Snapshot       what does this node serve as a whole, and what differs between two generations?
+//!   -> guards         which addresses may be neither frontends nor endpoints?                              policy
+//!   -> Traffic        which list of endpoints does a new flow choose from?
+//!   -> verdict        what does a new flow get: an endpoint, a refusal, silence, or nothing?
+//!   -> Balancer       which endpoint does it get?                                                          balance
+//!   -> Load           how busy is that endpoint, and does it work?                                         health
 //! ```
 //!
-//! Beside them: how an endpoint is doing (`health`), who is refused or has to wait (`limits`), and when a TCP connection is
-//! tried and ended (`tcp`).
+//! Two folders answer what a proxy asks beside that: `limits` (who is refused, who waits, how long, and which flow ends first)
+//! and `tcp` (when a connection tries the next endpoint, and when the proxy ends one). Imports go one way:
 //!
-//! Time, chance and load are arguments, so a test can say exactly what happens.
+//! ```text
+//! model <- resolve <- policy
+//! model, limits <- health <- balance
+//! model, limits <- tcp
+//! ```
+//!
+//! The rules that are cited as "semantics R5" are in `docs/semantics.md` of the repository, each with its source.
+//!
+//! Time, chance and load are arguments, so that a test can say exactly what happens: [`Balancer::pick`] is given the time and
+//! 64 random bits, [`ConnectSchedule`] the time of each event, [`Backoff`] the count of failures.
+//!
+//! Every item has one path: types and functions are imported from the crate root, and items whose names need their topic from
+//! one of the modules below.
 
 mod balance;
 mod health;
@@ -26,9 +39,11 @@ mod policy;
 mod resolve;
 mod tcp;
 
-pub use balance::{Balancer, Memory, Request, Target, nearby};
-pub use health::{Checked, FAILURES, Failure, Health, Lease, Load, Smoothed, Standings};
-pub use limits::{Backoff, OldestIdle, Queue, Quota, RateLimiter, Waiting, share};
+pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
+pub use health::{
+    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Lease, Load, MIN_FAILURES_TO_EJECT,
+};
+pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
@@ -41,8 +56,8 @@ pub use policy::{
     Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
-    Changes, Claim, Claimant, Claims, Eligibility, HealthCheck, Rank, Reason, Resolved, ResolvedFamily,
-    ResolvedHealthCheck, ResolvedPort, ServedService, ServicePort, SharedMap, Snapshot, claims, serve,
-    serve_fixed,
+    Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,
+    PortReport, Rank, ResolveReport, ResolvedService, ServicePort, SharedMap, Snapshot, claims, resolve,
+    resolve_static,
 };
-pub use tcp::{dial, dial::Dial, ending};
+pub use tcp::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, termination};

@@ -1,13 +1,13 @@
-//! Who is refused, who has to wait, and who has to go?
+//! Who is refused, who has to wait and for how long, and which flow ends first?
 
 mod backoff;
-mod idle;
+pub mod fair_share;
 pub(crate) mod jitter;
+mod oldest_idle;
 mod queue;
 mod rate_limiter;
-pub mod share;
 
 pub use backoff::Backoff;
-pub use idle::OldestIdle;
-pub use queue::{Queue, Waiting};
+pub use oldest_idle::OldestIdle;
+pub use queue::{Queue, QueuePosition};
 pub use rate_limiter::{Quota, RateLimiter};

@@ -1,4 +1,4 @@
-//! What do Kubernetes and an operator ask for, as values?
+//! What do Kubernetes, an operator and the host say? Plain values.
 
 pub mod address;
 mod bridges;

@@ -1,4 +1,4 @@
-//! What does a new flow get at a frontend, and on whose behalf?
+//! What does a new flow from somewhere to a frontend get?
 
 pub mod guards;
 mod node_ports;

@@ -1,17 +1,19 @@
-//! What follows on this node from Services and EndpointSlices?
+//! What follows from Services and EndpointSlices on this node?
 
 mod claims;
 mod eligible;
 mod merge;
-mod resolved;
-mod serve;
+mod report;
+mod service;
+mod service_port;
 mod shared_map;
 mod snapshot;
 
 pub use claims::{Claim, Claimant, Claims, Rank, claims};
 pub(crate) use eligible::{ClusterRule, LocalRule};
-pub use eligible::{Eligibility, Reason};
-pub use resolved::{Resolved, ResolvedFamily, ResolvedHealthCheck, ResolvedPort};
-pub use serve::{HealthCheck, ServedService, ServicePort, serve, serve_fixed};
+pub use eligible::{Eligibility, Ineligible};
+pub use report::{FamilyReport, HealthCheckReport, PortReport, ResolveReport};
+pub use service::{HealthCheck, ResolvedService, resolve, resolve_static};
+pub use service_port::ServicePort;
 pub use shared_map::SharedMap;
 pub use snapshot::{Changes, Snapshot};

@@ -1,4 +1,6 @@
-//! When is a TCP connection tried, and when is it ended?
+//! When does a TCP connection try the next endpoint, and when does the proxy end one?
 
-pub mod dial;
-pub mod ending;
+mod connect;
+pub mod termination;
+
+pub use connect::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS};

@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn every_endpoint_is_found_at_its_place(count in 0usize..60) {
+    fn every_endpoint_is_found_at_its_position(count in 0usize..60) {
         let balancer = build(Policy::Random, count);
         for (index, target) in balancer.targets().iter().enumerate() {
             prop_assert_eq!(balancer.position(target.address), Some(index));

@@ -9,7 +9,9 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weir_core::{Balancer, FAILURES, Failure, Flow, Load, Policy, Protocol, Request, Target};
+use weir_core::{
+    Balancer, ConnectFailure, Flow, Load, MIN_FAILURES_TO_EJECT, Policy, Protocol, Request, Target,
+};
 
 fn address(last: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, last as u8], 80))
@@ -21,7 +23,8 @@ fn targets(count: usize) -> Vec<Target> {
 }
 
 fn eject(target: &Target, now: Instant) {
-    (0..FAILURES).for_each(|_| _ = target.load.failed(now, Duration::ZERO, Failure::Refused));
+    (0..MIN_FAILURES_TO_EJECT)
+        .for_each(|_| _ = target.load.failed(now, Duration::ZERO, ConnectFailure::Refused));
 }
 
 fn picks(balancer: &Balancer, now: Instant, tried: &[SocketAddr]) -> HashSet<usize> {
@@ -101,7 +104,8 @@ fn an_endpoint_that_is_forbidden_is_not_even_probed_while_there_is_another() {
 fn a_full_endpoint_is_not_chosen_even_as_the_last_resort() {
     let now = Instant::now();
     let targets = targets(2);
-    let balancer = Balancer::build(Policy::Random, targets.clone(), None).with_limit(NonZeroU32::new(1));
+    let balancer =
+        Balancer::build(Policy::Random, targets.clone(), None).with_max_connections(NonZeroU32::new(1));
     let lease = targets[0].load.lease();
     assert_eq!(picks(&balancer, now, &[]), HashSet::from([1]));
     assert_eq!(picks(&balancer, now, &[address(1)]), HashSet::new());

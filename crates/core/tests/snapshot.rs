@@ -3,13 +3,13 @@
 
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
-use weir_core::{Changes, HealthCheck, Node, PerFamily, ServedService, ServiceKey, Snapshot};
+use weir_core::{Changes, HealthCheck, Node, PerFamily, ResolvedService, ServiceKey, Snapshot};
 
 /// A served Service whose content is one number.
-fn served(name: u8, content: u8) -> Arc<ServedService> {
+fn served(name: u8, content: u8) -> Arc<ResolvedService> {
     let node_port = std::num::NonZeroU16::MIN;
     let health_check = HealthCheck { node_port, local_endpoints: content.into() };
-    Arc::new(ServedService {
+    Arc::new(ResolvedService {
         key: key(name),
         ports: Vec::new(),
         health_checks: PerFamily { v4: Some(health_check), v6: None },

@@ -27,39 +27,39 @@ use std::io;
 
 pub use addresses::{CLUSTER_CIDR, SERVICE_CIDR};
 pub use client::{Client, Connection, Conversation, Failure, Reply};
-pub use host::{Host, Serving};
+pub use host::{Host, HostServers};
 pub use wiring::PodNetwork;
 
 use crate::{ApiServer, Namespace, OwnThread};
 use addresses::{Addresses, Cable, FIRST_POD, pod};
 
-/// Where a pod serves TCP and UDP.
+/// Port of a pod's TCP and UDP servers.
 pub const POD_PORT: u16 = 8080;
 
-/// A node that is to be.
+/// A node that a test asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct NodePlan<'name> {
-    /// Its name, at most 15 bytes.
+    /// The node's name, at most 15 bytes.
     pub name: &'name str,
-    /// How its pods are joined to it.
+    /// How pods are joined to the node.
     pub network: PodNetwork,
-    /// Whether it has IPv6.
+    /// Whether the node has IPv6.
     pub ipv6: bool,
 }
 
 impl<'name> NodePlan<'name> {
-    /// With routed pods.
+    /// A node with routed pods.
     pub fn routed(name: &'name str) -> Self {
         Self { name, network: PodNetwork::Routed, ipv6: true }
     }
 
-    /// With pods on a bridge, whose packets between its ports pass nftables or not.
+    /// A node with pods on a bridge. `netfilter` says whether packets between ports of the bridge pass nftables.
     pub fn bridged(name: &'name str, netfilter: bool) -> Self {
         Self { name, network: PodNetwork::Bridged { netfilter }, ipv6: true }
     }
 }
 
-/// A cluster. Everything in it is removed when this is dropped, also after a panic.
+/// A cluster. Everything in the cluster is removed when this is dropped, also after a panic.
 #[derive(Debug)]
 pub struct Cluster {
     api: OwnThread<ApiServer>,
@@ -79,7 +79,7 @@ struct Node {
 
 #[derive(Debug)]
 struct Pod {
-    serving: Serving,
+    servers: HostServers,
     host: Host,
     node: usize,
 }
@@ -89,7 +89,7 @@ impl Cluster {
     /// namespaces.
     ///
     /// # Panics
-    /// When it may, but the network cannot be built; where it may not although `WEIR_REQUIRE_NETNS` is set.
+    /// When the process may, but the network cannot be built; where it may not although `WEIR_REQUIRE_NETNS` is set.
     pub fn create(plans: &[NodePlan<'_>]) -> Option<Self> {
         let router = Namespace::with_nft("router")?;
         match Self::build(router, plans) {
@@ -115,10 +115,10 @@ impl Cluster {
         Ok(Self { api, pods: Vec::new(), nodes, outside, control_plane, router })
     }
 
-    /// Starts a pod on a node: TCP and UDP servers on [`POD_PORT`] of both its addresses, which it has for itself.
+    /// Starts a pod on a node, with addresses of its own, and TCP and UDP servers on [`POD_PORT`] of both.
     ///
     /// # Panics
-    /// When there is no such node, or the pod cannot be joined to it.
+    /// When there is no such node, or the pod cannot be joined to the node.
     pub fn start_pod(&mut self, node: &str, name: &str) -> &Host {
         let index = self.node_index(node);
         let pod = self.build_pod(index, name);
@@ -135,7 +135,7 @@ impl Cluster {
         let ipv6 = node.host.namespace().parameter("net/ipv6/conf/all/disable_ipv6")? == "0";
         let host = host(name, &addresses, ipv6)?;
         wiring::join_pod(node.host.namespace(), node.network, &host, &addresses)?;
-        Ok(Pod { serving: host.serve(POD_PORT)?, host, node: index })
+        Ok(Pod { servers: host.start_servers(POD_PORT)?, host, node: index })
     }
 
     /// Ends a pod, with its servers, cable and addresses.
@@ -155,7 +155,7 @@ impl Cluster {
         &self.api
     }
 
-    /// Cuts the connections of the API server; it refuses from now on.
+    /// Takes the API server away: its connections are cut, and connects are refused from now on.
     ///
     /// # Panics
     /// When no runtime can be had to wait for the end of its connections.
@@ -164,7 +164,7 @@ impl Cluster {
         stopped.unwrap_or_else(|error| panic!("the API server cannot be stopped: {error}"));
     }
 
-    /// Brings it back on the same port.
+    /// Brings the API server back on the port that it had.
     ///
     /// # Panics
     /// When the port cannot be bound again.
@@ -173,43 +173,43 @@ impl Cluster {
         restarted.flatten().unwrap_or_else(|error| panic!("the API server cannot come back: {error}"));
     }
 
-    /// The host of the API server, where another one may run, too.
+    /// The host of the API server, on which another API server may run, too.
     pub fn control_plane(&self) -> &Host {
         &self.control_plane
     }
 
-    /// A client that is no part of the cluster, with the addresses 203.0.113.2 and 203.0.113.130.
+    /// The client outside the cluster, with the addresses 203.0.113.2 and 203.0.113.130.
     pub fn outside(&self) -> &Host {
         &self.outside
     }
 
-    /// A node.
+    /// The node of this name.
     ///
     /// # Panics
-    /// When there is none of this name.
+    /// When there is none.
     pub fn node(&self, name: &str) -> &Host {
         &self.nodes[self.node_index(name)].host
     }
 
-    /// The nodes.
+    /// All nodes.
     pub fn nodes(&self) -> impl Iterator<Item = &Host> {
         self.nodes.iter().map(|node| &node.host)
     }
 
-    /// A pod.
+    /// The pod of this name.
     ///
     /// # Panics
-    /// When there is none of this name.
+    /// When there is none.
     pub fn pod(&self, name: &str) -> &Host {
         &self.running(name).host
     }
 
-    /// What a pod serves.
+    /// The servers of a pod.
     ///
     /// # Panics
     /// When there is none of this name.
-    pub fn serving(&self, name: &str) -> &Serving {
-        &self.running(name).serving
+    pub fn servers_of(&self, name: &str) -> &HostServers {
+        &self.running(name).servers
     }
 
     /// The name of the node that a pod runs on.

@@ -1,4 +1,4 @@
-//! Dev-only servers that weir's tests and benchmarks put in the place of endpoints and of the API server.
+//! Dev-only servers, hosts and objects: what weir's tests and benchmarks use instead of endpoints, networks and an API server.
 //!
 //! | question | answer |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | hosts of a network | [`Namespace`] |
 //! | nodes, pods and an outside client | [`cluster`] |
 //! | the objects of a large cluster, and how they change | [`load`] |
+//! | a Service in a Snapshot, without a control plane | [`services`] |
 //! | a Pod's service account | [`in_a_pod`] |
 //! | a program as a user runs it | [`Program`], [`output`], [`http_get`] |
 //! | what another process does | [`eventually`], [`wait_until`] |
@@ -19,32 +20,18 @@
 //! something that a server should see (`wait_for_…`) gives up after [`WAIT_LIMIT`].
 
 mod api_server;
-mod authority;
 pub mod cluster;
-mod counter;
-mod folder;
 pub mod load;
-mod namespace;
-mod own_thread;
-mod pod;
+mod machine;
 mod process;
-mod real_api_server;
-mod scale;
-mod skip;
-mod tasks;
-mod tcp;
-mod udp;
-mod unreachable;
+mod servers;
+pub mod services;
 
-pub use api_server::{ApiServer, Backup, EndlessList, Misbehaviour, Parameters, Requests, Resource};
-pub use authority::Authority;
-pub use counter::WAIT_LIMIT;
-pub use namespace::Namespace;
-pub use own_thread::OwnThread;
-pub use pod::{UNKNOWN_AUTHORITY, in_a_pod};
+pub use api_server::{
+    ApiServer, Authority, Backup, EndlessList, Misbehaviour, Parameters, RealApiServer, Requests, Resource,
+};
+pub use machine::{Namespace, UNKNOWN_AUTHORITY, in_a_pod, scaled, scaled_connections};
 pub use process::{HANG, Program, eventually, http_get, idle, output, wait_until};
-pub use real_api_server::RealApiServer;
-pub use scale::{scaled, scaled_connections};
-pub use tcp::{Behaviour, TcpServer};
-pub use udp::{UdpBehaviour, UdpServer};
-pub use unreachable::{BlackHole, refused_address};
+pub use servers::{
+    Behaviour, BlackHole, OwnThread, TcpServer, UdpBehaviour, UdpServer, WAIT_LIMIT, refused_address,
+};

@@ -9,6 +9,7 @@
 //! metadata of the EndpointSlice controller, and `managedFields`, which make up much of what an API server sends.
 
 mod churn;
+mod cluster_state;
 mod fleet;
 mod metadata;
 mod operation;

@@ -46,8 +46,8 @@ fn pods_and_nodes_reach_every_pod_from_their_own_address_in_both_families() {
 #[test]
 fn what_pods_send_to_others_than_pods_comes_from_their_node() {
     let Some(cluster) = cluster() else { return };
-    let _outside = cluster.outside().serve(9000).unwrap();
-    let _host_network = cluster.node("node-b").serve(9000).unwrap();
+    let _outside = cluster.outside().start_servers(9000).unwrap();
+    let _host_network = cluster.node("node-b").start_servers(9000).unwrap();
     for (client, node) in [("a-1", "node-a"), ("b-1", "node-b")] {
         for ip in [cluster.outside().v4(), cluster.outside().v6()] {
             let answer = both(cluster.pod(client), SocketAddr::new(ip, 9000));
@@ -64,7 +64,7 @@ fn the_outside_client_has_two_addresses_and_reaches_a_network_where_it_is_attrac
     let node = cluster.node("node-b");
     node.namespace().ip(&["address", "add", "198.51.100.10/32", "dev", "lo"]).unwrap();
     let vip: SocketAddr = "198.51.100.10:9000".parse().unwrap();
-    let _serving = node.serve_at("vip", vip).unwrap();
+    let _serving = node.start_servers_at("vip", vip).unwrap();
     cluster.attract("198.51.100.10/32", "node-b");
     for source in ["203.0.113.2", "203.0.113.130"] {
         let reply = cluster.outside().client().from(source.parse().unwrap()).tcp(vip).unwrap();

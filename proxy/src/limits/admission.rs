@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
-use weir_core::{Limits, RateLimiter, share};
+use weir_core::{Limits, RateLimiter, fair_share};
 
 /// How many newcomers the whole process refuses in a second, so that a flood costs little; the others wait in the
 /// kernel's queue until they are refused, or there is room.
@@ -57,7 +57,7 @@ impl Admission {
         if limits.connections.is_some_and(|most| own >= most.get() as usize) {
             return Err(Closed::ServiceLimit);
         }
-        let admits = |live, room| share::admits(own, self.most.saturating_sub(live).min(room));
+        let admits = |live, room| fair_share::admits(own, self.most.saturating_sub(live).min(room));
         if !self.descriptors.begin_connection(admits) {
             return Err(Closed::OverCapacity);
         }

@@ -7,7 +7,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU16,
 };
-use weir_core::{Claim, Claims, Family, Frontend, FrontendKind, Protocol, ServedService, ServiceKey, claims};
+use weir_core::{
+    Claim, Claims, Family, Frontend, FrontendKind, Protocol, ResolvedService, ServiceKey, claims,
+};
 
 /// A port below the lowest one that may be bound is served this much higher (with `--map loopback`).
 const PORT_SHIFT: u16 = 20_000;
@@ -31,7 +33,7 @@ pub(crate) struct Surroundings {
 
 /// The sockets that serve one Service. `mapped` is its loopback address when its cluster IPs are not local.
 pub(crate) fn bindings(
-    served: &ServedService,
+    served: &ResolvedService,
     surroundings: &Surroundings,
     mapped: Option<Ipv4Addr>,
 ) -> Vec<Binding> {

@@ -30,8 +30,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ServedService, ServiceKey,
-    ServicePort, Snapshot, ending,
+    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey,
+    ServicePort, Snapshot, termination,
 };
 
 /// The runtimes and sockets of everything that is served. Owned by one thread, which steers all workers.
@@ -104,9 +104,9 @@ impl Reconciler {
     /// ListenSpec `snapshot` from now on. Costs what differs from the Snapshot before.
     pub(crate) async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
         let changes = Changes::between(&self.snapshot, snapshot);
-        let mut affected: BTreeMap<ServiceKey, Arc<ServedService>> = BTreeMap::new();
+        let mut affected: BTreeMap<ServiceKey, Arc<ResolvedService>> = BTreeMap::new();
         let mut affect =
-            |served: &Arc<ServedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
+            |served: &Arc<ResolvedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
         if changes.node.is_some() && self.look_around(snapshot) {
             snapshot.services().for_each(&mut affect);
         }
@@ -231,7 +231,7 @@ impl Reconciler {
             return Vec::new();
         }
         changes.removed.iter().for_each(|key| self.loopback.release(key));
-        for ServedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
+        for ResolvedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
             let v4 = ports.iter().find(|port| port.family == Family::V4);
             match v4.or(ports.first()).map(|port| port.cluster_ip) {
                 Some(ip) if host::is_local(ip) => self.loopback.release(key),
@@ -244,7 +244,7 @@ impl Reconciler {
     }
 
     /// Brings the runtimes and bindings of one Service up to date; returns the sockets that may be affected.
-    fn update_service(&mut self, served: &ServedService) -> Vec<Frontend> {
+    fn update_service(&mut self, served: &ResolvedService) -> Vec<Frontend> {
         for port in &served.ports {
             self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
@@ -258,7 +258,7 @@ impl Reconciler {
         match self.runtimes.get(&key) {
             None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
             Some(runtime) => {
-                let removed = ending::removed(&runtime.routing().port.merged, &port.merged);
+                let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
                 if !removed.is_empty() {
                     self.send_removed(runtime, RemovedEndpoints::endpoints(removed));
@@ -297,7 +297,7 @@ impl Reconciler {
     }
 
     /// Takes out the runtimes of ports that the Service had and no longer has.
-    fn retire(&mut self, key: &ServiceKey, served: Option<&ServedService>) {
+    fn retire(&mut self, key: &ServiceKey, served: Option<&ResolvedService>) {
         let Some(before) = self.snapshot.get(key) else { return };
         let now = served.map_or(&[][..], |served| &served.ports);
         for port in &before.ports {

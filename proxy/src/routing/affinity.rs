@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
     time::{Duration, Instant},
 };
-use weir_core::Memory;
+use weir_core::AffinityEntry;
 
 /// Clients remembered for one Service port at most. Beyond it newcomers are balanced without being remembered.
 const MAX_CLIENTS: usize = 131_072;
@@ -14,7 +14,7 @@ const MAX_CLIENTS: usize = 131_072;
 /// What a Service port remembers of its clients. Takes memory only once a client was remembered.
 #[derive(Debug, Default)]
 pub(crate) struct AffinityTable {
-    clients: OnceLock<Box<DashMap<IpAddr, Memory>>>,
+    clients: OnceLock<Box<DashMap<IpAddr, AffinityEntry>>>,
 }
 
 /// One look-up.
@@ -30,7 +30,7 @@ pub(crate) struct Visit {
 impl AffinityTable {
     /// The endpoint that the client landed on before, else the one that `pick` gives; it is remembered from now on.
     ///
-    /// `unwelcome` endpoints are forgotten; `place` is that of [`Memory::recall`]. Look-up and memory are one step, so that two first connections of a
+    /// `unwelcome` endpoints are forgotten; `place` is that of [`AffinityEntry::recall`]. Look-up and memory are one step, so that two first connections of a
     /// client land on the same endpoint.
     pub(crate) fn choose(
         &self,
@@ -40,7 +40,7 @@ impl AffinityTable {
         pick: impl FnOnce() -> Option<SocketAddr>,
     ) -> Option<SocketAddr> {
         let clients = self.clients.get_or_init(Box::default);
-        let land = |memory: &mut Memory| {
+        let land = |memory: &mut AffinityEntry| {
             memory.forget(unwelcome);
             let address = memory.recall(visit.now, visit.timeout, place).or_else(pick)?;
             memory.remember(address, visit.now, visit.epoch);
@@ -50,7 +50,7 @@ impl AffinityTable {
             return land(&mut memory);
         }
         if clients.len() >= MAX_CLIENTS {
-            return land(&mut Memory::default());
+            return land(&mut AffinityEntry::default());
         }
         land(&mut clients.entry(visit.client).or_default())
     }

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Weak},
 };
-use weir_core::{Frontend, Load, Protocol, Standings};
+use weir_core::{Frontend, HealthChanges, Load, Protocol};
 
 /// Fewer are looked through once a minute only.
 const LEAST: usize = 1024;
@@ -18,7 +18,7 @@ pub(crate) struct Endpoints {
     loads: HashMap<(Protocol, SocketAddr), Weak<Load>>,
     /// How many were in use when all were last looked at.
     in_use: usize,
-    standings: Arc<Standings>,
+    standings: Arc<HealthChanges>,
     self_addresses: SelfAddresses,
 }
 

@@ -145,7 +145,7 @@ impl PortRuntime {
     ) -> Option<&'a Target> {
         let balancer = routing.balancer(traffic)?;
         let unwelcome = |address| {
-            balancer.position(address).is_some_and(|position| !balancer.is_welcome(position, request.tried))
+            balancer.position(address).is_some_and(|position| !balancer.is_available(position, request.tried))
         };
         let standing = |address| Some((balancer.position(address)?, routing.reachable_since(address)?));
         let pick = || routing.choose(traffic, request).map(|target| target.address);
@@ -178,7 +178,7 @@ impl PortRuntime {
 
 impl Selected {
     fn of(target: &Target, balancer: &Balancer) -> Option<Self> {
-        let lease = match balancer.limit() {
+        let lease = match balancer.max_connections() {
             None => target.load.lease(),
             Some(most) => target.load.lease_within(most.get() as usize)?,
         };

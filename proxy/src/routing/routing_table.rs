@@ -8,7 +8,7 @@ use std::{
 };
 use weir_core::{
     Balancer, EndpointSet, FrontendKind, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
-    nearby::{nearby, spills},
+    topology::{nearby, spills},
 };
 
 /// How flows of a port are placed, from one Snapshot.
@@ -45,7 +45,7 @@ impl RoutingTable {
             let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
             let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
             let balancer = Balancer::build(port.settings.balance, targets, before);
-            Some(balancer.with_limit(port.settings.limits.connections_per_endpoint))
+            Some(balancer.with_max_connections(port.settings.limits.connections_per_endpoint))
         };
         let serving = (0..).zip(port.merged.iter()).filter(|(_, endpoint)| endpoint.conditions.serving);
         let mut serving: Box<[u32]> = serving.map(|(position, _)| position).collect();
@@ -79,8 +79,8 @@ impl RoutingTable {
     pub(super) fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {
         let balancer = self.balancer(traffic)?;
         let near = self.near.as_deref().filter(|_| traffic == Traffic::Cluster);
-        let near = near.filter(|(near, spill)| !spills(*spill, near.crowd(), balancer.crowd()));
-        near.and_then(|(near, _)| near.pick_well(request)).or_else(|| balancer.pick(request))
+        let near = near.filter(|(near, spill)| !spills(*spill, near.set_load(), balancer.set_load()));
+        near.and_then(|(near, _)| near.pick_healthy(request)).or_else(|| balancer.pick(request))
     }
 
     /// Whether a client may use an address of this kind (semantics A5).

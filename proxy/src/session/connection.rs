@@ -15,7 +15,7 @@ use std::{
 use tokio::time;
 use weir_core::{
     EndpointRemoved, Flow, HALF_CLOSED_TIMEOUT,
-    ending::{lifetime, time_left},
+    termination::{lifetime, time_left},
 };
 
 /// A live connection as its worker sees it: enough to list it and to end it from outside.

@@ -1,17 +1,17 @@
 //! Which endpoints has a connection tried?
 
 use std::net::SocketAddr;
-use weir_core::dial::MAX_ATTEMPTS;
+use weir_core::MAX_CONNECT_ATTEMPTS;
 
 /// The endpoints that this connection has tried.
 pub(super) struct Attempted {
-    addresses: [SocketAddr; MAX_ATTEMPTS],
+    addresses: [SocketAddr; MAX_CONNECT_ATTEMPTS],
     len: usize,
 }
 
 impl Attempted {
     pub(super) fn none() -> Self {
-        Self { addresses: [SocketAddr::from(([0; 4], 0)); MAX_ATTEMPTS], len: 0 }
+        Self { addresses: [SocketAddr::from(([0; 4], 0)); MAX_CONNECT_ATTEMPTS], len: 0 }
     }
 
     pub(super) fn push(&mut self, address: SocketAddr) {

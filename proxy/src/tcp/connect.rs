@@ -9,7 +9,7 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
-    shared::connect_failure::ConnectFailure,
+    shared::attempt_failure::AttemptFailure,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -19,10 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::{
-    Dial, Failure, Lease, Load, Request,
-    dial::{MAX_ATTEMPTS, Step},
-};
+use weir_core::{ConnectFailure, ConnectSchedule, ConnectStep, Lease, Load, MAX_CONNECT_ATTEMPTS, Request};
 
 /// A client and its endpoint, which has accepted.
 pub(crate) struct Connected {
@@ -42,7 +39,7 @@ pub(crate) struct ConnectState {
     pub(super) client: Option<TcpStream>,
     /// What was read from it and not delivered.
     pub(super) request: Half,
-    dial: Dial,
+    dial: ConnectSchedule,
     attempted: Attempted,
     race: Race,
     failure: Closed,
@@ -79,7 +76,7 @@ impl ConnectState {
         Box::new(Self {
             client: Some(client),
             request: Half::default(),
-            dial: Dial::start(connection.opened, timeout),
+            dial: ConnectSchedule::start(connection.opened, timeout),
             attempted: Attempted::none(),
             race: Race::default(),
             failure: Closed::NoEndpoints,
@@ -87,7 +84,7 @@ impl ConnectState {
     }
 
     /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
-    /// long as [`Dial`] allows. A client that leaves ends the attempts.
+    /// long as [`ConnectSchedule`] allows. A client that leaves ends the attempts.
     pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
         let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
@@ -130,9 +127,9 @@ impl ConnectState {
             cx,
             FailedAttempt { address, load: lease.load(), took: Duration::ZERO },
             now,
-            ConnectFailure::Endpoint(Failure::Reset),
+            AttemptFailure::Endpoint(ConnectFailure::Reset),
         );
-        self.attempted.len() < MAX_ATTEMPTS
+        self.attempted.len() < MAX_CONNECT_ATTEMPTS
     }
 
     /// Begins the attempts that are due, by the newest routing.
@@ -158,9 +155,9 @@ impl ConnectState {
             let untried =
                 balancer.targets().len() - self.attempted.as_slice().iter().filter(is_tried).count();
             match self.dial.step(now, untried) {
-                Step::GiveUp => return Err(self.give_up(cx, now)),
-                Step::Wait(until) => return Ok(Next::Wait(until)),
-                Step::Attempt => {}
+                ConnectStep::GiveUp => return Err(self.give_up(cx, now)),
+                ConnectStep::Wait(until) => return Ok(Next::Wait(until)),
+                ConnectStep::Attempt => {}
             }
             // The connection has a place for one socket to an endpoint; another one at the same time is extra.
             let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.acquire(1));
@@ -193,14 +190,14 @@ impl ConnectState {
             (true, _) => metrics.retried.increment(1),
             (false, _) => metrics.hedged.increment(1),
         }
-        self.dial.begun(now, selected.lease.load().smoothed().mean());
+        self.dial.begun(now, selected.lease.load().connect_time().mean());
         if selected.lease.load().is_forbidden() {
             let failed = FailedAttempt {
                 address: selected.address,
                 load: selected.lease.load(),
                 took: Duration::ZERO,
             };
-            return self.failed(cx, failed, now, ConnectFailure::Loop);
+            return self.failed(cx, failed, now, AttemptFailure::Loop);
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
         match Attempt::begin(selected, egress, now, extra) {
@@ -211,7 +208,7 @@ impl ConnectState {
                     load: selected.lease.load(),
                     took: Duration::ZERO,
                 };
-                self.failed(cx, failed, now, ConnectFailure::of(&error));
+                self.failed(cx, failed, now, AttemptFailure::of(&error));
             }
         }
     }
@@ -222,7 +219,7 @@ impl ConnectState {
         let Attempt { selected, stream, .. } = ended.attempt;
         if let Some(error) = ended.error {
             let failed = FailedAttempt { address: selected.address, load: selected.lease.load(), took };
-            self.failed(cx, failed, now, ConnectFailure::of(&error));
+            self.failed(cx, failed, now, AttemptFailure::of(&error));
             return None;
         }
         let metrics = &cx.worker.metrics;
@@ -251,7 +248,7 @@ impl ConnectState {
                 cx,
                 FailedAttempt { address, load: lease.load(), took },
                 now,
-                ConnectFailure::Endpoint(Failure::TimedOut),
+                AttemptFailure::Endpoint(ConnectFailure::TimedOut),
             );
         }
     }
@@ -261,7 +258,7 @@ impl ConnectState {
         cx: &ConnectionContext,
         FailedAttempt { address, load, took }: FailedAttempt<'_>,
         now: Instant,
-        failure: ConnectFailure,
+        failure: AttemptFailure,
     ) {
         self.failure = failure.reason();
         self.dial.failed(now);
@@ -269,7 +266,7 @@ impl ConnectState {
         metrics.attempt(Some(self.failure));
         let service = || cx.connection.frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
-        let ConnectFailure::Endpoint(failure) = failure else { return };
+        let AttemptFailure::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
             metrics.ejections.increment(1);
             let service = service();

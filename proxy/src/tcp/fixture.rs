@@ -12,7 +12,7 @@ use crate::{
     telemetry::metrics::ProcessMetrics,
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
-use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, serve_fixed};
+use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, resolve_static};
 
 /// A worker and its only frontend.
 pub(crate) struct Fixture {
@@ -30,7 +30,7 @@ pub(super) fn frontend_with(settings: Settings, endpoints: &[SocketAddr]) -> Fix
     let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
     let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
     let service = Service { settings: Arc::new(settings), ..service };
-    let port = Arc::clone(&serve_fixed(&service, endpoints).ports[0]);
+    let port = Arc::clone(&resolve_static(&service, endpoints).ports[0]);
     let runtime = PortRuntime::new(&port, &Arc::new(NodeContext::default()), &mut Endpoints::default());
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::dial::MAX_RACING;
+use weir_core::MAX_RACING_ATTEMPTS;
 
 /// A connection that is being opened.
 pub(super) struct Attempt {
@@ -27,7 +27,7 @@ pub(super) struct Attempt {
 /// The attempts of one client that have neither succeeded nor failed.
 #[derive(Default)]
 pub(super) struct Race {
-    attempts: [Option<Attempt>; MAX_RACING],
+    attempts: [Option<Attempt>; MAX_RACING_ATTEMPTS],
 }
 
 /// An attempt that has ended, and how.

@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
-use weir_core::{Frontend, FrontendKind, PortSpec, Protocol, Service, ServiceKey, serve_fixed};
+use weir_core::{Frontend, FrontendKind, PortSpec, Protocol, Service, ServiceKey, resolve_static};
 
 /// A worker's UDP and a frontend of it, whose endpoint the test plays.
 pub(super) struct Fixture {
@@ -45,7 +45,7 @@ pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<LocalFro
     let port = NonZeroU16::new(address.port()).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
     let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
-    let port = Arc::clone(&serve_fixed(&service, &[endpoint]).ports[0]);
+    let port = Arc::clone(&resolve_static(&service, &[endpoint]).ports[0]);
     let runtime = PortRuntime::new(&port, &Arc::new(NodeContext::default()), &mut Endpoints::default());
     LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None)
 }

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weir_core::{Failure, Lease};
+use weir_core::{ConnectFailure, Lease};
 
 /// DatagramScratch of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const ASSURED: u32 = 2;
@@ -155,7 +155,7 @@ impl UdpFlow {
     /// Notes that the endpoint refuses; the flow leaves it with its next datagram. Returns whether that ejected it.
     pub(super) fn refuse(&self) -> bool {
         let first = !self.refused.replace(true);
-        first && self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, Failure::Refused)
+        first && self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, ConnectFailure::Refused)
     }
 
     /// Notes that datagrams of the client went to the endpoint.

@@ -1,3 +1,5 @@
+//! Which message does each failure of a list or watch give?
+
 use super::*;
 use crate::Selection;
 
@@ -87,7 +89,7 @@ fn what_a_server_asks_for_is_taken_from_its_status_and_what_it_says_fits_a_line(
     let status = r#"{"code":503,"message":"come\nback\u001b[31m later","details":{"retryAfterSeconds":7}}"#;
     let error = watcher::Error::WatchError(Box::new(serde_json::from_str(status).unwrap()));
     let failure = explain(&error, &Target::services(&Selection::default()), "https://api:6443");
-    assert_eq!(failure.wish, Some(Duration::from_secs(7)));
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
     assert!(failure.message.ends_with("(503: come back [31m later)"), "{}", failure.message);
     let long = of_service(io::Error::other("x".repeat(100_000)));
     assert!(long.message.len() < 500);

@@ -1,3 +1,5 @@
+//! Until when is a restored state in force, and what is saved meanwhile?
+
 use super::*;
 
 const SAVED: SystemTime = SystemTime::UNIX_EPOCH;
@@ -8,8 +10,8 @@ async fn restored() -> Rig {
     let mut events: Vec<Event> = Kind::ALL.map(Event::Begin).into();
     events.extend([put(1), put(2), put_slice(1, [10, 0, 0, 1])]);
     events.extend(Kind::ALL.map(Event::Complete));
-    let restored = disk::Restored { events, saved: SAVED, file: "/state".into() };
-    rig.inputs.send(Input::Restored(restored)).await.unwrap();
+    let restored = disk::SavedState { events, saved: SAVED, file: "/state".into() };
+    rig.inputs.send(Input::Saved(restored)).await.unwrap();
     rig.published().await;
     rig
 }

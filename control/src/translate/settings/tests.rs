@@ -1,4 +1,4 @@
-//! Are annotations read as they are written down?
+//! Which annotations are settings, and what happens to wrong ones?
 
 use super::*;
 use proptest::prelude::*;
@@ -16,9 +16,9 @@ fn names() -> Vec<&'static str> {
 fn read(annotations: &[(&str, &str)]) -> (Settings, Vec<String>) {
     let annotations = annotations.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
-    let mut notes = Notes { object: "Service default/web".into(), problems: Vec::new() };
-    let settings = settings(&metadata, &Settings::default(), &mut notes);
-    (settings, notes.problems.iter().map(ToString::to_string).collect())
+    let mut problems = Problems { object: "Service default/web".into(), list: Vec::new() };
+    let settings = settings(&metadata, &Settings::default(), &mut problems);
+    (settings, problems.list.iter().map(ToString::to_string).collect())
 }
 
 #[test]
@@ -91,8 +91,8 @@ fn what_is_not_set_is_as_the_operator_wants_it_for_all_services() {
     let defaults = Settings { limits, ..Settings::default() };
     let annotations = [("weir.dev/accept-rate".to_owned(), "7".to_owned())].into();
     let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
-    let mut notes = Notes { object: "Service default/web".into(), problems: Vec::new() };
-    let settings = super::settings(&metadata, &defaults, &mut notes);
+    let mut problems = Problems { object: "Service default/web".into(), list: Vec::new() };
+    let settings = super::settings(&metadata, &defaults, &mut problems);
     let limits = settings.limits;
     assert_eq!((limits.connections, limits.accept_rate), (Some(NonZeroU32::MIN), NonZeroU32::new(7)));
 }

@@ -1,14 +1,17 @@
 //! How are changes of a plan said to nftables? One transaction that touches only what differs.
 
-use super::{Key, OWNER, RangesChain, ReplyPort, TABLE, Verdict, commas, digit, ranges_rule};
+use super::{
+    names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit},
+    syntax::{commas, ranges_rule},
+};
 use crate::plan::{Edit, Edits, Plan, Treatment};
 use std::fmt::Write;
 use weir_core::{Family, Frontend};
 
-/// The script for `edits`, which led to `plan`. It fails as a whole when the table is no longer the owner's.
+/// The script for `edits`, which led to `plan`. The kernel refuses the whole script when the table is another owner's.
 pub(crate) fn edits(owner: &str, plan: &Plan, edits: &Edits) -> String {
     // Changes nothing, but fails where this chain is not.
-    let mut script = format!("flush chain {TABLE} {OWNER}{owner}\n");
+    let mut script = format!("flush chain {TABLE} {OWNER_CHAIN}{owner}\n");
     for id in &edits.new_ranges {
         if let Some((family, networks)) = plan.ranges().get(*id) {
             let (chain, rule) = (RangesChain(*id), ranges_rule(*family, networks));
@@ -51,7 +54,7 @@ fn elements(script: &mut String, family: Family, edits: &Edits) {
     change(script, &format!("cluster_ips{digit}"), &cluster_ips, |()| Some(()), |ip, ()| ip.to_string());
 }
 
-/// Takes out of one set what is no longer there or has another value, then puts in what is new.
+/// Deletes the elements of one set that are gone or have another value, then adds those that are new.
 fn change<K: Keyed, Value, Part: PartialEq>(
     script: &mut String,
     set: &str,
@@ -75,7 +78,7 @@ fn change<K: Keyed, Value, Part: PartialEq>(
     }
 }
 
-/// What names an element of a set.
+/// A value that names an element of a set.
 trait Keyed {
     fn key(&self) -> String;
 }

@@ -1,6 +1,6 @@
-use super::*;
-use crate::plan::{Edit, Edits, Plan, Treatment};
-use weir_core::{CapturePorts, CaptureSockets, PerFamily, Snapshot};
+use super::{syntax::ranges_rule, *};
+use crate::plan::{Edit, Edits, Exception, Plan, Treatment};
+use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, PerFamily, Protocol, Snapshot};
 
 fn table() -> Table {
     let ports = PerFamily { v4: Some(CapturePorts { pod: 1, node: 2, outside: 3 }), v6: None };

@@ -1,7 +1,7 @@
 use super::{ranges::Networks, *};
 use proptest::prelude::*;
 use std::{num::NonZeroU16, sync::Arc};
-use weir_core::{Conditions, EndpointSlice, Family, PortSpec, Service, SliceEndpoint, SlicePort, serve};
+use weir_core::{Conditions, EndpointSlice, Family, PortSpec, Service, SliceEndpoint, SlicePort, resolve};
 
 /// What decides about rules, in few values, so that Services get in each other's way.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ fn wanted() -> impl Strategy<Value = Wanted> {
 }
 
 impl Wanted {
-    fn serve(&self) -> Arc<ServedService> {
+    fn serve(&self) -> Arc<ResolvedService> {
         let ports = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(|protocol| PortSpec {
             name: protocol.as_str().into(),
             protocol,
@@ -54,7 +54,7 @@ impl Wanted {
         service.source_ranges.v4 = range.into_iter().collect();
         service.internal_local = self.internal_local;
         service.external_local = self.external_local;
-        Arc::new(serve(&service, &[self.slice(&service)], &node()))
+        Arc::new(resolve(&service, &[self.slice(&service)], &node()))
     }
 
     fn slice(&self, service: &Service) -> EndpointSlice {

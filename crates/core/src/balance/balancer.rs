@@ -1,28 +1,29 @@
-//! Which endpoint does a new flow get? One immutable balancer for an endpoint set; one file for each algorithm.
+//! Which endpoint of one set does a new flow get?
 
 use super::{
-    avoided::Avoided,
     candidates::Candidates,
+    exclusion::{Exclusion, ExclusionCache},
     least_connections,
     maglev::Maglev,
-    nearby::Crowd,
     peak_ewma, random,
     round_robin::RoundRobin,
     target::{Request, Target},
+    topology::SetLoad,
 };
 use crate::model::Policy;
 use std::{net::SocketAddr, num::NonZeroU32};
 
-/// Spreads flows over one set of endpoints by one policy. Built once; replaced when the set changes.
+/// Spreads flows over one set of endpoints by one policy. Immutable but for rotations and caches: when the set changes,
+/// another balancer is built.
 #[derive(Debug)]
 pub struct Balancer {
     targets: Box<[Target]>,
     /// Indexes into `targets`, sorted by address, to find one endpoint among many.
     by_address: Box<[u32]>,
     algorithm: Algorithm,
-    /// Live connections that an endpoint may have.
-    most: Option<NonZeroU32>,
-    avoided: Avoided,
+    /// Live connections that one endpoint may have; `None` is no limit.
+    max_connections: Option<NonZeroU32>,
+    exclusion: ExclusionCache,
 }
 
 #[derive(Debug)]
@@ -35,14 +36,13 @@ enum Algorithm {
 }
 
 impl Balancer {
-    /// Builds the balancer for `targets`, which are in list order (semantics E5).
-    ///
-    /// `previous` is the balancer that this one replaces: a rotation goes on where it was.
+    /// Builds a balancer for `targets`, which are in list order (semantics E5). A rotation goes on where that of
+    /// `previous`, the balancer before a change of the set, was.
     pub fn build(policy: Policy, targets: Vec<Target>, previous: Option<&Balancer>) -> Self {
         let algorithm = match policy {
             Policy::Random => Algorithm::Random,
             Policy::RoundRobin => {
-                Algorithm::RoundRobin(RoundRobin::starting_at(previous.map_or(0, Self::turn)))
+                Algorithm::RoundRobin(RoundRobin::starting_at(previous.map_or(0, Self::rotation)))
             }
             Policy::LeastConnections => Algorithm::LeastConnections,
             Policy::PeakEwma => Algorithm::PeakEwma,
@@ -50,53 +50,51 @@ impl Balancer {
         };
         let mut by_address: Box<[u32]> = (0u32..).take(targets.len()).collect();
         by_address.sort_unstable_by_key(|&index| targets[index as usize].address);
-        let avoided = Avoided::new(&targets);
-        Self { targets: targets.into(), by_address, algorithm, most: None, avoided }
+        let exclusion = ExclusionCache::new(&targets);
+        Self { targets: targets.into(), by_address, algorithm, max_connections: None, exclusion }
     }
 
-    /// Endpoints that have `most` live connections are not chosen.
+    /// Sets how many live connections an endpoint may have: with as many, no more flows are given to it. `None` is no limit.
     #[must_use]
-    pub fn with_limit(self, most: Option<NonZeroU32>) -> Self {
-        Self { most, ..self }
+    pub fn with_max_connections(self, max_connections: Option<NonZeroU32>) -> Self {
+        Self { max_connections, ..self }
     }
 
-    /// Live connections that an endpoint may have.
-    pub fn limit(&self) -> Option<NonZeroU32> {
-        self.most
+    /// Live connections that one endpoint may have; `None` is no limit.
+    pub fn max_connections(&self) -> Option<NonZeroU32> {
+        self.max_connections
     }
 
-    /// Chooses an endpoint. `None` only when every endpoint was tried or is full, or there is none.
+    /// Chooses an endpoint; `None` only when every endpoint was tried or is full, or the set is empty.
     ///
-    /// Endpoints that are ejected or down are chosen only when there is no other, and by one connection that probes them
-    /// when that is due.
+    /// An endpoint that is ejected or down is chosen only when there is no other, or by the one connection that probes an
+    /// ejected endpoint when that is due.
     pub fn pick(&self, request: &Request<'_>) -> Option<&Target> {
-        let avoided = self.avoided.now(&self.targets);
-        if let Some(probed) = avoided.and_then(|avoided| avoided.probe(&self.targets, request)) {
+        let exclusion = self.exclusion.now(&self.targets);
+        if let Some(probed) = exclusion.and_then(|exclusion| exclusion.probe(&self.targets, request)) {
             return Some(&self.targets[probed]);
         }
-        let candidates =
-            Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
-        let last_resort = || self.choose(&Candidates { avoided: None, ..candidates }, request);
-        let index = match avoided {
+        let candidates = self.candidates(request.tried, exclusion);
+        let last_resort = || self.choose(&Candidates { exclusion: None, ..candidates }, request);
+        let index = match exclusion {
             None => self.choose(&candidates, request),
             Some(_) => self.choose(&candidates, request).or_else(last_resort),
         }?;
         Some(&self.targets[index])
     }
 
-    /// The same without those that are ejected or down: no probe and no last resort.
-    pub fn pick_well(&self, request: &Request<'_>) -> Option<&Target> {
-        let avoided = self.avoided.now(&self.targets);
-        let candidates =
-            Candidates { targets: &self.targets, tried: request.tried, most: self.most, avoided };
+    /// Chooses an endpoint that is neither ejected nor down: neither to probe it nor as the last resort.
+    pub fn pick_healthy(&self, request: &Request<'_>) -> Option<&Target> {
+        let exclusion = self.exclusion.now(&self.targets);
+        let candidates = self.candidates(request.tried, exclusion);
         let target = &self.targets[self.choose(&candidates, request)?];
-        (!target.load.is_ejected() && !target.load.is_out()).then_some(target)
+        (!target.load.is_ejected() && !target.load.is_unusable()).then_some(target)
     }
 
-    /// How many live connections its endpoints have. Looks at each of them.
-    pub fn crowd(&self) -> Crowd {
+    /// Counts the live connections of all endpoints, in time linear in their number.
+    pub fn set_load(&self) -> SetLoad {
         let live = self.targets.iter().map(|target| target.load.live()).sum();
-        Crowd { endpoints: self.targets.len(), live }
+        SetLoad { endpoints: self.targets.len(), live }
     }
 
     fn choose(&self, candidates: &Candidates<'_>, request: &Request<'_>) -> Option<usize> {
@@ -109,32 +107,37 @@ impl Balancer {
         }
     }
 
-    /// Whether the endpoint at `position` may be chosen for a client that was there before: it was not tried, is neither
-    /// left alone nor full.
-    pub fn is_welcome(&self, position: usize, tried: &[SocketAddr]) -> bool {
-        let avoided = self.avoided.now(&self.targets);
-        Candidates { targets: &self.targets, tried, most: self.most, avoided }.is_allowed(position)
+    /// Whether affinity may give a client the endpoint at `position` of the list: it was not tried, and is neither excluded
+    /// nor full.
+    pub fn is_available(&self, position: usize, tried: &[SocketAddr]) -> bool {
+        let exclusion = self.exclusion.now(&self.targets);
+        self.candidates(tried, exclusion).is_allowed(position)
     }
 
-    /// Whether an endpoint that was not tried is only not chosen because it is full.
+    fn candidates<'a>(&'a self, tried: &'a [SocketAddr], exclusion: Option<Exclusion>) -> Candidates<'a> {
+        Candidates { targets: &self.targets, tried, max_connections: self.max_connections, exclusion }
+    }
+
+    /// Whether [`Self::pick`] gives `None` because endpoints that were not tried are full: waiting may help.
     pub fn is_full(&self, tried: &[SocketAddr]) -> bool {
-        self.most.is_some() && self.targets.iter().any(|target| !tried.contains(&target.address))
+        self.max_connections.is_some() && self.targets.iter().any(|target| !tried.contains(&target.address))
     }
 
-    /// All endpoints, in list order.
+    /// All endpoints of the set, in list order.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
 
-    /// Where an endpoint stands in the list; `None` when it is not in the set.
+    /// Position of an endpoint in the list; `None` when it is not in the set.
     pub fn position(&self, address: SocketAddr) -> Option<usize> {
         let by_address = |&index: &u32| self.targets[index as usize].address.cmp(&address);
         self.by_address.binary_search_by(by_address).ok().map(|found| self.by_address[found] as usize)
     }
 
-    fn turn(&self) -> usize {
+    /// Count of picks of a rotation so far; 0 without one.
+    fn rotation(&self) -> usize {
         match &self.algorithm {
-            Algorithm::RoundRobin(rotation) => rotation.turn(),
+            Algorithm::RoundRobin(rotation) => rotation.next(),
             _ => 0,
         }
     }

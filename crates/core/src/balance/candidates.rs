@@ -1,37 +1,39 @@
 //! Which endpoints of a set may be chosen for one connection?
 
-use super::{avoided::Avoid, target::Target};
+use super::{exclusion::Exclusion, target::Target};
 use std::{net::SocketAddr, num::NonZeroU32};
 
-/// Draws after which all endpoints are looked at instead: by then few of them are candidates.
-const DRAWS: usize = 8;
+/// Random draws before all endpoints are looked at instead: so many misses mean that few endpoints are candidates.
+const MAX_DRAWS: usize = 8;
 
-/// The endpoints that may be chosen.
+/// The endpoints of a set that may be chosen for one connection.
 #[derive(Clone, Copy)]
 pub(super) struct Candidates<'a> {
+    /// All endpoints of the set, in list order.
     pub(super) targets: &'a [Target],
+    /// Endpoints that were tried already.
     pub(super) tried: &'a [SocketAddr],
-    /// Live connections that an endpoint may have.
-    pub(super) most: Option<NonZeroU32>,
-    /// Those that are left alone.
-    pub(super) avoided: Option<Avoid>,
+    /// Live connections that one endpoint may have; `None` is no limit.
+    pub(super) max_connections: Option<NonZeroU32>,
+    /// Endpoints that are excluded for their health.
+    pub(super) exclusion: Option<Exclusion>,
 }
 
 impl Candidates<'_> {
-    /// Whether an endpoint may be chosen.
+    /// Whether the endpoint at `index` may be chosen.
     pub(super) fn is_allowed(&self, index: usize) -> bool {
         let Target { address, load } = &self.targets[index];
         !(self.tried.contains(address)
-            || self.avoided.is_some_and(|avoided| avoided.avoids(load))
-            || self.most.is_some_and(|most| load.live() >= most.get() as usize))
+            || self.exclusion.is_some_and(|exclusion| exclusion.excludes(load))
+            || self.max_connections.is_some_and(|most| load.live() >= most.get() as usize))
     }
 
-    /// Whether all are.
+    /// Whether every endpoint may be chosen, without a look at any of them.
     fn are_all(&self) -> bool {
-        self.tried.is_empty() && self.avoided.is_none() && self.most.is_none()
+        self.tried.is_empty() && self.exclusion.is_none() && self.max_connections.is_none()
     }
 
-    /// One of them, each with the same probability.
+    /// A candidate, each with the same probability.
     pub(super) fn any(&self, entropy: u64) -> Option<usize> {
         let count = self.targets.len();
         if self.are_all() {
@@ -40,8 +42,8 @@ impl Candidates<'_> {
         self.draw(entropy, None)
     }
 
-    /// Two different ones, each pair with the same probability; the first alone is uniform, too. One twice if there is no
-    /// other.
+    /// Two different candidates, each pair with the same probability; the first by itself is uniform, too. An only
+    /// candidate is given twice.
     pub(super) fn two(&self, entropy: u64) -> Option<(usize, usize)> {
         let count = self.targets.len();
         if self.are_all() && count > 1 {
@@ -53,11 +55,11 @@ impl Candidates<'_> {
         Some((first, self.draw(next(entropy), Some(first)).unwrap_or(first)))
     }
 
-    /// A random candidate other than `but`. Drawing needs no look at each of many endpoints.
+    /// A random candidate other than `but`, found by drawing so that not each of many endpoints has to be looked at.
     fn draw(&self, mut entropy: u64, but: Option<usize>) -> Option<usize> {
         let count = self.targets.len();
         let fits = |index: usize| Some(index) != but && self.is_allowed(index);
-        for _ in 0..DRAWS.min(count) {
+        for _ in 0..MAX_DRAWS.min(count) {
             let index = scale(entropy as u32, count);
             if fits(index) {
                 return Some(index);

@@ -1,4 +1,4 @@
-//! Least connections: of two random endpoints the one with fewer live connections.
+//! Which of two random candidates has fewer live connections? (policy `least-connections`)
 //!
 //! Two choices come close to the true minimum without looking at every endpoint, and they do not send every
 //! newcomer to the same idle one (Mitzenmacher 2001, "The Power of Two Choices in Randomized Load Balancing").

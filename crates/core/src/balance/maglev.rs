@@ -1,4 +1,5 @@
-//! Maglev: a flow's hash decides, the same on every node, and few flows move when the set changes.
+//! Which candidate does a flow's hash give, the same on every node, with few flows that move when the set changes?
+//! (policy `maglev`)
 //!
 //! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, section 3.4. Every
 //! endpoint has its own permutation of the table's slots; endpoints take turns claiming the next free slot of theirs.
@@ -7,17 +8,19 @@ use super::{candidates::Candidates, target::Target};
 use crate::model::{address_bytes, stable_hasher};
 use std::hash::Hasher;
 
-/// Slots for each endpoint at least. A share is then within one slot in 128 of the mean, and the flows that move
-/// beyond the unavoidable ones stay below two in a hundred (measured in the property tests).
-const SLOTS_PER_ENDPOINT: usize = 128;
+/// Slots of the table for each endpoint at least. An endpoint's share of flows is then within one slot in 128 of the mean,
+/// and less than two in a hundred flows move that need not (measured in the property tests).
+const MIN_SLOTS_PER_ENDPOINT: usize = 128;
 
-/// Table sizes: primes, so that every skip visits every slot. The last also serves larger sets, more coarsely.
-const SIZES: [usize; 6] = [1_021, 4_093, 16_381, 65_521, 262_139, 1_048_573];
+/// Table sizes in slots: primes, so that every skip visits every slot. The last is also used for larger sets, more
+/// coarsely.
+const TABLE_SIZES: [usize; 6] = [1_021, 4_093, 16_381, 65_521, 262_139, 1_048_573];
 
 const OFFSET_KEY: u64 = 1;
 const SKIP_KEY: u64 = 2;
 const EMPTY: u32 = u32::MAX;
 
+/// The lookup table of a set: the index of an endpoint in each slot.
 #[derive(Debug)]
 pub(super) struct Maglev {
     table: Box<[u32]>,
@@ -56,11 +59,11 @@ impl Maglev {
 }
 
 fn table_size(endpoints: usize) -> usize {
-    let wanted = endpoints.saturating_mul(SLOTS_PER_ENDPOINT);
-    SIZES.into_iter().find(|&size| size >= wanted).unwrap_or(SIZES[SIZES.len() - 1])
+    let wanted = endpoints.saturating_mul(MIN_SLOTS_PER_ENDPOINT);
+    TABLE_SIZES.into_iter().find(|&size| size >= wanted).unwrap_or(TABLE_SIZES[TABLE_SIZES.len() - 1])
 }
 
-/// One endpoint's way through all slots.
+/// One endpoint's permutation of all slots: `slot`, then every `skip`-th.
 struct Walk {
     slot: usize,
     skip: usize,
@@ -78,7 +81,7 @@ impl Walk {
         Self { slot, skip }
     }
 
-    /// Takes the next free slot. There is one: the caller stops when the table is full.
+    /// Takes the next free slot of the walk. The caller stops when the table is full, so one is left.
     fn next_free(&mut self, table: &[u32]) -> usize {
         loop {
             let slot = self.slot;
@@ -129,7 +132,7 @@ mod tests {
     #[test]
     fn a_set_larger_than_the_largest_table_still_gives_every_pick() {
         let table = Maglev::build(&targets(9000)).table;
-        assert_eq!(table.len(), SIZES[SIZES.len() - 1]);
+        assert_eq!(table.len(), TABLE_SIZES[TABLE_SIZES.len() - 1]);
         assert!(table.iter().all(|&index| index < 9000));
     }
 }

@@ -1,4 +1,4 @@
-//! Peak EWMA: of two random endpoints the one with the lower product of connect time and live connections.
+//! Which of two random candidates has the lower product of connect time and live connections? (policy `peak-ewma`)
 //!
 //! A slow endpoint gets fewer connections before it has many (Finagle, "Aperture Load Balancers"; also in Linkerd). The two may
 //! be the same: so the slowest of all is still tried now and then, and is found out when it has become faster.
@@ -10,7 +10,7 @@ pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
     let second = candidates.any(entropy.rotate_left(32)).unwrap_or(first);
     let cost = |index: usize| {
         let load = &candidates.targets[index].load;
-        load.smoothed().cost(load.live())
+        load.connect_time().cost(load.live())
     };
     Some(if cost(second) < cost(first) { second } else { first })
 }

@@ -1,4 +1,4 @@
-//! Random: every endpoint with the same probability, as kube-proxy does.
+//! Which candidate, each with the same probability, as kube-proxy chooses? (policy `random`)
 
 use super::candidates::Candidates;
 

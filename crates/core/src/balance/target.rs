@@ -1,26 +1,26 @@
-//! What is chosen from, and what may a choice depend on?
+//! What does a balancer choose from, and on what may its choice depend?
 
 use crate::{health::Load, model::Flow};
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-/// An endpoint to choose, with its load.
+/// An endpoint that may be chosen.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where it listens.
+    /// The address and port that it listens on.
     pub address: SocketAddr,
-    /// Its load on this node.
+    /// What is known of it on this node, shared by all sets that it is in.
     pub load: Arc<Load>,
 }
 
-/// What a choice may depend on.
+/// A new flow for which an endpoint is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The flow to place.
+    /// The flow as the client sees it, for algorithms that hash.
     pub flow: &'a Flow,
-    /// The time, for algorithms that age what they measured.
+    /// The time of the request, for probes of ejected endpoints.
     pub now: Instant,
-    /// 64 random bits.
+    /// 64 uniformly random bits.
     pub entropy: u64,
-    /// Endpoints that must not be chosen, because they were tried already. A handful at most.
+    /// Endpoints that were tried already and must not be chosen: at most [`MAX_CONNECT_ATTEMPTS`](crate::MAX_CONNECT_ATTEMPTS).
     pub tried: &'a [SocketAddr],
 }

@@ -1,25 +1,25 @@
-//! Do active checks find an endpoint up or down, and when is the next one due?
+//! Do active checks find an endpoint up or down, and when is the first one due?
 
 use crate::model::ActiveCheck;
 use std::{fmt, time::Duration};
 
-/// How long one check takes at most.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Time that one check may take at most, whatever the interval.
+const MAX_CHECK_TIME: Duration = Duration::from_secs(5);
 
-/// What checks have found of an endpoint.
+/// What active checks have found of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Health {
-    /// Nothing yet; it is in use, as without checks.
+    /// Too few checks have ended: the endpoint is used as if there were no checks.
     #[default]
     Unknown,
-    /// It works.
+    /// Enough checks in a row succeeded.
     Up,
-    /// It does not.
+    /// Enough checks in a row failed: the endpoint gets no flows while another one is up.
     Down,
 }
 
 impl Health {
-    /// The word for it.
+    /// The word for logs, JSON and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -35,23 +35,24 @@ impl fmt::Display for Health {
     }
 }
 
-/// The outcomes of an endpoint's checks so far.
+/// Derives the health of one endpoint from the outcomes of its checks (HAProxy: `rise` and `fall`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub struct HealthTracker {
     health: Health,
-    /// Whether the last check succeeded, and how many in a row ended as it did.
+    /// Whether the last check succeeded.
     last: bool,
+    /// Number of checks in a row, up to the last one, that ended as the last one did.
     streak: u32,
 }
 
-impl Checked {
-    /// What the endpoint is found to be.
+impl HealthTracker {
+    /// The health of the endpoint.
     pub fn health(&self) -> Health {
         self.health
     }
 
-    /// Takes in an outcome; returns what the endpoint was before if that has changed.
-    pub fn note(&mut self, check: &ActiveCheck, succeeded: bool) -> Option<Health> {
+    /// Records the outcome of a check; returns the health before if the outcome has changed the health.
+    pub fn record(&mut self, check: &ActiveCheck, succeeded: bool) -> Option<Health> {
         self.streak = if self.last == succeeded { self.streak.saturating_add(1) } else { 1 };
         self.last = succeeded;
         let (health, least) = if succeeded { (Health::Up, check.rise) } else { (Health::Down, check.fall) };
@@ -63,7 +64,8 @@ impl Checked {
 }
 
 impl ActiveCheck {
-    /// How one endpoint is checked for two Services: as often, as soon down and as late up as the stricter one wants.
+    /// The settings by which one endpoint is checked for two Services: the shorter interval, the smaller `fall` and the
+    /// greater `rise`.
     #[must_use]
     pub fn strictest(self, other: Self) -> Self {
         Self {
@@ -73,13 +75,13 @@ impl ActiveCheck {
         }
     }
 
-    /// How long one check may take.
+    /// Time that one check may take: the interval, but at most 5 s.
     pub fn timeout(&self) -> Duration {
-        self.interval.min(LONGEST)
+        self.interval.min(MAX_CHECK_TIME)
     }
 
-    /// When the first check is due: at a random time of the interval, so that a thousand endpoints which appear together are
-    /// not checked in one moment.
+    /// Time until the first check: a random part of the interval, so that a thousand endpoints that appear together are not
+    /// checked in one moment. `entropy` is uniform over all its values.
     pub fn first(&self, entropy: u64) -> Duration {
         self.interval.mul_f64((entropy >> 11) as f64 / (1u64 << 53) as f64)
     }
@@ -96,22 +98,22 @@ mod tests {
         ActiveCheck { interval: Duration::from_secs(interval), rise, fall }
     }
 
-    fn after(check: &ActiveCheck, outcomes: &[bool]) -> Checked {
-        let mut checked = Checked::default();
-        outcomes.iter().for_each(|&outcome| _ = checked.note(check, outcome));
+    fn after(check: &ActiveCheck, outcomes: &[bool]) -> HealthTracker {
+        let mut checked = HealthTracker::default();
+        outcomes.iter().for_each(|&outcome| _ = checked.record(check, outcome));
         checked
     }
 
     #[test]
     fn failures_in_a_row_bring_it_down_and_successes_in_a_row_up() {
         let check = check(5, 2, 3);
-        let mut checked = Checked::default();
+        let mut checked = HealthTracker::default();
         assert_eq!(checked.health(), Health::Unknown);
-        let told = [false, false, true, false, false, false, false, true, false, true, true, true]
-            .map(|outcome| checked.note(&check, outcome));
+        let reported = [false, false, true, false, false, false, false, true, false, true, true, true]
+            .map(|outcome| checked.record(&check, outcome));
         let mut expected = [None; 12];
         (expected[5], expected[10]) = (Some(Health::Unknown), Some(Health::Down));
-        assert_eq!((told, checked.health()), (expected, Health::Up));
+        assert_eq!((reported, checked.health()), (expected, Health::Up));
     }
 
     #[test]
@@ -125,13 +127,16 @@ mod tests {
     fn the_stricter_settings_win() {
         let strictest = check(1, 2, 9).strictest(check(5, 7, 3));
         assert_eq!(strictest, check(1, 7, 3));
-        assert_eq!((strictest.timeout(), check(60, 1, 1).timeout()), (Duration::from_secs(1), LONGEST));
+        assert_eq!(
+            (strictest.timeout(), check(60, 1, 1).timeout()),
+            (Duration::from_secs(1), MAX_CHECK_TIME)
+        );
     }
 
     #[test]
     fn settings_that_become_stricter_count_what_was_seen_before() {
         let mut checked = after(&check(5, 2, 9), &[false; 4]);
-        assert_eq!(checked.note(&check(5, 2, 3), false), Some(Health::Unknown));
+        assert_eq!(checked.record(&check(5, 2, 3), false), Some(Health::Unknown));
     }
 
     #[test]
@@ -154,11 +159,11 @@ mod tests {
             outcomes in prop::collection::vec(any::<bool>(), 0..60), rise in 1u32..5, fall in 1u32..5,
         ) {
             let check = check(5, rise, fall);
-            let mut checked = Checked::default();
+            let mut checked = HealthTracker::default();
             for end in 0..outcomes.len() {
                 let before = checked.health();
-                let told = checked.note(&check, outcomes[end]);
-                prop_assert_eq!(told, (before != checked.health()).then_some(before));
+                let reported = checked.record(&check, outcomes[end]);
+                prop_assert_eq!(reported, (before != checked.health()).then_some(before));
                 let least = if outcomes[end] { rise } else { fall } as usize;
                 let in_a_row = outcomes[..=end].iter().rev().take_while(|&&outcome| outcome == outcomes[end]).count();
                 let expected = match (in_a_row >= least, outcomes[end]) {

@@ -1,6 +1,6 @@
-//! What is known on this node of one endpoint: how busy it is, how fast it accepts, and whether it works.
+//! How busy is an endpoint on this node, how fast does it accept, and does it work?
 
-use super::{failure::Failure, outlier::Record, smoothed::Smoothed};
+use super::{connect_failure::ConnectFailure, connect_time::ConnectTime, outlier::OutlierRecord};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -12,97 +12,99 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Whether any endpoint of this node was ejected, re-admitted, or found down or up since. Balancers look at their
-/// endpoints again when it has moved.
+/// Counts how often an endpoint of this node was ejected, re-admitted, found down or up, or forbidden. When the count has
+/// moved, balancers look at their endpoints again.
 #[derive(Debug, Default)]
-pub struct Standings {
-    changes: AtomicU64,
-    /// Where the milliseconds of this node's endpoints begin.
+pub struct HealthChanges {
+    count: AtomicU64,
+    /// Moment from which the milliseconds of this node's endpoints count: the first that was asked for.
     start: OnceLock<Instant>,
 }
 
-impl Standings {
-    /// How many changes there were.
-    pub fn changes(&self) -> u64 {
-        self.changes.load(Acquire)
+impl HealthChanges {
+    /// Number of changes so far.
+    pub fn count(&self) -> u64 {
+        self.count.load(Acquire)
     }
 
-    fn change(&self) {
-        self.changes.fetch_add(1, Release);
+    /// Adds a change.
+    fn add(&self) {
+        self.count.fetch_add(1, Release);
     }
 
-    /// A moment in milliseconds.
+    /// A moment as milliseconds since the first moment that was asked for.
     pub(crate) fn millis(&self, now: Instant) -> u64 {
         now.saturating_duration_since(*self.start.get_or_init(|| now)).as_millis() as u64
     }
 }
 
-/// The state of one endpoint address. Shared by all Services and workers that use the address and kept across Snapshots.
+/// What is known of one endpoint address. Shared by all Services and workers that use the address, and kept across
+/// Snapshots.
 #[derive(Debug, Default)]
 pub struct Load {
-    standings: Arc<Standings>,
+    changes: Arc<HealthChanges>,
     live: AtomicUsize,
-    /// A [`Record`].
+    /// An [`OutlierRecord`] as a word.
     record: AtomicU64,
-    /// Which change ejected it, to tell who was ejected first.
+    /// Number of the health change that ejected the endpoint: the order of ejections.
     rank: AtomicU64,
-    /// Both numbers of [`Smoothed`].
-    smoothed: AtomicU64,
-    /// When the last connect was taken in, in milliseconds. It may wrap: then the peak is forgotten late once.
+    /// Mean and peak of a [`ConnectTime`], as the bits of two `f32`.
+    connect_time: AtomicU64,
+    /// Milliseconds at which the last connect ended. They may wrap: then the peak decays late once.
     sampled: AtomicU32,
-    /// The last [`Failure`] and one, or 0.
+    /// The last [`ConnectFailure`] as its number plus one; 0 without one.
     last_failure: AtomicU8,
     down: AtomicBool,
     forbidden: AtomicBool,
 }
 
 impl Load {
-    /// An endpoint of which nothing is known yet.
-    pub fn new(standings: &Arc<Standings>) -> Self {
-        Self { standings: Arc::clone(standings), ..Self::default() }
+    /// An endpoint without connections and history; `changes` is the counter of this node.
+    pub fn new(changes: &Arc<HealthChanges>) -> Self {
+        Self { changes: Arc::clone(changes), ..Self::default() }
     }
 
-    /// What its balancers watch.
-    pub(crate) fn standings(&self) -> &Arc<Standings> {
-        &self.standings
+    /// The counter of health changes that this endpoint moves.
+    pub(crate) fn changes(&self) -> &Arc<HealthChanges> {
+        &self.changes
     }
 
-    /// Connections and flows that are being opened or are open.
+    /// Number of TCP connections and UDP flows that are being opened or are open.
     pub fn live(&self) -> usize {
         self.live.load(Relaxed)
     }
 
-    /// Counts one more until the lease is dropped.
+    /// Counts one more connection until the lease is dropped.
     pub fn lease(self: &Arc<Self>) -> Lease {
         self.live.fetch_add(1, Relaxed);
         Lease { load: Arc::clone(self) }
     }
 
-    /// The same unless there are `most` already.
+    /// Counts one more connection until the lease is dropped; `None` if there are `most` already.
     pub fn lease_within(self: &Arc<Self>, most: usize) -> Option<Lease> {
         let taken = self.live.try_update(Relaxed, Relaxed, |live| (live < most).then_some(live + 1));
         taken.is_ok().then(|| Lease { load: Arc::clone(self) })
     }
 
-    /// Takes in that it accepted a connection after `took`.
+    /// Records that the endpoint accepted a connection after `took`.
     pub fn connected(&self, now: Instant, took: Duration) {
-        let millis = self.standings.millis(now);
-        self.sample(millis, |smoothed, since| smoothed.with(since, took));
+        let millis = self.changes.millis(now);
+        self.sample(millis, |connect_time, since| connect_time.after_success(since, took));
         self.note_success(millis);
     }
 
-    /// Takes in that it answered.
+    /// Records that the endpoint answered: a byte was relayed, or a datagram came back.
     pub fn answered(&self, now: Instant) {
         if !self.record().is_clean() {
-            self.note_success(self.standings.millis(now));
+            self.note_success(self.changes.millis(now));
         }
     }
 
-    /// Takes in that a connect failed after `took`; returns whether that ejected it.
-    pub fn failed(&self, now: Instant, took: Duration, failure: Failure) -> bool {
-        let millis = self.standings.millis(now);
+    /// Records that a connect failed after `took`; returns whether that ejected the endpoint.
+    pub fn failed(&self, now: Instant, took: Duration, failure: ConnectFailure) -> bool {
+        let millis = self.changes.millis(now);
         self.last_failure.store(failure as u8 + 1, Relaxed);
-        self.sample(millis, |smoothed, since| smoothed.with_failure(since, took));
+        self.sample(millis, |connect_time, since| connect_time.after_failure(since, took));
         let before = self.update(|record| Some(record.failed(millis))).unwrap_or_default();
         let after = before.failed(millis);
         if before == after || !after.is_ejected() {
@@ -110,108 +112,110 @@ impl Load {
         }
         let ejected = !before.is_ejected();
         if ejected {
-            // Before the change is told: whoever looks because of it must find the rank.
-            self.rank.store(self.standings.changes() + 1, Relaxed);
+            // Before the change is counted: a balancer that looks because of the count must find the rank.
+            self.rank.store(self.changes.count() + 1, Relaxed);
         }
-        self.standings.change();
+        self.changes.add();
         ejected
     }
 
-    /// Takes the one connection that may probe it while it is ejected.
+    /// Takes the right to probe the endpoint, if a probe is due; returns whether it was taken.
     pub(crate) fn probe(&self, millis: u64) -> bool {
         let taken = self.update(|record| record.probe(millis)).is_some();
         if taken {
-            self.standings.change();
+            self.changes.add();
         }
         taken
     }
 
-    /// Says whether active checks find it down.
+    /// Sets whether active checks find the endpoint down.
     pub fn set_down(&self, down: bool) {
         if self.down.swap(down, Relaxed) != down {
-            self.standings.change();
+            self.changes.add();
         }
     }
 
-    /// Whether active checks find it down.
+    /// Whether active checks find the endpoint down.
     pub fn is_down(&self) -> bool {
         self.down.load(Relaxed)
     }
 
-    /// Says whether it must not be connected to, whatever else there is: this proxy itself answers there.
+    /// Sets whether the endpoint must not be connected to, because this proxy itself answers at the address.
     pub fn set_forbidden(&self, forbidden: bool) {
         if self.forbidden.swap(forbidden, Relaxed) != forbidden {
-            self.standings.change();
+            self.changes.add();
         }
     }
 
-    /// Whether it must not be connected to.
+    /// Whether the endpoint must not be connected to, because this proxy itself answers at the address.
     pub fn is_forbidden(&self) -> bool {
         self.forbidden.load(Relaxed)
     }
 
-    /// Whether it is left alone whatever connects to it have shown.
-    pub(crate) fn is_out(&self) -> bool {
+    /// Whether the endpoint is down or forbidden, whatever connects to it have shown.
+    pub(crate) fn is_unusable(&self) -> bool {
         self.is_down() || self.is_forbidden()
     }
 
-    /// Whether connects to it failed so often that it is left alone.
+    /// Whether the endpoint is ejected, because connects to it keep failing.
     pub fn is_ejected(&self) -> bool {
         self.record().is_ejected()
     }
 
-    /// Why the last connect failed that did.
-    pub fn last_failure(&self) -> Option<Failure> {
-        Failure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
+    /// The reason of the last failed connect; `None` if no connect has failed.
+    pub fn last_failure(&self) -> Option<ConnectFailure> {
+        ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
     }
 
-    /// How long it takes to accept a connection.
-    pub fn smoothed(&self) -> Smoothed {
-        let word = self.smoothed.load(Relaxed);
-        Smoothed { mean: f32::from_bits((word >> 32) as u32), peak: f32::from_bits(word as u32) }
+    /// The smoothed connect time.
+    pub fn connect_time(&self) -> ConnectTime {
+        let word = self.connect_time.load(Relaxed);
+        ConnectTime { mean: f32::from_bits((word >> 32) as u32), peak: f32::from_bits(word as u32) }
     }
 
-    pub(crate) fn record(&self) -> Record {
-        Record::from(self.record.load(Acquire))
+    /// What connects have shown lately.
+    pub(crate) fn record(&self) -> OutlierRecord {
+        OutlierRecord::from(self.record.load(Acquire))
     }
 
-    /// Which change of the standings ejected it.
+    /// Number of the health change that ejected the endpoint.
     pub(crate) fn rank(&self) -> u64 {
         self.rank.load(Relaxed)
     }
 
+    /// Records a success; costs one load while there is nothing to forgive.
     fn note_success(&self, millis: u64) {
         if self.record().is_clean() {
             return;
         }
         let before = self.update(|record| Some(record.succeeded(millis))).unwrap_or_default();
         if before.is_ejected() {
-            self.standings.change();
+            self.changes.add();
         }
     }
 
-    /// Replaces the record; returns the one before.
-    fn update(&self, next: impl Fn(Record) -> Option<Record>) -> Option<Record> {
-        let update = |word| next(Record::from(word)).map(u64::from);
-        self.record.try_update(AcqRel, Acquire, update).ok().map(Record::from)
+    /// Replaces the record by `next` of it; returns the record before, or `None` if there is no next one.
+    fn update(&self, next: impl Fn(OutlierRecord) -> Option<OutlierRecord>) -> Option<OutlierRecord> {
+        let update = |word| next(OutlierRecord::from(word)).map(u64::from);
+        self.record.try_update(AcqRel, Acquire, update).ok().map(OutlierRecord::from)
     }
 
-    /// Two workers that sample at once may lose one of the samples.
-    fn sample(&self, millis: u64, next: impl FnOnce(Smoothed, Duration) -> Smoothed) {
+    /// Adds a sample of the connect time. Two workers that do so at once may lose one sample.
+    fn sample(&self, millis: u64, next: impl FnOnce(ConnectTime, Duration) -> ConnectTime) {
         let since = (millis as u32).wrapping_sub(self.sampled.swap(millis as u32, Relaxed));
-        let Smoothed { mean, peak } = next(self.smoothed(), Duration::from_millis(since.into()));
-        self.smoothed.store(u64::from(mean.to_bits()) << 32 | u64::from(peak.to_bits()), Relaxed);
+        let ConnectTime { mean, peak } = next(self.connect_time(), Duration::from_millis(since.into()));
+        self.connect_time.store(u64::from(mean.to_bits()) << 32 | u64::from(peak.to_bits()), Relaxed);
     }
 }
 
-/// One connection or flow counted in a [`Load`]; it is counted for as long as this lives.
+/// One connection or flow that is counted in a [`Load`] until this is dropped.
 #[derive(Debug)]
 pub struct Lease {
     load: Arc<Load>,
 }
 
 impl Lease {
-    /// Of which endpoint.
+    /// The endpoint whose connection this is.
     pub fn load(&self) -> &Arc<Load> {
         &self.load
     }
@@ -248,29 +252,32 @@ mod tests {
 
     #[test]
     fn changes_of_standing_are_told_and_nothing_else_is() {
-        let standings = Arc::default();
-        let load = Load::new(&standings);
+        let changes = Arc::default();
+        let load = Load::new(&changes);
         let (now, took) = (Instant::now(), Duration::from_millis(1));
         load.connected(now, took);
-        assert!(!load.failed(now, took, Failure::Refused) && !load.failed(now, took, Failure::Refused));
-        assert_eq!(standings.changes(), 0);
-        assert!(load.failed(now, took, Failure::TimedOut));
-        assert_eq!((standings.changes(), load.is_ejected(), load.rank()), (1, true, 1));
-        assert!(!load.failed(now, took, Failure::Refused), "it is ejected already");
-        assert_eq!((standings.changes(), load.last_failure()), (1, Some(Failure::Refused)));
+        assert!(
+            !load.failed(now, took, ConnectFailure::Refused)
+                && !load.failed(now, took, ConnectFailure::Refused)
+        );
+        assert_eq!(changes.count(), 0);
+        assert!(load.failed(now, took, ConnectFailure::TimedOut));
+        assert_eq!((changes.count(), load.is_ejected(), load.rank()), (1, true, 1));
+        assert!(!load.failed(now, took, ConnectFailure::Refused), "it is ejected already");
+        assert_eq!((changes.count(), load.last_failure()), (1, Some(ConnectFailure::Refused)));
         load.connected(now, took);
-        assert_eq!((standings.changes(), load.is_ejected()), (2, false));
+        assert_eq!((changes.count(), load.is_ejected()), (2, false));
     }
 
     #[test]
     fn a_failed_probe_leaves_its_rank_among_the_ejected() {
-        let standings = Arc::default();
-        let load = Load::new(&standings);
+        let changes = Arc::default();
+        let load = Load::new(&changes);
         let start = Instant::now();
-        (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, Failure::Refused));
+        (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, ConnectFailure::Refused));
         let later = start + Duration::from_secs(1);
-        assert!(load.probe(standings.millis(later)) && !load.probe(standings.millis(later)));
-        assert!(!load.failed(later, Duration::ZERO, Failure::Refused));
+        assert!(load.probe(changes.millis(later)) && !load.probe(changes.millis(later)));
+        assert!(!load.failed(later, Duration::ZERO, ConnectFailure::Refused));
         assert_eq!((load.is_ejected(), load.rank()), (true, 1));
     }
 }

@@ -1,60 +1,61 @@
-//! When is an endpoint left alone because connects to it keep failing, and when is it tried again?
+//! When is an endpoint ejected because connects to it keep failing, and when is it tried again? (Envoy: outlier detection)
 //!
-//! Three failed connects in a row eject an endpoint for a second. Then one connection probes it: a success re-admits it, a
-//! failure ejects it for twice as long, up to a minute. One that was re-admitted has to behave for as long as it was
-//! ejected, or else the next ejection goes on doubling.
+//! Three failed connects in a row eject an endpoint for a second. Then one connection probes the endpoint: a success
+//! re-admits it, a failure ejects it for twice as long, up to a minute. A re-admitted endpoint has to work for as long as it
+//! was ejected, or else the next ejection goes on doubling.
 
 use crate::limits::Backoff;
 use std::time::Duration;
 
-/// Failed connects in a row that eject an endpoint.
-pub const FAILURES: u8 = 3;
+/// Failed connects in a row that eject an endpoint (Envoy: `consecutive_local_origin_failure`).
+pub const MIN_FAILURES_TO_EJECT: u8 = 3;
 
-/// How long an endpoint is ejected: longer each time it fails again without behaving in between.
+/// Length of an ejection: doubled each time the endpoint fails again without having worked for long enough in between.
 const EJECTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
-/// After so long another connection may probe: whoever began to has left without a result.
-const PROBE_TIME: Duration = Duration::from_secs(10);
+/// Time after which another connection may probe: the client of the one that began to left without a result.
+const MAX_PROBE_TIME: Duration = Duration::from_secs(10);
 
-/// What connects have shown of one endpoint lately. Small enough for an atomic word; times are milliseconds since a
-/// moment that the caller chooses.
+/// What connects have shown of one endpoint lately. Small enough for an atomic word; `now` and `until` are milliseconds
+/// since a moment that the caller chooses, at most 2^44 (five centuries).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Failures in a row.
+pub struct OutlierRecord {
+    /// Failed connects in a row.
     failures: u8,
-    /// How often it was ejected without behaving in between; the length of an ejection follows.
+    /// Ejections without enough time of success in between; the length of an ejection follows.
     level: u8,
     state: State,
-    /// Until when the state lasts.
+    /// Milliseconds until which the state lasts.
     until: u64,
 }
 
+/// Whether an endpoint is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
-    /// In use. Until `until` the next ejection is a longer one.
+    /// Gets flows. A next ejection before `until` is a longer one.
     #[default]
-    Fit,
-    /// Left alone.
+    InUse,
+    /// Gets no flows; a probe is due at `until`.
     Ejected,
-    /// Left alone but for one connection.
+    /// Gets no flows but for one connection that probes; another probe is due at `until`.
     Probed,
 }
 
-impl Record {
-    /// A connect failed.
+impl OutlierRecord {
+    /// The record after a failed connect.
     #[must_use]
     pub fn failed(self, now: u64) -> Self {
         match self.state {
-            State::Fit => {
+            State::InUse => {
                 let failures = self.failures.saturating_add(1);
-                if failures < FAILURES {
+                if failures < MIN_FAILURES_TO_EJECT {
                     return Self { failures, ..self };
                 }
                 let level = if now < self.until { self.level } else { 0 };
                 Self { level, ..self }.eject(now)
             }
             State::Probed => self.eject(now),
-            // It was begun before the ejection.
+            // The connect was begun before the ejection.
             State::Ejected => self,
         }
     }
@@ -64,35 +65,35 @@ impl Record {
         Self { failures: 0, level, state: State::Ejected, until: now + length(level) }
     }
 
-    /// A connect succeeded, or a datagram was answered.
+    /// The record after a connect that succeeded, or a datagram that was answered.
     #[must_use]
     pub fn succeeded(self, now: u64) -> Self {
         match self.state {
-            State::Fit => Self { failures: 0, ..self },
+            State::InUse => Self { failures: 0, ..self },
             State::Ejected | State::Probed => {
-                Self { failures: 0, level: self.level, state: State::Fit, until: now + length(self.level) }
+                Self { failures: 0, level: self.level, state: State::InUse, until: now + length(self.level) }
             }
         }
     }
 
-    /// Takes the one connection that may probe; `None` while there must be none.
+    /// The record after one connection took the probe; `None` while no probe is due.
     #[must_use]
     pub fn probe(self, now: u64) -> Option<Self> {
         let due = self.is_ejected() && now >= self.until;
-        due.then(|| Self { state: State::Probed, until: now + millis(PROBE_TIME), ..self })
+        due.then(|| Self { state: State::Probed, until: now + millis(MAX_PROBE_TIME), ..self })
     }
 
-    /// Whether it is left alone.
+    /// Whether the endpoint gets no flows.
     pub fn is_ejected(self) -> bool {
-        self.state != State::Fit
+        self.state != State::InUse
     }
 
-    /// Whether a success would tell something.
+    /// Whether a success would change nothing.
     pub fn is_clean(self) -> bool {
-        self.state == State::Fit && self.failures == 0
+        self.state == State::InUse && self.failures == 0
     }
 
-    /// When the next probe is due, in milliseconds; `None` while it is in use.
+    /// Milliseconds at which the next probe is due; `None` while the endpoint is in use.
     pub fn probe_due(self) -> Option<u64> {
         self.is_ejected().then_some(self.until)
     }
@@ -102,25 +103,25 @@ fn millis(time: Duration) -> u64 {
     time.as_millis() as u64
 }
 
-/// How long an ejection lasts in milliseconds.
+/// Length of an ejection in milliseconds.
 fn length(level: u8) -> u64 {
     millis(EJECTIONS.wait(u32::from(level.saturating_sub(1))))
 }
 
-/// As one word: 44 bits of time, which are five centuries, then state, level and failures.
-impl From<Record> for u64 {
-    fn from(record: Record) -> Self {
+/// Packs a record into one word: 44 bits of time, then state, level and failures.
+impl From<OutlierRecord> for u64 {
+    fn from(record: OutlierRecord) -> Self {
         let state = record.state as u64;
         record.until << 20 | state << 16 | u64::from(record.level) << 8 | u64::from(record.failures)
     }
 }
 
-impl From<u64> for Record {
+impl From<u64> for OutlierRecord {
     fn from(word: u64) -> Self {
         let state = match word >> 16 & 0xf {
             1 => State::Ejected,
             2 => State::Probed,
-            _ => State::Fit,
+            _ => State::InUse,
         };
         Self { failures: word as u8, level: (word >> 8) as u8, state, until: word >> 20 }
     }
@@ -131,13 +132,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn failed(record: Record, times: u8, now: u64) -> Record {
+    fn failed(record: OutlierRecord, times: u8, now: u64) -> OutlierRecord {
         (0..times).fold(record, |record, _| record.failed(now))
     }
 
     #[test]
     fn failures_in_a_row_eject_and_a_success_in_between_starts_over() {
-        let twice = failed(Record::default(), 2, 0);
+        let twice = failed(OutlierRecord::default(), 2, 0);
         assert!(!twice.is_ejected());
         assert!(!twice.succeeded(0).failed(0).failed(0).is_ejected());
         assert_eq!(twice.failed(0).probe_due(), Some(1000));
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn one_connection_probes_when_the_time_has_come_and_a_success_re_admits() {
-        let ejected = failed(Record::default(), 3, 0);
+        let ejected = failed(OutlierRecord::default(), 3, 0);
         assert_eq!(ejected.probe(999), None);
         let probed = ejected.probe(1000).unwrap();
         assert_eq!(probed.probe(1001), None);
@@ -155,14 +156,14 @@ mod tests {
 
     #[test]
     fn a_probe_that_nobody_ends_is_followed_by_another() {
-        let probed = failed(Record::default(), 3, 0).probe(1000).unwrap();
+        let probed = failed(OutlierRecord::default(), 3, 0).probe(1000).unwrap();
         assert_eq!(probed.probe(10_999), None);
         assert!(probed.probe(11_000).is_some());
     }
 
     #[test]
     fn each_failed_probe_doubles_the_ejection_up_to_a_minute() {
-        let mut record = failed(Record::default(), 3, 0);
+        let mut record = failed(OutlierRecord::default(), 3, 0);
         let mut now = 0;
         for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(record.probe_due(), Some(now + seconds * 1000));
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn one_that_fails_again_soon_after_it_was_re_admitted_is_ejected_for_longer() {
-        let back = failed(Record::default(), 3, 0).probe(1000).unwrap().succeeded(1000);
+        let back = failed(OutlierRecord::default(), 3, 0).probe(1000).unwrap().succeeded(1000);
         assert_eq!(failed(back, 3, 1999).probe_due(), Some(1999 + 2000));
         assert_eq!(failed(back, 3, 2000).probe_due(), Some(2000 + 1000));
     }
@@ -181,7 +182,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_happens_it_fits_a_word_and_comes_back_within_a_minute(steps in prop::collection::vec((0u8..3, 0u64..90_000), 0..60)) {
-            let (mut record, mut now) = (Record::default(), 0);
+            let (mut record, mut now) = (OutlierRecord::default(), 0);
             for (step, after) in steps {
                 now += after;
                 record = match step {
@@ -189,7 +190,7 @@ mod tests {
                     1 => record.succeeded(now),
                     _ => record.probe(now).unwrap_or(record),
                 };
-                prop_assert_eq!(Record::from(u64::from(record)), record);
+                prop_assert_eq!(OutlierRecord::from(u64::from(record)), record);
                 prop_assert!(record.probe_due().is_none_or(|due| due <= now + 60_000));
             }
         }

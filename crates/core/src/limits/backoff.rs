@@ -1,10 +1,10 @@
-//! How long is something that fails left alone before it is tried again?
+//! How long is the wait before something that failed is tried again?
 
 use super::jitter;
 use std::time::Duration;
 
-/// Waits that double with each failure in a row (exponential back-off). The count of failures is the caller's: many
-/// sockets or endpoints share one `Backoff` and keep one small number each.
+/// Waits that double with each failure in a row (exponential back-off). Callers keep the count of failures, so that one
+/// constant `Backoff` is enough for many sockets or endpoints with a small number each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,

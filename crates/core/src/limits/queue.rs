@@ -5,47 +5,51 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The clients of one Service port that wait because all its endpoints are full.
+/// Counts the clients of one Service port that wait because all endpoints are full.
 #[derive(Debug, Default)]
 pub struct Queue {
+    /// Number of clients that wait.
     waiting: AtomicU32,
 }
 
-/// A place in the queue; it is free again when this is dropped.
+/// A position in a [`Queue`], free again when this is dropped.
 #[derive(Debug)]
-pub struct Waiting<'a> {
+pub struct QueuePosition<'a> {
     queue: &'a Queue,
+    /// When the client has waited for long enough.
     deadline: Instant,
 }
 
 impl Queue {
-    /// Takes a place for a client that came at `now`; `None` if `most` are waiting already.
-    pub fn enter(&self, most: u32, now: Instant, timeout: Duration) -> Option<Waiting<'_>> {
-        let entered =
-            self.waiting.try_update(Relaxed, Relaxed, |waiting| (waiting < most).then_some(waiting + 1));
-        entered.is_ok().then(|| Waiting { queue: self, deadline: now + timeout })
+    /// Takes a position for a client that came at `now` and may wait for `timeout`; `None` if `max_waiting` clients wait
+    /// already.
+    pub fn enter(&self, max_waiting: u32, now: Instant, timeout: Duration) -> Option<QueuePosition<'_>> {
+        let entered = self
+            .waiting
+            .try_update(Relaxed, Relaxed, |waiting| (waiting < max_waiting).then_some(waiting + 1));
+        entered.is_ok().then(|| QueuePosition { queue: self, deadline: now + timeout })
     }
 
-    /// How many wait.
+    /// Number of clients that wait.
     pub fn len(&self) -> u32 {
         self.waiting.load(Relaxed)
     }
 
-    /// Whether nobody waits.
+    /// Whether no client waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-impl Waiting<'_> {
-    /// The time left; `None` when the client has waited for long enough.
+impl QueuePosition<'_> {
+    /// Time that the client may still wait; `None` when it has waited for long enough.
     pub fn left(&self, now: Instant) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuePosition<'_> {
     fn drop(&mut self) {
         self.queue.waiting.fetch_sub(1, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! When may the next one come, if only so many may come in a time?
+//! When may the next one pass, if only so many may pass in a time?
 
 use std::{
     num::NonZeroU32,
@@ -6,24 +6,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often something may happen: once an interval as a rule, and a burst at once after a quiet time.
+/// How often something may happen: once an interval in the long run, and a burst at once after a quiet time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Nanoseconds between two turns.
+    /// Nanoseconds between two events (the emission interval T of ITU-T I.371).
     interval: u64,
-    /// Nanoseconds that a turn may come before its time: those of all turns of a burst but one.
+    /// Nanoseconds that an event may be early: the intervals of a burst but one (the tolerance τ of ITU-T I.371).
     tolerance: u64,
 }
 
 impl Quota {
-    /// One turn in each `interval`, and up to `burst` turns at once after a quiet time (0 counts as 1).
+    /// One event in each `interval`, and up to `burst` events at once after a quiet time (0 counts as 1).
     pub const fn new(interval: Duration, burst: u32) -> Self {
         let nanos = interval.as_nanos();
         // `u64::try_from` is not const; 584 years are long enough.
         Self::of_nanos(if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }, burst as u64)
     }
 
-    /// `count` turns a second. Turns that were not used for a tenth of a second may come at once, but always one.
+    /// `count` events a second, and at once what a tenth of a second allows, but always one.
     pub fn per_second(count: NonZeroU32) -> Self {
         let count = u64::from(count.get());
         Self::of_nanos(NANOS_PER_SECOND / count, count / 10)
@@ -34,30 +34,28 @@ impl Quota {
     }
 }
 
-/// Gives out turns within a [`Quota`]: the generic cell rate algorithm (ITU-T I.371). One atomic word, shared by all that
-/// ask; nothing is lost or given twice when many do at once.
-///
-/// The quota is an argument, as a user may change the rate of a Service. Give one limiter quotas of one kind.
+/// Keeps events within a [`Quota`] by the generic cell rate algorithm (ITU-T I.371). One atomic word: threads share a limiter
+/// by reference, and no two get the same moment. The quota is an argument, as a user may change the rate of a Service.
 #[derive(Debug)]
 pub struct RateLimiter {
     start: Instant,
-    /// Nanoseconds after `start` at which the next turn would come if none ever came early: the algorithm's theoretical
-    /// arrival time.
+    /// Nanoseconds after `start` at which the next event would come if none ever came early (the theoretical arrival time of
+    /// ITU-T I.371).
     next: AtomicU64,
 }
 
 impl RateLimiter {
-    /// A limiter that gives a whole burst from `start` on. Earlier times count as `start`.
+    /// A limiter that allows a whole burst from `start` on. Earlier times count as `start`.
     pub fn new(start: Instant) -> Self {
         Self { start, next: AtomicU64::new(0) }
     }
 
-    /// Time from `now` until the next turn may come; zero if at once. Takes no turn.
+    /// Time from `now` until the next event may happen; zero if at once. Counts no event.
     pub fn wait(&self, now: Instant, quota: Quota) -> Duration {
         self.until(self.next.load(Relaxed), self.nanos(now), quota)
     }
 
-    /// Takes the next turn, whenever that comes; returns the time from `now` until then.
+    /// Counts the next event, whenever it may happen; returns the time from `now` until then.
     pub fn reserve(&self, now: Instant, quota: Quota) -> Duration {
         let nanos = self.nanos(now);
         let take = |next: u64| Some(next.max(nanos).saturating_add(quota.interval));
@@ -65,7 +63,7 @@ impl RateLimiter {
         self.until(next, nanos, quota)
     }
 
-    /// Takes the next turn if it may come at once; returns whether it was taken.
+    /// Counts the next event if it may happen at once; returns whether it may.
     pub fn try_take(&self, now: Instant, quota: Quota) -> bool {
         let nanos = self.nanos(now);
         let take = |next: u64| {
@@ -75,7 +73,7 @@ impl RateLimiter {
         self.next.fetch_update(Relaxed, Relaxed, take).is_ok()
     }
 
-    /// The one formula: the next turn comes when it is due, less the tolerance.
+    /// The one formula: the next event may happen at its theoretical time less the tolerance.
     fn until(&self, next: u64, now: u64, quota: Quota) -> Duration {
         Duration::from_nanos(next.max(now).saturating_sub(now.saturating_add(quota.tolerance)))
     }
@@ -118,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_how_long_to_wait_takes_no_turn() {
+    fn asking_how_long_to_wait_counts_nothing() {
         const QUOTA: Quota = Quota::new(Duration::from_millis(50), 10);
         let start = Instant::now();
         let limiter = RateLimiter::new(start);
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_cannot_be_had_at_once_is_not_taken() {
+    fn an_event_that_may_not_happen_at_once_does_not_count() {
         const QUOTA: Quota = Quota::new(Duration::from_secs(1), 1);
         let start = Instant::now();
         let limiter = RateLimiter::new(start);
@@ -156,21 +154,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_second_has_more_turns_than_the_rate_and_a_burst(
+        fn no_second_has_more_events_than_the_rate_and_a_burst(
             limit in 1u32..5_000,
             gaps in prop::collection::vec(0u64..20_000, 1..500),
         ) {
             let start = Instant::now();
             let limiter = RateLimiter::new(start);
             let mut now = start;
-            let mut turns = Vec::new();
+            let mut events = Vec::new();
             for gap in gaps {
                 now += Duration::from_micros(gap);
-                turns.push(now + limiter.reserve(now, per_second(limit)));
+                events.push(now + limiter.reserve(now, per_second(limit)));
             }
             let most = limit as usize + (limit as usize / 10).max(1) + 1;
-            for (index, &turn) in turns.iter().enumerate() {
-                let within = turns[index..].iter().take_while(|&&other| other < turn + Duration::from_secs(1));
+            for (index, &event) in events.iter().enumerate() {
+                let within = events[index..].iter().take_while(|&&other| other < event + Duration::from_secs(1));
                 prop_assert!(within.count() <= most);
             }
         }

@@ -1,9 +1,10 @@
-//! How is an address or a CIDR in an API object read? As leniently as kube-proxy does (semantics A6).
+//! How is an address or a CIDR in an API object read, as leniently as kube-proxy does? (semantics A6)
 
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Reads an IP address: leading zeros are decimal, IPv4-mapped IPv6 is IPv4. Zones and surrounding blanks are refused.
+/// Reads an IP address; `None` if the text is none. Numbers with leading zeros are decimal, an IPv4-mapped IPv6 address is
+/// IPv4. Zones and surrounding blanks are refused.
 pub fn parse_ip(text: &str) -> Option<IpAddr> {
     if let Some((head, tail)) = text.rsplit_once(':') {
         let ip = if tail.contains('.') {
@@ -33,7 +34,7 @@ fn parse_v4(text: &str) -> Option<Ipv4Addr> {
     parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
-/// Reads a CIDR and clears its host bits. A bare address is not a CIDR.
+/// Reads a CIDR and clears its host bits; `None` if the text is none. A bare address is not a CIDR.
 pub fn parse_cidr(text: &str) -> Option<IpNet> {
     let (ip, length) = text.split_once('/')?;
     if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,26 +1,26 @@
-//! Which capabilities does a process have?
+//! Which capabilities does a process have? (capabilities(7))
 
-/// The effective capabilities of a process, as the kernel tells them (`CapEff` in proc_pid_status(5)).
+/// The effective capabilities of a process: `CapEff` in proc_pid_status(5), one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities(u64);
 
-/// A capability by its number (linux/capability.h).
+/// A capability, with its number in linux/capability.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// CAP_NET_BIND_SERVICE: to bind ports below `net.ipv4.ip_unprivileged_port_start`.
+    /// CAP_NET_BIND_SERVICE: may bind ports below `net.ipv4.ip_unprivileged_port_start`.
     NetBindService = 10,
-    /// CAP_NET_ADMIN: to change rules and routes, to mark packets, and to bind addresses of others.
+    /// CAP_NET_ADMIN: may change rules and routes, mark packets, and bind addresses of other hosts.
     NetAdmin = 12,
 }
 
 impl Capabilities {
-    /// Reads the text of `/proc/PID/status`. A text without capabilities is of a process that has none.
+    /// Reads the text of `/proc/PID/status`. Without a line `CapEff` there is no capability.
     pub fn of_status(status: &str) -> Self {
         let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
         Self(effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0))
     }
 
-    /// Whether a capability is among them.
+    /// Whether the process has a capability.
     pub fn contains(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u32) != 0
     }

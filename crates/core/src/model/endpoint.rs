@@ -1,4 +1,4 @@
-//! What is known of an endpoint?
+//! What does Kubernetes say of an endpoint?
 
 use super::{
     family::Family,
@@ -11,14 +11,14 @@ use std::{
     sync::Arc,
 };
 
-/// The conditions of an endpoint, with absent ones filled in (semantics R1).
+/// The conditions of an endpoint, with defaults for absent ones (semantics R1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditions {
-    /// May receive new flows. Absent means true.
+    /// Whether the endpoint may receive new flows. Absent means true.
     pub ready: bool,
-    /// Answers, whether or not it is terminating. Absent means true.
+    /// Whether the endpoint answers, terminating or not. Absent means true.
     pub serving: bool,
-    /// Is being deleted. Absent means false.
+    /// Whether the endpoint is being deleted. Absent means false.
     pub terminating: bool,
 }
 
@@ -35,32 +35,32 @@ impl Conditions {
     }
 }
 
-/// For whom the control plane meant an endpoint.
+/// The nodes and zones for which the control plane meant an endpoint (topology-aware routing, KEP-2433 and KEP-3015).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Hints {
-    /// `hints.forZones`.
+    /// Zones in `hints.forZones`.
     pub zones: Box<[Arc<str>]>,
-    /// `hints.forNodes`.
+    /// Nodes in `hints.forNodes`.
     pub nodes: Box<[Arc<str>]>,
 }
 
 /// One endpoint of a Service port: a pod address and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Where it listens.
+    /// The address and port that the endpoint listens on.
     pub address: SocketAddr,
-    /// Its conditions.
+    /// The conditions.
     pub conditions: Conditions,
-    /// `nodeName`.
+    /// The `nodeName`; `None` when absent.
     pub node: Option<Arc<str>>,
-    /// `zone`; informative only, the proxy follows hints (semantics T5).
+    /// The endpoint's `zone`. Eligibility follows hints instead (semantics T5).
     pub zone: Option<Arc<str>>,
-    /// Its hints.
+    /// The hints.
     pub hints: Arc<Hints>,
 }
 
 impl Endpoint {
-    /// An endpoint of which only the address is known; it is ready.
+    /// A ready endpoint of which only the address is known.
     pub fn ready(address: SocketAddr) -> Self {
         Self { address, conditions: Conditions::default(), node: None, zone: None, hints: Arc::default() }
     }
@@ -69,59 +69,61 @@ impl Endpoint {
 /// One entry of an EndpointSlice's `endpoints`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceEndpoint {
-    /// `addresses[0]` (semantics E4).
+    /// The first of `addresses` (semantics E4).
     pub ip: IpAddr,
-    /// Its conditions.
+    /// The conditions.
     pub conditions: Conditions,
-    /// `nodeName`.
+    /// The `nodeName`; `None` when absent.
     pub node: Option<Arc<str>>,
-    /// `zone`.
+    /// The endpoint's `zone`.
     pub zone: Option<Arc<str>>,
-    /// Its hints.
+    /// The hints.
     pub hints: Arc<Hints>,
 }
 
 /// One entry of an EndpointSlice's `ports` that has a name and a number (semantics O1, O3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlicePort {
-    /// `name`; empty for an unnamed Service port.
+    /// The `name` of the Service port; empty for an unnamed one.
     pub name: Arc<str>,
-    /// `protocol`.
+    /// The `protocol`.
     pub protocol: Protocol,
-    /// `port`.
+    /// The `port` that endpoints listen on.
     pub port: NonZeroU16,
 }
 
 /// A discovery/v1 EndpointSlice that belongs to a Service (semantics E1, E2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSlice {
-    /// The slice's own name, unique in the Service's namespace.
+    /// The name of the slice, unique in the Service's namespace.
     pub name: Arc<str>,
-    /// The Service that owns it.
+    /// The Service that the slice belongs to.
     pub service: ServiceKey,
-    /// `addressType`.
+    /// The `addressType`.
     pub family: Family,
-    /// `ports`.
+    /// The `ports`.
     pub ports: Vec<SlicePort>,
-    /// `endpoints`.
+    /// The `endpoints`.
     pub endpoints: Vec<SliceEndpoint>,
 }
 
 /// The endpoints eligible for one kind of traffic: an immutable selection, sorted by the text `ip:port` (semantics E5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointSet {
+    /// All endpoints of the port.
     endpoints: Arc<[Endpoint]>,
+    /// Indexes of the selected ones, in order.
     members: Box<[u32]>,
 }
 
 impl EndpointSet {
-    /// Selects from `endpoints` those for which `eligible` holds.
+    /// Selects the endpoints for which `eligible` holds.
     pub fn select(endpoints: &Arc<[Endpoint]>, mut eligible: impl FnMut(&Endpoint) -> bool) -> Self {
         let members = (0u32..).zip(endpoints.iter()).filter(|(_, e)| eligible(e)).map(|(i, _)| i).collect();
         Self { endpoints: Arc::clone(endpoints), members }
     }
 
-    /// Selects from these those for which `eligible` holds.
+    /// Selects from this set the endpoints for which `eligible` holds.
     #[must_use]
     pub fn filter(&self, mut eligible: impl FnMut(&Endpoint) -> bool) -> Self {
         let members =
@@ -129,17 +131,17 @@ impl EndpointSet {
         Self { endpoints: Arc::clone(&self.endpoints), members }
     }
 
-    /// The selected endpoints, sorted.
+    /// The selected endpoints, in list order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Endpoint> + Clone {
         self.members.iter().map(|&i| &self.endpoints[i as usize])
     }
 
-    /// How many are selected.
+    /// Number of selected endpoints.
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether none is selected.
+    /// Whether no endpoint is selected.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

@@ -1,9 +1,10 @@
-//! Which IP family is it? Each family is served on its own; nothing leaks from one to the other.
+//! Which IP family does an address have?
 
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// An IP family. The text forms are those of `ipFamilies` and `addressType` in the Kubernetes API.
+/// An IP family. Services are resolved for each family by itself. The text forms are those of `ipFamilies` and `addressType`
+/// in the Kubernetes API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// Internet Protocol version 4.
@@ -53,9 +54,9 @@ impl<T> PerFamily<T> {
         Self { v4: build(Family::V4), v6: build(Family::V6) }
     }
 
-    /// Makes another value of each.
-    pub fn map<U>(self, mut other: impl FnMut(T) -> U) -> PerFamily<U> {
-        PerFamily { v4: other(self.v4), v6: other(self.v6) }
+    /// Applies one function to both values.
+    pub fn map<U>(self, mut function: impl FnMut(T) -> U) -> PerFamily<U> {
+        PerFamily { v4: function(self.v4), v6: function(self.v6) }
     }
 
     /// The value of one family.

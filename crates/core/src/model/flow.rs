@@ -1,4 +1,4 @@
-//! Which flow is it? A 5-tuple with a hash that is the same on every node and in every release.
+//! Which flow is it, and which hash does it have on every node and in every release?
 
 use super::service::Protocol;
 use siphasher::sip::SipHasher13;
@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// A connection's 5-tuple as the client sees it.
+/// The 5-tuple of a connection or UDP flow, as the client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flow {
     /// The transport protocol.
@@ -19,7 +19,8 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The stable hash. Changing it moves flows while a cluster is upgraded node by node, so it never changes.
+    /// A hash that is the same on every node and in every release: another one would move flows while a cluster is upgraded
+    /// node by node.
     pub fn hash(&self) -> u64 {
         let mut hasher = stable_hasher(FLOW_KEY);
         hasher.write(&[self.protocol.number()]);
@@ -29,14 +30,15 @@ impl Flow {
     }
 }
 
+/// The purpose of flow hashes.
 const FLOW_KEY: u64 = 0;
 
-/// SipHash-1-3 with a fixed key: the same on every node and in every release. `purpose` keeps uses independent.
+/// SipHash-1-3 with a fixed key, the same on every node and in every release. Hashes for different `purpose`s are independent.
 pub(crate) fn stable_hasher(purpose: u64) -> SipHasher13 {
     SipHasher13::new_with_keys(0x7765_6972_2e66_6c6f, purpose)
 }
 
-/// Address and port as 18 bytes, IPv4 in its mapped form.
+/// Address and port as 18 bytes in network byte order, IPv4 in its mapped form.
 pub(crate) fn address_bytes(address: SocketAddr) -> [u8; 18] {
     let ip = match address.ip() {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),

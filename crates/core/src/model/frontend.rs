@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// What clients dial: an address and port with its transport protocol.
+/// An address and port with its transport protocol, which clients dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frontend {
     /// The transport protocol.
@@ -22,21 +22,21 @@ impl std::fmt::Display for Frontend {
     }
 }
 
-/// What kind of address a client dialled.
+/// The kind of address of a frontend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FrontendKind {
-    /// A cluster IP: internal traffic, whoever sends it.
+    /// A cluster IP: internal traffic, whatever its origin.
     ClusterIp,
     /// One of `spec.externalIPs`.
     ExternalIp,
     /// A load-balancer address of `status.loadBalancer`.
     LoadBalancerIp,
-    /// A node port on an address of the node.
+    /// A node port on an address of this host.
     NodePort,
 }
 
 impl FrontendKind {
-    /// The word used in tables, logs and labels.
+    /// The word for tables, logs and labels.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClusterIp => "cluster-ip",
@@ -47,21 +47,21 @@ impl FrontendKind {
     }
 }
 
-/// Where a flow comes from.
+/// The origin of a client, by which traffic policies differ (semantics P6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// A process of this node: the source is a local address.
+    /// A process of this node: the source address is local.
     Node,
     /// A recognised pod.
     Pod,
-    /// Anybody else.
+    /// Any other client.
     Outside,
 }
 
 impl Origin {
     /// The origin of a client by its address. `host` are the addresses of this host's interfaces, which count as the node's
     /// even inside the networks of pods; `pods` are the networks by which pods are recognised. Pods that are recognised by
-    /// their interface cannot be told from outside clients here.
+    /// their interface count as outside clients here.
     pub fn of(client: IpAddr, host: &BTreeSet<IpAddr>, pods: &[IpNet]) -> Self {
         if client.is_loopback() || host.contains(&client) {
             Self::Node

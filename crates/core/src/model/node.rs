@@ -1,23 +1,24 @@
-//! Where does this proxy run?
+//! On which node does this proxy run?
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, sync::Arc};
 
-/// The node of this proxy: the parts of its Node object that decide anything (semantics S7, A4, Z2).
+/// The node of this proxy: the fields of its Node object that decide anything (semantics S7, A4, Z2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
-    /// The node's name; endpoints with this `nodeName` are local (semantics P4). Empty: nothing is local.
+    /// The name. Endpoints with this `nodeName` are local (semantics P4); with an empty name none is.
     pub name: Arc<str>,
     /// The label `topology.kubernetes.io/zone`; `None` when absent or empty (semantics T3).
     pub zone: Option<Arc<str>>,
-    /// `status.addresses` of type InternalIP.
+    /// Addresses of type InternalIP in `status.addresses`.
     pub internal_ips: Vec<IpAddr>,
-    /// `spec.podCIDRs`.
+    /// Networks in `spec.podCIDRs`.
     pub pod_cidrs: Vec<IpNet>,
-    /// Whether the Node object was ever seen.
+    /// Whether the Node object was seen yet.
     pub known: bool,
-    /// Whether load balancers should stop using the node: it is being deleted or removed by the autoscaler (Z2).
+    /// Whether load balancers should stop using the node, because it is being deleted or removed by the autoscaler (semantics
+    /// Z2).
     pub leaving: bool,
 }
 

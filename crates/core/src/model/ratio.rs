@@ -1,4 +1,4 @@
-//! What is a factor that a user wrote down, such as 1.5?
+//! How is a factor that a user wrote, such as 1.5, read and applied?
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -10,16 +10,16 @@ pub struct Ratio(u32);
 
 impl Ratio {
     const ONE: u32 = 1000;
-    const MOST: f64 = 100.0;
+    const MAX: f64 = 100.0;
 
-    /// This many times `count`, rounded down.
+    /// The product with `count`, rounded down.
     pub fn of(self, count: usize) -> usize {
         count.saturating_mul(self.0 as usize) / Self::ONE as usize
     }
 }
 
 impl From<Ratio> for u32 {
-    /// In thousandths.
+    /// The factor in thousandths.
     fn from(ratio: Ratio) -> Self {
         ratio.0
     }
@@ -29,7 +29,7 @@ impl TryFrom<u32> for Ratio {
     type Error = NotARatio;
 
     fn try_from(thousandths: u32) -> Result<Self, NotARatio> {
-        let most = Self::MOST as u32 * Self::ONE;
+        let most = Self::MAX as u32 * Self::ONE;
         if (Self::ONE..=most).contains(&thousandths) { Ok(Self(thousandths)) } else { Err(NotARatio) }
     }
 }
@@ -45,7 +45,7 @@ impl FromStr for Ratio {
 
     fn from_str(text: &str) -> Result<Self, NotARatio> {
         let factor: f64 = text.parse().map_err(|_| NotARatio)?;
-        if (1.0..=Self::MOST).contains(&factor) {
+        if (1.0..=Self::MAX).contains(&factor) {
             Ok(Self((factor * f64::from(Self::ONE)).round() as u32))
         } else {
             Err(NotARatio)
@@ -53,7 +53,7 @@ impl FromStr for Ratio {
     }
 }
 
-/// The text is no factor from 1 to 100.
+/// The error of a text that is no factor from 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number from 1 to 100 such as 1.5")]
 pub struct NotARatio;

@@ -1,4 +1,4 @@
-//! What does a Service ask for? The fields of a core/v1 Service that a proxy programs, checked and typed.
+//! What does a Service ask for?
 
 use super::{
     family::{Family, PerFamily},
@@ -11,9 +11,9 @@ use std::{fmt, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
 /// Namespace and name of a Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceKey {
-    /// The namespace.
+    /// The namespace of the Service.
     pub namespace: Arc<str>,
-    /// The name inside the namespace.
+    /// The name of the Service inside the namespace.
     pub name: Arc<str>,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for ServiceKey {
     }
 }
 
-/// A transport protocol of a Service port. Each is a key space of its own (semantics O2).
+/// A transport protocol of a Service port. Port numbers of different protocols are independent (semantics O2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Protocol {
@@ -75,7 +75,7 @@ impl std::str::FromStr for Protocol {
     }
 }
 
-/// The text is none of `TCP`, `UDP` and `SCTP`.
+/// The error of a text that is none of `TCP`, `UDP` and `SCTP`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown protocol {0:?}; Kubernetes knows TCP, UDP and SCTP")]
 pub struct UnknownProtocol(String);
@@ -86,9 +86,8 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The identity of what is balanced: a Service, a port name and a protocol ("unit" in semantics.md).
-///
-/// Ordered by namespace, name, port name and the protocol's text.
+/// The identity of what is balanced: a Service, a port name and a protocol ("unit" in docs/semantics.md). Ordered by namespace,
+/// name, port name and the protocol's text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortKey {
     /// The Service.
@@ -112,45 +111,46 @@ impl fmt::Display for PortKey {
 /// One entry of `spec.ports`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortSpec {
-    /// `name`; empty when absent.
+    /// The `name`; empty when absent.
     pub name: Arc<str>,
-    /// `protocol`.
+    /// The `protocol`.
     pub protocol: Protocol,
-    /// `port`, on the cluster IP, external IPs and load-balancer IPs.
+    /// The `port` on the cluster IP, external IPs and load-balancer IPs.
     pub port: NonZeroU16,
-    /// `nodePort`, when there is one.
+    /// The `nodePort`; `None` when absent.
     pub node_port: Option<NonZeroU16>,
 }
 
-/// A Service that a proxy has to serve. Headless, ExternalName and foreign ones never become this (semantics S2-S4).
+/// The fields of a core/v1 Service that a proxy follows, checked and typed. Services that are headless, of type ExternalName
+/// or those of another proxy never become one (semantics S2-S4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Namespace and name.
     pub key: ServiceKey,
     /// The cluster IP of each family; without one the Service does not exist in that family (semantics A1).
     pub cluster_ips: PerFamily<Option<IpAddr>>,
-    /// `spec.externalIPs`, in order (semantics A2).
+    /// Addresses of `spec.externalIPs`, in order (semantics A2).
     pub external_ips: PerFamily<Box<[IpAddr]>>,
     /// Addresses of `status.loadBalancer.ingress` that this node must answer for, in order (semantics A3).
     pub load_balancer_ips: PerFamily<Box<[IpAddr]>>,
-    /// Who may use the load-balancer addresses; empty means everybody (semantics A5).
+    /// Networks whose clients may use the load-balancer IPs; empty means all (semantics A5).
     pub source_ranges: PerFamily<Box<[IpNet]>>,
     /// Whether `internalTrafficPolicy` is Local (semantics P1).
     pub internal_local: bool,
     /// Whether `externalTrafficPolicy` is Local and counts (semantics P5).
     pub external_local: bool,
-    /// ClientIP session affinity and its idle time-out (semantics F1).
+    /// The idle time-out of ClientIP session affinity; `None` without affinity (semantics F1).
     pub affinity: Option<Duration>,
-    /// The health-check node port, when it counts (semantics H1).
+    /// The health-check node port; `None` when it does not count (semantics H1).
     pub health_check_node_port: Option<NonZeroU16>,
-    /// The ports.
+    /// The entries of `spec.ports`, in order.
     pub ports: Vec<PortSpec>,
-    /// weir's own settings, from annotations.
+    /// The settings of weir's own, from annotations.
     pub settings: Arc<Settings>,
 }
 
 impl Service {
-    /// A Service that has nothing but a cluster IP and ports; everything else is as the API defaults it.
+    /// A Service with a cluster IP and ports, and the API's defaults for everything else.
     pub fn new(key: ServiceKey, cluster_ip: IpAddr, ports: Vec<PortSpec>) -> Self {
         let mut cluster_ips = PerFamily::default();
         *cluster_ips.get_mut(Family::of(cluster_ip)) = Some(cluster_ip);

@@ -8,16 +8,16 @@ use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc, time::Duration};
 /// How new flows are spread over the endpoints of a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Policy {
-    /// Uniform random, as kube-proxy.
+    /// Uniformly random, as kube-proxy chooses.
     Random,
-    /// One after another.
+    /// One endpoint after another.
     RoundRobin,
-    /// Fewer live connections of two endpoints chosen at random; uniform while loads are equal.
+    /// Of two random endpoints the one with fewer live connections; uniform while these are equal.
     #[default]
     LeastConnections,
-    /// The lower product of connect time and live connections of two endpoints chosen at random.
+    /// Of two random endpoints the one with the lower product of connect time and live connections.
     PeakEwma,
-    /// By a hash of the flow: the same endpoint from every node, and few flows move when the set changes.
+    /// By a hash of the flow: the same endpoint on every node, and few flows move when the set changes.
     Maglev,
 }
 
@@ -52,40 +52,40 @@ impl FromStr for Policy {
     }
 }
 
-/// The text names no policy.
+/// The error of a text that names no policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of random, round-robin, least-connections, peak-ewma, maglev")]
 pub struct UnknownPolicy;
 
-/// The settings of one Service. `Default` is the one place where the defaults are written down.
+/// The settings of one Service, from its annotations `weir.dev/*`. `Default` is the one place where defaults are written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
-    /// How new flows are spread.
+    /// How new flows are spread over endpoints.
     pub balance: Policy,
-    /// How long a client may wait until some endpoint has accepted its TCP connection.
+    /// Time until some endpoint must have accepted a client's TCP connection.
     pub connect_timeout: Duration,
-    /// How long a TCP connection may stay without a byte in either direction.
+    /// Time that a TCP connection may stay without a byte in either direction.
     pub idle_timeout: Duration,
-    /// How long a UDP flow may stay without a datagram in either direction.
+    /// Time that a UDP flow may stay without a datagram in either direction.
     pub udp_idle_timeout: Duration,
-    /// The same once both sides have spoken repeatedly.
+    /// Time that a UDP flow may stay without a datagram once both sides have spoken repeatedly.
     pub udp_assured_timeout: Duration,
-    /// How long a peer of a TCP connection may leave data or probes unanswered before the connection is reset.
+    /// Time that a peer of a TCP connection may leave data or keepalive probes unanswered before the connection is reset.
     pub dead_peer_timeout: Duration,
-    /// How long a TCP connection may live; each ends at a time of its own, up to a tenth earlier.
+    /// Time that a TCP connection may live; each ends up to a tenth earlier, at random. `None` is no limit.
     pub max_connection_age: Option<Duration>,
-    /// What becomes of TCP connections to an endpoint that is removed.
+    /// What happens to TCP connections when their endpoint is removed.
     pub on_endpoint_removed: EndpointRemoved,
-    /// How endpoints are checked; without it only connections tell.
+    /// Active checks of endpoints; `None` checks by clients' connections only.
     pub health_check: Option<ActiveCheck>,
-    /// Prefer endpoints of this node, else of its zone, while those have fewer live connections than this many times the
-    /// mean of all.
+    /// Prefers endpoints of this node, else of its zone, while they have fewer live connections than this factor times the
+    /// mean of all endpoints; `None` prefers none.
     pub topology_spill: Option<Ratio>,
-    /// What one Service may take.
+    /// Limits of the Service on this node.
     pub limits: Limits,
-    /// Tell endpoints the client's address by a PROXY protocol header.
+    /// Version of the PROXY protocol header that tells endpoints a client's address; `None` sends none.
     pub proxy_protocol: Option<ProxyProtocol>,
-    /// Clients in these networks begin with a PROXY protocol header, which is believed; others must not.
+    /// Networks whose clients must begin with a PROXY protocol header, which is believed; other clients must not.
     pub accept_proxy_protocol: Arc<[IpNet]>,
 }
 
@@ -110,26 +110,26 @@ impl Default for Settings {
     }
 }
 
-/// What becomes of TCP connections to an endpoint that is removed: no longer in any slice, or its Service deleted.
+/// What happens to TCP connections when their endpoint is removed: no longer in any slice, or its Service deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EndpointRemoved {
-    /// They go on for as long as both sides like, as under kube-proxy.
+    /// Connections go on for as long as both sides like, as under kube-proxy.
     #[default]
     Keep,
-    /// They are reset within this time, each at a time of its own.
+    /// Connections are reset within this time, each at a random moment.
     Drain(Duration),
-    /// They are reset at once.
+    /// Connections are reset at once.
     Reset,
 }
 
-/// An active check: weir connects to each endpoint from time to time.
+/// Settings of active checks: weir opens a TCP connection to each endpoint once an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ActiveCheck {
-    /// Time between two checks of an endpoint. Also how long one may take.
+    /// Time between two checks of an endpoint, and the time that one check may take, but at most 5 s.
     pub interval: Duration,
-    /// Successes in a row after which an endpoint counts as healthy again.
+    /// Successes in a row after which an endpoint is up.
     pub rise: NonZeroU32,
-    /// Failures in a row after which it counts as unhealthy.
+    /// Failures in a row after which an endpoint is down.
     pub fall: NonZeroU32,
 }
 
@@ -140,22 +140,22 @@ impl Default for ActiveCheck {
     }
 }
 
-/// What one Service may take on this node. `None` is no limit.
+/// Limits of one Service on this node. `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
-    /// Live TCP connections.
+    /// Live TCP connections of the Service.
     pub connections: Option<NonZeroU32>,
     /// Live TCP connections to one endpoint. When all endpoints have as many, clients wait in a queue.
     pub connections_per_endpoint: Option<NonZeroU32>,
-    /// Clients that may wait for an endpoint; the next one is refused.
+    /// Clients that may wait for an endpoint at the same time; the next one is refused.
     pub queue: u32,
-    /// How long a client may wait for an endpoint.
+    /// Time that a client may wait for an endpoint.
     pub queue_timeout: Duration,
     /// Live TCP connections of one client address.
     pub connections_per_client: Option<NonZeroU32>,
-    /// Clients accepted in one second; more wait until they are accepted.
+    /// TCP clients accepted in a second; further ones wait.
     pub accept_rate: Option<NonZeroU32>,
-    /// UDP flows of one client address; beyond it, its flow that has been idle for longest ends.
+    /// UDP flows of one client address; for a further one the flow that has been idle for longest ends.
     pub udp_flows_per_client: Option<NonZeroU32>,
 }
 
@@ -176,11 +176,11 @@ impl Default for Limits {
 /// A version of the PROXY protocol (<https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProxyProtocol {
-    /// A line of text.
+    /// Version 1: a line of text.
     V1,
-    /// A binary header.
+    /// Version 2: a binary header.
     V2,
 }
 
-/// How long a connection may stay half-closed without a byte: kube-proxy's CLOSE_WAIT time-out.
+/// Time that a half-closed TCP connection may stay without a byte: kube-proxy's CLOSE_WAIT time-out.
 pub const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -7,10 +7,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// On which addresses of this host node ports are served.
+/// The addresses of this host on which node ports are served (kube-proxy: `--nodeport-addresses`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NodePortAddresses {
-    /// The Node's InternalIPs that are local.
+    /// The InternalIPs of the Node object that are on this host.
     #[default]
     Primary,
     /// Addresses of this host inside these networks. A family without a network is unrestricted.
@@ -20,14 +20,16 @@ pub enum NodePortAddresses {
 /// Whether localhost may serve node ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Localhost {
-    /// As any other address; and alone while no Node object is known. Whoever binds sockets there reaches nobody else's.
+    /// As any other address, and as the only one while no Node object is known. For a mode that binds sockets on localhost,
+    /// where no packet of another host arrives.
     Served,
-    /// Never (nftables backend of kube-proxy; CVE-2020-8558).
+    /// Never, as in the nftables backend of kube-proxy (CVE-2020-8558).
     Never,
 }
 
 impl NodePortAddresses {
-    /// The addresses, sorted. `local` are the addresses of this host's interfaces, `is_local` asks the kernel about one.
+    /// The addresses on this host, sorted. `local` are the addresses of its interfaces; `is_local` asks the kernel about one
+    /// address.
     pub fn resolve(
         &self,
         node: &Node,
@@ -48,8 +50,8 @@ impl NodePortAddresses {
         found
     }
 
-    /// Where servers on node ports listen, given what [`Self::resolve`] found: where a family is unrestricted that is its
-    /// unspecified address, and every address at once (semantics H5). A family that the host does not have is left out.
+    /// Addresses at which servers on node ports listen, given what [`Self::resolve`] found: the unspecified address of a
+    /// family that is unrestricted, which is every address at once (semantics H5). A family that the host lacks is left out.
     pub fn listening(&self, resolved: &[IpAddr]) -> Vec<IpAddr> {
         let unrestricted = |family: Family| match self {
             Self::Primary => false,
@@ -71,7 +73,7 @@ impl NodePortAddresses {
     }
 }
 
-/// No network of its family leaves an address unrestricted.
+/// Whether an address is in the networks of its family; a family without a network is unrestricted.
 fn within(networks: &[IpNet], ip: IpAddr) -> bool {
     let mut of_family = networks.iter().filter(|net| net.addr().is_ipv4() == ip.is_ipv4()).peekable();
     of_family.peek().is_none() || of_family.any(|net| net.contains(&ip))

@@ -3,24 +3,24 @@
 use crate::model::{Family, Node};
 use ipnet::IpNet;
 
-/// How pods are recognised; the modes of kube-proxy's `--detect-local-mode`.
+/// How packets of pods are recognised: the modes of kube-proxy's `--detect-local-mode`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Pods {
-    /// They are not: pods count as outside clients.
+    /// Not at all: pods count as outside clients.
     #[default]
     Unknown,
-    /// By their address (ClusterCIDR). A family without a network has no pods that are recognised.
+    /// By a source address in these networks (ClusterCIDR). In a family without a network no pod is recognised.
     Within(Vec<IpNet>),
-    /// By their address, which lies in this Node's `spec.podCIDRs` (NodeCIDR).
+    /// By a source address in this Node's `spec.podCIDRs` (NodeCIDR).
     OfNode,
-    /// By the bridge that their packets come from (BridgeInterface).
+    /// By the bridge that packets come from (BridgeInterface).
     OnBridge(String),
-    /// By the interface that their packets come from, whose name begins with this (InterfaceNamePrefix).
+    /// By an interface whose name begins with this prefix (InterfaceNamePrefix).
     OnInterfaces(String),
 }
 
 impl Pods {
-    /// The networks of pods, if pods are recognised by their address.
+    /// The networks of pods; empty unless pods are recognised by their address.
     pub fn networks<'a>(&'a self, node: &'a Node) -> &'a [IpNet] {
         match self {
             Self::Within(networks) => networks,
@@ -29,7 +29,7 @@ impl Pods {
         }
     }
 
-    /// Whether pods of this family can be recognised at all.
+    /// Whether pods of `family` can be recognised at all.
     pub fn are_known(&self, family: Family, node: &Node) -> bool {
         match self {
             Self::Unknown => false,

@@ -7,10 +7,11 @@ use crate::{
 };
 use std::net::IpAddr;
 
-/// What decides besides the Service.
+/// What decides about the source address besides the Service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceRules {
-    /// Whether pods are recognised. If not, traffic to cluster IPs keeps its source, whoever sends it.
+    /// Whether pods are recognised, by family. Where they are not, traffic to cluster IPs keeps its source, whatever its
+    /// origin.
     pub pods_are_known: PerFamily<bool>,
     /// Whether all traffic to cluster IPs is masqueraded (`--masquerade-all`).
     pub masquerade_all: bool,
@@ -22,7 +23,7 @@ impl SourceRules {
         Self { pods_are_known: PerFamily::from_fn(|family| pods.are_known(family, node)), masquerade_all }
     }
 
-    /// Whether an endpoint sees the node's address, whichever endpoint it is.
+    /// Whether any endpoint sees the node's address instead of the client's.
     pub fn masquerades(&self, port: &ServicePort, kind: FrontendKind, origin: Origin) -> bool {
         match kind {
             FrontendKind::ClusterIp => {
@@ -33,7 +34,7 @@ impl SourceRules {
     }
 }
 
-/// Whether a client would reach itself: it must not see its own address as the sender's (semantics M2).
+/// Whether `client` would reach itself: then it must see the node's address instead of its own (semantics M2).
 pub fn is_hairpin(node: &Node, endpoint: &Endpoint, client: IpAddr) -> bool {
     endpoint.address.ip() == client && node.is_local(endpoint.node.as_deref())
 }

@@ -1,4 +1,5 @@
-//! Which list of endpoints does a flow choose from, and what does it get when that is empty? (semantics P1-P7, N1-N3, A5)
+//! Which list of endpoints does a new flow choose from, and what does it get when the list is empty? (semantics P1-P7,
+//! N1-N3, A5)
 
 use crate::{
     model::{EndpointSet, Family, FrontendKind, Node, Origin},
@@ -6,19 +7,19 @@ use crate::{
 };
 use ipnet::IpNet;
 
-/// Which of a port's two lists applies.
+/// One of the two lists of endpoints of a Service port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Traffic {
-    /// Endpoints of the whole cluster.
+    /// Eligible endpoints of the whole cluster.
     Cluster,
-    /// Endpoints of this node only.
+    /// Eligible endpoints of this node only.
     Local,
 }
 
-/// What a new flow gets at a Service address.
+/// What a new flow gets at a frontend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// One of the endpoints of this list.
+    /// An endpoint of a list.
     Endpoint(Traffic),
     /// A refusal: there is no usable endpoint anywhere (semantics N1).
     Reject,
@@ -26,17 +27,17 @@ pub enum Verdict {
     Drop,
 }
 
-/// Who can be served through a frontend right now.
+/// The clients for which a frontend has a usable endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
-    /// Anybody.
+    /// Clients of every origin.
     Everyone,
-    /// Only the node's own processes: externalTrafficPolicy is Local and no endpoint is (semantics P6, N3).
+    /// Only the node's own processes: externalTrafficPolicy is Local and no endpoint is on this node (semantics P6, N3).
     NodeOnly,
 }
 
 impl ServicePort {
-    /// The list that a flow from `origin` to a frontend of this kind chooses from.
+    /// The list that a flow from `origin` to a frontend of `kind` chooses from.
     pub fn traffic(&self, kind: FrontendKind, origin: Origin) -> Traffic {
         let local = match kind {
             FrontendKind::ClusterIp => self.internal_local,
@@ -46,7 +47,7 @@ impl ServicePort {
         if local { Traffic::Local } else { Traffic::Cluster }
     }
 
-    /// The endpoints of one kind of traffic. Empty when this port does not use that list.
+    /// The endpoints of a list; `None` when no traffic of this port uses the list.
     pub fn endpoints(&self, traffic: Traffic) -> Option<&EndpointSet> {
         match traffic {
             Traffic::Cluster => self.cluster.as_ref(),
@@ -54,7 +55,7 @@ impl ServicePort {
         }
     }
 
-    /// What a flow from `origin` to a frontend of this kind gets, if its source is admitted.
+    /// What a flow from `origin` to a frontend of `kind` gets, if its source is admitted.
     pub fn verdict(&self, kind: FrontendKind, origin: Origin) -> Verdict {
         let traffic = self.traffic(kind, origin);
         match self.endpoints(traffic) {
@@ -64,7 +65,7 @@ impl ServicePort {
         }
     }
 
-    /// Who has a usable endpoint behind a frontend of this kind; `None` when nobody has.
+    /// The clients for which a frontend of `kind` has a usable endpoint; `None` when it has none for any.
     pub fn audience(&self, kind: FrontendKind) -> Option<Audience> {
         let usable = |origin| matches!(self.verdict(kind, origin), Verdict::Endpoint(_));
         if usable(Origin::Outside) {
@@ -76,14 +77,14 @@ impl ServicePort {
         }
     }
 
-    /// The sources that may use a frontend of this kind; `None` means all. Only load-balancer addresses are guarded
+    /// Networks of clients that may use a frontend of `kind`; `None` means all. Only load-balancer IPs are restricted
     /// (semantics A5).
     pub fn sources(&self, kind: FrontendKind, node: &Node) -> Option<Vec<IpNet>> {
         if kind != FrontendKind::LoadBalancerIp || self.source_ranges.is_empty() {
             return None;
         }
         let mut sources = self.source_ranges.to_vec();
-        // A node in the ranges reaches the addresses through itself, with such an address as its source.
+        // A node inside the ranges reaches a load-balancer IP through itself, with that IP as its source.
         let primary = node.internal_ips.iter().find(|ip| Family::of(**ip) == self.family);
         if primary.is_some_and(|ip| sources.iter().any(|range| range.contains(ip))) {
             sources.extend(self.load_balancer_ips.iter().copied().map(IpNet::from));

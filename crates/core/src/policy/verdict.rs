@@ -17,21 +17,21 @@ use std::{
     sync::Arc,
 };
 
-/// The facts about a node's network that decide besides its Snapshot.
+/// The facts about a node's network that decide besides a Snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
     /// The addresses of this host's interfaces.
     pub addresses: BTreeSet<IpAddr>,
-    /// Those on which node ports are served.
+    /// The addresses of this host on which node ports are served.
     pub node_port_addresses: Vec<IpAddr>,
     /// How pods are recognised.
     pub pods: Pods,
-    /// Which address endpoints see.
+    /// Which source address endpoints see.
     pub sources: SourceRules,
 }
 
 impl Network {
-    /// The network of a node with these addresses. Loopback addresses never serve node ports.
+    /// The network of a node whose interfaces have `addresses`. Node ports are never served on loopback addresses.
     pub fn of(
         node: &Node,
         addresses: BTreeSet<IpAddr>,
@@ -48,14 +48,13 @@ impl Network {
         }
     }
 
-    /// Where a flow with this source comes from. Pods that are recognised by their interface are not seen here and count
-    /// as outside.
+    /// The origin of a flow by its source address. Pods that are recognised by their interface count as outside.
     pub fn origin(&self, source: IpAddr, node: &Node) -> Origin {
         Origin::of(source, &self.addresses, self.pods.networks(node))
     }
 }
 
-/// Everything that clients may dial on a node, to be looked up by address.
+/// All frontends of a node, to be looked up by address.
 #[derive(Debug)]
 pub struct Index {
     node: Arc<Node>,
@@ -68,11 +67,11 @@ pub struct Index {
 /// What a new flow gets, and what led to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement<'a> {
-    /// Where the flow comes from.
+    /// The origin of the flow.
     pub origin: Origin,
-    /// What it gets.
+    /// What the flow gets.
     pub outcome: Outcome,
-    /// Which rule decided.
+    /// The rule that decided.
     pub cause: Cause<'a>,
 }
 
@@ -85,12 +84,12 @@ pub enum Outcome {
     Reject,
     /// Silence.
     Drop,
-    /// Nothing of Services: the host's own rules decide.
+    /// Nothing that Services decide: the host's own rules apply.
     None,
 }
 
 impl Outcome {
-    /// The word of the golden vectors.
+    /// The word in golden vectors (conformance/FORMAT.md).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accept => "ACCEPT",
@@ -110,7 +109,7 @@ pub enum Cause<'a> {
     UndefinedPort,
     /// No Service has this address of the Service network (semantics N5).
     Unallocated(IpNet),
-    /// Not an address of a Service.
+    /// The address is not that of a Service.
     NoService,
 }
 
@@ -119,13 +118,13 @@ pub enum Cause<'a> {
 pub struct Matched<'a> {
     /// The address and port, its kind, and the Service port.
     pub claim: &'a Claim,
-    /// The source ranges, where there are some (semantics A5).
+    /// The source ranges; `None` if all sources are admitted (semantics A5).
     pub ranges: Option<Vec<IpNet>>,
-    /// Whether the source is inside them.
+    /// Whether the source is inside the source ranges.
     pub admitted: bool,
-    /// The list that the policies give.
+    /// The list of endpoints that traffic policies give.
     pub traffic: Traffic,
-    /// All merged endpoints, in their order.
+    /// All merged endpoints, in list order.
     pub candidates: Vec<Candidate<'a>>,
 }
 
@@ -134,15 +133,15 @@ pub struct Matched<'a> {
 pub struct Candidate<'a> {
     /// The endpoint.
     pub endpoint: &'a Endpoint,
-    /// Whether the list has it.
+    /// Whether the endpoint is in the list, or why not.
     pub eligibility: Eligibility,
-    /// Whether it would see the node's address in place of the client's.
+    /// Whether the endpoint would see the node's address in place of the client's.
     pub masquerade: bool,
 }
 
 impl Index {
-    /// What a Snapshot serves on a node with this network. The Snapshot's Service networks count only if this proxy serves
-    /// all Services: with `--service-proxy-name` their other addresses belong to others, so leave them out.
+    /// The frontends of a Snapshot on a node with `network`. Leave the Snapshot's Service CIDRs empty if this proxy does not
+    /// serve all Services (`--service-proxy-name`): other addresses in them belong to other proxies then.
     pub fn of(snapshot: &Snapshot, network: Network) -> Self {
         let mut index = Self {
             node: Arc::clone(&snapshot.node),
@@ -151,10 +150,10 @@ impl Index {
             cluster_ips: HashSet::new(),
             service_cidrs: Arc::clone(&snapshot.service_cidrs),
         };
-        for served in snapshot.services() {
-            let claims = claims(served, &index.network.node_port_addresses);
-            index.claims.replace(&served.key, claims.map(|claim| (claim.frontend, claim)));
-            index.cluster_ips.extend(served.ports.iter().map(|port| port.cluster_ip));
+        for service in snapshot.services() {
+            let claims = claims(service, &index.network.node_port_addresses);
+            index.claims.replace(&service.key, claims.map(|claim| (claim.frontend, claim)));
+            index.cluster_ips.extend(service.ports.iter().map(|port| port.cluster_ip));
         }
         index
     }
@@ -194,18 +193,23 @@ impl Index {
         Matched { claim, ranges, admitted, traffic, candidates: port.merged.iter().map(candidate).collect() }
     }
 
-    /// Who else claims an address that is answered for another Service port.
+    /// The claims that do not get a frontend, by rank.
     pub fn losers(&self, dialled: Frontend) -> impl Iterator<Item = &Claim> {
         self.claims.losers(dialled)
     }
 
-    /// The node and its network, which the answers are for.
-    pub fn place(&self) -> (&Node, &Network) {
-        (&self.node, &self.network)
+    /// The node that the answers are for.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The network of that node.
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 }
 
-/// The range guard comes first (semantics A5).
+/// What a flow gets at a frontend; the source ranges come first (semantics A5).
 fn outcome(matched: &Matched<'_>, origin: Origin) -> Outcome {
     match matched.claim.port.verdict(matched.claim.kind, origin) {
         _ if !matched.admitted => Outcome::Drop,
@@ -216,7 +220,7 @@ fn outcome(matched: &Matched<'_>, origin: Origin) -> Outcome {
 }
 
 impl<'a> Judgement<'a> {
-    /// The endpoints that the flow may get; none unless it is accepted.
+    /// Endpoints that the flow may get; none unless the outcome is [`Outcome::Accept`].
     pub fn endpoints(&self) -> impl Iterator<Item = Candidate<'a>> + '_ {
         let candidates = match &self.cause {
             Cause::Frontend(matched) if self.outcome == Outcome::Accept => &matched.candidates[..],
@@ -226,7 +230,7 @@ impl<'a> Judgement<'a> {
     }
 }
 
-/// How one of the two lists chooses.
+/// The rule of one of the two lists.
 #[derive(Clone, Copy, Debug)]
 enum ListRule {
     Cluster(ClusterRule),

@@ -1,6 +1,6 @@
-//! Which addresses does a Service answer at, and who gets one that several claim? (semantics A1-A4, A7, A8)
+//! Which frontends does a Service have, and which Service gets one that several claim? (semantics A1-A4, A7, A8)
 
-use super::serve::{ServedService, ServicePort};
+use super::{service::ResolvedService, service_port::ServicePort};
 use crate::model::{Family, Frontend, FrontendKind, PortKey, Protocol, ServiceKey};
 use std::{
     collections::HashMap,
@@ -9,14 +9,14 @@ use std::{
     sync::Arc,
 };
 
-/// That a Service port is to answer at an address.
+/// The claim of a Service port to answer at a frontend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// Where.
+    /// The address, port and protocol.
     pub frontend: Frontend,
-    /// What kind of address that is.
+    /// The kind of the address.
     pub kind: FrontendKind,
-    /// The Service port.
+    /// The Service port that claims the frontend.
     pub port: Arc<ServicePort>,
 }
 
@@ -26,12 +26,12 @@ impl Claimant for Claim {
     }
 }
 
-/// All addresses that a Service is to answer at, given the addresses on which node ports are served.
+/// All frontends of a Service. `node_port_addresses` are the addresses of this host on which node ports are served.
 pub fn claims<'a>(
-    served: &'a ServedService,
+    service: &'a ResolvedService,
     node_port_addresses: &'a [IpAddr],
 ) -> impl Iterator<Item = Claim> + use<'a> {
-    served.ports.iter().flat_map(|port| {
+    service.ports.iter().flat_map(|port| {
         let own = |kind| move |&ip: &IpAddr| (SocketAddr::new(ip, port.port.get()), kind);
         let external = port.external_ips.iter().map(own(FrontendKind::ExternalIp));
         let load_balancer = port.load_balancer_ips.iter().map(own(FrontendKind::LoadBalancerIp));
@@ -51,8 +51,8 @@ pub fn claims<'a>(
     })
 }
 
-/// Who gets an address that several claim: a cluster IP's Service, then one whose external or load-balancer address it
-/// is, then a node port's (semantics A8); among equals the Service that comes first by name.
+/// The order of claims on one address; the least wins: that of a cluster IP, then of an external or load-balancer IP, then of
+/// a node port (semantics A8); among equals that of the Service that comes first by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank<'a> {
     class: u8,
@@ -62,16 +62,16 @@ pub struct Rank<'a> {
 }
 
 impl<'a> Rank<'a> {
-    /// The rank of a Service port at an address of this kind.
+    /// The rank of a Service port at an address of a kind.
     pub fn of(kind: FrontendKind, port: &'a PortKey) -> Self {
         Self { port: Some((&port.name, port.protocol)), ..Self::of_service(kind, &port.service) }
     }
 
-    /// The rank of a Service that claims an address for itself and not for one of its ports.
+    /// The rank of a Service that claims an address for itself instead of one of its ports.
     pub fn of_service(kind: FrontendKind, service: &'a ServiceKey) -> Self {
         let (class, kind) = match kind {
             FrontendKind::ClusterIp => (0, 0),
-            // Both at once in one Service: the one that source ranges guard (semantics A8).
+            // An address that is both in one Service is the kind that source ranges guard (semantics A8).
             FrontendKind::LoadBalancerIp => (1, 0),
             FrontendKind::ExternalIp => (1, 1),
             FrontendKind::NodePort => (2, 0),
@@ -80,17 +80,20 @@ impl<'a> Rank<'a> {
     }
 }
 
-/// What claims addresses for a Service.
+/// A claim on an address, made for a Service.
 pub trait Claimant {
-    /// Who comes first if several claim the same.
+    /// The rank of the claim; of all claims on an address the least wins.
     fn rank(&self) -> Rank<'_>;
 }
 
-/// Everything that is claimed, with one winner for each address. Changing a Service costs what that Service claims.
+/// All claims of all Services, with one winner for each address. Replacing the claims of a Service takes time in proportion
+/// to their number.
 #[derive(Debug)]
 pub struct Claims<Address, Claim> {
-    /// Sorted. Nearly all addresses are claimed once, so a list is smaller than a map by far.
+    /// The claims on each address, sorted by rank. Nearly all addresses are claimed once, for which a list is by far smaller
+    /// than a map.
     by_address: HashMap<Address, Vec<Claim>>,
+    /// The addresses that each Service claims.
     of_service: HashMap<ServiceKey, Box<[Address]>>,
 }
 
@@ -101,7 +104,7 @@ impl<Address, Claim> Default for Claims<Address, Claim> {
 }
 
 impl<Address: Copy + Ord + Hash, Claim: Claimant> Claims<Address, Claim> {
-    /// Puts the claims of one Service in place of its earlier ones; returns the addresses that may be affected.
+    /// Replaces the claims of one Service; returns the addresses whose winner may have changed, sorted.
     pub fn replace(
         &mut self,
         service: &ServiceKey,
@@ -131,33 +134,33 @@ impl<Address: Copy + Ord + Hash, Claim: Claimant> Claims<Address, Claim> {
         touched
     }
 
-    /// Who answers at an address.
+    /// The claim that gets an address; `None` if no Service claims it.
     pub fn winner(&self, address: Address) -> Option<&Claim> {
         self.by_address.get(&address)?.first()
     }
 
-    /// Who else claims it.
+    /// The claims that do not get an address, by rank.
     pub fn losers(&self, address: Address) -> impl Iterator<Item = &Claim> {
         self.by_address.get(&address).into_iter().flat_map(|claims| claims.iter().skip(1))
     }
 
-    /// All addresses that are claimed, with their winners, in no order.
+    /// All claimed addresses with the claims that get them, in no order.
     pub fn winners(&self) -> impl Iterator<Item = (Address, &Claim)> {
         self.by_address.iter().filter_map(|(address, claims)| Some((*address, claims.first()?)))
     }
 
-    /// How many addresses are claimed.
+    /// Number of claimed addresses.
     pub fn len(&self) -> usize {
         self.by_address.len()
     }
 
-    /// Whether none is.
+    /// Whether no address is claimed.
     pub fn is_empty(&self) -> bool {
         self.by_address.is_empty()
     }
 }
 
-/// Keeps the order; a claim of the same rank is replaced.
+/// Inserts a claim into a list that is sorted by rank, in place of one of equal rank.
 fn insert<Claim: Claimant>(claims: &mut Vec<Claim>, claim: Claim) {
     match claims.binary_search_by(|other| other.rank().cmp(&claim.rank())) {
         Ok(position) => claims[position] = claim,

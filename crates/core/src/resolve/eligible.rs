@@ -2,25 +2,25 @@
 
 use crate::model::{Endpoint, Node};
 
-/// Why an endpoint does not receive new flows of a kind of traffic.
+/// Why an endpoint receives no new flows of a kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Not ready, and not terminating either.
+pub enum Ineligible {
+    /// The endpoint is neither ready nor terminating.
     NotReady,
-    /// Terminating and no longer serving.
+    /// The endpoint is terminating and no longer serving.
     TerminatedServing,
-    /// Terminating but still serving; ready endpoints exist, so it is not needed.
+    /// The endpoint is terminating and still serving, but not needed while others are ready.
     Terminating,
-    /// Ready, but hinted for other nodes while enough endpoints are hinted for this one.
+    /// The endpoint is ready, but hinted for other nodes, and some endpoint is hinted for this one.
     HintedForOtherNode,
-    /// Ready, but hinted for other zones.
+    /// The endpoint is ready, but hinted for other zones, and some endpoint is hinted for this one.
     HintedForOtherZone,
-    /// On another node, and the traffic policy is Local.
+    /// The endpoint is on another node, and the traffic policy is Local.
     OnOtherNode,
 }
 
-impl Reason {
-    /// One word for tables, logs and JSON.
+impl Ineligible {
+    /// The word for tables, logs and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotReady => "not-ready",
@@ -33,24 +33,25 @@ impl Reason {
     }
 }
 
-/// Whether an endpoint may receive new flows, or the reason why not.
-pub type Eligibility = Result<(), Reason>;
+/// Whether an endpoint may receive new flows, or why not.
+pub type Eligibility = Result<(), Ineligible>;
 
-/// How cluster-wide traffic chooses among all endpoints of a port. Found once for a list, then applied to each endpoint.
+/// The rule by which cluster-wide traffic chooses among all endpoints of a port: found once for a list, then applied to each
+/// endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClusterRule {
-    /// Ready endpoints hinted for this node (semantics T4).
+    /// Eligible are ready endpoints hinted for this node (semantics T4).
     HintedForNode,
-    /// Ready endpoints hinted for this node's zone (semantics T1).
+    /// Eligible are ready endpoints hinted for this node's zone (semantics T1).
     HintedForZone,
-    /// All ready endpoints.
+    /// Eligible are all ready endpoints.
     Ready,
-    /// No endpoint is ready: terminating ones that still serve, wherever they are (semantics R3).
+    /// No endpoint is ready: eligible are terminating ones that are still serving, wherever they are (semantics R3).
     Terminating,
 }
 
 impl ClusterRule {
-    /// The rule that applies to this list on this node.
+    /// The rule for a list of endpoints on `node`.
     pub(crate) fn of(endpoints: &[Endpoint], node: &Node) -> Self {
         let ready = || endpoints.iter().filter(|e| e.conditions.ready);
         if ready().next().is_none() {
@@ -66,31 +67,31 @@ impl ClusterRule {
         Self::Ready
     }
 
-    /// Whether the endpoint is eligible under this rule.
+    /// Whether an endpoint of the list is eligible.
     pub(crate) fn judge(self, endpoint: &Endpoint, node: &Node) -> Eligibility {
         if self == Self::Terminating {
             return judge_fallback(endpoint);
         }
         judge_ready(endpoint)?;
         match self {
-            Self::HintedForNode if !hinted_for_node(endpoint, node) => Err(Reason::HintedForOtherNode),
-            Self::HintedForZone if !hinted_for_zone(endpoint, node) => Err(Reason::HintedForOtherZone),
+            Self::HintedForNode if !hinted_for_node(endpoint, node) => Err(Ineligible::HintedForOtherNode),
+            Self::HintedForZone if !hinted_for_zone(endpoint, node) => Err(Ineligible::HintedForOtherZone),
             _ => Ok(()),
         }
     }
 }
 
-/// How node-local traffic chooses. Hints never apply (semantics R4, T7).
+/// The rule by which node-local traffic chooses. Hints never apply (semantics R4, T7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocalRule {
-    /// Ready endpoints on this node.
+    /// Eligible are ready endpoints on this node.
     Ready,
-    /// None on this node is ready: terminating ones on this node that still serve.
+    /// No endpoint on this node is ready: eligible are terminating ones on this node that are still serving.
     Terminating,
 }
 
 impl LocalRule {
-    /// The rule that applies to this list on this node.
+    /// The rule for a list of endpoints on `node`.
     pub(crate) fn of(endpoints: &[Endpoint], node: &Node) -> Self {
         if endpoints.iter().any(|e| e.conditions.ready && node.is_local(e.node.as_deref())) {
             Self::Ready
@@ -99,10 +100,10 @@ impl LocalRule {
         }
     }
 
-    /// Whether the endpoint is eligible under this rule.
+    /// Whether an endpoint of the list is eligible.
     pub(crate) fn judge(self, endpoint: &Endpoint, node: &Node) -> Eligibility {
         if !node.is_local(endpoint.node.as_deref()) {
-            return Err(Reason::OnOtherNode);
+            return Err(Ineligible::OnOtherNode);
         }
         match self {
             Self::Ready => judge_ready(endpoint),
@@ -111,7 +112,7 @@ impl LocalRule {
     }
 }
 
-/// Whether some endpoint anywhere could be used, even if none is usable here (semantics R5).
+/// Whether some endpoint is usable on some node, even if none is usable on this one (semantics R5).
 pub(super) fn has_any(endpoints: &[Endpoint]) -> bool {
     endpoints.iter().any(|e| e.conditions.ready || e.conditions.is_fallback())
 }
@@ -119,17 +120,17 @@ pub(super) fn has_any(endpoints: &[Endpoint]) -> bool {
 fn judge_ready(endpoint: &Endpoint) -> Eligibility {
     match endpoint.conditions {
         c if c.ready => Ok(()),
-        c if c.is_fallback() => Err(Reason::Terminating),
-        c if c.terminating => Err(Reason::TerminatedServing),
-        _ => Err(Reason::NotReady),
+        c if c.is_fallback() => Err(Ineligible::Terminating),
+        c if c.terminating => Err(Ineligible::TerminatedServing),
+        _ => Err(Ineligible::NotReady),
     }
 }
 
 fn judge_fallback(endpoint: &Endpoint) -> Eligibility {
     match endpoint.conditions {
         c if c.is_fallback() => Ok(()),
-        c if c.terminating => Err(Reason::TerminatedServing),
-        _ => Err(Reason::NotReady),
+        c if c.terminating => Err(Ineligible::TerminatedServing),
+        _ => Err(Ineligible::NotReady),
     }
 }
 

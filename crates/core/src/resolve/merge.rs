@@ -1,4 +1,4 @@
-//! Which endpoints does each port of a Service have? All its EndpointSlices as one (semantics E1-E5, O1-O3).
+//! Which endpoints does each port of a Service have, all EndpointSlices taken together? (semantics E1-E5, O1-O3)
 
 use crate::model::{Endpoint, EndpointSlice, Family, Protocol, SliceEndpoint};
 use std::{collections::BTreeMap, collections::HashMap, net::SocketAddr, sync::Arc};
@@ -6,9 +6,8 @@ use std::{collections::BTreeMap, collections::HashMap, net::SocketAddr, sync::Ar
 /// Merged endpoints by port name and protocol, each list sorted by the text `ip:port`.
 pub(super) type MergedPorts = BTreeMap<(Arc<str>, Protocol), Arc<[Endpoint]>>;
 
-/// Merges the slices of one Service for one family.
-///
-/// Where two slices contradict each other the order of `slices` decides, so pass them in a fixed order.
+/// Merges the slices of one Service for one family. Of two entries for one address the later one wins, unless it is
+/// terminating, so pass slices in a fixed order.
 pub(super) fn merge<'a>(slices: impl IntoIterator<Item = &'a EndpointSlice>, family: Family) -> MergedPorts {
     let mut ports: BTreeMap<(Arc<str>, Protocol), HashMap<SocketAddr, Endpoint>> = BTreeMap::new();
     for slice in slices.into_iter().filter(|slice| slice.family == family) {
@@ -38,7 +37,7 @@ fn at(endpoint: &SliceEndpoint, address: SocketAddr) -> Endpoint {
     }
 }
 
-/// The order in which every list of endpoints is kept (semantics E5).
+/// Sorts endpoints by the text `ip:port`, the order of every list of endpoints (semantics E5).
 pub(super) fn sorted(endpoints: HashMap<SocketAddr, Endpoint>) -> Arc<[Endpoint]> {
     let mut list: Vec<Endpoint> = endpoints.into_values().collect();
     list.sort_by_cached_key(|endpoint| endpoint.address.to_string());

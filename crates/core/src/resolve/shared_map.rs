@@ -1,15 +1,16 @@
-//! How can a map of all Services be handed over at once, and changed while it is read?
+//! How can a map of all Services be handed over at once, and changed while others read it?
 
 use crate::model::{ServiceKey, stable_hasher};
 use std::{collections::BTreeMap, hash::Hasher, sync::Arc};
 
+/// Children of each of the two levels: 1024 leaves in all.
 const FANOUT: usize = 32;
 
 type Leaf<V> = BTreeMap<ServiceKey, V>;
 type Branch<V> = [Arc<Leaf<V>>; FANOUT];
 
-/// A map by Service in two levels of shared nodes. A clone costs one count; after it, changing one Service copies one path:
-/// 2 x 32 pointers and one small leaf. A plain shared map would copy every entry on each change.
+/// A map by Service in two levels of shared nodes. A clone increments one reference count; a change of one Service after it
+/// copies one path: 2 x 32 pointers and one small leaf. A plain shared map would copy every entry on each change.
 #[derive(Clone, Debug)]
 pub struct SharedMap<V> {
     root: Arc<[Arc<Branch<V>>; FANOUT]>,
@@ -24,23 +25,23 @@ impl<V> Default for SharedMap<V> {
 }
 
 impl<V> SharedMap<V> {
-    /// What there is for one Service.
+    /// The value of one Service.
     pub fn get(&self, key: &ServiceKey) -> Option<&V> {
         let (branch, leaf) = path(key);
         self.root[branch][leaf].get(key)
     }
 
-    /// All entries, in an order that depends on their keys only.
+    /// All entries, in an order that depends on the keys only.
     pub fn iter(&self) -> impl Iterator<Item = (&ServiceKey, &V)> {
         self.root.iter().flat_map(|branch| branch.iter()).flat_map(|leaf| leaf.iter())
     }
 
-    /// Whether both are the same map in memory, so that nothing differs. Costs nothing; `false` says nothing.
+    /// Whether both are one map in memory, so that nothing differs. `false` does not mean that something differs.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.root, &other.root)
     }
 
-    /// The parts of two maps that are not the same in memory: all that can differ.
+    /// The pairs of leaves of two maps that are not shared: all that can differ.
     pub fn differing<'a>(
         &'a self,
         other: &'a Self,
@@ -52,12 +53,12 @@ impl<V> SharedMap<V> {
 }
 
 impl<V: Clone> SharedMap<V> {
-    /// Puts one Service's value in place of what was there.
+    /// Sets the value of one Service; returns the value before.
     pub fn insert(&mut self, key: ServiceKey, value: V) -> Option<V> {
         self.leaf_mut(&key).insert(key, value)
     }
 
-    /// One Service's value, to change it; a new one if there is none.
+    /// The value of one Service, to change it; a default one is inserted if there is none.
     pub fn get_or_default(&mut self, key: &ServiceKey) -> &mut V
     where
         V: Default,
@@ -65,7 +66,7 @@ impl<V: Clone> SharedMap<V> {
         self.leaf_mut(key).entry(key.clone()).or_default()
     }
 
-    /// Takes one Service out. What is not there copies nothing.
+    /// Removes one Service; returns its value. Copies nothing if the Service is not in the map.
     pub fn remove(&mut self, key: &ServiceKey) -> Option<V> {
         self.get(key)?;
         self.leaf_mut(key).remove(key)

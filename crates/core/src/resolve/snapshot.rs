@@ -1,72 +1,72 @@
-//! What does this node serve, all told, and what differs between two generations?
+//! What does this node serve as a whole, and what differs between two generations?
 
-use super::{serve::ServedService, shared_map::SharedMap};
+use super::{service::ResolvedService, shared_map::SharedMap};
 use crate::model::{Node, ServiceKey};
 use ipnet::IpNet;
 use std::sync::Arc;
 
-/// The complete desired state of one generation. Cheap to clone: generations share what did not change.
+/// The complete desired state of one generation. A clone is cheap, as generations share what did not change.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Counts published states; 0 is the empty state before both lists were complete (semantics S6).
+    /// Number of the published state; 0 is the empty state before both lists were complete (semantics S6).
     pub generation: u64,
-    /// This node.
+    /// The node that the state is for.
     pub node: Arc<Node>,
-    /// CIDRs that Service addresses are allocated from, when known (semantics N5).
+    /// CIDRs that Service addresses are allocated from; empty while unknown (semantics N5).
     pub service_cidrs: Arc<[IpNet]>,
-    services: SharedMap<Arc<ServedService>>,
+    services: SharedMap<Arc<ResolvedService>>,
 }
 
 impl Snapshot {
-    /// Nothing is served yet on this node.
+    /// The empty state of a node.
     pub fn of(node: Node) -> Self {
         Self { node: Arc::new(node), ..Self::default() }
     }
 
-    /// What is served for one Service.
-    pub fn get(&self, key: &ServiceKey) -> Option<&Arc<ServedService>> {
+    /// One Service, by its namespace and name.
+    pub fn get(&self, key: &ServiceKey) -> Option<&Arc<ResolvedService>> {
         self.services.get(key)
     }
 
     /// All Services, in no particular order.
-    pub fn services(&self) -> impl Iterator<Item = &Arc<ServedService>> {
-        self.services.iter().map(|(_, served)| served)
+    pub fn services(&self) -> impl Iterator<Item = &Arc<ResolvedService>> {
+        self.services.iter().map(|(_, service)| service)
     }
 
-    /// Puts one Service in place of what was there. Touches that Service's part only.
-    pub fn insert(&mut self, served: Arc<ServedService>) {
-        self.services.insert(served.key.clone(), served);
+    /// Inserts or replaces one Service. Copies only the part of the map that the Service is in.
+    pub fn insert(&mut self, service: Arc<ResolvedService>) {
+        self.services.insert(service.key.clone(), service);
     }
 
-    /// Takes one Service out.
-    pub fn remove(&mut self, key: &ServiceKey) -> Option<Arc<ServedService>> {
+    /// Removes one Service; returns it if there was one.
+    pub fn remove(&mut self, key: &ServiceKey) -> Option<Arc<ResolvedService>> {
         self.services.remove(key)
     }
 }
 
 impl PartialEq for Snapshot {
-    /// Same content; the generation is not compared.
+    /// Compares the content without the generation.
     fn eq(&self, other: &Self) -> bool {
-        let same_place = self.node == other.node && self.service_cidrs == other.service_cidrs;
-        same_place && self.services == other.services
+        let same_node = self.node == other.node && self.service_cidrs == other.service_cidrs;
+        same_node && self.services == other.services
     }
 }
 
 /// What differs between two Snapshots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
-    /// Services that are new or different, by key.
-    pub changed: Vec<Arc<ServedService>>,
-    /// Services that are gone, by key.
+    /// Services that are new or different, sorted by key.
+    pub changed: Vec<Arc<ResolvedService>>,
+    /// Keys of Services that are gone, sorted.
     pub removed: Vec<ServiceKey>,
-    /// The node, when it differs.
+    /// The new node, when it differs.
     pub node: Option<Arc<Node>>,
-    /// The Service CIDRs, when they differ.
+    /// The new Service CIDRs, when they differ.
     pub service_cidrs: Option<Arc<[IpNet]>>,
 }
 
 impl Changes {
-    /// Finds what differs. Costs what differs, not what is there: shared parts are skipped by address.
+    /// What differs from `old` to `new`, found in time proportional to what differs: parts that both share are skipped.
     pub fn between(old: &Snapshot, new: &Snapshot) -> Self {
         let mut changes = Self {
             node: (old.node != new.node).then(|| Arc::clone(&new.node)),
@@ -75,8 +75,8 @@ impl Changes {
         };
         for (before, after) in old.services.differing(&new.services) {
             changes.removed.extend(before.keys().filter(|key| !after.contains_key(*key)).cloned());
-            let differs = |served: &&Arc<ServedService>| {
-                before.get(&served.key).is_none_or(|known| !Arc::ptr_eq(known, served) && known != *served)
+            let differs = |service: &&Arc<ResolvedService>| {
+                before.get(&service.key).is_none_or(|known| !Arc::ptr_eq(known, service) && known != *service)
             };
             changes.changed.extend(after.values().filter(differs).cloned());
         }
@@ -93,13 +93,13 @@ impl Changes {
             && self.service_cidrs.is_none()
     }
 
-    /// Applies the changes to the older Snapshot, which gives the newer one.
+    /// Turns the older Snapshot into the newer one, but for the generation.
     pub fn apply(&self, snapshot: &mut Snapshot) {
         for key in &self.removed {
             snapshot.remove(key);
         }
-        for served in &self.changed {
-            snapshot.insert(Arc::clone(served));
+        for service in &self.changed {
+            snapshot.insert(Arc::clone(service));
         }
         if let Some(node) = &self.node {
             snapshot.node = Arc::clone(node);

@@ -1,4 +1,4 @@
-//! Which requests does the test want refused?
+//! Which failures has the test asked for?
 
 use std::collections::BTreeSet;
 
@@ -8,26 +8,26 @@ use super::status::Failure;
 /// An answer that never gets anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misbehaviour {
-    /// None comes.
+    /// No answer comes.
     Silence,
-    /// The connection ends instead, in good order.
+    /// The connection ends in good order, without an answer.
     Hangup,
-    /// It begins, and ends in good order in the middle of a line.
+    /// The answer begins, and ends in good order in the middle of a line.
     HalfALine,
-    /// It begins, and the connection ends in the middle of a line.
+    /// The answer begins, and the connection breaks in the middle of a line.
     Cut,
-    /// It begins, and then byte follows byte but no line ends.
+    /// The answer begins, and byte follows byte, but no line ends.
     Trickle,
-    /// It begins with a line that has no end, as fast as it can.
+    /// The answer begins with a line that has no end, sent as fast as possible.
     EndlessLine,
 }
 
 /// Lists that never end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndlessList {
-    /// Each page says that the same page comes next.
+    /// Each page names itself as the next one.
     SamePage,
-    /// Each page says that another one comes next, and holds nothing.
+    /// Each page is empty and names another one as the next.
     EmptyPages,
 }
 
@@ -36,32 +36,33 @@ pub enum EndlessList {
 pub(super) struct Faults {
     pub(super) forbidden: BTreeSet<Resource>,
     pub(super) absent: BTreeSet<Resource>,
-    /// How many further requests fail, and with which code.
+    /// Number of further requests that fail, and with which status code.
     pub(super) failing: (u32, u16),
-    /// How many further requests get an answer that is none of an API server's: its content type and body.
+    /// Number of further requests that get a foreign answer, with its content type and body.
     pub(super) foreign: (u32, &'static str, &'static str),
-    /// The status code of streaming lists that are not served.
-    /// How requests are answered from now on, if not at all well.
+    /// The misbehaviour in every answer from now on.
     pub(super) misbehaviour: Option<Misbehaviour>,
-    /// The status code of every other request, and whether the next one is such.
+    /// The status code of every other request, and whether the next request gets it.
     pub(super) alternating: Option<(u16, bool)>,
     pub(super) endless_list: Option<EndlessList>,
-    /// Where requests are sent on to.
+    /// URL to which requests are redirected.
     pub(super) redirect: Option<String>,
+    /// The status code of refused streaming lists; `None` has them answered.
     pub(super) streaming_lists_refused: Option<u16>,
+    /// Whether watches end as soon as they have delivered what there is.
     pub(super) brief_watches: bool,
     pub(super) token: Option<String>,
 }
 
 impl Faults {
-    /// The content type and body of a foreign answer, if the next one is to be one.
+    /// The content type and body of the next answer, if it is to be a foreign one.
     pub(super) fn foreign(&mut self) -> Option<(&'static str, &'static str)> {
         let (count, content_type, body) = &mut self.foreign;
         *count = count.checked_sub(1)?;
         Some((content_type, body))
     }
 
-    /// Whether a request gets past them, in the order in which an API server would look.
+    /// Checks a request against the failures, in the order in which an API server would.
     pub(super) fn check(&mut self, target: &Target, verb: &str, token: Option<&str>) -> Result<(), Failure> {
         if self.failing.0 > 0 {
             self.failing.0 -= 1;

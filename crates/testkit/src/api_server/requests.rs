@@ -18,7 +18,7 @@ pub struct Requests {
     pub writes: u64,
     /// Lists that were sent to their end: last pages, and the initial objects of streaming lists.
     pub complete_lists: u64,
-    /// How many were answered with an error status, or got an answer of no use, which is counted nowhere else.
+    /// Requests that were answered with an error status, or got an answer of no use, which is counted nowhere else.
     pub refused: u64,
     /// Parameters of the newest list.
     pub last_list: Parameters,

@@ -28,7 +28,7 @@ impl Resource {
         Self::Events,
     ];
 
-    /// The kind of its objects, such as `EndpointSlice`.
+    /// Kind of the resource's objects, such as `EndpointSlice`.
     pub fn kind(self) -> &'static str {
         match self {
             Self::Services => "Service",
@@ -39,7 +39,7 @@ impl Resource {
         }
     }
 
-    /// Its name in paths, such as `endpointslices`.
+    /// Name of the resource in paths, such as `endpointslices`.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Services => "services",
@@ -65,7 +65,7 @@ impl Resource {
         self.api_version().strip_suffix("/v1").unwrap_or_default()
     }
 
-    /// Whether its objects live in namespaces.
+    /// Whether the resource's objects live in namespaces.
     pub fn namespaced(self) -> bool {
         !matches!(self, Self::Nodes | Self::ServiceCidrs)
     }
@@ -91,7 +91,7 @@ impl Resource {
     }
 }
 
-/// What a request path names.
+/// The resource, namespace and name in the path of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) resource: Resource,
@@ -105,7 +105,7 @@ impl Target {
         (self.namespace.as_deref().unwrap_or_default(), self.name.as_deref().unwrap_or_default())
     }
 
-    /// Understands `/api/v1/...` and `/apis/GROUP/v1/...`.
+    /// Parses `/api/v1/...` and `/apis/GROUP/v1/...`.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         let (api_version, rest) = match segments.as_slice() {

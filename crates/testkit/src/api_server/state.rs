@@ -9,11 +9,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::faults::Faults;
-use super::list::Pages;
 use super::requests::{Parameters, Requests};
 use super::resource::{Resource, Target};
-use super::store::Store;
-use crate::counter::Counter;
+use super::store::{Pages, Store};
+use crate::servers::Counter;
 
 /// Everything that survives a restart of the server. No lock is held across an await.
 #[derive(Default)]
@@ -39,14 +38,14 @@ impl fmt::Debug for State {
     }
 }
 
-/// What a watch stream reacts to.
+/// Signals to all watch streams.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Signals {
     /// The newest resource version.
     pub(super) head: u64,
-    /// How often streams were cut.
+    /// Number of times that streams were cut.
     pub(super) cuts: u64,
-    /// How often a bookmark was asked for.
+    /// Number of times that a bookmark was requested.
     pub(super) bookmarks: u64,
     /// Streams with a smaller number deliver nothing.
     pub(super) stalled_below: u64,
@@ -63,7 +62,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// As RBAC names it.
+    /// Name of the verb in RBAC.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -88,7 +87,7 @@ impl State {
         locked(&self.faults)
     }
 
-    /// How connections begin that are accepted from now on; `None` is without TLS.
+    /// Sets the TLS of connections that are accepted from now on; `None` is without TLS.
     pub(super) fn set_tls(&self, tls: Option<TlsAcceptor>) {
         *locked(&self.tls) = tls;
     }
@@ -148,7 +147,7 @@ impl State {
         self.seen.add(1);
     }
 
-    /// What was counted for a resource.
+    /// Counts of the requests for a resource.
     pub(super) fn requests(&self, resource: Resource) -> Requests {
         locked(&self.requests).get(&resource).cloned().unwrap_or_default()
     }

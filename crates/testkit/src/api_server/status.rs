@@ -22,12 +22,12 @@ impl Failure {
         Self { code, reason: reason(code), message: message.into(), retry_after, location: None }
     }
 
-    /// As injected by a test: only the code matters.
+    /// A failure that a test asked for, of which only the code matters.
     pub(super) fn injected(code: u16) -> Self {
         Self::new(code, format!("the test asked for a failure with code {code}"))
     }
 
-    /// No API server does it, but what stands before one may.
+    /// A redirection, which no API server sends, but a proxy before one may.
     pub(super) fn elsewhere(location: &str) -> Self {
         Self { location: Some(location.to_owned()), ..Self::new(307, "") }
     }
@@ -40,7 +40,7 @@ impl Failure {
         Self::new(401, "Unauthorized")
     }
 
-    /// As RBAC words it.
+    /// A refusal in the words of RBAC.
     pub(super) fn forbidden(resource: Resource, verb: &str, namespace: Option<&str>) -> Self {
         let (plural, group) = (resource.plural(), resource.group());
         let scope = match namespace {
@@ -89,7 +89,7 @@ impl Failure {
         Self::new(422, format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {detail}"))
     }
 
-    /// As kube-apiserver words it when its etcd cannot tell how far a watch is.
+    /// The failure of kube-apiserver when its etcd cannot report the progress of a watch.
     pub(super) fn no_watch_progress() -> Self {
         let message = "a watch stream was requested by the client but the required storage feature \
                        RequestWatchProgress is disabled";

@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The networks of all pods: what `--cluster-cidr` is told.
+/// Networks of all pods, for the option `--cluster-cidr`.
 pub const CLUSTER_CIDR: &str = "10.244.0.0/16,fd00:10:244::/48";
-/// The networks of cluster IPs: what `--service-cidr` is told.
+/// Networks of cluster IPs, for the option `--service-cidr`.
 pub const SERVICE_CIDR: &str = "172.30.0.0/16,fd00:172:30::/112";
-/// The first number of a pod on its node.
+/// Number of the first pod on a node.
 pub(super) const FIRST_POD: u8 = 10;
 
 /// An address of each family with the length of its network's prefix.
@@ -21,7 +21,7 @@ impl Addresses {
         Self { v4: (v4.into(), v4_length), v6: (v6.into(), v6_length) }
     }
 
-    /// As `ip` writes them: with the prefix lengths.
+    /// The addresses as `ip` writes them, with prefix lengths.
     pub(super) fn with_lengths(&self) -> [String; 2] {
         [format!("{}/{}", self.v4.0, self.v4.1), format!("{}/{}", self.v6.0, self.v6.1)]
     }
@@ -31,26 +31,26 @@ impl Addresses {
     }
 }
 
-/// One cable of the router: the far host's addresses, and the router's own.
+/// A cable of the router: addresses of the far host, and of the router.
 pub(super) struct Cable {
     pub(super) host: Addresses,
     pub(super) router: Addresses,
 }
 
 impl Cable {
-    /// To the node of this index.
+    /// The cable to the node of this index.
     pub(super) fn to_node(index: u8) -> Self {
         let last = if index == 0 { 1 } else { 2 };
         let network = [0x2001, 0xdb8, index.into(), 0, 0, 0, 0];
         Self::within([192, 168, index], 2, network, last)
     }
 
-    /// To the host where the API server runs.
+    /// The cable to the host of the API server.
     pub(super) fn to_control_plane() -> Self {
         Self::within([192, 168, 255], 2, [0x2001, 0xdb8, 0xff, 0, 0, 0, 0], 2)
     }
 
-    /// To the client that is no part of the cluster.
+    /// The cable to the client outside the cluster.
     pub(super) fn to_outside() -> Self {
         Self::within([203, 0, 113], 2, [0x2001, 0xdb8, 0xf, 0, 0, 0, 0], 2)
     }

@@ -10,14 +10,14 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use super::host::Host;
+use crate::Namespace;
 
-/// How long a client waits unless told otherwise: longer than a busy machine needs for an answer.
+/// How long a client waits unless a test says otherwise: longer than a busy machine needs for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest datagram that UDP can carry.
-const DATAGRAM: usize = 64 * 1024;
+/// Bytes of the largest datagram that UDP can carry.
+const MAX_DATAGRAM: usize = 64 * 1024;
 
-/// Who answered, and from which address the client seemed to come.
+/// The answer of a server of the test bed: its name, and the address that the client seemed to come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The name of the server.
@@ -29,7 +29,7 @@ pub struct Reply {
 /// Why a client got no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The connect was refused, or the datagram; by the own host maybe.
+    /// The connect or the datagram was refused, perhaps by the client's host.
     Refused,
     /// The connection was established and then reset.
     Reset,
@@ -68,32 +68,32 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// A way to be a client on a host.
+/// A client on a host, with settings for what it does next.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'host> {
-    host: &'host Host,
+    host: &'host Namespace,
     source: Option<SocketAddr>,
     patience: Duration,
 }
 
 impl<'host> Client<'host> {
-    pub(super) fn new(host: &'host Host) -> Self {
+    pub(super) fn new(host: &'host Namespace) -> Self {
         Self { host, source: None, patience: PATIENCE }
     }
 
-    /// From this address of the host, and any port.
+    /// Uses this address of the host, and any port.
     #[must_use]
     pub fn from(self, ip: IpAddr) -> Self {
         self.from_port(SocketAddr::new(ip, 0))
     }
 
-    /// From this address and port.
+    /// Uses this address and port.
     #[must_use]
     pub fn from_port(self, source: SocketAddr) -> Self {
         Self { source: Some(source), ..self }
     }
 
-    /// Waits this long for each step instead of 10 seconds; for what is expected to be silent.
+    /// Waits this long for each step instead of 10 seconds, for servers that are expected to be silent.
     #[must_use]
     pub fn within(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -112,7 +112,7 @@ impl<'host> Client<'host> {
     /// # Errors
     /// Whatever a client would see.
     pub fn connect(self, to: SocketAddr) -> Result<Connection, Failure> {
-        let stream = self.host.namespace().enter(|| self.open(to))??;
+        let stream = self.host.enter(|| self.open(to))??;
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {
@@ -127,7 +127,7 @@ impl<'host> Client<'host> {
     /// # Errors
     /// Whatever a client would see.
     pub fn http(self, to: SocketAddr, path: &str) -> Result<String, Failure> {
-        let mut stream = self.host.namespace().enter(|| self.open(to))??;
+        let mut stream = self.host.enter(|| self.open(to))??;
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -159,7 +159,7 @@ impl<'host> Client<'host> {
     /// # Errors
     /// When it cannot be bound or connected.
     pub fn converse(self, to: SocketAddr) -> Result<Conversation, Failure> {
-        let opened = self.host.namespace().enter(|| {
+        let opened = self.host.enter(|| {
             let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
             let socket = match self.source {
                 Some(source) => UdpSocket::bind(source)?,
@@ -180,7 +180,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What the server said at the beginning.
+    /// The report that the server sent at the beginning.
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
@@ -234,7 +234,7 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Sends a datagram and waits for the report that answers it, not an earlier one.
+    /// Sends a datagram and waits for the report that answers this datagram, not an earlier one.
     ///
     /// # Errors
     /// Whatever a client would see.
@@ -242,7 +242,7 @@ impl Conversation {
         self.ask_at_length(0)
     }
 
-    /// The same with a question of at least this many bytes.
+    /// Sends a datagram of at least `length` bytes and waits for the report that answers it.
     ///
     /// # Errors
     /// Whatever a client would see.
@@ -252,7 +252,7 @@ impl Conversation {
         let question = format!("question-{number}-{}", "o".repeat(length));
         self.socket.send(question.as_bytes())?;
         let deadline = Instant::now() + self.patience;
-        let mut buffer = vec![0; DATAGRAM];
+        let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -273,7 +273,7 @@ impl Conversation {
     }
 }
 
-/// Name, source, and what follows them in a datagram.
+/// Parses a report: name, source, and the question that follows them in a datagram.
 fn parse(report: &str) -> Option<(Reply, String)> {
     let mut words = report.trim_end().splitn(3, ' ');
     let (name, source) = (words.next()?.to_owned(), words.next()?.parse().ok()?);

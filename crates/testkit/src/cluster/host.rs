@@ -1,4 +1,4 @@
-//! What can be done on a host of a cluster: ask, serve, run programs?
+//! What can be done on a host of a cluster: be a client, run servers and programs?
 
 use std::{
     io,
@@ -23,34 +23,34 @@ impl Host {
         Self { name: name.to_owned(), namespace, v4, v6 }
     }
 
-    /// Its name in the cluster.
+    /// The host's name in the cluster.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its address.
+    /// The host's IPv4 address.
     pub fn v4(&self) -> IpAddr {
         self.v4.into()
     }
 
-    /// Its address in the other family.
+    /// The host's IPv6 address.
     pub fn v6(&self) -> IpAddr {
         self.v6.into()
     }
 
-    /// The address that a packet to this one would come from.
+    /// The host's address of the family of `to`, which a packet to `to` comes from.
     pub fn address_towards(&self, to: IpAddr) -> IpAddr {
         if to.is_ipv4() { self.v4() } else { self.v6() }
     }
 
-    /// Its network namespace, for `ip`, `nft` and kernel parameters.
+    /// The host's network namespace, for `ip`, `nft` and kernel parameters.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
-    /// A client on this host, with settings.
+    /// A client on this host, to be given settings.
     pub fn client(&self) -> Client<'_> {
-        Client::new(self)
+        Client::new(&self.namespace)
     }
 
     /// Connects, reads the server's report and closes.
@@ -93,23 +93,24 @@ impl Host {
         self.client().converse(to)
     }
 
-    /// Serves TCP and UDP on a port of both its addresses: the servers report this host's name and the client's address.
+    /// Starts TCP and UDP servers on a port of both addresses. They report this host's name and the client's address.
     ///
     /// # Errors
     /// When a port cannot be bound.
-    pub fn serve(&self, port: u16) -> io::Result<Serving> {
-        let v4 = self.serve_at(&self.name, SocketAddr::new(self.v4(), port))?;
+    pub fn start_servers(&self, port: u16) -> io::Result<HostServers> {
+        let v4 = self.start_servers_at(&self.name, SocketAddr::new(self.v4(), port))?;
         // A host without IPv6 has no such address.
-        let v6 = self.serve_at(&self.name, SocketAddr::new(self.v6(), port));
+        let v6 = self.start_servers_at(&self.name, SocketAddr::new(self.v6(), port));
         let servers = v4.servers.into_iter().chain(v6.map(|v6| v6.servers).unwrap_or_default());
-        Ok(Serving { servers: servers.collect() })
+        Ok(HostServers { servers: servers.collect() })
     }
 
-    /// Serves TCP and UDP on one address, which may be 0.0.0.0, under this name, which is one word.
+    /// Starts a TCP and a UDP server on one address, which may be 0.0.0.0. They report `name`, which is one word, and the
+    /// client's address.
     ///
     /// # Errors
-    /// When it cannot be bound.
-    pub fn serve_at(&self, name: &str, address: SocketAddr) -> io::Result<Serving> {
+    /// When the address cannot be bound.
+    pub fn start_servers_at(&self, name: &str, address: SocketAddr) -> io::Result<HostServers> {
         let (tcp, udp) = (Behaviour::Report(name.to_owned()), UdpBehaviour::Report(name.to_owned()));
         let started = self.namespace.enter(|| {
             OwnThread::start(move || async move {
@@ -118,7 +119,7 @@ impl Host {
                 Ok(Pair { tcp, udp })
             })
         });
-        Ok(Serving { servers: vec![started??] })
+        Ok(HostServers { servers: vec![started??] })
     }
 
     /// Runs a program on this host.
@@ -137,9 +138,9 @@ impl Host {
     }
 }
 
-/// What serves on a host, until this is dropped.
+/// Servers on a host, which end when this is dropped.
 #[derive(Debug)]
-pub struct Serving {
+pub struct HostServers {
     servers: Vec<OwnThread<Pair>>,
 }
 
@@ -149,13 +150,13 @@ struct Pair {
     udp: UdpServer,
 }
 
-impl Serving {
-    /// How many TCP connections were accepted.
+impl HostServers {
+    /// Number of TCP connections accepted.
     pub fn connections(&self) -> u64 {
         self.servers.iter().map(|pair| pair.tcp.accepted()).sum()
     }
 
-    /// How many datagrams were received.
+    /// Number of datagrams received.
     pub fn datagrams(&self) -> u64 {
         self.servers.iter().map(|pair| pair.udp.received()).sum()
     }

@@ -6,7 +6,7 @@ use super::addresses::{Addresses, Cable, pod, second_outside};
 use super::host::Host;
 use crate::Namespace;
 
-/// Where the router looks for what comes from outside.
+/// The router's routing table for packets from outside.
 const FROM_OUTSIDE: &str = "100";
 /// Answers for every address, as Calico's interfaces do.
 const GATEWAY: (&str, &str) = ("169.254.1.1", "fe80::1");
@@ -15,16 +15,16 @@ const BRIDGE: &str = "cni0";
 /// How pods are joined to their node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PodNetwork {
-    /// Each by a cable of its own and a route, as with Calico.
+    /// Each pod by a cable of its own and a route, as with Calico.
     Routed,
-    /// On one bridge, as with flannel.
+    /// All pods of a node on one bridge, as with flannel.
     Bridged {
         /// Whether packets between ports of the bridge pass nftables (`bridge-nf-call-iptables`, `-ip6tables`).
         netfilter: bool,
     },
 }
 
-/// Parameters that every host gets: no waiting for duplicate addresses, and no limit on how often it refuses.
+/// Sets the parameters of every host: no waiting for duplicate addresses, and no limit on ICMP errors.
 pub(super) fn prepare(host: &Namespace, ipv6: bool) -> io::Result<()> {
     host.set_parameter("net/ipv4/icmp_ratelimit", "0")?;
     host.set_parameter("net/ipv6/icmp/ratelimit", "0")?;
@@ -115,7 +115,7 @@ pub(super) fn make_node(
     host.nft(&masquerade(index)).map(drop)
 }
 
-/// What a CNI plugin does with what pods send to addresses that are no pods'.
+/// The rules of a CNI plugin, which masquerade what pods send to addresses outside the pod networks.
 fn masquerade(index: u8) -> String {
     let [v4, v6] = pod(index, 0).with_lengths();
     format!(

@@ -1,83 +1,58 @@
 //! How does a cluster change all the time? Rollouts, scaling, elections, edits and namespaces that go and come back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde_json::Value;
 
+use super::cluster_state::ClusterState;
 use super::fleet::Fleet;
 use super::operation::Operation;
 use super::random::Random;
-use super::workload::Workload;
 use super::write::Write;
 
-/// How many operations run at the same time.
+/// Number of operations that run at the same time.
 const AT_ONCE: usize = 32;
 
 /// An endless sequence of writes to a cluster that began as a [`Fleet`].
 #[derive(Clone, Debug)]
 pub struct Churn {
-    fleet: Fleet,
+    state: ClusterState,
     random: Random,
-    /// The Services that were changed.
-    changed: HashMap<u32, Workload>,
-    next_pod: u32,
     running: Vec<Operation>,
     writes: VecDeque<Write>,
 }
 
 impl Churn {
-    /// The same sequence for the same seed. The fleet has Services.
+    /// A sequence that follows from the seed. The fleet must have Services.
     pub fn new(fleet: Fleet, seed: u64) -> Self {
         Self {
-            fleet,
+            state: ClusterState::new(fleet),
             random: Random::new(seed),
-            changed: HashMap::new(),
-            next_pod: fleet.first_new_pod(),
             running: Vec::new(),
             writes: VecDeque::new(),
         }
     }
 
-    /// What there is once all writes so far are done. Between two writes of one operation it may be ahead: the next
-    /// writes are then part of it already.
+    /// The objects once all writes so far are made. Between two writes of one operation they may be ahead, and have the next
+    /// writes in them already.
     pub fn objects(&self) -> impl Iterator<Item = Value> {
-        (0..self.fleet.services).flat_map(|index| self.workload(index).objects())
+        (0..self.state.fleet().services).flat_map(|index| self.state.workload(index).objects())
     }
 
-    /// The writes that belong to the last operation and were not taken.
-    pub fn settle(&mut self) -> impl Iterator<Item = Write> {
+    /// The writes of the last operation that were not taken.
+    pub fn remaining_writes(&mut self) -> impl Iterator<Item = Write> {
         self.writes.drain(..)
     }
 
-    pub(super) fn fleet(&self) -> &Fleet {
-        &self.fleet
-    }
-
-    pub(super) fn workload(&self, service: u32) -> Workload {
-        self.changed.get(&service).cloned().unwrap_or_else(|| self.fleet.workload(service))
-    }
-
-    pub(super) fn workload_mut(&mut self, service: u32) -> &mut Workload {
-        self.changed.entry(service).or_insert_with(|| self.fleet.workload(service))
-    }
-
-    pub(super) fn new_pod(&mut self) -> u32 {
-        self.next_pod = self.next_pod.wrapping_add(1);
-        self.next_pod
-    }
-
-    /// Starts an operation if few run, and lets some running one go on.
-    fn go_on(&mut self) {
+    /// Starts an operation if few run, and takes the next step of some running one.
+    fn advance(&mut self) {
         if self.running.len() < AT_ONCE {
-            let service = self.random.below(self.fleet.services);
-            let mut random = self.random.clone();
-            let operation = Operation::choose(&mut random, self, service);
-            self.random = random;
-            self.running.push(operation);
+            let service = self.random.below(self.state.fleet().services);
+            self.running.push(Operation::choose(&mut self.random, &self.state, service));
         }
         let position = self.random.below(self.running.len() as u32) as usize;
         let mut operation = self.running.swap_remove(position);
-        let writes = operation.advance(self);
+        let writes = operation.advance(&mut self.state);
         self.writes.extend(writes);
         let over = self.writes.is_empty() || matches!(operation, Operation::Edit { .. });
         if !over {
@@ -94,7 +69,7 @@ impl Iterator for Churn {
             if let Some(write) = self.writes.pop_front() {
                 return Some(write);
             }
-            self.go_on();
+            self.advance();
         }
     }
 }
@@ -119,7 +94,7 @@ mod tests {
         let mut objects: BTreeMap<Key, Value> =
             fleet.objects().map(|object| (key(&object), object)).collect();
         let mut writes: Vec<Write> = churn.by_ref().take(20_000).collect();
-        writes.extend(churn.settle());
+        writes.extend(churn.remaining_writes());
         for write in writes {
             match write {
                 Write::Apply(object) => drop(objects.insert(key(&object), object)),

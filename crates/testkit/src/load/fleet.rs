@@ -2,34 +2,29 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use serde_json::Value;
-
-use super::pod::Pod;
-use super::workload::Workload;
-
-/// How many Services share a namespace.
+/// Number of Services in a namespace.
 const NAMESPACE: u32 = 20;
-/// The first address that a Service gets: those before it are the API server's and for Services of a test's own.
+/// Offset of the first Service's address in its network: addresses before it are the API server's and a test's own.
 const FIRST_ADDRESS: u32 = 256;
 /// The node ports that an API server gives out by default.
 const NODE_PORTS: std::ops::Range<u16> = 30_000..32_768;
 
-/// So many Services with so many endpoints each, all of them different.
+/// A number of Services with a number of endpoints each, all of them different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// How many Services there are: with the default network at most 65,280.
+    /// Number of Services: with the default network at most 65,280.
     pub services: u32,
-    /// How many endpoints each has at first.
+    /// Number of endpoints of each Service at first.
     pub endpoints: u32,
-    /// The address of the network of cluster IPs. The Service with index 0 gets the 256th address behind it.
+    /// Network of cluster IPs. The Service with index 0 gets the 256th address of the network.
     pub service_network: Ipv4Addr,
-    /// The same for the second family of dual-stack Services.
+    /// Network of the second cluster IPs of dual-stack Services.
     pub second_service_network: Ipv6Addr,
-    /// How many are of special kinds.
+    /// Shares of Services of special kinds.
     pub shares: Shares,
 }
 
-/// Of a hundred Services, how many are of these kinds. A Service may be of several.
+/// Percentages of Services of special kinds. A Service may be of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
     /// With a node port, for as long as there are any.
@@ -50,18 +45,6 @@ impl Fleet {
             second_service_network: Ipv6Addr::new(0xfd00, 0x172, 0x30, 0, 0, 0, 0, 0),
             shares: Shares::default(),
         }
-    }
-
-    /// One Service of them, as it is at first.
-    pub fn workload(&self, index: u32) -> Workload {
-        let first = index * self.endpoints;
-        Workload::new(*self, index, (first..first + self.endpoints).map(Pod::ready))
-    }
-
-    /// Every Service and its EndpointSlices, one after the other.
-    pub fn objects(&self) -> impl Iterator<Item = Value> {
-        let fleet = *self;
-        (0..fleet.services).flat_map(move |index| fleet.workload(index).objects())
     }
 
     /// The number of a pod that no Service has at first.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::random::{mix, uid};
 
-/// When everything was made.
+/// Creation time of every object.
 pub(super) const CREATED: &str = "2026-01-15T09:30:00Z";
 
 /// Labels of a release, as charts have them.

@@ -6,49 +6,49 @@ use serde_json::{Value, json};
 
 use super::random::{suffix, uid};
 
-/// The networks of all pods of a [`Fleet`](super::Fleet): what a Service proxy is told to be the cluster's.
+/// Networks of all pods of a [`Fleet`](super::Fleet), for the option `--cluster-cidr`.
 pub const POD_NETWORKS: [&str; 2] = ["10.128.0.0/10", "fd00:10:128::/64"];
 
-/// Where a pod serves: not where those of [`crate::cluster`] do.
+/// Port of a pod's endpoint: another one than that of the pods of [`crate::cluster`].
 pub const ENDPOINT_PORT: u16 = 9376;
 
-/// Over how many nodes pods are spread.
+/// Number of nodes over which pods are spread.
 const NODES: u32 = 1000;
-/// How many addresses a node has for pods: a /20, of which the network itself is nobody's.
+/// Number of addresses of a node's pod network: a /20, of which the first is the network itself.
 const ADDRESSES: u32 = 1 << 12;
 
-/// How far the life of a pod is.
+/// A phase in the life of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It has an address, and is not ready yet.
+    /// The pod has an address, and is not ready yet.
     Starting,
-    /// It may be sent traffic.
+    /// The pod may be sent traffic.
     Ready,
-    /// It ends, and still serves.
+    /// The pod ends, and still answers.
     Terminating,
 }
 
 /// A pod, which is an endpoint of a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pod {
-    /// Which one: the address, node and name follow. Addresses are used again after four million pods.
+    /// Number of the pod, from which its address, node and name follow. Addresses are used again after four million pods.
     pub number: u32,
-    /// How far its life is.
+    /// Phase of the pod's life.
     pub phase: Phase,
 }
 
 impl Pod {
-    /// One that is ready.
+    /// A pod that is ready.
     pub fn ready(number: u32) -> Self {
         Self { number, phase: Phase::Ready }
     }
 
-    /// Its address.
+    /// IPv4 address of the pod.
     pub fn v4(self) -> Ipv4Addr {
         Ipv4Addr::from_bits(Ipv4Addr::new(10, 128, 0, 0).to_bits() + self.host())
     }
 
-    /// Its address in the other family.
+    /// IPv6 address of the pod.
     pub fn v6(self) -> Ipv6Addr {
         let [_, high, middle, low] = self.host().to_be_bytes();
         Ipv6Addr::new(0xfd00, 0x10, 0x128, 0, 0, 0, high.into(), u16::from_be_bytes([middle, low]))
@@ -62,7 +62,7 @@ impl Pod {
         self.number % NODES
     }
 
-    /// As an endpoint of a slice, in the second family if so asked.
+    /// The pod as an endpoint (JSON) of a slice, of IPv6 if `second`.
     pub(super) fn endpoint(self, namespace: &str, service: &str, second: bool) -> Value {
         let node = self.node_number();
         let address = if second { self.v6().to_string() } else { self.v4().to_string() };

@@ -14,7 +14,7 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number below this one, which is not 0.
+    /// A number below `bound`, which is not 0.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         // The error of the remainder is far below what anybody could see.
         (self.next() % u64::from(bound)) as u32

@@ -12,7 +12,7 @@ use super::random::{mix, suffix};
 use super::write::Write;
 use crate::Resource;
 
-/// How many endpoints a slice holds at most: the EndpointSlice controller's default.
+/// The most endpoints of a slice: the EndpointSlice controller's default.
 pub const SLICE_CAPACITY: usize = 100;
 
 /// Ports that edits switch between.
@@ -25,11 +25,25 @@ pub struct Workload {
     index: u32,
     /// The pods of each slice, which keeps its number for as long as it exists.
     slices: BTreeMap<u32, Vec<Pod>>,
-    /// How often its slices were written.
+    /// Number of times that the slices were written.
     pub(super) revision: u32,
-    /// How often its specification was edited.
+    /// Number of times that the Service's specification was edited.
     pub(super) edits: u32,
     pub(super) exists: bool,
+}
+
+impl Fleet {
+    /// One Service of the fleet, as it is at first.
+    pub fn workload(&self, index: u32) -> Workload {
+        let first = index * self.endpoints;
+        Workload::new(*self, index, (first..first + self.endpoints).map(Pod::ready))
+    }
+
+    /// Every Service and its EndpointSlices, one after the other.
+    pub fn objects(&self) -> impl Iterator<Item = Value> {
+        let fleet = *self;
+        (0..fleet.services).flat_map(move |index| fleet.workload(index).objects())
+    }
 }
 
 impl Workload {
@@ -53,17 +67,17 @@ impl Workload {
         self.write_slices()
     }
 
-    /// All pods.
+    /// Pods of the Service.
     pub fn pods(&self) -> impl Iterator<Item = Pod> {
         self.slices.values().flatten().copied()
     }
 
-    /// Its namespace and name.
+    /// Namespace and name of the Service.
     pub fn key(&self) -> (String, String) {
         (self.fleet.namespace(self.index), format!("service-{:05}", self.index))
     }
 
-    /// Its cluster IP.
+    /// Cluster IP of the Service.
     pub fn cluster_ip(&self) -> Ipv4Addr {
         self.fleet.cluster_ip(self.index)
     }
@@ -97,7 +111,7 @@ impl Workload {
         })
     }
 
-    /// The Service and all its slices; nothing if it does not exist.
+    /// The Service and all its slices; nothing after a deletion.
     pub fn objects(&self) -> Vec<Value> {
         if !self.exists {
             return Vec::new();
@@ -108,7 +122,7 @@ impl Workload {
         std::iter::once(self.service()).chain(slices).collect()
     }
 
-    /// Writes of one slice, in each family. One without pods goes, unless it is the last.
+    /// Writes of one slice, in each family. A slice without pods is deleted, unless it is the last.
     pub(super) fn write_slice(&mut self, number: u32) -> Vec<Write> {
         self.revision += 1;
         let gone = self.slices.len() > 1 && self.slices.get(&number).is_some_and(Vec::is_empty);
@@ -140,13 +154,13 @@ impl Workload {
         std::iter::once(Write::Delete(Resource::Services, namespace.clone(), name)).chain(slices).collect()
     }
 
-    /// Whether each of its families is the second one.
+    /// For each family of the Service, whether it is the second one.
     fn families(&self) -> impl Iterator<Item = bool> + use<> {
         let dual = self.fleet.second_cluster_ip(self.index).is_some();
         [false, true].into_iter().take(if dual { 2 } else { 1 })
     }
 
-    /// The Service.
+    /// The Service as JSON.
     pub fn service(&self) -> Value {
         let (namespace, name) = self.key();
         let (protocol, node_port) = (self.fleet.protocol(self.index), self.fleet.node_port(self.index));

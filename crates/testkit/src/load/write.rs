@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{ApiServer, Resource};
 
-/// One request of somebody who changes the cluster.
+/// A request that changes the cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     /// Creates or replaces an object.
@@ -16,10 +16,10 @@ pub enum Write {
 }
 
 impl Write {
-    /// Sends it to a test API server.
+    /// Sends the request to a test API server.
     ///
     /// # Errors
-    /// `InvalidInput` when the object is none that it serves, or one that is to be deleted is not there.
+    /// `InvalidInput` when the server does not have the object's resource, or the object to be deleted.
     pub fn apply(self, server: &ApiServer) -> io::Result<()> {
         match self {
             Self::Apply(object) => server.apply(object).map(drop),

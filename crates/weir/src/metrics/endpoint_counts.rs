@@ -46,7 +46,7 @@ fn write_line(
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use weir_core::{PortSpec, Protocol, Service, ServiceKey, serve_fixed};
+    use weir_core::{PortSpec, Protocol, Service, ServiceKey, resolve_static};
 
     #[test]
     fn each_port_has_a_line_and_a_name_cannot_break_out_of_its_label() {
@@ -60,7 +60,7 @@ mod tests {
         let service = Service::new(key, [10, 0, 0, 1].into(), vec![port("", 80), port("https", 443)]);
         let endpoints = ["10.1.0.1:8080".parse().unwrap(), "10.1.0.2:8080".parse().unwrap()];
         let mut snapshot = Snapshot::default();
-        snapshot.insert(Arc::new(serve_fixed(&service, &endpoints)));
+        snapshot.insert(Arc::new(resolve_static(&service, &endpoints)));
         let of = |port| {
             format!(
                 "\nweir_endpoints{{namespace=\"default\",service=\"a\\\"b\",port=\"{port}\",protocol=\"TCP\",family=\"IPv4\",traffic=\"cluster\"}} 2\n"

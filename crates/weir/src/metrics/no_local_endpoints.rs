@@ -6,7 +6,7 @@ use super::families::NO_LOCAL_ENDPOINTS;
 use metrics::{Gauge, gauge};
 use std::collections::HashMap;
 use tokio::sync::watch;
-use weir_core::{Changes, Family, PerFamily, ServedService, ServiceKey, ServicePort, Snapshot};
+use weir_core::{Changes, Family, PerFamily, ResolvedService, ServiceKey, ServicePort, Snapshot};
 
 /// Ports without local endpoints, by the traffic policy that wants them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl NoLocalEndpoints {
     }
 }
 
-fn of_service(service: &ServedService) -> PerFamily<Counts> {
+fn of_service(service: &ResolvedService) -> PerFamily<Counts> {
     let mut counts = PerFamily::<Counts>::default();
     for port in service.ports.iter().filter(|port| lacks_local(port)) {
         let counts = counts.get_mut(port.family);
@@ -97,14 +97,14 @@ fn lacks_local(port: &ServicePort) -> bool {
 mod tests {
     use super::*;
     use std::{net::SocketAddr, num::NonZeroU16, sync::Arc};
-    use weir_core::{PortSpec, Protocol, Service, serve_fixed};
+    use weir_core::{PortSpec, Protocol, Service, resolve_static};
 
     /// A Service with one port and one endpoint, which is on no node.
-    fn service(name: &str, change: impl FnOnce(&mut ServicePort)) -> Arc<ServedService> {
+    fn service(name: &str, change: impl FnOnce(&mut ServicePort)) -> Arc<ResolvedService> {
         let port = NonZeroU16::new(80).unwrap();
         let port = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
         let service = Service::new(ServiceKey::new("default", name), [10, 96, 0, 1].into(), vec![port]);
-        let mut served = serve_fixed(&service, &[SocketAddr::from(([10, 0, 0, 1], 80))]);
+        let mut served = resolve_static(&service, &[SocketAddr::from(([10, 0, 0, 1], 80))]);
         change(Arc::make_mut(&mut served.ports[0]));
         Arc::new(served)
     }

@@ -6,12 +6,15 @@ use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
-use weir_control::{Brought, EndpointChange};
+use weir_control::{EndpointChange, PublishedChanges};
 use weir_core::{Family, PerFamily};
 
 /// Measures each change once what the proxy serves (in node mode: and what the rules capture) is at its generation. Ends
 /// when one of the two does.
-pub(crate) async fn measure(changes: &mut mpsc::Receiver<Brought>, mut in_force: watch::Receiver<u64>) {
+pub(crate) async fn measure(
+    changes: &mut mpsc::Receiver<PublishedChanges>,
+    mut in_force: watch::Receiver<u64>,
+) {
     let histograms = Histograms::register();
     while let Some(brought) = changes.recv().await {
         if in_force.wait_for(|&generation| generation >= brought.generation).await.is_err() {

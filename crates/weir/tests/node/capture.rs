@@ -97,13 +97,13 @@ fn what_weir_sends_to_a_service_address_is_not_captured_again() {
     bed.serve(&Service::web("last", 12), &["a-1"]);
     bed.wait_until_served(12);
     let client = bed.cluster.pod("a-2");
-    let before = bed.cluster.serving("a-1").connections();
+    let before = bed.cluster.servers_of("a-1").connections();
     for number in [10, 11] {
         for protocol in BOTH {
             let answer = ask(client, protocol, SocketAddr::new(cluster_ips(number)[0], 80));
             assert!(answer.is_err(), "{number}: {answer:?}");
         }
     }
-    assert_eq!(bed.cluster.serving("a-1").connections(), before);
+    assert_eq!(bed.cluster.servers_of("a-1").connections(), before);
     expect(client, Protocol::Tcp, SocketAddr::new(cluster_ips(20)[0], 80), Ok(("a-1", client.v4())));
 }

@@ -18,7 +18,7 @@ fn datagrams_are_answered_from_a_port_that_a_process_of_the_host_holds() {
     // One holds the port at all addresses of both families, the others a node port where it is served.
     let held =
         ["[::]:80".parse().unwrap(), SocketAddr::new(node.v4(), 30080), SocketAddr::new(node.v6(), 30080)];
-    let holders = held.map(|address| node.serve_at("host-process", address).unwrap());
+    let holders = held.map(|address| node.start_servers_at("host-process", address).unwrap());
     let service = Service::web("web", 10).node_port(30080);
     // The second time nothing is left of the first.
     for round in 0..2 {

@@ -70,7 +70,7 @@ fn connections_spread_over_all_endpoints_and_follow_them() {
 fn endpoints_of_several_slices_may_have_different_ports() {
     let Some(bed) = Bed::standard() else { return };
     let service = Service::web("web", 10);
-    let _elsewhere = bed.cluster.pod("b-1").serve(9090).unwrap();
+    let _elsewhere = bed.cluster.pod("b-1").start_servers(9090).unwrap();
     service.endpoints(bed.cluster.api(), &[bed.ready("a-1")]);
     service.slices(bed.cluster.api(), "-other", 9090, &[bed.ready("b-1")]);
     service.apply(bed.cluster.api());
@@ -78,7 +78,7 @@ fn endpoints_of_several_slices_may_have_different_ports() {
     for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
         expect_names(bed.cluster.pod("a-2"), protocol, SocketAddr::new(ip, 80), &["a-1", "b-1"]);
     }
-    assert_eq!(bed.cluster.serving("b-1").connections(), 0);
+    assert_eq!(bed.cluster.servers_of("b-1").connections(), 0);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn node_ports_are_served_only_where_the_operator_says() {
 #[test]
 fn endpoints_on_the_host_network_are_reached() {
     let Some(bed) = Bed::standard() else { return };
-    let _serving = ["node-a", "node-b"].map(|node| bed.cluster.node(node).serve(POD_PORT).unwrap());
+    let _serving = ["node-a", "node-b"].map(|node| bed.cluster.node(node).start_servers(POD_PORT).unwrap());
     for (number, node) in [(10, "node-a"), (11, "node-b")] {
         let service = Service::web(node, number);
         bed.endpoints(&service, &[Endpoint::on_host_network(&bed.cluster, node)]);

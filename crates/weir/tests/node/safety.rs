@@ -13,7 +13,7 @@ fn nothing_that_listens_on_the_node_is_reachable_through_a_service_address() {
     let node = bed.cluster.node("node-a");
     let everywhere =
         ["0.0.0.0:9999", "0.0.0.0:80", "127.0.0.1:9998"].map(|address: &str| address.parse().unwrap());
-    let _listening = everywhere.map(|address| node.serve_at("host-process", address).unwrap());
+    let _listening = everywhere.map(|address| node.start_servers_at("host-process", address).unwrap());
     bed.cluster.attract("172.30.0.0/16", "node-a");
     bed.cluster.attract("198.51.100.0/24", "node-a");
     bed.serve(&Service::web("web", 10).node_port(30080).vips(&["198.51.100.10"]), &["a-1"]);
@@ -88,7 +88,7 @@ fn a_host_firewall_that_drops_what_comes_in_need_only_let_weirs_mark_pass() {
     }
     crate::reach::everybody_reaches_a_service(&bed);
     let node = bed.cluster.node("node-a");
-    let _listening = node.serve(9999).unwrap();
+    let _listening = node.start_servers(9999).unwrap();
     let answer = ask(bed.cluster.outside(), Protocol::Tcp, SocketAddr::new(node.v4(), 9999));
     assert_eq!(answer, Err(Failure::TimedOut));
 }

@@ -97,7 +97,7 @@ fn a_pod_that_reaches_itself_sees_its_nodes_address() {
 #[test]
 fn an_endpoint_outside_the_pod_networks_sees_what_the_cni_makes_of_it_and_its_reply_comes_back() {
     let Some(bed) = Bed::standard() else { return };
-    let _serving = bed.cluster.node("node-b").serve(POD_PORT).unwrap();
+    let _serving = bed.cluster.node("node-b").start_servers(POD_PORT).unwrap();
     let service = Service::web("web", 10);
     bed.endpoints(&service, &[Endpoint::on_host_network(&bed.cluster, "node-b")]);
     service.apply(bed.cluster.api());
@@ -115,7 +115,7 @@ fn an_endpoint_outside_the_pod_networks_sees_what_the_cni_makes_of_it_and_its_re
 #[test]
 fn an_endpoint_on_the_pods_own_host_sees_the_pod() {
     let Some(bed) = Bed::single() else { return };
-    let _serving = bed.cluster.node("node-a").serve(POD_PORT).unwrap();
+    let _serving = bed.cluster.node("node-a").start_servers(POD_PORT).unwrap();
     let service = Service::web("web", 10);
     bed.endpoints(&service, &[Endpoint::on_host_network(&bed.cluster, "node-a")]);
     service.apply(bed.cluster.api());

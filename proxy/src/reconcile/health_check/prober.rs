@@ -1,7 +1,7 @@
 //! How is one endpoint checked? By connecting to it from time to time.
 
 use crate::{
-    shared::connect_failure::ConnectFailure,
+    shared::attempt_failure::AttemptFailure,
     sys::{
         host,
         socket::{Egress, tcp_connecting},
@@ -15,7 +15,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, sleep_until, timeout},
 };
-use weir_core::{ActiveCheck, Checked, Failure, Health, Load, PortKey};
+use weir_core::{ActiveCheck, ConnectFailure, Health, HealthTracker, Load, PortKey};
 
 /// HealthChecks that are made at the same time at most.
 const AT_ONCE: usize = 64;
@@ -28,7 +28,7 @@ pub(super) struct Shared {
     pub(super) turns: Semaphore,
     egress: Egress,
     succeeded: Counter,
-    failed: [Counter; Failure::ALL.len()],
+    failed: [Counter; ConnectFailure::ALL.len()],
     /// Not made, for want of descriptors, ports or memory.
     local_limit: Counter,
     down: Gauge,
@@ -46,7 +46,7 @@ impl Shared {
             turns: Semaphore::new(at_once),
             egress,
             succeeded: counter("succeeded"),
-            failed: Failure::ALL.map(|failure| counter(failure.as_str())),
+            failed: ConnectFailure::ALL.map(|failure| counter(failure.as_str())),
             local_limit: counter("local_limit"),
             down: metrics::gauge!("weir_endpoints_down"),
         })
@@ -71,12 +71,12 @@ pub(super) struct Prober {
     endpoint: SocketAddr,
     load: Arc<Load>,
     shared: Arc<Shared>,
-    checked: Checked,
+    checked: HealthTracker,
 }
 
 impl Prober {
     pub(super) fn new(endpoint: SocketAddr, load: Arc<Load>, shared: Arc<Shared>) -> Self {
-        Self { endpoint, load, shared, checked: Checked::default() }
+        Self { endpoint, load, shared, checked: HealthTracker::default() }
     }
 
     /// What the endpoint is found to be.
@@ -115,21 +115,21 @@ impl Prober {
         let Ok(_turn) = shared.turns.acquire().await else { return };
         let failure = match timeout(terms.check.timeout(), connect(self.endpoint, shared.egress)).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => match ConnectFailure::of(&error) {
-                ConnectFailure::Endpoint(failure) => Some(failure),
-                ConnectFailure::Loop => return,
+            Ok(Err(error)) => match AttemptFailure::of(&error) {
+                AttemptFailure::Endpoint(failure) => Some(failure),
+                AttemptFailure::Loop => return,
                 // What this host lacks says nothing about the endpoint.
-                ConnectFailure::Host => return shared.local_limit.increment(1),
+                AttemptFailure::Host => return shared.local_limit.increment(1),
             },
-            Err(_) => Some(Failure::TimedOut),
+            Err(_) => Some(ConnectFailure::TimedOut),
         };
         self.note(terms, failure);
     }
 
-    fn note(&mut self, terms: &CheckTerms, failure: Option<Failure>) {
+    fn note(&mut self, terms: &CheckTerms, failure: Option<ConnectFailure>) {
         let Self { endpoint, load, shared, checked } = self;
         failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
-        let Some(before) = checked.note(&terms.check, failure.is_none()) else { return };
+        let Some(before) = checked.record(&terms.check, failure.is_none()) else { return };
         let (from, to, service) = (before.as_str(), checked.health().as_str(), &terms.service);
         let is_down = checked.health() == Health::Down;
         load.set_down(is_down);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 use tokio::{net::TcpListener, time::timeout};
-use weir_core::{Health, Load, PortSpec, Service, ServiceKey, Settings, serve_fixed};
+use weir_core::{Health, Load, PortSpec, Service, ServiceKey, Settings, resolve_static};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(20);
@@ -20,7 +20,7 @@ fn port(name: &str, check: Option<ActiveCheck>, endpoints: &[SocketAddr]) -> Arc
     let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
     let service = Service::new(ServiceKey::new("default", name), [10, 96, 0, 10].into(), vec![spec]);
     let settings = Arc::new(Settings { health_check: check, ..Settings::default() });
-    Arc::clone(&serve_fixed(&Service { settings, ..service }, endpoints).ports[0])
+    Arc::clone(&resolve_static(&Service { settings, ..service }, endpoints).ports[0])
 }
 
 async fn listening(address: &str) -> (TcpListener, SocketAddr) {

@@ -3,19 +3,19 @@
 use super::*;
 use proptest::prelude::*;
 use std::sync::Arc;
-use weir_core::{PerFamily, PortSpec, Service, ServicePort, serve_fixed};
+use weir_core::{PerFamily, PortSpec, Service, ServicePort, resolve_static};
 
 fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
     let port = NonZeroU16::new(number).unwrap();
     let spec = PortSpec { name: "".into(), protocol: Protocol::Tcp, port, node_port: None };
     let key = ServiceKey::new("default", service);
     let service = Service::new(key, cluster_ip.parse().unwrap(), vec![spec]);
-    ServicePort::clone(&serve_fixed(&service, &[SocketAddr::from(([10, 244, 0, 1], 8080))]).ports[0])
+    ServicePort::clone(&resolve_static(&service, &[SocketAddr::from(([10, 244, 0, 1], 8080))]).ports[0])
 }
 
-fn served(ports: Vec<ServicePort>) -> ServedService {
+fn served(ports: Vec<ServicePort>) -> ResolvedService {
     let key = ports[0].key.service.clone();
-    ServedService {
+    ResolvedService {
         key,
         ports: ports.into_iter().map(Arc::new).collect(),
         health_checks: PerFamily::default(),

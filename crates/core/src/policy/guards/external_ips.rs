@@ -1,36 +1,36 @@
-//! At which external IPs may a Service be served? (CVE-2020-8554)
+//! Which external IPs may be frontends? (CVE-2020-8554)
 //!
-//! Whoever may edit a Service may write any address into `spec.externalIPs`. What pods of this node send there would then go
-//! to that Service's endpoints, also if the address is a bank's or the API server's.
+//! An author of a Service may write any address into `spec.externalIPs`. What pods of this node send to that address would
+//! then go to the Service's endpoints, even if the address is a bank's or the API server's.
 
 use super::refusal::Refusal;
 use crate::model::Node;
 use ipnet::IpNet;
 use std::{collections::BTreeSet, net::IpAddr};
 
-/// Where external IPs are allowed, and what is known to be somebody's beside that. By default none is allowed.
+/// The networks in which external IPs are allowed, and addresses that belong to others. By default none is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalIps {
-    /// The networks in which they are allowed.
+    /// Networks in which external IPs are allowed.
     pub allowed: Vec<IpNet>,
-    /// Addresses of this host's interfaces. One of them is allowed only where `allowed` names this very address: a floating
-    /// address is at times on an interface, and where weir binds Service addresses it always is.
+    /// Addresses of this host's interfaces. Each is allowed only if `allowed` has a network of this one address: a floating
+    /// address is at times on an interface, and always is where weir binds Service addresses.
     pub host: BTreeSet<IpAddr>,
-    /// Where this process reaches the API server.
+    /// The address at which this process reaches the API server; `None` while unknown.
     pub api_server: Option<IpAddr>,
 }
 
-/// To whom an address belongs already.
+/// What already has an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// The API server.
     ApiServer,
-    /// Another Service, as its cluster IP; or one that does not exist yet.
+    /// Another Service, as its cluster IP, or a Service CIDR that may give the address to one.
     Service,
 }
 
 impl ExternalIps {
-    /// Why an external IP is refused on this node; `None` if it is not.
+    /// The reason to refuse an external IP on `node`; `None` if there is none. `holder` is what already has the address.
     pub fn refusal(&self, ip: IpAddr, node: &Node, holder: Option<Holder>) -> Option<Refusal> {
         let named = || self.allowed.contains(&IpNet::from(ip));
         match holder {

@@ -1,33 +1,30 @@
-//! Which addresses may be neither frontends nor endpoints? A pass over objects that others wrote.
-//!
-//! Whoever may write an EndpointSlice could otherwise have weir connect to what listens only on this node's loopback or on
-//! its links, such as the metadata service of a cloud at 169.254.169.254. An API server refuses most of these addresses
-//! itself (`ValidateNonSpecialIP` in Kubernetes' `pkg/apis/core/validation`); weir does not rely on it.
+//! Which addresses do Services and EndpointSlices lose to the guards?
 
 use super::refusal::Refusal;
 use crate::model::{EndpointSlice, PerFamily, Service};
 use std::{collections::BTreeSet, mem, net::IpAddr};
 
-/// What an address was to be.
+/// What a refused address was to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// An endpoint of a Service.
+    /// The address of an endpoint.
     Endpoint,
     /// A cluster IP, an external IP or a load-balancer IP.
     Frontend,
 }
 
-/// What was refused, and why. Each address once.
+/// The refused addresses of an object, each with its role and the reason, without duplicates.
 pub type Refused = BTreeSet<(Role, Refusal, IpAddr)>;
 
-/// Takes endpoints out of a slice that must not be dialled: it never had them.
+/// Removes endpoints that must not be connected to from a slice; returns their addresses.
 pub fn guard_slice(slice: &mut EndpointSlice) -> Refused {
     let mut refused = Refused::new();
     slice.endpoints.retain(|endpoint| is_allowed(&mut refused, Role::Endpoint, endpoint.ip));
     refused
 }
 
-/// Takes addresses out of a Service that must not be served. Without its cluster IP it does not exist in that family.
+/// Removes addresses that must not be frontends from a Service; returns them. Without a cluster IP the Service does not exist
+/// in that family (semantics A1).
 pub fn guard_service(service: &mut Service) -> Refused {
     let mut refused = Refused::new();
     let mut allowed = |ip: &IpAddr| is_allowed(&mut refused, Role::Frontend, *ip);

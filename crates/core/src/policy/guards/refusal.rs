@@ -1,27 +1,27 @@
-//! Why is an address refused?
+//! Why may an address be neither a frontend nor an endpoint?
 
 use std::{fmt, net::IpAddr};
 
-/// Why an address is refused.
+/// The reason for which an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
-    /// 0.0.0.0 or ::, which reach this host itself.
+    /// The address is 0.0.0.0 or ::, which reach this host itself.
     Unspecified,
-    /// 127.0.0.0/8 or ::1.
+    /// The address is in 127.0.0.0/8, or is ::1.
     Loopback,
-    /// 169.254.0.0/16 or fe80::/10.
+    /// The address is in 169.254.0.0/16 or fe80::/10.
     LinkLocal,
-    /// 224.0.0.0/4 or ff00::/8.
+    /// The address is in 224.0.0.0/4 or ff00::/8.
     Multicast,
-    /// 255.255.255.255.
+    /// The address is 255.255.255.255.
     Broadcast,
-    /// An external IP that is where the API server answers.
+    /// The external IP is an address of the API server.
     ApiServer,
-    /// An external IP that is an address of this node.
+    /// The external IP is an address of this node.
     Node,
-    /// An external IP that is another Service's cluster IP, or may become one.
+    /// The external IP is the cluster IP of another Service, or may become one.
     ClusterIp,
-    /// An external IP that the operator does not allow.
+    /// The operator does not allow the external IP.
     NotAllowed,
 }
 
@@ -39,7 +39,7 @@ impl Refusal {
         Self::NotAllowed,
     ];
 
-    /// The word for it in logs and metrics.
+    /// The word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
@@ -54,7 +54,7 @@ impl Refusal {
         }
     }
 
-    /// Why this address is refused whatever it is for; `None` if it is not. An IPv4 address that is written as an IPv6 one counts as IPv4.
+    /// The reason to refuse an address in any role; `None` if there is none. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn of(ip: IpAddr) -> Option<Self> {
         let ip = ip.to_canonical();
         let link_local = match ip {

@@ -25,7 +25,7 @@ const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(240, 0, 0, 1));
 pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     let destinations = destinations(&options.service_cidr);
-    let host = runtime.block_on(Host::look(&destinations));
+    let host = runtime.block_on(Host::inspect(&destinations));
     let checks = judge(&host, &destinations, &Settings::read());
     let text = match options.output {
         Output::Json => serde_json::to_string_pretty(&checks).context("cannot write JSON")? + "\n",

@@ -27,7 +27,7 @@ pub(super) fn cannot_look(name: &'static str, error: &Error) -> Check {
 
 fn capability(host: &Host) -> Check {
     const NAME: &str = "privilege";
-    match host.administers {
+    match host.has_net_admin {
         true => Check::ok(NAME, "CAP_NET_ADMIN is there: rules and routes can be changed"),
         false => Check::fail(
             NAME,
@@ -40,7 +40,7 @@ fn capability(host: &Host) -> Check {
 
 /// Replies to UDP clients come from sockets bound to the Service's address and port.
 fn low_ports(host: &Host, unprivileged: u16) -> Option<Check> {
-    let lacks = !host.binds && unprivileged > 1;
+    let lacks = !host.has_net_bind_service && unprivileged > 1;
     lacks.then(|| {
         Check::fail(
             "low ports",
@@ -61,7 +61,7 @@ fn nft(version: &Result<String, Error>) -> Check {
             Check::fail(NAME, format!("nft {version} does not know all that the rules need"), INSTALL)
         }
         Ok(version) => Check::ok(NAME, format!("version {version}")),
-        Err(Error::Missing(_)) => {
+        Err(Error::RequirementMissing(_)) => {
             Check::fail(NAME, "there is no program nft in $PATH: rules cannot be written", INSTALL)
         }
         Err(error) => Check::fail(NAME, error.to_string(), INSTALL),

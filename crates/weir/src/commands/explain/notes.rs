@@ -13,7 +13,7 @@ pub(super) fn notes(index: &Index, flow: AskedFlow, judgement: &Judgement<'_>, p
         notes.extend(outside(index, flow, pods));
     }
     let family = Family::of(flow.from);
-    let (node, network) = index.place();
+    let (node, network) = (index.node(), index.network());
     if !network.addresses.iter().any(|ip| Family::of(*ip) == family) {
         notes.push(format!(
             "no {family} address of node {:?} is known: nobody but loopback counts as the node, and no node port is \
@@ -31,7 +31,7 @@ pub(super) fn notes(index: &Index, flow: AskedFlow, judgement: &Judgement<'_>, p
 
 /// Why a client may wrongly count as outside.
 fn outside(index: &Index, flow: AskedFlow, pods: &Pods) -> Option<String> {
-    let (node, _) = index.place();
+    let node = index.node();
     match pods {
         Pods::OnBridge(name) => Some(format!(
             "pods are recognised by bridge {name}, which cannot be seen here: the client counts as outside"

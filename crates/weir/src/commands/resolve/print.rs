@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::Context;
 use std::process::ExitCode;
-use weir_core::Resolved;
+use weir_core::ResolveReport;
 
 /// Prints what the node would serve. What is wrong with the manifests goes to standard error; if that takes away a
 /// whole object or document, the exit code is 1.
@@ -16,7 +16,7 @@ pub(crate) fn resolve(options: &ResolveOptions) -> anyhow::Result<ExitCode> {
     let loaded = options.manifests.load()?;
     let text = match options.output {
         Output::Json => {
-            let resolved = Resolved::of(&loaded.snapshot);
+            let resolved = ResolveReport::of(&loaded.snapshot);
             serde_json::to_string_pretty(&resolved).context("cannot write JSON")? + "\n"
         }
         Output::Table => rows::table(&loaded.snapshot, &options.manifests.node_port_addresses).to_string(),

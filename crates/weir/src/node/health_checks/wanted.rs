@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use std::net::{IpAddr, SocketAddr};
-use weir_core::{Changes, Claimant, Claims, Family, FrontendKind, Rank, ServedService, Snapshot};
+use weir_core::{Changes, Claimant, Claims, Family, FrontendKind, Rank, ResolvedService, Snapshot};
 
 /// What is to be reported where.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Wanted {
         self.claims.winner(address)
     }
 
-    fn report(&mut self, served: &ServedService) -> Vec<SocketAddr> {
+    fn report(&mut self, served: &ResolvedService) -> Vec<SocketAddr> {
         let claims = self.addresses.iter().filter_map(|&ip| {
             let check = (*served.health_checks.get(Family::of(ip)))?;
             let report = Report { service: served.key.clone(), local_endpoints: check.local_endpoints };

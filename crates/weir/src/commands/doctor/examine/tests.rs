@@ -9,8 +9,8 @@ use weir_core::{Bridges, PerFamily};
 fn host() -> Host {
     let routing = Routing { has_policy: true, ..Routing::default() };
     Host {
-        administers: true,
-        binds: true,
+        has_net_admin: true,
+        has_net_bind_service: true,
         nft: Ok("1.0.6".into()),
         rules: Some(Ok(())),
         ruleset: Some(Ok(Ruleset::default())),
@@ -72,11 +72,12 @@ fn a_host_that_lacks_nothing_is_ok_line_by_line() {
 
 #[test]
 fn without_privilege_or_nft_just_that_is_said_and_what_needs_it_left_out() {
-    let unprivileged = Host { administers: false, rules: None, ruleset: None, ..host() };
+    let unprivileged = Host { has_net_admin: false, rules: None, ruleset: None, ..host() };
     expect(&unprivileged, &settings(), Outcome::Fail, "privilege", &["CAP_NET_ADMIN", "hostNetwork"]);
-    let bare = Host { nft: Err(Error::Missing(String::new())), rules: None, ruleset: None, ..host() };
+    let bare =
+        Host { nft: Err(Error::RequirementMissing(String::new())), rules: None, ruleset: None, ..host() };
     expect(&bare, &settings(), Outcome::Fail, "nft", &["no program nft", "package nftables"]);
-    let no_low_ports = Host { binds: false, ..host() };
+    let no_low_ports = Host { has_net_bind_service: false, ..host() };
     expect(&no_low_ports, &settings(), Outcome::Fail, "low ports", &["1024", "NET_BIND_SERVICE"]);
     assert_eq!(not_ok(&no_low_ports, &Settings { unprivileged_ports: 0, ..settings() }), []);
 }
@@ -90,7 +91,7 @@ fn an_old_nft_is_told_from_a_new_one_and_an_odd_one_is_left_to_the_trial() {
 
 #[test]
 fn what_the_kernel_lacks_is_passed_on() {
-    let lacking = Host { rules: Some(Err(Error::Missing("no TPROXY".into()))), ..host() };
+    let lacking = Host { rules: Some(Err(Error::RequirementMissing("no TPROXY".into()))), ..host() };
     expect(&lacking, &settings(), Outcome::Fail, "rules", &["no TPROXY", "modprobe"]);
     let without = Host { routing: Ok(PerFamily::default()), ..host() };
     let names: Vec<_> = not_ok(&without, &settings()).into_iter().map(|(_, name, _)| name).collect();

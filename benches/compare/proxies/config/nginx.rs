@@ -1,0 +1,65 @@
+//! What is NGINX told?
+
+use super::Resources;
+use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
+use std::{fmt::Write, path::Path};
+
+/// Its configuration; `module` is the file of its stream module, where that is not built in.
+///
+/// `user root` because a user namespace has no other user.
+pub(super) fn text(resources: Resources, module: Option<&Path>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    if let Some(module) = module {
+        let _ = writeln!(text, "load_module {};", module.display());
+    }
+    let Resources { cores, descriptors } = resources;
+    let _ = writeln!(
+        text,
+        "user root root;\ndaemon off;\nworker_processes {cores};\nworker_rlimit_nofile {descriptors};\n\
+         pid nginx.pid;\nevents {{ worker_connections {descriptors}; }}\n\
+         stream {{\n  access_log off;\n  tcp_nodelay on;"
+    );
+    for port in PORTS {
+        let servers: String =
+            ENDPOINTS.iter().map(|endpoint| format!(" server {endpoint}:{port} max_fails=0;")).collect();
+        let _ = writeln!(
+            text,
+            "  upstream port{port} {{{servers} }}\n  \
+             server {{ listen {FRONTEND}:{port} reuseport; proxy_pass port{port}; proxy_timeout 1h; }}"
+        );
+    }
+    // Without proxy_responses a flow keeps its endpoint until the time-out.
+    let _ = writeln!(
+        text,
+        "  server {{ listen {FRONTEND}:{ECHO} udp reuseport; proxy_pass port{ECHO}; proxy_timeout 60s; }}\n}}"
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESOURCES: Resources = Resources { cores: 2, descriptors: 20_000 };
+
+    #[test]
+    fn every_port_goes_to_both_endpoints_and_the_first_one_over_udp_too() {
+        let text = text(RESOURCES, None);
+        assert!(text.contains("worker_processes 2;\n"), "{text}");
+        for port in PORTS {
+            assert!(text.contains(&format!(
+                "upstream port{port} {{ server 10.77.2.2:{port} max_fails=0; server 10.77.2.3:{port} max_fails=0; }}"
+            )));
+            assert!(text.contains(&format!("listen 10.77.1.1:{port} reuseport;")), "{text}");
+        }
+        assert_eq!(text.matches(" udp ").count(), 1);
+        assert_eq!(text.matches('{').count(), text.matches('}').count());
+    }
+
+    #[test]
+    fn a_stream_module_that_is_not_built_in_is_loaded_first() {
+        let text = text(RESOURCES, Some(Path::new("/modules/stream.so")));
+        assert!(text.starts_with("load_module /modules/stream.so;\n"), "{text}");
+    }
+}

@@ -1,0 +1,164 @@
+//! How does a proxy run for the time of one measurement?
+
+use super::{
+    config::{self, Launch, Resources},
+    programs::Programs,
+};
+use crate::{
+    bed::network::{ECHO, Network, PORTS},
+    way::Way,
+    work::Work,
+};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UdpSocket},
+    time::{Instant, sleep, timeout},
+};
+use weir_bench::usage;
+
+/// A proxy that does not serve by then will not.
+const READY: Duration = Duration::from_secs(15);
+/// How often it is looked whether it does.
+const LOOK: Duration = Duration::from_millis(20);
+/// An answer takes less, also of a busy machine.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// A way that serves. What belongs to it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Proxy<'network> {
+    way: Way,
+    network: &'network Network,
+    child: Option<Child>,
+    program: Option<PathBuf>,
+}
+
+impl<'network> Proxy<'network> {
+    /// Starts a way and waits until the client reaches all its ports.
+    pub(crate) fn start(
+        way: Way,
+        network: &'network Network,
+        programs: &Programs,
+        resources: Resources,
+    ) -> Result<Self> {
+        let mut proxy = Self { way, network, child: None, program: None };
+        if way == Way::Nat {
+            proxy.nft(&config::nat())?;
+        }
+        if let Some(launch) = Launch::of(way, programs, resources) {
+            proxy.child = Some(proxy.launch(&launch)?);
+            proxy.program = Some(launch.program);
+        }
+        proxy.wait_until_ready()?;
+        Ok(proxy)
+    }
+
+    /// Its processes.
+    pub(crate) fn processes(&self) -> BTreeSet<u32> {
+        self.child.as_ref().map(|child| usage::processes(child.id())).unwrap_or_default()
+    }
+
+    /// What it printed.
+    pub(crate) fn log(&self) -> String {
+        let text = fs::read_to_string(config::log(self.way)).unwrap_or_default();
+        let last: Vec<&str> = text.lines().rev().take(10).collect();
+        last.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    fn launch(&self, launch: &Launch) -> Result<Child> {
+        let name = self.way.name();
+        fs::write(&launch.file, &launch.text)
+            .with_context(|| format!("cannot write {name}'s configuration"))?;
+        let log =
+            File::create(config::log(self.way)).with_context(|| format!("cannot write {name}'s log"))?;
+        let mut command = Command::new(&launch.program);
+        command.args(&launch.arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let started = self.network.proxy.run(|| async { command.spawn() });
+        started?.with_context(|| format!("cannot start {name} ({})", launch.program.display()))
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let (address, udp) = (self.way.address(), self.way.can(Work::Udp));
+        let last = self.network.client.run(|| async move {
+            let started = Instant::now();
+            loop {
+                match serves(address, udp).await {
+                    Err(error) if started.elapsed() < READY => drop(error),
+                    outcome => return outcome,
+                }
+                sleep(LOOK).await;
+            }
+        })?;
+        last.with_context(|| {
+            let name = self.way.name();
+            format!("{name} does not serve after {} s; it said:\n{}", READY.as_secs(), self.log())
+        })
+    }
+
+    /// Removes rules that outlive the process: they would take what is for the next one.
+    fn clean_up(&self) {
+        if let (Way::WeirNode, Some(program)) = (self.way, &self.program) {
+            let _ = self.network.proxy.run(|| async { Command::new(program).arg("cleanup").output() });
+        }
+    }
+
+    fn nft(&self, rules: &str) -> Result<()> {
+        self.network.proxy.run(|| async {
+            let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn()?;
+            nft.stdin.take().context("nft has no standard input")?.write_all(rules.as_bytes())?;
+            if !nft.wait()?.success() {
+                bail!("nft refused the rules for kernel NAT: does the kernel have nf_tables and NAT?");
+            }
+            Ok(())
+        })?
+    }
+}
+
+impl Drop for Proxy<'_> {
+    fn drop(&mut self) {
+        if self.way == Way::Nat {
+            let _ = self.nft("delete table ip compare\n");
+        }
+        // The ports must be free for the next one, so the orderly end, which some take their time for, is not waited for.
+        let processes: Vec<Pid> =
+            self.processes().iter().filter_map(|&process| Pid::from_raw(process.cast_signed())).collect();
+        for process in &processes {
+            let _ = kill_process(*process, Signal::KILL);
+        }
+        if let Some(child) = &mut self.child {
+            let _ = child.wait();
+        }
+        self.clean_up();
+        // Whoever lost its parent is now a child of this process, which is the first of its PID namespace.
+        for process in &processes {
+            let _ = waitpid(Some(*process), WaitOptions::empty());
+        }
+    }
+}
+
+async fn serves(address: Ipv4Addr, udp: bool) -> io::Result<()> {
+    for port in PORTS {
+        let mut stream = timeout(ANSWER, TcpStream::connect((address, port))).await??;
+        if port == ECHO {
+            stream.write_all(b"ready?").await?;
+            timeout(ANSWER, stream.read_exact(&mut [0; 6])).await??;
+        }
+    }
+    if udp {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+        socket.connect(SocketAddr::from((address, ECHO))).await?;
+        socket.send(b"ready?").await?;
+        timeout(ANSWER, socket.recv(&mut [0; 6])).await??;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! How is a report printed?
+
+use super::{
+    ratios::{Ratio, Ratios},
+    results::Report,
+    sample::{Figures, Sample},
+};
+use crate::{
+    way::Way,
+    work::{Unit, Work},
+};
+use std::fmt::Write;
+
+/// From this load on somebody else takes part of the time, and the figures say less.
+const BUSY: f64 = 0.5;
+
+/// Where and with what it is measured, known before the first measurement.
+pub(crate) fn header(report: &Report) -> String {
+    let machine = &report.machine;
+    let mut text = format!(
+        "{}, {} cores, Linux {}; client, proxy and endpoints share them\n{} rounds of {} s\n",
+        machine.processor, machine.cores, machine.kernel, report.rounds, report.seconds
+    );
+    if machine.load >= BUSY {
+        let _ = writeln!(text, "OTHERS USE THIS MACHINE (load {:.1}): expect noise", machine.load);
+    }
+    // Writing to a String cannot fail.
+    for participant in &report.versions {
+        let _ = writeln!(text, "  {:<10}  {}", participant.way.name(), participant.version);
+    }
+    text + &missing(report)
+}
+
+/// What was asked for and is not there.
+pub(crate) fn missing(report: &Report) -> String {
+    let line = |(way, advice): &(Way, &str)| format!("  {:<10}  MISSING: {advice}\n", way.name());
+    report.missing.iter().map(line).collect()
+}
+
+/// What was measured.
+pub(crate) fn body(report: &Report) -> String {
+    let mut rows =
+        vec![["".to_owned()].into_iter().chain(report.ways().iter().map(|way| way.name().into())).collect()];
+    for work in report.works() {
+        rows.extend(rows_of(report, work));
+    }
+    let mut text = format!("\n{}\n", aligned(&rows));
+    let _ = writeln!(text, "weir as a multiple of the best of HAProxy, NGINX and realm:");
+    let mut rows = vec![["", "rate", "CPU", "p99"].map(String::from).to_vec()];
+    for work in report.works() {
+        let Ratios { value, cpu, p99 } = Ratios::of(report, work);
+        rows.push([work.name().into()].into_iter().chain([value, cpu, p99].map(ratio)).collect());
+    }
+    text + &aligned(&rows)
+}
+
+/// What one measurement says, as soon as it does.
+pub(crate) fn progress(sample: &Sample) -> String {
+    let mut text = format!(
+        "round {}, {}, {}: {}",
+        sample.round,
+        sample.work.name(),
+        sample.way.name(),
+        main(sample.work, &sample.figures)
+    );
+    if let Some(latency) = latency(&sample.figures) {
+        let _ = write!(text, ", p50/p99 {latency} µs");
+    }
+    if sample.errors > 0 {
+        let first = sample.first_error.as_deref().unwrap_or_default();
+        let _ = write!(text, ", {} errors, the first one: {first}", sample.errors);
+    }
+    text
+}
+
+fn rows_of(report: &Report, work: Work) -> Vec<Vec<String>> {
+    let ways = report.ways();
+    let row = |title: String, cell: &dyn Fn(Way) -> Option<String>| -> Option<Vec<String>> {
+        let cells: Vec<Option<String>> = ways.iter().map(|way| cell(*way)).collect();
+        let any = cells.iter().any(Option::is_some);
+        let filled = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".into()));
+        any.then(|| [title].into_iter().chain(filled).collect())
+    };
+    let figures = |way| report.figures(work, way);
+    let errors =
+        |way| Some(report.errors(work, way)).filter(|errors| *errors > 0).map(|errors| errors.to_string());
+    let rows = [
+        row(format!("{}, {}", work.name(), work.units()), &|way| {
+            figures(way).value.map(|_| main(work, &figures(way)))
+        }),
+        row("  p50/p99 µs".into(), &|way| latency(&figures(way))),
+        row("  bulk beside it, Gb/s".into(), &|way| figures(way).beside.map(|rate| format!("{rate:.2}"))),
+        row("  connections".into(), &|way| figures(way).connections.map(|count| format!("{count:.0}"))),
+        row("  ERRORS".into(), &errors),
+    ];
+    rows.into_iter().flatten().collect()
+}
+
+/// The main figure, and processor time in brackets.
+fn main(work: Work, figures: &Figures) -> String {
+    let value = figures.value.map_or_else(
+        || "-".into(),
+        |value| match work.unit() {
+            Unit::Bytes => format!("{value:.2}"),
+            _ => format!("{value:.0}"),
+        },
+    );
+    match (figures.cpu, work.unit()) {
+        (Some(cpu), Unit::Bytes) => format!("{value} ({cpu:.2})"),
+        (Some(cpu), _) => format!("{value} ({cpu:.1})"),
+        (None, _) => value,
+    }
+}
+
+fn latency(figures: &Figures) -> Option<String> {
+    Some(format!("{:.0}/{:.0}", figures.p50?, figures.p99?))
+}
+
+fn ratio(ratio: Option<Ratio>) -> String {
+    ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2} x {}", ratio.times, ratio.peer.name()))
+}
+
+/// Columns as wide as their widest cell; all but the first to the right.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0)
+    };
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().enumerate().map(|(column, cell)| match column {
+            0 => format!("{cell:<0$}", width(0)),
+            _ => format!("  {cell:>0$}", width(column)),
+        });
+        cells.collect::<String>().trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::results::tests::example;
+
+    #[test]
+    fn the_header_names_machine_versions_and_what_is_missing() {
+        let text = header(&example());
+        for part in ["Fast 9000, 2 cores, Linux 6.18", "HAProxy <1.0>", "realm       MISSING: build it"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_busy_machine_is_said_to_be_busy() {
+        let mut report = example();
+        assert!(header(&report).contains("(load 0.5): expect noise"));
+        report.machine.load = 0.1;
+        assert!(!header(&report).contains("noise"));
+    }
+
+    #[test]
+    fn each_work_has_a_row_with_a_column_for_each_way() {
+        let text = body(&example());
+        let row = text.lines().find(|line| line.starts_with("TCP connections, 1/s (CPU µs each)")).unwrap();
+        let cells: Vec<&str> = row.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect();
+        assert_eq!(cells[1..], ["8000", "2000 (10.0)", "4000 (5.0)", "6000 (3.3)"]);
+        assert!(text.contains("25/50"), "{text}");
+        assert!(text.contains("  ERRORS"), "{text}");
+    }
+
+    #[test]
+    fn ratios_name_the_peer() {
+        let text = body(&example());
+        let row = text.lines().rfind(|line| line.starts_with("TCP connections")).unwrap();
+        assert!(row.contains("1.50 x NGINX"), "{row}");
+    }
+
+    #[test]
+    fn progress_says_what_went_wrong() {
+        let mut sample = example().samples.remove(0);
+        sample.errors = 2;
+        sample.first_error = Some("refused".into());
+        assert!(progress(&sample).ends_with(", 2 errors, the first one: refused"));
+    }
+}

@@ -1,0 +1,56 @@
+//! What is started to follow an API server? One watch for each kind.
+
+use super::{
+    backoff::{Backoff, Patience},
+    client::{ConfigError, SharedClient},
+    source::KubeSource,
+    target::Target,
+    watch::Watch,
+};
+use crate::{
+    Kind, Scope, WatchState,
+    driver::{Input, Inputs},
+};
+use std::sync::Arc;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+use tracing::info;
+
+/// Starts one watch for each kind, with its own back-off: none waits for another.
+pub(crate) async fn start(
+    source: KubeSource,
+    scope: &Scope,
+    inputs: &Inputs,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ConfigError> {
+    let client = Arc::new(SharedClient::new(source).await?);
+    info!("watching the API server at {}", client.current().await.server);
+    let mut targets =
+        vec![Target::services(&scope.selection), Target::endpoint_slices(), Target::service_cidrs()];
+    if !scope.node_name.is_empty() {
+        targets.push(Target::node(&scope.node_name));
+    }
+    for target in targets {
+        tasks.spawn(Watch::new(&client, target, scope, inputs).run());
+    }
+    Ok(())
+}
+
+/// Starts the watches, retries while no usable way to reach an API server is configured, and runs until the
+/// watches end. Plugins and files that give credentials may be as far away as the API server.
+pub(crate) async fn start_with_retries(source: KubeSource, scope: Scope, inputs: Inputs) {
+    let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
+    while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
+        for kind in [Kind::Service, Kind::EndpointSlice] {
+            let state = WatchState::Failing(error.to_string());
+            if inputs.send(Input::Watch(kind, state)).await.is_err() {
+                return;
+            }
+        }
+        sleep(backoff.next(Patience::Away, None, Instant::now(), rand::random())).await;
+    }
+    drop(inputs);
+    while tasks.join_next().await.is_some() {}
+}

@@ -1,0 +1,33 @@
+//! What does a source send to the driver?
+
+use super::{propagation::Moment, status::WatchState};
+use crate::{Event, FileProblem, Kind, disk, translate::Translation};
+use tokio::sync::mpsc;
+
+/// Message of a source to the driver.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Event about one object or one list, and when weir received it.
+    Object(Translation, Moment),
+    /// Result of loading manifests; all its events become visible in one commit.
+    Manifests {
+        /// Events for the store: a list of every kind.
+        events: Vec<Event>,
+        /// Everything that is wrong with the manifests now.
+        problems: Vec<FileProblem>,
+    },
+    /// State that an earlier run has saved; comes before any other input.
+    Saved(disk::SavedState),
+    /// State of the watch of one kind.
+    Watch(Kind, WatchState),
+}
+
+/// Sending end of the bounded channel to the driver: a source that is faster than the driver waits.
+pub(crate) type Inputs = mpsc::Sender<Input>;
+
+/// Capacity of the channel of inputs.
+pub(super) const CAPACITY: usize = 1024;
+
+pub(crate) fn channel() -> (Inputs, mpsc::Receiver<Input>) {
+    mpsc::channel(CAPACITY)
+}

@@ -1,0 +1,152 @@
+//! What was already logged? A problem is logged once until it changes, however often its object comes by.
+
+use crate::{Kind, WatchState};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Logged problems of each subject. Bounded: a full deduplicator forgets everything, and problems may be logged
+/// again.
+#[derive(Debug)]
+pub(super) struct LogDeduplicator<K, P> {
+    logged: HashMap<K, BTreeSet<P>>,
+}
+
+impl<K, P> Default for LogDeduplicator<K, P> {
+    fn default() -> Self {
+        Self { logged: HashMap::new() }
+    }
+}
+
+impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
+    /// Largest number of subjects with logged problems.
+    const MAX_SUBJECTS: usize = 4096;
+
+    /// Records what is wrong with a subject now; returns the problems that were not logged yet.
+    pub(super) fn unlogged(&mut self, subject: &K, problems: impl IntoIterator<Item = P>) -> Vec<P> {
+        let problems: BTreeSet<P> = problems.into_iter().collect();
+        if problems.is_empty() {
+            self.logged.remove(subject);
+            return Vec::new();
+        }
+        let new = match self.logged.get(subject) {
+            Some(logged) => problems.difference(logged).cloned().collect(),
+            None => problems.iter().cloned().collect(),
+        };
+        if self.logged.len() >= Self::MAX_SUBJECTS && !self.logged.contains_key(subject) {
+            self.logged.clear();
+        }
+        self.logged.insert(subject.clone(), problems);
+        new
+    }
+}
+
+/// Decides whether the state of a watch is logged: when it changes, else at most once a minute. Messages that
+/// all kinds have in common, such as that the API server cannot be reached, are logged once for all.
+#[derive(Debug, Default)]
+pub(super) struct WatchLogDeduplicator {
+    /// Messages logged lately, and when: several, for failures that alternate.
+    logged: Vec<(String, Instant)>,
+    /// Kinds whose failing watch was logged.
+    failing: BTreeSet<Kind>,
+}
+
+impl WatchLogDeduplicator {
+    const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
+    const MAX_MESSAGES: usize = 16;
+
+    /// Whether to log that the watch of a kind is in this state at `now`.
+    pub(super) fn should_log(&mut self, kind: Kind, state: &WatchState, now: Instant) -> bool {
+        let (message, off) = match state {
+            WatchState::Connecting => return false,
+            // A recovery is logged when the failure was; a watch that fails every few seconds stays quiet.
+            WatchState::Connected => return self.failing.remove(&kind),
+            WatchState::Failing(message) => (message, false),
+            WatchState::Off(message) => (message, true),
+        };
+        if self
+            .logged
+            .iter()
+            .any(|(logged, at)| logged == message && (off || now < *at + Self::REPEAT_INTERVAL))
+        {
+            return false;
+        }
+        self.logged.retain(|(logged, _)| logged != message);
+        if self.logged.len() >= Self::MAX_MESSAGES {
+            self.logged.remove(0);
+        }
+        self.logged.push((message.clone(), now));
+        match off {
+            true => self.failing.remove(&kind),
+            false => self.failing.insert(kind),
+        };
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_logged_once_and_again_after_it_was_gone() {
+        let mut deduplicator = LogDeduplicator::default();
+        assert_eq!(deduplicator.unlogged(&"web", ["a", "b"]), ["a", "b"]);
+        assert!(deduplicator.unlogged(&"web", ["b", "a"]).is_empty());
+        assert_eq!(deduplicator.unlogged(&"web", ["a", "c"]), ["c"]);
+        assert!(deduplicator.unlogged(&"web", []).is_empty());
+        assert_eq!(deduplicator.unlogged(&"web", ["a"]), ["a"]);
+    }
+
+    #[test]
+    fn the_number_of_subjects_is_bounded() {
+        let mut deduplicator = LogDeduplicator::default();
+        for subject in 0..10 * LogDeduplicator::<usize, &str>::MAX_SUBJECTS {
+            deduplicator.unlogged(&subject, ["a"]);
+            assert!(deduplicator.logged.len() <= LogDeduplicator::<usize, &str>::MAX_SUBJECTS);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_logged_at_first_when_it_changes_and_once_a_minute() {
+        let mut deduplicator = WatchLogDeduplicator::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let failing = |message: &str| WatchState::Failing(message.to_owned());
+        assert!(deduplicator.should_log(Kind::Service, &failing("refused"), start));
+        assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)));
+        assert!(deduplicator.should_log(Kind::Service, &failing("forbidden"), after(59)));
+        assert!(!deduplicator.should_log(Kind::Service, &failing("refused"), after(59)), "they alternate");
+        assert!(deduplicator.should_log(Kind::Service, &failing("forbidden"), after(120)));
+        assert!(deduplicator.should_log(Kind::Service, &WatchState::Connected, after(121)));
+        assert!(
+            !deduplicator.should_log(Kind::Service, &failing("forbidden"), after(122)),
+            "a watch that flaps does not fill the log"
+        );
+        assert!(!deduplicator.should_log(Kind::Service, &WatchState::Connected, after(123)));
+    }
+
+    #[test]
+    fn a_kind_that_is_switched_off_is_logged_once() {
+        let mut deduplicator = WatchLogDeduplicator::default();
+        let off = WatchState::Off("not offered".into());
+        let start = Instant::now();
+        assert!(deduplicator.should_log(Kind::Service, &off, start));
+        assert!(!deduplicator.should_log(Kind::Service, &off, start + Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn what_is_true_of_all_kinds_is_logged_once_and_what_differs_for_each() {
+        let (mut deduplicator, now) = (WatchLogDeduplicator::default(), Instant::now());
+        let away = WatchState::Failing("the API server is away".into());
+        let logged = Kind::ALL.map(|kind| deduplicator.should_log(kind, &away, now));
+        assert_eq!(logged, [true, false, false, false]);
+        for kind in Kind::ALL {
+            assert!(deduplicator.should_log(kind, &WatchState::Failing(format!("{kind} is forbidden")), now));
+        }
+        assert!(Kind::ALL.iter().all(|&kind| deduplicator.should_log(kind, &WatchState::Connected, now)));
+    }
+}

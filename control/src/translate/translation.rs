@@ -1,0 +1,64 @@
+//! What is a translation, and what can be translated?
+
+use super::{metadata::key, problems::Problems};
+use crate::{
+    Scope,
+    object::{Event, Kind, Object, ObjectKey},
+    problem::Problem,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::time::SystemTime;
+
+/// Translation of one object: an event, and what was wrong.
+#[derive(Debug)]
+pub struct Translation {
+    /// Event for the store.
+    pub event: Event,
+    /// Problems with fields that were left out, or for which the object was refused.
+    pub problems: Vec<Problem>,
+    /// Time of the cause of this form of an EndpointSlice, on the clock of its author (semantics B4).
+    pub triggered: Option<SystemTime>,
+}
+
+/// API object that can be translated.
+pub trait Translate: Sized {
+    /// Kind of the object.
+    const KIND: Kind;
+
+    /// Metadata of the object.
+    fn metadata(&self) -> &ObjectMeta;
+
+    /// What weir keeps of the object; `None` if it is not for this proxy. An error refuses the whole object.
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem>;
+
+    /// Time of the cause of the object's last change; `None` if the object does not say.
+    fn triggered(&self, _problems: &mut Problems) -> Option<SystemTime> {
+        None
+    }
+
+    /// Key of the object. Services and EndpointSlices without a namespace are in `default`.
+    fn key(&self) -> ObjectKey {
+        key(Self::KIND, self.metadata())
+    }
+}
+
+/// Translates an object that exists.
+pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
+    let key = object.key();
+    let mut problems = Problems { object: key.to_string(), list: Vec::new() };
+    let event = if key.name.is_empty() {
+        problems.list.push(problems.refusal("metadata.name", "is missing; the object is refused"));
+        Event::Keep(key)
+    } else {
+        match object.object(scope, &mut problems) {
+            Ok(Some(object)) => Event::Put(key, object),
+            Ok(None) => Event::Delete(key),
+            Err(problem) => {
+                problems.list.push(problem);
+                Event::Keep(key)
+            }
+        }
+    };
+    let triggered = matches!(event, Event::Put(..)).then(|| object.triggered(&mut problems)).flatten();
+    Translation { event, problems: problems.list, triggered }
+}

@@ -1,0 +1,90 @@
+//! Of which families does TPROXY not work, because a Linux bridge passes packets to iptables?
+//!
+//! With `bridge-nf-call-iptables` the bridge enters the rules before it hands the packet to IP, and drops the socket that
+//! TPROXY assigned: every connect would time out. Where that is so, frontends are bound instead.
+
+use crate::{Error, route::Routes};
+use futures::TryStreamExt;
+use ipnet::IpNet;
+use rtnetlink::packet_route::{
+    address::{AddressAttribute, AddressMessage},
+    link::{InfoBridge, InfoData, InfoKind, LinkAttribute, LinkInfo, LinkMessage},
+};
+use std::{collections::BTreeMap, fs};
+use weir_core::{BridgeNetwork, Bridges, Family, PerFamily};
+
+/// Looks at this host's bridges.
+///
+/// # Errors
+/// When netlink cannot be used.
+pub async fn bridges() -> Result<Bridges, Error> {
+    let routes = Routes::open()?;
+    let for_all =
+        PerFamily::from_fn(|family| fs::read_to_string(setting(family)).is_ok_and(|on| on.trim() == "1"));
+    let mut found = Bridges::default();
+    let mut names = BTreeMap::new();
+    let mut links = routes.handle().link().get().execute();
+    while let Some(link) = links.try_next().await? {
+        let Some(bridge) = Bridge::of(&link) else { continue };
+        for family in Family::ALL {
+            *found.bound.get_mut(family) |= *for_all.get(family) || *bridge.calls_iptables.get(family);
+        }
+        names.insert(link.header.index, bridge.name);
+    }
+    let mut addresses = routes.handle().address().get().execute();
+    while let Some(address) = addresses.try_next().await? {
+        let name = names.get(&address.header.index);
+        let on = |(name, network): (&String, IpNet)| BridgeNetwork { bridge: name.clone(), network };
+        found.networks.extend(name.zip(network(&address)).map(on));
+    }
+    found.networks.sort_unstable();
+    Ok(found)
+}
+
+/// The setting that concerns all bridges of the network namespace.
+fn setting(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "/proc/sys/net/bridge/bridge-nf-call-iptables",
+        Family::V6 => "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+    }
+}
+
+struct Bridge {
+    name: String,
+    /// Families of which the bridge passes packets to iptables, whatever the setting for all bridges says.
+    calls_iptables: PerFamily<bool>,
+}
+
+impl Bridge {
+    fn of(link: &LinkMessage) -> Option<Self> {
+        let mut bridge = Self { name: String::new(), calls_iptables: PerFamily::default() };
+        let mut is_bridge = false;
+        for attribute in &link.attributes {
+            match attribute {
+                LinkAttribute::IfName(name) => bridge.name.clone_from(name),
+                LinkAttribute::LinkInfo(parts) => {
+                    for part in parts {
+                        is_bridge |= matches!(part, LinkInfo::Kind(InfoKind::Bridge));
+                        if let LinkInfo::Data(InfoData::Bridge(settings)) = part {
+                            bridge.calls_iptables.v4 |= settings.contains(&InfoBridge::NfCallIpTables(true));
+                            bridge.calls_iptables.v6 |= settings.contains(&InfoBridge::NfCallIp6Tables(true));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        is_bridge.then_some(bridge)
+    }
+}
+
+/// The network of an address, unless link-local: such a network is on every interface and tells nothing.
+fn network(message: &AddressMessage) -> Option<IpNet> {
+    let address = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Address(address) => Some(*address),
+        _ => None,
+    })?;
+    let network = IpNet::new(address, message.header.prefix_len).ok()?.trunc();
+    let is_link_local = matches!(network, IpNet::V6(net) if net.addr().is_unicast_link_local());
+    (!is_link_local).then_some(network)
+}

@@ -1,0 +1,119 @@
+//! What does weir's table look like as a whole?
+
+use super::{
+    base_chains::base_chains,
+    names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
+    syntax::{chain, mark, networks_of, ranges_rule, set},
+    table::Table,
+};
+use crate::{
+    marks::CAPTURED,
+    plan::{Plan, Treatment},
+};
+use std::fmt::Write;
+use weir_core::{Family, Frontend, Origin, Protocol};
+
+/// The script that replaces whatever table was there by the whole new one, in one transaction.
+pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
+    let mut text = String::new();
+    // Deleting what is not there would fail, adding what is there does not.
+    let _ = writeln!(text, "add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{");
+    chain(&mut text, &format!("{OWNER_CHAIN}{}", table.owner), &[]);
+    chain(&mut text, "refuse", &["meta l4proto tcp reject with tcp reset".into(), "reject".into()]);
+    for (id, (family, networks)) in plan.ranges().iter() {
+        chain(&mut text, &RangesChain(id).to_string(), &[ranges_rule(*family, networks)]);
+    }
+    let reply_ports = plan.reply_ports().map(|port| format!("{} : {port}", ReplyPort(port)));
+    set(&mut text, "reply_ports", "mark : inet_service", reply_ports);
+    for family in table.families() {
+        sets(&mut text, table, plan, family);
+        origins(&mut text, table, family);
+        frontend(&mut text, family);
+    }
+    base_chains(&mut text, table);
+    text.push_str("}\n");
+    text
+}
+
+/// Writes the sets and maps of one family.
+fn sets(text: &mut String, table: &Table, plan: &Plan, family: Family) {
+    let digit = digit(family);
+    let address = match family {
+        Family::V4 => "ipv4_addr",
+        Family::V6 => "ipv6_addr",
+    };
+    let key = format!("{address} . inet_proto . inet_service");
+    let of_family = |(frontend, _): &(Frontend, Treatment)| Family::of(frontend.address.ip()) == family;
+    let frontends = || plan.frontends().filter(of_family);
+    let guards = frontends().filter_map(|(frontend, treatment)| {
+        Some(format!("{} : jump {}", Key(frontend), RangesChain(treatment.ranges?)))
+    });
+    let exceptions = frontends().filter_map(|(frontend, treatment)| {
+        Some(format!("{} : {}", Key(frontend), Verdict(treatment.exception?, family)))
+    });
+    let rules = ["return", "drop"].map(String::from);
+    let inside_only = of_origin(table, family, |_| rules[0].clone(), &rules[1]);
+    chain(text, &format!("inside_only{digit}"), &inside_only);
+    set(text, &format!("frontends{digit}"), &key, frontends().map(|(frontend, _)| Key(frontend)));
+    set(text, &format!("guards{digit}"), &format!("{key} : verdict"), guards);
+    set(text, &format!("exceptions{digit}"), &format!("{key} : verdict"), exceptions);
+    let cluster_ips = plan.cluster_ips().filter(|ip| Family::of(*ip) == family);
+    set(text, &format!("cluster_ips{digit}"), address, cluster_ips);
+}
+
+/// Rules that decide by where a packet comes from; the last one is for outsiders.
+fn of_origin(table: &Table, family: Family, inside: impl Fn(Origin) -> String, outside: &str) -> Vec<String> {
+    // A packet of this node was routed to lo. An outsider that uses an address of this node does not come from there.
+    let mut rules = vec![format!("iif \"lo\" fib saddr type local {}", inside(Origin::Node))];
+    if let Some(networks) = networks_of(&table.pods, family) {
+        rules.push(format!("{} saddr {networks} {}", ip(family), inside(Origin::Pod)));
+    }
+    if let Some(interface) = &table.pod_interface {
+        rules.push(format!("iifname \"{interface}\" {}", inside(Origin::Pod)));
+    }
+    rules.push(outside.into());
+    rules
+}
+
+/// Writes a chain for each origin, which gives packets to the capture socket of that origin, or refuses where there is none.
+fn origins(text: &mut String, table: &Table, family: Family) {
+    for (name, origin) in [("pod", Origin::Pod), ("node", Origin::Node), ("outside", Origin::Outside)] {
+        let mut rules = Vec::new();
+        for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
+            let give = match (table.capture_sockets.ports(protocol, family), family) {
+                // Only where a socket is there to receive it: for a closed one the kernel may stay silent.
+                _ if *table.bound.get(family) => "socket transparent 1 ".into(),
+                (Some(ports), Family::V4) => format!("tproxy ip to 127.0.0.1:{} ", ports.of(origin)),
+                (Some(ports), Family::V6) => format!("tproxy ip6 to [::1]:{} ", ports.of(origin)),
+                (None, _) => continue,
+            };
+            rules.push(format!("meta l4proto {word} {give}{} accept", mark(CAPTURED)));
+        }
+        // No socket listens: weir is not running.
+        rules.push("goto refuse".into());
+        chain(text, &format!("from_{name}{}", digit(family)), &rules);
+    }
+    let inside = |origin| match origin {
+        Origin::Pod => format!("goto from_pod{}", digit(family)),
+        _ => format!("goto from_node{}", digit(family)),
+    };
+    let rules = of_origin(table, family, inside, &format!("goto from_outside{}", digit(family)));
+    chain(text, &format!("give{}", digit(family)), &rules);
+}
+
+/// Writes the chain for packets to frontends. Verdicts concern new flows only; any other segment finds the socket of its
+/// connection, or a listener that resets.
+fn frontend(text: &mut String, family: Family) {
+    let (ip, digit) = (ip(family), digit(family));
+    let later = "meta l4proto tcp tcp flags & (syn | ack) != syn";
+    let rules = [
+        "notrack".into(),
+        // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
+        format!("{later} socket transparent 1 {} accept", mark(CAPTURED)),
+        format!("{later} goto give{digit}"),
+        format!("{ip} daddr . meta l4proto . th dport vmap @guards{digit}"),
+        format!("{ip} daddr . meta l4proto . th dport vmap @exceptions{digit}"),
+        format!("goto give{digit}"),
+    ];
+    chain(text, &format!("frontend{digit}"), &rules);
+}

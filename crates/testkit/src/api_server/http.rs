@@ -1,0 +1,8 @@
+//! How do clients reach the server, and how is each of their requests answered?
+
+mod answer;
+mod list;
+mod listener;
+mod watch;
+
+pub(super) use listener::Port;

@@ -1,0 +1,48 @@
+//! Whose fault is a connect that failed?
+
+use crate::telemetry::close_reason::Closed;
+use std::io::{self, ErrorKind};
+use weir_core::ConnectFailure;
+
+/// Why an attempt to connect to an endpoint failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptFailure {
+    /// The endpoint's fault: another one may do better.
+    Endpoint(ConnectFailure),
+    /// The endpoint is this proxy itself.
+    Loop,
+    /// This host lacks descriptors, ports or memory; no endpoint is to blame.
+    Host,
+}
+
+impl AttemptFailure {
+    /// The failure that the kernel reports for a connect (connect(2)).
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
+                Self::Endpoint(ConnectFailure::Refused)
+            }
+            ErrorKind::TimedOut => Self::Endpoint(ConnectFailure::TimedOut),
+            // No free port towards this endpoint, no descriptor, no memory.
+            ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Self::Host,
+            _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS)) => Self::Host,
+            _ => Self::Endpoint(ConnectFailure::Unreachable),
+        }
+    }
+
+    /// The close reason of a client that is not given to another endpoint.
+    pub(crate) fn reason(self) -> Closed {
+        match self {
+            Self::Endpoint(ConnectFailure::Refused) => Closed::ConnectRefused,
+            Self::Endpoint(ConnectFailure::Unreachable) => Closed::ConnectUnreachable,
+            Self::Endpoint(ConnectFailure::TimedOut) => Closed::ConnectTimeout,
+            Self::Endpoint(ConnectFailure::Reset) => Closed::EndpointReset,
+            Self::Loop => Closed::LoopRefused,
+            Self::Host => Closed::LocalLimit,
+        }
+    }
+}
+
+const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
+const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
+const ENOBUFS: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
