@@ -1,11 +1,11 @@
 //! Which settings does `weir run` take?
 
 mod arguments;
+mod levels;
 mod options;
-mod origins;
 
 pub(super) use arguments::RunArgs;
+pub(super) use levels::Origins;
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;
 pub(super) use options::workers;
-pub(super) use origins::Origins;

@@ -2,7 +2,7 @@
 
 use super::{
     arguments::{Map, Mode, RunArgs, SourceArgs},
-    origins::Origins,
+    levels::Origins,
 };
 use crate::{
     cli::{

@@ -3,8 +3,8 @@
 
 use super::{
     backend::{self, Backend},
+    client::Visitor,
     cluster::Cluster,
-    visitor::Visitor,
 };
 use crate::{
     cli::DemoOptions,

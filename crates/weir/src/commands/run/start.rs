@@ -1,6 +1,6 @@
 //! How does `weir run` start, and how does it end?
 
-use super::{frontends::Frontends, servers::Servers, serving::Serving};
+use super::{data_plane::Serving, frontends::Frontends, servers::Servers};
 use crate::{
     cli::RunOptions,
     commands::signals::Signals,

@@ -1,6 +1,6 @@
 //! Which health-check node ports are open, and what becomes of those that cannot be opened?
 
-use super::{report::Report, wanted::Wanted};
+use super::{desired_reports::Wanted, report::Report};
 use crate::{
     http::Server,
     metrics::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS},

@@ -4,8 +4,8 @@
 //! ports there are, they share one bounded number of connections.
 
 use super::{
+    desired_reports::Wanted,
     ports::{Client, Ports, RETRY},
-    wanted::Wanted,
 };
 use crate::{
     health::Moment,
