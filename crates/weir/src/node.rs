@@ -3,4 +3,4 @@
 mod capturing;
 mod health_checks;
 
-pub(crate) use capturing::{Node, Served, prepare};
+pub(crate) use capturing::{AppliedState, NodeCapture, start_capture};

@@ -7,7 +7,7 @@ use super::{
         config_file::{self, CONFIG},
     },
     options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveArgs, ResolveOptions},
-    run::{Origins, RunArgs, RunOptions},
+    run::{RunArgs, RunOptions, SettingLevels},
     values::usage,
 };
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
@@ -21,7 +21,7 @@ use std::{ffi::OsString, path::PathBuf};
 #[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
-    command: Parsed,
+    command: Subcommands,
 }
 
 const EXAMPLES: &str = "\
@@ -34,7 +34,7 @@ Examples:
 'weir run --help' explains every flag.";
 
 #[derive(Debug, Subcommand)]
-enum Parsed {
+enum Subcommands {
     /// Serve Services: the proxy itself.
     #[command(after_help = RUN_NOTES)]
     Run(Box<RunArgs>),
@@ -110,7 +110,7 @@ pub fn parse(
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = Cli::command();
     let mut matches = command.try_get_matches_from_mut(&arguments)?;
-    let mut origins = Origins::default();
+    let mut levels = SettingLevels::default();
     if let Some(given) = matches.subcommand_matches(RUN) {
         let run = RunArgs::augment_args(clap::Command::new(RUN));
         let variables = Layer::of_variables(&run, &variable).map_err(usage)?;
@@ -118,17 +118,17 @@ pub fn parse(
             Some(path) => config_file::read(&path, &run)?,
             None => Layer::default(),
         };
-        origins = Origins::new(given, &variables, &file);
+        levels = SettingLevels::new(given, &variables, &file);
         command = Cli::command().mut_subcommand(RUN, |run| variables.apply(file.apply(run)));
         matches = command.try_get_matches_from_mut(&arguments)?;
     }
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
-        Parsed::Run(args) => Ok(Command::Run(Box::new(args.options(origins)?))),
-        Parsed::Demo(options) => Ok(Command::Demo(options)),
-        Parsed::Doctor(options) => Ok(Command::Doctor(options)),
-        Parsed::Cleanup(options) => Ok(Command::Cleanup(options)),
-        Parsed::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
-        Parsed::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
+        Subcommands::Run(args) => Ok(Command::Run(Box::new(args.options(levels)?))),
+        Subcommands::Demo(options) => Ok(Command::Demo(options)),
+        Subcommands::Doctor(options) => Ok(Command::Doctor(options)),
+        Subcommands::Cleanup(options) => Ok(Command::Cleanup(options)),
+        Subcommands::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
+        Subcommands::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
     }
 }
 

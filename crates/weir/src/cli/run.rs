@@ -5,7 +5,7 @@ mod levels;
 mod options;
 
 pub(super) use arguments::RunArgs;
-pub(super) use levels::Origins;
+pub(super) use levels::SettingLevels;
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;
 pub(super) use options::workers;

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 /// Signals that come this soon after one are the same: timeout(1), for one, signals its child and then its whole group.
-const ECHO: Duration = Duration::from_millis(500);
+const DUPLICATE_WINDOW: Duration = Duration::from_millis(500);
 
 /// What an operator or a supervisor sends to end weir.
 pub(crate) struct Signals {
@@ -36,7 +36,7 @@ impl Signals {
         let before = Instant::now();
         loop {
             let name = self.next().await;
-            if before.elapsed() >= ECHO {
+            if before.elapsed() >= DUPLICATE_WINDOW {
                 return name;
             }
         }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weir_core::Snapshot;
 
-const SERVER: Server = Server { name: "admin", elsewhere: "--admin-address 127.0.0.1:10267" };
+const SERVER: Server = Server { name: "admin", alternative: "--admin-address 127.0.0.1:10267" };
 
 const INDEX: &str = "\
 weir: a userspace L4 load balancer for Kubernetes Services

@@ -21,7 +21,7 @@ pub(super) const CONNECTION_LIFETIME: Duration = Duration::from_secs(60);
 /// How many connections may be open; one more closes the oldest.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 /// How large a request's header may be.
-const MAX_HEADER: usize = 16 << 10;
+const MAX_HEADER_BYTES: usize = 16 << 10;
 /// How long answers under way may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -55,7 +55,7 @@ impl Connections {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(MAX_HEADER)
+            .max_buf_size(MAX_HEADER_BYTES)
             .title_case_headers(true)
             .serve_connection(TokioIo::new(stream), service);
         let connection = self.graceful.watch(connection);

@@ -5,7 +5,7 @@ use super::{
     server::Server,
 };
 use crate::{
-    health::{Answer, Health, Moment},
+    health::{Answer, ClockReading, Health},
     metrics::{HEALTHZ, LIVEZ},
 };
 use hyper::StatusCode;
@@ -17,7 +17,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use weir_core::MetricFamily;
 
-const SERVER: Server = Server { name: "health", elsewhere: "--health-address 127.0.0.1:10266" };
+const SERVER: Server = Server { name: "health", alternative: "--health-address 127.0.0.1:10266" };
 
 /// The proxy's health, told by whoever applies changes and asked by the health server.
 #[derive(Clone, Debug)]
@@ -45,12 +45,12 @@ impl Probes {
     /// Answers probes on `address` until `stop`.
     pub(crate) async fn serve(self, address: SocketAddr, stop: CancellationToken) {
         let handler = move |request: hyper::Request<_>| {
-            std::future::ready(self.answer(request.uri().path(), Moment::now()))
+            std::future::ready(self.answer(request.uri().path(), ClockReading::now()))
         };
         SERVER.serve(address, handler, stop).await;
     }
 
-    fn answer(&self, path: &str, now: Moment) -> Reply {
+    fn answer(&self, path: &str, now: ClockReading) -> Reply {
         let health = self.health();
         match path {
             "/livez" => self.0.livez.count(health.livez(now)),
@@ -115,7 +115,7 @@ mod tests {
     async fn assert_answers(case: &Value) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let start = Moment::now();
+        let start = ClockReading::now();
         let probes = Probes::new(state(case, start));
         let asked = start + AGE;
         let handler =
@@ -137,7 +137,7 @@ mod tests {
     /// A change that came then is late when it is asked, and one that came at the end is not.
     const LATE: Duration = Duration::from_secs(29);
 
-    fn state(case: &Value, start: Moment) -> Health {
+    fn state(case: &Value, start: ClockReading) -> Health {
         let (state, name) = (&case["state"], case["name"].as_str().unwrap());
         let (late, now) = (start + LATE, start + AGE);
         let mut health = Health::new(true);
@@ -179,8 +179,8 @@ mod tests {
     #[tokio::test]
     async fn readyz_turns_when_the_first_state_is_applied() {
         let probes = Probes::new(Health::new(false));
-        assert_eq!(probes.answer("/readyz", Moment::now()).status(), 503);
+        assert_eq!(probes.answer("/readyz", ClockReading::now()).status(), 503);
         probes.health().set_ready();
-        assert_eq!(probes.answer("/readyz", Moment::now()).status(), 200);
+        assert_eq!(probes.answer("/readyz", ClockReading::now()).status(), 200);
     }
 }

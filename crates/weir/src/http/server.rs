@@ -24,7 +24,7 @@ pub(crate) struct Server {
     /// What it is called in logs.
     pub(crate) name: &'static str,
     /// The flag that says where it listens, and a value that does not collide with kube-proxy.
-    pub(crate) elsewhere: &'static str,
+    pub(crate) alternative: &'static str,
 }
 
 impl Server {
@@ -62,10 +62,10 @@ impl Server {
 
     fn advice(self, error: &io::Error) -> String {
         match error.kind() {
-            ErrorKind::AddrInUse => format!("is kube-proxy running? use {}", self.elsewhere),
+            ErrorKind::AddrInUse => format!("is kube-proxy running? use {}", self.alternative),
             ErrorKind::AddrNotAvailable => "the address is none of this host's".to_owned(),
             ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
-            _ => format!("another address: {}", self.elsewhere),
+            _ => format!("another address: {}", self.alternative),
         }
     }
 

@@ -13,18 +13,18 @@ use weir_core::{Bridges, CaptureSockets, NodePortAddresses, PerFamily, Snapshot}
 use weir_proxy::{Proxy, SetBridges};
 
 /// How often this host's bridges are looked at: a network plugin makes one with the first pod.
-const LOOK: Duration = Duration::from_secs(5);
+const BRIDGE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What the proxy serves now.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Served {
+pub(crate) struct AppliedState {
     /// Everything that is served; nothing before the first complete state.
     pub(crate) snapshot: Option<Snapshot>,
     /// The addresses that node ports are served on.
     pub(crate) node_port_addresses: Vec<IpAddr>,
 }
 
-impl Served {
+impl AppliedState {
     /// Takes note of what is served now; returns whether that is news.
     pub(crate) fn follow(&mut self, snapshot: Option<&Snapshot>, node_port_addresses: Vec<IpAddr>) -> bool {
         let news = snapshot.is_some() || self.node_port_addresses != node_port_addresses;
@@ -35,7 +35,7 @@ impl Served {
 }
 
 /// The rules of this node, and the ports where load balancers ask for it.
-pub(crate) struct Node {
+pub(crate) struct NodeCapture {
     capture: Capture,
     capture_sockets: CaptureSockets,
     /// How the proxy learns of bridges.
@@ -44,11 +44,11 @@ pub(crate) struct Node {
     keep_rules: bool,
     node_ports: NodePortAddresses,
     health_checks: HealthChecks,
-    served: Served,
+    applied: AppliedState,
 }
 
 /// Finds out whether traffic can be captured here. Changes nothing yet.
-pub(crate) async fn prepare(options: &NodeOptions) -> anyhow::Result<Capture> {
+pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Capture> {
     let network = &options.network;
     let options = Options {
         pods: network.pods.clone(),
@@ -60,7 +60,7 @@ pub(crate) async fn prepare(options: &NodeOptions) -> anyhow::Result<Capture> {
     Ok(Capture::start(options).await?)
 }
 
-impl Node {
+impl NodeCapture {
     /// Captures for the sockets of a proxy.
     pub(crate) fn new(
         capture: Capture,
@@ -77,34 +77,34 @@ impl Node {
             keep_rules: options.keep_rules,
             node_ports,
             health_checks: HealthChecks::start(probes.clone(), Arc::clone(proxy.descriptors())),
-            served: Served::default(),
+            applied: AppliedState::default(),
         }
     }
 
     /// Keeps the rules in line with what is served; `in_force` hears which generation they are at.
     pub(crate) async fn follow(
         &mut self,
-        served: &mut watch::Receiver<Served>,
+        applied: &mut watch::Receiver<AppliedState>,
         in_force: &watch::Sender<u64>,
     ) {
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut bridge_check = interval(BRIDGE_CHECK_INTERVAL);
+        bridge_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let outcome = tokio::select! {
-                changed = served.changed() => {
+                changed = applied.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                    self.served = served.borrow_and_update().clone();
+                    self.applied = applied.borrow_and_update().clone();
                     self.apply().await
                 }
-                _ = look.tick() => self.look_at_bridges().await,
+                _ = bridge_check.tick() => self.check_bridges().await,
                 disturbance = self.capture.disturbed() => {
                     info!(?disturbance, "writing the rules that capture Service traffic anew");
                     self.capture.repair().await
                 }
             };
-            match (outcome, &self.served.snapshot) {
+            match (outcome, &self.applied.snapshot) {
                 (Ok(()), Some(snapshot)) => drop(in_force.send_replace(snapshot.generation)),
                 (Ok(()), None) => {}
                 (Err(error), _) => {
@@ -115,14 +115,16 @@ impl Node {
     }
 
     async fn apply(&mut self) -> Result<(), Error> {
-        let Served { snapshot: Some(snapshot), node_port_addresses } = &self.served else { return Ok(()) };
+        let AppliedState { snapshot: Some(snapshot), node_port_addresses } = &self.applied else {
+            return Ok(());
+        };
         self.health_checks.apply(snapshot, &self.node_ports.listening(node_port_addresses));
         let (capture_sockets, bound) = (self.capture_sockets, self.bridges.bound);
         self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound).await
     }
 
     /// Follows what bridges mean for capturing. Frontends are bound for as long as the rules rely on it.
-    async fn look_at_bridges(&mut self) -> Result<(), Error> {
+    async fn check_bridges(&mut self) -> Result<(), Error> {
         let found = weir_capture::bridges().await?;
         if found == self.bridges {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use super::{
     arguments::{Map, Mode, RunArgs, SourceArgs},
-    levels::Origins,
+    levels::SettingLevels,
 };
 use crate::{
     cli::{
@@ -94,7 +94,7 @@ impl RunOptions {
 
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
-    pub(in crate::cli) fn options(self, origins: Origins) -> Result<RunOptions, clap::Error> {
+    pub(in crate::cli) fn options(self, levels: SettingLevels) -> Result<RunOptions, clap::Error> {
         let Self { source, served, network, capture, limits, process } = self;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
@@ -114,7 +114,7 @@ impl RunArgs {
         let health_ip = if node.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let health_address = Listen(Some((health_ip, HEALTH_PORT).into()));
         Ok(RunOptions {
-            source: source.source(origins)?,
+            source: source.source(levels)?,
             scope: Scope {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection,
@@ -141,10 +141,10 @@ impl RunArgs {
 }
 
 impl SourceArgs {
-    fn source(self, origins: Origins) -> Result<Source, clap::Error> {
-        match origins.manifests.cmp(&origins.api_server) {
+    fn source(self, levels: SettingLevels) -> Result<Source, clap::Error> {
+        match levels.manifests.cmp(&levels.api_server) {
             Ordering::Greater => Ok(Source::File(FileSource::new(self.manifests))),
-            Ordering::Equal if origins.manifests.is_some() => Err(values::usage(
+            Ordering::Equal if levels.manifests.is_some() => Err(values::usage(
                 "--manifests cannot be used together with --kubeconfig, --context or --api-server: \
                  objects come from files or from an API server",
             )),

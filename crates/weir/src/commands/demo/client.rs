@@ -17,13 +17,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A request that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of an answer is read.
-const LONGEST_ANSWER: u64 = 4096;
+const MAX_ANSWER_BYTES: u64 = 4096;
 
 /// Requests to the Service, made at a steady rate.
-pub(super) struct Visitor {
+pub(super) struct DemoClient {
     counts: Arc<Counts>,
     stop: CancellationToken,
     requests: TaskTracker,
@@ -35,16 +35,16 @@ struct Counts {
     failed: AtomicU64,
 }
 
-impl Visitor {
+impl DemoClient {
     /// Makes `rate` requests a second; none with 0.
     pub(super) fn start(service: SocketAddr, rate: u32) -> Self {
-        let visitor =
+        let client =
             Self { counts: Arc::default(), stop: CancellationToken::new(), requests: TaskTracker::new() };
         if rate > 0 {
-            let (counts, stop) = (Arc::clone(&visitor.counts), visitor.stop.clone());
-            tokio::spawn(visit(service, rate, counts, stop, visitor.requests.clone()));
+            let (counts, stop) = (Arc::clone(&client.counts), client.stop.clone());
+            tokio::spawn(send_requests(service, rate, counts, stop, client.requests.clone()));
         }
-        visitor
+        client
     }
 
     /// Makes no more requests, and waits for those under way: the Service is still there for them.
@@ -55,14 +55,14 @@ impl Visitor {
     }
 }
 
-impl fmt::Display for Visitor {
+impl fmt::Display for DemoClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (answered, failed) = (&self.counts.answered, &self.counts.failed);
         write!(f, "{} answered, {} failed", answered.load(Ordering::Relaxed), failed.load(Ordering::Relaxed))
     }
 }
 
-async fn visit(
+async fn send_requests(
     service: SocketAddr,
     rate: u32,
     counts: Arc<Counts>,
@@ -80,7 +80,7 @@ async fn visit(
         }
         let counts = Arc::clone(&counts);
         requests.spawn(async move {
-            let outcome = match timeout(PATIENCE, get(service)).await {
+            let outcome = match timeout(REQUEST_TIMEOUT, get(service)).await {
                 Ok(Ok(())) => &counts.answered,
                 Ok(Err(_)) | Err(_) => &counts.failed,
             };
@@ -94,7 +94,7 @@ async fn get(service: SocketAddr) -> io::Result<()> {
     let request = format!("GET / HTTP/1.1\r\nHost: {service}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
-    stream.take(LONGEST_ANSWER).read_to_string(&mut answer).await?;
+    stream.take(MAX_ANSWER_BYTES).read_to_string(&mut answer).await?;
     if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
@@ -106,14 +106,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_tick_that_is_due_as_the_visitor_stops_makes_no_request() {
         let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let visitor = Visitor::start(service.local_addr().unwrap(), 1);
+        let client = DemoClient::start(service.local_addr().unwrap(), 1);
         tokio::spawn(async move { while service.accept().await.is_ok() {} });
         tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        visitor.stop().await;
-        let asked = || visitor.counts.failed.load(Ordering::Relaxed);
+        client.stop().await;
+        let asked = || client.counts.failed.load(Ordering::Relaxed);
         let before = asked();
-        tokio::time::sleep(PATIENCE * 2).await;
+        tokio::time::sleep(REQUEST_TIMEOUT * 2).await;
         assert_eq!((before, asked()), (1, 1));
     }
 }

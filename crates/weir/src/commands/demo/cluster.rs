@@ -20,7 +20,7 @@ pub(super) struct Cluster {
     udp: SocketAddr,
     endpoints: Vec<SocketAddr>,
     /// Counts changes: at odd turns one endpoint is away, and the next time the next one.
-    turn: usize,
+    changes: usize,
 }
 
 impl Cluster {
@@ -33,7 +33,7 @@ impl Cluster {
             udp: udp.context("cannot find a free UDP port")?,
             folder: private_folder()?,
             endpoints: endpoints.to_vec(),
-            turn: 0,
+            changes: 0,
         };
         cluster.write()?;
         Ok(cluster)
@@ -57,7 +57,7 @@ impl Cluster {
     /// Has the next endpoint leave, or the one that is away return. With one endpoint nothing changes.
     pub(super) fn next(&mut self) -> anyhow::Result<()> {
         if self.endpoints.len() > 1 {
-            self.turn += 1;
+            self.changes += 1;
             self.write()?;
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Cluster {
 
     /// Whether an endpoint is not in the EndpointSlice.
     pub(super) fn is_away(&self, index: usize) -> bool {
-        self.turn % 2 == 1 && self.turn / 2 % self.endpoints.len() == index
+        self.changes % 2 == 1 && self.changes / 2 % self.endpoints.len() == index
     }
 
     fn write(&self) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 
 use super::{
     backend::{self, Backend},
-    client::Visitor,
+    client::DemoClient,
     cluster::Cluster,
 };
 use crate::{
@@ -18,10 +18,10 @@ use weir_control::{FileSource, Scope, Source};
 use weir_proxy::{Config, Proxy};
 
 /// An endpoint leaves this long after the last one returned, and stays away for this long.
-const AWAY: Duration = Duration::from_secs(4);
+const CHANGE_INTERVAL: Duration = Duration::from_secs(4);
 
 /// How long connections may go on at the end.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Shows a Service until the time is up, somebody presses Ctrl-C, or nobody reads along any more.
 pub(crate) fn demo(options: DemoOptions) -> anyhow::Result<ExitCode> {
@@ -43,7 +43,7 @@ async fn show(options: DemoOptions) -> anyhow::Result<()> {
     proxy.apply(&snapshots.wait_for(|snapshot| snapshot.generation > 0).await?.clone()).await;
     stdout::print(&introduction(&cluster, &backends))?;
 
-    let visitor = Visitor::start(cluster.http(), options.rate);
+    let client = DemoClient::start(cluster.http(), options.rate);
     let time_is_up = async {
         match options.seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
@@ -52,14 +52,14 @@ async fn show(options: DemoOptions) -> anyhow::Result<()> {
     };
     tokio::select! {
         () = proxy.run(&mut snapshots, |_, _| ()) => anyhow::bail!("the control plane has ended"),
-        result = report(&mut cluster, &backends, &visitor) => result?,
+        result = report(&mut cluster, &backends, &client) => result?,
         _ = signals.next() => {}
         () = time_is_up => {}
     }
-    visitor.stop().await;
-    proxy.drain(DRAIN).await;
+    client.stop().await;
+    proxy.drain(DRAIN_TIMEOUT).await;
     let served: u64 = backends.iter().map(Backend::connections).sum();
-    stdout::print(&format!("\nThe endpoints served {served} connections; of the demo's own {visitor}.\n"))?;
+    stdout::print(&format!("\nThe endpoints served {served} connections; of the demo's own {client}.\n"))?;
     Ok(())
 }
 
@@ -79,16 +79,16 @@ Every few seconds one endpoint leaves and returns. Ctrl-C ends the demo.
 }
 
 /// Prints a line for each endpoint once a second, and has endpoints leave and return. Ends when nobody reads along.
-async fn report(cluster: &mut Cluster, backends: &[Backend], visitor: &Visitor) -> anyhow::Result<()> {
+async fn report(cluster: &mut Cluster, backends: &[Backend], client: &DemoClient) -> anyhow::Result<()> {
     let mut ticks = interval(Duration::from_secs(1));
     let mut before: Vec<u64> = vec![0; backends.len()];
-    let mut turn = tokio::time::Instant::now() + AWAY;
+    let mut next_change = tokio::time::Instant::now() + CHANGE_INTERVAL;
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        if tokio::time::Instant::now() >= turn {
+        if tokio::time::Instant::now() >= next_change {
             cluster.next()?;
-            turn += AWAY;
+            next_change += CHANGE_INTERVAL;
         }
         let mut lines = String::new();
         for (index, backend) in backends.iter().enumerate() {
@@ -99,7 +99,7 @@ async fn report(cluster: &mut Cluster, backends: &[Backend], visitor: &Visitor) 
             lines += &format!("{name:<8} {address:<21} {state:<5} {total:>7} connections (+{new})\n");
             before[index] = total;
         }
-        if stdout::print(&format!("{lines}requests: {visitor}\n\n"))? == Reader::Gone {
+        if stdout::print(&format!("{lines}requests: {client}\n\n"))? == Reader::Gone {
             return Ok(());
         }
     }

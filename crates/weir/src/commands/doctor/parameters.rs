@@ -7,10 +7,10 @@ use std::ops::RangeInclusive;
 const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 
 /// Fewer local ports than this are soon in use, by weir for one endpoint or by everybody.
-const FEW_PORTS: usize = 16_384;
+const MIN_LOCAL_PORTS: usize = 16_384;
 
 /// Fewer open files than this serve less than some 8,000 connections.
-const FEW_FILES: u64 = 16_384;
+const MIN_OPEN_FILES: u64 = 16_384;
 
 pub(super) fn judge(settings: &Settings) -> Vec<Check> {
     vec![
@@ -24,7 +24,7 @@ pub(super) fn judge(settings: &Settings) -> Vec<Check> {
 fn files(limit: Option<u64>) -> Check {
     const NAME: &str = "open files";
     match limit {
-        Some(limit) if limit < FEW_FILES => Check::warn(
+        Some(limit) if limit < MIN_OPEN_FILES => Check::warn(
             NAME,
             format!("at most {limit}, for less than {} connections; weir refuses more", limit / 2),
             "raise it: LimitNOFILE= of the container runtime's systemd unit, or ulimit -Hn",
@@ -52,7 +52,7 @@ fn local_port_range(settings: &Settings) -> Check {
             "set net.ipv4.ip_local_reserved_ports=30000-32767",
         );
     }
-    match given < FEW_PORTS {
+    match given < MIN_LOCAL_PORTS {
         true => Check::warn(
             NAME,
             format!(

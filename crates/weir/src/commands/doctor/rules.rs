@@ -5,7 +5,7 @@ use weir_capture::{Error, Host};
 use weir_core::{Family, PerFamily};
 
 /// The first version of nft that takes weir's rules.
-const OLDEST: [u32; 3] = [1, 0, 1];
+const MIN_NFT_VERSION: [u32; 3] = [1, 0, 1];
 
 pub(super) fn judge(host: &Host, settings: &Settings) -> Vec<Check> {
     let mut checks = vec![capability(host)];
@@ -71,7 +71,7 @@ fn nft(version: &Result<String, Error>) -> Check {
 /// Whether it surely is: distributions write versions in their own ways.
 fn is_older(version: &str) -> bool {
     let numbers: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
-    numbers.is_some_and(|numbers| *numbers < OLDEST[..])
+    numbers.is_some_and(|numbers| *numbers < MIN_NFT_VERSION[..])
 }
 
 fn rules(outcome: &Result<(), Error>) -> Check {

@@ -14,7 +14,7 @@ use std::{
 use weir_core::verdict::{Index, Judgement, Outcome};
 
 /// The longest line that is read. An IPv6 address has 45 characters at most.
-const LONGEST_LINE: usize = 1024;
+const MAX_LINE_BYTES: usize = 1024;
 
 /// How much was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,8 @@ fn answer_lines(lines: impl BufRead, name: &str, index: &Index) -> anyhow::Resul
 }
 
 fn read(line: &[u8]) -> Result<AskedFlow, String> {
-    if line.len() > LONGEST_LINE {
-        return Err(format!("is longer than {LONGEST_LINE} bytes"));
+    if line.len() > MAX_LINE_BYTES {
+        return Err(format!("is longer than {MAX_LINE_BYTES} bytes"));
     }
     std::str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned())?.parse()
 }

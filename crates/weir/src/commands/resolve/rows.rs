@@ -7,7 +7,7 @@ use weir_core::NodePortAddresses;
 use weir_core::{Audience, Family, FrontendKind, Node, Origin, Protocol, ServicePort, Snapshot};
 
 /// More endpoints than this are counted, not listed.
-const MOST_LISTED: usize = 3;
+const MAX_LISTED_ENDPOINTS: usize = 3;
 
 /// Everything that would be served, by Service.
 pub(super) fn table(snapshot: &Snapshot, node_ports: &NodePortAddresses) -> Table<9> {
@@ -58,13 +58,13 @@ fn frontends(port: &ServicePort, node: &Node, node_ports: &NodePortAddresses) ->
     found.extend(port.external_ips.iter().map(|ip| (FrontendKind::ExternalIp, own(ip))));
     found.extend(port.load_balancer_ips.iter().map(|ip| (FrontendKind::LoadBalancerIp, own(ip))));
     if let Some(node_port) = port.node_port {
-        let places = node_port_places(port.family, node_port, node, node_ports);
-        found.extend(places.into_iter().map(|place| (FrontendKind::NodePort, place)));
+        let addresses = node_port_addresses(port.family, node_port, node, node_ports);
+        found.extend(addresses.into_iter().map(|address| (FrontendKind::NodePort, address)));
     }
     found
 }
 
-fn node_port_places(
+fn node_port_addresses(
     family: Family,
     port: NonZeroU16,
     node: &Node,
@@ -104,8 +104,8 @@ fn endpoints(port: &ServicePort, kind: FrontendKind) -> String {
         Some(Audience::NodeOnly) => Origin::Node,
     };
     let Some(set) = port.endpoints(port.traffic(kind, origin)) else { return String::new() };
-    let listed: Vec<String> = set.iter().take(MOST_LISTED).map(|e| e.address.to_string()).collect();
-    let more = match set.len().saturating_sub(MOST_LISTED) {
+    let listed: Vec<String> = set.iter().take(MAX_LISTED_ENDPOINTS).map(|e| e.address.to_string()).collect();
+    let more = match set.len().saturating_sub(MAX_LISTED_ENDPOINTS) {
         0 => String::new(),
         more => format!(" + {more} more"),
     };

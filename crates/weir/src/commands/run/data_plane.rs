@@ -1,10 +1,10 @@
 //! How do the control plane, the data plane and the rules work together?
 
-use super::{frontends::Frontends, progress::report_progress};
+use super::{frontends::FrontendPrinter, progress::report_progress};
 use crate::{
     http::Probes,
     metrics,
-    node::{Node, Served},
+    node::{AppliedState, NodeCapture},
 };
 use std::time::Duration;
 use tokio::sync::watch;
@@ -13,20 +13,20 @@ use weir_core::Snapshot;
 use weir_proxy::{Drained, Proxy};
 
 /// What serves, and in node mode what captures for it.
-pub(super) struct Serving {
+pub(super) struct DataPlane {
     pub(super) proxy: Proxy,
-    pub(super) node: Option<Node>,
-    pub(super) frontends: Frontends,
+    pub(super) node: Option<NodeCapture>,
+    pub(super) frontends: FrontendPrinter,
     /// What the data plane serves, for metrics.
     pub(super) served: watch::Sender<Snapshot>,
 }
 
-impl Serving {
+impl DataPlane {
     /// Serves what the control plane publishes, and keeps the probes informed of how far that is.
     pub(super) async fn run(&mut self, control: &mut Control, probes: &Probes) {
         let Self { proxy, node, frontends, served: to_metrics } = self;
         let (in_force, seen) = watch::channel(0);
-        let (served, mut to_capture) = watch::channel(Served::default());
+        let (served, mut to_capture) = watch::channel(AppliedState::default());
         let captures = node.is_some();
         let mut snapshots = control.snapshots.clone();
         let serving = proxy.run(&mut snapshots, |snapshot, applied| {
@@ -57,11 +57,11 @@ impl Serving {
     }
 
     /// Ends: new clients go elsewhere, connections may go on for a while.
-    pub(super) async fn drain(self, patience: Duration) -> Drained {
+    pub(super) async fn drain(self, timeout: Duration) -> Drained {
         self.proxy.stop_accepting().await;
         if let Some(node) = self.node {
             Box::pin(node.end()).await;
         }
-        self.proxy.drain(patience).await
+        self.proxy.drain(timeout).await
     }
 }

@@ -5,19 +5,19 @@ use tracing::info;
 use weir_proxy::{FrontendRow, FrontendState};
 
 /// Log lines for one step; a cluster has more frontends than anybody wants to read.
-const SHOWN: usize = 20;
+const MAX_LOGGED_FRONTENDS: usize = 20;
 
 /// Shows frontends as they change.
-pub(crate) struct Frontends {
+pub(crate) struct FrontendPrinter {
     /// Whether addresses are mapped: then nobody can know them, and they are printed as a table.
     mapped: bool,
     /// Whether a header was printed.
-    begun: bool,
+    header_printed: bool,
 }
 
-impl Frontends {
+impl FrontendPrinter {
     pub(crate) fn new(mapped: bool) -> Self {
-        Self { mapped, begun: false }
+        Self { mapped, header_printed: false }
     }
 
     /// Shows what changed. Failures are logged by the data plane, with what to do.
@@ -33,8 +33,9 @@ impl Frontends {
     fn print(&mut self, rows: &[&FrontendRow]) {
         let text = table(rows).to_string();
         // One header at the start; later rows are what changed.
-        let text = if self.begun { text.split_once('\n').map_or("", |(_, rows)| rows) } else { &text };
-        self.begun = true;
+        let text =
+            if self.header_printed { text.split_once('\n').map_or("", |(_, rows)| rows) } else { &text };
+        self.header_printed = true;
         // Nobody reads along: that is no reason to stop serving.
         let _ = stdout::print(text);
     }
@@ -60,11 +61,11 @@ fn table(rows: &[&FrontendRow]) -> Table<5> {
 }
 
 fn log(rows: &[&FrontendRow]) {
-    let told: Vec<_> = rows.iter().filter(|row| !matches!(row.state, FrontendState::Failed(_))).collect();
-    for FrontendRow { port, listen, state, kind, .. } in told.iter().take(SHOWN) {
+    let changed: Vec<_> = rows.iter().filter(|row| !matches!(row.state, FrontendState::Failed(_))).collect();
+    for FrontendRow { port, listen, state, kind, .. } in changed.iter().take(MAX_LOGGED_FRONTENDS) {
         info!("{} {listen} of {port}: {state}", kind.as_str());
     }
-    if told.len() > SHOWN {
-        info!("and {} more frontends changed", told.len() - SHOWN);
+    if changed.len() > MAX_LOGGED_FRONTENDS {
+        info!("and {} more frontends changed", changed.len() - MAX_LOGGED_FRONTENDS);
     }
 }

@@ -1,6 +1,6 @@
 //! How do probes learn how far the data plane is?
 
-use crate::{health::Moment, http::Probes};
+use crate::{health::ClockReading, http::Probes};
 use tokio::sync::watch;
 use weir_control::Status;
 use weir_core::Family;
@@ -17,8 +17,8 @@ pub(super) async fn report_progress(
         // Families are applied together, so they report together.
         for family in Family::ALL.into_iter().filter(|_| ready) {
             match up_to_date {
-                true => probes.health().updated(family, Moment::now()),
-                false => probes.health().queued(family, Moment::now()),
+                true => probes.health().updated(family, ClockReading::now()),
+                false => probes.health().queued(family, ClockReading::now()),
             }
         }
         if ready && up_to_date {

@@ -1,13 +1,13 @@
 //! How does `weir run` start, and how does it end?
 
-use super::{data_plane::Serving, frontends::Frontends, servers::Servers};
+use super::{data_plane::DataPlane, frontends::FrontendPrinter, servers::Servers};
 use crate::{
     cli::RunOptions,
     commands::signals::Signals,
     health::Health,
     http::Probes,
     metrics,
-    node::{self, Node},
+    node::{self, NodeCapture},
     output::logging,
 };
 use anyhow::Context;
@@ -29,14 +29,14 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// How long writing the last state may keep the process.
-const SAVE_PATIENCE: Duration = Duration::from_secs(5);
+const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     // First: what is registered without a recorder counts into nothing.
     let exporter = metrics::install()?;
     let capture = match &options.node {
-        Some(node) => Some(node::prepare(node).await?),
+        Some(node) => Some(node::start_capture(node).await?),
         None => None,
     };
     let probes = Probes::new(Health::new(options.node.is_some()));
@@ -45,7 +45,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     let proxy = Proxy::start(options.proxy_config())?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
-        Node::new(capture, node, node_ports, &proxy, &probes)
+        NodeCapture::new(capture, node, node_ports, &proxy, &probes)
     });
     let mut control = tokio::select! {
         control = weir_control::start(options.source, options.scope) => control?,
@@ -55,10 +55,11 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    let mut serving = Serving { proxy, node, frontends: Frontends::new(options.map_loopback), served };
+    let mut data_plane =
+        DataPlane { proxy, node, frontends: FrontendPrinter::new(options.map_loopback), served };
     let signal = tokio::select! {
         signal = signals.next() => signal,
-        () = serving.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
+        () = data_plane.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
     };
     info!(
         "{signal}: draining; connections may go on for {:?}, a second signal ends them",
@@ -68,15 +69,15 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     // The last state is written while connections end.
     let saving = tokio::spawn(control.end());
     tokio::select! {
-        drained = serving.drain(options.drain_timeout) => match drained.reset {
+        drained = data_plane.drain(options.drain_timeout) => match drained.reset {
             0 => info!("all connections have ended"),
             reset => info!("{reset} connections were still open and were reset"),
         },
         signal = signals.another() => info!("{signal}: ending at once"),
     }
-    if timeout(SAVE_PATIENCE, saving).await.is_err() {
+    if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(
-            "ending without the last state: it cannot be written in {SAVE_PATIENCE:?}; is --state-dir on a network?"
+            "ending without the last state: it cannot be written in {SAVE_TIMEOUT:?}; is --state-dir on a network?"
         );
     }
     servers.stop().await;

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use std::net::Ipv4Addr;
 use tokio::{io::AsyncReadExt, task::JoinHandle, time::timeout};
 
-const SERVER: Server = Server { name: "test", elsewhere: "--test-address 127.0.0.1:10266" };
+const SERVER: Server = Server { name: "test", alternative: "--test-address 127.0.0.1:10266" };
 
 /// More than the sockets of both sides hold.
 const LARGE: usize = 32 << 20;

@@ -6,13 +6,13 @@ use weir_core::{Changes, Claimant, Claims, Family, FrontendKind, Rank, ResolvedS
 
 /// What is to be reported where.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct DesiredReports {
     snapshot: Snapshot,
     addresses: Vec<IpAddr>,
     claims: Claims<SocketAddr, Report>,
 }
 
-impl Wanted {
+impl DesiredReports {
     /// Takes a newer Snapshot and the addresses to listen on; returns where what is reported may have changed.
     pub(super) fn update(&mut self, snapshot: &Snapshot, addresses: &[IpAddr]) -> Vec<SocketAddr> {
         let changes = Changes::between(&self.snapshot, snapshot);
@@ -69,42 +69,42 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_touched() {
-        let mut wanted = Wanted::default();
+        let mut desired = DesiredReports::default();
         let here = addresses(&["192.0.2.2", "2001:db8::2"]);
         let two = snapshot(&[("a", 30_001, 1, 2), ("b", 30_002, 1, 1)]);
-        assert_eq!(wanted.update(&two, &here).len(), 4);
-        assert!(wanted.update(&two, &here).is_empty());
-        let touched = wanted.update(&snapshot(&[("a", 30_001, 0, 2), ("b", 30_002, 1, 1)]), &here);
+        assert_eq!(desired.update(&two, &here).len(), 4);
+        assert!(desired.update(&two, &here).is_empty());
+        let touched = desired.update(&snapshot(&[("a", 30_001, 0, 2), ("b", 30_002, 1, 1)]), &here);
         assert_eq!(texts(&touched), ["192.0.2.2:30001", "[2001:db8::2]:30001"]);
-        let counts = touched.iter().map(|&address| wanted.at(address).unwrap().local_endpoints);
+        let counts = touched.iter().map(|&address| desired.at(address).unwrap().local_endpoints);
         assert_eq!(counts.collect::<Vec<_>>(), [0, 2], "each family has a count of its own");
-        let touched = wanted.update(&snapshot(&[("b", 30_003, 1, 1)]), &here);
+        let touched = desired.update(&snapshot(&[("b", 30_003, 1, 1)]), &here);
         let all = ["192.0.2.2:30001", "192.0.2.2:30002", "192.0.2.2:30003"];
         assert_eq!(texts(&touched)[..3], all);
-        let open = touched.iter().filter(|&&address| wanted.at(address).is_some()).count();
+        let open = touched.iter().filter(|&&address| desired.at(address).is_some()).count();
         assert_eq!((touched.len(), open), (6, 2));
     }
 
     #[test]
     fn new_addresses_take_the_place_of_the_old_ones() {
-        let mut wanted = Wanted::default();
+        let mut desired = DesiredReports::default();
         let one = snapshot(&[("a", 30_001, 1, 1)]);
-        wanted.update(&one, &addresses(&["192.0.2.2"]));
-        let touched = wanted.update(&one, &addresses(&["0.0.0.0"]));
+        desired.update(&one, &addresses(&["192.0.2.2"]));
+        let touched = desired.update(&one, &addresses(&["0.0.0.0"]));
         assert_eq!(texts(&touched), ["0.0.0.0:30001", "192.0.2.2:30001"]);
-        assert!(wanted.at(touched[0]).is_some() && wanted.at(touched[1]).is_none());
+        assert!(desired.at(touched[0]).is_some() && desired.at(touched[1]).is_none());
     }
 
     #[test]
     fn of_two_services_with_one_port_the_first_by_name_is_reported() {
-        let mut wanted = Wanted::default();
+        let mut desired = DesiredReports::default();
         let here = addresses(&["192.0.2.2"]);
-        let [address] = wanted.update(&snapshot(&[("b", 30_001, 1, 1), ("a", 30_001, 2, 2)]), &here)[..]
+        let [address] = desired.update(&snapshot(&[("b", 30_001, 1, 1), ("a", 30_001, 2, 2)]), &here)[..]
         else {
             panic!()
         };
-        assert_eq!(&*wanted.at(address).unwrap().service.name, "a");
-        wanted.update(&snapshot(&[("b", 30_001, 1, 1)]), &here);
-        assert_eq!(&*wanted.at(address).unwrap().service.name, "b");
+        assert_eq!(&*desired.at(address).unwrap().service.name, "a");
+        desired.update(&snapshot(&[("b", 30_001, 1, 1)]), &here);
+        assert_eq!(&*desired.at(address).unwrap().service.name, "b");
     }
 }

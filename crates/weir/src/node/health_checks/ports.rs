@@ -1,6 +1,6 @@
 //! Which health-check node ports are open, and what becomes of those that cannot be opened?
 
-use super::{desired_reports::Wanted, report::Report};
+use super::{desired_reports::DesiredReports, report::Report};
 use crate::{
     http::Server,
     metrics::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS},
@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use weir_proxy::{DescriptorBudget, DescriptorPermit};
 
-const SERVER: Server = Server { name: "health-check node port", elsewhere: "another healthCheckNodePort" };
+const SERVER: Server = Server { name: "health-check node port", alternative: "another healthCheckNodePort" };
 
 /// How long until a port that could not be opened is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(super) const RETRY: Duration = Duration::from_secs(5);
 const BACKLOG: i32 = 128;
 
 /// A client of a health-check node port.
-pub(super) struct Client {
+pub(super) struct AcceptedClient {
     pub(super) stream: TcpStream,
     /// What it is told.
     pub(super) report: SharedReport,
@@ -76,33 +76,33 @@ impl Port {
 }
 
 /// The ports that are open, and those that should be.
-pub(super) struct Ports {
+pub(super) struct HealthCheckPorts {
     open: HashMap<SocketAddr, Port>,
     /// Those that cannot be opened, and why.
     failed: BTreeMap<SocketAddr, String>,
-    clients: mpsc::Sender<Client>,
+    clients: mpsc::Sender<AcceptedClient>,
     descriptors: Arc<DescriptorBudget>,
     metrics: PortMetrics,
 }
 
-impl Ports {
+impl HealthCheckPorts {
     /// No port. `clients` gets whoever connects to one.
-    pub(super) fn new(clients: mpsc::Sender<Client>, descriptors: Arc<DescriptorBudget>) -> Self {
+    pub(super) fn new(clients: mpsc::Sender<AcceptedClient>, descriptors: Arc<DescriptorBudget>) -> Self {
         let (open, failed) = (HashMap::new(), BTreeMap::new());
         Self { open, failed, clients, descriptors, metrics: PortMetrics::register() }
     }
 
-    /// Opens, closes and changes these ports as is wanted.
-    pub(super) async fn settle(&mut self, wanted: &Wanted, touched: &[SocketAddr]) {
+    /// Opens, closes and changes these ports as is desired.
+    pub(super) async fn settle(&mut self, desired: &DesiredReports, touched: &[SocketAddr]) {
         // First what closes: a port on all addresses and one on a single address exclude each other.
-        for address in touched.iter().filter(|&&address| wanted.at(address).is_none()) {
+        for address in touched.iter().filter(|&&address| desired.at(address).is_none()) {
             self.failed.remove(address);
             if let Some(port) = self.open.remove(address) {
                 port.close().await;
             }
         }
         for &address in touched {
-            let Some(report) = wanted.at(address) else { continue };
+            let Some(report) = desired.at(address) else { continue };
             match self.open.get(&address) {
                 Some(port) => port.report.set(report),
                 None => self.open(address, report),
@@ -112,10 +112,10 @@ impl Ports {
     }
 
     /// Tries again what could not be opened.
-    pub(super) fn retry(&mut self, wanted: &Wanted) {
+    pub(super) fn retry(&mut self, desired: &DesiredReports) {
         let failed: Vec<SocketAddr> = self.failed.keys().copied().collect();
         for address in failed {
-            if let Some(report) = wanted.at(address) {
+            if let Some(report) = desired.at(address) {
                 self.open(address, report);
             }
         }
@@ -174,7 +174,7 @@ impl Ports {
         let accepting = tokio::spawn(async move {
             loop {
                 let stream = SERVER.accept(&listener).await;
-                let client = Client { stream, report: of_clients.clone(), end: until.clone() };
+                let client = AcceptedClient { stream, report: of_clients.clone(), end: until.clone() };
                 if clients.send(client).await.is_err() {
                     return;
                 }

@@ -4,11 +4,11 @@
 //! ports there are, they share one bounded number of connections.
 
 use super::{
-    desired_reports::Wanted,
-    ports::{Client, Ports, RETRY},
+    desired_reports::DesiredReports,
+    ports::{AcceptedClient, HealthCheckPorts, RETRY},
 };
 use crate::{
-    health::Moment,
+    health::ClockReading,
     http::{Connections, Probes},
 };
 use std::{net::IpAddr, sync::Arc};
@@ -22,19 +22,19 @@ use weir_core::Snapshot;
 use weir_proxy::DescriptorBudget;
 
 /// How many clients may wait to be served.
-const WAITING: usize = 16;
+const MAX_WAITING_CLIENTS: usize = 16;
 
 /// The health-check node ports of this node. Dropping it closes them.
 #[derive(Debug)]
 pub(crate) struct HealthChecks {
-    desired: watch::Sender<Desired>,
+    desired: watch::Sender<DesiredState>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 /// What there is to report, and on which addresses.
 #[derive(Clone, Debug, Default)]
-struct Desired {
+struct DesiredState {
     snapshot: Snapshot,
     addresses: Vec<IpAddr>,
 }
@@ -42,18 +42,21 @@ struct Desired {
 impl HealthChecks {
     /// Starts without any port. `probes` knows whether the proxy is healthy; each port takes a descriptor of the budget.
     pub(crate) fn start(probes: Probes, descriptors: Arc<DescriptorBudget>) -> Self {
-        let (desired, seen) = watch::channel(Desired::default());
+        let (desired, seen) = watch::channel(DesiredState::default());
         let stop = CancellationToken::new();
-        let (clients, accepted) = mpsc::channel(WAITING);
-        let server =
-            HealthCheckServer { probes, wanted: Wanted::default(), ports: Ports::new(clients, descriptors) };
+        let (clients, accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
+        let server = HealthCheckServer {
+            probes,
+            desired: DesiredReports::default(),
+            ports: HealthCheckPorts::new(clients, descriptors),
+        };
         let task = tokio::spawn(server.run(seen, accepted, stop.clone()));
         Self { desired, stop, task }
     }
 
     /// Reports what this Snapshot says, on these addresses (see `NodePortAddresses::listening`). Returns at once.
     pub(crate) fn apply(&self, snapshot: &Snapshot, addresses: &[IpAddr]) {
-        self.desired.send_replace(Desired { snapshot: snapshot.clone(), addresses: addresses.to_vec() });
+        self.desired.send_replace(DesiredState { snapshot: snapshot.clone(), addresses: addresses.to_vec() });
     }
 
     /// Closes all ports: load balancers send elsewhere. Returns when they are closed.
@@ -66,15 +69,15 @@ impl HealthChecks {
 /// What the task owns.
 struct HealthCheckServer {
     probes: Probes,
-    wanted: Wanted,
-    ports: Ports,
+    desired: DesiredReports,
+    ports: HealthCheckPorts,
 }
 
 impl HealthCheckServer {
     async fn run(
         mut self,
-        mut desired: watch::Receiver<Desired>,
-        mut clients: mpsc::Receiver<Client>,
+        mut desired: watch::Receiver<DesiredState>,
+        mut clients: mpsc::Receiver<AcceptedClient>,
         stop: CancellationToken,
     ) {
         let mut connections = Connections::default();
@@ -87,22 +90,22 @@ impl HealthCheckServer {
                     if changed.is_err() {
                         break;
                     }
-                    let Desired { snapshot, addresses } = desired.borrow_and_update().clone();
-                    let touched = self.wanted.update(&snapshot, &addresses);
-                    self.ports.settle(&self.wanted, &touched).await;
+                    let DesiredState { snapshot, addresses } = desired.borrow_and_update().clone();
+                    let touched = self.desired.update(&snapshot, &addresses);
+                    self.ports.settle(&self.desired, &touched).await;
                 }
                 Some(client) = clients.recv() => self.serve(client, &mut connections),
-                _ = retry.tick(), if self.ports.some_failed() => self.ports.retry(&self.wanted),
+                _ = retry.tick(), if self.ports.some_failed() => self.ports.retry(&self.desired),
             }
         }
         self.ports.close().await;
         connections.finish().await;
     }
 
-    fn serve(&self, Client { stream, report, end }: Client, connections: &mut Connections) {
+    fn serve(&self, AcceptedClient { stream, report, end }: AcceptedClient, connections: &mut Connections) {
         let probes = self.probes.clone();
         let answer = move |_request| {
-            let healthy = probes.health().healthy(Moment::now());
+            let healthy = probes.health().healthy(ClockReading::now());
             std::future::ready(report.get().answer(healthy))
         };
         connections.admit(stream, answer, end);

@@ -27,9 +27,9 @@ fn at(ip: IpAddr, port: u16) -> SocketAddr {
     SocketAddr::new(ip, port)
 }
 
-fn ports() -> (Ports, mpsc::Receiver<Client>) {
-    let (clients, accepted) = mpsc::channel(WAITING);
-    (Ports::new(clients, DescriptorBudget::new(8)), accepted)
+fn ports() -> (HealthCheckPorts, mpsc::Receiver<AcceptedClient>) {
+    let (clients, accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
+    (HealthCheckPorts::new(clients, DescriptorBudget::new(8)), accepted)
 }
 
 /// The golden vectors were recorded from kube-proxy's server; ours must answer the same over a real socket.
@@ -49,7 +49,10 @@ async fn assert_answers(case: &Value) {
     let (state, name) = (&case["state"], case["name"].as_str().unwrap());
     let probes = Probes::new(Health::new(true));
     let late = state["proxyHealthy"] == false;
-    let past = Moment { steady: Moment::now().steady - Duration::from_secs(61), ..Moment::now() };
+    let past = ClockReading {
+        monotonic: ClockReading::now().monotonic - Duration::from_secs(61),
+        ..ClockReading::now()
+    };
     probes.health().updated(Family::V4, past);
     if late {
         probes.health().queued(Family::V4, past);
@@ -112,12 +115,12 @@ async fn a_service_that_is_gone_closes_its_port_and_its_connections() {
 async fn an_open_port_passes_to_another_service_without_closing() {
     let [port, other] = free_ports();
     let (mut ports, _clients) = ports();
-    let mut wanted = Wanted::default();
-    let touched = wanted.update(&snapshot(&[("a", port, 1, 0)]), &[HERE]);
-    ports.settle(&wanted, &touched).await;
+    let mut desired = DesiredReports::default();
+    let touched = desired.update(&snapshot(&[("a", port, 1, 0)]), &[HERE]);
+    ports.settle(&desired, &touched).await;
     let client = TcpStream::connect(at(HERE, port)).await.unwrap();
-    let touched = wanted.update(&snapshot(&[("b", port, 2, 0), ("a", other, 1, 0)]), &[HERE]);
-    ports.settle(&wanted, &touched).await;
+    let touched = desired.update(&snapshot(&[("b", port, 2, 0), ("a", other, 1, 0)]), &[HERE]);
+    ports.settle(&desired, &touched).await;
     assert!(client.peer_addr().is_ok() && !ports.some_failed());
     for port in [port, other] {
         TcpStream::connect(at(HERE, port)).await.unwrap();
@@ -128,10 +131,10 @@ async fn an_open_port_passes_to_another_service_without_closing() {
 async fn a_port_moves_between_one_address_and_all_addresses() {
     let [port] = free_ports();
     let (mut ports, _clients) = ports();
-    let (mut wanted, one) = (Wanted::default(), snapshot(&[("a", port, 1, 0)]));
+    let (mut desired, one) = (DesiredReports::default(), snapshot(&[("a", port, 1, 0)]));
     for addresses in [[HERE], [Ipv4Addr::UNSPECIFIED.into()], [HERE]] {
-        let touched = wanted.update(&one, &addresses);
-        ports.settle(&wanted, &touched).await;
+        let touched = desired.update(&one, &addresses);
+        ports.settle(&desired, &touched).await;
         assert!(!ports.some_failed(), "{addresses:?}");
         TcpStream::connect(at(HERE, port)).await.unwrap();
     }
@@ -142,16 +145,16 @@ async fn a_port_that_is_in_use_is_tried_again_and_hinders_no_other() {
     let taken = TcpListener::bind(at(HERE, 0)).unwrap();
     let (port, [other]) = (taken.local_addr().unwrap().port(), free_ports());
     let (mut ports, mut clients) = ports();
-    let mut wanted = Wanted::default();
-    let touched = wanted.update(&snapshot(&[("a", port, 1, 0), ("b", other, 1, 0)]), &[HERE]);
-    ports.settle(&wanted, &touched).await;
+    let mut desired = DesiredReports::default();
+    let touched = desired.update(&snapshot(&[("a", port, 1, 0), ("b", other, 1, 0)]), &[HERE]);
+    ports.settle(&desired, &touched).await;
     assert!(ports.some_failed());
     TcpStream::connect(at(HERE, other)).await.unwrap();
     assert_eq!(&*clients.recv().await.unwrap().report.get().service.name, "b");
-    ports.retry(&wanted);
+    ports.retry(&desired);
     assert!(ports.some_failed(), "nothing has changed");
     drop(taken);
-    ports.retry(&wanted);
+    ports.retry(&desired);
     assert!(!ports.some_failed());
     TcpStream::connect(at(HERE, port)).await.unwrap();
     assert_eq!(&*clients.recv().await.unwrap().report.get().service.name, "a");
@@ -159,17 +162,17 @@ async fn a_port_that_is_in_use_is_tried_again_and_hinders_no_other() {
 
 #[tokio::test]
 async fn ports_take_no_more_descriptors_than_there_are() {
-    let (clients, _accepted) = mpsc::channel(WAITING);
+    let (clients, _accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
     let descriptors = DescriptorBudget::new(1);
-    let mut ports = Ports::new(clients, Arc::clone(&descriptors));
+    let mut ports = HealthCheckPorts::new(clients, Arc::clone(&descriptors));
     let [first, second] = free_ports();
-    let mut wanted = Wanted::default();
-    let touched = wanted.update(&snapshot(&[("a", first, 1, 0), ("b", second, 1, 0)]), &[HERE]);
-    ports.settle(&wanted, &touched).await;
+    let mut desired = DesiredReports::default();
+    let touched = desired.update(&snapshot(&[("a", first, 1, 0), ("b", second, 1, 0)]), &[HERE]);
+    ports.settle(&desired, &touched).await;
     assert!(ports.some_failed() && descriptors.acquire(1).is_none());
-    let touched = wanted.update(&snapshot(&[("b", second, 1, 0)]), &[HERE]);
-    ports.settle(&wanted, &touched).await;
-    ports.retry(&wanted);
+    let touched = desired.update(&snapshot(&[("b", second, 1, 0)]), &[HERE]);
+    ports.settle(&desired, &touched).await;
+    ports.retry(&desired);
     assert!(!ports.some_failed(), "the descriptor came back");
     ports.close().await;
     assert!(descriptors.acquire(1).is_some());
