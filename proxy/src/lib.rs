@@ -33,4 +33,4 @@ pub use shared::{
     error::Error,
 };
 pub use sys::{host::interface_addresses, marks::Marks};
-pub use telemetry::close_reason::Closed;
+pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_bench::usage;
-use weir_testkit::cluster::{Host, Program};
+use weir_testkit::{Program, cluster::Host};
 
 /// Address at which weir answers probes.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10256);

@@ -17,7 +17,6 @@ pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     if in_use.is_empty() {
         return;
     }
-    metrics::describe_counter!(TAKEN_OVER, "Node ports at which a process of this host listened before");
     metrics::counter!(TAKEN_OVER).increment(in_use.len() as u64);
     for Binding { listen: Frontend { protocol, address }, port, .. } in in_use.iter().take(MAX_WARNINGS) {
         tracing::warn!(

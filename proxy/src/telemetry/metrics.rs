@@ -1,7 +1,7 @@
 //! Which metrics does the data plane have? Those of a Service port are registered with its first client.
 
 use super::close_reason::Closed;
-use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use metrics::{Counter, Gauge, Histogram, Label};
 use std::{
     num::NonZeroU16,
     sync::{Arc, OnceLock},
@@ -176,7 +176,6 @@ pub(crate) struct ProcessMetrics {
 
 impl ProcessMetrics {
     pub(crate) fn register() -> Arc<Self> {
-        describe();
         Arc::new(Self {
             connect_duration: metrics::histogram!("weir_connect_duration_seconds"),
             accept_errors: metrics::counter!("weir_accept_errors_total"),
@@ -233,43 +232,4 @@ impl Drop for WaitingClient<'_> {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
-}
-
-fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("weir_connections_opened_total", "TCP connections accepted");
-    counter!("weir_connections_closed_total", "TCP connections ended, by reason");
-    gauge!("weir_connections_active", "TCP connections accepted and not ended");
-    gauge!("weir_connections_limit", "TCP connections that there may be");
-    counter!("weir_rejected_total", "Clients refused because a limit was reached, by reason");
-    counter!("weir_accepts_delayed_total", "Clients that had to wait for the accept rate");
-    gauge!("weir_descriptors_limit", "DescriptorBudget that the data plane may have open");
-    gauge!("weir_descriptors_used", "DescriptorBudget that the data plane has open");
-    counter!("weir_udp_flows_opened_total", "UDP flows begun");
-    counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
-    gauge!("weir_udp_flows", "UDP flows begun and not ended");
-    counter!("weir_bytes_total", Unit::Bytes, "Payload relayed, by direction");
-    counter!("weir_udp_datagrams_total", "Datagrams relayed, by direction");
-    counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
-    counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
-    gauge!(
-        "weir_queue_waiting",
-        "TCP clients that wait because all endpoints have as many connections as they may have"
-    );
-    counter!("weir_connects_hedged_total", "Endpoints tried beside one that had not answered yet");
-    counter!("weir_connects_retried_total", "Endpoints tried because the one before failed");
-    counter!("weir_endpoint_ejections_total", "Endpoints left alone because connects to them kept failing");
-    histogram!(
-        "weir_connect_duration_seconds",
-        Unit::Seconds,
-        "Time until an endpoint accepted a connection"
-    );
-    counter!(
-        "weir_accept_errors_total",
-        "Connections that could not be accepted for want of descriptors or memory"
-    );
-    gauge!("weir_relay_memory_bytes", Unit::Bytes, "Bytes read by relays that cannot be written yet");
-    gauge!("weir_frontends", "Service addresses, by state");
-    gauge!("weir_sync_last_timestamp_seconds", Unit::Seconds, "When the last change was applied, Unix time");
-    histogram!("weir_sync_duration_seconds", Unit::Seconds, "Time to apply a change to the data plane");
 }

@@ -37,8 +37,6 @@ pub(super) struct Shared {
 impl Shared {
     /// Probes leave this host like this.
     pub(super) fn new(egress: Egress) -> Arc<Self> {
-        metrics::describe_counter!(RESULTS, "Active checks of endpoints, by result");
-        metrics::describe_gauge!("weir_endpoints_down", "Endpoints that active checks find down");
         let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
         // Their descriptors come from what connections leave to others, an eighth of the limit, of which half is enough.
         let concurrent = (host::descriptor_limit() / 16).clamp(4, MAX_CONCURRENT_CHECKS);
