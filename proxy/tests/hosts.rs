@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroU16,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -17,8 +17,8 @@ use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
 };
-use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot, resolve};
-use weir_testkit::{Behaviour, Namespace, TcpServer};
+use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot};
+use weir_testkit::{Behaviour, Namespace, TcpServer, services};
 
 const NODE_PORT: u16 = 30080;
 
@@ -41,10 +41,7 @@ fn hosts() -> Option<Hosts> {
 /// What a node with the InternalIP 10.9.0.1 serves.
 fn snapshot(service: &TestService) -> Snapshot {
     let node = Node { known: true, internal_ips: vec![[10, 9, 0, 1].into()], ..Node::named(common::NODE) };
-    let mut snapshot = Snapshot::of(node.clone());
-    snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), &node)));
-    snapshot.generation = 1;
-    snapshot
+    services::snapshot(&node, &[service])
 }
 
 /// Serves each Snapshot that comes, on the node, until the sender is gone.

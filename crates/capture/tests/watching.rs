@@ -9,9 +9,7 @@ use std::{process::Command, time::Duration};
 use tokio::time::timeout;
 use weir_capture::{Capture, Disturbance, Error, Options, Removed, cleanup, is_running};
 use weir_core::{CaptureSockets, PerFamily, Pods};
-
-/// Nothing here takes this long; it only keeps a broken test from hanging.
-const HANG: Duration = Duration::from_secs(30);
+use weir_testkit::HANG;
 
 const WEB: &str = "10.96.0.10:80";
 
