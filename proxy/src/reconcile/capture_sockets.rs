@@ -32,7 +32,7 @@ pub(crate) fn open(
     let permit = descriptors.acquire(MAX_SOCKETS_PER_WORKER * workers.len()).ok_or(Error::Descriptors)?;
     let group = |protocol, family, origin| {
         let address = Frontend { protocol, address: localhost(family) };
-        let sockets = socket::open_capturing(address, marks.to_clients, workers.len(), backlog)?;
+        let sockets = socket::open_capture_group(address, marks.to_clients, workers.len(), backlog)?;
         let port = sockets.first().map_or(Ok(0), local_port)?;
         for (worker, socket) in workers.iter().zip(sockets) {
             worker.send(Command::Capture(CaptureSocket { protocol, origin, socket }));

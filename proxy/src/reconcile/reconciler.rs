@@ -273,11 +273,8 @@ impl Reconciler {
             return;
         }
         for worker in self.workers() {
-            worker.send(Command::EndpointsRemoved {
-                runtime: Arc::clone(runtime),
-                removed: removed.clone(),
-                rule,
-            });
+            let (runtime, removed) = (Arc::clone(runtime), removed.clone());
+            worker.send(Command::EndpointsRemoved { runtime, removed, rule });
         }
     }
 

@@ -25,7 +25,7 @@ use tokio::time::{timeout, timeout_at};
 use weir_core::{Family, Frontend, PerFamily};
 
 /// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
-const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
+pub(super) const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
 
 /// The open sockets, and those that could not be opened.
 #[derive(Debug)]

@@ -35,14 +35,14 @@ pub(crate) struct NodeModeContext {
 
 impl NodeContext {
     /// Whether a client is a process of this host.
-    pub(crate) fn is_own(&self, client: IpAddr) -> bool {
+    pub(crate) fn is_on_this_host(&self, client: IpAddr) -> bool {
         client.is_loopback() || self.addresses.contains(&client)
     }
 
     /// Where a client comes from, by its address. Pods count as outside where they are not recognised.
     pub(crate) fn origin(&self, client: IpAddr) -> Origin {
         let networks = self.node_mode.as_ref().map_or(&[][..], |node_mode| &node_mode.pods);
-        if self.is_own(client) {
+        if self.is_on_this_host(client) {
             Origin::Node
         } else if networks.iter().any(|network| network.contains(&client)) {
             Origin::Pod
@@ -66,15 +66,15 @@ impl NodeContext {
         match audience {
             Audience::Everyone => sources,
             Audience::NodeOnly => {
-                let allowed = |own: &IpNet| {
-                    sources.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(own)))
+                let allowed = |host: &IpNet| {
+                    sources.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(host)))
                 };
-                Some(self.own_networks().filter(allowed).collect())
+                Some(self.host_networks().filter(allowed).collect())
             }
         }
     }
 
-    fn own_networks(&self) -> impl Iterator<Item = IpNet> {
+    fn host_networks(&self) -> impl Iterator<Item = IpNet> {
         let loopback = [
             IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
             IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),

@@ -111,7 +111,7 @@ impl RoutingTable {
 
     /// Whether an endpoint is in some slice.
     pub(super) fn has(&self, address: SocketAddr) -> bool {
-        self.serves(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
+        self.is_serving(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
     }
 
     /// Since which epoch an endpoint has been reachable without a gap; `None` without affinity, too.
@@ -121,7 +121,7 @@ impl RoutingTable {
     }
 
     /// Whether an endpoint still serves, so that a UDP flow may stay with it.
-    pub(crate) fn serves(&self, address: SocketAddr) -> bool {
+    pub(crate) fn is_serving(&self, address: SocketAddr) -> bool {
         let merged = &self.port.merged;
         self.serving.binary_search_by_key(&address, |&position| merged[position as usize].address).is_ok()
     }

@@ -65,7 +65,7 @@ pub(crate) async fn end_removed(
 /// Looks at all connections that there are now; `end` says whether one of them has to end.
 async fn in_bursts(worker: &WorkerContext, mut end: impl FnMut(&Connection) -> bool) {
     // One after another: many Services may be deleted at once.
-    let _turns = worker.terminating.lock().await;
+    let _alone = worker.terminating.lock().await;
     let ids = worker.connections.borrow().ids();
     let mut left = MAX_BURST_CHECKS;
     for id in ids {

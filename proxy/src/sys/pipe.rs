@@ -65,9 +65,9 @@ impl Pipe {
     /// Gives out the next bytes, no more than `most`.
     pub(crate) fn take(&mut self, max: usize) -> Vec<u8> {
         let mut bytes = vec![0; max.min(self.held)];
-        let permit = rustix::io::read(&self.reader, &mut bytes).unwrap();
-        assert_eq!(permit, bytes.len());
-        self.held -= permit;
+        let read = rustix::io::read(&self.reader, &mut bytes).unwrap();
+        assert_eq!(read, bytes.len());
+        self.held -= read;
         bytes
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Options<'a> {
 
 /// Opens `count` sockets on localhost that receive packets which were sent to other addresses, and tell to which. Packets
 /// to clients are marked.
-pub(crate) fn open_capturing(
+pub(crate) fn open_capture_group(
     address: Frontend,
     mark: u32,
     count: usize,
@@ -249,7 +249,7 @@ fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSoc
 fn set_datagram_options(
     socket: &Socket,
     address: SocketAddr,
-    buffer: usize,
+    buffer_bytes: usize,
     in_node_mode: bool,
 ) -> io::Result<()> {
     if address.is_ipv4() {
@@ -262,9 +262,10 @@ fn set_datagram_options(
     // Less room than asked for is still a working socket.
     if in_node_mode {
         // The capability that node mode needs goes beyond what the kernel allows to others.
-        let _ = (setsockopt(socket, RcvBufForce, &buffer), setsockopt(socket, SndBufForce, &buffer));
+        let _ =
+            (setsockopt(socket, RcvBufForce, &buffer_bytes), setsockopt(socket, SndBufForce, &buffer_bytes));
     } else {
-        let _ = (socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer));
+        let _ = (socket.set_recv_buffer_size(buffer_bytes), socket.set_send_buffer_size(buffer_bytes));
     }
     Ok(())
 }

@@ -97,12 +97,9 @@ impl ConnectState {
     pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
         let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
-            let until = match self.advance(cx, now, QueuePosition::Newcomer)? {
-                Next::Wait(until) => until,
-                Next::WaitForRoom => {
-                    now = self.wait_for_room(cx).await?;
-                    continue;
-                }
+            let Next::Wait(until) = self.advance(cx, now, QueuePosition::Newcomer)? else {
+                now = self.wait_for_room(cx).await?;
+                continue;
             };
             let ended = tokio::select! {
                 biased;
@@ -293,8 +290,5 @@ impl ConnectState {
 /// Resolves when the client has reset its cx.connection. A client that only ended its sending side still wants an answer.
 async fn gone(client: Option<&TcpStream>) -> Closed {
     let Some(client) = client else { return Closed::ClientGone };
-    match client.ready(Interest::ERROR).await {
-        Ok(_) => Closed::ClientGone,
-        Err(_) => Closed::LocalLimit,
-    }
+    client.ready(Interest::ERROR).await.map_or(Closed::LocalLimit, |_| Closed::ClientGone)
 }

@@ -60,7 +60,7 @@ fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
 }
 
 /// Whether a header from this address is believed.
-pub(super) fn is_believed(settings: &Settings, peer: IpAddr) -> bool {
+pub(super) fn is_trusted(settings: &Settings, peer: IpAddr) -> bool {
     settings.accept_proxy_protocol.iter().any(|network| network.contains(&peer))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn is_believed(settings: &Settings, peer: IpAddr) -> bool {
 fn expects_header(connection: &Connection) -> Option<Duration> {
     let routing = connection.frontend.runtime.routing();
     let settings = &routing.port.settings;
-    is_believed(settings, connection.peer()).then_some(settings.connect_timeout)
+    is_trusted(settings, connection.peer()).then_some(settings.connect_timeout)
 }
 
 /// Reads a header and nothing of what follows it.

@@ -1,31 +1,33 @@
 //! How do the bytes of one direction move?
 
 pub(super) mod failure;
+mod side;
 mod splice_mode;
 
-use super::pump::{failure::PumpError, splice_mode::SpliceMode};
+use super::pump::{
+    failure::PumpError,
+    side::{Sink, Source},
+    splice_mode::SpliceMode,
+};
 use crate::{
     buffers::{
         buffer_budget::{BufferBudget, Buffered},
         pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
-    sys::pipe::Pipe,
 };
 use std::{
-    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::ReadBuf;
 
 /// Bytes moved in one direction before other connections of the worker get their turn, and reads that may take: one
 /// whose sender sends single bytes must not hold up the others either.
 const MAX_BURST_BYTES: u64 = 64 * 1024;
+
+/// Reads in one direction before other tasks of the worker run: a peer that sends single bytes must not hold up others.
 const MAX_BURST_READS: usize = 16;
 
 /// Bytes that are looked at in one go while there is no memory for what cannot be written.
@@ -74,21 +76,6 @@ pub(super) struct Pump<'a, From, To> {
     pub(super) last: bool,
     /// Bytes written so far.
     pub(super) moved: u64,
-}
-
-/// Where bytes come from: a socket, or what a test puts in its place.
-pub(super) trait Source: AsyncRead + Unpin {
-    /// Looks at what comes next and leaves it there.
-    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
-
-    /// Fills an empty pipe; 0 is the end.
-    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
-}
-
-/// Where bytes go.
-pub(super) trait Sink: AsyncWrite + Unpin {
-    /// Drains a pipe as far as there is room.
-    fn poll_drain(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
 }
 
 impl Half {
@@ -269,34 +256,6 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         }
         half.pending = Pending::Nothing;
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Source for TcpStream {
-    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_peek(self, context, buffer).map_ok(|_| ())
-    }
-
-    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_read_ready(context))?;
-            match self.try_io(Interest::READABLE, || pipe.fill(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-}
-
-impl Sink for TcpStream {
-    fn poll_drain(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_write_ready(context))?;
-            match self.try_io(Interest::WRITABLE, || pipe.drain(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
     }
 }
 

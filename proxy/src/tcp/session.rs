@@ -24,7 +24,7 @@ pub(super) fn admit(
     let settings = &routing.port.settings;
     let mut permit = worker.admission.admit(&frontend.runtime.service, &settings.limits)?;
     let client = peer.ip().to_canonical();
-    if !proxy_header::is_believed(settings, client) {
+    if !proxy_header::is_trusted(settings, client) {
         permit.count_client(&settings.limits, client)?;
     }
     Ok(permit)

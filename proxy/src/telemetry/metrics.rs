@@ -243,8 +243,8 @@ fn describe() {
     gauge!("weir_connections_limit", "TCP connections that there may be");
     counter!("weir_rejected_total", "Clients refused because a limit was reached, by reason");
     counter!("weir_accepts_delayed_total", "Clients that had to wait for the accept rate");
-    gauge!("weir_descriptors_limit", "DescriptorBudget that the data plane may have open");
-    gauge!("weir_descriptors_used", "DescriptorBudget that the data plane has open");
+    gauge!("weir_descriptors_limit", "Descriptors that the data plane may have open");
+    gauge!("weir_descriptors_used", "Descriptors that the data plane has open");
     counter!("weir_udp_flows_opened_total", "UDP flows begun");
     counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
     gauge!("weir_udp_flows", "UDP flows begun and not ended");

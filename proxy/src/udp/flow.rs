@@ -149,7 +149,7 @@ impl UdpFlow {
         }
         self.close_signal
             .reason()
-            .or_else(|| (!routing.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
+            .or_else(|| (!routing.is_serving(self.endpoint)).then_some(Closed::EndpointRemoved))
     }
 
     /// How datagrams get to the endpoint.

@@ -44,9 +44,9 @@ pub(crate) async fn listen_captured(
     let forward = |scratch: &mut DatagramScratch| {
         scratch.received.list_destinations();
         while let Some(address) = scratch.received.next_destination() {
-            let dialled = Frontend { protocol: Protocol::Udp, address };
-            // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
-            let Some(sessions) = captured.get(dialled, origin) else { continue };
+            let frontend = Frontend { protocol: Protocol::Udp, address };
+            // Not served any more: the rules are about to hear of that, and will refuse clients.
+            let Some(sessions) = captured.get(frontend, origin) else { continue };
             sessions.forward(&udp, scratch, &socket, Some(address));
         }
     };

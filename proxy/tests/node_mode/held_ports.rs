@@ -37,7 +37,7 @@ fn received(socket: &UdpSocket, sender: SocketAddr, count: usize) -> Vec<Vec<u8>
 }
 
 #[test]
-fn trains_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole_and_in_order() {
+fn gso_batches_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole_and_in_order() {
     let Some(mut bed) = bed() else { return };
     // At all addresses of both families.
     let mut datagrams = 0;

@@ -29,7 +29,7 @@ fn a_connection_takes_little_memory_of_its_own() {
             session(worker, frontend, client, peer, permit)
         });
     assert!(future <= 320, "the future of a connection takes {future} bytes");
-    assert!(size_of::<Connection>() <= 264, "what is known of it takes {} bytes", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 264, "what its worker knows takes {} bytes", size_of::<Connection>());
 }
 
 async fn listening() -> (TcpListener, SocketAddr) {

@@ -31,7 +31,7 @@ pub(crate) struct BatchSocket {
     from: ReceiveMode,
     /// Whether it asks for gro_batches (UDP_GRO). It does once it has seen one, and for good: gro_batches that wait would else be
     /// taken for datagrams. For small datagrams without gro_batches one call for many is faster than one call for each.
-    gro_batches: Cell<bool>,
+    gro: Cell<bool>,
     /// How many datagrams are expected when it is next looked at.
     expected: Cell<Expected>,
 }
@@ -50,7 +50,7 @@ impl BatchSocket {
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
             from,
-            gro_batches: Cell::default(),
+            gro: Cell::default(),
             expected: Cell::default(),
         })
     }
@@ -63,7 +63,7 @@ impl BatchSocket {
         let call = || {
             let (socket, from) = (self.descriptor(), self.from);
             received = match self.expected.get() {
-                _ if self.gro_batches.get() => buffer.receive_gro(socket, from),
+                _ if self.gro.get() => buffer.receive_gro(socket, from),
                 Expected::Large => buffer.receive::<1>(socket, from),
                 Expected::Few => buffer.receive::<SMALL_BATCH_MESSAGES>(socket, from),
                 Expected::Many => buffer.receive::<MAX_BATCH_MESSAGES>(socket, from),
@@ -93,7 +93,7 @@ impl BatchSocket {
 
     /// Takes note of how many bytes came as datagrams of equal size from one sender.
     pub(in crate::udp) fn learn(&self, bytes: usize) {
-        if bytes >= MIN_GRO_BYTES && !self.gro_batches.replace(true) {
+        if bytes >= MIN_GRO_BYTES && !self.gro.replace(true) {
             // A kernel that cannot goes on with datagrams, which are gro_batches of one.
             let _ = setsockopt(&self.socket, UdpGroSegment, &true);
         }

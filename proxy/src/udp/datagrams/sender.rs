@@ -99,18 +99,18 @@ impl Sender {
     fn send_gso(
         &mut self,
         buffer: &[u8],
-        gso_batch: &[GroBatch],
+        gro_batches: &[GroBatch],
         segment: usize,
         route: &Route<'_>,
     ) -> nix::Result<()> {
         let slices: [IoSlice<'_>; MAX_SEGMENTS] = array::from_fn(|index| {
-            IoSlice::new(gso_batch.get(index).map_or(&[], |gro_batch| &buffer[gro_batch.bytes()]))
+            IoSlice::new(gro_batches.get(index).map_or(&[], |gro_batch| &buffer[gro_batch.bytes()]))
         });
         // A run has fewer bytes than 16 bits can count.
         let segment = segment as u16;
         let cut = ControlMessage::UdpGsoSegments(&segment);
-        let (tos, class) = (gso_batch[0].tos, i32::from(gso_batch[0].tos));
-        let (message, to, none) = ([&slices[..gso_batch.len()]], [route.address()], MsgFlags::empty());
+        let (tos, class) = (gro_batches[0].tos, i32::from(gro_batches[0].tos));
+        let (message, to, none) = ([&slices[..gro_batches.len()]], [route.address()], MsgFlags::empty());
         if tos == 0 {
             sendmmsg(route.socket, &mut self.one, &message, to, [cut], none).map(drop)
         } else {

@@ -42,7 +42,7 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     captured_frontends
         .change(&[FrontendChange { frontend: captured, target: Some(CapturedFrontend { kind, runtime }) }]);
     let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-    let capture_socket = socket::open_capturing(localhost, 1, 1, 0).unwrap().remove(0);
+    let capture_socket = socket::open_capture_group(localhost, 1, 1, 0).unwrap().remove(0);
     capture(capture_socket.local_addr().unwrap().as_socket().unwrap().port());
     let capture_socket = watch_captured(capture_socket.into()).unwrap();
     tokio::task::spawn_local(listen_captured(

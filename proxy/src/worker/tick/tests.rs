@@ -87,7 +87,7 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         assert_eq!(live(), many, "none ends early");
         advance(Duration::from_secs(62)).await;
         worker.tick();
-        assert!(end_due(&udp), "there is more to do than one turn does");
+        assert!(end_due(&udp), "there is more to do than one burst does");
         let signalled = |connection: &&Rc<Connection>| connection.close_signal.reason().is_some();
         assert_eq!(worker.connections.borrow().iter().filter(signalled).count(), MAX_BURST_ENDS);
         let start = std::time::Instant::now();
