@@ -32,7 +32,7 @@ async fn visit(service: &TestService) -> Option<TcpStream> {
     }
 }
 
-/// The same from another address.
+/// Visits a Service from the address `source`.
 async fn visit_from(source: &str, service: &TestService) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
@@ -176,7 +176,7 @@ async fn a_drain_serves_a_client_that_waits_for_the_accept_rate() {
     let mut proxy = proxy_with(|config| config.workers = std::num::NonZeroUsize::MIN);
     proxy.apply(&snapshot(&[&web])).await;
     drop(visit(&web).await.unwrap());
-    // The turns of these come in one, two and three seconds.
+    // The accept rate admits these after one, two and three seconds.
     let mut waiting = Vec::new();
     for _ in 0..3 {
         waiting.push(connect(web.address()).await.unwrap());

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-/// Lets one line through in a second, whoever asks, and counts those that it holds back.
+/// Lets one log line through in a second, of all callers, and counts the lines held back.
 #[derive(Debug)]
 pub(crate) struct LogLimiter {
     start: Instant,
@@ -19,7 +19,7 @@ impl LogLimiter {
         Self { start, next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
     }
 
-    /// Whether a line may be written now; if so, how many were held back before it.
+    /// Whether a line may be written now: `Some` with the number of lines held back before it.
     pub(crate) fn allows(&self, now: Instant) -> Option<u64> {
         let now =
             u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX / 2);

@@ -17,7 +17,7 @@ use weir_testkit::Namespace;
 
 const VIP: &str = "10.96.0.10:53";
 
-/// Has packets to a Service address delivered here, and brought to the receiving socket.
+/// Makes this host deliver packets to a Service address locally, and brings them to the capture socket.
 fn capture(port: u16) {
     let rules = format!(
         "add table inet weir; add chain inet weir in {{ type filter hook prerouting priority raw; }}; \
@@ -63,7 +63,7 @@ fn allocations_of(burst: Burst) -> [u64; 2] {
     let (client, endpoint) = tasks.block_on(&runtime, start(burst, &stop));
     let allocations =
         |times| measure(|| tasks.block_on(&runtime, relay(&client, &endpoint, burst, times))).count_total;
-    // The first bursts open the flow and have memory that is kept grow as far as it ever does.
+    // The first bursts open the flow, and grow buffers as far as they ever grow.
     allocations(10);
     let counts = [allocations(1), allocations(100)];
     stop.cancel();

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 mod endings;
 
-/// What a client sends again and again: this many datagrams of a size, in one go if they are a gro_batch.
+/// What a client sends again and again: this many datagrams of a size, in one send if by GSO.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::udp) struct Burst {
     pub(in crate::udp) datagrams: usize,
@@ -24,7 +24,7 @@ async fn bind() -> net::UdpSocket {
     net::UdpSocket::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// Has bursts relayed to the endpoint and back.
+/// Relays bursts to the endpoint and back.
 pub(in crate::udp) async fn relay(
     client: &net::UdpSocket,
     endpoint: &net::UdpSocket,
@@ -60,7 +60,7 @@ pub(in crate::udp) fn bursts() -> [Burst; 4] {
     [one, many, marked, segmented]
 }
 
-/// Has the client send datagrams as the burst asks for.
+/// Makes the client send datagrams as the burst asks for.
 pub(in crate::udp) fn prepare(client: &net::UdpSocket, burst: Burst) {
     SockRef::from(client).set_tos_v4(burst.tos).unwrap();
     if burst.gso {
@@ -85,7 +85,7 @@ fn relaying_a_datagram_allocates_nothing() {
         });
         let allocations =
             |times| measure(|| tasks.block_on(&runtime, relay(&client, &endpoint, burst, times))).count_total;
-        // The first bursts open the flow and have memory that is kept grow as far as it ever does.
+        // The first bursts open the flow, and grow buffers as far as they ever grow.
         allocations(10);
         assert_eq!(allocations(100), allocations(1), "{burst:?}");
         stop.cancel();
