@@ -24,7 +24,7 @@ use weir_core::Protocol;
 
 const ADDRESS: &str = "WEIR_TEST_BACKEND_ADDRESS";
 
-/// How often half of the backends are killed.
+/// Times that half of the backends are killed.
 const ROUNDS: usize = 60;
 
 /// Greets and echoes until it is killed. Not a test: the tests below start it as a process of its own.
@@ -64,7 +64,7 @@ impl Backend {
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("listening"))).unwrap().unwrap();
-        // What the process says at its end is nobody's business, but must not break its pipe.
+        // Output at the end is of no interest, but must not break the pipe of the process.
         std::thread::spawn(move || lines.for_each(drop));
         Self { address, process }
     }
@@ -84,10 +84,10 @@ impl Drop for Backend {
 #[derive(Default)]
 struct Counts {
     served: AtomicU64,
-    /// Whose endpoint was killed between accepting and its first byte: the kernel then ends the connection in order, as
-    /// an endpoint may do that has nothing to say.
+    /// Clients whose endpoint was killed between accepting and its first byte: the kernel then ends the connection in
+    /// order, as an endpoint may do that has nothing to say.
     ended: AtomicU64,
-    /// Lost their endpoint after bytes were relayed, which nobody can hide.
+    /// Clients that lost their endpoint after bytes were relayed, which nobody can hide.
     broken: AtomicU64,
 }
 

@@ -21,7 +21,7 @@ impl LogLimiter {
         Self { lines: RateLimiter::new(start), held_back: AtomicU64::new(0) }
     }
 
-    /// Whether a line may be written now; if so, how many were held back before it.
+    /// Whether a line may be written now: `Some` with the number of lines held back before it.
     pub(crate) fn allows(&self, now: Instant) -> Option<u64> {
         if self.lines.try_take(now, QUOTA) {
             return Some(self.held_back.swap(0, Relaxed));

@@ -1,4 +1,4 @@
-//! A Service in front of real servers: what every test of the data plane starts from.
+//! What does every test of the data plane start from? A Service in front of real servers.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::{
@@ -18,7 +18,7 @@ use weir_core::{
 use weir_proxy::{Applied, Config, FrontendRow, FrontendState, Proxy};
 use weir_testkit::{Behaviour, TcpServer};
 
-/// Nothing here takes this long; it only keeps a broken test from hanging.
+/// Longest wait for a step, which only keeps a broken test from hanging.
 pub(crate) const HANG: Duration = Duration::from_secs(20);
 
 /// The node that tests run on.
@@ -49,18 +49,18 @@ pub(crate) fn free_port(protocol: Protocol, ip: IpAddr) -> NonZeroU16 {
 }
 
 impl TestService {
-    /// The same with these ready endpoints.
+    /// Gives the Service these endpoints, all ready.
     pub(crate) fn with(mut self, endpoints: &[SocketAddr]) -> Self {
         self.endpoints = endpoints.iter().map(|&address| (address, Conditions::default(), NODE)).collect();
         self
     }
 
-    /// Its settings, to be changed.
+    /// Settings of the Service, to be changed.
     pub(crate) fn settings(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.service.settings)
     }
 
-    /// Where clients dial it.
+    /// Address at which clients dial the Service.
     pub(crate) fn address(&self) -> SocketAddr {
         let ips = &self.service.cluster_ips;
         SocketAddr::new(ips.v4.or(ips.v6).unwrap(), self.service.ports[0].port.get())
@@ -90,7 +90,7 @@ impl TestService {
     }
 }
 
-/// What a node serves for these Services.
+/// The Snapshot of a node with these Services.
 pub(crate) fn snapshot(services: &[&TestService]) -> Snapshot {
     let node = Node::named(NODE);
     let mut snapshot = Snapshot::of(node.clone());
@@ -142,7 +142,7 @@ pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Re
     converse(connect(address).await?, request).await
 }
 
-/// The same over a socket that may be bound.
+/// Does an [`exchange`] over a socket that may be bound.
 pub(crate) async fn exchange_over(
     socket: tokio::net::TcpSocket,
     address: SocketAddr,
@@ -178,7 +178,7 @@ pub(crate) async fn greeters(names: &[&str]) -> Vec<TcpServer> {
     servers
 }
 
-/// Where servers listen.
+/// Addresses at which servers listen.
 pub(crate) fn addresses(servers: &[TcpServer]) -> Vec<SocketAddr> {
     servers.iter().map(TcpServer::address).collect()
 }
