@@ -11,7 +11,8 @@ pub fn processes(root: u32) -> BTreeSet<u32> {
     found
 }
 
-fn all() -> impl Iterator<Item = u32> {
+/// The ids of all processes that this one sees.
+pub fn all() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

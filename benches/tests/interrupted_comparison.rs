@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
+use weir_bench::usage;
 use weir_testkit::Program;
 
-/// All of it takes less, also on a busy machine.
+/// The longest wait of this test, which takes less also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
@@ -30,7 +31,7 @@ async fn an_interrupted_comparison_leaves_no_process_namespace_or_file() {
         assert!(!comparison.wait().unwrap().success());
 
         until(&format!("the end of {family:?} after {signal}"), || {
-            let entered = || processes().flat_map(namespaces).any(|namespace| new.contains(&namespace));
+            let entered = || usage::all().flat_map(namespaces).any(|namespace| new.contains(&namespace));
             !family.iter().any(|&process| alive(process)) && !entered()
         })
         .await;
@@ -62,10 +63,7 @@ async fn relaying(comparison: u32) -> (BTreeSet<u32>, BTreeSet<PathBuf>) {
     let own: BTreeSet<PathBuf> = namespaces(std::process::id()).collect();
     let (mut family, mut new) = (BTreeSet::new(), BTreeSet::new());
     until("a proxy", || {
-        family = BTreeSet::from([comparison]);
-        let parents: Vec<(u32, u32)> =
-            processes().filter_map(|child| Some((child, parent(child)?))).collect();
-        while parents.iter().any(|(child, parent)| family.contains(parent) && family.insert(*child)) {}
+        family = usage::processes(comparison);
         new = family
             .iter()
             .copied()
@@ -78,7 +76,7 @@ async fn relaying(comparison: u32) -> (BTreeSet<u32>, BTreeSet<PathBuf>) {
     (family, new)
 }
 
-/// Waits until something holds; nothing tells when processes that are no children have ended.
+/// Waits until something holds, as nothing reports the end of processes that are no children.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
@@ -87,24 +85,11 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn processes() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-fn status(process: u32, field: &str) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
-    Some(line.trim().to_owned())
-}
-
-fn parent(process: u32) -> Option<u32> {
-    status(process, "PPid")?.parse().ok()
-}
-
-/// A process that ended and is not waited for yet holds nothing any more.
+/// Whether a process holds anything: one that has ended and is not waited for yet does not.
 fn alive(process: u32) -> bool {
-    status(process, "State").is_some_and(|state| !state.starts_with('Z'))
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    state.is_some_and(|state| !state.trim_start().starts_with('Z'))
 }
 
 fn namespaces(process: u32) -> impl Iterator<Item = PathBuf> {
@@ -113,7 +98,7 @@ fn namespaces(process: u32) -> impl Iterator<Item = PathBuf> {
         .filter_map(move |kind| fs::read_link(format!("/proc/{process}/ns/{kind}")).ok())
 }
 
-/// What it names is seen by itself alone: its hosts, made by the first process of a PID namespace, and its folder.
+/// Files that only the comparison itself may see: its hosts, made by the first process of a PID namespace, and its folder.
 fn left_files() -> Vec<PathBuf> {
     let entries = fs::read_dir("/run/netns").into_iter().chain(fs::read_dir("/run")).flatten().flatten();
     let left = |path: &PathBuf| {

@@ -1,8 +1,11 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
 mod desired;
+mod metric_families;
 mod metrics;
 mod repair_schedule;
+
+pub use metric_families::METRIC_FAMILIES;
 
 use crate::{
     Error, Options,

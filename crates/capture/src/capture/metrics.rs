@@ -1,6 +1,6 @@
 //! What do operators see of the rules?
 
-use crate::metric_families::{ELEMENTS, FAILURES, REPAIRS, TRANSACTIONS};
+use super::metric_families::{ELEMENTS, FAILURES, REPAIRS, TRANSACTIONS};
 use metrics::{Counter, Gauge, counter, gauge};
 
 /// Handles of the metrics `weir_capture_*`.

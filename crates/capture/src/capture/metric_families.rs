@@ -2,19 +2,19 @@
 
 use weir_core::MetricFamily;
 
-pub(crate) const TRANSACTIONS: MetricFamily =
+pub(super) const TRANSACTIONS: MetricFamily =
     MetricFamily::counter("weir_capture_transactions_total", &[], "Changes of nftables rules that were made");
-pub(crate) const FAILURES: MetricFamily = MetricFamily::counter(
+pub(super) const FAILURES: MetricFamily = MetricFamily::counter(
     "weir_capture_failures_total",
     &[],
     "Changes of nftables rules or policy routes that failed; each is tried again",
 );
-pub(crate) const REPAIRS: MetricFamily = MetricFamily::counter(
+pub(super) const REPAIRS: MetricFamily = MetricFamily::counter(
     "weir_capture_repairs_total",
     &[],
     "Times that rules or policy routes were written anew because another program had changed them",
 );
-pub(crate) const ELEMENTS: MetricFamily =
+pub(super) const ELEMENTS: MetricFamily =
     MetricFamily::gauge("weir_capture_elements", &[], "Elements of the sets of table inet weir");
 
 /// Every metric that this crate registers.
