@@ -6,6 +6,7 @@ mod kube_proxy_metrics;
 mod log;
 mod log_deduplicator;
 mod metrics;
+mod moment;
 mod outage;
 mod propagation;
 mod restored;
@@ -13,7 +14,8 @@ mod status;
 
 pub(crate) use self::metrics::WATCH_ERRORS;
 pub(crate) use input::{Input, Inputs, channel};
-pub use propagation::{EndpointChange, Moment, PublishedChanges};
+pub use moment::Moment;
+pub use propagation::{EndpointChange, PublishedChanges};
 pub use status::{Status, WatchState};
 
 use self::metrics::Metrics;

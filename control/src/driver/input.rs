@@ -1,6 +1,6 @@
 //! What does a source send to the driver?
 
-use super::{propagation::Moment, status::WatchState};
+use super::{moment::Moment, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
 use tokio::sync::mpsc;
 

@@ -4,28 +4,13 @@
 //! process follow the steady clock. The time of day is read once, when a change is received; a clock that jumps
 //! afterwards does no harm.
 
+use super::moment::Moment;
 use std::{
     collections::HashMap,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
 use weir_core::{Family, ServiceKey};
-
-/// One moment on the steady clock and on the time of day.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Time on the steady clock, which never jumps.
-    pub steady: Instant,
-    /// Time of day.
-    pub wall: SystemTime,
-}
-
-impl Moment {
-    /// Reads both clocks.
-    pub fn now() -> Self {
-        Self { steady: Instant::now(), wall: SystemTime::now() }
-    }
-}
 
 /// Change of endpoints on its way to the data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +116,7 @@ mod tests {
     /// No changes in a process that has run for an hour, and the current moment.
     fn running() -> (PendingChanges, Moment) {
         let started = Moment::now();
-        let now = Moment { steady: started.steady + 3600 * SECOND, wall: started.wall + 3600 * SECOND };
+        let now = started + 3600 * SECOND;
         (PendingChanges::new(started.steady), now)
     }
 
