@@ -1,15 +1,15 @@
 //! Does a comparison that is interrupted leave anything behind?
 
-use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeSet,
     env, fs,
     io::{Write, stderr},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
+use weir_testkit::Program;
 
 /// All of it takes less, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,42 +22,27 @@ async fn an_interrupted_comparison_leaves_no_process_namespace_or_file() {
         let _ = writeln!(stderr(), "SKIPPED: {why}");
         return;
     }
-    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
-        let mut comparison = Comparison::start();
-        let (family, new) = relaying(comparison.0.id()).await;
+    for signal in ["INT", "TERM", "KILL"] {
+        let mut comparison = start();
+        let (family, new) = relaying(comparison.id()).await;
 
-        kill_process(Pid::from_child(&comparison.0), signal).unwrap();
-        assert!(!comparison.0.wait().unwrap().success());
+        comparison.signal(signal).unwrap();
+        assert!(!comparison.wait().unwrap().success());
 
-        until(&format!("the end of {family:?} after {signal:?}"), || {
+        until(&format!("the end of {family:?} after {signal}"), || {
             let entered = || processes().flat_map(namespaces).any(|namespace| new.contains(&namespace));
             !family.iter().any(|&process| alive(process)) && !entered()
         })
         .await;
-        assert_eq!(left_files(), Vec::<PathBuf>::new(), "{signal:?}");
+        assert_eq!(left_files(), Vec::<PathBuf>::new(), "{signal}");
     }
 }
 
 /// A comparison that would take ten minutes; a test that fails ends it too.
-struct Comparison(Child);
-
-impl Comparison {
-    fn start() -> Self {
-        let started = Command::new(env!("CARGO_BIN_EXE_compare"))
-            .args(["--ways", "haproxy", "--works", "pingpong", "--seconds", "600"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(started.expect("the program that cargo built starts"))
-    }
-}
-
-impl Drop for Comparison {
-    fn drop(&mut self) {
-        // It has ended already where the test passes.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start() -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+    command.args(["--ways", "haproxy", "--works", "pingpong", "--seconds", "600"]);
+    Program::start("compare", &mut command).expect("the program that cargo built starts")
 }
 
 fn possible() -> Result<(), String> {

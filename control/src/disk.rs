@@ -17,15 +17,8 @@ use self::metrics::Metrics;
 use crate::{Event, State, blocking::blocking};
 use debounce::Save;
 use folder::{Folder, ReadError, WriteError};
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval},
-};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use tokio::sync::watch;
 use tracing::{info, warn};
 use weir_core::Settings;
 
@@ -49,9 +42,6 @@ pub(crate) struct Disk {
     /// Reason why the last attempt to save failed; `None` if it succeeded.
     failing: Option<String>,
 }
-
-/// Interval at which metrics are touched, so that a recorder keeps series that do not change.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Reason why a state on disk is not used.
 #[derive(Debug, thiserror::Error)]
@@ -106,19 +96,7 @@ impl Disk {
 
     /// Saves states until their sender is gone.
     pub(crate) async fn run(mut self, states: watch::Receiver<State>) {
-        let metrics = self.metrics.clone();
-        let touch = async move {
-            let mut touch = interval(TOUCH_INTERVAL);
-            touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                touch.tick().await;
-                metrics.touch();
-            }
-        };
-        tokio::select! {
-            () = debounce::save_debounced(states, &mut self) => {}
-            () = touch => {}
-        }
+        debounce::save_debounced(states, &mut self).await;
     }
 
     /// Logs the outcome of an attempt to save, if it differs from the last one.

@@ -12,7 +12,6 @@ mod propagation;
 mod restored;
 mod status;
 
-pub(crate) use self::metrics::WATCH_ERRORS;
 pub(crate) use input::{Input, Inputs, channel};
 pub use moment::Moment;
 pub use propagation::{EndpointChange, PublishedChanges};
@@ -33,13 +32,10 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         watch,
     },
-    time::{Duration, Instant, interval, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tracing::{debug, info};
 use weir_core::Snapshot;
-
-/// Interval at which metrics are touched, so that a recorder keeps series that do not change.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Applies the inputs of a source to the store, and publishes a Snapshot after each commit that changes one.
 pub(crate) struct Driver {
@@ -90,17 +86,11 @@ impl Driver {
     /// Runs until all senders of inputs are gone.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         let mut batch = Vec::with_capacity(CAPACITY);
-        let mut touch = interval(TOUCH_INTERVAL);
         loop {
             let received = tokio::select! {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
                 () = self.outage.until_due() => {
                     self.log_outage();
-                    continue;
-                }
-                _ = touch.tick() => {
-                    self.metrics.touch();
-                    self.kube_proxy_metrics.touch();
                     continue;
                 }
             };

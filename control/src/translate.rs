@@ -10,4 +10,5 @@ mod translation;
 
 pub(crate) use metadata::key;
 pub use problems::Problems;
+pub use settings::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
 pub use translation::{Translate, Translation, translate};

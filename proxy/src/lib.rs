@@ -21,7 +21,7 @@ mod udp;
 mod worker;
 
 pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
-pub use proxy::{Drained, Proxy, TOUCH_EVERY};
+pub use proxy::{Drained, Proxy};
 pub use reconcile::{
     bind_failure::BindFailure,
     report::{Applied, FrontendRow, FrontendState},
@@ -33,4 +33,4 @@ pub use shared::{
     error::Error,
 };
 pub use sys::{host::interface_addresses, marks::Marks};
-pub use telemetry::close_reason::Closed;
+pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};

@@ -2,4 +2,5 @@
 
 pub(crate) mod close_reason;
 pub(crate) mod log_limiter;
+pub(crate) mod metric_families;
 pub(crate) mod metrics;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     Event, Kind, Moment, Scope, WatchState,
-    driver::{Input, Inputs, WATCH_ERRORS},
+    driver::{Input, Inputs},
+    metric_families::WATCH_ERRORS,
     translate::Translation,
 };
 use futures::StreamExt;
@@ -199,7 +200,7 @@ impl Watch {
         // A list that this failure cut short does not count as one that never ends.
         list.begun = list.complete;
         let kind = self.target.kind;
-        metrics::counter!(WATCH_ERRORS, "kind" => kind.as_str(), "reason" => failure.reason.as_str())
+        metrics::counter!(WATCH_ERRORS.name, "kind" => kind.as_str(), "reason" => failure.reason.as_str())
             .increment(1);
         let fresh = self.retries.is_fresh(Instant::now());
         let (reason, delay) = (failure.reason, self.delay(&failure));

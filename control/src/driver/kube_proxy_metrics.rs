@@ -1,15 +1,14 @@
 //! Which of kube-proxy's metrics tell how many changes came and wait? (semantics K1)
 
-use crate::{Event, Kind};
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use crate::{
+    Event, Kind,
+    metric_families::{
+        ENDPOINT_CHANGES, ENDPOINT_CHANGES_PENDING, LAST_QUEUED, SERVICE_CHANGES, SERVICE_CHANGES_PENDING,
+    },
+};
+use metrics::{Counter, Gauge, counter, gauge};
 use std::time::SystemTime;
 use weir_core::Family;
-
-const SERVICES: &str = "kubeproxy_sync_proxy_rules_service_changes_total";
-const SERVICES_PENDING: &str = "kubeproxy_sync_proxy_rules_service_changes_pending";
-const ENDPOINTS: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_total";
-const ENDPOINTS_PENDING: &str = "kubeproxy_sync_proxy_rules_endpoint_changes_pending";
-const LAST_QUEUED: &str = "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds";
 
 /// Handles of kube-proxy's metrics of changes, registered once.
 pub(super) struct KubeProxyMetrics {
@@ -27,18 +26,16 @@ struct Changes {
 
 impl KubeProxyMetrics {
     pub(super) fn register() -> Self {
-        describe_counter!(SERVICES, "Services that came, changed or went");
-        describe_gauge!(SERVICES_PENDING, "Changes of Services that no Snapshot takes into account yet");
-        describe_counter!(ENDPOINTS, "EndpointSlices that came, changed or went");
-        describe_gauge!(
-            ENDPOINTS_PENDING,
-            "Changes of EndpointSlices that no Snapshot takes into account yet"
-        );
-        describe_gauge!(LAST_QUEUED, "Unix time of the last change of a Service or EndpointSlice");
         Self {
-            services: Changes { total: counter!(SERVICES), pending: gauge!(SERVICES_PENDING) },
-            endpoints: Changes { total: counter!(ENDPOINTS), pending: gauge!(ENDPOINTS_PENDING) },
-            last_queued: Family::ALL.map(|family| gauge!(LAST_QUEUED, "ip_family" => family.as_str())),
+            services: Changes {
+                total: counter!(SERVICE_CHANGES.name),
+                pending: gauge!(SERVICE_CHANGES_PENDING.name),
+            },
+            endpoints: Changes {
+                total: counter!(ENDPOINT_CHANGES.name),
+                pending: gauge!(ENDPOINT_CHANGES_PENDING.name),
+            },
+            last_queued: Family::ALL.map(|family| gauge!(LAST_QUEUED.name, "ip_family" => family.as_str())),
         }
     }
 
@@ -59,14 +56,5 @@ impl KubeProxyMetrics {
     /// Resets the pending changes: a commit takes all of them into account.
     pub(super) fn committed(&self) {
         [&self.services, &self.endpoints].iter().for_each(|changes| changes.pending.set(0.0));
-    }
-
-    /// Touches every series, so that a recorder keeps those that do not change.
-    pub(super) fn touch(&self) {
-        for changes in [&self.services, &self.endpoints] {
-            changes.total.increment(0);
-            changes.pending.increment(0.0);
-        }
-        self.last_queued.iter().for_each(|gauge| gauge.increment(0.0));
     }
 }

@@ -1,8 +1,14 @@
 //! What does the control plane count?
 
 use super::propagation::Unclear;
-use crate::{Event, Kind, WatchState};
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use crate::{
+    Event, Kind, WatchState,
+    metric_families::{
+        CONNECTED, EVENTS, GENERATION, OUTAGE_SINCE, PROBLEMS, REFUSED_ENDPOINTS, REFUSED_FRONTENDS,
+        UNCLEAR_PROPAGATION,
+    },
+};
+use metrics::{Counter, Gauge, counter, gauge};
 use weir_core::guards::{Refusal, Refused, Role};
 
 /// Handles of the control plane's metrics, registered once.
@@ -19,44 +25,21 @@ pub(super) struct Metrics {
     too_many: Counter,
 }
 
-/// Name of the counter of failed lists and watches, which the watches themselves increment by kind and reason.
-pub(crate) const WATCH_ERRORS: &str = "weir_control_watch_errors_total";
-
-const OUTAGE_SINCE: &str = "weir_api_server_away_since_timestamp_seconds";
-const REFUSED_ENDPOINTS: &str = "weir_endpoints_refused_total";
-const REFUSED_FRONTENDS: &str = "weir_frontends_refused_total";
-const UNCLEAR: &str = "weir_endpoint_propagation_unclear_total";
-
 impl Metrics {
     pub(super) fn register() -> Self {
-        describe_counter!("weir_control_events_total", "Objects that came, changed or went");
-        describe_counter!("weir_control_problems_total", "Parts of objects that could not be used");
-        describe_counter!(WATCH_ERRORS, "Failed lists and watches, each retried");
-        describe_gauge!("weir_control_connected", "1 while the watch of a kind is established");
-        describe_gauge!(
-            OUTAGE_SINCE,
-            "Unix time since when Services or EndpointSlices are not watched; 0 while both are"
-        );
-        describe_gauge!("weir_snapshot_generation", "Generation of the Snapshot that was published last");
-        describe_counter!(REFUSED_ENDPOINTS, "Endpoints that guards refused, by reason");
-        describe_counter!(REFUSED_FRONTENDS, "Service addresses that guards refused, by reason");
-        describe_counter!(
-            UNCLEAR,
-            "Changes of endpoints whose propagation time is too short or left out, by reason"
-        );
         let refused =
             |name: &'static str| Refusal::ALL.map(|reason| counter!(name, "reason" => reason.as_str()));
         Self {
-            refused_endpoints: refused(REFUSED_ENDPOINTS),
-            refused_frontends: refused(REFUSED_FRONTENDS),
-            events: Kind::ALL.map(|kind| counter!("weir_control_events_total", "kind" => kind.as_str())),
-            problems: Kind::ALL.map(|kind| counter!("weir_control_problems_total", "kind" => kind.as_str())),
-            connected: Kind::ALL.map(|kind| gauge!("weir_control_connected", "kind" => kind.as_str())),
-            outage_since: gauge!(OUTAGE_SINCE),
-            file_problems: counter!("weir_control_problems_total", "kind" => "manifest"),
-            generation: gauge!("weir_snapshot_generation"),
-            clock_differs: counter!(UNCLEAR, "reason" => "clock_differs"),
-            too_many: counter!(UNCLEAR, "reason" => "too_many"),
+            refused_endpoints: refused(REFUSED_ENDPOINTS.name),
+            refused_frontends: refused(REFUSED_FRONTENDS.name),
+            events: Kind::ALL.map(|kind| counter!(EVENTS.name, "kind" => kind.as_str())),
+            problems: Kind::ALL.map(|kind| counter!(PROBLEMS.name, "kind" => kind.as_str())),
+            connected: Kind::ALL.map(|kind| gauge!(CONNECTED.name, "kind" => kind.as_str())),
+            outage_since: gauge!(OUTAGE_SINCE.name),
+            file_problems: counter!(PROBLEMS.name, "kind" => "manifest"),
+            generation: gauge!(GENERATION.name),
+            clock_differs: counter!(UNCLEAR_PROPAGATION.name, "reason" => "clock_differs"),
+            too_many: counter!(UNCLEAR_PROPAGATION.name, "reason" => "too_many"),
         }
     }
 
@@ -64,18 +47,6 @@ impl Metrics {
         if let Event::Put(key, _) | Event::Delete(key) = event {
             self.events[key.kind as usize].increment(1);
         }
-    }
-
-    /// Touches every series: a recorder that drops series without changes would cut their handles off.
-    pub(super) fn touch(&self) {
-        let counters = self.events.iter().chain(&self.problems).chain([&self.file_problems]);
-        let refused = self.refused_endpoints.iter().chain(&self.refused_frontends);
-        let unclear = [&self.clock_differs, &self.too_many];
-        counters.chain(refused).chain(unclear).for_each(|counter| counter.increment(0));
-        self.connected
-            .iter()
-            .chain([&self.generation, &self.outage_since])
-            .for_each(|gauge| gauge.increment(0.0));
     }
 
     /// Counts changes of endpoints whose propagation time is inexact or not measured.

@@ -191,7 +191,6 @@ impl Capture {
             return;
         }
         self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
-        self.metrics.keep_alive();
         if self.lock.is_none() {
             self.lock = CaptureLock::acquire().ok().flatten();
         }

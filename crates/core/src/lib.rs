@@ -33,6 +33,7 @@
 mod balance;
 mod health;
 mod limits;
+mod metric_family;
 mod model;
 mod policy;
 mod resolve;
@@ -43,6 +44,7 @@ pub use health::{
     ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Lease, Load, MIN_FAILURES_TO_EJECT,
 };
 pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
+pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,

@@ -21,7 +21,6 @@
 mod addresses;
 mod client;
 mod host;
-mod program;
 mod wiring;
 
 use std::io;
@@ -29,7 +28,6 @@ use std::io;
 pub use addresses::{CLUSTER_CIDR, SERVICE_CIDR};
 pub use client::{Client, Connection, Conversation, Failure, Reply};
 pub use host::{Host, HostServers};
-pub use program::Program;
 pub use wiring::PodNetwork;
 
 use crate::{ApiServer, Namespace, OwnThread};

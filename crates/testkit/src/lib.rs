@@ -11,6 +11,8 @@
 //! | the objects of a large cluster, and how they change | [`load`] |
 //! | a Service in a Snapshot, without a control plane | [`services`] |
 //! | a Pod's service account | [`in_a_pod`] |
+//! | a program as a user runs it | [`Program`], [`output`], [`http_get`] |
+//! | what another process does | [`eventually`], [`wait_until`] |
 //! | a test that takes long at full size | [`scaled`], [`scaled_connections`] |
 //! | a server that must not share the caller's thread | [`OwnThread`] |
 //!
@@ -21,6 +23,7 @@ mod api_server;
 pub mod cluster;
 pub mod load;
 mod machine;
+mod process;
 mod servers;
 pub mod services;
 
@@ -28,6 +31,7 @@ pub use api_server::{
     ApiServer, Authority, Backup, EndlessList, Misbehaviour, Parameters, RealApiServer, Requests, Resource,
 };
 pub use machine::{Namespace, UNKNOWN_AUTHORITY, in_a_pod, scaled, scaled_connections};
+pub use process::{HANG, Program, eventually, http_get, idle, output, wait_until};
 pub use servers::{
     Behaviour, BlackHole, OwnThread, TcpServer, UdpBehaviour, UdpServer, WAIT_LIMIT, refused_address,
 };

@@ -9,10 +9,9 @@
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime},
+    ops::Add,
+    time::{Duration, Instant, SystemTime},
 };
-use tokio::time::Instant;
-pub(crate) use weir_control::Moment;
 use weir_core::{Family, Node, PerFamily};
 
 /// How long a change may wait: kube-proxy's 2 x syncPeriod.
@@ -20,6 +19,30 @@ const LATE_AFTER: Duration = Duration::from_secs(60);
 
 /// What Go writes for a time that never was.
 const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// One moment on both clocks: ages follow the monotonic one, people read the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClockReading {
+    /// Never jumps.
+    pub(crate) monotonic: Instant,
+    /// What a clock on the wall shows.
+    pub(crate) wall: SystemTime,
+}
+
+impl ClockReading {
+    /// This moment.
+    pub(crate) fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+}
+
+impl Add<Duration> for ClockReading {
+    type Output = Self;
+
+    fn add(self, later: Duration) -> Self {
+        Self { monotonic: self.monotonic + later, wall: self.wall + later }
+    }
+}
 
 /// Everything the probes depend on.
 #[derive(Clone, Debug)]
@@ -63,12 +86,12 @@ impl Health {
     }
 
     /// A change of one family arrived and waits to be applied. The clock of an older one goes on.
-    pub(crate) fn queued(&mut self, family: Family, now: Moment) {
-        self.families.get_mut(family).queued.get_or_insert(now.steady);
+    pub(crate) fn queued(&mut self, family: Family, now: ClockReading) {
+        self.families.get_mut(family).queued.get_or_insert(now.monotonic);
     }
 
     /// All changes of one family are applied.
-    pub(crate) fn updated(&mut self, family: Family, now: Moment) {
+    pub(crate) fn updated(&mut self, family: Family, now: ClockReading) {
         *self.families.get_mut(family) = Progress { queued: None, updated: Some(now.wall) };
     }
 
@@ -88,17 +111,17 @@ impl Health {
     }
 
     /// Whether no change has waited too long (Z1).
-    pub(crate) fn healthy(&self, now: Moment) -> bool {
+    pub(crate) fn healthy(&self, now: ClockReading) -> bool {
         Family::ALL.iter().all(|&family| self.families.get(family).healthy(now))
     }
 
     /// The answer of `/livez`.
-    pub(crate) fn livez(&self, now: Moment) -> Answer {
+    pub(crate) fn livez(&self, now: ClockReading) -> Answer {
         self.answer(now, self.healthy(now), None)
     }
 
     /// The answer of `/healthz`.
-    pub(crate) fn healthz(&self, now: Moment) -> Answer {
+    pub(crate) fn healthz(&self, now: ClockReading) -> Answer {
         let eligible = self.node_eligible && !self.draining;
         self.answer(now, self.healthy(now) && eligible, Some(eligible))
     }
@@ -115,7 +138,7 @@ impl Health {
         Answer { ok, body: body.to_owned() }
     }
 
-    fn answer(&self, now: Moment, ok: bool, node_eligible: Option<bool>) -> Answer {
+    fn answer(&self, now: ClockReading, ok: bool, node_eligible: Option<bool>) -> Answer {
         let last_updated = Family::ALL.iter().filter_map(|&family| self.families.get(family).updated).max();
         let report = Report {
             // A healthy proxy with nothing to do is up to date now.
@@ -129,7 +152,7 @@ impl Health {
         Answer { ok, body }
     }
 
-    fn status(&self, family: Family, now: Moment) -> Option<(&'static str, Status)> {
+    fn status(&self, family: Family, now: ClockReading) -> Option<(&'static str, Status)> {
         let progress = self.families.get(family);
         let last_updated = time_text(Some(progress.updated?));
         Some((family.as_str(), Status { last_updated, healthy: progress.healthy(now) }))
@@ -137,8 +160,8 @@ impl Health {
 }
 
 impl Progress {
-    fn healthy(&self, now: Moment) -> bool {
-        let late = |queued| now.steady.saturating_duration_since(queued) > LATE_AFTER;
+    fn healthy(&self, now: ClockReading) -> bool {
+        let late = |queued| now.monotonic.saturating_duration_since(queued) > LATE_AFTER;
         self.updated.is_none() || !self.queued.is_some_and(late)
     }
 }
@@ -180,8 +203,8 @@ fn time_text(time: Option<SystemTime>) -> String {
 mod tests {
     use super::*;
 
-    fn synced() -> (Health, Moment) {
-        let (mut health, start) = (Health::new(false), Moment::now());
+    fn synced() -> (Health, ClockReading) {
+        let (mut health, start) = (Health::new(false), ClockReading::now());
         Family::ALL.into_iter().for_each(|family| health.updated(family, start));
         (health, start)
     }
@@ -201,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_family_that_never_reported_is_healthy_however_long_its_change_waits() {
-        let (mut health, start) = (Health::new(false), Moment::now());
+        let (mut health, start) = (Health::new(false), ClockReading::now());
         health.queued(Family::V4, start);
         assert!(health.healthy(start + LATE_AFTER * 9));
     }
@@ -223,13 +246,13 @@ mod tests {
         let unknown = Node::named("a");
         for required in [false, true] {
             let mut health = Health::new(required);
-            assert_eq!(health.healthz(Moment::now()).ok, !required);
+            assert_eq!(health.healthz(ClockReading::now()).ok, !required);
             health.set_node(&unknown);
-            assert_eq!(health.healthz(Moment::now()).ok, !required);
+            assert_eq!(health.healthz(ClockReading::now()).ok, !required);
             health.set_node(&Node { known: true, ..unknown.clone() });
-            assert!(health.healthz(Moment::now()).ok);
+            assert!(health.healthz(ClockReading::now()).ok);
             health.set_node(&Node { known: true, leaving: true, ..unknown.clone() });
-            assert!(!health.healthz(Moment::now()).ok);
+            assert!(!health.healthz(ClockReading::now()).ok);
         }
     }
 

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod common;
+
+use common::WEIR;
 use std::process::{Command, Output};
 
 fn weir(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output().unwrap()
+    common::run(arguments, "")
 }
 
 fn stdout(output: &Output) -> &str {
@@ -54,8 +57,7 @@ fn usage_errors_end_with_exit_code_2() {
 
 #[test]
 fn variables_are_read_from_the_environment() {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_weir")).arg("run").env("WEIR_WORKERS", "257").output().unwrap();
+    let output = Command::new(WEIR).arg("run").env("WEIR_WORKERS", "257").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).starts_with("error: variable WEIR_WORKERS: "), "{}", stderr(&output));
     assert!(stderr(&output).contains("1..=256"), "{}", stderr(&output));

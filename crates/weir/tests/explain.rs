@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod common;
+
+use common::texts;
 use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    process::{Command, Output, Stdio},
-    thread,
-};
+use std::{fs, path::Path, process::Output, thread};
 
 /// The node and its cluster's network in the vectors (conformance/FORMAT.md, "Flow").
 const NETWORK: [&str; 4] = [
@@ -165,22 +162,7 @@ fn with_flows(flows: impl AsRef<[u8]>, flags: &[String], manifests: &str) -> Out
 }
 
 fn weir(flags: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .arg("explain")
-        .args(flags)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may end without reading everything.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn texts(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&output.stdout), text(&output.stderr))
+    common::run(&[&["explain"], flags].concat(), stdin)
 }
 
 const WEB: &str = r#"

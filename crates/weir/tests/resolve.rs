@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod common;
+
+use common::texts;
 use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    process::{Command, Output, Stdio},
-    thread,
-};
+use std::{fs, path::Path, process::Output, thread};
 
 #[test]
 fn every_curated_case_is_resolved_as_kube_proxy_does() {
@@ -84,22 +81,7 @@ fn manifests(case: &Value) -> Value {
 }
 
 fn weir(arguments: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["resolve", "--manifests", "-"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may end without reading everything.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
-fn texts(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&output.stdout), text(&output.stderr))
+    common::run(&[&["resolve", "--manifests", "-"], arguments].concat(), stdin)
 }
 
 const WEB: &str = r#"
@@ -185,10 +167,7 @@ fn a_refused_object_or_document_is_an_error_and_exit_code_1_but_the_rest_is_prin
 
 #[test]
 fn manifests_that_are_not_there_are_an_error_on_one_line() {
-    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["resolve", "--manifests", "/nowhere/at-all"])
-        .output()
-        .unwrap();
+    let output = common::run(&["resolve", "--manifests", "/nowhere/at-all"], "");
     let (stdout, stderr) = texts(&output);
     assert_eq!((output.status.code(), &*stdout, stderr.lines().count()), (Some(1), "", 1), "{stderr}");
     assert!(stderr.starts_with("error: ") && stderr.contains("/nowhere/at-all"), "{stderr}");

@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::{HANG, Weir, free, get, greeter, greeting, manifest, wait_for};
+use common::{HANG, WEIR, Weir, free, get, greeter, greeting, manifest, wait_for};
 use std::{
-    io::{BufRead, ErrorKind, Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    process::{Command, Stdio},
+    process::Command,
 };
-use weir_testkit::{Behaviour, OwnThread, TcpServer, UdpBehaviour, UdpServer};
+use weir_testkit::{Behaviour, OwnThread, Program, TcpServer, UdpBehaviour, UdpServer};
 
 #[test]
 fn a_service_is_served_and_follows_its_manifest() {
@@ -125,20 +125,12 @@ fn a_drain_that_takes_too_long_ends_with_a_reset_and_0() {
 #[test]
 fn sigterm_ends_a_weir_that_still_waits_for_its_input() {
     let health = free(Ipv4Addr::LOCALHOST).to_string();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
-        .args(["run", "--manifests", "-", "--admin-address", "", "--health-address", &health])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(WEIR);
+    command.args(["run", "--manifests", "-", "--admin-address", "", "--health-address", &health]);
+    let mut weir = Program::piped("weir", &mut command).unwrap();
     wait_for("the health server", || TcpStream::connect(&health).is_ok());
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    let mut status = None;
-    wait_for("the end of weir", || {
-        status = child.try_wait().unwrap();
-        status.is_some()
-    });
-    assert_eq!(status.unwrap().code(), Some(0));
+    weir.signal("TERM").unwrap();
+    assert_eq!(weir.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -160,16 +152,15 @@ fn cluster_ips_that_are_not_local_are_mapped_to_loopback_and_the_table_says_wher
     let a = greeter("a");
     // An address of TEST-NET-2, which no host has (RFC 5737).
     let service = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77)), 80);
-    let mut weir = Weir::ready(&manifest(service, &[a.address()]), &["--map", "loopback"]);
-    let mut lines = weir.output().lines().map(Result::unwrap);
-    assert!(lines.next().unwrap().starts_with("SERVICE"));
-    let row = lines.next().unwrap();
+    let weir = Weir::ready(&manifest(service, &[a.address()]), &["--map", "loopback"]);
+    assert!(weir.line().starts_with("SERVICE"));
+    let row = weir.line();
     let cells: Vec<&str> = row.split_whitespace().collect();
     assert_eq!(cells[..3], ["default/web", "80/TCP", "198.51.100.77:80"]);
     assert!(["127.51.100.77:80", "127.51.100.77:20080"].contains(&cells[3]), "{row}");
     assert_eq!(greeting(cells[3].parse().unwrap()).unwrap(), "a");
     weir.write(&manifest(service, &[]));
-    assert!(lines.next().unwrap().ends_with("no endpoints"));
+    assert!(weir.line().ends_with("no endpoints"));
 }
 
 #[test]

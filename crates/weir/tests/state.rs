@@ -120,8 +120,8 @@ fn a_kill_at_any_moment_of_a_save_leaves_a_state_that_can_be_read() {
         weir.signal("TERM");
         let new = cluster.state_dir().join("state.new");
         wait_for("the save", || new.exists() || weir.has_ended());
-        // Each time a little later in it.
-        (0..round * 20).for_each(|_| std::thread::yield_now());
+        // Each time later in it, and in the end after it.
+        (0..round.pow(3)).for_each(|_| std::thread::yield_now());
         if !weir.has_ended() {
             weir.signal("KILL");
         }

@@ -1,7 +1,7 @@
 //! Which metrics does the data plane have? Those of a Service port are registered with its first client.
 
 use super::close_reason::Closed;
-use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use metrics::{Counter, Gauge, Histogram, Label};
 use std::{
     num::NonZeroU16,
     sync::{Arc, OnceLock},
@@ -63,12 +63,6 @@ impl PortMetrics {
             Label::new("protocol", protocol.as_str()),
         ]
     }
-
-    /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
-    /// cut quiet ports off from their handles.
-    pub(crate) fn touch(&self) {
-        self.clients.get().into_iter().for_each(|clients| clients.touch());
-    }
 }
 
 impl ClientMetrics {
@@ -106,14 +100,6 @@ impl ClientMetrics {
             },
         }
     }
-
-    fn touch(&self) {
-        let counters = [&self.opened, &self.delayed, &self.to_endpoint, &self.to_client, &self.dropped];
-        let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
-        let all = counters.into_iter().chain(datagrams).chain(self.closed.known());
-        all.chain(self.rejected.known()).for_each(|counter| counter.increment(0));
-        self.active.increment(0.0);
-    }
 }
 
 /// A counter for each reason, registered when a reason first occurs: most never do.
@@ -136,10 +122,6 @@ impl CountersByReason {
             let labels = [&self.labels[..], &[Label::new(self.key, reason.as_str())]].concat();
             metrics::counter!(self.name, labels)
         })
-    }
-
-    fn known(&self) -> impl Iterator<Item = &Counter> {
-        self.counters.iter().filter_map(OnceLock::get)
     }
 }
 
@@ -176,7 +158,6 @@ pub(crate) struct ProcessMetrics {
 
 impl ProcessMetrics {
     pub(crate) fn register() -> Arc<Self> {
-        describe();
         Arc::new(Self {
             connect_duration: metrics::histogram!("weir_connect_duration_seconds"),
             accept_errors: metrics::counter!("weir_accept_errors_total"),
@@ -211,19 +192,6 @@ impl ProcessMetrics {
         self.waiting.increment(1.0);
         WaitingClient(&self.waiting)
     }
-
-    /// Marks every series as alive, as [`PortMetrics::touch`].
-    pub(crate) fn touch(&self) {
-        self.not_connected
-            .known()
-            .chain([&self.connected, &self.accept_errors, &self.hedged, &self.retried, &self.ejections])
-            .for_each(|counter| counter.increment(0));
-        let limits = [&self.connections_limit, &self.descriptors_limit, &self.descriptors_used];
-        limits
-            .into_iter()
-            .chain([&self.relay_memory, &self.last_sync, &self.waiting])
-            .for_each(|gauge| gauge.increment(0.0));
-    }
 }
 
 /// A client that is shown as waiting.
@@ -235,41 +203,24 @@ impl Drop for WaitingClient<'_> {
     }
 }
 
-fn describe() {
-    use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("weir_connections_opened_total", "TCP connections accepted");
-    counter!("weir_connections_closed_total", "TCP connections ended, by reason");
-    gauge!("weir_connections_active", "TCP connections accepted and not ended");
-    gauge!("weir_connections_limit", "TCP connections that there may be");
-    counter!("weir_rejected_total", "Clients refused because a limit was reached, by reason");
-    counter!("weir_accepts_delayed_total", "Clients that had to wait for the accept rate");
-    gauge!("weir_descriptors_limit", "DescriptorBudget that the data plane may have open");
-    gauge!("weir_descriptors_used", "DescriptorBudget that the data plane has open");
-    counter!("weir_udp_flows_opened_total", "UDP flows begun");
-    counter!("weir_udp_flows_closed_total", "UDP flows ended, by reason");
-    gauge!("weir_udp_flows", "UDP flows begun and not ended");
-    counter!("weir_bytes_total", Unit::Bytes, "Payload relayed, by direction");
-    counter!("weir_udp_datagrams_total", "Datagrams relayed, by direction");
-    counter!("weir_udp_datagrams_dropped_total", "Datagrams that could not be relayed");
-    counter!(ATTEMPTS, "Attempts to connect to an endpoint, by result");
-    gauge!(
-        "weir_queue_waiting",
-        "TCP clients that wait because all endpoints have as many connections as they may have"
-    );
-    counter!("weir_connects_hedged_total", "Endpoints tried beside one that had not answered yet");
-    counter!("weir_connects_retried_total", "Endpoints tried because the one before failed");
-    counter!("weir_endpoint_ejections_total", "Endpoints left alone because connects to them kept failing");
-    histogram!(
-        "weir_connect_duration_seconds",
-        Unit::Seconds,
-        "Time until an endpoint accepted a connection"
-    );
-    counter!(
-        "weir_accept_errors_total",
-        "Connections that could not be accepted for want of descriptors or memory"
-    );
-    gauge!("weir_relay_memory_bytes", Unit::Bytes, "Bytes read by relays that cannot be written yet");
-    gauge!("weir_frontends", "Service addresses, by state");
-    gauge!("weir_sync_last_timestamp_seconds", Unit::Seconds, "When the last change was applied, Unix time");
-    histogram!("weir_sync_duration_seconds", Unit::Seconds, "Time to apply a change to the data plane");
+/// How many frontends are in which state.
+#[derive(Debug)]
+pub(crate) struct FrontendGauges {
+    listening: Gauge,
+    failed: Gauge,
+    no_endpoints: Gauge,
+}
+
+impl FrontendGauges {
+    pub(crate) fn register() -> Self {
+        let of = |state: &'static str| metrics::gauge!("weir_frontends", "state" => state);
+        Self { listening: of("listening"), failed: of("failed"), no_endpoints: of("no_endpoints") }
+    }
+
+    /// Shows the number of frontends in each state.
+    pub(crate) fn set(&self, listening: usize, failed: usize, no_endpoints: usize) {
+        self.listening.set(listening as f64);
+        self.failed.set(failed as f64);
+        self.no_endpoints.set(no_endpoints as f64);
+    }
 }

@@ -1,6 +1,7 @@
 //! What do operators see of the rules?
 
-use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
+use crate::metric_families::{ELEMENTS, FAILURES, REPAIRS, TRANSACTIONS};
+use metrics::{Counter, Gauge, counter, gauge};
 
 /// Handles of the metrics `weir_capture_*`.
 #[derive(Debug)]
@@ -13,29 +14,11 @@ pub(crate) struct CaptureMetrics {
 
 impl CaptureMetrics {
     pub(crate) fn new() -> Self {
-        describe_counter!("weir_capture_transactions_total", "Changes of nftables rules that were made");
-        describe_counter!(
-            "weir_capture_failures_total",
-            "Changes of nftables rules or policy routes that failed; each is tried again"
-        );
-        describe_counter!(
-            "weir_capture_repairs_total",
-            "Times that rules or policy routes were written anew because somebody else had changed them"
-        );
-        describe_gauge!("weir_capture_elements", "Elements of the sets of table inet weir");
         Self {
-            transactions: counter!("weir_capture_transactions_total"),
-            failures: counter!("weir_capture_failures_total"),
-            repairs: counter!("weir_capture_repairs_total"),
-            elements: gauge!("weir_capture_elements"),
+            transactions: counter!(TRANSACTIONS.name),
+            failures: counter!(FAILURES.name),
+            repairs: counter!(REPAIRS.name),
+            elements: gauge!(ELEMENTS.name),
         }
-    }
-
-    /// Keeps the series in the registry, which drops series that nobody touches.
-    pub(crate) fn keep_alive(&self) {
-        for counter in [&self.transactions, &self.failures, &self.repairs] {
-            counter.increment(0);
-        }
-        self.elements.increment(0.0);
     }
 }

@@ -1,16 +1,17 @@
 //! How is a real API server run for a test? etcd and kube-apiserver on ports of this host, gone with their handle.
 
 use std::{
-    env,
-    fs::{self, File},
-    io,
+    env, fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use crate::machine::{Folder, skipped};
+use crate::{
+    Program,
+    machine::{Folder, skipped},
+};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -69,17 +70,16 @@ impl RealApiServer {
 
     fn start_etcd(&mut self) -> io::Result<()> {
         let (client, peer) = self.etcd_addresses;
-        let etcd = Command::new(self.assets.join("etcd"))
-            .arg("--name=default")
+        let mut etcd = Command::new(self.assets.join("etcd"));
+        etcd.arg("--name=default")
             .arg(format!("--data-dir={}", self.folder.path("etcd").display()))
             .arg(format!("--listen-client-urls=http://{client}"))
             .arg(format!("--advertise-client-urls=http://{client}"))
             .arg(format!("--listen-peer-urls=http://{peer}"))
             .arg(format!("--initial-advertise-peer-urls=http://{peer}"))
             .arg(format!("--initial-cluster=default=http://{peer}"))
-            .arg("--unsafe-no-fsync")
-            .run(&self.folder.path("etcd.log"))?;
-        self.etcd = Some(etcd);
+            .arg("--unsafe-no-fsync");
+        self.etcd = Some(Program::start("etcd", &mut etcd)?);
         Ok(())
     }
 
@@ -125,7 +125,8 @@ impl RealApiServer {
     /// When the API server does not open the port in time.
     pub async fn restart(&mut self) -> io::Result<()> {
         let file = |name: &str| self.folder.path(name).display().to_string();
-        let api_server = Command::new(self.assets.join("kube-apiserver"))
+        let mut api_server = Command::new(self.assets.join("kube-apiserver"));
+        api_server
             .arg(format!("--etcd-servers=http://{}", self.etcd_addresses.0))
             .arg(format!("--bind-address={}", self.address.ip()))
             .arg(format!("--advertise-address={}", self.address.ip()))
@@ -140,16 +141,15 @@ impl RealApiServer {
             .arg(format!("--service-account-key-file={}", file("accounts.key")))
             .arg(format!("--service-account-signing-key-file={}", file("accounts.key")))
             .arg(format!("--service-cluster-ip-range={}", self.service_networks))
-            .arg("--profiling=false")
-            .run(&self.folder.path("kube-apiserver.log"))?;
-        self.api_server = Some(api_server);
+            .arg("--profiling=false");
+        let api_server = self.api_server.insert(Program::start("kube-apiserver", &mut api_server)?);
         let opened = timeout(START_LIMIT, async {
             while TcpStream::connect(self.address).await.is_err() {
                 sleep(Duration::from_millis(50)).await;
             }
         });
         opened.await.map_err(|_| {
-            let log = fs::read_to_string(self.folder.path("kube-apiserver.log")).unwrap_or_default();
+            let log = api_server.log().unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(10).collect();
             io::Error::new(io::ErrorKind::TimedOut, format!("kube-apiserver is not up:\n{}", tail.join("\n")))
         })
@@ -198,32 +198,4 @@ fn write_credentials(folder: &Folder) -> io::Result<()> {
         .stderr(Stdio::null())
         .status()?;
     if made.success() { Ok(()) } else { Err(io::Error::other("openssl genrsa failed")) }
-}
-
-/// A running program that ends with its handle.
-#[derive(Debug)]
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
-/// Starts a program that writes to a log file.
-trait Run {
-    fn run(&mut self, log: &Path) -> io::Result<Program>;
-}
-
-impl Run for Command {
-    fn run(&mut self, log: &Path) -> io::Result<Program> {
-        let log = File::options().create(true).append(true).open(log)?;
-        let program = self.get_program().to_owned();
-        let child = self.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
-        let failed = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
-        };
-        Ok(Program(child.map_err(failed)?))
-    }
 }

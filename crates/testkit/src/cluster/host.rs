@@ -7,8 +7,7 @@ use std::{
 };
 
 use super::client::{Client, Connection, Conversation, Failure, Reply};
-use super::program::Program;
-use crate::{Behaviour, Namespace, OwnThread, TcpServer, UdpBehaviour, UdpServer};
+use crate::{Behaviour, Namespace, OwnThread, Program, TcpServer, UdpBehaviour, UdpServer};
 
 /// A host: a network namespace with an address of each family.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::{
     fs::{self, File},
     future::Future,
-    io::{self, Write},
+    io,
     os::fd::AsFd,
-    process::{Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
@@ -14,6 +14,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::Builder;
 
 use super::skip::or_skip;
+use crate::output;
 
 /// A host of a test: a network namespace, removed when this is dropped.
 #[derive(Debug)]
@@ -175,11 +176,7 @@ fn ip(arguments: &[&str]) -> io::Result<()> {
 
 /// Runs a command with this on its standard input, and returns its output.
 fn feed(command: &mut Command, input: &str) -> io::Result<String> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn()?;
-    // A command that fails early closes its end; what it says is worth more than that.
-    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output()?;
+    let output = output(command, input)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

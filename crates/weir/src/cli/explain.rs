@@ -1,9 +1,9 @@
 //! Which settings does `weir explain` take?
 
 use super::{
-    ClusterNetwork, Manifests, Output,
-    manifests::ManifestArgs,
-    network::NetworkArgs,
+    manifests::{ManifestArgs, Manifests},
+    network::{ClusterNetwork, NetworkArgs},
+    options::Output,
     values::{self, usage},
 };
 use clap::{ArgAction, Args};
@@ -18,7 +18,7 @@ pub(super) struct ExplainArgs {
     from: Option<IpAddr>,
 
     /// What the client dials, as in 10.96.0.10:80/TCP
-    #[arg(long, value_name = "IP:PORT/PROTOCOL", requires = "from", value_parser = values::dialled)]
+    #[arg(long, value_name = "IP:PORT/PROTOCOL", requires = "from", value_parser = values::frontend)]
     to: Option<Frontend>,
 
     /// A file with a flow a line, FROM and TO with a blank between, or - for standard input; answers are JSON, one a line
@@ -43,7 +43,7 @@ pub(super) struct ExplainArgs {
 
 /// Settings of `weir explain`, checked and complete.
 #[derive(Clone, Debug)]
-pub(crate) struct ExplainOptions {
+pub struct ExplainOptions {
     /// What to read, and for whom.
     pub(crate) manifests: Manifests,
     /// The addresses of the node; empty: those that its Node object says.
@@ -92,7 +92,7 @@ impl std::str::FromStr for AskedFlow {
         let (Some(from), Some(to), None) = (words.next(), words.next(), words.next()) else {
             return Err("must be FROM and TO with a blank between, as in 10.244.0.1 10.96.0.10:80/TCP".into());
         };
-        Self::new(values::address(from)?, values::dialled(to)?)
+        Self::new(values::address(from)?, values::frontend(to)?)
     }
 }
 

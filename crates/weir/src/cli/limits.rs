@@ -12,12 +12,12 @@ use weir_proxy::Config;
 pub(crate) struct LimitArgs {
     /// TCP connections; when they are nearly used up, the Service with most of them is refused first
     /// [default: as descriptors allow (ulimit -Hn), two for each]
-    #[arg(long, value_name = "N", value_parser = values::places)]
+    #[arg(long, value_name = "N", value_parser = values::process_limit)]
     max_connections: Option<NonZeroUsize>,
 
     /// UDP flows; one more ends the flow that has been idle for longest
     /// [default: a quarter of the descriptors, at most 65536]
-    #[arg(long, value_name = "N", value_parser = values::places)]
+    #[arg(long, value_name = "N", value_parser = values::process_limit)]
     max_udp_flows: Option<NonZeroUsize>,
 
     /// Memory for bytes that were read and cannot be written yet [default: 256MiB]

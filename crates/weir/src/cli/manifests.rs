@@ -1,7 +1,9 @@
 //! Which objects do `weir resolve` and `weir explain` read, and for which node?
 
-use super::values::{NodePortAddress, network, node_port_addresses, selection};
-use crate::node_name;
+use super::{
+    defaults::node_name,
+    values::{NodePortAddress, network, node_port_addresses, selection},
+};
 use clap::{ArgAction, Args};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf};

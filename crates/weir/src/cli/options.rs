@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 
 /// Settings of `weir demo`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct DemoOptions {
+pub struct DemoOptions {
     /// End after this many seconds, with exit code 0 [default: run until Ctrl-C]
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u32>,
@@ -38,7 +38,7 @@ impl DemoOptions {
 
 /// Settings of `weir doctor`.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct DoctorOptions {
+pub struct DoctorOptions {
     /// Networks that Service addresses come from, comma separated: looks for routes to them, which this host's own
     /// processes need [default: looks for a default route]
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
@@ -51,7 +51,7 @@ pub(crate) struct DoctorOptions {
 
 /// Settings of `weir cleanup`.
 #[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct CleanupOptions {
+pub struct CleanupOptions {
     /// Even while a weir is running on this node: it puts its rules back within seconds
     #[arg(long)]
     pub(crate) force: bool,
@@ -70,7 +70,7 @@ pub(super) struct ResolveArgs {
 
 /// Settings of `weir resolve`, checked and complete.
 #[derive(Clone, Debug)]
-pub(crate) struct ResolveOptions {
+pub struct ResolveOptions {
     /// What to read, and for whom.
     pub(crate) manifests: Manifests,
     /// How to print it.

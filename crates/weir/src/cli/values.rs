@@ -97,7 +97,7 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, &'static str> {
 }
 
 /// What a client dials, as in `10.96.0.10:80/TCP`.
-pub(crate) fn dialled(text: &str) -> Result<Frontend, &'static str> {
+pub(crate) fn frontend(text: &str) -> Result<Frontend, &'static str> {
     let read = || {
         let (address, protocol) = text.trim().rsplit_once('/')?;
         let address: SocketAddr = address.parse().ok().filter(|address: &SocketAddr| address.port() != 0)?;
@@ -137,7 +137,7 @@ pub(crate) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
 }
 
 /// The same for what the whole process holds.
-pub(crate) fn places(text: &str) -> Result<NonZeroUsize, &'static str> {
+pub(crate) fn process_limit(text: &str) -> Result<NonZeroUsize, &'static str> {
     NonZeroUsize::try_from(count(text)?).map_err(|_| "is more than this machine can address")
 }
 

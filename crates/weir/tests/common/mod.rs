@@ -3,20 +3,18 @@
 
 use std::{
     fs,
-    io::{BufReader, Read, Write},
+    io::Read,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    time::{Duration, Instant},
+    process::{Command, ExitStatus, Output},
 };
-use weir_testkit::{Behaviour, OwnThread, TcpServer};
+use weir_testkit::{Behaviour, OwnThread, Program, TcpServer};
 
-/// Nothing here takes this long; it only keeps a broken test from hanging.
-pub(crate) const HANG: Duration = Duration::from_secs(30);
+pub(crate) use weir_testkit::{HANG, http_get as get, wait_until as wait_for};
 
 /// A running weir with a folder of manifests. Killed and removed when dropped.
 pub(crate) struct Weir {
-    child: Child,
+    program: Program,
     folder: PathBuf,
     health: SocketAddr,
 }
@@ -67,16 +65,12 @@ impl Weir {
     /// Starts a command that is `weir run` in some way, with a folder of its own.
     pub(crate) fn spawn(mut command: Command, folder: PathBuf) -> Self {
         let health = free(Ipv4Addr::LOCALHOST);
-        let child = command
+        command
             .env("WEIR_WORKERS", "2")
             .env("WEIR_HEALTH_ADDRESS", health.to_string())
             .env("WEIR_ADMIN_ADDRESS", "")
-            .env("WEIR_STATE_DIR", folder.join("state"))
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(folder.join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, folder, health }
+            .env("WEIR_STATE_DIR", folder.join("state"));
+        Self { program: Program::piped("weir", &mut command).unwrap(), folder, health }
     }
 
     /// The same, and waits until it serves.
@@ -102,61 +96,47 @@ impl Weir {
     }
 
     pub(crate) fn pid(&self) -> String {
-        self.child.id().to_string()
+        self.program.id().to_string()
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let kill = Command::new("kill").args([&format!("-{name}"), &self.pid()]).status();
-        assert!(kill.unwrap().success());
+        self.program.signal(name).unwrap();
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+        self.program.has_ended().unwrap()
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        wait_for("the end of weir", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap()
+        self.program.wait().unwrap()
     }
 
-    pub(crate) fn output(&mut self) -> BufReader<ChildStdout> {
-        BufReader::new(self.child.stdout.take().unwrap())
+    /// The next line of standard output.
+    pub(crate) fn line(&self) -> String {
+        self.program.line().unwrap().expect("a line")
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap()
+        self.program.log().unwrap()
     }
 }
 
 impl Drop for Weir {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.program.kill();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// The whole answer to a GET request, if there is one.
-pub(crate) fn get(address: SocketAddr, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(HANG)).unwrap();
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
+/// Runs the program with this on its standard input to its end.
+pub(crate) fn run(arguments: &[&str], input: &str) -> Output {
+    weir_testkit::output(Command::new(WEIR).args(arguments), input).unwrap()
 }
 
-/// Asks until it is so. The state of another process can only be asked for.
-pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < HANG, "{what} does not come");
-        std::thread::yield_now();
-    }
+/// What a program printed to standard output and to standard error.
+pub(crate) fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
 }
 
 pub(crate) fn greeter(name: &str) -> OwnThread<TcpServer> {

@@ -4,24 +4,22 @@ use crate::objects::{Endpoint, Service};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
-    env,
-    fmt::Debug,
-    fs,
+    env, fs,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use weir_testkit::cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, Program, SERVICE_CIDR};
+use weir_testkit::{
+    Program,
+    cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, SERVICE_CIDR},
+};
+
+pub(crate) use weir_testkit::{eventually, idle};
 
 /// The built program.
 pub(crate) const WEIR: &str = env!("CARGO_BIN_EXE_weir");
-/// Nothing here takes this long; it only keeps a broken test from hanging.
-const HANG: Duration = Duration::from_secs(30);
 /// What answers at all answers within this, here.
 const SILENCE: Duration = Duration::from_millis(700);
-/// How long until something is looked at again that has not come.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// Who answered, and the address that it saw; or why nobody did.
 pub(crate) type Answer = Result<(String, IpAddr), Failure>;
@@ -219,22 +217,4 @@ pub(crate) fn expect_names(client: &Host, protocol: Protocol, to: SocketAddr, wa
     let wanted: BTreeSet<String> = wanted.iter().map(|&name| name.to_owned()).collect();
     let what = format!("{} -> {to} over {protocol:?}", client.name());
     eventually(&what, wanted, || names(client, protocol, to));
-}
-
-/// Looks until it is as wanted. What another process does can only be looked at.
-pub(crate) fn eventually<T: PartialEq + Debug>(what: &str, wanted: T, mut look: impl FnMut() -> T) {
-    let start = Instant::now();
-    loop {
-        let seen = look();
-        if seen == wanted {
-            return;
-        }
-        assert!(start.elapsed() < HANG, "{what}: {seen:?} after {HANG:?}, not {wanted:?}");
-        idle(BETWEEN_LOOKS);
-    }
-}
-
-/// Lets time pass in which this client does nothing.
-pub(crate) fn idle(time: Duration) {
-    thread::park_timeout(time);
 }

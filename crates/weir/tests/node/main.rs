@@ -9,9 +9,12 @@ mod beside;
 mod bridges;
 mod capture;
 mod changes;
+#[path = "../common/families.rs"]
+mod families;
 mod held_ports;
 mod load_balancers;
 mod many;
+mod metrics;
 mod objects;
 mod policies;
 mod reach;

@@ -1,0 +1,9 @@
+//! How does a test run a program as a user does, and wait for what the program does?
+
+mod output;
+mod patience;
+mod program;
+
+pub use output::{http_get, output};
+pub use patience::{HANG, eventually, idle, wait_until};
+pub use program::Program;

@@ -1,0 +1,4 @@
+//! What does the host say where no flag does?
+
+pub(super) mod node_name;
+pub(super) mod state_dir;

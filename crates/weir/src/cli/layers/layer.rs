@@ -1,0 +1,76 @@
+//! What takes the place of flags that were not given? Values from variables or from the `--config` file.
+
+use clap::{Arg, Command};
+use std::ffi::OsString;
+
+/// Values for some flags, each checked as if it were given as a flag.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Layer {
+    values: Vec<(clap::Id, Vec<OsString>)>,
+}
+
+impl Layer {
+    /// What the variables `WEIR_<FLAG>` say. `WEIR_LOG` is short for `WEIR_LOG_LEVEL`.
+    pub(in crate::cli) fn of_variables(
+        run: &Command,
+        variable: &impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, String> {
+        let mut layer = Self::default();
+        for (flag, arg) in flags(run) {
+            let name = variable_of(flag);
+            let short = (flag == "log-level").then_some("WEIR_LOG");
+            let set = [Some(&*name), short].into_iter().flatten();
+            let Some((name, value)) = set.filter_map(|name| Some((name, variable(name)?))).next() else {
+                continue;
+            };
+            layer.add(run, arg, vec![value]).map_err(|problem| format!("variable {name}: {problem}"))?;
+        }
+        Ok(layer)
+    }
+
+    /// Adds the values of one flag, if clap accepts them.
+    pub(super) fn add(&mut self, run: &Command, arg: &Arg, values: Vec<OsString>) -> Result<(), String> {
+        check(run, arg, &values)?;
+        if !values.is_empty() {
+            self.values.push((arg.get_id().clone(), values));
+        }
+        Ok(())
+    }
+
+    /// The first value of a flag.
+    pub(in crate::cli) fn get(&self, id: &str) -> Option<&OsString> {
+        self.values.iter().find(|(known, _)| known == id)?.1.first()
+    }
+
+    /// Puts the values in place of the defaults.
+    pub(in crate::cli) fn apply(&self, run: Command) -> Command {
+        self.values.iter().fold(run, |run, (id, values)| {
+            run.mut_arg(id, |arg| arg.default_values(values.iter().map(clap::builder::OsStr::from)))
+        })
+    }
+}
+
+/// The variable that stands for a long flag of `weir run`.
+pub fn variable_of(flag: &str) -> String {
+    format!("WEIR_{}", flag.replace('-', "_").to_uppercase())
+}
+
+/// The long flags, without `--help`.
+pub(super) fn flags(run: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    run.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg))).filter(|(long, _)| *long != "help")
+}
+
+/// Lets clap judge one flag by itself. Without this a bad default would panic in debug builds.
+fn check(run: &Command, arg: &Arg, values: &[OsString]) -> Result<(), String> {
+    let arguments = values.iter().map(|value| {
+        let mut argument = OsString::from(format!("--{}=", arg.get_long().unwrap_or_default()));
+        argument.push(value);
+        argument
+    });
+    let parsed = run.clone().no_binary_name(true).try_get_matches_from(arguments);
+    parsed.map(drop).map_err(|error| {
+        let rendered = error.to_string();
+        let first = rendered.split("\n\n").next().unwrap_or_default();
+        first.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
+    })
+}

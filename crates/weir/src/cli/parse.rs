@@ -1,0 +1,138 @@
+//! What can be said on weir's command line?
+
+use super::{
+    explain::{ExplainArgs, ExplainOptions},
+    layers::{
+        Layer,
+        config_file::{self, CONFIG},
+    },
+    options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveArgs, ResolveOptions},
+    run::{RunArgs, RunOptions, SettingLevels},
+    values::usage,
+};
+use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use std::{ffi::OsString, path::PathBuf};
+
+/// A load balancer for Kubernetes Services that runs as an ordinary process.
+///
+/// weir reads Services and EndpointSlices from an API server or from files, answers at the Services' addresses, and
+/// spreads TCP connections and UDP flows over the endpoints behind them. It needs no privileges, but for node mode.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  weir demo                                             see it work, with nothing else needed
+  weir run --kubeconfig ~/.kube/config --map loopback   reach a cluster's Services from here
+  weir run --manifests ./manifests                      serve what files say
+  weir resolve --manifests ./manifests                  print what would be served
+
+'weir run --help' explains every flag.";
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Serve Services: the proxy itself.
+    #[command(after_help = RUN_NOTES)]
+    Run(Box<RunArgs>),
+    /// See weir work: a Service with endpoints inside this process, and the line to try.
+    Demo(DemoOptions),
+    /// Print what this node would serve for given manifests.
+    Resolve(ResolveArgs),
+    /// Say what a flow gets on this node, and why, for given manifests.
+    #[command(after_help = EXPLAIN_NOTES)]
+    Explain(Box<ExplainArgs>),
+    /// Say what this host lacks for weir on every node (node mode), and what is in its way; changes nothing.
+    #[command(after_help = DOCTOR_NOTES)]
+    Doctor(DoctorOptions),
+    /// Remove what weir has put into this node's nftables and routes; needs root.
+    Cleanup(CleanupOptions),
+}
+
+const RUN_NOTES: &str = "\
+Instead of --drain-timeout 25s you can set WEIR_DRAIN_TIMEOUT=25s, or write 'drain-timeout: 25s'
+into the --config file; so for each flag. Flags override variables, variables override the file.
+
+Examples:
+  weir run --kubeconfig ~/.kube/config --map loopback
+  weir run --manifests ./manifests --service-proxy-name weir
+  weir run --mode node --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16";
+
+const EXPLAIN_NOTES: &str = "\
+The answer is for weir in node mode. Verdicts: ACCEPT (one of the eligible endpoints), REJECT (a refusal), DROP
+(silence), NONE (no address of a Service: the host's own rules decide). For each endpoint SOURCE says
+whether it would see the client's address (kept) or the node's (replaced).
+
+With --flows each line that is not blank gets one line: {\"verdict\":\"REJECT\"} and so on, for ACCEPT also the
+endpoints: \"masq\" with the source replaced, \"plain\" with the source kept. A line that cannot be read gets
+{\"error\":\"...\"} and makes the exit code 1.
+
+Examples:
+  weir explain --manifests ./manifests --cluster-cidr 10.244.0.0/16 \\
+      --from 10.244.1.7 --to 10.96.0.10:80/TCP
+  kubectl get services,endpointslices,nodes -A -o yaml |
+      weir explain --manifests - --node-name node-a --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
+
+const DOCTOR_NOTES: &str = "\
+Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code
+is 1 if anything failed. Run it as weir will run: as root, with the network of the host.";
+
+/// What weir was asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Serve Services.
+    Run(Box<RunOptions>),
+    /// Show how it works.
+    Demo(DemoOptions),
+    /// Print what would be served.
+    Resolve(Box<ResolveOptions>),
+    /// Say what a flow gets.
+    Explain(Box<ExplainOptions>),
+    /// Say what this host lacks.
+    Doctor(DoctorOptions),
+    /// Remove rules and routes.
+    Cleanup(CleanupOptions),
+}
+
+/// All commands and flags, as clap knows them.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
+pub fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Command, Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let mut command = Cli::command();
+    let mut matches = command.try_get_matches_from_mut(&arguments)?;
+    let mut levels = SettingLevels::default();
+    if let Some(given) = matches.subcommand_matches(RUN) {
+        let run = RunArgs::augment_args(clap::Command::new(RUN));
+        let variables = Layer::of_variables(&run, &variable).map_err(usage)?;
+        let file = match given.get_one(CONFIG).cloned().or_else(|| variables.get(CONFIG).map(PathBuf::from)) {
+            Some(path) => config_file::read(&path, &run)?,
+            None => Layer::default(),
+        };
+        levels = SettingLevels::new(given, &variables, &file);
+        command = Cli::command().mut_subcommand(RUN, |run| variables.apply(file.apply(run)));
+        matches = command.try_get_matches_from_mut(&arguments)?;
+    }
+    match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
+        Subcommands::Run(args) => Ok(Command::Run(Box::new(args.options(levels)?))),
+        Subcommands::Demo(options) => Ok(Command::Demo(options)),
+        Subcommands::Doctor(options) => Ok(Command::Doctor(options)),
+        Subcommands::Cleanup(options) => Ok(Command::Cleanup(options)),
+        Subcommands::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
+        Subcommands::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
+    }
+}
+
+const RUN: &str = "run";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Which flags does `weir run` have?
+
+use crate::{
+    cli::{
+        limits::LimitArgs,
+        network::NetworkArgs,
+        values::{self, Folder, Listen, NodePortAddress},
+    },
+    output::logging::LogFormat,
+};
+use clap::{ArgAction, Args, ValueEnum, value_parser};
+use ipnet::IpNet;
+use std::{path::PathBuf, time::Duration};
+
+/// The flags of `weir run`.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct RunArgs {
+    #[command(flatten)]
+    pub(super) source: SourceArgs,
+    #[command(flatten)]
+    pub(super) served: ServedArgs,
+    #[command(flatten)]
+    pub(super) network: NetworkArgs,
+    #[command(flatten)]
+    pub(super) capture: CaptureArgs,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) process: ProcessArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Where Services come from")]
+pub(super) struct SourceArgs {
+    /// Kubeconfig [default: $KUBECONFIG, else the Pod's service account, else ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+
+    /// Context in the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<String>,
+
+    /// The API server in place of the configured one, as in https://10.0.0.1:6443
+    #[arg(long, value_name = "URL")]
+    pub(super) api_server: Option<String>,
+
+    /// Folder where the last known state is kept and served from when the API server is away at the start; empty for nowhere
+    /// [default: /var/lib/weir as root, else $XDG_STATE_HOME/weir, else ~/.local/state/weir]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state_dir: Option<Folder>,
+
+    /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable);
+    /// watched, and used instead of an API server
+    #[arg(long, value_name = "PATH", value_delimiter = ',', action = ArgAction::Append)]
+    pub(super) manifests: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is served")]
+pub(super) struct ServedArgs {
+    /// How traffic gets here
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) mode: Mode,
+
+    /// Serve cluster IPs that this host does not have on stable loopback addresses instead
+    /// (10.96.0.10:80 on 127.96.0.10:80, or port 20080 where 80 may not be bound) and print the table
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub(super) map: Option<Map>,
+
+    /// This node's name: endpoints on it are local [default: $NODE_NAME, else the host name]
+    #[arg(long, value_name = "NAME")]
+    pub(super) node_name: Option<String>,
+
+    /// Serve only Services with this value of the label service.kubernetes.io/service-proxy-name,
+    /// to try weir on one Service beside kube-proxy
+    #[arg(long, value_name = "NAME")]
+    pub(super) service_proxy_name: Option<String>,
+
+    /// Where node ports are served: 'primary' (this Node's InternalIPs) or networks, comma separated
+    #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
+    pub(super) node_port_addresses: Vec<NodePortAddress>,
+
+    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
+    /// external IPs [default: true for objects from an API server, false for manifests]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(super) guards: Option<bool>,
+
+    /// Networks in which guards allow external IPs, comma separated; addresses of this node, of the API server and of
+    /// other Services stay refused, an address on an interface here is allowed if it is named itself (/32, /128)
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = values::network)]
+    pub(super) allow_external_ips: Vec<IpNet>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "How weir runs")]
+pub(super) struct ProcessArgs {
+    /// YAML file whose keys are these flags, without dashes in front
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Threads that relay [default: one a core]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    pub(super) workers: Option<u16>,
+
+    /// How long open connections may go on after SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = values::duration)]
+    pub(super) drain_timeout: Duration,
+
+    /// Where /livez, /healthz and /readyz are answered; empty for nowhere
+    /// [default: 127.0.0.1:10256, in node mode 0.0.0.0:10256]
+    #[arg(long, value_name = "IP:PORT")]
+    pub(super) health_address: Option<Listen>,
+
+    /// Where /metrics is answered; empty for nowhere
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
+    pub(super) admin_address: Listen,
+
+    /// Log filter, as in info or warn,weir_proxy=debug (also $WEIR_LOG)
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = values::log_level)]
+    pub(super) log_level: String,
+
+    /// How log lines are written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Capturing, in node mode")]
+pub(super) struct CaptureArgs {
+    /// Take over from a weir that runs on this node already: its connections go on, new ones come here
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    pub(super) takeover: bool,
+
+    /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else; without them
+    /// they go wherever kube-proxy or the network sends them ('weir cleanup' removes what was left)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
+    pub(super) keep_rules: bool,
+}
+
+/// How traffic gets here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Mode {
+    /// weir listens on Service addresses that this host has; needs no privileges
+    #[default]
+    Bind,
+    /// All Service traffic that passes this Kubernetes node is captured by nftables rules; needs CAP_NET_ADMIN
+    Node,
+}
+
+/// Where Services are served whose addresses are not local.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Map {
+    Loopback,
+}

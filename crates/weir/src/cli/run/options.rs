@@ -1,0 +1,166 @@
+//! What follows from the flags of `weir run`? Settings that are checked together and complete.
+
+use super::{
+    arguments::{Map, Mode, RunArgs, SourceArgs},
+    levels::SettingLevels,
+};
+use crate::{
+    cli::{
+        defaults::{node_name, state_dir},
+        limits::LimitArgs,
+        network::ClusterNetwork,
+        values::{self, Listen},
+    },
+    output::logging::LogFormat,
+};
+use std::{
+    cmp::Ordering,
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    time::Duration,
+};
+use weir_capture::marks;
+use weir_control::{FileSource, KubeSource, Scope, Source};
+use weir_core::{NodePortAddresses, guards::ExternalIps};
+use weir_proxy::{Config, Marks, NodeMode};
+
+/// Where kube-proxy answers probes, too.
+const HEALTH_PORT: u16 = 10256;
+
+/// Settings of `weir run`, checked and complete.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Where objects come from.
+    pub source: Source,
+    /// For whom they are read.
+    pub scope: Scope,
+    /// Serve cluster IPs that are not local on stable 127/8 addresses.
+    pub(crate) map_loopback: bool,
+    /// Where node ports are served.
+    pub(crate) node_port_addresses: NodePortAddresses,
+    /// How traffic is captured, in node mode.
+    pub(crate) node: Option<NodeOptions>,
+    /// Limits of this process.
+    pub(crate) limits: LimitArgs,
+    /// Threads that relay.
+    pub(crate) workers: NonZeroUsize,
+    /// How long open connections may go on at the end.
+    pub drain_timeout: Duration,
+    /// Where the probes are answered.
+    pub health_address: Option<SocketAddr>,
+    /// Where metrics are served.
+    pub(crate) admin_address: Option<SocketAddr>,
+    /// Which log lines are written.
+    pub(crate) log_level: String,
+    /// How they are written.
+    pub(crate) log_format: LogFormat,
+}
+
+/// Settings of node mode.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeOptions {
+    /// The cluster's network.
+    pub(crate) network: ClusterNetwork,
+    /// Whether all Services of the cluster are weir's.
+    pub(crate) exclusive: bool,
+    /// Whether to take over from another weir.
+    pub(crate) takeover: bool,
+    /// Whether rules stay at the end.
+    pub(crate) keep_rules: bool,
+}
+
+impl NodeOptions {
+    /// What the data plane has to know.
+    fn mode(&self) -> NodeMode {
+        NodeMode {
+            marks: Marks { to_clients: marks::TO_CLIENT, to_endpoints: marks::TO_ENDPOINT },
+            pods: self.network.pods.clone(),
+            masquerade_all: self.network.masquerade_all,
+        }
+    }
+}
+
+impl RunOptions {
+    /// The set-up of the data plane.
+    pub(crate) fn proxy_config(&self) -> Config {
+        self.limits.apply(Config {
+            node_mode: self.node.as_ref().map(NodeOptions::mode),
+            node_port_addresses: self.node_port_addresses.clone(),
+            map_loopback: self.map_loopback,
+            ..Config::with_workers(self.workers)
+        })
+    }
+}
+
+impl RunArgs {
+    /// Checks the flags together and fills in what follows from the host.
+    pub(in crate::cli) fn options(self, levels: SettingLevels) -> Result<RunOptions, clap::Error> {
+        let Self { source, served, network, capture, limits, process } = self;
+        let selection = values::selection(served.service_proxy_name);
+        let node = match served.mode {
+            Mode::Bind => None,
+            Mode::Node if served.map.is_some() => {
+                return Err(values::usage(
+                    "--map is for --mode bind: in node mode all Service addresses are served",
+                ));
+            }
+            Mode::Node => Some(NodeOptions {
+                network: network.network()?,
+                exclusive: selection.service_proxy_name.is_none(),
+                takeover: capture.takeover,
+                keep_rules: capture.keep_rules,
+            }),
+        };
+        let health_ip = if node.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let health_address = Listen(Some((health_ip, HEALTH_PORT).into()));
+        Ok(RunOptions {
+            source: source.source(levels)?,
+            scope: Scope {
+                node_name: node_name::node_name(served.node_name.as_deref()),
+                selection,
+                defaults: limits.defaults(),
+                guards: served.guards,
+                external_ips: ExternalIps {
+                    allowed: served.allow_external_ips,
+                    host: weir_proxy::interface_addresses(),
+                    api_server: None,
+                },
+            },
+            map_loopback: served.map == Some(Map::Loopback),
+            node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,
+            node,
+            limits,
+            workers: workers(process.workers),
+            drain_timeout: process.drain_timeout,
+            health_address: process.health_address.unwrap_or(health_address).0,
+            admin_address: process.admin_address.0,
+            log_level: process.log_level,
+            log_format: process.log_format,
+        })
+    }
+}
+
+impl SourceArgs {
+    fn source(self, levels: SettingLevels) -> Result<Source, clap::Error> {
+        match levels.manifests.cmp(&levels.api_server) {
+            Ordering::Greater => Ok(Source::File(FileSource::new(self.manifests))),
+            Ordering::Equal if levels.manifests.is_some() => Err(values::usage(
+                "--manifests cannot be used together with --kubeconfig, --context or --api-server: \
+                 objects come from files or from an API server",
+            )),
+            _ => Ok(Source::Kube(KubeSource {
+                kubeconfig: self.kubeconfig,
+                context: self.context,
+                api_server: self.api_server,
+                state_dir: self.state_dir.map_or_else(state_dir::default, |folder| folder.0),
+                ..KubeSource::default()
+            })),
+        }
+    }
+}
+
+/// How many threads relay: as many as asked for, else one a core.
+pub(in crate::cli) fn workers(asked: Option<u16>) -> NonZeroUsize {
+    let asked = asked.and_then(|workers| NonZeroUsize::new(workers.into()));
+    asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+}

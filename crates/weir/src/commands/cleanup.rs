@@ -1,0 +1,20 @@
+//! How does a node look as if weir had never been there? `weir cleanup` removes its rules and routes.
+
+use crate::{cli::CleanupOptions, output::stdout};
+use anyhow::{Context, bail};
+use std::process::ExitCode;
+use tokio::runtime::Builder;
+
+/// Removes the rules and routes of a weir that no longer runs, and prints what was there.
+pub(crate) fn cleanup(options: &CleanupOptions) -> anyhow::Result<ExitCode> {
+    if !options.force && weir_capture::is_running()? {
+        bail!(
+            "a weir is running on this node and would put its rules back: stop it first \
+             (--force removes them even so)"
+        );
+    }
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let removed = runtime.block_on(weir_capture::cleanup())?;
+    stdout::print(&removed.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,103 @@
+//! Are limits and kernel parameters as they should be?
+
+use super::{check::Check, settings::Settings};
+use std::ops::RangeInclusive;
+
+/// Where Kubernetes allocates node ports from unless the API server is told otherwise.
+const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
+
+/// Fewer local ports than this are soon in use, by weir for one endpoint or by everybody.
+const MIN_LOCAL_PORTS: usize = 16_384;
+
+/// Fewer open files than this serve less than some 8,000 connections.
+const MIN_OPEN_FILES: u64 = 16_384;
+
+pub(super) fn judge(settings: &Settings) -> Vec<Check> {
+    vec![
+        files(settings.files),
+        local_port_range(settings),
+        tracking(settings.tracked),
+        localnet(&settings.route_localnet),
+    ]
+}
+
+fn files(limit: Option<u64>) -> Check {
+    const NAME: &str = "open files";
+    match limit {
+        Some(limit) if limit < MIN_OPEN_FILES => Check::warn(
+            NAME,
+            format!("at most {limit}, for less than {} connections; weir refuses more", limit / 2),
+            "raise it: LimitNOFILE= of the container runtime's systemd unit, or ulimit -Hn",
+        ),
+        Some(limit) => Check::ok(NAME, format!("at most {limit}, for less than {} connections", limit / 2)),
+        None => Check::ok(NAME, "no limit"),
+    }
+}
+
+fn local_port_range(settings: &Settings) -> Check {
+    const NAME: &str = "local ports";
+    let Some(range) = &settings.local_ports else {
+        return Check::ok(NAME, "the kernel does not say which it gives out");
+    };
+    let is_given = |port: &u16| !settings.reserved_ports.iter().any(|reserved| reserved.contains(port));
+    let shown = format!("{}-{}", range.start(), range.end());
+    let given = range.clone().filter(is_given).count();
+    if range.clone().filter(is_given).any(|port| NODE_PORTS.contains(&port)) {
+        return Check::warn(
+            NAME,
+            format!(
+                "net.ipv4.ip_local_port_range is {shown}, with node ports in it: a connection of this host that gets the \
+                 number of a node port is captured and does not work"
+            ),
+            "set net.ipv4.ip_local_reserved_ports=30000-32767",
+        );
+    }
+    match given < MIN_LOCAL_PORTS {
+        true => Check::warn(
+            NAME,
+            format!(
+                "net.ipv4.ip_local_port_range gives {given} ports: so many connections from this node's address can be \
+                 open to one endpoint"
+            ),
+            "set net.ipv4.ip_local_port_range=32768 60999",
+        ),
+        false => Check::ok(NAME, format!("{shown}, apart from node ports")),
+    }
+}
+
+fn tracking(tracked: Option<(u64, u64)>) -> Check {
+    const NAME: &str = "connection tracking";
+    match tracked {
+        Some((count, most)) if count >= most / 10 * 9 => Check::warn(
+            NAME,
+            format!(
+                "{count} of at most {most} connections are tracked: when there is no room, new ones are dropped"
+            ),
+            "raise net.netfilter.nf_conntrack_max",
+        ),
+        Some((count, most)) => {
+            Check::ok(NAME, format!("is loaded; {count} of at most {most} connections are tracked"))
+        }
+        None => Check::warn(
+            NAME,
+            "is not loaded; weir's rules load it, if there is the module, for endpoints outside the pod networks",
+            "modprobe nf_conntrack",
+        ),
+    }
+}
+
+fn localnet(interfaces: &[String]) -> Check {
+    const NAME: &str = "route_localnet";
+    match interfaces {
+        [] => Check::ok(NAME, "is off: nobody outside reaches 127.0.0.0/8 here"),
+        _ => Check::warn(
+            NAME,
+            format!(
+                "is set for {}: hosts nearby may reach what listens on 127.0.0.0/8 here (CVE-2020-8558). weir neither \
+                 sets nor needs it; kube-proxy with iptables sets it for node ports on localhost",
+                interfaces.join(", ")
+            ),
+            "if kube-proxy runs no more, set net.ipv4.conf.*.route_localnet=0 there",
+        ),
+    }
+}

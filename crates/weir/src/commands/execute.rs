@@ -1,0 +1,21 @@
+//! Which command runs, and how is its failure told?
+
+use super::{cleanup::cleanup, demo::demo, doctor::doctor, explain::explain, resolve::resolve, run::run};
+use crate::cli::Command;
+use std::process::ExitCode;
+
+/// Runs a command to its end; an error goes to standard error, as one line.
+pub fn execute(command: Command) -> ExitCode {
+    let outcome = match command {
+        Command::Run(options) => run(*options),
+        Command::Demo(options) => demo(options),
+        Command::Resolve(options) => resolve(&options),
+        Command::Explain(options) => explain(&options),
+        Command::Cleanup(options) => cleanup(&options),
+        Command::Doctor(options) => doctor(&options),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

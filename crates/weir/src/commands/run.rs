@@ -1,0 +1,9 @@
+//! What is `weir run`? The proxy, from its start to its end.
+
+mod data_plane;
+mod frontends;
+mod progress;
+mod servers;
+mod start;
+
+pub(crate) use start::run;

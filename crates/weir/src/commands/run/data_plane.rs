@@ -1,0 +1,67 @@
+//! How do the control plane, the data plane and the rules work together?
+
+use super::{frontends::FrontendPrinter, progress::report_progress};
+use crate::{
+    http::Probes,
+    metrics,
+    node::{AppliedState, NodeCapture},
+};
+use std::time::Duration;
+use tokio::sync::watch;
+use weir_control::Control;
+use weir_core::Snapshot;
+use weir_proxy::{Drained, Proxy};
+
+/// What serves, and in node mode what captures for it.
+pub(super) struct DataPlane {
+    pub(super) proxy: Proxy,
+    pub(super) node: Option<NodeCapture>,
+    pub(super) frontends: FrontendPrinter,
+    /// What the data plane serves, for metrics.
+    pub(super) served: watch::Sender<Snapshot>,
+}
+
+impl DataPlane {
+    /// Serves what the control plane publishes, and keeps the probes informed of how far that is.
+    pub(super) async fn run(&mut self, control: &mut Control, probes: &Probes) {
+        let Self { proxy, node, frontends, served: to_metrics } = self;
+        let (in_force, seen) = watch::channel(0);
+        let (served, mut to_capture) = watch::channel(AppliedState::default());
+        let captures = node.is_some();
+        let mut snapshots = control.snapshots.clone();
+        let serving = proxy.run(&mut snapshots, |snapshot, applied| {
+            frontends.show(&applied.rows);
+            if let Some(snapshot) = snapshot {
+                probes.health().set_node(&snapshot.node);
+                to_metrics.send_replace(snapshot.clone());
+                if !captures {
+                    in_force.send_replace(snapshot.generation);
+                }
+            }
+            served.send_if_modified(|served| served.follow(snapshot, applied.node_port_addresses));
+        });
+        let capturing = async {
+            match node {
+                Some(node) => node.follow(&mut to_capture, &in_force).await,
+                None => std::future::pending().await,
+            }
+        };
+        let measuring = metrics::measure_propagation(&mut control.changes, seen.clone());
+        tokio::select! {
+            () = serving => {}
+            () = capturing => {}
+            () = measuring => {}
+            () = metrics::show_no_local_endpoints(control.snapshots.clone()) => {}
+            () = report_progress(control.status.clone(), seen, probes) => {}
+        }
+    }
+
+    /// Ends: new clients go elsewhere, connections may go on for a while.
+    pub(super) async fn drain(self, timeout: Duration) -> Drained {
+        self.proxy.stop_accepting().await;
+        if let Some(node) = self.node {
+            Box::pin(node.end()).await;
+        }
+        self.proxy.drain(timeout).await
+    }
+}

@@ -1,0 +1,45 @@
+//! Who answers probes and operators while weir runs?
+
+use crate::{
+    cli::RunOptions,
+    http::{
+        Probes,
+        admin::{self, Metrics},
+    },
+    metrics::{self, Exporter},
+};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use weir_core::Snapshot;
+
+/// The servers for probes and operators, and what keeps metrics in order.
+pub(super) struct Servers {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Servers {
+    pub(super) fn start(
+        options: &RunOptions,
+        probes: &Probes,
+        served: watch::Receiver<Snapshot>,
+        exporter: Exporter,
+    ) -> anyhow::Result<Self> {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        if let Some(address) = options.health_address {
+            tasks.spawn(probes.clone().serve(address, stop.clone()));
+        }
+        if let Some(address) = options.admin_address {
+            let metrics = Metrics { recorded: exporter.handle.clone(), served };
+            tasks.spawn(admin::serve(address, metrics, stop.clone()));
+        }
+        tasks.spawn(metrics::upkeep(exporter, stop.clone()));
+        tasks.close();
+        Ok(Self { stop, tasks })
+    }
+
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}

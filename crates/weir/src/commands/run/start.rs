@@ -1,0 +1,85 @@
+//! How does `weir run` start, and how does it end?
+
+use super::{data_plane::DataPlane, frontends::FrontendPrinter, servers::Servers};
+use crate::{
+    cli::RunOptions,
+    commands::signals::Signals,
+    health::Health,
+    http::Probes,
+    metrics,
+    node::{self, NodeCapture},
+    output::logging,
+};
+use anyhow::Context;
+use std::{process::ExitCode, time::Duration};
+use tokio::{runtime::Builder, sync::watch, time::timeout};
+use tracing::{info, warn};
+use weir_core::Snapshot;
+use weir_proxy::Proxy;
+
+/// Serves Services until SIGTERM or SIGINT; then lets connections finish.
+pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
+    logging::init(&options.log_level, options.log_format)?;
+    // Control plane and HTTP share this one thread; they cannot delay a byte, which workers relay.
+    let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    let outcome = runtime.block_on(serve(options));
+    // Reading from standard input cannot be cancelled, and must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// How long writing the last state may keep the process.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+async fn serve(options: RunOptions) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    // First: what is registered without a recorder counts into nothing.
+    let exporter = metrics::install()?;
+    let capture = match &options.node {
+        Some(node) => Some(node::start_capture(node).await?),
+        None => None,
+    };
+    let probes = Probes::new(Health::new(options.node.is_some()));
+    let (served, to_show) = watch::channel(Snapshot::default());
+    let servers = Servers::start(&options, &probes, to_show, exporter)?;
+    let proxy = Proxy::start(options.proxy_config())?;
+    let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
+        let node_ports = options.node_port_addresses.clone();
+        NodeCapture::new(capture, node, node_ports, &proxy, &probes)
+    });
+    let mut control = tokio::select! {
+        control = weir_control::start(options.source, options.scope) => control?,
+        // Standard input or a credential plugin may keep the start waiting.
+        signal = signals.next() => {
+            info!("{signal}: ending before anything was served");
+            return Ok(());
+        }
+    };
+    let mut data_plane =
+        DataPlane { proxy, node, frontends: FrontendPrinter::new(options.map_loopback), served };
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = data_plane.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
+    };
+    info!(
+        "{signal}: draining; connections may go on for {:?}, a second signal ends them",
+        options.drain_timeout
+    );
+    probes.health().set_draining();
+    // The last state is written while connections end.
+    let saving = tokio::spawn(control.end());
+    tokio::select! {
+        drained = data_plane.drain(options.drain_timeout) => match drained.reset {
+            0 => info!("all connections have ended"),
+            reset => info!("{reset} connections were still open and were reset"),
+        },
+        signal = signals.another() => info!("{signal}: ending at once"),
+    }
+    if timeout(SAVE_TIMEOUT, saving).await.is_err() {
+        warn!(
+            "ending without the last state: it cannot be written in {SAVE_TIMEOUT:?}; is --state-dir on a network?"
+        );
+    }
+    servers.stop().await;
+    Ok(())
+}

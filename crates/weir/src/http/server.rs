@@ -1,0 +1,105 @@
+//! How does one of weir's own HTTP servers listen and accept? A bind that fails is tried again for ever.
+
+use super::{connections::Connections, reply::Reply};
+use hyper::{Request, body::Incoming};
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long until a bind that failed is tried again, as kube-proxy does (semantics Z4).
+const BIND_RETRY: Duration = Duration::from_secs(5);
+/// How long accepting pauses after an error such as EMFILE: at first, and at most.
+const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// One of weir's own servers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Server {
+    /// What it is called in logs.
+    pub(crate) name: &'static str,
+    /// The flag that says where it listens, and a value that does not collide with kube-proxy.
+    pub(crate) alternative: &'static str,
+}
+
+impl Server {
+    /// Serves on `address` until `stop`. An address that cannot be bound is reported and tried again for ever.
+    pub(crate) async fn serve<H, F>(self, address: SocketAddr, handler: H, stop: CancellationToken)
+    where
+        H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        if let Some(listener) = stop.run_until_cancelled(self.bind(address)).await {
+            self.accept_all(listener, handler, stop).await;
+        }
+    }
+
+    async fn bind(self, address: SocketAddr) -> TcpListener {
+        let mut reported = None;
+        loop {
+            match TcpListener::bind(address).await {
+                Ok(listener) => {
+                    tracing::info!(server = self.name, %address, "listening");
+                    return listener;
+                }
+                Err(error) => {
+                    // Once per cause; the same again every few seconds is no news.
+                    if reported.replace(error.kind()) != Some(error.kind()) {
+                        let advice = self.advice(&error);
+                        let retry = humantime::format_duration(BIND_RETRY);
+                        tracing::warn!(server = self.name, %address, %error, "cannot listen; {advice}; trying again every {retry}");
+                    }
+                    sleep(BIND_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn advice(self, error: &io::Error) -> String {
+        match error.kind() {
+            ErrorKind::AddrInUse => format!("is kube-proxy running? use {}", self.alternative),
+            ErrorKind::AddrNotAvailable => "the address is none of this host's".to_owned(),
+            ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
+            _ => format!("another address: {}", self.alternative),
+        }
+    }
+
+    /// Serves on a bound socket until `stop`.
+    pub(crate) async fn accept_all<H, F>(self, listener: TcpListener, handler: H, stop: CancellationToken)
+    where
+        H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let mut connections = Connections::default();
+        while let Some(stream) = stop.run_until_cancelled(self.accept(&listener)).await {
+            connections.admit(stream, handler.clone(), CancellationToken::new());
+        }
+        drop(listener);
+        connections.finish().await;
+    }
+
+    /// Waits for a client. Errors such as too many open files are reported and tried again.
+    pub(crate) async fn accept(self, listener: &TcpListener) -> TcpStream {
+        let (mut pause, longest) = ACCEPT_PAUSE;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return stream,
+                Err(error) => {
+                    if pause == ACCEPT_PAUSE.0 {
+                        tracing::warn!(server = self.name, %error, "cannot accept; trying again");
+                    }
+                    sleep(pause).await;
+                    pause = (pause * 2).min(longest);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

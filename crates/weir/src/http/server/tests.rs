@@ -1,0 +1,107 @@
+//! Is weir's own HTTP server robust? Real sockets; where time matters, it is paused.
+
+use super::*;
+use crate::http::{
+    client::{Client, get},
+    connections::{CONNECTION_LIFETIME, HEADER_TIMEOUT, MAX_CONNECTIONS},
+    reply::{TEXT, reply},
+};
+use hyper::StatusCode;
+use std::net::Ipv4Addr;
+use tokio::{io::AsyncReadExt, task::JoinHandle, time::timeout};
+
+const SERVER: Server = Server { name: "test", alternative: "--test-address 127.0.0.1:10266" };
+
+/// More than the sockets of both sides hold.
+const LARGE: usize = 32 << 20;
+
+async fn hello(request: Request<Incoming>) -> Reply {
+    let body = if request.uri().path() == "/large" { "x".repeat(LARGE) } else { "hello".to_owned() };
+    reply(StatusCode::OK, TEXT, body)
+}
+
+async fn start() -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(SERVER.accept_all(listener, hello, stop.clone()));
+    (address, stop, server)
+}
+
+#[tokio::test]
+async fn idle_and_dawdling_clients_do_not_keep_others_out() {
+    let (address, _stop, _server) = start().await;
+    let mut dawdlers = Vec::new();
+    for _ in 0..MAX_CONNECTIONS + 1 {
+        let mut client = Client::connect(address).await;
+        client.send("GET / HTTP/1.1\r\n").await;
+        dawdlers.push(client);
+    }
+    assert_eq!(get(address, "/").await.body, "hello");
+    // Room was made: the oldest is closed (with a reset, since what it sent was not read).
+    let mut rest = Vec::new();
+    let closed = dawdlers[0].stream().read_to_end(&mut rest);
+    let _ = timeout(HEADER_TIMEOUT / 2, closed).await.expect("the oldest connection is closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_does_not_arrive_in_time_closes_its_connection() {
+    let (address, _stop, _server) = start().await;
+    let mut client = Client::connect(address).await;
+    client.send("GET / HTTP/1.1\r\n").await;
+    let mut rest = Vec::new();
+    let closed = client.stream().read_to_end(&mut rest);
+    let _ = timeout(HEADER_TIMEOUT * 2, closed).await.expect("the server closes first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_cut_off() {
+    let (address, _stop, _server) = start().await;
+    let mut client = Client::connect(address).await;
+    client.send("GET /large HTTP/1.1\r\nHost: weir\r\n\r\n").await;
+    sleep(CONNECTION_LIFETIME * 2).await;
+    let mut got = Vec::new();
+    let _ = client.stream().read_to_end(&mut got).await;
+    assert!(got.len() < LARGE, "{} bytes came", got.len());
+}
+
+#[tokio::test]
+async fn a_large_answer_arrives_whole() {
+    let (address, _stop, _server) = start().await;
+    assert_eq!(get(address, "/large").await.body.len(), LARGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_in_use_is_tried_again_until_it_is_free() {
+    let holder = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = holder.local_addr().unwrap();
+    let server = tokio::spawn(SERVER.serve(address, hello, CancellationToken::new()));
+    tokio::time::advance(BIND_RETRY * 3).await;
+    assert!(!server.is_finished());
+    drop(holder);
+    let client = async {
+        loop {
+            match TcpStream::connect(address).await {
+                Ok(stream) => return stream,
+                Err(_) => sleep(BIND_RETRY).await,
+            }
+        }
+    };
+    timeout(BIND_RETRY * 10, client).await.expect("the server listens in the end");
+}
+
+#[tokio::test]
+async fn stop_ends_the_server_and_closes_its_socket() {
+    let (address, stop, server) = start().await;
+    let mut idle = Client::connect(address).await;
+    assert_eq!(idle.request("GET", "/").await.body, "hello");
+    stop.cancel();
+    server.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[test]
+fn a_failed_bind_says_who_might_hold_the_address_and_what_to_do() {
+    let advice = SERVER.advice(&ErrorKind::AddrInUse.into());
+    assert_eq!(advice, "is kube-proxy running? use --test-address 127.0.0.1:10266");
+}

@@ -1,0 +1,19 @@
+//! What is the program `weir` made of?
+//!
+//! | module | question |
+//! |---|---|
+//! | [`cli`] | what can be said on the command line? |
+//! | [`commands`] | what does each command do? |
+//! | `node` | how does weir serve a whole node? |
+//! | `health` | is the proxy healthy, and is everything served? |
+//! | `http` | what does weir answer over HTTP itself? |
+//! | [`metrics`] | how does an operator see numbers? |
+//! | `output` | how does the program speak to people? |
+
+pub mod cli;
+pub mod commands;
+mod health;
+mod http;
+pub mod metrics;
+mod node;
+mod output;

@@ -1,0 +1,66 @@
+//! Which metrics are there? Those of the program itself, and those of all its crates.
+
+use weir_core::MetricFamily;
+
+pub(super) const BUILD_INFO: MetricFamily =
+    MetricFamily::gauge("weir_build_info", &["version"], "1, with the version of weir as a label");
+pub(super) const ENDPOINTS: MetricFamily = MetricFamily::gauge(
+    "weir_endpoints",
+    &["namespace", "service", "port", "protocol", "family", "traffic"],
+    "Endpoints that new flows can get, by kind of traffic (cluster, local); there is a series for every Service port",
+);
+pub(super) const PROPAGATION: MetricFamily = MetricFamily::durations(
+    "weir_endpoint_propagation_seconds",
+    &["from"],
+    "Time until a change of endpoints is served, in node mode by the rules too, from its cause (trigger) or from its \
+     receipt by weir (receipt)",
+);
+pub(crate) const HEALTH_CHECK_PORTS: MetricFamily = MetricFamily::gauge(
+    "weir_health_check_ports",
+    &["state"],
+    "Health-check node ports, by whether they could be opened (open, failed)",
+);
+pub(crate) const HEALTH_CHECK_FAILURES: MetricFamily = MetricFamily::counter(
+    "weir_health_check_bind_failures_total",
+    &[],
+    "Failed attempts to open a health-check node port",
+);
+
+pub(crate) const HEALTHZ: MetricFamily =
+    MetricFamily::counter("kubeproxy_proxy_healthz_total", &["code"], "Answers of /healthz, by HTTP status");
+pub(crate) const LIVEZ: MetricFamily =
+    MetricFamily::counter("kubeproxy_proxy_livez_total", &["code"], "Answers of /livez, by HTTP status");
+pub(super) const NETWORK_PROGRAMMING: MetricFamily = MetricFamily::durations(
+    "kubeproxy_network_programming_duration_seconds",
+    &["ip_family"],
+    "Time until a change of endpoints is served, from its cause",
+);
+pub(super) const NO_LOCAL_ENDPOINTS: MetricFamily = MetricFamily::gauge(
+    "kubeproxy_sync_proxy_rules_no_local_endpoints_total",
+    &["traffic_policy", "ip_family"],
+    "Service ports with traffic policy Local whose endpoints are all on other nodes, by policy (internal, external)",
+);
+
+/// Every metric that the program registers itself.
+pub const METRIC_FAMILIES: &[MetricFamily] = &[
+    BUILD_INFO,
+    ENDPOINTS,
+    PROPAGATION,
+    HEALTH_CHECK_PORTS,
+    HEALTH_CHECK_FAILURES,
+    HEALTHZ,
+    LIVEZ,
+    NETWORK_PROGRAMMING,
+    NO_LOCAL_ENDPOINTS,
+];
+
+/// Every metric that a scrape may show.
+pub fn all_families() -> impl Iterator<Item = &'static MetricFamily> {
+    let tables = [
+        METRIC_FAMILIES,
+        weir_proxy::METRIC_FAMILIES,
+        weir_control::METRIC_FAMILIES,
+        weir_capture::METRIC_FAMILIES,
+    ];
+    tables.into_iter().flatten()
+}

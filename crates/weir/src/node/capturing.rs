@@ -1,0 +1,153 @@
+//! How does the traffic of this node come to weir for as long as it runs? Node mode: rules follow what the proxy serves.
+
+use super::health_checks::HealthChecks;
+use crate::{cli::NodeOptions, http::Probes};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{error, info, warn};
+use weir_capture::{Capture, Error, Options};
+use weir_core::{Bridges, CaptureSockets, NodePortAddresses, PerFamily, Snapshot};
+use weir_proxy::{Proxy, SetBridges};
+
+/// How often this host's bridges are looked at: a network plugin makes one with the first pod.
+const BRIDGE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the proxy serves now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AppliedState {
+    /// Everything that is served; nothing before the first complete state.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// The addresses that node ports are served on.
+    pub(crate) node_port_addresses: Vec<IpAddr>,
+}
+
+impl AppliedState {
+    /// Takes note of what is served now; returns whether that is news.
+    pub(crate) fn follow(&mut self, snapshot: Option<&Snapshot>, node_port_addresses: Vec<IpAddr>) -> bool {
+        let news = snapshot.is_some() || self.node_port_addresses != node_port_addresses;
+        self.snapshot = snapshot.cloned().or_else(|| self.snapshot.take());
+        self.node_port_addresses = node_port_addresses;
+        news
+    }
+}
+
+/// The rules of this node, and the ports where load balancers ask for it.
+pub(crate) struct NodeCapture {
+    capture: Capture,
+    capture_sockets: CaptureSockets,
+    /// How the proxy learns of bridges.
+    set_bridges: SetBridges,
+    bridges: Bridges,
+    keep_rules: bool,
+    node_ports: NodePortAddresses,
+    health_checks: HealthChecks,
+    applied: AppliedState,
+}
+
+/// Finds out whether traffic can be captured here. Changes nothing yet.
+pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Capture> {
+    let network = &options.network;
+    let options = Options {
+        pods: network.pods.clone(),
+        pod_networks: network.pod_networks.clone(),
+        service_cidrs: network.service_cidrs.clone(),
+        exclusive: options.exclusive,
+        takeover: options.takeover,
+    };
+    Ok(Capture::start(options).await?)
+}
+
+impl NodeCapture {
+    /// Captures for the sockets of a proxy.
+    pub(crate) fn new(
+        capture: Capture,
+        options: &NodeOptions,
+        node_ports: NodePortAddresses,
+        proxy: &Proxy,
+        probes: &Probes,
+    ) -> Self {
+        Self {
+            capture,
+            capture_sockets: proxy.capture_sockets(),
+            set_bridges: proxy.bridges(),
+            bridges: Bridges::default(),
+            keep_rules: options.keep_rules,
+            node_ports,
+            health_checks: HealthChecks::start(probes.clone(), Arc::clone(proxy.descriptors())),
+            applied: AppliedState::default(),
+        }
+    }
+
+    /// Keeps the rules in line with what is served; `in_force` hears which generation they are at.
+    pub(crate) async fn follow(
+        &mut self,
+        applied: &mut watch::Receiver<AppliedState>,
+        in_force: &watch::Sender<u64>,
+    ) {
+        let mut bridge_check = interval(BRIDGE_CHECK_INTERVAL);
+        bridge_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let outcome = tokio::select! {
+                changed = applied.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.applied = applied.borrow_and_update().clone();
+                    self.apply().await
+                }
+                _ = bridge_check.tick() => self.check_bridges().await,
+                disturbance = self.capture.disturbed() => {
+                    info!(?disturbance, "writing the rules that capture Service traffic anew");
+                    self.capture.repair().await
+                }
+            };
+            match (outcome, &self.applied.snapshot) {
+                (Ok(()), Some(snapshot)) => drop(in_force.send_replace(snapshot.generation)),
+                (Ok(()), None) => {}
+                (Err(error), _) => {
+                    error!(%error, "cannot change the rules that capture Service traffic; those before stay, trying again");
+                }
+            }
+        }
+    }
+
+    async fn apply(&mut self) -> Result<(), Error> {
+        let AppliedState { snapshot: Some(snapshot), node_port_addresses } = &self.applied else {
+            return Ok(());
+        };
+        self.health_checks.apply(snapshot, &self.node_ports.listening(node_port_addresses));
+        let (capture_sockets, bound) = (self.capture_sockets, self.bridges.bound);
+        self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound).await
+    }
+
+    /// Follows what bridges mean for capturing. Frontends are bound for as long as the rules rely on it.
+    async fn check_bridges(&mut self) -> Result<(), Error> {
+        let found = weir_capture::bridges().await?;
+        if found == self.bridges {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.bridges, found.clone()).bound;
+        let either = PerFamily { v4: before.v4 || found.bound.v4, v6: before.v6 || found.bound.v6 };
+        self.set_bridges.set(Bridges { bound: either, ..found.clone() }).await;
+        let outcome = if before == found.bound { Ok(()) } else { self.apply().await };
+        if either != found.bound {
+            self.set_bridges.set(found).await;
+        }
+        outcome
+    }
+
+    /// Lets go of this node. Connections go on.
+    pub(crate) async fn end(self) {
+        self.health_checks.stop().await;
+        if self.keep_rules {
+            info!(
+                "the rules stay: until weir is back clients are refused ('weir cleanup' removes the rules)"
+            );
+        } else if let Err(error) = self.capture.remove().await {
+            warn!(%error, "cannot remove the rules that capture Service traffic; 'weir cleanup' does");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Which health-check node ports are open, and what becomes of those that cannot be opened?
+
+use super::{desired_reports::DesiredReports, report::Report};
+use crate::{
+    http::Server,
+    metrics::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS},
+};
+use metrics::{Counter, Gauge, counter, gauge};
+use socket2::{Domain, Socket, Type};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use weir_proxy::{DescriptorBudget, DescriptorPermit};
+
+const SERVER: Server = Server { name: "health-check node port", alternative: "another healthCheckNodePort" };
+
+/// How long until a port that could not be opened is tried again.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
+
+/// How many clients may wait in the kernel to be accepted.
+const BACKLOG: i32 = 128;
+
+/// A client of a health-check node port.
+pub(super) struct AcceptedClient {
+    pub(super) stream: TcpStream,
+    /// What it is told.
+    pub(super) report: SharedReport,
+    /// When the port is closed.
+    pub(super) end: CancellationToken,
+}
+
+/// What a port reports now; an open port may pass to another Service.
+#[derive(Clone, Debug)]
+pub(super) struct SharedReport(Arc<Mutex<Report>>);
+
+impl SharedReport {
+    fn new(report: &Report) -> Self {
+        Self(Arc::new(Mutex::new(report.clone())))
+    }
+
+    fn set(&self, report: &Report) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(report);
+    }
+
+    pub(super) fn get(&self) -> Report {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// One open port.
+#[derive(Debug)]
+struct Port {
+    report: SharedReport,
+    end: CancellationToken,
+    accepting: JoinHandle<()>,
+    _descriptor: DescriptorPermit,
+}
+
+impl Port {
+    /// Returns when the socket is closed. Connections end, too.
+    async fn close(self) {
+        self.end.cancel();
+        self.accepting.abort();
+        let _ = self.accepting.await;
+    }
+}
+
+/// The ports that are open, and those that should be.
+pub(super) struct HealthCheckPorts {
+    open: HashMap<SocketAddr, Port>,
+    /// Those that cannot be opened, and why.
+    failed: BTreeMap<SocketAddr, String>,
+    clients: mpsc::Sender<AcceptedClient>,
+    descriptors: Arc<DescriptorBudget>,
+    metrics: PortMetrics,
+}
+
+impl HealthCheckPorts {
+    /// No port. `clients` gets whoever connects to one.
+    pub(super) fn new(clients: mpsc::Sender<AcceptedClient>, descriptors: Arc<DescriptorBudget>) -> Self {
+        let (open, failed) = (HashMap::new(), BTreeMap::new());
+        Self { open, failed, clients, descriptors, metrics: PortMetrics::register() }
+    }
+
+    /// Opens, closes and changes these ports as is desired.
+    pub(super) async fn settle(&mut self, desired: &DesiredReports, touched: &[SocketAddr]) {
+        // First what closes: a port on all addresses and one on a single address exclude each other.
+        for address in touched.iter().filter(|&&address| desired.at(address).is_none()) {
+            self.failed.remove(address);
+            if let Some(port) = self.open.remove(address) {
+                port.close().await;
+            }
+        }
+        for &address in touched {
+            let Some(report) = desired.at(address) else { continue };
+            match self.open.get(&address) {
+                Some(port) => port.report.set(report),
+                None => self.open(address, report),
+            }
+        }
+        self.show_counts();
+    }
+
+    /// Tries again what could not be opened.
+    pub(super) fn retry(&mut self, desired: &DesiredReports) {
+        let failed: Vec<SocketAddr> = self.failed.keys().copied().collect();
+        for address in failed {
+            if let Some(report) = desired.at(address) {
+                self.open(address, report);
+            }
+        }
+        self.show_counts();
+    }
+
+    /// Whether some port could not be opened.
+    pub(super) fn some_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
+    /// Closes all.
+    pub(super) async fn close(&mut self) {
+        for (_, port) in self.open.drain() {
+            port.close().await;
+        }
+    }
+
+    fn show_counts(&self) {
+        self.metrics.open.set(self.open.len() as f64);
+        self.metrics.failed.set(self.failed.len() as f64);
+    }
+
+    fn open(&mut self, address: SocketAddr, report: &Report) {
+        let Report { service, .. } = report;
+        match self.try_open(address, report) {
+            Ok(port) => {
+                self.open.insert(address, port);
+                if self.failed.remove(&address).is_some() {
+                    tracing::info!(%service, %address, "the health-check node port is open now");
+                }
+            }
+            Err(error) => {
+                self.metrics.failures.increment(1);
+                let why = explain(&error);
+                // Once per cause; the same again every few seconds is no news.
+                if self.failed.insert(address, why.clone()).as_ref() != Some(&why) {
+                    let retry = humantime::format_duration(RETRY);
+                    tracing::warn!(
+                        %service, %address,
+                        "cannot open the health-check node port: {why}; until then load balancers take this node for \
+                         one without endpoints; trying again every {retry}"
+                    );
+                }
+            }
+        }
+    }
+
+    fn try_open(&self, address: SocketAddr, report: &Report) -> io::Result<Port> {
+        let full = || io::Error::other("out of file descriptors; raise the limit (ulimit -n, LimitNOFILE)");
+        let descriptor = self.descriptors.acquire(1).ok_or_else(full)?;
+        let listener = listen(address)?;
+        let (report, end, clients) =
+            (SharedReport::new(report), CancellationToken::new(), self.clients.clone());
+        let (of_clients, until) = (report.clone(), end.clone());
+        let accepting = tokio::spawn(async move {
+            loop {
+                let stream = SERVER.accept(&listener).await;
+                let client = AcceptedClient { stream, report: of_clients.clone(), end: until.clone() };
+                if clients.send(client).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Port { report, end, accepting, _descriptor: descriptor })
+    }
+}
+
+/// Opens a socket that is for one family only, so that each can have its own count (semantics H5).
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of an earlier process may still be in TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Why a port could not be opened, and what to do.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "it is in use; is kube-proxy or another process listening there (ss -lntp)?".to_owned()
+        }
+        ErrorKind::AddrNotAvailable => "the address is none of this host's".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Handles, registered once.
+struct PortMetrics {
+    open: Gauge,
+    failed: Gauge,
+    failures: Counter,
+}
+
+impl PortMetrics {
+    fn register() -> Self {
+        let ports = |state: &'static str| gauge!(HEALTH_CHECK_PORTS.name, "state" => state);
+        Self { open: ports("open"), failed: ports("failed"), failures: counter!(HEALTH_CHECK_FAILURES.name) }
+    }
+}

@@ -1,0 +1,116 @@
+//! Where do load balancers ask whether this node has endpoints of a Service? Health-check node ports (semantics H1, H5).
+//!
+//! One task owns all ports: it opens, closes and changes them as Snapshots come, and answers whoever connects. However many
+//! ports there are, they share one bounded number of connections.
+
+use super::{
+    desired_reports::DesiredReports,
+    ports::{AcceptedClient, HealthCheckPorts, RETRY},
+};
+use crate::{
+    health::ClockReading,
+    http::{Connections, Probes},
+};
+use std::{net::IpAddr, sync::Arc};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+use weir_core::Snapshot;
+use weir_proxy::DescriptorBudget;
+
+/// How many clients may wait to be served.
+const MAX_WAITING_CLIENTS: usize = 16;
+
+/// The health-check node ports of this node. Dropping it closes them.
+#[derive(Debug)]
+pub(crate) struct HealthChecks {
+    desired: watch::Sender<DesiredState>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// What there is to report, and on which addresses.
+#[derive(Clone, Debug, Default)]
+struct DesiredState {
+    snapshot: Snapshot,
+    addresses: Vec<IpAddr>,
+}
+
+impl HealthChecks {
+    /// Starts without any port. `probes` knows whether the proxy is healthy; each port takes a descriptor of the budget.
+    pub(crate) fn start(probes: Probes, descriptors: Arc<DescriptorBudget>) -> Self {
+        let (desired, seen) = watch::channel(DesiredState::default());
+        let stop = CancellationToken::new();
+        let (clients, accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
+        let server = HealthCheckServer {
+            probes,
+            desired: DesiredReports::default(),
+            ports: HealthCheckPorts::new(clients, descriptors),
+        };
+        let task = tokio::spawn(server.run(seen, accepted, stop.clone()));
+        Self { desired, stop, task }
+    }
+
+    /// Reports what this Snapshot says, on these addresses (see `NodePortAddresses::listening`). Returns at once.
+    pub(crate) fn apply(&self, snapshot: &Snapshot, addresses: &[IpAddr]) {
+        self.desired.send_replace(DesiredState { snapshot: snapshot.clone(), addresses: addresses.to_vec() });
+    }
+
+    /// Closes all ports: load balancers send elsewhere. Returns when they are closed.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// What the task owns.
+struct HealthCheckServer {
+    probes: Probes,
+    desired: DesiredReports,
+    ports: HealthCheckPorts,
+}
+
+impl HealthCheckServer {
+    async fn run(
+        mut self,
+        mut desired: watch::Receiver<DesiredState>,
+        mut clients: mpsc::Receiver<AcceptedClient>,
+        stop: CancellationToken,
+    ) {
+        let mut connections = Connections::default();
+        let mut retry = interval(RETRY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                changed = desired.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let DesiredState { snapshot, addresses } = desired.borrow_and_update().clone();
+                    let touched = self.desired.update(&snapshot, &addresses);
+                    self.ports.settle(&self.desired, &touched).await;
+                }
+                Some(client) = clients.recv() => self.serve(client, &mut connections),
+                _ = retry.tick(), if self.ports.some_failed() => self.ports.retry(&self.desired),
+            }
+        }
+        self.ports.close().await;
+        connections.finish().await;
+    }
+
+    fn serve(&self, AcceptedClient { stream, report, end }: AcceptedClient, connections: &mut Connections) {
+        let probes = self.probes.clone();
+        let answer = move |_request| {
+            let healthy = probes.health().healthy(ClockReading::now());
+            std::future::ready(report.get().answer(healthy))
+        };
+        connections.admit(stream, answer, end);
+    }
+}
+
+#[cfg(test)]
+mod tests;

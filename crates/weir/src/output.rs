@@ -1,0 +1,5 @@
+//! How does the program speak to people? Results on standard output, log lines on standard error.
+
+pub(crate) mod logging;
+pub(crate) mod stdout;
+pub(crate) mod table;
