@@ -9,9 +9,10 @@
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    ops::Add,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
+use tokio::time::Instant;
+pub(crate) use weir_control::ClockReading;
 use weir_core::{Family, Node, PerFamily};
 
 /// How long a change may wait: kube-proxy's 2 x syncPeriod.
@@ -19,30 +20,6 @@ const LATE_AFTER: Duration = Duration::from_secs(60);
 
 /// What Go writes for a time that never was.
 const NEVER: &str = "0001-01-01T00:00:00Z";
-
-/// One moment on both clocks: ages follow the monotonic one, people read the other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ClockReading {
-    /// Never jumps.
-    pub(crate) monotonic: Instant,
-    /// What a clock on the wall shows.
-    pub(crate) wall: SystemTime,
-}
-
-impl ClockReading {
-    /// This moment.
-    pub(crate) fn now() -> Self {
-        Self { monotonic: Instant::now(), wall: SystemTime::now() }
-    }
-}
-
-impl Add<Duration> for ClockReading {
-    type Output = Self;
-
-    fn add(self, later: Duration) -> Self {
-        Self { monotonic: self.monotonic + later, wall: self.wall + later }
-    }
-}
 
 /// Everything the probes depend on.
 #[derive(Clone, Debug)]
