@@ -21,7 +21,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// From a line of a watch to what the store is told.
+/// Measures from a line of a watch to the event for the store.
 fn decode(criterion: &mut Criterion) {
     let objects = Fleet::new(1, 10).workload(0).objects();
     let line = |object: &Value| json!({ "type": "MODIFIED", "object": object }).to_string();
@@ -33,7 +33,7 @@ fn decode(criterion: &mut Criterion) {
     group.bench_function("slice-of-10", |bencher| bencher.iter(|| decoded::<EndpointSlice>(&slice)));
 }
 
-/// As kube's watcher and weir's take it.
+/// Decodes a line of a watch as kube's watcher does, and translates the object as weir does.
 fn decoded<T: Translate + DeserializeOwned + Clone>(line: &str) -> Translation {
     match serde_json::from_str::<WatchEvent<T>>(line) {
         Ok(WatchEvent::Modified(object)) => translate(&object, &Scope::default()),
@@ -41,7 +41,7 @@ fn decoded<T: Translate + DeserializeOwned + Clone>(line: &str) -> Translation {
     }
 }
 
-/// From the event to what the data plane has to do. An endpoint becomes ready and unready in turn.
+/// Measures from the event to the changes for the data plane. An endpoint alternately becomes ready and unready.
 fn one_slice(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("apply/one-slice");
     for &services in sizes(&SERVICES) {
@@ -61,7 +61,7 @@ fn one_slice(criterion: &mut Criterion) {
     }
 }
 
-/// From the event until every worker hands new connections to the new set of endpoints: all of weir's part.
+/// Measures from the event until every worker hands new connections to the new set of endpoints: all of weir's part.
 fn one_slice_served(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("apply/one-slice-served");
     for &services in sizes(&SERVICES) {

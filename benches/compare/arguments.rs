@@ -3,6 +3,7 @@
 use crate::{way::Way, work::Work};
 use clap::{Parser, value_parser};
 use std::{path::PathBuf, time::Duration};
+use weir_bench::{ProgramArguments, report::Output};
 
 /// Compares weir with other proxies, with kernel NAT and with a direct connection: client, proxy and two endpoints run
 /// in network namespaces of their own, and every proxy does the same work in turn.
@@ -27,13 +28,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WAY", value_delimiter = ',', value_enum)]
     ways: Vec<Way>,
 
-    /// Also write every single measurement to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Also draw rates and processor times to this file, as SVG
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 
     /// One short round: shows that everything works, and measures little
     #[arg(long)]
@@ -51,17 +47,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PATH")]
     pub(crate) realm: Option<PathBuf>,
 
-    /// The weir to run [default: built in the profile of this program]
-    #[arg(long, value_name = "PATH", overrides_with = "weir")]
-    pub(crate) weir: Option<PathBuf>,
-
-    /// Set when the namespaces are entered
-    #[arg(long, hide = true)]
-    pub(crate) isolated: bool,
+    #[command(flatten)]
+    pub(crate) program: ProgramArguments,
 }
 
 impl Arguments {
-    /// What is measured, in the order of the report.
+    /// The works to measure, in the order of the report.
     pub(crate) fn works(&self) -> Vec<Work> {
         let asked = |work: &Work| self.works.is_empty() || self.works.contains(work);
         let open: Vec<Work> = Work::ALL.into_iter().filter(asked).collect();
@@ -76,7 +67,12 @@ impl Arguments {
         Way::ALL.into_iter().filter(|way| self.ways.is_empty() || self.ways.contains(way)).collect()
     }
 
-    /// How long things take.
+    /// Whether weir is among the ways that are compared.
+    pub(crate) fn needs_weir(&self) -> bool {
+        self.ways().iter().any(|way| matches!(way, Way::Weir | Way::WeirNode))
+    }
+
+    /// The times of the comparison.
     pub(crate) fn schedule(&self) -> Schedule {
         if self.brief {
             return Schedule {
@@ -95,14 +91,14 @@ impl Arguments {
     }
 }
 
-/// How long a comparison takes.
+/// The times of a comparison.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// How often everything is measured.
+    /// Number of times that everything is measured.
     pub(crate) rounds: u16,
-    /// Work before the measurement begins: caches, connections, congestion windows.
+    /// Time of work before the measurement begins, which fills caches, connections and congestion windows.
     pub(crate) warm_up: Duration,
-    /// One measurement.
+    /// Time of one measurement.
     pub(crate) measured: Duration,
     /// The most idle connections that are opened.
     pub(crate) idle_limit: usize,
@@ -148,7 +144,7 @@ mod tests {
     #[test]
     fn the_last_of_several_weirs_is_used() {
         let arguments = parse(&["--weir", "a", "--isolated", "--weir", "b"]).unwrap();
-        assert_eq!(arguments.weir, Some("b".into()));
+        assert_eq!(arguments.program.weir, Some("b".into()));
     }
 
     #[test]

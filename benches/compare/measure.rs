@@ -21,27 +21,27 @@ use std::{
 use tokio::{runtime::Builder, time::sleep};
 use weir_bench::usage;
 
-/// Memory is read when connections have been idle for so long.
+/// Time that connections are idle before memory is read.
 const SETTLED: Duration = Duration::from_secs(1);
-/// Idle connections that are not open by then will not be.
+/// The longest wait for idle connections to open.
 const OPENED: Duration = Duration::from_secs(60);
 
-/// Everything that a measurement needs to know.
+/// A measurement of one work by one way.
 #[derive(Debug)]
 pub(crate) struct Measurement<'session> {
-    /// What is done.
+    /// The work.
     pub(crate) work: Work,
-    /// By which way.
+    /// The way.
     pub(crate) way: Way,
-    /// Its clients, one for each thread.
+    /// The loads of the clients, one for each thread.
     pub(crate) loads: Vec<Load>,
-    /// How long it takes.
+    /// The times of the measurement.
     pub(crate) schedule: Schedule,
     /// The hosts.
     pub(crate) network: &'session Network,
-    /// What the endpoints got.
+    /// Bytes that the endpoints got.
     pub(crate) received: &'session Received,
-    /// What relays.
+    /// The proxy.
     pub(crate) proxy: &'session Proxy<'session>,
 }
 
@@ -100,7 +100,7 @@ impl Measurement<'_> {
         }
     }
 
-    /// What is done so far: at the endpoints, where they are who knows.
+    /// Amount done so far, counted by the endpoints where clients cannot know.
     fn done(&self, meter: &Meter) -> u64 {
         if self.work == Work::BulkUp { self.received.bytes() } else { meter.done() }
     }

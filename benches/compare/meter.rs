@@ -27,7 +27,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Nothing done, not measuring yet.
+    /// A meter of nothing done, which does not measure yet.
     pub(crate) fn new() -> Self {
         Self {
             started: clock_gettime(ClockId::Monotonic),
@@ -46,13 +46,13 @@ impl Meter {
         self.at(clock_gettime(ClockId::Monotonic))
     }
 
-    /// The same for another moment of the monotonic clock.
+    /// Nanoseconds from when this meter was made to another moment of the monotonic clock.
     pub(crate) fn at(&self, moment: Timespec) -> u64 {
         let Timespec { tv_sec, tv_nsec } = moment - self.started;
         u64::try_from(tv_sec * 1_000_000_000 + tv_nsec).unwrap_or(0)
     }
 
-    /// One operation ended that began, or should have begun, at `since` of [`Self::now`].
+    /// Counts an operation that began, or should have begun, at `since` of [`Self::now`].
     pub(crate) fn completed(&self, since: u64) {
         self.add(1);
         if self.measuring.load(Ordering::Relaxed) {
@@ -60,12 +60,12 @@ impl Meter {
         }
     }
 
-    /// So much more is done.
+    /// Counts work that was done.
     pub(crate) fn add(&self, amount: u64) {
         self.done.fetch_add(amount, Ordering::Relaxed);
     }
 
-    /// So many bytes more were transferred beside the work.
+    /// Counts bytes that were transferred beside the work.
     pub(crate) fn add_beside(&self, bytes: u64) {
         self.beside.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -75,54 +75,54 @@ impl Meter {
         self.beside.load(Ordering::Relaxed)
     }
 
-    /// What is done so far.
+    /// Amount done so far.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Something went wrong; the first time is remembered.
+    /// Counts an error, and keeps the first one.
     pub(crate) fn failed(&self, error: impl Display) {
         self.failed_often(1, error);
     }
 
-    /// The same went wrong so often.
+    /// Counts an error that happened several times.
     pub(crate) fn failed_often(&self, times: u64, error: impl Display) {
         if self.errors.fetch_add(times, Ordering::Relaxed) == 0 && times > 0 {
             *self.first_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         }
     }
 
-    /// How often something went wrong.
+    /// Number of errors so far.
     pub(crate) fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
 
-    /// What went wrong first.
+    /// The first error.
     pub(crate) fn first_error(&self) -> Option<String> {
         self.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether latencies are taken in from now on.
+    /// Sets whether latencies are recorded from now on.
     pub(crate) fn measure(&self, measuring: bool) {
         self.measuring.store(measuring, Ordering::Relaxed);
     }
 
-    /// The latencies that were taken in.
+    /// The recorded latencies.
     pub(crate) fn latencies(&self) -> &Latencies {
         &self.latencies
     }
 
-    /// Tells the clients to end.
+    /// Ends the clients.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Waits until the clients shall end.
+    /// Waits until [`stop`](Self::stop) is called.
     pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Runs a client until it ends or, with `None`, shall end.
+    /// Runs a client until it ends, or until [`stop`](Self::stop) is called, which gives `None`.
     pub(crate) async fn until_stopped<Client: Future>(&self, client: Client) -> Option<Client::Output> {
         self.stop.run_until_cancelled(client).await
     }

@@ -9,36 +9,28 @@ use crate::{
     clients::Load,
     measure::Measurement,
     meter::Meter,
-    proxies::{Programs, Proxy, Resources},
+    proxies::{FOLDER, Programs, Proxy, Resources},
     report::{Figures, Report, Sample, plot, table},
     way::Way,
     work::Work,
 };
 use anyhow::{Context, Result, ensure};
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc};
 use weir_bench::{isolation, machine::Machine};
 
 /// Measures and reports.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    fs::create_dir_all(FOLDER).with_context(|| format!("cannot create {FOLDER}"))?;
     let mut session = Session::prepare(arguments)?;
     print!("{}", table::header(&session.report));
     for round in 1..=arguments.schedule().rounds {
         session.round(round);
     }
     print!("{}", table::body(&session.report));
-    if let Some(path) = &arguments.json {
-        write(path, &serde_json::to_string_pretty(&session.report)?)?;
-    }
-    if let Some(path) = &arguments.svg {
-        write(path, &plot::svg(&session.report))?;
-    }
+    arguments.output.write(&session.report, || plot::svg(&session.report))?;
     let failed = session.report.samples.iter().filter(|sample| sample.figures.value.is_none()).count();
     ensure!(failed == 0, "{failed} of {} measurements failed: see above", session.report.samples.len());
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 struct Session<'arguments> {
@@ -49,7 +41,7 @@ struct Session<'arguments> {
     network: Arc<Network>,
     received: endpoints::Received,
     report: Report,
-    /// The rates of open loops, by the closed one that sets them in the first round.
+    /// Rates of open loops (1/s), by the closed one that sets them in the first round.
     rates: BTreeMap<Work, f64>,
 }
 
@@ -127,7 +119,7 @@ impl<'arguments> Session<'arguments> {
         measurement.run(meter).with_context(|| format!("{} said:\n{}", way.name(), proxy.log()))
     }
 
-    /// Half of what the slowest proxy reached, so that all of them can keep up.
+    /// Sets the rate of an open loop: half of what the slowest proxy reached, so that all of them can keep up.
     fn set_rate(&mut self, work: Work) {
         let rates = self.report.samples.iter().filter(|sample| sample.work == work);
         let proxies = rates.clone().filter(|sample| sample.way.has_process());

@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Way {
-    /// No proxy between them.
+    /// No proxy between client and endpoint.
     Direct,
-    /// The kernel translates addresses, as nft tells it to.
+    /// The kernel translates addresses, by rules of nftables.
     Nat,
     /// HAProxy in TCP mode.
     Haproxy,
@@ -26,11 +26,11 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// All, in the order of the report.
+    /// All ways, in the order of the report.
     pub(crate) const ALL: [Self; 7] =
         [Self::Direct, Self::Nat, Self::Haproxy, Self::Nginx, Self::Realm, Self::Weir, Self::WeirNode];
 
-    /// What it is called in tables.
+    /// Name of the way in tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -43,7 +43,7 @@ impl Way {
         }
     }
 
-    /// What it is called on the command line.
+    /// Name of the way on the command line.
     pub(crate) fn argument(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
@@ -53,12 +53,12 @@ impl Way {
         !matches!(self, Self::Direct | Self::Nat)
     }
 
-    /// Whether weir is measured against it.
-    pub(crate) const fn is_peer(self) -> bool {
+    /// Whether weir is compared with the best of these ways.
+    pub(crate) const fn is_other_proxy(self) -> bool {
         matches!(self, Self::Haproxy | Self::Nginx | Self::Realm)
     }
 
-    /// Where the client finds it.
+    /// Address that clients dial.
     pub(crate) const fn address(self) -> Ipv4Addr {
         match self {
             Self::Direct => network::DIRECT_ENDPOINT,
@@ -66,7 +66,7 @@ impl Way {
         }
     }
 
-    /// HAProxy relays no UDP, and without a process there is none whose memory could grow.
+    /// Whether the way can do a work: HAProxy relays no UDP, and only processes have memory that could grow.
     pub(crate) fn can(self, work: Work) -> bool {
         match work {
             Work::Udp | Work::OpenUdp => self != Self::Haproxy,

@@ -10,7 +10,7 @@ pub(crate) const BESIDE: usize = 8;
 /// Streams of bulk transfers.
 pub(crate) const STREAMS: usize = 4;
 
-/// What clients do.
+/// A kind of work that clients do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Work {
@@ -41,7 +41,7 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// All, in the order of the report: what sets a rate comes before what uses it.
+    /// All works, in the order of the report: a work that sets a rate comes before the one that uses the rate.
     pub(crate) const ALL: [Self; 11] = [
         Self::Connections,
         Self::Pingpong,
@@ -56,7 +56,7 @@ impl Work {
         Self::OpenUdp,
     ];
 
-    /// What it is called in tables.
+    /// Name of the work in tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Connections => "TCP connections",
@@ -73,12 +73,12 @@ impl Work {
         }
     }
 
-    /// What it is called on the command line.
+    /// Name of the work on the command line.
     pub(crate) fn argument(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// What is counted, and the processor time that goes with it.
+    /// Unit of the figures.
     pub(crate) const fn unit(self) -> Unit {
         match self {
             Self::BulkUp | Self::BulkDown => Unit::Bytes,
@@ -97,7 +97,7 @@ impl Work {
         }
     }
 
-    /// The units of its figures, for people.
+    /// The units of the figures, as text.
     pub(crate) fn units(self) -> String {
         let unit = self.unit();
         if self.has_cpu() { format!("{} ({})", unit.value(), unit.cpu()) } else { unit.value().into() }
@@ -109,7 +109,7 @@ impl Work {
     }
 }
 
-/// What is counted.
+/// The unit of a work's figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Operations a second; microseconds of processor time each.

@@ -3,7 +3,7 @@
 use crate::work::Work;
 use clap::{Parser, ValueEnum, value_parser};
 use serde::Serialize;
-use std::path::PathBuf;
+use weir_bench::{ProgramArguments, report::Output};
 use weir_testkit::load::Fleet;
 
 /// Measures weir in node mode in a cluster of very many Services: a node, pods, a client and an API server run in network
@@ -45,21 +45,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     brief: bool,
 
-    /// Also draw the figures over the numbers of Services to this file, as SVG
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 
-    /// Also write all figures to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// The weir to run [default: built in the profile of this program]
-    #[arg(long, value_name = "PATH", overrides_with = "weir")]
-    pub(crate) weir: Option<PathBuf>,
-
-    /// Set when the namespaces are entered
-    #[arg(long, hide = true)]
-    pub(crate) isolated: bool,
+    #[command(flatten)]
+    pub(crate) program: ProgramArguments,
 }
 
 /// An API server.
@@ -72,36 +62,36 @@ pub(crate) enum ApiServer {
     Real,
 }
 
-/// How much is done.
+/// The amounts of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Amounts {
-    /// Services.
+    /// Number of Services.
     pub(crate) services: u32,
-    /// Endpoints of each.
+    /// Number of endpoints of each Service.
     pub(crate) endpoints: u32,
-    /// Single changes.
+    /// Number of single changes.
     pub(crate) changes: u32,
-    /// Slices within a second.
+    /// Number of slices that change within the second of the burst.
     pub(crate) burst: u32,
-    /// Writes of the soak.
+    /// Number of writes of the soak.
     pub(crate) soak: u32,
 }
 
 impl Amounts {
-    /// The Services.
+    /// The fleet of Services.
     pub(crate) fn fleet(self) -> Fleet {
         Fleet::new(self.services, self.endpoints)
     }
 }
 
 impl Arguments {
-    /// What is measured, in the order of the report.
+    /// The works to measure, in the order of the report.
     pub(crate) fn works(&self) -> Vec<Work> {
         let asked = |work: &Work| self.works.is_empty() || self.works.contains(work);
         Work::ALL.into_iter().filter(asked).collect()
     }
 
-    /// How much is done, for each number of Services.
+    /// The amounts for each number of Services.
     pub(crate) fn amounts(&self) -> Vec<Amounts> {
         if self.brief {
             return vec![Amounts { services: 200, endpoints: 3, changes: 10, burst: 300, soak: 20_000 }];

@@ -24,28 +24,26 @@ use std::{
     process,
     time::{Duration, Instant},
 };
+use weir_bench::allow_many_connections;
 use weir_testkit::{
     cluster::{CLUSTER_CIDR, Cluster, Host, NodePlan, SERVICE_CIDR},
     load::{POD_NETWORKS, Workload, Write},
 };
 
-/// Files in the bed's folder: how weir reaches the API server, and where it keeps its state.
+/// The file in the bed's folder by which weir reaches the API server.
 const KUBECONFIG: &str = "kubeconfig";
+/// The folder in the bed's folder in which weir keeps its state.
 const STATE: &str = "state";
 
-/// The node that weir runs on.
+/// Name of the node that weir runs on.
 const NODE: &str = "node-a";
-/// The pod that has the addresses of all endpoints, and its cable.
+/// Name and cable of the pod that has the addresses of all endpoints.
 const ENDPOINTS: (&str, &str) = ("endpoints", "cali-endpoints");
-/// The pod of clients.
+/// Name of the pod of clients.
 const CLIENT: &str = "client";
 
-/// How many objects are written together.
+/// Number of objects that are written together.
 const AT_ONCE: usize = 500;
-
-/// So many connections one after another take many ports.
-const CLIENT_PARAMETERS: [(&str, &str); 2] =
-    [("net/ipv4/ip_local_port_range", "10240 65535"), ("net/ipv4/tcp_tw_reuse", "1")];
 
 /// A cluster without Services at first.
 #[derive(Debug)]
@@ -68,9 +66,7 @@ impl Bed {
         };
         cluster.start_pod(NODE, ENDPOINTS.0);
         cluster.start_pod(NODE, CLIENT);
-        for (parameter, value) in CLIENT_PARAMETERS {
-            cluster.pod(CLIENT).namespace().set_parameter(parameter, value)?;
-        }
+        allow_many_connections(cluster.pod(CLIENT).namespace())?;
         let endpoints = Endpoints::start(cluster.node(NODE), cluster.pod(ENDPOINTS.0), ENDPOINTS.1)
             .context("endpoints cannot be served")?;
         let folder = env::temp_dir().join(format!("weir-scale-{}", process::id()));
@@ -84,7 +80,7 @@ impl Bed {
         Ok(bed)
     }
 
-    /// How much is to be done.
+    /// The amounts to measure with.
     pub(crate) fn amounts(&self) -> Amounts {
         self.amounts
     }
@@ -112,12 +108,13 @@ impl Bed {
         self.api.write(&self.cluster, writes)
     }
 
-    /// How many lists the API server has sent to their end: of that kind of which they are fewer.
+    /// Number of lists that the API server has sent to their end, of the kind with fewer ones. `None` where that is not known.
     pub(crate) fn complete_lists(&self) -> Option<u64> {
         self.api.complete_lists(&self.cluster)
     }
 
-    /// Waits until it has sent more than so many; returns when that was, unless it does not tell.
+    /// Waits until the API server has sent more lists than that to their end, and returns when that was. `None` where that is not
+    /// known.
     pub(crate) fn wait_for_lists(&self, more_than: Option<u64>) -> Result<Option<Instant>> {
         let start = Instant::now();
         while more_than.is_some() && self.complete_lists() <= more_than {
@@ -152,7 +149,7 @@ impl Bed {
         Weir::start(self.node(), &self.program, &arguments)
     }
 
-    /// How many bytes weir has saved.
+    /// Number of bytes that weir has saved.
     pub(crate) fn size_of_state(&self) -> Result<u64> {
         let files = fs::read_dir(self.folder.join(STATE)).context("weir has kept no state")?;
         files.map(|file| Ok(file?.metadata()?.len())).sum()
@@ -183,7 +180,7 @@ impl Drop for Bed {
     }
 }
 
-/// Where clients dial a Service.
+/// Address and port of a Service.
 pub(crate) fn frontend(workload: &Workload) -> SocketAddr {
     SocketAddr::new(workload.cluster_ip().into(), 80)
 }

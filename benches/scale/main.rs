@@ -11,30 +11,16 @@ use anyhow::{Context, Result, ensure};
 use arguments::Arguments;
 use clap::Parser;
 use report::{Report, plot, table};
-use std::{fs, path::Path, process::ExitCode};
+use std::process::ExitCode;
 use weir_bench::isolation;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("scale: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let arguments = Arguments::parse();
+    isolation::run("scale", &arguments.program, true, || measure(&arguments))
 }
 
-fn run(arguments: &Arguments) -> Result<ExitCode> {
-    // Built outside: inside there is no way to a package registry.
-    let program = weir_bench::program::find(arguments.weir.as_deref())?;
-    if !arguments.isolated {
-        return isolation::enter(Some(&program));
-    }
-    isolation::settle()?;
-    measure(arguments, &program).map(|()| ExitCode::SUCCESS)
-}
-
-fn measure(arguments: &Arguments, program: &Path) -> Result<()> {
+fn measure(arguments: &Arguments) -> Result<()> {
+    let program = arguments.program.weir.as_deref().context("name a weir with --weir")?;
     let mut report = Report::begin(arguments);
     print!("{}", table::header(&report));
     for work in arguments.works() {
@@ -49,16 +35,7 @@ fn measure(arguments: &Arguments, program: &Path) -> Result<()> {
         }
     }
     print!("{}", table::body(&report));
-    if let Some(path) = &arguments.json {
-        write(path, &serde_json::to_string_pretty(&report)?)?;
-    }
-    if let Some(path) = &arguments.svg {
-        write(path, &plot::svg(&report))?;
-    }
+    arguments.output.write(&report, || plot::svg(&report, &works::PANELS))?;
     ensure!(report.failed.is_empty(), "{} of the works failed: see above", report.failed.len());
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

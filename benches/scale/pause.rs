@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Does nothing for so long. A thread that is merely parked may be woken by what it waited for before.
+/// Does nothing for a time. A thread that is merely parked may be woken by what it waited for before.
 pub(crate) fn pause(time: Duration) {
     pause_until(Instant::now() + time);
 }
 
-/// Does nothing until then.
+/// Does nothing until a moment.
 pub(crate) fn pause_until(end: Instant) {
     loop {
         let left = end.saturating_duration_since(Instant::now());

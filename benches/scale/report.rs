@@ -4,4 +4,4 @@ pub(crate) mod plot;
 mod results;
 pub(crate) mod table;
 
-pub(crate) use results::{Figure, Report, percentile};
+pub(crate) use results::{Figure, Report};

@@ -22,11 +22,11 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// All, in the order of the report.
+    /// All works, in the order of the report.
     pub(crate) const ALL: [Self; 6] =
         [Self::ColdStart, Self::DiskStart, Self::Change, Self::Burst, Self::Memory, Self::Soak];
 
-    /// Its name in arguments and tables.
+    /// Name of the work in arguments and tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ColdStart => "cold-start",

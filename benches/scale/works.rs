@@ -2,19 +2,43 @@
 
 mod burst;
 pub(crate) mod change;
-pub(crate) mod cold_start;
+mod cold_start;
 mod disk_start;
-pub(crate) mod memory;
+mod memory;
 mod soak;
 
 use crate::{
     arguments::{Amounts, ApiServer},
     bed::Bed,
-    report::Figure,
+    report::{Figure, plot::Panel},
     work::Work,
 };
 use anyhow::Result;
 use std::path::Path;
+
+/// Figures that are drawn, beside each other.
+pub(crate) const PANELS: [Panel; 4] = [
+    Panel {
+        title: "Change until seen, p50 and p99, ms",
+        work: Work::Change,
+        figures: &[change::P50, change::P99],
+    },
+    Panel {
+        title: "Change, weir's part and CPU, ms",
+        work: Work::Change,
+        figures: &[change::PART, change::CPU],
+    },
+    Panel {
+        title: "Start until the last answer, ms",
+        work: Work::ColdStart,
+        figures: &[cold_start::ANSWERED],
+    },
+    Panel {
+        title: "Memory, Services and all, MB",
+        work: Work::Memory,
+        figures: &[memory::SERVICES, memory::ALL],
+    },
+];
 
 /// Measures one work in a cluster of its own.
 pub(crate) fn measure(

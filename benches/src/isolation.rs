@@ -1,10 +1,11 @@
 //! How does a measurement get a machine of its own, of which nothing stays?
 //!
 //! The program starts itself again under `unshare`: in network, mount and PID namespaces, as root of a user namespace
-//! where it is not root already. The inner program is the init process of its PID namespace, so everything ends with it;
-//! names of namespaces and configurations lie in its own /run. It ends when its standard input does, which the kernel
-//! closes however the outer program ends.
+//! unless it is root already. The inner program is the init process of its PID namespace, so everything ends with it;
+//! names of namespaces and configurations lie in a /run that only the inner program sees. The inner program ends when its
+//! standard input does, which the kernel closes however the outer program ends.
 
+use crate::{arguments::ProgramArguments, program};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use std::{
@@ -17,11 +18,32 @@ use std::{
     thread,
 };
 
-/// Runs this program again with the same arguments, `--isolated` and, if it takes part, this weir, until it ends.
-///
-/// # Errors
-/// When this user may not have namespaces, or the program cannot be run.
-pub fn enter(weir: Option<&Path>) -> Result<ExitCode> {
+/// Runs a program of measurements, and turns its result into an exit code. The outer program finds or builds weir if
+/// `needs_weir`, and runs itself again in namespaces; the inner program runs `measure`.
+pub fn run(
+    name: &str,
+    arguments: &ProgramArguments,
+    needs_weir: bool,
+    measure: impl FnOnce() -> Result<()>,
+) -> ExitCode {
+    let outcome = match arguments.isolated {
+        true => settle().and_then(|()| measure()).map(|()| ExitCode::SUCCESS),
+        false => find_and_enter(arguments, needs_weir),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("{name}: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn find_and_enter(arguments: &ProgramArguments, needs_weir: bool) -> Result<ExitCode> {
+    // Built outside: inside there is no way to a package registry.
+    let weir = needs_weir.then(|| program::find(arguments.weir.as_deref())).transpose()?;
+    enter(weir.as_deref())
+}
+
+/// Runs this program again in namespaces until it ends: with its own arguments, `--isolated` and, if given, this weir.
+fn enter(weir: Option<&Path>) -> Result<ExitCode> {
     let probe = unshare().arg("true").output().context("cannot run unshare: install util-linux")?;
     if !probe.status.success() {
         bail!(
@@ -57,11 +79,8 @@ fn unshare() -> Command {
     command
 }
 
-/// What the inner program does first. `/run` is empty then, and seen by it alone.
-///
-/// # Errors
-/// When the inner machine cannot be made ready.
-pub fn settle() -> Result<()> {
+/// Makes the inner program end with the outer one, and gives it an empty `/run` and all descriptors that it may have.
+fn settle() -> Result<()> {
     thread::spawn(|| {
         let mut ended = [0];
         while matches!(io::stdin().read(&mut ended), Ok(1..)) {}
@@ -76,7 +95,7 @@ pub fn settle() -> Result<()> {
     setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files to its hard limit")
 }
 
-/// How many files a process may open.
+/// The number of files that a process may open.
 pub fn descriptors() -> usize {
     // Above this proxies would reserve memory for descriptors that nobody opens.
     const ENOUGH: u64 = 100_000;

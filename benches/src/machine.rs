@@ -3,21 +3,21 @@
 use serde::Serialize;
 use std::{fs, num::NonZeroUsize, thread};
 
-/// What decides how fast everything is.
+/// A machine, as far as it decides how fast everything is.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     /// The processor's name.
     pub processor: String,
-    /// How many cores this process may use.
+    /// Number of cores that this process may use.
     pub cores: usize,
     /// The kernel's release.
     pub kernel: String,
-    /// How many others wanted to run during the last minute.
+    /// Mean number of processes that wanted to run during the last minute.
     pub load: f64,
 }
 
 impl Machine {
-    /// This one.
+    /// The machine that this process runs on.
     pub fn this() -> Self {
         let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

@@ -16,7 +16,8 @@ pub use weir::{PATIENCE, Weir};
 use criterion::Criterion;
 use std::time::Duration;
 
-/// Short runs on one core: all benchmarks together stay below three minutes. Call it before threads are started.
+/// Criterion with settings for short runs on one core: all benchmarks together stay below three minutes. To be called before
+/// threads are started.
 pub fn criterion() -> Criterion {
     one_core::stay();
     Criterion::default()

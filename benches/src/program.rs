@@ -8,10 +8,10 @@ use std::{
     process::Command,
 };
 
-/// The program that is given, or builds it.
+/// Returns the path of the given weir, or builds weir and returns its path.
 ///
 /// # Errors
-/// When there is none there, or it cannot be built.
+/// When there is no program at the given path, or weir cannot be built.
 pub fn find(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return given.canonicalize().with_context(|| format!("no weir at {}", given.display()));
@@ -40,7 +40,8 @@ fn build(target: &Path, profile: &OsStr) -> Result<()> {
     Ok(())
 }
 
-/// cargo names the folder of a profile after it, but for `dev`.
+/// The target folder and the profile of a program built by cargo, which names the folder of a profile after the profile, but
+/// for `dev`.
 fn target_and_profile(program: &Path) -> Option<(&Path, &OsStr)> {
     let folder = program.parent()?;
     let profile = match folder.file_name()? {

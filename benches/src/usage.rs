@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-/// The process and what descends from it, now.
+/// The ids of a process and of all its descendants now.
 pub fn processes(root: u32) -> BTreeSet<u32> {
     let parents: Vec<(u32, u32)> = all().filter_map(|process| Some((process, parent(process)?))).collect();
     let mut found = BTreeSet::from([root]);
@@ -30,7 +30,7 @@ pub fn cpu(processes: &BTreeSet<u32>) -> Duration {
     processes.iter().filter_map(|process| exact_cpu(*process).or_else(|| coarse_cpu(*process))).sum()
 }
 
-/// In nanoseconds, where the kernel keeps scheduler statistics.
+/// Processor time in nanoseconds, where the kernel keeps scheduler statistics.
 fn exact_cpu(process: u32) -> Option<Duration> {
     let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
     let nanoseconds = |thread: &Path| {
@@ -40,7 +40,7 @@ fn exact_cpu(process: u32) -> Option<Duration> {
     threads.map(|thread| nanoseconds(&thread.path())).sum()
 }
 
-/// In ticks of a hundredth of a second.
+/// Processor time in ticks of a hundredth of a second.
 fn coarse_cpu(process: u32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let ticks: u64 = after_name(&stat)?.skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
@@ -53,7 +53,7 @@ pub fn anonymous_memory(processes: &BTreeSet<u32>) -> u64 {
     processes.iter().filter_map(of).sum()
 }
 
-/// A line of `/proc`, in bytes.
+/// The value of a line of `/proc`, in bytes.
 fn kibibytes(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
@@ -63,9 +63,9 @@ fn kibibytes(text: &str, name: &str) -> Option<u64> {
 /// Resident memory of a process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// What it holds now; what it shares with others counts in part.
+    /// Bytes held now; pages shared with other processes count in part.
     pub proportional: u64,
-    /// The most that it ever held, shared or not.
+    /// The most bytes ever held, shared or not.
     pub peak: u64,
 }
 

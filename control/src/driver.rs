@@ -1,6 +1,6 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
-mod commit_rate;
+mod commit_limiter;
 mod input;
 mod kube_proxy_metrics;
 mod log;
@@ -17,7 +17,7 @@ pub use status::{Status, WatchState};
 
 use self::metrics::Metrics;
 use crate::{Commit, Event, FileProblem, Kind, Object, State, Store, disk, translate::Translation};
-use commit_rate::Pace;
+use commit_limiter::CommitLimiter;
 use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMetrics;
 use log::Log;
@@ -38,7 +38,7 @@ use weir_core::Snapshot;
 /// Applies the inputs of a source to the store, and publishes a Snapshot after each commit that changes one.
 pub(crate) struct Driver {
     store: Store,
-    pace: Pace,
+    commit_limiter: CommitLimiter,
     /// Whether events were applied since the last commit.
     pending: bool,
     log: Log,
@@ -63,15 +63,16 @@ impl Driver {
         published_changes: mpsc::Sender<PublishedChanges>,
         states: Option<watch::Sender<State>>,
     ) -> Self {
+        let now = Instant::now();
         Self {
             store,
-            pace: Pace::default(),
+            commit_limiter: CommitLimiter::new(now),
             pending: false,
             log: Log::default(),
             outage: Outage::default(),
             metrics: Metrics::register(),
             kube_proxy_metrics: KubeProxyMetrics::register(),
-            changes: PendingChanges::new(Instant::now()),
+            changes: PendingChanges::new(now),
             published_changes,
             snapshots,
             status,
@@ -107,7 +108,7 @@ impl Driver {
     async fn coalesce(&mut self, inputs: &mut mpsc::Receiver<Input>, batch: &mut Vec<Input>) {
         let now = Instant::now();
         self.status.send_if_modified(|status| status.oldest_unapplied.replace(now).is_none());
-        let due = self.pace.due(now);
+        let due = self.commit_limiter.due(now);
         // A timer that is due already would still wait for the clock's next millisecond.
         while Instant::now() < due {
             tokio::select! {
@@ -172,7 +173,7 @@ impl Driver {
         let now = Instant::now();
         self.pending = false;
         self.kube_proxy_metrics.committed();
-        self.pace.committed(now);
+        self.commit_limiter.committed(now);
         for refusals in &commit.refusals {
             self.metrics.refused(&refusals.new);
             self.log.refusals(refusals);

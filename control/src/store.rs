@@ -10,7 +10,7 @@ mod state;
 pub use guard::Refusals;
 pub use state::State;
 
-use crate::object::{Event, Kind, Object, ObjectKey};
+use crate::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
 use guard::Guard;
 use interner::Interner;

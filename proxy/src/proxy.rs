@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use weir_core::{Bridges, CaptureSockets, Snapshot};
 
 /// How often this host's addresses are looked at.
-const REFRESH: Duration = Duration::from_secs(10);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How often every metric handle is touched, and what nobody needs is dropped. A recorder that drops quiet series must
 /// wait for longer than this: it would cut a live handle off from its series.
@@ -64,7 +64,7 @@ impl Proxy {
         let count = config.workers.get();
         let descriptors = DescriptorBudget::new(config.descriptors);
         let admission = Admission::new(config.max_connections, Arc::clone(&descriptors));
-        metrics.set_limits(admission.most(), descriptors.limit());
+        metrics.set_limits(admission.max_connections(), descriptors.limit());
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
         let share = Share { admission, udp_flows, relay_memory };
         let workers = WorkerHandle::start_all(count, &share, &metrics)?;
@@ -132,7 +132,7 @@ impl Proxy {
         snapshots: &mut watch::Receiver<Snapshot>,
         mut applied: impl FnMut(Option<&Snapshot>, Applied),
     ) {
-        let mut refresh = tokio::time::interval(REFRESH);
+        let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
         let mut sweep = tokio::time::interval(TOUCH_EVERY);
         if snapshots.borrow().generation > 0 {
             snapshots.mark_changed();
@@ -154,7 +154,7 @@ impl Proxy {
                     let rows = self.apply(&snapshot).await;
                     applied(Some(&snapshot), rows);
                 }
-                Some((bridges, done)) = self.bridge_updates.recv() => {
+                Some(BridgeUpdate { bridges, done }) = self.bridge_updates.recv() => {
                     applied(None, self.reconciler.set_bridges(bridges).await);
                     let _ = done.send(());
                 }
@@ -192,10 +192,10 @@ impl Proxy {
     }
 
     /// Accepts nothing new, lets connections finish for `patience`, resets the rest and ends the workers.
-    pub async fn drain(self, patience: Duration) -> Drained {
+    pub async fn drain(self, grace_period: Duration) -> Drained {
         self.stop_accepting().await;
         let drained = answers(self.call_all(|done| Command::Drain { done }));
-        let reset = match tokio::time::timeout(patience, drained).await {
+        let reset = match tokio::time::timeout(grace_period, drained).await {
             Ok(_) => 0,
             Err(_) => self.end_connections(Closed::Drained).await,
         };

@@ -88,7 +88,7 @@ impl Hosts {
 async fn serve(endpoint: SocketAddr, ready: oneshot::Sender<SocketAddr>, stop: &CancellationToken) {
     let Service { key, ports, .. } = service("web", Protocol::Tcp, "127.0.0.9").service;
     let service = Service::new(key, NODE, ports);
-    let mut web = TestService::new(service).with(&[endpoint]);
+    let mut web = TestService { service, endpoints: Vec::new() }.with(&[endpoint]);
     let mut proxy = proxy();
     proxy.apply(&snapshot(&[&web])).await;
     web.settings().dead_peer_timeout = dead_peer_timeout();

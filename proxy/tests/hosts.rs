@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroU16,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -17,8 +17,8 @@ use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot},
 };
-use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot};
-use weir_testkit::{Behaviour, Namespace, TcpServer, services};
+use weir_core::{Conditions, Node, PerFamily, Protocol, Snapshot, resolve};
+use weir_testkit::{Behaviour, Namespace, TcpServer};
 
 const NODE_PORT: u16 = 30080;
 
@@ -41,7 +41,10 @@ fn hosts() -> Option<Hosts> {
 /// What a node with the InternalIP 10.9.0.1 serves.
 fn snapshot(service: &TestService) -> Snapshot {
     let node = Node { known: true, internal_ips: vec![[10, 9, 0, 1].into()], ..Node::named(common::NODE) };
-    services::snapshot(&node, &[service])
+    let mut snapshot = Snapshot::of(node.clone());
+    snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), &node)));
+    snapshot.generation = 1;
+    snapshot
 }
 
 /// Serves each Snapshot that comes, on the node, until the sender is gone.

@@ -88,7 +88,7 @@ async fn serve(
 ) {
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port: PORT, node_port: None }];
     let service = Service::new(ServiceKey::new("default", "dns"), frontend, ports);
-    let service = TestService::new(service).with(&[endpoint.await.unwrap()]);
+    let service = TestService { service, endpoints: Vec::new() }.with(&[endpoint.await.unwrap()]);
     let mut proxy = proxy();
     proxy.apply(&snapshot(&[&service])).await;
     ready.send(service.address()).unwrap();

@@ -19,20 +19,20 @@ use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
 };
 
-/// How much bulk transfers read or write at a time.
+/// Bytes that bulk transfers read or write at a time.
 pub(crate) const CHUNK: usize = 128 * 1024;
-/// Asked for so that datagrams wait in the kernel while a thread is not running.
+/// Bytes of a socket's receive buffer, so that datagrams wait in the kernel while a thread is not running.
 pub(crate) const DATAGRAM_BUFFER: usize = 4 * 1024 * 1024;
 const BACKLOG: i32 = 8192;
-/// An accept or receive that fails may fail again at once.
+/// The wait after an accept or receive that fails, which may fail again at once.
 const BACK_OFF: Duration = Duration::from_millis(10);
 
-/// How many bytes the sink got from all clients so far.
+/// Number of bytes that the sink got from all clients so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Received(Arc<AtomicU64>);
 
 impl Received {
-    /// The number.
+    /// The number of bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

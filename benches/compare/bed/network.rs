@@ -6,29 +6,28 @@
 //! ```
 
 use anyhow::{Context, Result};
-use std::{fs, net::Ipv4Addr};
+use std::net::Ipv4Addr;
+use weir_bench::allow_many_connections;
 use weir_testkit::Namespace;
 
-/// Where proxies listen.
+/// Address that proxies listen on.
 pub(crate) const FRONTEND: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 1);
-/// Where the endpoints are, seen from the proxy.
+/// Addresses of the endpoints, seen from the proxy.
 pub(crate) const ENDPOINTS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 2, 2), Ipv4Addr::new(10, 77, 2, 3)];
-/// Where an endpoint is, seen from the client.
+/// Address of an endpoint, seen from the client.
 pub(crate) const DIRECT_ENDPOINT: Ipv4Addr = Ipv4Addr::new(10, 77, 3, 3);
-/// Sends back what it gets, over TCP and UDP.
+/// Port of the endpoint that sends back what it gets, over TCP and UDP.
 pub(crate) const ECHO: u16 = 9000;
-/// Takes what it gets.
+/// Port of the endpoint that takes what it gets.
 pub(crate) const SINK: u16 = 9001;
-/// Sends without end.
+/// Port of the endpoint that sends without end.
 pub(crate) const SOURCE: u16 = 9002;
 /// All ports that a proxy listens on.
 pub(crate) const PORTS: [u16; 3] = [ECHO, SINK, SOURCE];
 
-/// The same for every host. Ephemeral ports begin above the ports in use; the number of sockets in TIME-WAIT is bounded
-/// so that the ports that one way used do not slow down the next one.
-const SYSCTLS: [(&str, &str); 8] = [
-    ("net/ipv4/ip_local_port_range", "10240 65535"),
-    ("net/ipv4/tcp_tw_reuse", "1"),
+/// Kernel parameters of every host. The number of sockets in TIME-WAIT is bounded so that the ports that one way has used
+/// do not slow down the next one.
+const PARAMETERS: [(&str, &str); 6] = [
     ("net/ipv4/tcp_max_tw_buckets", "8192"),
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv4/conf/all/rp_filter", "0"),
@@ -37,14 +36,14 @@ const SYSCTLS: [(&str, &str); 8] = [
     ("net/core/somaxconn", "8192"),
 ];
 
-/// Three hosts.
+/// The hosts of the comparison.
 #[derive(Debug)]
 pub(crate) struct Network {
-    /// Where clients run.
+    /// The host of the clients.
     pub(crate) client: Namespace,
-    /// Where proxies run.
+    /// The host of the proxies.
     pub(crate) proxy: Namespace,
-    /// Where both endpoints run.
+    /// The host of both endpoints.
     pub(crate) backend: Namespace,
 }
 
@@ -65,13 +64,9 @@ impl Network {
 
 fn host(role: &str) -> Result<Namespace> {
     let host = Namespace::create(role).context("no network namespace: install iproute2")?;
-    host.run(|| async { set_sysctls() }).context("cannot enter a network namespace")??;
-    Ok(host)
-}
-
-fn set_sysctls() -> Result<()> {
-    for (name, value) in SYSCTLS {
-        fs::write(format!("/proc/sys/{name}"), value).with_context(|| format!("cannot set {name}"))?;
+    allow_many_connections(&host)?;
+    for (name, value) in PARAMETERS {
+        host.set_parameter(name, value)?;
     }
-    Ok(())
+    Ok(host)
 }

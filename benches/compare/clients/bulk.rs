@@ -1,6 +1,6 @@
 //! How fast do clients send and receive without end?
 
-use super::connect;
+use super::exchange::connect;
 use crate::{bed::endpoints::CHUNK, meter::Meter};
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,10 +1,10 @@
 //! How fast do clients go that wait for each answer before they ask again?
 
-use super::{connect, exchange};
+use super::exchange::{connect, exchange};
 use crate::meter::Meter;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-/// A connect that is refused would be refused again at once.
+/// The wait after a connect that is refused, which would be refused again at once.
 const BACK_OFF: Duration = Duration::from_millis(10);
 
 /// Opens, exchanges, closes, in so many tasks.
@@ -20,7 +20,7 @@ pub(super) async fn connections(address: SocketAddr, tasks: usize, meter: &Arc<M
     meter.stopped().await;
 }
 
-/// One connection, which began or should have begun at `since`.
+/// Makes one connection, which began or should have begun at `since`.
 pub(super) async fn connection(address: SocketAddr, since: u64, meter: &Meter) {
     let served = async { exchange(&mut connect(address).await?, since).await };
     match served.await {

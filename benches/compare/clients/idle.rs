@@ -1,11 +1,11 @@
 //! Which clients connect and then do nothing?
 
-use super::{connect, exchange};
+use super::exchange::{connect, exchange};
 use crate::meter::Meter;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::Semaphore;
 
-/// A burst above this would measure the backlog.
+/// The most connects at a time: a burst above that would measure the backlog.
 const AT_A_TIME: usize = 64;
 
 /// Opens so many connections, makes one exchange on each, and keeps them.

@@ -3,9 +3,10 @@
 //! A latency counts from the moment when the request was due, so that a proxy that makes requests wait cannot hide it.
 
 use super::{
-    PAYLOAD, closed, connect, request,
+    closed,
+    exchange::{PAYLOAD, connect, request, time_of},
     ticks::{Due, Ticks},
-    time_of, udp,
+    udp,
 };
 use crate::meter::Meter;
 use std::{
@@ -25,7 +26,7 @@ use tokio::{
 /// More unfinished connections than this are a proxy that cannot keep up.
 const UNFINISHED: usize = 4096;
 
-/// Calls `ask` for each request with the time at which it was due, until the meter says to stop.
+/// Calls `ask` for each request with the time at which it was due, until the meter is stopped.
 async fn at_rate(rate: f64, meter: &Meter, mut ask: impl FnMut(u64)) -> io::Result<()> {
     let (mut due, mut ticks) = (Due::at_rate(rate), Ticks::start()?);
     let asking = async {
@@ -37,7 +38,7 @@ async fn at_rate(rate: f64, meter: &Meter, mut ask: impl FnMut(u64)) -> io::Resu
     meter.until_stopped(asking).await.unwrap_or(Ok(()))
 }
 
-/// So many connections a second.
+/// Opens connections at a rate (1/s).
 pub(super) async fn connections(address: SocketAddr, rate: f64, meter: &Arc<Meter>) -> io::Result<()> {
     let unfinished = Arc::new(AtomicUsize::new(0));
     at_rate(rate, meter, |due| {
@@ -54,7 +55,7 @@ pub(super) async fn connections(address: SocketAddr, rate: f64, meter: &Arc<Mete
     .await
 }
 
-/// So many exchanges a second, on so many connections in turn.
+/// Makes exchanges at a rate (1/s), on one connection after another.
 pub(super) async fn exchanges(
     address: SocketAddr,
     rate: f64,
@@ -71,9 +72,9 @@ pub(super) async fn exchanges(
         });
         writers.push(writer);
     }
-    let mut turn = (0..writers.len()).cycle();
+    let mut order = (0..writers.len()).cycle();
     at_rate(rate, meter, |due| {
-        let writer: &TcpStream = writers[turn.next().unwrap_or_default()].as_ref();
+        let writer: &TcpStream = writers[order.next().unwrap_or_default()].as_ref();
         sent(writer.try_write(&request(due)), meter);
     })
     .await
@@ -94,7 +95,7 @@ async fn answers(mut reader: OwnedReadHalf, meter: &Meter) -> io::Result<Infalli
     }
 }
 
-/// So many exchanges a second, on so many UDP flows in turn.
+/// Makes exchanges at a rate (1/s), on one UDP flow after another.
 pub(super) async fn datagrams(
     address: SocketAddr,
     rate: f64,
@@ -108,10 +109,10 @@ pub(super) async fn datagrams(
         tokio::spawn(answered(Arc::clone(&socket), Arc::clone(&unanswered), Arc::clone(meter)));
         sockets.push(socket);
     }
-    let mut turn = (0..sockets.len()).cycle();
+    let mut order = (0..sockets.len()).cycle();
     at_rate(rate, meter, |due| {
         unanswered.fetch_add(1, Ordering::Relaxed);
-        sent(sockets[turn.next().unwrap_or_default()].try_send(&request(due)), meter);
+        sent(sockets[order.next().unwrap_or_default()].try_send(&request(due)), meter);
     })
     .await?;
     // What is still on the way is not lost.

@@ -20,19 +20,19 @@ pub(crate) struct Ticks {
 impl Ticks {
     /// The first tick is due in one millisecond. They end when this is dropped.
     pub(crate) fn start() -> io::Result<Self> {
-        let (tell, due) = unbounded_channel();
+        let (sender, due) = unbounded_channel();
         let tick = Timespec::try_from(TICK).map_err(io::Error::other)?;
         let mut next = clock_gettime(ClockId::Monotonic) + tick;
         thread::Builder::new().name("ticks".into()).spawn(move || {
             // Nothing interrupts it: all signals of this process are left to the kernel.
-            while clock_nanosleep_absolute(ClockId::Monotonic, &next).is_ok() && tell.send(next).is_ok() {
+            while clock_nanosleep_absolute(ClockId::Monotonic, &next).is_ok() && sender.send(next).is_ok() {
                 next += tick;
             }
         })?;
         Ok(Self { due })
     }
 
-    /// Waits for the next tick, and says when it was due. Those that were missed follow at once.
+    /// Waits for the next tick, and returns when it was due. Ticks that were missed follow at once.
     pub(crate) async fn next(&mut self) -> io::Result<Timespec> {
         self.due.recv().await.ok_or_else(|| io::Error::other("the thread that waits for ticks ended"))
     }
@@ -46,12 +46,12 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    /// So many requests a second.
+    /// A rate of requests (1/s).
     pub(crate) fn at_rate(per_second: f64) -> Self {
         Self { per_tick: per_second * TICK.as_secs_f64(), owed: 0.0 }
     }
 
-    /// How many are due at the next tick.
+    /// Number of requests that are due at the next tick.
     pub(crate) fn tick(&mut self) -> usize {
         self.owed += self.per_tick;
         let due = self.owed.floor();

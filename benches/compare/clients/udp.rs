@@ -1,6 +1,6 @@
 //! How fast do clients exchange datagrams, a few on the way at a time?
 
-use super::{PAYLOAD, request, time_of};
+use super::exchange::{PAYLOAD, request, time_of};
 use crate::{bed::endpoints::DATAGRAM_BUFFER, meter::Meter};
 use socket2::SockRef;
 use std::{
@@ -13,7 +13,7 @@ use tokio::{net::UdpSocket, time::MissedTickBehavior};
 
 /// Datagrams of one flow that are on the way.
 const OUTSTANDING: usize = 8;
-/// After so long a datagram counts as lost.
+/// The time after which a datagram counts as lost.
 pub(super) const LOST: Duration = Duration::from_millis(200);
 
 /// Exchanges on so many flows.
@@ -39,7 +39,7 @@ pub(super) async fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
 struct Flow {
     socket: UdpSocket,
     meter: Arc<Meter>,
-    /// When each datagram on the way was sent, which also tells it from one that was lost and comes late.
+    /// Time at which each datagram on the way was sent, which also tells datagrams from those that were lost and come late.
     sent: [u64; OUTSTANDING],
 }
 

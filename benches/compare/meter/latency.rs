@@ -20,12 +20,12 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Takes one duration in.
+    /// Records one duration.
     pub(crate) fn record(&self, nanoseconds: u64) {
         self.buckets[bucket(nanoseconds)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What this share of all durations stays at or below, in nanoseconds; `None` without any.
+    /// The duration that this share of all durations stays at or below, in nanoseconds; `None` without any.
     pub(crate) fn quantile(&self, share: f64) -> Option<u64> {
         let counts: Vec<u64> = self.buckets.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let total: u64 = counts.iter().sum();
@@ -41,7 +41,7 @@ impl Latencies {
     }
 }
 
-/// Below [`STEPS`] each number has its own.
+/// The bucket of a duration. Below [`STEPS`] each number has its own.
 fn bucket(nanoseconds: u64) -> usize {
     let power = nanoseconds.max(STEPS).ilog2() - STEP_BITS;
     (u64::from(power) * STEPS + (nanoseconds >> power)) as usize

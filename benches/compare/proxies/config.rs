@@ -1,4 +1,4 @@
-//! What is each proxy told, so that all do the same?
+//! How is each proxy configured, so that all do the same?
 
 mod haproxy;
 mod nat;
@@ -6,48 +6,31 @@ mod nginx;
 mod realm;
 mod weir;
 
-use super::programs::{Nginx, Programs};
+use super::{
+    programs::{Nginx, Programs},
+    resources::Resources,
+};
 use crate::way::Way;
 use std::path::PathBuf;
 
-/// Where configurations and logs of proxies lie; only the comparison's own namespace has it.
+/// Folder of the configurations and logs of proxies, which only the comparison's own namespace has.
 pub(crate) const FOLDER: &str = "/run/compare";
 
-/// How much a proxy may use.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Resources {
-    /// Cores, and so threads or processes that relay.
-    pub(crate) cores: usize,
-    /// Files that a process may open.
-    pub(crate) descriptors: usize,
-}
-
-impl Resources {
-    /// How many connections this way can relay at a time.
-    pub(crate) fn connections(self, way: Way) -> usize {
-        /// Listeners, logs, timers, pipes.
-        const OTHERS: usize = 512;
-        let most = self.descriptors.saturating_sub(OTHERS) / way.descriptors();
-        // It keeps a seventeenth for Services that have few, and listening sockets take some.
-        if matches!(way, Way::Weir | Way::WeirNode) { most.saturating_sub(64) * 16 / 17 } else { most }
-    }
-}
-
-/// How a proxy is started.
+/// The command and the configuration that start a proxy.
 #[derive(Debug)]
 pub(crate) struct Launch {
-    /// What runs.
+    /// The program.
     pub(crate) program: PathBuf,
-    /// With which arguments.
+    /// The arguments of the program.
     pub(crate) arguments: Vec<String>,
     /// The text of its configuration.
     pub(crate) text: String,
-    /// Where it expects that text.
+    /// The file in which the program expects its configuration.
     pub(crate) file: PathBuf,
 }
 
 impl Launch {
-    /// How this way is started; `None` where no process is, or its program is missing.
+    /// The launch of a way; `None` where no process takes part, or the program is missing.
     pub(crate) fn of(way: Way, programs: &Programs, resources: Resources) -> Option<Self> {
         let file = file(way);
         let path = file.display().to_string();
@@ -74,19 +57,19 @@ impl Launch {
     }
 }
 
-/// What `nft` is told for kernel NAT.
+/// Rules for kernel NAT.
 pub(crate) fn nat() -> String {
     nat::text()
 }
 
-/// Where the output of this way goes.
+/// File of a way's output.
 pub(crate) fn log(way: Way) -> PathBuf {
     file(way).with_extension("log")
 }
 
 fn file(way: Way) -> PathBuf {
     let name = way.name().replace([' ', ','], "-").to_lowercase();
-    // realm and weir tell formats by the extension.
+    // realm and weir recognise formats by the extension.
     let extension = match way {
         Way::Realm | Way::Weir | Way::WeirNode => "json",
         _ => "conf",

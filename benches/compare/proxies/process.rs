@@ -1,20 +1,21 @@
 //! How does a proxy run for the time of one measurement?
 
 use super::{
-    config::{self, Launch, Resources},
+    config::{self, Launch},
     programs::Programs,
+    resources::Resources,
 };
 use crate::{
     bed::network::{ECHO, Network, PORTS},
     way::Way,
     work::Work,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Write},
+    io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -27,14 +28,14 @@ use tokio::{
 };
 use weir_bench::usage;
 
-/// A proxy that does not serve by then will not.
+/// The longest wait for a proxy to serve.
 const READY: Duration = Duration::from_secs(15);
-/// How often it is looked whether it does.
+/// The wait between two checks whether a proxy serves.
 const LOOK: Duration = Duration::from_millis(20);
-/// An answer takes less, also of a busy machine.
+/// The longest wait for an answer, which takes less also on a busy machine.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// A way that serves. What belongs to it ends when this is dropped.
+/// A way that serves. Its processes and rules end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Proxy<'network> {
     way: Way,
@@ -63,12 +64,12 @@ impl<'network> Proxy<'network> {
         Ok(proxy)
     }
 
-    /// Its processes.
+    /// Ids of the proxy's processes.
     pub(crate) fn processes(&self) -> BTreeSet<u32> {
         self.child.as_ref().map(|child| usage::processes(child.id())).unwrap_or_default()
     }
 
-    /// What it printed.
+    /// The last lines that the proxy has printed.
     pub(crate) fn log(&self) -> String {
         let text = fs::read_to_string(config::log(self.way)).unwrap_or_default();
         let last: Vec<&str> = text.lines().rev().take(10).collect();
@@ -113,14 +114,8 @@ impl<'network> Proxy<'network> {
     }
 
     fn nft(&self, rules: &str) -> Result<()> {
-        self.network.proxy.run(|| async {
-            let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn()?;
-            nft.stdin.take().context("nft has no standard input")?.write_all(rules.as_bytes())?;
-            if !nft.wait()?.success() {
-                bail!("nft refused the rules for kernel NAT: does the kernel have nf_tables and NAT?");
-            }
-            Ok(())
-        })?
+        let refused = "nft refused the rules for kernel NAT: does the kernel have nf_tables and NAT?";
+        self.network.proxy.nft(rules).map(drop).context(refused)
     }
 }
 

@@ -37,7 +37,7 @@ impl Programs {
                 Some(Nginx { program, module })
             }),
             realm: find("realm", arguments.realm.as_deref())?,
-            weir: arguments.weir.clone(),
+            weir: arguments.program.weir.clone(),
             nft: find("nft", None)?,
         })
     }
@@ -54,7 +54,7 @@ impl Programs {
         }
     }
 
-    /// What a way's program says about its version; for a missing one what to install.
+    /// What a way's program says about its version; for a missing program advice on what to install.
     pub(crate) fn version(&self, way: Way) -> Result<String, &'static str> {
         let Some(program) = self.of(way) else {
             return match way {
@@ -84,7 +84,7 @@ fn find(name: &str, given: Option<&Path>) -> Result<Option<PathBuf>> {
     Ok(env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
-/// What a program prints; some print their version as an error.
+/// Everything that a program prints; some print their version as an error.
 fn said(program: &Path, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map_or_else(

@@ -1,25 +1,22 @@
 //! What is known at the end?
 
-use super::{
-    ratios::median,
-    sample::{Figures, Sample},
-};
+use super::sample::{Figures, Sample};
 use crate::{arguments::Arguments, proxies::Programs, way::Way, work::Work};
 use serde::Serialize;
-use weir_bench::machine::Machine;
+use weir_bench::{machine::Machine, report::median};
 
 /// Everything that was measured, and on what.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    /// Where.
+    /// The machine that was measured on.
     pub(crate) machine: Machine,
-    /// How often.
+    /// Number of rounds.
     pub(crate) rounds: u16,
-    /// How long each time, in seconds.
+    /// Seconds of each measurement.
     pub(crate) seconds: f64,
-    /// What took part, in the order of the report.
+    /// The ways that took part, in the order of the report.
     pub(crate) versions: Vec<Participant>,
-    /// What was asked for and is not installed, with what to do about it.
+    /// Ways that were asked for and are not installed, with advice.
     pub(crate) missing: Vec<(Way, &'static str)>,
     /// All measurements.
     pub(crate) samples: Vec<Sample>,
@@ -28,14 +25,14 @@ pub(crate) struct Report {
 /// A way that took part.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Participant {
-    /// Which.
+    /// The way.
     pub(crate) way: Way,
-    /// What it says about itself.
+    /// What its program says about its version.
     pub(crate) version: String,
 }
 
 impl Report {
-    /// Nothing measured yet.
+    /// A report without measurements.
     pub(crate) fn begin(arguments: &Arguments, machine: Machine, programs: &Programs) -> Self {
         let (mut versions, mut missing) = (Vec::new(), Vec::new());
         for way in arguments.ways() {

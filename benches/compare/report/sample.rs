@@ -3,23 +3,23 @@
 use crate::{way::Way, work::Work};
 use serde::Serialize;
 
-/// One measurement.
+/// The measurement of one work by one way in one round.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Sample {
     /// The round, from 1.
     pub(crate) round: u16,
-    /// What was done.
+    /// The work.
     pub(crate) work: Work,
-    /// The units of its value and, in brackets, of processor time.
+    /// Units of the value and, in brackets, of processor time.
     pub(crate) units: String,
-    /// By which way.
+    /// The way.
     pub(crate) way: Way,
-    /// What it says.
+    /// The figures.
     #[serde(flatten)]
     pub(crate) figures: Figures,
-    /// How often something went wrong.
+    /// Number of errors.
     pub(crate) errors: u64,
-    /// What went wrong first.
+    /// The first error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) first_error: Option<String>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Sample {
 /// The figures of a measurement, or the medians of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Figures {
-    /// In the unit of the work.
+    /// The rate or memory, in the unit of the work.
     pub(crate) value: Option<f64>,
     /// Processor time of the proxy, in the unit of the work.
     pub(crate) cpu: Option<f64>,

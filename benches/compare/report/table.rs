@@ -10,34 +10,27 @@ use crate::{
     work::{Unit, Work},
 };
 use std::fmt::Write;
+use weir_bench::report::table::{self, aligned};
 
-/// From this load on somebody else takes part of the time, and the figures say less.
-const BUSY: f64 = 0.5;
-
-/// Where and with what it is measured, known before the first measurement.
+/// The lines that are known before the first measurement: machine, rounds, versions, and what is missing.
 pub(crate) fn header(report: &Report) -> String {
-    let machine = &report.machine;
-    let mut text = format!(
-        "{}, {} cores, Linux {}; client, proxy and endpoints share them\n{} rounds of {} s\n",
-        machine.processor, machine.cores, machine.kernel, report.rounds, report.seconds
-    );
-    if machine.load >= BUSY {
-        let _ = writeln!(text, "OTHERS USE THIS MACHINE (load {:.1}): expect noise", machine.load);
-    }
+    let mut text = table::machine(&report.machine, "client, proxy and endpoints");
     // Writing to a String cannot fail.
+    let _ = writeln!(text, "{} rounds of {} s", report.rounds, report.seconds);
+    text += &table::warning(&report.machine);
     for participant in &report.versions {
         let _ = writeln!(text, "  {:<10}  {}", participant.way.name(), participant.version);
     }
     text + &missing(report)
 }
 
-/// What was asked for and is not there.
+/// A line for each way that was asked for and is not installed.
 pub(crate) fn missing(report: &Report) -> String {
     let line = |(way, advice): &(Way, &str)| format!("  {:<10}  MISSING: {advice}\n", way.name());
     report.missing.iter().map(line).collect()
 }
 
-/// What was measured.
+/// The tables of medians and of ratios.
 pub(crate) fn body(report: &Report) -> String {
     let mut rows =
         vec![["".to_owned()].into_iter().chain(report.ways().iter().map(|way| way.name().into())).collect()];
@@ -54,7 +47,7 @@ pub(crate) fn body(report: &Report) -> String {
     text + &aligned(&rows)
 }
 
-/// What one measurement says, as soon as it does.
+/// The line about one measurement, as soon as it is made.
 pub(crate) fn progress(sample: &Sample) -> String {
     let mut text = format!(
         "round {}, {}, {}: {}",
@@ -117,22 +110,7 @@ fn latency(figures: &Figures) -> Option<String> {
 }
 
 fn ratio(ratio: Option<Ratio>) -> String {
-    ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2} x {}", ratio.times, ratio.peer.name()))
-}
-
-/// Columns as wide as their widest cell; all but the first to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0)
-    };
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<0$}", width(0)),
-            _ => format!("  {cell:>0$}", width(column)),
-        });
-        cells.collect::<String>().trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2} x {}", ratio.times, ratio.proxy.name()))
 }
 
 #[cfg(test)]
@@ -167,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_name_the_peer() {
+    fn ratios_name_the_proxy() {
         let text = body(&example());
         let row = text.lines().rfind(|line| line.starts_with("TCP connections")).unwrap();
         assert!(row.contains("1.50 x NGINX"), "{row}");

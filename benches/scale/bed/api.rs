@@ -10,14 +10,14 @@ use weir_testkit::{Resource, cluster::Cluster, load::Write};
 /// The API server of a cluster.
 #[derive(Debug)]
 pub(crate) enum Api {
-    /// The cluster's own.
+    /// The test API server of the cluster.
     Test,
-    /// Another one on the same host.
+    /// A real one on the host of the cluster's.
     Real(Box<Real>),
 }
 
 impl Api {
-    /// Starts it, if it does not run already.
+    /// Starts the API server, unless it is the cluster's, which runs already.
     pub(crate) fn start(which: ApiServer, cluster: &Cluster) -> Result<Self> {
         match which {
             ApiServer::Test => Ok(Self::Test),
@@ -25,7 +25,7 @@ impl Api {
         }
     }
 
-    /// How weir reaches it.
+    /// A kubeconfig for the API server.
     pub(crate) fn kubeconfig(&self, cluster: &Cluster) -> String {
         match self {
             Self::Test => cluster.api().kubeconfig(),
@@ -44,7 +44,7 @@ impl Api {
         }
     }
 
-    /// Takes it away: connections are cut, and it refuses from now on.
+    /// Takes the API server away: connections are cut, and connects are refused from now on.
     pub(crate) fn stop(&self, cluster: &Cluster) {
         match self {
             Self::Test => cluster.stop_api(),
@@ -52,7 +52,8 @@ impl Api {
         }
     }
 
-    /// How many lists it has sent to their end, of that kind of which they are fewer; a real one does not tell.
+    /// Number of lists that the server has sent to their end, of the kind with fewer ones. `None` of a real one, which does not
+    /// count them.
     pub(crate) fn complete_lists(&self, cluster: &Cluster) -> Option<u64> {
         let count = |resource| cluster.api().requests(resource).complete_lists;
         matches!(self, Self::Test).then(|| count(Resource::Services).min(count(Resource::EndpointSlices)))

@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A connection that is served takes far less; one that is not is tried again.
+/// The longest wait for a connection. One that is served takes far less, and one that is not is tried again.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Nothing that works takes this long.
+/// The longest wait for anything that works.
 pub(crate) const HANG: Duration = Duration::from_secs(120);
 
 /// Connects once, from the host of this thread, and returns the endpoint's address.
@@ -27,7 +27,8 @@ pub(crate) fn ask_until(to: SocketAddr, wanted: impl Fn(Ipv4Addr) -> bool) -> Re
     ask_with(to, PATIENCE, wanted)
 }
 
-/// The same with little patience: for a frontend that does not answer at first.
+/// Connects again and again, with little patience, until any endpoint answers; returns when that was. For a frontend that
+/// does not answer at first.
 pub(crate) fn ask_until_served(to: SocketAddr) -> Result<Instant> {
     ask_with(to, Duration::from_millis(20), |_| true)
 }

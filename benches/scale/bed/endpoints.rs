@@ -18,14 +18,14 @@ pub(crate) struct Endpoints {
     _server: OwnThread<Stop>,
 }
 
-/// Ends the server when it is dropped.
+/// Ends the server when dropped.
 #[derive(Debug)]
 struct Stop {
     _alive: mpsc::Sender<()>,
 }
 
 impl Endpoints {
-    /// Gives a pod, whose cable on its node has this name, the addresses of all others, and serves on them.
+    /// Gives a pod, whose cable on its node has this name, the addresses of all other pods, and answers there.
     pub(crate) fn start(node: &Host, pod: &Host, cable: &str) -> io::Result<Self> {
         let [network, _] = POD_NETWORKS;
         pod.namespace().ip(&["route", "add", "local", network, "dev", "lo"])?;
@@ -54,7 +54,7 @@ async fn serve() -> io::Result<Stop> {
     Ok(Stop { _alive: alive })
 }
 
-/// How a client gets on with its connection is its own business.
+/// Sends the dialled address. Errors of a connection are the client's business.
 async fn answer(mut stream: TcpStream) {
     if let Ok(address) = stream.local_addr()
         && let std::net::IpAddr::V4(ip) = address.ip()

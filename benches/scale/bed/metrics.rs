@@ -7,7 +7,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Of the answer to a scrape.
+    /// The values in the answer to a scrape.
     pub(crate) fn new(text: String) -> Self {
         Self { text }
     }

@@ -13,31 +13,32 @@ use std::{
 use weir_bench::usage;
 use weir_testkit::{Program, cluster::Host};
 
-/// Where it answers probes and shows metrics.
+/// Address at which weir answers probes.
 const HEALTH: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10256);
+/// Address at which weir shows metrics.
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10249);
 
-/// Answering takes time from what is measured.
+/// The wait between two probes, as answering takes time from what is measured.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// A running weir. It is killed, and its rules are removed, when this is dropped.
+/// A running weir, which is killed, and whose rules are removed, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Weir<'bed> {
     node: &'bed Host,
     path: &'bed Path,
     program: Program,
-    /// Whether its rules stay when it ends.
+    /// Whether the rules stay when weir ends.
     crashed: bool,
 }
 
 impl<'bed> Weir<'bed> {
-    /// Starts it on a node. It may serve only later.
+    /// Starts weir on a node, without waiting until it serves.
     pub(crate) fn start(node: &'bed Host, path: &'bed Path, arguments: &[&str]) -> Result<Self> {
         let program = node.spawn(&path.to_string_lossy(), arguments, &[]);
         Ok(Self { node, path, program: program.context("weir cannot be started")?, crashed: false })
     }
 
-    /// Waits until it serves all that it has heard of; returns when that was.
+    /// Waits until weir is ready, and returns when that was.
     pub(crate) fn wait_until_ready(&mut self) -> Result<Instant> {
         let start = Instant::now();
         loop {
@@ -52,23 +53,23 @@ impl<'bed> Weir<'bed> {
         }
     }
 
-    /// Kills it. Its rules stay.
+    /// Kills weir, whose rules stay.
     pub(crate) fn crash(mut self) -> Result<()> {
         self.crashed = true;
         self.program.kill().context("weir cannot be killed")
     }
 
-    /// Its metrics.
+    /// Scrapes weir's metrics.
     pub(crate) fn metrics(&self) -> Result<Metrics> {
         self.node.http(ADMIN, "/metrics").map(Metrics::new).context("weir shows no metrics")
     }
 
-    /// The processor time that all its threads have used.
+    /// Processor time that all of weir's threads have used.
     pub(crate) fn cpu(&self) -> Duration {
         usage::cpu(&BTreeSet::from([self.program.id()]))
     }
 
-    /// Its memory now.
+    /// Memory of weir now.
     pub(crate) fn memory(&self) -> Result<usage::Memory> {
         usage::memory(self.program.id()).context("the memory of weir cannot be read: has it ended?")
     }

@@ -12,28 +12,28 @@ use weir_bench::machine::Machine;
 /// Everything that was measured, and on what.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
-    /// Where.
+    /// The machine that was measured on.
     pub(crate) machine: Machine,
     /// Whether weir was built with optimisations.
     pub(crate) optimised: bool,
-    /// What weir watched.
+    /// The API server that weir watched.
     pub(crate) api_server: ApiServer,
-    /// How much.
+    /// The amounts, for each number of Services.
     pub(crate) amounts: Vec<Amounts>,
-    /// All figures.
+    /// Everything measured.
     pub(crate) figures: Vec<Measured>,
-    /// What could not be measured.
+    /// Works that could not be measured.
     pub(crate) failed: Vec<Failed>,
 }
 
-/// A figure, and what it belongs to.
+/// A figure with its work and number of Services.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Measured {
-    /// The work.
+    /// The work that was measured.
     pub(crate) work: Work,
-    /// How many Services there were.
+    /// Number of Services.
     pub(crate) services: u32,
-    /// What came out.
+    /// The figure.
     #[serde(flatten)]
     pub(crate) figure: Figure,
 }
@@ -41,29 +41,29 @@ pub(crate) struct Measured {
 /// A work that could not be done.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Failed {
-    /// The work.
+    /// The work that was measured.
     pub(crate) work: Work,
-    /// How many Services there were.
+    /// Number of Services.
     pub(crate) services: u32,
-    /// Why.
+    /// The reason.
     pub(crate) error: String,
 }
 
-/// One figure.
+/// A figure with its name, unit and goal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Figure {
-    /// What was measured.
+    /// Name of the figure.
     pub(crate) name: &'static str,
-    /// How much it is.
+    /// The value, in the unit.
     pub(crate) value: f64,
-    /// Of what.
+    /// The unit.
     pub(crate) unit: &'static str,
-    /// How much it should be at most.
+    /// The most that the value should be, in the unit.
     pub(crate) goal: Option<f64>,
 }
 
 impl Report {
-    /// Nothing measured yet.
+    /// A report without figures.
     pub(crate) fn begin(arguments: &Arguments) -> Self {
         Self {
             machine: Machine::this(),
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    /// Adds what came out of one work.
+    /// Adds the figures of one work, or its failure.
     pub(crate) fn add(&mut self, work: Work, services: u32, outcome: Result<Vec<Figure>>) {
         match outcome {
             Ok(figures) => {
@@ -94,41 +94,19 @@ impl Report {
 }
 
 impl Figure {
-    /// A plain number.
+    /// A figure of any unit, without a goal.
     pub(crate) fn count(name: &'static str, value: f64, unit: &'static str) -> Self {
         Self { name, value, unit, goal: None }
     }
 
-    /// A time, told in milliseconds.
+    /// A time in milliseconds, without a goal.
     pub(crate) fn time(name: &'static str, time: Duration) -> Self {
         Self::count(name, time.as_secs_f64() * 1e3, "ms")
     }
 
-    /// The same with a goal, in its unit.
+    /// The figure with a goal, in the figure's unit.
     #[must_use]
     pub(crate) fn goal(self, goal: f64) -> Self {
         Self { goal: Some(goal), ..self }
-    }
-}
-
-/// The figure that so many of a hundred are not above, of figures in any order; zero of none.
-pub(crate) fn percentile(times: &[Duration], percent: usize) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(rank).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_percentile_is_one_of_the_figures() {
-        let times: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
-        let percentiles = [50, 99, 100].map(|percent| percentile(&times, percent).as_millis());
-        assert_eq!(percentiles, [100, 198, 200]);
-        assert_eq!(percentile(&[], 50), Duration::ZERO);
-        assert_eq!(percentile(&times[..1], 1).as_millis(), 200);
     }
 }

@@ -3,31 +3,23 @@
 use super::results::{Failed, Figure, Measured, Report};
 use crate::{arguments::Amounts, work::Work};
 use std::{collections::BTreeSet, fmt::Write};
+use weir_bench::report::table::{self, aligned};
 
-/// From this load on somebody else takes part of the time, and the figures say less.
-const BUSY: f64 = 0.5;
-
-/// Where and with what it is measured, known before the first measurement.
+/// The lines that are known before the first measurement: the machine, and how much is measured.
 pub(crate) fn header(report: &Report) -> String {
-    let machine = &report.machine;
-    let mut text = format!(
-        "{}, {} cores, Linux {}; weir, API server, clients and endpoints share them\n",
-        machine.processor, machine.cores, machine.kernel
-    );
+    let mut text = table::machine(&report.machine, "weir, API server, clients and endpoints");
     // Writing to a String cannot fail.
     if let [amounts, ..] = &report.amounts[..] {
         let _ = writeln!(text, "{} endpoints for each Service", amounts.endpoints);
     }
-    if machine.load >= BUSY {
-        let _ = writeln!(text, "OTHERS USE THIS MACHINE (load {:.1}): expect noise", machine.load);
-    }
+    text += &table::warning(&report.machine);
     if !report.optimised {
         let _ = writeln!(text, "WITHOUT OPTIMISATIONS: the figures say nothing");
     }
     text
 }
 
-/// What was measured: a row for each figure, a column for each number of Services.
+/// The table of the figures: a row for each figure, a column for each number of Services.
 pub(crate) fn body(report: &Report) -> String {
     let sizes: Vec<u32> = report.amounts.iter().map(|amounts| amounts.services).collect();
     let title = |&services: &u32| format!("{services} Services");
@@ -50,7 +42,7 @@ pub(crate) fn body(report: &Report) -> String {
     text
 }
 
-/// The goal, or the least and the greatest where it depends on the number of Services.
+/// The goal of a figure, or the least and the greatest where the goal depends on the number of Services.
 fn goal(report: &Report, work: Work, name: &str) -> String {
     let of = |amounts: &Amounts| report.figure(work, name, amounts.services)?.goal;
     let goals = || report.amounts.iter().filter_map(of);
@@ -74,19 +66,6 @@ fn short(value: f64) -> String {
         ..99.95 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
     }
-}
-
-/// Columns as wide as their widest cell; all but the first to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 => format!("{cell:<0$}", width(0)),
-            _ => format!("  {cell:>0$}", width(column)),
-        });
-        cells.collect::<String>().trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
         frontend,
     },
     pause::{pause, pause_until},
-    report::{Figure, percentile},
+    report::Figure,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -17,17 +17,18 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use weir_bench::report::percentile;
 use weir_testkit::load::{ENDPOINT_PORT, Pod, Workload, Write};
 
-/// How often writes are made up for that are due.
+/// The time between two batches of writes.
 const TICK: Duration = Duration::from_millis(10);
-/// How often the steady client connects.
+/// The time between two connections of the steady client.
 const CONNECT_EVERY: Duration = Duration::from_millis(5);
-/// How long it does so before the burst.
+/// Time that the steady client connects before the burst.
 const BEFORE: Duration = Duration::from_secs(2);
-/// An established service answers sooner by far.
+/// The longest wait for an answer of an established Service.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many Services are dialled at the end.
+/// Number of Services that are dialled at the end.
 const SAMPLE: usize = 64;
 
 const GENERATION: &str = "weir_snapshot_generation";
@@ -84,7 +85,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     ])
 }
 
-/// What is written, and what must be the outcome.
+/// The writes of the burst, and the endpoints that Services must have after it.
 struct Burst {
     writes: Vec<Write>,
     wanted: Vec<(SocketAddr, HashSet<Ipv4Addr>)>,
@@ -129,7 +130,7 @@ fn wait_for(wanted: &[(SocketAddr, HashSet<Ipv4Addr>)]) -> Result<Instant> {
     Ok(last)
 }
 
-/// Connects at a steady pace until it is told to stop; returns when, and how long each connection took to its answer.
+/// Connects at a steady pace until `over`; returns when each connection began, and the time to its answer.
 fn dial(to: SocketAddr, over: &AtomicBool) -> Result<Vec<(Instant, Duration)>> {
     let mut times = Vec::new();
     while !over.load(Ordering::Relaxed) {

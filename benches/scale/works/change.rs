@@ -3,7 +3,7 @@
 use crate::{
     bed::{Bed, Weir, client::ask_until, frontend},
     pause::pause,
-    report::{Figure, percentile},
+    report::Figure,
 };
 use anyhow::Result;
 use std::{
@@ -11,12 +11,13 @@ use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
+use weir_bench::report::percentile;
 use weir_testkit::load::{Fleet, Pod, Write};
 
-/// So long after one change weir takes the next one at once: twice the least time between two of its commits.
+/// The time between two changes after which weir takes the next one at once: twice the least time between two commits.
 const CHANGE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Figures that are drawn, too.
+/// Names of the figures that are drawn.
 pub(crate) const P50: &str = "write to the first connection to a new endpoint, p50";
 pub(crate) const P99: &str = "write to the first connection to a new endpoint, p99";
 pub(crate) const PART: &str = "weir's part of it, mean";
@@ -56,7 +57,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     ])
 }
 
-/// From the API server's answer to the first connection that a new endpoint gets.
+/// Measures the time from the API server's answer to the first connection that a new endpoint gets.
 fn time_of_one(bed: &Bed, changes: &mut Changes) -> Result<Duration> {
     pause(CHANGE_INTERVAL);
     let Change { to, writes, endpoints } = changes.next();
@@ -68,13 +69,13 @@ fn time_of_one(bed: &Bed, changes: &mut Changes) -> Result<Duration> {
     })?
 }
 
-/// What weir uses within [`CHANGE_INTERVAL`] of a change that nobody dials, and when nothing changes.
+/// Processor time of weir within [`CHANGE_INTERVAL`] of a change that nobody dials, and when nothing changes.
 struct Cost {
     change: Duration,
     idle: Duration,
 }
 
-/// Both in turn, and of each the median: what weir does once in a while is no part of a change.
+/// Measures both alternately, and takes the median of each: what weir does once in a while is no part of a change.
 fn cost(bed: &Bed, weir: &Weir<'_>, changes: &mut Changes, count: u32) -> Result<Cost> {
     let (mut changing, mut idle) = (Vec::new(), Vec::new());
     for _ in 0..count {
@@ -91,13 +92,13 @@ fn cost(bed: &Bed, weir: &Weir<'_>, changes: &mut Changes, count: u32) -> Result
     Ok(Cost { change: percentile(&changing, 50).saturating_sub(idle), idle })
 }
 
-/// Changes of Services in turn, spread over all of them.
+/// Changes of one Service after another, spread over all of them.
 struct Changes {
     fleet: Fleet,
     made: u32,
 }
 
-/// All endpoints of a Service are replaced.
+/// The replacement of all endpoints of a Service.
 struct Change {
     to: std::net::SocketAddr,
     writes: Vec<Write>,
@@ -106,7 +107,7 @@ struct Change {
 
 impl Changes {
     fn next(&mut self) -> Change {
-        /// A prime number, so that all Services have their turn.
+        /// A prime number, so that every Service is changed.
         const STEP: u64 = 7_919;
         self.made += 1;
         let index = u64::from(self.made) * STEP % u64::from(self.fleet.services);

@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The figure that is drawn, too.
+/// Name of the figure that is drawn.
 pub(crate) const ANSWERED: &str = "start of the process to the last Service's first answer";
 
-/// How many Services are dialled at the end.
+/// Number of Services that are dialled at the end.
 const SAMPLE: u32 = 64;
 
-/// Starts weir and waits until it serves all.
+/// Starts weir and waits until it serves all Services.
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let fleet = bed.amounts().fleet();
     bed.fill(fleet.objects())?;
@@ -53,7 +53,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// 2 s for what 10,000 Services with 10 endpoints take, else 5 s.
+/// The goal for a start: 2 s for at most 10,000 Services with 100,000 endpoints, else 5 s.
 fn goal(services: u32, endpoints: u32) -> Duration {
     let small = services <= 10_000 && services * endpoints <= 100_000;
     Duration::from_secs(if small { 2 } else { 5 })

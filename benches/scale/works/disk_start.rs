@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// When the state on disk was saved; not shown, or zero, before.
+/// The metric of when the state on disk was saved, which is not shown, or zero, before.
 const SAVED: &str = "weir_state_saved_timestamp_seconds";
 
 /// Kills weir once it has saved its state, stops the API server, and starts weir again.
@@ -46,7 +46,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Saved after it was ready, so that everything is in it.
+/// Waits until weir has saved its state after it was ready, so that everything is in the state.
 fn wait_until_saved(weir: &Weir<'_>) -> Result<()> {
     let start = Instant::now();
     while weir.metrics()?.sum(SAVED, "") == 0.0 {

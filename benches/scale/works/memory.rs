@@ -6,11 +6,11 @@ use serde_json::Value;
 use std::time::Duration;
 use weir_bench::usage::Memory;
 
-/// Figures that are drawn, too.
+/// Names of the figures that are drawn.
 pub(crate) const SERVICES: &str = "resident with Services alone";
 pub(crate) const ALL: &str = "resident with all endpoints";
 
-/// After so long nothing of the start is under way any more; its state was saved, which takes memory for a moment.
+/// The wait after which nothing of the start is under way any more: the state was saved, which takes memory for a moment.
 const SETTLED: Duration = Duration::from_secs(7);
 
 /// Starts weir without Services, with Services alone, and with their endpoints.
@@ -37,7 +37,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     ])
 }
 
-/// What a weir holds that has just started with what there is.
+/// Memory of a weir that has just started with the objects that there are.
 fn held(bed: &Bed) -> Result<Memory> {
     let mut weir = bed.start_weir()?;
     weir.wait_until_ready()?;

@@ -8,9 +8,9 @@ use anyhow::Result;
 use std::time::Instant;
 use weir_testkit::load::{Churn, Pod, Workload};
 
-/// How many parts there are, after each of which memory is told.
+/// Number of parts of the soak, after each of which memory is read.
 const PARTS: u32 = 10;
-/// After so many writes it is waited until they are in effect, so that none is forgotten by the API server.
+/// Number of writes after which the soak waits until they are in effect, so that the API server forgets none.
 const AHEAD: usize = 1_000;
 
 const SEED: u64 = 20_260_115;
@@ -18,7 +18,7 @@ const SEED: u64 = 20_260_115;
 /// Churns, and looks at memory ten times.
 pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let fleet = bed.amounts().fleet();
-    // The Service behind the last one tells when writes are in effect.
+    // The Service behind the last one shows when writes are in effect.
     let mut marker = Marker { workload: fleet.workload(fleet.services), next: u32::MAX / 2 };
     bed.fill(fleet.objects().chain(marker.workload.objects()))?;
     let mut weir = bed.start_weir()?;
@@ -28,7 +28,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     let mut held = Vec::new();
     for part in 1..=PARTS {
         pass(bed, &mut churn, &mut marker, each)?;
-        held.push(tell(&weir, part * each)?);
+        held.push(print_memory(&weir, part * each)?);
     }
     let (took, cpu) = (start.elapsed(), weir.cpu().saturating_sub(cpu));
     let writes = f64::from(each * PARTS);
@@ -47,7 +47,7 @@ pub(crate) fn measure(bed: &Bed) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Makes so many writes and waits until they are in effect.
+/// Makes a number of writes and waits until they are in effect.
 fn pass(bed: &Bed, churn: &mut Churn, marker: &mut Marker, count: u32) -> Result<()> {
     let mut left = count as usize;
     while left > 0 {
@@ -59,8 +59,8 @@ fn pass(bed: &Bed, churn: &mut Churn, marker: &mut Marker, count: u32) -> Result
     Ok(())
 }
 
-/// Says how much memory weir holds, in megabytes.
-fn tell(weir: &Weir<'_>, writes: u32) -> Result<f64> {
+/// Reads and prints how much memory weir holds, in megabytes.
+fn print_memory(weir: &Weir<'_>, writes: u32) -> Result<f64> {
     let megabytes = weir.memory()?.proportional as f64 / 1e6;
     eprintln!("  after {writes} writes: {megabytes:.1} MB");
     Ok(megabytes)

@@ -13,15 +13,15 @@ use weir_core::{
 const ENDPOINTS: u32 = 10;
 const PORT: NonZeroU16 = NonZeroU16::new(8080).expect("not zero");
 
-/// So many Services with one port and ten endpoints each.
+/// A number of Services with one port and ten endpoints each.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster {
-    /// How many Services there are.
+    /// Number of Services.
     pub services: u32,
 }
 
 impl Cluster {
-    /// What a source says when it lists all of them.
+    /// Events of a source that lists all Services and EndpointSlices.
     pub fn events(self) -> Vec<Event> {
         let mut events = vec![Event::Begin(Kind::Service), Event::Begin(Kind::EndpointSlice)];
         events.extend((0..self.services).flat_map(|index| [service(index), slice(index, true)]));
@@ -29,7 +29,7 @@ impl Cluster {
         events
     }
 
-    /// The change of one Service in their middle: one of its endpoints is ready, or not any more.
+    /// The change of the Service in the middle: one of its endpoints becomes ready or unready.
     pub fn change(self, ready: bool) -> Event {
         slice(self.services / 2, ready)
     }

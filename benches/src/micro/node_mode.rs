@@ -5,7 +5,7 @@ use tokio::runtime::{Builder, Runtime};
 use weir_core::{Pods, Snapshot};
 use weir_proxy::{Config, Marks, Proxy};
 
-/// No rules bring it packets, so the values do not matter.
+/// Marks whose values do not matter, as no rules bring packets.
 const MARKS: Marks = Marks { to_clients: 0x0001_0000, to_endpoints: 0x0002_0000 };
 
 /// A data plane in node mode with one worker, that no packet reaches.
@@ -16,7 +16,7 @@ pub struct NodeMode {
 }
 
 impl NodeMode {
-    /// Starts it. `None`, said loudly, where this process may not have its sockets.
+    /// Starts the data plane. `None`, said loudly, where this process may not open its sockets.
     ///
     /// # Panics
     /// When no runtime can be had.
@@ -34,7 +34,7 @@ impl NodeMode {
         }
     }
 
-    /// Serves a Snapshot; returns when every worker does.
+    /// Applies a Snapshot; returns when every worker has it.
     pub fn apply(&mut self, snapshot: &Snapshot) {
         self.runtime.block_on(self.proxy.apply(snapshot));
     }

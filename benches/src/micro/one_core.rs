@@ -4,7 +4,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Keeps this thread, and every thread that it starts from now on, on one core.
 ///
-/// With several the scheduler decides from moment to moment whether two threads that talk to each other share a
+/// With several cores the scheduler decides from moment to moment whether two threads that talk to each other share a
 /// core, and waking the other core costs more than all the work: the same exchange takes 5 or 40 microseconds. On one
 /// core the time is the work that all parties do together.
 pub(crate) fn stay() {

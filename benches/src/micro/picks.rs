@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 use weir_core::{Balancer, Flow, Lease, Load, Policy, Protocol, Request, Target};
 
-/// Enough flows to reach all of a Maglev table again and again, and few enough to stay in the cache.
+/// Number of flows: enough to reach all of a Maglev table again and again, and few enough to stay in the cache.
 const FLOWS: usize = 4096;
 
 /// A balancer over endpoints of different load, with flows to place.

@@ -11,16 +11,16 @@ use weir_core::{Node, PortSpec, Protocol, Service, ServiceKey, Snapshot, resolve
 use weir_proxy::{Config, FrontendState, Proxy};
 use weir_testkit::services::free_port;
 
-/// Nothing on loopback takes this long; it keeps a broken benchmark from hanging.
+/// The longest wait for anything on loopback, which keeps a broken benchmark from hanging.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// No other part of a benchmark listens here, so a port that is free stays free.
+/// Loopback address that no other part of a benchmark binds, so that a port that is free stays free.
 const CLUSTER_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 96, 0, 10));
 
-/// weir with one worker, as the proxies it is compared with have one thread.
+/// weir with one worker, as the proxies of the comparison have one thread.
 #[derive(Debug)]
 pub struct Weir {
-    /// Where clients dial the Service.
+    /// The Service's address.
     pub address: SocketAddr,
     _proxy: Proxy,
 }
@@ -29,7 +29,7 @@ impl Weir {
     /// Serves one Service with this endpoint.
     ///
     /// # Panics
-    /// When it cannot be served: there is nothing to measure then.
+    /// When the Service cannot be served: there is nothing to measure then.
     pub fn serve(protocol: Protocol, endpoint: SocketAddr) -> Self {
         let port = free_port(protocol, CLUSTER_IP);
         let spec = PortSpec { name: "".into(), protocol, port, node_port: None };

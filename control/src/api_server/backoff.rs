@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 use tokio::time::Instant;
+use weir_core::Backoff;
 
 /// Longest wait after a first failure.
 const MAX_FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -12,50 +13,37 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Time without a failure after which waits begin at the shortest again.
 const RESET_AFTER: Duration = Duration::from_secs(60);
 
-/// Ceiling of the waits, by what has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// The API server is away or starts: waits are short, so that weir is back soon after it.
-    Away,
-    /// The API server answers and refuses: somebody has to change something first.
-    Refused,
-}
+/// Back-off while the API server is away or starts: waits are short, so that weir is back soon after it.
+pub(super) const UNAVAILABLE: Backoff = Backoff::new(MAX_FIRST_WAIT, Duration::from_secs(5));
 
-impl Patience {
-    /// Longest wait.
-    pub(super) fn longest(self) -> Duration {
-        match self {
-            Self::Away => Duration::from_secs(5),
-            Self::Refused => Duration::from_secs(30),
-        }
-    }
-}
+/// Back-off while the API server answers and refuses: somebody has to change something first.
+pub(super) const REFUSED: Backoff = Backoff::new(MAX_FIRST_WAIT, Duration::from_secs(30));
 
-/// Back-off of one watch: waits double, each of any length up to that ("full jitter"), so that thousands of
-/// nodes that lost the API server at one moment come back one after another.
+/// Failures of one watch in a row, and the waits that follow them. Waits have jitter, so that thousands of nodes that
+/// lost the API server at one moment come back one after another.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(super) struct Retries {
     failures: u32,
     /// Time at which the last wait ended; `None` before the first failure.
     retried: Option<Instant>,
 }
 
-impl Backoff {
-    /// Wait before the next attempt. `retry_after` is what the server asked for; `chance` is any number, each
-    /// equally likely.
-    pub(super) fn next(
+impl Retries {
+    /// Wait before the next attempt. `retry_after` is what the server asked for; `entropy` is uniform over all its
+    /// values.
+    pub(super) fn next_wait(
         &mut self,
-        patience: Patience,
+        backoff: Backoff,
         retry_after: Option<Duration>,
         now: Instant,
-        chance: u32,
+        entropy: u32,
     ) -> Duration {
-        if self.retried.is_some_and(|retried| now.saturating_duration_since(retried) >= RESET_AFTER) {
+        if self.is_fresh(now) {
             self.failures = 0;
         }
-        let ceiling = MAX_FIRST_WAIT.saturating_mul(1 << self.failures.min(10)).min(patience.longest());
+        let wait = backoff.wait_with_jitter(self.failures, entropy);
+        let wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER) + wait;
         self.failures = self.failures.saturating_add(1);
-        let wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER) + ceiling.mul_f64(share(chance));
         self.retried = Some(now + wait);
         wait
     }
@@ -66,21 +54,16 @@ impl Backoff {
     }
 }
 
-/// A number from 0 to 1.
-fn share(chance: u32) -> f64 {
-    f64::from(chance) / f64::from(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Longest waits, in seconds, of `count` failures that follow one another at once.
-    fn ceilings(patience: Patience, count: usize) -> Vec<u64> {
-        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+    fn ceilings(backoff: Backoff, count: usize) -> Vec<u64> {
+        let (mut retries, mut now) = (Retries::default(), Instant::now());
         let mut next = || {
-            let wait = backoff.next(patience, None, now, u32::MAX);
+            let wait = retries.next_wait(backoff, None, now, u32::MAX);
             now += wait;
             wait.as_secs()
         };
@@ -89,35 +72,35 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_five_seconds_for_a_server_that_is_away_and_thirty_for_one_that_refuses() {
-        assert_eq!(ceilings(Patience::Away, 5), [1, 2, 4, 5, 5]);
-        assert_eq!(ceilings(Patience::Refused, 7), [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(ceilings(Patience::Away, 3000).last(), Some(&5));
+        assert_eq!(ceilings(UNAVAILABLE, 5), [1, 2, 4, 5, 5]);
+        assert_eq!(ceilings(REFUSED, 7), [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(ceilings(UNAVAILABLE, 3000).last(), Some(&5));
     }
 
     #[test]
     fn a_watch_that_went_well_for_a_minute_begins_anew_and_one_that_flaps_does_not() {
-        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
-        assert!(backoff.is_fresh(now));
+        let (mut retries, mut now) = (Retries::default(), Instant::now());
+        assert!(retries.is_fresh(now));
         for _ in 0..5 {
-            now += backoff.next(Patience::Away, None, now, u32::MAX);
+            now += retries.next_wait(UNAVAILABLE, None, now, u32::MAX);
             now += RESET_AFTER - Duration::from_secs(1);
-            assert!(!backoff.is_fresh(now));
+            assert!(!retries.is_fresh(now));
         }
-        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), Patience::Away.longest());
-        now += Patience::Away.longest() + RESET_AFTER;
-        assert!(backoff.is_fresh(now));
-        assert_eq!(backoff.next(Patience::Away, None, now, u32::MAX), MAX_FIRST_WAIT);
+        assert_eq!(retries.next_wait(UNAVAILABLE, None, now, u32::MAX), UNAVAILABLE.wait(u32::MAX));
+        now += UNAVAILABLE.wait(u32::MAX) + RESET_AFTER;
+        assert!(retries.is_fresh(now));
+        assert_eq!(retries.next_wait(UNAVAILABLE, None, now, u32::MAX), MAX_FIRST_WAIT);
     }
 
     #[test]
     fn five_thousand_nodes_that_find_the_server_gone_do_not_come_back_together() {
         let mut seconds = [0; 5];
         for node in 0..5000_u32 {
-            let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+            let (mut retries, mut now) = (Retries::default(), Instant::now());
             // Spreads the nodes evenly; the last wait counts.
             let chance = node * (u32::MAX / 5000);
             let waits = [0, 0, 0, chance].map(|chance| {
-                let wait = backoff.next(Patience::Away, None, now, chance);
+                let wait = retries.next_wait(UNAVAILABLE, None, now, chance);
                 now += wait;
                 wait
             });
@@ -130,7 +113,7 @@ mod tests {
         #[test]
         fn what_the_server_asks_for_is_honoured_up_to_a_minute(asked in any::<u32>(), chance in any::<u32>()) {
             let asked = Duration::from_secs(u64::from(asked));
-            let wait = Backoff::default().next(Patience::Refused, Some(asked), Instant::now(), chance);
+            let wait = Retries::default().next_wait(REFUSED, Some(asked), Instant::now(), chance);
             prop_assert!(wait >= asked.min(MAX_RETRY_AFTER));
             prop_assert!(wait <= MAX_RETRY_AFTER + MAX_FIRST_WAIT);
         }

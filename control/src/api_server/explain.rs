@@ -1,12 +1,13 @@
 //! Why did a list or watch fail, in words for an operator, and what may help?
 
 use super::{
-    backoff::Patience,
+    backoff::{REFUSED, UNAVAILABLE},
     target::{Requirement, Target},
 };
 use kube::{core::Status, runtime::watcher};
 use rustls::CertificateError;
 use std::{error::Error, io, time::Duration};
+use weir_core::Backoff;
 
 /// Explanation of a failed list or watch.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,12 +27,12 @@ impl Failure {
         Self { reason, message, code: None, retry_after: None }
     }
 
-    /// Ceiling of the waits before the next attempt.
-    pub(super) fn patience(&self) -> Patience {
+    /// Back-off before the next attempt.
+    pub(super) fn backoff(&self) -> Backoff {
         match (self.reason, self.code) {
-            (Reason::Unauthorized | Reason::Forbidden | Reason::NotFound, _) => Patience::Refused,
-            (Reason::Refused, Some(code)) if code < 500 => Patience::Refused,
-            _ => Patience::Away,
+            (Reason::Unauthorized | Reason::Forbidden | Reason::NotFound, _) => REFUSED,
+            (Reason::Refused, Some(code)) if code < 500 => REFUSED,
+            _ => UNAVAILABLE,
         }
     }
 

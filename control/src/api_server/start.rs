@@ -1,7 +1,7 @@
 //! What is started to follow an API server? One watch for each kind.
 
 use super::{
-    backoff::{Backoff, Patience},
+    backoff::{Retries, UNAVAILABLE},
     client::{ConfigError, SharedClient},
     source::KubeSource,
     target::Target,
@@ -41,7 +41,7 @@ pub(crate) async fn start(
 /// Starts the watches, retries while no usable way to reach an API server is configured, and runs until the
 /// watches end. Plugins and files that give credentials may be as far away as the API server.
 pub(crate) async fn start_with_retries(source: KubeSource, scope: Scope, inputs: Inputs) {
-    let (mut tasks, mut backoff) = (JoinSet::new(), Backoff::default());
+    let (mut tasks, mut retries) = (JoinSet::new(), Retries::default());
     while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
         for kind in [Kind::Service, Kind::EndpointSlice] {
             let state = WatchState::Failing(error.to_string());
@@ -49,7 +49,7 @@ pub(crate) async fn start_with_retries(source: KubeSource, scope: Scope, inputs:
                 return;
             }
         }
-        sleep(backoff.next(Patience::Away, None, Instant::now(), rand::random())).await;
+        sleep(retries.next_wait(UNAVAILABLE, None, Instant::now(), rand::random())).await;
     }
     drop(inputs);
     while tasks.join_next().await.is_some() {}

@@ -2,7 +2,7 @@
 
 use super::{
     api_object::ApiObject,
-    backoff::Backoff,
+    backoff::Retries,
     client::{ApiClient, SharedClient},
     explain::{Failure, Reason, explain},
     target::{Requirement, Target},
@@ -40,7 +40,7 @@ pub(super) struct Watch {
     streaming: bool,
     /// Whether was logged that the API server does not stream lists.
     pages_logged: bool,
-    backoff: Backoff,
+    retries: Retries,
     connected: bool,
 }
 
@@ -68,7 +68,7 @@ impl Watch {
             inputs: inputs.clone(),
             streaming: true,
             pages_logged: false,
-            backoff: Backoff::default(),
+            retries: Retries::default(),
             connected: false,
         }
     }
@@ -202,7 +202,7 @@ impl Watch {
         let kind = self.target.kind;
         metrics::counter!(WATCH_ERRORS.name, "kind" => kind.as_str(), "reason" => failure.reason.as_str())
             .increment(1);
-        let fresh = self.backoff.is_fresh(Instant::now());
+        let fresh = self.retries.is_fresh(Instant::now());
         let (reason, delay) = (failure.reason, self.delay(&failure));
         if reason != Reason::Expired {
             self.connected = false;
@@ -239,7 +239,7 @@ impl Watch {
         if optional && matches!(failure.reason, Reason::Forbidden | Reason::NotFound) {
             return OPTIONAL_RETRY_INTERVAL;
         }
-        self.backoff.next(failure.patience(), failure.retry_after, Instant::now(), rand::random())
+        self.retries.next_wait(failure.backoff(), failure.retry_after, Instant::now(), rand::random())
     }
 
     fn api(&self, client: &ApiClient) -> Api<ApiObject> {

@@ -1,18 +1,15 @@
 //! What was already logged? A problem is logged once until it changes, however often its object comes by.
 
 use crate::{Kind, WatchState};
-use std::{
-    collections::{BTreeSet, HashMap},
-    hash::Hash,
-    time::Duration,
-};
+use std::{collections::HashMap, hash::Hash, mem, time::Duration};
 use tokio::time::Instant;
 
 /// Logged problems of each subject. Bounded: a full deduplicator forgets everything, and problems may be logged
 /// again.
 #[derive(Debug)]
 pub(super) struct LogDeduplicator<K, P> {
-    logged: HashMap<K, BTreeSet<P>>,
+    /// Problems of each subject, sorted.
+    logged: HashMap<K, Vec<P>>,
 }
 
 impl<K, P> Default for LogDeduplicator<K, P> {
@@ -27,14 +24,19 @@ impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
 
     /// Records what is wrong with a subject now; returns the problems that were not logged yet.
     pub(super) fn unlogged(&mut self, subject: &K, problems: impl IntoIterator<Item = P>) -> Vec<P> {
-        let problems: BTreeSet<P> = problems.into_iter().collect();
+        let mut problems: Vec<P> = problems.into_iter().collect();
+        problems.sort_unstable();
+        problems.dedup();
         if problems.is_empty() {
             self.logged.remove(subject);
             return Vec::new();
         }
         let new = match self.logged.get(subject) {
-            Some(logged) => problems.difference(logged).cloned().collect(),
-            None => problems.iter().cloned().collect(),
+            Some(logged) => {
+                let new = problems.iter().filter(|problem| logged.binary_search(problem).is_err());
+                new.cloned().collect()
+            }
+            None => problems.clone(),
         };
         if self.logged.len() >= Self::MAX_SUBJECTS && !self.logged.contains_key(subject) {
             self.logged.clear();
@@ -50,8 +52,8 @@ impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
 pub(super) struct WatchLogDeduplicator {
     /// Messages logged lately, and when: several, for failures that alternate.
     logged: Vec<(String, Instant)>,
-    /// Kinds whose failing watch was logged.
-    failing: BTreeSet<Kind>,
+    /// Whether the failing watch of each kind was logged.
+    failing: [bool; Kind::ALL.len()],
 }
 
 impl WatchLogDeduplicator {
@@ -63,7 +65,7 @@ impl WatchLogDeduplicator {
         let (message, off) = match state {
             WatchState::Connecting => return false,
             // A recovery is logged when the failure was; a watch that fails every few seconds stays quiet.
-            WatchState::Connected => return self.failing.remove(&kind),
+            WatchState::Connected => return mem::take(&mut self.failing[kind as usize]),
             WatchState::Failing(message) => (message, false),
             WatchState::Off(message) => (message, true),
         };
@@ -79,10 +81,7 @@ impl WatchLogDeduplicator {
             self.logged.remove(0);
         }
         self.logged.push((message.clone(), now));
-        match off {
-            true => self.failing.remove(&kind),
-            false => self.failing.insert(kind),
-        };
+        self.failing[kind as usize] = !off;
         true
     }
 }

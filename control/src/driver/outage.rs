@@ -3,7 +3,6 @@
 
 use crate::{Kind, Moment, WatchState};
 use std::{
-    collections::BTreeMap,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -19,8 +18,8 @@ const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 /// Outage of the API server, derived from the watches of the required kinds, Service and EndpointSlice.
 #[derive(Debug, Default)]
 pub(super) struct Outage {
-    /// Start of the time without an established watch, for each kind that has none.
-    since: BTreeMap<Kind, Instant>,
+    /// Start of the time without an established watch, for each required kind that has none.
+    since: [Option<Instant>; Kind::ALL.len()],
     /// Time of the next log line; `None` without an outage.
     due: Option<Instant>,
     logged: bool,
@@ -73,10 +72,11 @@ impl Outage {
             return None;
         }
         let before = self.since();
+        let since = &mut self.since[kind as usize];
         match state {
-            WatchState::Connected => drop(self.since.remove(&kind)),
+            WatchState::Connected => *since = None,
             WatchState::Connecting | WatchState::Failing(_) | WatchState::Off(_) => {
-                self.since.entry(kind).or_insert(now);
+                since.get_or_insert(now);
             }
         }
         match (before, self.since()) {
@@ -95,7 +95,7 @@ impl Outage {
 
     /// Start of the outage; `None` while all required watches are established.
     pub(super) fn since(&self) -> Option<Instant> {
-        self.since.values().min().copied()
+        self.since.iter().flatten().min().copied()
     }
 
     /// Time of day at which the outage began, by the current clock: a clock that was corrected meanwhile is

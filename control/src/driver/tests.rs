@@ -6,7 +6,7 @@ mod restored;
 use super::*;
 use crate::{
     Object, ObjectKey,
-    driver::commit_rate::{BURST, INTERVAL},
+    driver::commit_limiter::{BURST, INTERVAL},
     translate::Translation,
 };
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};

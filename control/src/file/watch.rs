@@ -12,7 +12,7 @@ use crate::{
     blocking::blocking,
     driver::{Input, Inputs},
 };
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{io, time::Duration};
 use tokio::{task::JoinSet, time::sleep};
 use tracing::{error, info};
 
@@ -31,7 +31,7 @@ pub(crate) async fn start(
 ) -> Result<Report, FileProblem> {
     let manifests = Manifests::new(scope.clone());
     let mut watch =
-        Watch { source, manifests, scan: Scan::default(), report: None, logged_kinds: BTreeSet::new() };
+        Watch { source, manifests, scan: Scan::default(), report: None, logged_kinds: Vec::new() };
     let (watch, load) = blocking(move || {
         watch.scan = paths::scan(&watch.source.paths);
         let load = first_load(&mut watch.manifests, &watch.source.paths, &watch.scan, io::stdin());
@@ -52,7 +52,7 @@ struct Watch {
     /// Findings of the last load.
     report: Option<Report>,
     /// Kinds that were logged as skipped.
-    logged_kinds: BTreeSet<String>,
+    logged_kinds: Vec<String>,
 }
 
 impl Watch {
@@ -112,7 +112,8 @@ impl Watch {
         self.report = Some(report.clone());
         info!(objects = report.objects, problems = report.problems.len(), "the manifests are loaded");
         for (kind, count) in &report.skipped {
-            if self.logged_kinds.len() < MAX_LOGGED_KINDS && self.logged_kinds.insert(kind.clone()) {
+            if self.logged_kinds.len() < MAX_LOGGED_KINDS && !self.logged_kinds.contains(kind) {
+                self.logged_kinds.push(kind.clone());
                 info!("skipping {count} of {kind}: weir reads Service, EndpointSlice, Node and ServiceCIDR");
             }
         }

@@ -16,7 +16,8 @@ type Keys = Vec<ServiceKey>;
 pub(super) struct Addresses {
     cluster_ips: HashMap<IpAddr, Keys>,
     external_ips: HashMap<IpAddr, Keys>,
-    api_servers: BTreeSet<IpAddr>,
+    /// Sorted.
+    api_servers: Vec<IpAddr>,
 }
 
 impl Addresses {
@@ -33,11 +34,11 @@ impl Addresses {
     ) -> BTreeSet<ServiceKey> {
         let cluster_ips = |service: &Service| {
             let PerFamily { v4, v6 } = service.cluster_ips;
-            v4.into_iter().chain(v6).collect::<BTreeSet<_>>()
+            sorted(v4.into_iter().chain(v6))
         };
         let external_ips = |service: &Service| {
             let PerFamily { v4, v6 } = &service.external_ips;
-            v4.iter().chain(v6).copied().collect::<BTreeSet<_>>()
+            sorted(v4.iter().chain(v6).copied())
         };
         replace(&mut self.external_ips, before, after, external_ips);
         let touched = replace(&mut self.cluster_ips, before, after, cluster_ips);
@@ -51,7 +52,7 @@ impl Addresses {
 
     /// Replaces the endpoints of the API server's Service; returns whether they differ.
     pub(super) fn set_api_servers<'a>(&mut self, slices: impl Iterator<Item = &'a EndpointSlice>) -> bool {
-        let now = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip).collect();
+        let now = sorted(slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.ip));
         let before = std::mem::replace(&mut self.api_servers, now);
         before != self.api_servers
     }
@@ -67,7 +68,7 @@ impl Addresses {
         let holders = self.cluster_ips.get(&ip);
         let mut others = holders.into_iter().flatten().filter(|&key| key != claimant);
         match () {
-            () if self.api_servers.contains(&ip) => Some(Holder::ApiServer),
+            () if self.api_servers.binary_search(&ip).is_ok() => Some(Holder::ApiServer),
             () if others.clone().any(Self::is_api_server) => Some(Holder::ApiServer),
             () if others.next().is_some() => Some(Holder::Service),
             () if holders.is_some() => None,
@@ -83,10 +84,11 @@ fn replace(
     index: &mut HashMap<IpAddr, Keys>,
     before: Option<&Service>,
     after: Option<&Service>,
-    addresses: impl Fn(&Service) -> BTreeSet<IpAddr>,
-) -> BTreeSet<IpAddr> {
-    let [old, new] = [before, after].map(|service| service.map(&addresses).unwrap_or_default());
-    for (service, ip) in before.iter().flat_map(|service| old.difference(&new).map(move |ip| (service, ip))) {
+    addresses: fn(&Service) -> Vec<IpAddr>,
+) -> Vec<IpAddr> {
+    let [old, new] = [before, after].map(|service| service.map(addresses).unwrap_or_default());
+    let [gone, come] = [missing(&old, &new), missing(&new, &old)];
+    for (service, ip) in before.iter().flat_map(|service| gone.iter().map(move |ip| (service, ip))) {
         if let Some(keys) = index.get_mut(ip) {
             keys.retain(|key| *key != service.key);
             if keys.is_empty() {
@@ -94,12 +96,25 @@ fn replace(
             }
         }
     }
-    for (service, ip) in after.iter().flat_map(|service| new.difference(&old).map(move |ip| (service, ip))) {
+    for (service, ip) in after.iter().flat_map(|service| come.iter().map(move |ip| (service, ip))) {
         let keys = index.entry(*ip).or_default();
         if let Err(position) = keys.binary_search(&service.key) {
             keys.reserve_exact(1);
             keys.insert(position, service.key.clone());
         }
     }
-    old.symmetric_difference(&new).copied().collect()
+    [gone, come].concat()
+}
+
+/// Each address once, in order.
+fn sorted(addresses: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = addresses.collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// Addresses in the sorted list `from` that are not in the sorted list `to`.
+fn missing(from: &[IpAddr], to: &[IpAddr]) -> Vec<IpAddr> {
+    from.iter().filter(|ip| to.binary_search(ip).is_err()).copied().collect()
 }

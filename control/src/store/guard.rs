@@ -28,20 +28,20 @@ pub struct Refusals {
 impl Refusals {
     /// One problem for each role and reason, with an address as an example.
     pub fn problems(&self) -> BTreeMap<(Role, Refusal), Problem> {
-        let mut counts = BTreeMap::<(Role, Refusal), Vec<_>>::new();
-        for &(role, reason, ip) in &self.refused {
-            counts.entry((role, reason)).or_default().push(ip);
-        }
-        let problem = |((role, reason), ips): ((Role, Refusal), Vec<_>)| {
+        let refused: Vec<_> = self.refused.iter().copied().collect();
+        // Sorted by role and reason first.
+        let groups = refused.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+        let problem = |group: &[(Role, Refusal, IpAddr)]| {
+            let (role, reason, _) = group[0];
             let problem = Problem {
                 object: format!("Service {}", self.service),
                 field: field(role, reason).to_owned(),
-                message: message(role, reason, &ips),
+                message: message(role, reason, group),
                 refused: false,
             };
             ((role, reason), problem)
         };
-        counts.into_iter().map(problem).collect()
+        groups.map(problem).collect()
     }
 }
 
@@ -56,9 +56,9 @@ fn field(role: Role, reason: Refusal) -> &'static str {
 }
 
 /// Message that says what is refused, why, and what to do about it.
-fn message(role: Role, reason: Refusal, ips: &[IpAddr]) -> String {
-    let first = ips[0];
-    let more = match ips.len() - 1 {
+fn message(role: Role, reason: Refusal, refused: &[(Role, Refusal, IpAddr)]) -> String {
+    let (.., first) = refused[0];
+    let more = match refused.len() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };

@@ -1,6 +1,6 @@
 //! What is wrong with an object? Collected during its translation.
 
-use crate::problem::Problem;
+use crate::Problem;
 use std::{fmt::Display, num::NonZeroU16};
 
 /// Collector of what is wrong with one object.

@@ -6,7 +6,7 @@ use super::{
     settings,
     translation::Translate,
 };
-use crate::{Kind, Object, SERVICE_PROXY_NAME, Scope, problem::Problem};
+use crate::{Kind, Object, Problem, SERVICE_PROXY_NAME, Scope};
 use ipnet::IpNet;
 use k8s_openapi::{
     api::core::v1::{Service as ApiService, ServiceSpec},

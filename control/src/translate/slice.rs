@@ -5,7 +5,7 @@ use super::{
     problems::Problems,
     translation::Translate,
 };
-use crate::{Kind, Object, Scope, problem::Problem};
+use crate::{Kind, Object, Problem, Scope};
 use k8s_openapi::{
     api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,

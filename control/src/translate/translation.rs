@@ -1,11 +1,7 @@
 //! What is a translation, and what can be translated?
 
 use super::{metadata::key, problems::Problems};
-use crate::{
-    Scope,
-    object::{Event, Kind, Object, ObjectKey},
-    problem::Problem,
-};
+use crate::{Event, Kind, Object, ObjectKey, Problem, Scope};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::time::SystemTime;
 

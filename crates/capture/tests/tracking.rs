@@ -43,7 +43,7 @@ fn upstream(kind: Type, source: &str, endpoint: &str) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A server on another host that tells each client whom it sees.
+/// A server on another host that sends each client the address that it sees.
 fn tell_whom_you_see(host: &Namespace, address: &str) {
     let listener = host.run(|| async { TcpListener::bind(address) }).unwrap().unwrap();
     std::thread::spawn(move || {

@@ -226,7 +226,7 @@ fn while_weir_is_not_running_everybody_is_refused() {
             }
         }
         for (from, to) in [(&hosts.outside, "10.96.0.10:80"), (&hosts.node, "[fd00:96::a]:80")] {
-            // The socket ends a moment after it was told to.
+            // The socket ends a moment after it was shut down.
             assert!((0..20).any(|_| udp(from, to) == Outcome::Refused), "{to}");
         }
         // The kernel sends no ICMP error to itself from an address that it does not have.

@@ -80,7 +80,7 @@ fn neither_its_own_changes_nor_those_of_other_tables_disturb_it() {
         run("nft add table inet other");
         run("nft add table ip weir");
         run("nft add chain ip weir prerouting");
-        // What comes after them is the first that is told.
+        // What comes after them is the first that is reported.
         run("ip rule del pref 40");
         assert_eq!(timeout(HANG, capture.disturbed()).await, Ok(Disturbance::Routes));
     };

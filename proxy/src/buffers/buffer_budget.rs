@@ -6,13 +6,13 @@ use std::{cell::Cell, rc::Rc};
 #[derive(Debug)]
 pub(crate) struct BufferBudget {
     held: Cell<usize>,
-    most: usize,
+    max_bytes: usize,
 }
 
 impl BufferBudget {
     /// Room for `most` bytes.
-    pub(crate) fn new(most: usize) -> Rc<Self> {
-        Rc::new(Self { held: Cell::new(0), most })
+    pub(crate) fn new(max_bytes: usize) -> Rc<Self> {
+        Rc::new(Self { held: Cell::new(0), max_bytes })
     }
 
     /// Bytes held now.
@@ -22,13 +22,13 @@ impl BufferBudget {
 
     /// Whether so many bytes more may be held.
     pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.held.get() + bytes <= self.most
+        self.held.get() + bytes <= self.max_bytes
     }
 
     /// Keeps a copy of these bytes, of which the first are a header of this proxy's own.
-    pub(crate) fn keep(self: &Rc<Self>, bytes: &[u8], header: usize) -> Buffered {
+    pub(crate) fn hold(self: &Rc<Self>, bytes: &[u8], header: usize) -> Buffered {
         self.held.set(self.held.get() + bytes.len());
-        Buffered { bytes: bytes.into(), written: 0, header, buffers: Rc::clone(self) }
+        Buffered { bytes: bytes.into(), written: 0, header, budget: Rc::clone(self) }
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Buffered {
     written: usize,
     /// So many of the first do not count as relayed.
     header: usize,
-    buffers: Rc<BufferBudget>,
+    budget: Rc<BufferBudget>,
 }
 
 impl Buffered {
@@ -63,12 +63,12 @@ impl Buffered {
 
     /// What is still to be written without the header.
     pub(crate) fn without_header(self) -> Self {
-        self.buffers.keep(&self.bytes[self.written.max(self.header)..], 0)
+        self.budget.hold(&self.bytes[self.written.max(self.header)..], 0)
     }
 }
 
 impl Drop for Buffered {
     fn drop(&mut self) {
-        self.buffers.held.set(self.buffers.held.get() - self.bytes.len());
+        self.budget.held.set(self.budget.held.get() - self.bytes.len());
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// PipePool that one worker opens at most; they take two descriptors each. Directions that get none copy.
-const MOST: usize = 128;
+const MAX_PIPES: usize = 128;
 
 /// The pipes of one worker. Most directions that need one need it for a moment, so few are shared by many.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl PipePool {
     }
 
     fn open_another(&self) -> Option<Pipe> {
-        if self.open.borrow().len() >= MOST || self.descriptors.are_scarce() {
+        if self.open.borrow().len() >= MAX_PIPES || self.descriptors.are_scarce() {
             return None;
         }
         let permit = self.descriptors.acquire(2)?;
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_worker_opens_a_bounded_number_of_pipes() {
         let pipes = PipePool::new(DescriptorBudget::new(1024));
-        let lent: Vec<_> = (0..MOST).map(|_| pipes.lend().unwrap()).collect();
+        let lent: Vec<_> = (0..MAX_PIPES).map(|_| pipes.lend().unwrap()).collect();
         assert!(pipes.lend().is_none());
         drop(lent);
         assert!(pipes.lend().is_some());

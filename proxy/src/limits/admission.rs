@@ -12,18 +12,19 @@ use weir_core::{Limits, RateLimiter, fair_share};
 
 /// How many newcomers the whole process refuses in a second, so that a flood costs little; the others wait in the
 /// kernel's queue until they are refused, or there is room.
-const REFUSALS: NonZeroU32 = NonZeroU32::new(1280).expect("is not 0");
+const MAX_REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1280).expect("is not 0");
 
 /// How long an acceptor pauses at least, and at most, once refusals come too fast. Often and briefly costs timers; for
 /// long would leave room unused.
-const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(25)..=Duration::from_millis(500);
+const REFUSAL_PAUSE: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(25)..=Duration::from_millis(500);
 
 /// The places of this process, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// What places are made of, beside the limit of connections.
     pub(crate) descriptors: Arc<DescriptorBudget>,
-    most: usize,
+    max_connections: usize,
     refusals: RateLimiter,
     refusal_log: LogLimiter,
     accept_error_log: LogLimiter,
@@ -31,11 +32,11 @@ pub(crate) struct Admission {
 
 impl Admission {
     /// Places for `most` connections.
-    pub(crate) fn new(most: usize, descriptors: Arc<DescriptorBudget>) -> Arc<Self> {
+    pub(crate) fn new(max_connections: usize, descriptors: Arc<DescriptorBudget>) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
             descriptors,
-            most,
+            max_connections,
             refusals: RateLimiter::new(now),
             refusal_log: LogLimiter::new(now),
             accept_error_log: LogLimiter::new(now),
@@ -43,8 +44,8 @@ impl Admission {
     }
 
     /// How many connections there may be.
-    pub(crate) fn most(&self) -> usize {
-        self.most
+    pub(crate) fn max_connections(&self) -> usize {
+        self.max_connections
     }
 
     /// Gives a newcomer a place, or says which limit is reached.
@@ -54,10 +55,11 @@ impl Admission {
         limits: &Limits,
     ) -> Result<ConnectionPermit, Closed> {
         let (service, own) = ServiceConnection::one_more(service);
-        if limits.connections.is_some_and(|most| own >= most.get() as usize) {
+        if limits.connections.is_some_and(|max| own >= max.get() as usize) {
             return Err(Closed::ServiceLimit);
         }
-        let admits = |live, room| fair_share::admits(own, self.most.saturating_sub(live).min(room));
+        let admits =
+            |live, room| fair_share::admits(own, self.max_connections.saturating_sub(live).min(room));
         if !self.descriptors.begin_connection(admits) {
             return Err(Closed::OverCapacity);
         }
@@ -66,8 +68,8 @@ impl Admission {
 
     /// Notes that a newcomer was refused; returns how long to refuse nobody.
     pub(crate) fn refused(&self, now: Instant) -> Option<Duration> {
-        let wait = self.refusals.reserve(now, weir_core::Quota::per_second(REFUSALS));
-        (wait >= *PAUSE.start()).then(|| wait.min(*PAUSE.end()))
+        let wait = self.refusals.reserve(now, weir_core::Quota::per_second(MAX_REFUSALS_PER_SECOND));
+        (wait >= *REFUSAL_PAUSE.start()).then(|| wait.min(*REFUSAL_PAUSE.end()))
     }
 
     /// Whether a refusal may be logged; if so, how many were not.
@@ -93,9 +95,9 @@ pub(crate) struct ConnectionPermit {
 impl ConnectionPermit {
     /// Counts it as one of its client's, or says that the client has as many as it may have.
     pub(crate) fn count_client(&mut self, limits: &Limits, client: IpAddr) -> Result<(), Closed> {
-        let Some(most) = limits.connections_per_client else { return Ok(()) };
+        let Some(max) = limits.connections_per_client else { return Ok(()) };
         self.client = Some(Box::new(client));
-        if self.service.0.clients.add(client, most) { Ok(()) } else { Err(Closed::ClientLimit) }
+        if self.service.0.clients.add(client, max) { Ok(()) } else { Err(Closed::ClientLimit) }
     }
 }
 

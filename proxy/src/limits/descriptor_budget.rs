@@ -8,26 +8,26 @@ use std::sync::{
 };
 
 /// Of the process's limit, an eighth within these bounds is never the data plane's: HTTP, watches and files use it.
-const RESERVE: std::ops::RangeInclusive<usize> = 16..=512;
+const RESERVED_DESCRIPTORS: std::ops::RangeInclusive<usize> = 16..=512;
 
 /// What the process has open before anything is served: standard streams, the main runtime, its servers.
-const FIXED: usize = 8;
+const PROCESS_DESCRIPTORS: usize = 8;
 
 /// What a worker has open beside connections and flows: three of its runtime, and a client not yet permit.
-const EACH_WORKER: usize = 4;
+const DESCRIPTORS_PER_WORKER: usize = 4;
 
 /// What the data plane may have open in a process that may have `limit` descriptors. Never nothing.
 pub(crate) fn share(limit: usize, workers: usize) -> usize {
-    let reserve = (limit / 8).clamp(*RESERVE.start(), *RESERVE.end());
-    limit.saturating_sub(reserve + FIXED + EACH_WORKER * workers).max(8)
+    let reserve = (limit / 8).clamp(*RESERVED_DESCRIPTORS.start(), *RESERVED_DESCRIPTORS.end());
+    limit.saturating_sub(reserve + PROCESS_DESCRIPTORS + DESCRIPTORS_PER_WORKER * workers).max(8)
 }
 
 /// DescriptorBudget of a connection: one to the client and one to the endpoint.
-const EACH_CONNECTION: usize = 2;
+const DESCRIPTORS_PER_CONNECTION: usize = 2;
 
 /// One connection in [`DescriptorBudget::held`], above the descriptors. A process may have fewer than 2^31 of them
 /// (`fs.nr_open`, proc_sys_fs(5)).
-const CONNECTION: u64 = 1 << 32;
+const ONE_CONNECTION: u64 = 1 << 32;
 
 /// The budget. A connection takes two, a UDP flow and a listening socket one, a pipe two.
 #[derive(Debug)]
@@ -78,22 +78,23 @@ impl DescriptorBudget {
     /// Takes one in place of another that is about to be given back. For that moment the budget may be exceeded, by no
     /// more than a quarter of the least reserve.
     pub(crate) fn acquire_early(self: &Arc<Self>) -> Option<DescriptorPermit> {
-        self.acquire_below(1, self.limit + RESERVE.start() / 4)
+        self.acquire_below(1, self.limit + RESERVED_DESCRIPTORS.start() / 4)
     }
 
     /// Takes what a connection needs if `admits`, which is told how many connections there are and for how many more
     /// there are descriptors; returns whether it did. For a guard that gives it back.
     pub(crate) fn begin_connection(&self, admits: impl Fn(usize, usize) -> bool) -> bool {
         let more = |held| {
-            let room = self.limit.saturating_sub(used(held)) / EACH_CONNECTION;
-            admits(connections(held), room).then_some(held + CONNECTION + EACH_CONNECTION as u64)
+            let room = self.limit.saturating_sub(used(held)) / DESCRIPTORS_PER_CONNECTION;
+            admits(connections(held), room)
+                .then_some(held + ONE_CONNECTION + DESCRIPTORS_PER_CONNECTION as u64)
         };
         self.held.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
     /// Gives back what a connection took.
     pub(crate) fn end_connection(&self) {
-        self.held.fetch_sub(CONNECTION + EACH_CONNECTION as u64, Relaxed);
+        self.held.fetch_sub(ONE_CONNECTION + DESCRIPTORS_PER_CONNECTION as u64, Relaxed);
     }
 
     fn acquire_below(self: &Arc<Self>, count: usize, limit: usize) -> Option<DescriptorPermit> {
@@ -105,12 +106,12 @@ impl DescriptorBudget {
 
 /// The descriptors in [`DescriptorBudget::held`].
 fn used(held: u64) -> usize {
-    (held % CONNECTION) as usize
+    (held % ONE_CONNECTION) as usize
 }
 
 /// The connections in [`DescriptorBudget::held`].
 fn connections(held: u64) -> usize {
-    (held / CONNECTION) as usize
+    (held / ONE_CONNECTION) as usize
 }
 
 /// Some of the budget, given back when this is dropped.

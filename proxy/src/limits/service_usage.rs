@@ -50,10 +50,10 @@ pub(crate) struct ClientCounts {
 
 impl ClientCounts {
     /// Counts one more of a client; returns whether it stays within `most`. It is counted either way.
-    pub(crate) fn add(&self, client: IpAddr, most: NonZeroU32) -> bool {
+    pub(crate) fn add(&self, client: IpAddr, max: NonZeroU32) -> bool {
         let mut count = self.counts.get_or_init(Box::default).entry(client).or_insert(0);
         *count += 1;
-        *count <= most.get()
+        *count <= max.get()
     }
 
     /// Counts one less of a client.
@@ -75,23 +75,23 @@ impl ClientCounts {
 /// The loads of all Services. One that is deleted and comes back while connections of it live keeps its count.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceUsages {
-    loads: HashMap<ServiceKey, Weak<ServiceUsage>>,
+    usages: HashMap<ServiceKey, Weak<ServiceUsage>>,
 }
 
 impl ServiceUsages {
     /// The load of a Service.
     pub(crate) fn of(&mut self, service: &ServiceKey) -> Arc<ServiceUsage> {
-        if let Some(load) = self.loads.get(service).and_then(Weak::upgrade) {
-            return load;
+        if let Some(usage) = self.usages.get(service).and_then(Weak::upgrade) {
+            return usage;
         }
-        let load = Arc::default();
-        self.loads.insert(service.clone(), Arc::downgrade(&load));
-        load
+        let usage = Arc::default();
+        self.usages.insert(service.clone(), Arc::downgrade(&usage));
+        usage
     }
 
     /// Forgets Services of which nothing is left.
     pub(crate) fn sweep(&mut self) {
-        self.loads.retain(|_, load| load.strong_count() > 0);
+        self.usages.retain(|_, usage| usage.strong_count() > 0);
     }
 }
 
@@ -111,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn the_load_of_a_service_outlives_its_deletion_while_connections_live() {
-        let mut loads = ServiceUsages::default();
+    fn the_usage_of_a_service_outlives_its_deletion_while_connections_live() {
+        let mut usages = ServiceUsages::default();
         let key = ServiceKey::new("default", "web");
-        let connection = loads.of(&key);
-        loads.sweep();
-        assert!(Arc::ptr_eq(&connection, &loads.of(&key)));
+        let connection = usages.of(&key);
+        usages.sweep();
+        assert!(Arc::ptr_eq(&connection, &usages.of(&key)));
         drop(connection);
-        loads.sweep();
-        assert!(loads.loads.is_empty());
+        usages.sweep();
+        assert!(usages.usages.is_empty());
     }
 }

@@ -20,7 +20,7 @@ use std::{
 use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, Origin, PerFamily, Protocol};
 
 /// How many sockets each worker has at most.
-const EACH_WORKER: usize = Family::ALL.len() * 2 * 3;
+const MAX_SOCKETS_PER_WORKER: usize = Family::ALL.len() * 2 * 3;
 
 /// Opens the sockets, and has the workers serve them. The descriptors are held for as long as the second value lives.
 pub(crate) fn open(
@@ -29,13 +29,13 @@ pub(crate) fn open(
     backlog: usize,
     descriptors: &Arc<DescriptorBudget>,
 ) -> Result<(CaptureSockets, DescriptorPermit), Error> {
-    let permit = descriptors.acquire(EACH_WORKER * workers.len()).ok_or(Error::Descriptors)?;
+    let permit = descriptors.acquire(MAX_SOCKETS_PER_WORKER * workers.len()).ok_or(Error::Descriptors)?;
     let group = |protocol, family, origin| {
         let address = Frontend { protocol, address: localhost(family) };
-        let sockets = socket::open_receiving(address, marks.to_clients, workers.len(), backlog)?;
+        let sockets = socket::open_capturing(address, marks.to_clients, workers.len(), backlog)?;
         let port = sockets.first().map_or(Ok(0), local_port)?;
         for (worker, socket) in workers.iter().zip(sockets) {
-            worker.send(Command::Receive(CaptureSocket { protocol, origin, socket }));
+            worker.send(Command::Capture(CaptureSocket { protocol, origin, socket }));
         }
         Ok(port)
     };

@@ -1,14 +1,11 @@
 //! Which frontends do the workers know of in node mode, and how do they hear of changes?
 
 use super::{
-    plan::Plan,
     report::{FrontendRow, FrontendState},
+    sockets::Desired,
 };
 use crate::{
-    routing::{
-        binding::Binding,
-        port_runtime::{PortRuntime, PortRuntimes},
-    },
+    routing::{binding::Binding, port_runtime::PortRuntime},
     shared::command::{CapturedFrontend, Command, FrontendChange},
     worker::handle::{WorkerHandle, answers},
 };
@@ -17,7 +14,7 @@ use tokio::time::timeout;
 use weir_core::{Audience, Family, Frontend, FrontendKind, PerFamily, Protocol};
 
 /// A worker hears of a change within moments; one that does not answer must not hold up the others.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
 
 /// The frontends that are in every worker's captured_frontends. All that are planned are: one without usable endpoints too, whose UDP
 /// flows may have an endpoint that still serves (semantics C3).
@@ -45,14 +42,14 @@ impl KnownFrontend {
     }
 
     /// In node mode a frontend is served where it is.
-    fn row(self, socket: Frontend, state: FrontendState) -> FrontendRow {
-        let (frontend, listen) = (socket.address, socket.address);
-        FrontendRow { port: self.runtime.metrics.key().clone(), kind: self.kind, frontend, listen, state }
+    fn row(self, frontend: Frontend, state: FrontendState) -> FrontendRow {
+        let (key, address) = (self.runtime.metrics.key().clone(), frontend.address);
+        FrontendRow { port: key, kind: self.kind, frontend: address, listen: address, state }
     }
 
-    fn is_told(&self, other: &Self) -> bool {
-        let told = |known: &Self| (known.kind, known.audience);
-        self.runtime.metrics.key() == other.runtime.metrics.key() && told(self) == told(other)
+    fn is_reported_like(&self, other: &Self) -> bool {
+        let reported = |known: &Self| (known.kind, known.audience);
+        self.runtime.metrics.key() == other.runtime.metrics.key() && reported(self) == reported(other)
     }
 }
 
@@ -67,8 +64,8 @@ pub(super) struct Steps<'a> {
 
 impl KnownFrontends {
     /// Whether the workers know of a frontend.
-    pub(super) fn contains(&self, socket: Frontend) -> bool {
-        self.known.contains_key(&socket)
+    pub(super) fn contains(&self, frontend: Frontend) -> bool {
+        self.known.contains_key(&frontend)
     }
 
     /// How many frontends of a family have somebody to serve.
@@ -82,30 +79,28 @@ impl KnownFrontends {
     pub(super) async fn settle<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
-        plan: &'a Plan,
-        runtimes: &PortRuntimes,
-        bound: PerFamily<bool>,
+        Desired { plan, runtimes, bound, .. }: Desired<'a>,
         workers: &[WorkerHandle],
     ) -> Steps<'a> {
         let (mut steps, mut changes) = (Steps::default(), Vec::new());
-        for socket in touched {
-            let now = plan.winner(socket).and_then(|binding| {
+        for frontend in touched {
+            let now = plan.winner(frontend).and_then(|binding| {
                 let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family))?;
-                let is_captured = socket.protocol != Protocol::Udp || !bound.get(binding.port.family);
+                let is_captured = frontend.protocol != Protocol::Udp || !bound.get(binding.port.family);
                 let (kind, audience) = (binding.kind, binding.audience());
                 Some((binding, KnownFrontend { runtime: Arc::clone(runtime), kind, audience, is_captured }))
             });
             match now {
-                Some((binding, now)) => changes.extend(self.list(binding, now, &mut steps)),
-                None => changes.extend(self.remove(socket, &mut steps)),
+                Some((binding, now)) => changes.extend(self.update(binding, now, &mut steps)),
+                None => changes.extend(self.remove(frontend, &mut steps)),
             }
         }
         if !changes.is_empty() {
             let changes: Arc<[FrontendChange]> = changes.into();
-            let tell = |worker: &WorkerHandle| {
+            let send = |worker: &WorkerHandle| {
                 worker.call(|done| Command::ChangeCaptured { changes: Arc::clone(&changes), done })
             };
-            if timeout(PATIENCE, answers(workers.iter().map(tell).collect())).await.is_err() {
+            if timeout(MAX_WORKER_WAIT, answers(workers.iter().map(send).collect())).await.is_err() {
                 tracing::warn!(
                     "a worker is slow to hear of changed frontends; it goes on as before for a while"
                 );
@@ -114,7 +109,7 @@ impl KnownFrontends {
         steps
     }
 
-    fn list<'a>(
+    fn update<'a>(
         &mut self,
         binding: &'a Binding,
         now: KnownFrontend,
@@ -130,21 +125,21 @@ impl KnownFrontends {
         if before.is_none() {
             steps.new.push(binding);
         }
-        if before.as_ref().is_none_or(|before| !before.is_told(now)) {
+        if before.as_ref().is_none_or(|before| !before.is_reported_like(now)) {
             steps.rows.push(FrontendRow::of(binding, state));
         }
         let is_same = match (before.as_ref().map(KnownFrontend::captured), &captured) {
             (None, _) => false,
-            (Some(Some(before)), Some(now)) => before.is(now),
+            (Some(Some(before)), Some(now)) => before.is_same(now),
             (Some(before), now) => before.is_none() && now.is_none(),
         };
         (!is_same).then_some(FrontendChange { frontend: binding.listen, target: captured })
     }
 
-    fn remove(&mut self, socket: Frontend, steps: &mut Steps<'_>) -> Option<FrontendChange> {
-        let known = self.known.remove(&socket)?;
-        *self.listening.get_mut(Family::of(socket.address.ip())) -= usize::from(known.audience.is_some());
-        steps.rows.push(known.row(socket, FrontendState::Removed));
-        Some(FrontendChange { frontend: socket, target: None })
+    fn remove(&mut self, frontend: Frontend, steps: &mut Steps<'_>) -> Option<FrontendChange> {
+        let known = self.known.remove(&frontend)?;
+        *self.listening.get_mut(Family::of(frontend.address.ip())) -= usize::from(known.audience.is_some());
+        steps.rows.push(known.row(frontend, FrontendState::Removed));
+        Some(FrontendChange { frontend, target: None })
     }
 }

@@ -15,7 +15,7 @@ use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
 
 /// Open sockets on one address, one on each of some workers.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ListenerGroup {
     id: ListenerId,
     /// The workers that listen, by number.
     members: Vec<usize>,
@@ -74,12 +74,12 @@ impl ListenSpec {
     }
 
     /// What is told when nobody wants the address any more.
-    pub(super) fn removed(&self, socket: Frontend) -> FrontendRow {
+    pub(super) fn removed(&self, listen: Frontend) -> FrontendRow {
         FrontendRow {
             port: self.port.clone(),
             kind: self.kind,
             frontend: self.frontend,
-            listen: socket.address,
+            listen: listen.address,
             state: FrontendState::Removed,
         }
     }
@@ -100,7 +100,7 @@ impl WantedListener<'_> {
     }
 }
 
-impl Group {
+impl ListenerGroup {
     /// Opens an address on `members` of `workers`.
     pub(super) fn open(
         id: ListenerId,

@@ -6,33 +6,33 @@ use std::io::{self, ErrorKind};
 use weir_core::{Frontend, FrontendKind, Protocol};
 
 /// How many are warned of one by one.
-const SHOWN: usize = 5;
+const MAX_WARNINGS: usize = 5;
 
 const TAKEN_OVER: &str = "weir_node_ports_taken_over_total";
 
 /// Warns of new node ports at which a process of this host listens: what was sent to it comes here from now on.
 pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     let node_ports = new.filter(|binding| binding.kind == FrontendKind::NodePort);
-    let taken: Vec<&Binding> = node_ports.filter(|binding| is_taken(binding.listen)).collect();
-    if taken.is_empty() {
+    let in_use: Vec<&Binding> = node_ports.filter(|binding| is_in_use(binding.listen)).collect();
+    if in_use.is_empty() {
         return;
     }
-    metrics::counter!(TAKEN_OVER).increment(taken.len() as u64);
-    for Binding { listen: Frontend { protocol, address }, port, .. } in taken.iter().take(SHOWN) {
+    metrics::counter!(TAKEN_OVER).increment(in_use.len() as u64);
+    for Binding { listen: Frontend { protocol, address }, port, .. } in in_use.iter().take(MAX_WARNINGS) {
         tracing::warn!(
             "a process of this host listens at node port {address}/{protocol} of {port} (ss -lntup), which its clients \
              do not reach any more: they reach the Service; give the Service another node port, or the process another port",
             port = port.key
         );
     }
-    if taken.len() > SHOWN {
-        tracing::warn!("{} more node ports are used by processes of this host", taken.len() - SHOWN);
+    if in_use.len() > MAX_WARNINGS {
+        tracing::warn!("{} more node ports are used by processes of this host", in_use.len() - MAX_WARNINGS);
     }
 }
 
 /// Asks the kernel, by a socket that is bound and closed at once. It never listens: nobody can reach it.
-fn is_taken(socket: Frontend) -> bool {
-    matches!(bind(socket), Err(error) if error.kind() == ErrorKind::AddrInUse)
+fn is_in_use(listen: Frontend) -> bool {
+    matches!(bind(listen), Err(error) if error.kind() == ErrorKind::AddrInUse)
 }
 
 fn bind(Frontend { protocol, address }: Frontend) -> io::Result<()> {
@@ -54,7 +54,7 @@ mod tests {
     fn a_port_is_taken_while_a_process_has_it_whatever_address_it_has_bound() {
         let (tcp, udp) = (TcpListener::bind("0.0.0.0:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
         let on_localhost = |protocol, port| {
-            is_taken(Frontend { protocol, address: SocketAddr::from(([127, 0, 0, 1], port)) })
+            is_in_use(Frontend { protocol, address: SocketAddr::from(([127, 0, 0, 1], port)) })
         };
         let (tcp_port, udp_port) = (tcp.local_addr().unwrap().port(), udp.local_addr().unwrap().port());
         assert!(on_localhost(Protocol::Tcp, tcp_port) && on_localhost(Protocol::Udp, udp_port));

@@ -24,7 +24,7 @@ pub(crate) fn replace(plan: &mut Plan, service: &ServiceKey, bindings: Vec<Bindi
 
 /// What decides about addresses besides the Services themselves.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Surroundings {
+pub(crate) struct PlanContext {
     /// The addresses that node ports are served on.
     pub(crate) node_addresses: Vec<IpAddr>,
     /// With `--map loopback`: the lowest port that may be bound.
@@ -34,18 +34,18 @@ pub(crate) struct Surroundings {
 /// The sockets that serve one Service. `mapped` is its loopback address when its cluster IPs are not local.
 pub(crate) fn bindings(
     served: &ResolvedService,
-    surroundings: &Surroundings,
+    plan_context: &PlanContext,
     mapped: Option<Ipv4Addr>,
 ) -> Vec<Binding> {
     let mut found = Vec::new();
     let both_families = served.ports.iter().any(|port| port.family == Family::V4);
-    for Claim { frontend, kind, port } in claims(served, &surroundings.node_addresses) {
+    for Claim { frontend, kind, port } in claims(served, &plan_context.node_addresses) {
         let address = match (kind, mapped) {
             _ if frontend.protocol == Protocol::Sctp => continue,
             // A mapped Service has one address; a second family would claim the same.
             (FrontendKind::ClusterIp, Some(_)) if both_families && port.family == Family::V6 => continue,
             (FrontendKind::ClusterIp, Some(ip)) => {
-                SocketAddr::new(ip.into(), shifted(port.port, surroundings.map_loopback.unwrap_or(1)))
+                SocketAddr::new(ip.into(), shifted(port.port, plan_context.map_loopback.unwrap_or(1)))
             }
             _ => frontend.address,
         };

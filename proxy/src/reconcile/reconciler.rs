@@ -5,9 +5,9 @@ use super::{
     health_check::HealthChecks,
     node_ports,
     node_view::{self, NodeView},
-    plan::{self, Plan, Surroundings, loopback::Loopback},
-    report::{Applied, Conflicts, FrontendRow},
-    sockets::Sockets,
+    plan::{self, Plan, PlanContext, loopback::Loopback},
+    report::{self, Applied, Conflicts, FrontendRow},
+    sockets::{Desired, Sockets},
 };
 use crate::{
     limits::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsages},
@@ -25,7 +25,6 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    net::IpAddr,
     sync::{Arc, Weak},
     time::Instant,
 };
@@ -39,7 +38,7 @@ use weir_core::{
 pub(crate) struct Reconciler {
     config: Config,
     node_context: Arc<NodeContext>,
-    surroundings: Surroundings,
+    plan_context: PlanContext,
     snapshot: Snapshot,
     endpoints: Endpoints,
     services: ServiceUsages,
@@ -68,7 +67,7 @@ impl Reconciler {
             sockets: Sockets::new(workers, &config, descriptors),
             config,
             node_context: Arc::default(),
-            surroundings: Surroundings { node_addresses: Vec::new(), map_loopback },
+            plan_context: PlanContext { node_addresses: Vec::new(), map_loopback },
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
@@ -81,18 +80,18 @@ impl Reconciler {
             bridges: Bridges::default(),
             conflicts: Conflicts::default(),
         };
-        reconciler.look_around(&Snapshot::default());
+        reconciler.observe_node(&Snapshot::default());
         reconciler
     }
 
     /// Looks at this host again; returns whether its addresses, or the node, changed.
-    fn look_around(&mut self, snapshot: &Snapshot) -> bool {
+    fn observe_node(&mut self, snapshot: &Snapshot) -> bool {
         let NodeView { node_context, node_addresses } =
             node_view::observe(&self.config, &self.bridges, &snapshot.node);
         let changed =
-            *self.node_context != node_context || self.surroundings.node_addresses != node_addresses;
+            *self.node_context != node_context || self.plan_context.node_addresses != node_addresses;
         self.node_context = Arc::new(node_context);
-        self.surroundings.node_addresses = node_addresses;
+        self.plan_context.node_addresses = node_addresses;
         changed
     }
 
@@ -107,7 +106,7 @@ impl Reconciler {
         let mut affected: BTreeMap<ServiceKey, Arc<ResolvedService>> = BTreeMap::new();
         let mut affect =
             |served: &Arc<ResolvedService>| drop(affected.insert(served.key.clone(), Arc::clone(served)));
-        if changes.node.is_some() && self.look_around(snapshot) {
+        if changes.node.is_some() && self.observe_node(snapshot) {
             snapshot.services().for_each(&mut affect);
         }
         changes.changed.iter().for_each(&mut affect);
@@ -129,26 +128,28 @@ impl Reconciler {
 
     /// Looks at this host's addresses again, and serves accordingly.
     pub(crate) async fn refresh(&mut self) -> Applied {
-        let snapshot = self.snapshot.clone();
-        let mut touched = HashSet::new();
-        if self.look_around(&snapshot) {
-            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
-        }
+        let touched = self.follow_node();
         self.settle(touched).await
     }
 
     /// Takes note of this host's bridges, and serves accordingly.
     pub(crate) async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
         let before = std::mem::replace(&mut self.bridges, bridges);
-        let snapshot = self.snapshot.clone();
-        let mut touched = HashSet::new();
-        if self.look_around(&snapshot) {
-            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
-        }
+        let mut touched = self.follow_node();
         if before.bound != self.bridges.bound {
-            touched.extend(self.plan.winners().map(|(socket, _)| socket));
+            touched.extend(self.plan.winners().map(|(listen, _)| listen));
         }
         self.settle(touched).await
+    }
+
+    /// Looks at this host again and updates all Services if it changed; returns the addresses that may be affected.
+    fn follow_node(&mut self) -> HashSet<Frontend> {
+        let snapshot = self.snapshot.clone();
+        let mut touched = HashSet::new();
+        if self.observe_node(&snapshot) {
+            snapshot.services().for_each(|served| touched.extend(self.update_service(served)));
+        }
+        touched
     }
 
     /// Tries again what is due.
@@ -161,28 +162,27 @@ impl Reconciler {
     async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
         let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
-        touched.iter().for_each(|&socket| conflicts.report(plan, socket));
-        let is_bound = |socket: &Frontend| *bound.get(Family::of(socket.address.ip()));
-        let to_bind = touched.iter().copied().filter(|socket| is_bound(socket) || sockets.knows(*socket));
+        let desired = Desired { plan, node_context, runtimes, bound };
+        touched.iter().for_each(|&listen| conflicts.report(plan, listen));
+        let is_bound = |listen: &Frontend| *bound.get(Family::of(listen.address.ip()));
+        let to_bind = touched.iter().copied().filter(|listen| is_bound(listen) || sockets.knows(*listen));
         let to_bind: Vec<_> = to_bind.collect();
         let mut steps = captured::Steps::default();
         if in_node_mode {
-            steps = known_frontends
-                .settle(touched.iter().copied(), plan, runtimes, bound, sockets.workers())
-                .await;
+            steps = known_frontends.settle(touched.iter().copied(), desired, sockets.workers()).await;
         }
-        let mut applied = sockets.settle(to_bind, plan, node_context, runtimes, bound).await;
+        let mut applied = sockets.settle(to_bind, desired).await;
         let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
         node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
-        for socket in touched {
-            let captured = known_frontends.contains(socket).then_some(socket.address);
+        for listen in touched {
+            let captured = known_frontends.contains(listen).then_some(listen.address);
             // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
-            endpoints.note_self_address(socket, captured.or(sockets.frontend(socket)));
+            endpoints.update_self_address(listen, captured.or(sockets.frontend(listen)));
         }
         self.count();
-        applied.node_port_addresses.clone_from(&self.surroundings.node_addresses);
+        applied.node_port_addresses.clone_from(&self.plan_context.node_addresses);
         applied
     }
 
@@ -225,22 +225,13 @@ impl Reconciler {
         self.count();
     }
 
-    /// With `--map loopback`: gives addresses to Services whose cluster IPs are not local; returns whose changed.
+    /// Gives addresses to Services whose cluster IPs are not local (`--map loopback`); returns the Services whose address
+    /// changed.
     fn assign_loopback(&mut self, changes: &Changes) -> Vec<ServiceKey> {
-        if self.surroundings.map_loopback.is_none() {
-            return Vec::new();
+        match self.plan_context.map_loopback {
+            None => Vec::new(),
+            Some(_) => self.loopback.follow(changes, host::is_local),
         }
-        changes.removed.iter().for_each(|key| self.loopback.release(key));
-        for ResolvedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
-            let v4 = ports.iter().find(|port| port.family == Family::V4);
-            match v4.or(ports.first()).map(|port| port.cluster_ip) {
-                Some(ip) if host::is_local(ip) => self.loopback.release(key),
-                Some(IpAddr::V4(ip)) => self.loopback.want(key, Some(ip)),
-                Some(IpAddr::V6(_)) => self.loopback.want(key, None),
-                None => self.loopback.release(key),
-            }
-        }
-        self.loopback.reassign()
     }
 
     /// Brings the runtimes and bindings of one Service up to date; returns the sockets that may be affected.
@@ -250,13 +241,15 @@ impl Reconciler {
             self.checks.update(port, &mut self.endpoints);
         }
         let mapped = self.loopback.get(&served.key);
-        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.surroundings, mapped))
+        plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.plan_context, mapped))
     }
 
     fn update_runtime(&mut self, port: &Arc<ServicePort>) {
         let key = (port.key.clone(), port.family);
         match self.runtimes.get(&key) {
-            None if port.key.protocol == Protocol::Sctp => self.report_unsupported(port),
+            None if port.key.protocol == Protocol::Sctp => {
+                report::warn_unsupported(port, self.snapshot.get(&port.key.service));
+            }
             Some(runtime) => {
                 let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
@@ -285,14 +278,6 @@ impl Reconciler {
                 removed: removed.clone(),
                 rule,
             });
-        }
-    }
-
-    /// Says once that a port is not served.
-    fn report_unsupported(&self, port: &ServicePort) {
-        let before = self.snapshot.get(&port.key.service);
-        if !before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
-            tracing::warn!("{} is not served: weir does not relay SCTP", port.key);
         }
     }
 

@@ -6,8 +6,9 @@ use std::{
     collections::HashMap,
     fmt,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
-use weir_core::{Audience, Frontend, FrontendKind, PortKey};
+use weir_core::{Audience, Frontend, FrontendKind, PortKey, ResolvedService, ServicePort};
 
 /// What became of frontends in one step.
 #[derive(Clone, Debug, Default)]
@@ -73,19 +74,26 @@ impl FrontendRow {
 }
 
 /// Failures shown one by one; more of the same kind are only counted.
-const SHOWN: usize = 5;
+const MAX_WARNINGS: usize = 5;
 
 /// Warns of frontends that could not be opened, a few by name.
 pub(super) fn warn(failures: &[(FrontendRow, BindFailure)]) {
-    for (row, why) in failures.iter().take(SHOWN) {
+    for (row, why) in failures.iter().take(MAX_WARNINGS) {
         let FrontendRow { listen, port, kind, .. } = row;
         tracing::warn!("cannot serve {} {listen} of {port}: {why}", kind.as_str());
     }
-    if failures.len() > SHOWN {
+    if failures.len() > MAX_WARNINGS {
         tracing::warn!(
             "cannot serve {} more frontends; weir_frontends{{state=\"failed\"}} counts them",
-            failures.len() - SHOWN
+            failures.len() - MAX_WARNINGS
         );
+    }
+}
+
+/// Warns that a port is not served, unless `before`, the Service in the Snapshot before, had the port already.
+pub(super) fn warn_unsupported(port: &ServicePort, before: Option<&Arc<ResolvedService>>) {
+    if !before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
+        tracing::warn!("{} is not served: weir does not relay SCTP", port.key);
     }
 }
 
@@ -97,25 +105,25 @@ pub(super) struct Conflicts {
 
 impl Conflicts {
     /// Warns if who claims an address has changed and it is more than one Service.
-    pub(super) fn report(&mut self, plan: &Plan, socket: Frontend) {
-        let Some(winner) = plan.winner(socket) else {
-            self.reported.remove(&socket);
+    pub(super) fn report(&mut self, plan: &Plan, frontend: Frontend) {
+        let Some(winner) = plan.winner(frontend) else {
+            self.reported.remove(&frontend);
             return;
         };
-        let others = plan.losers(socket).filter(|loser| loser.port.key.service != winner.port.key.service);
+        let others = plan.losers(frontend).filter(|loser| loser.port.key.service != winner.port.key.service);
         let claims: Vec<PortKey> =
             std::iter::once(winner).chain(others).map(|binding| binding.port.key.clone()).collect();
         if claims.len() == 1 {
-            self.reported.remove(&socket);
-        } else if self.reported.get(&socket) != Some(&claims) {
-            let Frontend { protocol, address } = socket;
+            self.reported.remove(&frontend);
+        } else if self.reported.get(&frontend) != Some(&claims) {
+            let Frontend { protocol, address } = frontend;
             let others: Vec<String> = claims[1..].iter().map(ToString::to_string).collect();
             tracing::warn!(
                 "{address}/{protocol} is claimed by {} and {}; the first is served",
                 claims[0],
                 others.join(", ")
             );
-            self.reported.insert(socket, claims);
+            self.reported.insert(frontend, claims);
         }
     }
 }

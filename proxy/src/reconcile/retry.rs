@@ -27,27 +27,27 @@ struct Failed {
 
 impl Retries {
     /// Notes a failure; returns whether it is the first one, or has another reason than the one before.
-    pub(super) fn fail(&mut self, socket: Frontend, now: Instant, why: BindFailure) -> bool {
-        let before = self.failed.remove(&socket);
+    pub(super) fn fail(&mut self, listen: Frontend, now: Instant, why: BindFailure) -> bool {
+        let before = self.failed.remove(&listen);
         if let Some(before) = &before {
-            self.due.remove(&(before.at, socket));
+            self.due.remove(&(before.at, listen));
         }
         let failures_before = before.as_ref().map_or(0, |before| before.failures_before.saturating_add(1));
         let at = now + BACKOFF.wait(failures_before);
-        self.due.insert((at, socket));
-        self.failed.insert(socket, Failed { at, failures_before, why });
+        self.due.insert((at, listen));
+        self.failed.insert(listen, Failed { at, failures_before, why });
         before.is_none_or(|before| before.why != why)
     }
 
     /// Forgets a socket: it is open, or no longer wanted. Returns whether it had failed.
-    pub(super) fn forget(&mut self, socket: Frontend) -> bool {
-        let Some(failed) = self.failed.remove(&socket) else { return false };
-        self.due.remove(&(failed.at, socket))
+    pub(super) fn forget(&mut self, listen: Frontend) -> bool {
+        let Some(failed) = self.failed.remove(&listen) else { return false };
+        self.due.remove(&(failed.at, listen))
     }
 
     /// Whether a socket has failed.
-    pub(super) fn contains(&self, socket: Frontend) -> bool {
-        self.failed.contains_key(&socket)
+    pub(super) fn contains(&self, listen: Frontend) -> bool {
+        self.failed.contains_key(&listen)
     }
 
     /// When the next one is due.
@@ -57,7 +57,7 @@ impl Retries {
 
     /// Those that are due.
     pub(super) fn due(&self, now: Instant) -> Vec<Frontend> {
-        self.due.iter().take_while(|&&(at, _)| at <= now).map(|&(_, socket)| socket).collect()
+        self.due.iter().take_while(|&&(at, _)| at <= now).map(|&(_, listen)| listen).collect()
     }
 
     /// How many have failed.
@@ -74,19 +74,19 @@ mod tests {
 
     #[test]
     fn each_failure_in_a_row_waits_longer_and_only_a_new_reason_is_news() {
-        let socket = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
+        let listen = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
         let mut retries = Retries::default();
         let mut now = Instant::now();
-        assert!(retries.fail(socket, now, BindFailure::AddressInUse));
+        assert!(retries.fail(listen, now, BindFailure::AddressInUse));
         for millis in [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000] {
             let due = retries.next().unwrap();
             assert_eq!(due - now, Duration::from_millis(millis));
-            assert_eq!((retries.due(now), retries.due(due)), (vec![], vec![socket]));
+            assert_eq!((retries.due(now), retries.due(due)), (vec![], vec![listen]));
             now = due;
-            assert!(!retries.fail(socket, now, BindFailure::AddressInUse));
+            assert!(!retries.fail(listen, now, BindFailure::AddressInUse));
         }
-        assert!(retries.fail(socket, now, BindFailure::NotLocal { mappable: true }));
-        assert!(retries.forget(socket) && !retries.forget(socket));
+        assert!(retries.fail(listen, now, BindFailure::NotLocal { mappable: true }));
+        assert!(retries.forget(listen) && !retries.forget(listen));
         assert_eq!((retries.next(), retries.len()), (None, 0));
     }
 }

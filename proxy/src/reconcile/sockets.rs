@@ -2,7 +2,7 @@
 
 use super::{
     bind_failure::BindFailure,
-    listener_group::{Group, ListenOptions, ListenSpec, WantedListener},
+    listener_group::{ListenOptions, ListenSpec, ListenerGroup, WantedListener},
     plan::Plan,
     report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
@@ -25,29 +25,39 @@ use tokio::time::{timeout, timeout_at};
 use weir_core::{Family, Frontend, PerFamily};
 
 /// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
 
 /// The open sockets, and those that could not be opened.
 #[derive(Debug)]
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
-    open: HashMap<Frontend, Group>,
+    open: HashMap<Frontend, ListenerGroup>,
     /// WantedListener, but without a usable endpoint; told to be so once.
-    closed: HashSet<Frontend>,
+    without_endpoints: HashSet<Frontend>,
     retries: Retries,
     budget: usize,
     /// How many are open.
-    count: usize,
+    open_descriptors: usize,
     options: ListenOptions,
     descriptors: Arc<DescriptorBudget>,
     next_id: ListenerId,
 }
 
+/// What should be served, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Desired<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) node_context: &'a NodeContext,
+    pub(super) runtimes: &'a PortRuntimes,
+    /// Families whose frontends are bound.
+    pub(super) bound: PerFamily<bool>,
+}
+
 /// What is to be done until the sockets are as planned.
 #[derive(Default)]
 struct Steps<'a> {
-    closing: Vec<Group>,
-    redirecting: Vec<(Group, WantedListener<'a>)>,
+    closing: Vec<ListenerGroup>,
+    redirecting: Vec<(ListenerGroup, WantedListener<'a>)>,
     opening: Vec<WantedListener<'a>>,
 }
 
@@ -60,10 +70,10 @@ impl Sockets {
         Self {
             workers,
             open: HashMap::new(),
-            closed: HashSet::new(),
+            without_endpoints: HashSet::new(),
             retries: Retries::default(),
             budget: config.listener_budget,
-            count: 0,
+            open_descriptors: 0,
             options: ListenOptions {
                 backlog: backlog(config.max_connections),
                 foreign: config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients),
@@ -78,8 +88,8 @@ impl Sockets {
     }
 
     /// The Service address that an open socket spec.
-    pub(super) fn frontend(&self, socket: Frontend) -> Option<SocketAddr> {
-        self.open.get(&socket).map(|group| group.spec.frontend)
+    pub(super) fn frontend(&self, listen: Frontend) -> Option<SocketAddr> {
+        self.open.get(&listen).map(|group| group.spec.frontend)
     }
 
     pub(super) fn next_retry(&self) -> Option<Instant> {
@@ -97,19 +107,15 @@ impl Sockets {
     pub(super) async fn settle(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
-        plan: &Plan,
-        node_context: &NodeContext,
-        runtimes: &PortRuntimes,
-        bound: PerFamily<bool>,
+        desired: Desired<'_>,
     ) -> Applied {
         let mut applied = Applied::default();
-        let Steps { closing, redirecting, mut opening } =
-            self.steps(touched, plan, (node_context, bound), runtimes, &mut applied);
+        let Steps { closing, redirecting, mut opening } = self.steps(touched, desired, &mut applied);
         self.close(&closing).await;
         // Their descriptors may be what the others need.
         drop(closing);
         opening.extend(self.redirect(redirecting, &mut applied).await);
-        self.open_all(opening, plan.len(), &mut applied);
+        self.open_all(opening, desired.plan.len(), &mut applied);
         applied
     }
 
@@ -117,29 +123,27 @@ impl Sockets {
     fn steps<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
-        plan: &'a Plan,
-        (node_context, bound): (&NodeContext, PerFamily<bool>),
-        runtimes: &'a PortRuntimes,
+        desired: Desired<'a>,
         applied: &mut Applied,
     ) -> Steps<'a> {
         let mut steps = Steps::default();
-        for socket in touched {
-            let binding = plan.winner(socket);
-            let is_bound = *bound.get(Family::of(socket.address.ip()));
-            let wanted =
-                binding.filter(|_| is_bound).and_then(|binding| wanted(binding, node_context, runtimes));
-            let unchanged = |group: &Group| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);
-            if self.open.get(&socket).is_some_and(unchanged) {
+        for listen in touched {
+            let binding = desired.plan.winner(listen);
+            let is_bound = *desired.bound.get(Family::of(listen.address.ip()));
+            let wanted = binding.filter(|_| is_bound).and_then(|binding| wanted(binding, desired));
+            let unchanged =
+                |group: &ListenerGroup| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);
+            if self.open.get(&listen).is_some_and(unchanged) {
                 continue;
             }
-            match (self.open.remove(&socket), wanted) {
+            match (self.open.remove(&listen), wanted) {
                 (Some(group), Some(wanted)) => steps.redirecting.push((group, wanted)),
                 (None, Some(wanted)) => {
-                    self.closed.remove(&socket);
+                    self.without_endpoints.remove(&listen);
                     steps.opening.push(wanted);
                 }
                 (group, None) => {
-                    applied.rows.extend(self.shut(socket, binding, group.as_ref()));
+                    applied.rows.extend(self.mark_closed(listen, binding, group.as_ref()));
                     steps.closing.extend(group);
                 }
             }
@@ -148,29 +152,29 @@ impl Sockets {
     }
 
     /// Notes that a socket is not to be open; returns what is to be told of it.
-    fn shut(
+    fn mark_closed(
         &mut self,
-        socket: Frontend,
+        listen: Frontend,
         binding: Option<&Binding>,
-        open: Option<&Group>,
+        open: Option<&ListenerGroup>,
     ) -> Option<FrontendRow> {
-        self.retries.forget(socket);
+        self.retries.forget(listen);
         match binding {
             Some(binding) => {
-                let news = self.closed.insert(socket);
-                news.then(|| FrontendRow::of(binding, FrontendState::NoEndpoints))
+                let is_new = self.without_endpoints.insert(listen);
+                is_new.then(|| FrontendRow::of(binding, FrontendState::NoEndpoints))
             }
             None => {
-                self.closed.remove(&socket);
-                open.map(|group| group.spec.removed(socket))
+                self.without_endpoints.remove(&listen);
+                open.map(|group| group.spec.removed(listen))
             }
         }
     }
 
-    async fn close(&mut self, closing: &[Group]) {
-        self.count -= closing.iter().map(Group::descriptors).sum::<usize>();
+    async fn close(&mut self, closing: &[ListenerGroup]) {
+        self.open_descriptors -= closing.iter().map(ListenerGroup::descriptors).sum::<usize>();
         let asked = closing.iter().flat_map(|group| group.close(&self.workers)).collect();
-        if timeout(PATIENCE, answers(asked)).await.is_err() {
+        if timeout(MAX_WORKER_WAIT, answers(asked)).await.is_err() {
             tracing::warn!(
                 "a worker is slow to close sockets; their addresses may be reported as in use for a while"
             );
@@ -180,23 +184,23 @@ impl Sockets {
     /// Has open sockets serve something else. Returns what that failed for: it is closed, and to be opened anew.
     async fn redirect<'a>(
         &mut self,
-        redirecting: Vec<(Group, WantedListener<'a>)>,
+        redirecting: Vec<(ListenerGroup, WantedListener<'a>)>,
         applied: &mut Applied,
     ) -> Vec<WantedListener<'a>> {
         let mut asked = Vec::with_capacity(redirecting.len());
         for (mut group, wanted) in redirecting {
-            let socket = wanted.binding.listen;
-            asked.push((socket, group.redirect(&wanted, &self.workers), wanted));
-            self.open.insert(socket, group);
+            let listen = wanted.binding.listen;
+            asked.push((listen, group.redirect(&wanted, &self.workers), wanted));
+            self.open.insert(listen, group);
         }
         let (mut failed, mut again) = (Vec::new(), Vec::new());
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        for (socket, asked, wanted) in asked {
+        let deadline = tokio::time::Instant::now() + MAX_WORKER_WAIT;
+        for (listen, asked, wanted) in asked {
             // A worker that is slow has the order, and follows it.
             let answers = timeout_at(deadline, answers(asked)).await.unwrap_or_default();
             if let Some(error) = answers.into_iter().find_map(Result::err) {
-                tracing::warn!(%error, listen = %socket.address, "cannot change whom a socket serves; opening it anew");
-                failed.extend(self.open.remove(&socket));
+                tracing::warn!(%error, listen = %listen.address, "cannot change whom a socket serves; opening it anew");
+                failed.extend(self.open.remove(&listen));
                 again.push(wanted);
             } else {
                 applied.rows.push(wanted.listening());
@@ -208,24 +212,24 @@ impl Sockets {
 
     fn open_all(&mut self, opening: Vec<WantedListener<'_>>, planned: usize, applied: &mut Applied) {
         let now = Instant::now();
-        let mut news = Vec::new();
+        let mut failures = Vec::new();
         for wanted in opening {
-            let socket = wanted.binding.listen;
+            let listen = wanted.binding.listen;
             match self.open(&wanted, planned) {
                 Ok(()) => {
-                    self.retries.forget(socket);
+                    self.retries.forget(listen);
                     applied.rows.push(wanted.listening());
                 }
                 Err(failure) => {
-                    if self.retries.fail(socket, now, failure) {
+                    if self.retries.fail(listen, now, failure) {
                         let row = FrontendRow::of(wanted.binding, FrontendState::Failed(failure));
                         applied.rows.push(row.clone());
-                        news.push((row, failure));
+                        failures.push((row, failure));
                     }
                 }
             }
         }
-        report::warn(&news);
+        report::warn(&failures);
     }
 
     fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> Result<(), BindFailure> {
@@ -233,24 +237,24 @@ impl Sockets {
         let Some(permit) = self.descriptors.acquire(members.len()) else {
             return Err(BindFailure::DescriptorBudget);
         };
-        let group = Group::open(self.next_id, wanted, &self.workers, members, self.options, permit)
+        let group = ListenerGroup::open(self.next_id, wanted, &self.workers, members, self.options, permit)
             .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
         self.next_id += 1;
-        self.count += group.descriptors();
+        self.open_descriptors += group.descriptors();
         self.open.insert(wanted.binding.listen, group);
         Ok(())
     }
 
     /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
-    fn choose_workers(&self, socket: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
+    fn choose_workers(&self, listen: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
         let share = self.budget / planned.max(1);
-        let free = self.budget.saturating_sub(self.count).min(self.descriptors.free());
+        let free = self.budget.saturating_sub(self.open_descriptors).min(self.descriptors.free());
         let count = self.workers.len().min(share.max(1)).min(free);
         if count == 0 {
             return Err(BindFailure::ListenerBudget { budget: self.budget });
         }
         let mut hasher = DefaultHasher::new();
-        socket.hash(&mut hasher);
+        listen.hash(&mut hasher);
         let first = (hasher.finish() % self.workers.len() as u64) as usize;
         Ok((first..first + count).map(|worker| worker % self.workers.len()).collect())
     }
@@ -261,19 +265,17 @@ impl Sockets {
     }
 
     /// Whether an address is open, or was wanted to be.
-    pub(super) fn knows(&self, socket: Frontend) -> bool {
-        self.open.contains_key(&socket) || self.closed.contains(&socket) || self.retries.contains(socket)
+    pub(super) fn knows(&self, listen: Frontend) -> bool {
+        self.open.contains_key(&listen)
+            || self.without_endpoints.contains(&listen)
+            || self.retries.contains(listen)
     }
 }
 
 /// `None` when nobody could be served through the binding now.
-fn wanted<'a>(
-    binding: &'a Binding,
-    node_context: &NodeContext,
-    runtimes: &'a PortRuntimes,
-) -> Option<WantedListener<'a>> {
-    let spec = ListenSpec::of(binding, node_context)?;
-    let runtime = runtimes.get(&(binding.port.key.clone(), binding.port.family));
+fn wanted<'a>(binding: &'a Binding, desired: Desired<'a>) -> Option<WantedListener<'a>> {
+    let spec = ListenSpec::of(binding, desired.node_context)?;
+    let runtime = desired.runtimes.get(&(binding.port.key.clone(), binding.port.family));
     if runtime.is_none() {
         tracing::error!("{} has addresses but no runtime; please report this as a bug", binding.port.key);
     }

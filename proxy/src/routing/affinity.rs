@@ -36,18 +36,18 @@ impl AffinityTable {
         &self,
         visit: Visit,
         unwelcome: impl Fn(SocketAddr) -> bool,
-        place: impl Fn(SocketAddr) -> Option<(usize, u64)>,
+        position_of: impl Fn(SocketAddr) -> Option<(usize, u64)>,
         pick: impl FnOnce() -> Option<SocketAddr>,
     ) -> Option<SocketAddr> {
         let clients = self.clients.get_or_init(Box::default);
-        let land = |memory: &mut AffinityEntry| {
-            memory.forget(unwelcome);
-            let address = memory.recall(visit.now, visit.timeout, place).or_else(pick)?;
-            memory.remember(address, visit.now, visit.epoch);
+        let land = |entry: &mut AffinityEntry| {
+            entry.forget(unwelcome);
+            let address = entry.recall(visit.now, visit.timeout, position_of).or_else(pick)?;
+            entry.remember(address, visit.now, visit.epoch);
             Some(address)
         };
-        if let Some(mut memory) = clients.get_mut(&visit.client) {
-            return land(&mut memory);
+        if let Some(mut entry) = clients.get_mut(&visit.client) {
+            return land(&mut entry);
         }
         if clients.len() >= MAX_CLIENTS {
             return land(&mut AffinityEntry::default());
@@ -57,16 +57,16 @@ impl AffinityTable {
 
     /// Takes note of where a client has landed after several endpoints were tried at the same time: there and nowhere else.
     pub(crate) fn landed(&self, visit: Visit, address: SocketAddr) {
-        if let Some(mut memory) = self.clients.get().and_then(|clients| clients.get_mut(&visit.client)) {
-            memory.forget(|other| other != address);
-            memory.remember(address, visit.now, visit.epoch);
+        if let Some(mut entry) = self.clients.get().and_then(|clients| clients.get_mut(&visit.client)) {
+            entry.forget(|other| other != address);
+            entry.remember(address, visit.now, visit.epoch);
         }
     }
 
     /// Drops clients whose time-out has passed.
     pub(crate) fn sweep(&self, now: Instant, timeout: Duration) {
         if let Some(clients) = self.clients.get() {
-            clients.retain(|_, memory| !memory.is_expired(now, timeout));
+            clients.retain(|_, entry| !entry.is_expired(now, timeout));
         }
     }
 

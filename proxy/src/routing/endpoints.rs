@@ -9,7 +9,7 @@ use std::{
 use weir_core::{Frontend, HealthChanges, Load, Protocol};
 
 /// Fewer are looked through once a minute only.
-const LEAST: usize = 1024;
+const MIN_SWEEP_ENDPOINTS: usize = 1024;
 
 /// The loads of all endpoints in use. An entry lives as long as a route or a connection holds it, so an endpoint that
 /// leaves and comes back while it still has connections keeps its count, and stays ejected.
@@ -25,7 +25,7 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// The load of an endpoint.
     pub(crate) fn load(&mut self, protocol: Protocol, address: SocketAddr) -> Arc<Load> {
-        if self.loads.len() >= LEAST {
+        if self.loads.len() >= MIN_SWEEP_ENDPOINTS {
             self.sweep();
         }
         let entry = self.loads.entry((protocol, address)).or_default();
@@ -39,10 +39,10 @@ impl Endpoints {
 
     /// Takes note of the Service address that a socket of this proxy serves now, `None` if it is not open. Endpoints there
     /// are forbidden meanwhile.
-    pub(crate) fn note_self_address(&mut self, socket: Frontend, frontend: Option<SocketAddr>) {
-        for address in self.self_addresses.note(socket, frontend) {
-            if let Some(load) = self.loads.get(&(socket.protocol, address)).and_then(Weak::upgrade) {
-                load.set_forbidden(self.self_addresses.contains(socket.protocol, address));
+    pub(crate) fn update_self_address(&mut self, listen: Frontend, frontend: Option<SocketAddr>) {
+        for address in self.self_addresses.update(listen, frontend) {
+            if let Some(load) = self.loads.get(&(listen.protocol, address)).and_then(Weak::upgrade) {
+                load.set_forbidden(self.self_addresses.contains(listen.protocol, address));
             }
         }
     }
@@ -66,15 +66,15 @@ mod tests {
     fn an_endpoint_is_forbidden_while_this_proxy_serves_its_address_whichever_comes_first() {
         let mut endpoints = Endpoints::default();
         let address = SocketAddr::from(([10, 96, 0, 10], 80));
-        let socket = Frontend { protocol: Protocol::Tcp, address };
+        let listen = Frontend { protocol: Protocol::Tcp, address };
         let before = endpoints.load(Protocol::Tcp, address);
         let datagrams = endpoints.load(Protocol::Udp, address);
-        endpoints.note_self_address(socket, Some(address));
+        endpoints.update_self_address(listen, Some(address));
         assert!(before.is_forbidden() && !datagrams.is_forbidden());
-        endpoints.note_self_address(socket, None);
+        endpoints.update_self_address(listen, None);
         assert!(!before.is_forbidden());
         drop(before);
-        endpoints.note_self_address(socket, Some(address));
+        endpoints.update_self_address(listen, Some(address));
         assert!(endpoints.load(Protocol::Tcp, address).is_forbidden());
     }
 
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn endpoints_that_come_and_go_faster_than_anybody_sweeps_do_not_pile_up() {
         let mut endpoints = Endpoints::default();
-        for number in 0..100 * LEAST as u32 {
+        for number in 0..100 * MIN_SWEEP_ENDPOINTS as u32 {
             endpoints.load(Protocol::Tcp, SocketAddr::from((std::net::Ipv4Addr::from(number), 80)));
-            assert!(endpoints.loads.len() <= LEAST);
+            assert!(endpoints.loads.len() <= MIN_SWEEP_ENDPOINTS);
         }
     }
 
@@ -103,11 +103,11 @@ mod tests {
     fn of_many_endpoints_that_come_and_go_no_more_are_kept_than_twice_those_in_use() {
         let mut endpoints = Endpoints::default();
         let address = |number: u16| SocketAddr::from(([10, 0, 0, 1], number));
-        let kept: Vec<_> = (1..=10).map(|number| endpoints.load(Protocol::Tcp, address(number))).collect();
+        let held: Vec<_> = (1..=10).map(|number| endpoints.load(Protocol::Tcp, address(number))).collect();
         for number in 11..1000 {
             endpoints.load(Protocol::Tcp, address(number));
             endpoints.sweep();
-            assert!(endpoints.loads.len() <= 2 * kept.len());
+            assert!(endpoints.loads.len() <= 2 * held.len());
         }
         assert!((1..=10).all(|number| endpoints.loads.contains_key(&(Protocol::Tcp, address(number)))));
     }

@@ -116,16 +116,17 @@ mod tests {
     #[test]
     fn an_address_of_this_host_is_the_nodes_even_within_the_networks_of_pods() {
         let addresses = [ip("10.244.1.1")].into();
-        let place = NodeContext { addresses, node_mode: Some(node_mode_context()), ..NodeContext::default() };
+        let context =
+            NodeContext { addresses, node_mode: Some(node_mode_context()), ..NodeContext::default() };
         let origins = ["127.0.0.1", "10.244.1.1", "10.244.1.2", "10.245.0.1", "fd00::1"];
         let expected = [Origin::Node, Origin::Node, Origin::Pod, Origin::Outside, Origin::Outside];
-        assert_eq!(origins.map(|client| place.origin(ip(client))), expected);
+        assert_eq!(origins.map(|client| context.origin(ip(client))), expected);
         assert_eq!(NodeContext::default().origin(ip("10.244.1.2")), Origin::Outside);
     }
 
     #[test]
     fn a_clients_address_is_kept_unless_the_answer_would_not_come_back() {
-        let place = node_mode_context();
+        let context = node_mode_context();
         let cases = [
             ("10.244.1.2", "10.244.2.3", true),
             ("10.244.1.2", "10.244.1.3", false),
@@ -135,8 +136,8 @@ mod tests {
             ("169.254.1.1", "10.244.2.3", false),
             ("fe80::1", "fd00::3", false),
         ];
-        for (client, endpoint, kept) in cases {
-            assert_eq!(place.can_keep(ip(client), ip(endpoint)), kept, "{client} to {endpoint}");
+        for (client, endpoint, keeps) in cases {
+            assert_eq!(context.can_keep(ip(client), ip(endpoint)), keeps, "{client} to {endpoint}");
         }
     }
 }

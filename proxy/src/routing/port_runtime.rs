@@ -147,9 +147,9 @@ impl PortRuntime {
         let unwelcome = |address| {
             balancer.position(address).is_some_and(|position| !balancer.is_available(position, request.tried))
         };
-        let standing = |address| Some((balancer.position(address)?, routing.reachable_since(address)?));
+        let position_of = |address| Some((balancer.position(address)?, routing.reachable_since(address)?));
         let pick = || routing.choose(traffic, request).map(|target| target.address);
-        let address = self.affinity.choose(visit, unwelcome, standing, pick)?;
+        let address = self.affinity.choose(visit, unwelcome, position_of, pick)?;
         balancer.position(address).map(|position| &balancer.targets()[position])
     }
 
@@ -180,7 +180,7 @@ impl Selected {
     fn of(target: &Target, balancer: &Balancer) -> Option<Self> {
         let lease = match balancer.max_connections() {
             None => target.load.lease(),
-            Some(most) => target.load.lease_within(most.get() as usize)?,
+            Some(max) => target.load.lease_within(max.get() as usize)?,
         };
         Some(Self { address: target.address, lease })
     }

@@ -22,7 +22,7 @@ pub(crate) struct RoutingTable {
     pub(crate) epoch: u64,
     cluster: Option<Balancer>,
     /// The endpoints of the cluster's list that are preferred, and for how long.
-    near: Option<Box<(Balancer, Ratio)>>,
+    near: Option<Box<NearEndpoints>>,
     local: Option<Box<Balancer>>,
     /// Who may use the load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
@@ -31,6 +31,14 @@ pub(crate) struct RoutingTable {
     serving: Box<[u32]>,
     /// Since which epoch each endpoint has been reachable without a gap, sorted; filled only with affinity.
     reachable_since: Box<[(SocketAddr, u64)]>,
+}
+
+/// Endpoints that are preferred because they are near.
+#[derive(Debug)]
+struct NearEndpoints {
+    balancer: Balancer,
+    /// How much busier than the mean of all endpoints they may be.
+    spill: Ratio,
 }
 
 impl RoutingTable {
@@ -52,7 +60,7 @@ impl RoutingTable {
         serving.sort_unstable_by_key(|&position| port.merged[position as usize].address);
         let near = port.settings.topology_spill.and_then(|spill| {
             let near = nearby(port.cluster.as_ref()?, &node_context.node)?;
-            Some(Box::new((balancer(Some(&near), None)?, spill)))
+            Some(Box::new(NearEndpoints { balancer: balancer(Some(&near), None)?, spill }))
         });
         Self {
             near,
@@ -79,7 +87,8 @@ impl RoutingTable {
     pub(super) fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {
         let balancer = self.balancer(traffic)?;
         let near = self.near.as_deref().filter(|_| traffic == Traffic::Cluster);
-        let near = near.filter(|(near, spill)| !spills(*spill, near.set_load(), balancer.set_load()));
+        let near = near.map(|NearEndpoints { balancer, spill }| (balancer, spill));
+        let near = near.filter(|&(near, spill)| !spills(*spill, near.set_load(), balancer.set_load()));
         near.and_then(|(near, _)| near.pick_healthy(request)).or_else(|| balancer.pick(request))
     }
 

@@ -21,26 +21,26 @@ pub(crate) struct SelfAddresses {
 impl SelfAddresses {
     /// Whether a connection to this address comes back here.
     pub(crate) fn contains(&self, protocol: Protocol, address: SocketAddr) -> bool {
-        let socket = Frontend { protocol, address };
-        self.frontends.contains_key(&socket) || self.others.contains_key(&socket)
+        let frontend = Frontend { protocol, address };
+        self.frontends.contains_key(&frontend) || self.others.contains_key(&frontend)
     }
 
     /// Takes note of the Service address that a socket serves now, `None` if it is not open; returns the addresses for
     /// which that may have changed something.
-    pub(crate) fn note(&mut self, socket: Frontend, frontend: Option<SocketAddr>) -> Vec<SocketAddr> {
-        let listen = socket.address;
-        let before = self.frontends.get(&socket).map(|other| other.as_deref().copied().unwrap_or(listen));
+    pub(crate) fn update(&mut self, listen: Frontend, frontend: Option<SocketAddr>) -> Vec<SocketAddr> {
+        let address = listen.address;
+        let before = self.frontends.get(&listen).map(|other| other.as_deref().copied().unwrap_or(address));
         if before == frontend {
             return Vec::new();
         }
-        let others = |frontend| other_addresses(listen, frontend);
+        let others = |frontend| other_addresses(address, frontend);
         let (gone, new): (Vec<_>, Vec<_>) =
             (before.into_iter().flat_map(others).collect(), frontend.into_iter().flat_map(others).collect());
         for &address in &new {
-            *self.others.entry(Frontend { address, ..socket }).or_default() += 1;
+            *self.others.entry(Frontend { address, ..listen }).or_default() += 1;
         }
         for &address in &gone {
-            if let Entry::Occupied(mut count) = self.others.entry(Frontend { address, ..socket }) {
+            if let Entry::Occupied(mut count) = self.others.entry(Frontend { address, ..listen }) {
                 *count.get_mut() -= 1;
                 if *count.get() == 0 {
                     count.remove();
@@ -49,11 +49,11 @@ impl SelfAddresses {
         }
         match frontend {
             Some(frontend) => {
-                self.frontends.insert(socket, (frontend != listen).then(|| Box::new(frontend)));
+                self.frontends.insert(listen, (frontend != address).then(|| Box::new(frontend)));
             }
-            None => drop(self.frontends.remove(&socket)),
+            None => drop(self.frontends.remove(&listen)),
         }
-        [vec![listen], gone, new].concat()
+        [vec![address], gone, new].concat()
     }
 }
 
@@ -72,45 +72,47 @@ fn other_addresses(listen: SocketAddr, frontend: SocketAddr) -> impl Iterator<It
 mod tests {
     use super::*;
 
-    fn socket(address: &str) -> Frontend {
+    fn frontend(address: &str) -> Frontend {
         Frontend { protocol: Protocol::Tcp, address: address.parse().unwrap() }
     }
 
-    fn contains(own: &SelfAddresses, address: &str) -> bool {
-        own.contains(Protocol::Tcp, address.parse().unwrap())
+    fn contains(addresses: &SelfAddresses, address: &str) -> bool {
+        addresses.contains(Protocol::Tcp, address.parse().unwrap())
     }
 
     #[test]
     fn a_mapped_service_answers_at_both_addresses_while_its_socket_is_open() {
-        let mut own = SelfAddresses::default();
-        let (listen, frontend) = (socket("127.96.0.10:20080"), "10.96.0.10:80");
-        assert_eq!(own.note(listen, frontend.parse().ok()).len(), 2);
-        assert!(own.note(listen, frontend.parse().ok()).is_empty(), "nothing has changed");
-        assert!(contains(&own, "127.96.0.10:20080") && contains(&own, frontend));
-        assert!(!own.contains(Protocol::Udp, listen.address) && !contains(&own, "10.96.0.10:20080"));
-        own.note(listen, None);
-        assert!(!contains(&own, "127.96.0.10:20080") && !contains(&own, frontend));
-        assert!(own.others.is_empty() && own.frontends.is_empty());
+        let mut addresses = SelfAddresses::default();
+        let (listen, service) = (frontend("127.96.0.10:20080"), "10.96.0.10:80");
+        assert_eq!(addresses.update(listen, service.parse().ok()).len(), 2);
+        assert!(addresses.update(listen, service.parse().ok()).is_empty(), "nothing has changed");
+        assert!(contains(&addresses, "127.96.0.10:20080") && contains(&addresses, service));
+        assert!(
+            !addresses.contains(Protocol::Udp, listen.address) && !contains(&addresses, "10.96.0.10:20080")
+        );
+        addresses.update(listen, None);
+        assert!(!contains(&addresses, "127.96.0.10:20080") && !contains(&addresses, service));
+        assert!(addresses.others.is_empty() && addresses.frontends.is_empty());
     }
 
     #[test]
     fn an_address_that_two_sockets_stand_for_is_free_when_both_are_closed() {
-        let mut own = SelfAddresses::default();
-        let (first, second) = (socket("127.0.0.2:80"), socket("127.0.0.3:80"));
-        for socket in [first, second] {
-            own.note(socket, "10.96.0.10:80".parse().ok());
+        let mut addresses = SelfAddresses::default();
+        let (first, second) = (frontend("127.0.0.2:80"), frontend("127.0.0.3:80"));
+        for listen in [first, second] {
+            addresses.update(listen, "10.96.0.10:80".parse().ok());
         }
-        own.note(first, None);
-        assert!(contains(&own, "10.96.0.10:80"));
-        own.note(second, "10.96.0.11:80".parse().ok());
-        assert!(!contains(&own, "10.96.0.10:80") && contains(&own, "10.96.0.11:80"));
+        addresses.update(first, None);
+        assert!(contains(&addresses, "10.96.0.10:80"));
+        addresses.update(second, "10.96.0.11:80".parse().ok());
+        assert!(!contains(&addresses, "10.96.0.10:80") && contains(&addresses, "10.96.0.11:80"));
     }
 
     #[test]
     fn localhost_is_reached_by_the_unspecified_address_too() {
-        let mut own = SelfAddresses::default();
-        own.note(socket("127.0.0.1:30080"), "127.0.0.1:30080".parse().ok());
-        own.note(socket("[::1]:30080"), "[::1]:30080".parse().ok());
-        assert!(contains(&own, "0.0.0.0:30080") && contains(&own, "[::]:30080"));
+        let mut addresses = SelfAddresses::default();
+        addresses.update(frontend("127.0.0.1:30080"), "127.0.0.1:30080".parse().ok());
+        addresses.update(frontend("[::1]:30080"), "[::1]:30080".parse().ok());
+        assert!(contains(&addresses, "0.0.0.0:30080") && contains(&addresses, "[::]:30080"));
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Connection {
     /// Tells it to end.
     pub(crate) close_signal: CloseSignal,
     /// Whether it has just become old enough for its siblings to be watched.
-    grown: Cell<bool>,
+    matured: Cell<bool>,
     idle_timeout: Duration,
     last_active: Cell<time::Instant>,
     half_closed: Cell<bool>,
@@ -62,7 +62,7 @@ impl Connection {
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             close_signal: CloseSignal::default(),
-            grown: Cell::default(),
+            matured: Cell::default(),
             idle_timeout: settings.idle_timeout,
             last_active: Cell::new(now),
             half_closed: Cell::default(),
@@ -95,36 +95,36 @@ impl Connection {
     }
 
     /// Notes that bytes moved or that a side ended.
-    pub(crate) fn note_active(&self, now: time::Instant) {
+    pub(crate) fn record_activity(&self, now: time::Instant) {
         self.last_active.set(now);
     }
 
     /// Notes that one side has ended: the connection may be silent for less long from now on.
-    pub(crate) fn note_half_closed(&self) {
+    pub(crate) fn mark_half_closed(&self) {
         self.half_closed.set(true);
     }
 
     /// Notes that it has lived for long enough to be worth more care, and has its task look.
-    pub(crate) fn note_grown(&self) {
-        self.grown.set(true);
+    pub(crate) fn mark_mature(&self) {
+        self.matured.set(true);
         self.close_signal.wake();
     }
 
     /// Whether it has grown since the last look.
-    pub(crate) fn has_grown(&self) -> bool {
-        self.grown.take()
+    pub(crate) fn has_matured(&self) -> bool {
+        self.matured.take()
     }
 
     /// Notes the endpoint that accepted. It may have been removed while it was being dialled.
-    pub(crate) fn note_endpoint(&self, address: SocketAddr) {
+    pub(crate) fn record_endpoint(&self, address: SocketAddr) {
         self.endpoint.set(Some(address));
         if let Some(rule) = self.frontend.runtime.if_removed(address) {
-            self.note_removed(rule);
+            self.mark_endpoint_removed(rule);
         }
     }
 
     /// Notes that its endpoint was removed; returns whether its deadline has become an earlier one.
-    pub(crate) fn note_removed(&self, rule: EndpointRemoved) -> bool {
+    pub(crate) fn mark_endpoint_removed(&self, rule: EndpointRemoved) -> bool {
         match time_left(rule, rand::random()) {
             None => false,
             Some(Duration::ZERO) => {
@@ -145,14 +145,14 @@ impl Connection {
 
     /// When it must end, by what is known now.
     pub(crate) fn deadline(&self) -> Instant {
-        let silent = self.silent_at();
+        let silent = self.idle_deadline();
         self.ends_at.get().map_or(silent, |ends_at| silent.min(ends_at))
     }
 
     /// When it has been silent for too long. Never too early: it may have been active up to a tick later than is known.
-    fn silent_at(&self) -> Instant {
-        let most = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
-        self.last_active.get().into_std() + self.idle_timeout.min(most) + TICK
+    fn idle_deadline(&self) -> Instant {
+        let max = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
+        self.last_active.get().into_std() + self.idle_timeout.min(max) + TICK
     }
 
     /// What its end is called if its deadline has come.

@@ -12,7 +12,7 @@ pub(crate) struct Connections {
     live: HashMap<u64, Rc<Connection>>,
     deadlines: OldestIdle,
     /// The numbers of those that came before the last tick, and are to be told that they have grown.
-    grown: Range<u64>,
+    maturing: Range<u64>,
     /// The numbers of those that came between the last two ticks.
     young: Range<u64>,
     next: u64,
@@ -47,20 +47,20 @@ impl Connections {
 
     /// One tick of the clock. What is due then is done by [`Self::signal_due`].
     pub(crate) fn tick(&mut self) {
-        self.grown.end = self.young.end;
+        self.maturing.end = self.young.end;
         self.young = self.young.end..self.next;
     }
 
     /// Tells connections whose deadline has come to end, and those that have lived through a whole tick that they have
     /// grown: `most` at a time. Returns whether there may be more.
-    pub(crate) fn signal_due(&mut self, now: Instant, most: usize) -> bool {
-        let Self { live, deadlines, grown, .. } = self;
-        for _ in 0..most {
+    pub(crate) fn signal_due(&mut self, now: Instant, max: usize) -> bool {
+        let Self { live, deadlines, maturing, .. } = self;
+        for _ in 0..max {
             let deadline = |id| live.get(&id).map(|connection| connection.deadline());
             if let Some(due) = deadlines.pop_due(now, deadline).and_then(|id| live.get(&id)) {
                 due.close_signal.send(due.overdue(now));
-            } else if let Some(connection) = grown.find_map(|id| live.get(&id)) {
-                connection.note_grown();
+            } else if let Some(connection) = maturing.find_map(|id| live.get(&id)) {
+                connection.mark_mature();
             } else {
                 return false;
             }

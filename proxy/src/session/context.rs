@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// Bytes of the buffer that is lent to whoever relays: one read or write.
-const SCRATCH: usize = 64 * 1024;
+const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// The context of one worker thread, an argument of everything that happens there. Nothing in it is shared with other
 /// threads but counts and budgets.
@@ -35,7 +35,7 @@ pub(crate) struct WorkerContext {
     /// For what was read and cannot be written yet.
     pub(crate) buffers: Rc<BufferBudget>,
     /// Bytes of `memory` last shown by the gauge.
-    buffered_shown: Cell<usize>,
+    buffered_reported: Cell<usize>,
     /// This worker and the others.
     pub(crate) siblings: Siblings,
     /// Whether nothing new is accepted.
@@ -67,11 +67,11 @@ impl WorkerContext {
         Rc::new(Self {
             metrics,
             unflushed: UnflushedMetrics::default(),
-            scratch: RefCell::new(vec![0; SCRATCH].into()),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             pipes: PipePool::new(Arc::clone(&admission.descriptors)),
             admission,
             buffers: BufferBudget::new(share.relay_memory),
-            buffered_shown: Cell::new(0),
+            buffered_reported: Cell::new(0),
             siblings,
             draining: Cell::new(false),
             connections: RefCell::default(),
@@ -86,15 +86,15 @@ impl WorkerContext {
         self.clock.set(Instant::now());
         self.unflushed.flush();
         self.pipes.close_unused();
-        self.show_usage();
+        self.report_usage();
         self.connections.borrow_mut().tick();
     }
 
     /// Shows what is used of what is limited.
-    fn show_usage(&self) {
+    fn report_usage(&self) {
         self.metrics.descriptors_used.set(self.admission.descriptors.used() as f64);
         let held = self.buffers.held();
-        let before = self.buffered_shown.replace(held);
+        let before = self.buffered_reported.replace(held);
         self.metrics.relay_memory.increment(held as f64 - before as f64);
     }
 

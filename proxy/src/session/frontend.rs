@@ -62,7 +62,7 @@ impl LocalFrontend {
     }
 
     /// Counts a client for which there is no room. The log hears of one a second.
-    pub(crate) fn note_rejected(&self, admission: &Admission, client: IpAddr, reason: Closed) {
+    pub(crate) fn record_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         self.runtime.metrics.clients().rejected.get(reason).increment(1);
         if let Some(others) = admission.may_log_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
@@ -89,10 +89,10 @@ impl LocalFrontend {
     pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
         let ip = client.ip();
-        let kept = node_mode.can_keep(ip, endpoint.ip())
+        let keeps_address = node_mode.can_keep(ip, endpoint.ip())
             && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
             && !routing.is_hairpin(endpoint, ip);
-        Egress { mark: Some(node_mode.marks.to_endpoints), source: kept.then_some(client) }
+        Egress { mark: Some(node_mode.marks.to_endpoints), source: keeps_address.then_some(client) }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {

@@ -33,22 +33,22 @@ impl Sibling {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Siblings {
     all: Arc<[Sibling]>,
-    own: usize,
+    index: usize,
 }
 
 impl Siblings {
-    pub(crate) fn new(all: &Arc<[Sibling]>, own: usize) -> Self {
-        Self { all: Arc::clone(all), own }
+    pub(crate) fn new(all: &Arc<[Sibling]>, index: usize) -> Self {
+        Self { all: Arc::clone(all), index }
     }
 
     /// Counts a connection that this worker serves.
     pub(crate) fn add(&self) {
-        self.all.get(self.own).map(|peer| peer.connections.fetch_add(1, Relaxed));
+        self.all.get(self.index).map(|sibling| sibling.connections.fetch_add(1, Relaxed));
     }
 
     /// Counts one less.
     pub(crate) fn remove(&self) {
-        self.all.get(self.own).map(|peer| peer.connections.fetch_sub(1, Relaxed));
+        self.all.get(self.index).map(|sibling| sibling.connections.fetch_sub(1, Relaxed));
     }
 
     /// Has another worker end the client's flow that has been idle there for longest: this one has none.
@@ -59,7 +59,7 @@ impl Siblings {
     /// Asks the next worker, if there are `left` that were not asked yet.
     pub(crate) fn pass_on(&self, service: Arc<ServiceUsage>, client: IpAddr, left: usize) {
         let Some(left) = left.checked_sub(1) else { return };
-        let Some(next) = self.all.get((self.own + 1) % self.all.len().max(1)) else { return };
+        let Some(next) = self.all.get((self.index + 1) % self.all.len().max(1)) else { return };
         if let Some(commands) = next.commands.upgrade() {
             // One that has ended has no flows.
             let _ = commands.send(Command::EvictFlow { service, client, left });
@@ -70,8 +70,8 @@ impl Siblings {
     /// instead of all costs the same with any number of workers, and is nearly as even.
     pub(crate) fn lighter(&self, random: u32) -> Option<&Sibling> {
         let others = self.all.len().checked_sub(1).filter(|&others| others > 0)?;
-        let other = &self.all[(self.own + 1 + random as usize % others) % self.all.len()];
-        let [own, theirs] = [&self.all[self.own], other].map(|peer| peer.connections.load(Relaxed));
+        let other = &self.all[(self.index + 1 + random as usize % others) % self.all.len()];
+        let [own, theirs] = [&self.all[self.index], other].map(|sibling| sibling.connections.load(Relaxed));
         is_far_lighter(theirs, own).then_some(other)
     }
 }
@@ -89,12 +89,12 @@ impl Sibling {
 }
 
 /// Up to so many connections a worker that has one less takes the next.
-const FEW: usize = 4;
+const FEW_CONNECTIONS: usize = 4;
 
 /// Whether a worker with `theirs` connections should take one from a worker with `own`. More than a few end up even by
 /// chance, short ones above all; to hand one over costs system calls and a wake-up.
 fn is_far_lighter(theirs: usize, own: usize) -> bool {
-    own.saturating_sub(theirs) >= if own <= FEW { 1 } else { own * 3 / 4 }
+    own.saturating_sub(theirs) >= if own <= FEW_CONNECTIONS { 1 } else { own * 3 / 4 }
 }
 
 #[cfg(test)]
@@ -110,8 +110,8 @@ mod tests {
                 let to = if is_far_lighter(counts[1 - own], counts[own]) { 1 - own } else { own };
                 counts[to] += 1;
                 let (least, most) = (counts[0].min(counts[1]), counts[0].max(counts[1]));
-                prop_assert!(most > FEW || most - least <= 1, "{counts:?}");
-                prop_assert!(most <= FEW || most <= 4 * least, "{counts:?}");
+                prop_assert!(most > FEW_CONNECTIONS || most - least <= 1, "{counts:?}");
+                prop_assert!(most <= FEW_CONNECTIONS || most <= 4 * least, "{counts:?}");
             }
         }
     }

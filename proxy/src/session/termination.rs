@@ -54,7 +54,7 @@ pub(crate) async fn end_removed(
     let end = |connection: &Connection| {
         let affected = Arc::ptr_eq(&connection.frontend.runtime, runtime)
             && connection.endpoint.get().is_some_and(|address| removed.contains(address));
-        if affected && connection.note_removed(rule) {
+        if affected && connection.mark_endpoint_removed(rule) {
             worker.connections.borrow_mut().watch(connection);
         }
         affected

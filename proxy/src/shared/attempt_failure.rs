@@ -6,7 +6,7 @@ use weir_core::ConnectFailure;
 
 /// Why an attempt to connect to an endpoint failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AttemptFailure {
+pub(crate) enum ConnectFault {
     /// The endpoint's fault: another one may do better.
     Endpoint(ConnectFailure),
     /// The endpoint is this proxy itself.
@@ -15,7 +15,7 @@ pub(crate) enum AttemptFailure {
     Host,
 }
 
-impl AttemptFailure {
+impl ConnectFault {
     /// The failure that the kernel reports for a connect (connect(2)).
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {

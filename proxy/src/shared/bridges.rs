@@ -3,8 +3,13 @@
 use tokio::sync::{mpsc, oneshot};
 use weir_core::Bridges;
 
-/// Bridges of this host, answered once frontends are served accordingly.
-pub(crate) type BridgeUpdate = (Bridges, oneshot::Sender<()>);
+/// Bridges of this host, on their way to the reconciler.
+#[derive(Debug)]
+pub(crate) struct BridgeUpdate {
+    pub(crate) bridges: Bridges,
+    /// Answered once frontends are served accordingly.
+    pub(crate) done: oneshot::Sender<()>,
+}
 
 /// Sends the bridges of this host to a running [`Proxy`](crate::Proxy).
 #[derive(Clone, Debug)]
@@ -20,7 +25,7 @@ impl SetBridges {
     /// Sends the bridges; resolves when frontends are open, or closed, accordingly. At once if the proxy has ended.
     pub async fn set(&self, bridges: Bridges) {
         let (done, answer) = oneshot::channel();
-        if self.0.send((bridges, done)).await.is_ok() {
+        if self.0.send(BridgeUpdate { bridges, done }).await.is_ok() {
             let _ = answer.await;
         }
     }

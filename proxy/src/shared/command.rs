@@ -25,7 +25,7 @@ pub(crate) enum Command {
     /// Serve the clients of a bound socket.
     Listen { id: ListenerId, socket: socket2::Socket, target: ListenTarget },
     /// Serve what arrives at a capture socket (node mode).
-    Receive(CaptureSocket),
+    Capture(CaptureSocket),
     /// Serve captured frontends as they are to be from now on.
     ChangeCaptured { changes: Arc<[FrontendChange]>, done: oneshot::Sender<()> },
     /// Serve another target through an open socket from now on.
@@ -127,7 +127,7 @@ pub struct ConnectionInfo {
 
 impl CapturedFrontend {
     /// Whether two descriptions mean one and the same.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && Arc::ptr_eq(&self.runtime, &other.runtime)
     }
 }

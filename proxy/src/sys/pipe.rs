@@ -10,7 +10,7 @@ use std::{
 };
 
 /// How much a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes (pipe(7)).
-pub(crate) const SIZE: usize = 256 * 1024;
+pub(crate) const PIPE_BYTES: usize = 256 * 1024;
 
 /// A pipe that bytes of one direction go through.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Pipe {
     pub(crate) fn open() -> io::Result<Self> {
         let (reader, writer) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)?;
         // A smaller pipe works, too.
-        let _ = fcntl_setpipe_size(&writer, SIZE);
+        let _ = fcntl_setpipe_size(&writer, PIPE_BYTES);
         Ok(Self { reader, writer, held: 0 })
     }
 
@@ -40,7 +40,7 @@ impl Pipe {
     /// Only for an empty pipe: with a full one the kernel says the same as with nothing to read.
     pub(crate) fn fill(&mut self, from: impl AsFd) -> io::Result<usize> {
         debug_assert!(self.is_empty());
-        self.held = retry(|| splice(&from, None, &self.writer, None, SIZE, SpliceFlags::NONBLOCK))?;
+        self.held = retry(|| splice(&from, None, &self.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK))?;
         Ok(self.held)
     }
 
@@ -63,8 +63,8 @@ impl Pipe {
     }
 
     /// Gives out the next bytes, no more than `most`.
-    pub(crate) fn take(&mut self, most: usize) -> Vec<u8> {
-        let mut bytes = vec![0; most.min(self.held)];
+    pub(crate) fn take(&mut self, max: usize) -> Vec<u8> {
+        let mut bytes = vec![0; max.min(self.held)];
         let permit = rustix::io::read(&self.reader, &mut bytes).unwrap();
         assert_eq!(permit, bytes.len());
         self.held -= permit;

@@ -17,20 +17,20 @@ use std::{
 use weir_core::{Frontend, Protocol, Settings};
 
 /// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
-pub(crate) const BACKLOG: usize = 4096;
+pub(crate) const MAX_BACKLOG: usize = 4096;
 
 /// How many may wait where `connections` may be open. A flood leaves a full queue behind, of clients that are gone: it
 /// must not take long to get through.
 pub(crate) fn backlog(connections: usize) -> usize {
-    connections.saturating_mul(4).clamp(64, BACKLOG)
+    connections.saturating_mul(4).clamp(64, MAX_BACKLOG)
 }
 
 /// Room for datagrams that arrive while a worker is busy, or leave faster than a device takes them. The kernel caps it
 /// at `net.core.rmem_max` and `net.core.wmem_max`.
-const UDP_BUFFER: usize = 4 << 20;
+const UDP_BUFFER_BYTES: usize = 4 << 20;
 
 /// The same for the datagrams of one flow.
-const UDP_FLOW_BUFFER: usize = 1 << 20;
+const UDP_FLOW_BUFFER_BYTES: usize = 1 << 20;
 
 /// What distinguishes sockets that face clients.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ pub(crate) struct Options<'a> {
 
 /// Opens `count` sockets on localhost that receive packets which were sent to other addresses, and tell to which. Packets
 /// to clients are marked.
-pub(crate) fn open_receiving(
+pub(crate) fn open_capturing(
     address: Frontend,
     mark: u32,
     count: usize,
@@ -119,7 +119,7 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
         socket.set_mark(mark)?;
     }
     if address.protocol == Protocol::Udp {
-        set_datagram_options(&socket, address.address, UDP_BUFFER, foreign.is_some())?;
+        set_datagram_options(&socket, address.address, UDP_BUFFER_BYTES, foreign.is_some())?;
     } else {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
@@ -238,7 +238,7 @@ pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress) -> io::Result<
 
 fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
-    set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER, egress.mark.is_some())?;
+    set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER_BYTES, egress.mark.is_some())?;
     egress.apply(&socket, endpoint)?;
     socket.connect(&endpoint.into())?;
     Ok(socket.into())

@@ -9,7 +9,7 @@ use socket2::SockFilter;
 use std::net::IpAddr;
 
 /// Programs longer than this are refused by the kernel (BPF_MAXINSNS).
-const LONGEST: usize = 4096;
+const MAX_INSTRUCTIONS: usize = 4096;
 
 /// Loads a word of the packet.
 const LOAD: u16 = 0x20;
@@ -41,7 +41,7 @@ struct Instruction {
 pub(crate) fn program(sources: &[IpNet], v4: bool) -> Option<Vec<SockFilter>> {
     let instructions = instructions(sources, v4);
     let convert = |i: &Instruction| SockFilter::new(i.code, i.if_true, i.if_false, i.value);
-    (instructions.len() <= LONGEST).then(|| instructions.iter().map(convert).collect())
+    (instructions.len() <= MAX_INSTRUCTIONS).then(|| instructions.iter().map(convert).collect())
 }
 
 fn instructions(sources: &[IpNet], v4: bool) -> Vec<Instruction> {

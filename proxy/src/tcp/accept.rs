@@ -7,7 +7,7 @@ use super::{
 use crate::{
     limits::admission::Admission,
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
-    sys::socket::{BACKLOG, watch_peer},
+    sys::socket::{MAX_BACKLOG, watch_peer},
 };
 use socket2::SockRef;
 use std::{
@@ -90,7 +90,7 @@ impl Acceptor {
 
     /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
     /// clients of other Services come in, too, they are not made to wait for it.
-    async fn take(
+    async fn handle_client(
         &self,
         worker: &Rc<WorkerContext>,
         client: TcpStream,
@@ -105,18 +105,18 @@ impl Acceptor {
                 };
                 frontend.runtime.metrics.clients().delayed.increment(1);
                 let (worker, stop) = (Rc::clone(worker), stop.clone());
-                let placed = async move {
+                let assigning = async move {
                     stop.run_until_cancelled(tokio::time::sleep(wait)).await;
                     assign(&worker, &frontend, client, peer, permit);
                 };
                 return match self.accepts {
-                    Accepts::One(_) => placed.await,
-                    Accepts::Captured { .. } => drop(tokio::task::spawn_local(placed)),
+                    Accepts::One(_) => assigning.await,
+                    Accepts::Captured { .. } => drop(tokio::task::spawn_local(assigning)),
                 };
             }
             Err(reason) => {
                 refuse(&client);
-                frontend.note_rejected(&worker.admission, peer.ip(), reason);
+                frontend.record_rejection(&worker.admission, peer.ip(), reason);
                 worker.admission.refused(Instant::now())
             }
         };
@@ -129,7 +129,7 @@ impl Acceptor {
     /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
     fn serve_queued(&self, worker: &Rc<WorkerContext>) {
         let socket = SockRef::from(&self.socket);
-        for _ in 0..BACKLOG {
+        for _ in 0..MAX_BACKLOG {
             let Ok((client, peer)) = socket.accept() else { return };
             let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
             let (Ok(client), Some(peer)) = (client, peer.as_socket()) else { continue };
@@ -141,7 +141,7 @@ impl Acceptor {
                 Ok(permit) => begin(worker, &frontend, client, peer, permit),
                 Err(reason) => {
                     refuse(&client);
-                    frontend.note_rejected(&worker.admission, peer.ip(), reason);
+                    frontend.record_rejection(&worker.admission, peer.ip(), reason);
                 }
             }
         }
@@ -168,7 +168,7 @@ pub(crate) async fn listen(worker: Rc<WorkerContext>, acceptor: Rc<Acceptor>, st
         match accepted {
             Ok((client, peer)) => {
                 failures = 0;
-                acceptor.take(&worker, client, peer, &stop).await;
+                acceptor.handle_client(&worker, client, peer, &stop).await;
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -9,7 +9,7 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
-    shared::attempt_failure::AttemptFailure,
+    shared::attempt_failure::ConnectFault,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -30,7 +30,7 @@ pub(crate) struct Connected {
 }
 
 /// How long a client in the queue waits before it looks by itself: another Service may share an endpoint.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const QUEUE_RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A client on its way to an endpoint, and what that way has been so far. It is kept until a byte is relayed: until then the
 /// client can be given to another endpoint without noticing.
@@ -50,6 +50,12 @@ struct FailedAttempt<'a> {
     address: SocketAddr,
     load: &'a Load,
     took: Duration,
+}
+
+impl<'a> FailedAttempt<'a> {
+    fn of(selected: &'a Selected, took: Duration) -> Self {
+        Self { address: selected.address, load: selected.lease.load(), took }
+    }
 }
 
 /// What there is to do next.
@@ -116,19 +122,15 @@ impl ConnectState {
     }
 
     /// Takes note that the endpoint reset the connection before a byte was relayed; returns whether another may be tried.
-    pub(crate) fn was_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
+    pub(crate) fn may_retry_after_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
         let now = Instant::now();
         let Some(address) = cx.connection.endpoint.take() else { return false };
         if now >= self.dial.deadline() {
             // It took its time: it may well reset whoever says nothing.
             return false;
         }
-        self.failed(
-            cx,
-            FailedAttempt { address, load: lease.load(), took: Duration::ZERO },
-            now,
-            AttemptFailure::Endpoint(ConnectFailure::Reset),
-        );
+        let failed = FailedAttempt { address, load: lease.load(), took: Duration::ZERO };
+        self.failed(cx, failed, now, ConnectFault::Endpoint(ConnectFailure::Reset));
         self.attempted.len() < MAX_CONNECT_ATTEMPTS
     }
 
@@ -155,21 +157,25 @@ impl ConnectState {
             let untried =
                 balancer.targets().len() - self.attempted.as_slice().iter().filter(is_tried).count();
             match self.dial.step(now, untried) {
-                ConnectStep::GiveUp => return Err(self.give_up(cx, now)),
+                ConnectStep::GiveUp => {
+                    self.end_race(cx, now);
+                    return Err(self.failure);
+                }
                 ConnectStep::Wait(until) => return Ok(Next::Wait(until)),
                 ConnectStep::Attempt => {}
             }
             // The connection has a place for one socket to an endpoint; another one at the same time is extra.
             let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.acquire(1));
             if matches!(extra, Some(None)) {
-                return Ok(Next::Wait(now + LOOK_AGAIN));
+                return Ok(Next::Wait(now + QUEUE_RECHECK_INTERVAL));
             }
-            let tried = self.attempted.as_slice();
-            let request = Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried };
+            let attempted = self.attempted.as_slice();
+            let request =
+                Request { flow: &cx.connection.flow, now, entropy: rand::random(), tried: attempted };
             match runtime.pick(&routing, traffic, &request) {
                 Some(selected) => self.begin(cx, &routing, selected, now, extra.flatten()),
                 None if !self.race.is_empty() => return Ok(Next::Wait(self.dial.deadline())),
-                None if balancer.is_full(tried) => return Ok(Next::WaitForRoom),
+                None if balancer.is_full(attempted) => return Ok(Next::WaitForRoom),
                 None => return Err(self.failure),
             }
         }
@@ -192,23 +198,15 @@ impl ConnectState {
         }
         self.dial.begun(now, selected.lease.load().connect_time().mean());
         if selected.lease.load().is_forbidden() {
-            let failed = FailedAttempt {
-                address: selected.address,
-                load: selected.lease.load(),
-                took: Duration::ZERO,
-            };
-            return self.failed(cx, failed, now, AttemptFailure::Loop);
+            let failed = FailedAttempt::of(&selected, Duration::ZERO);
+            return self.failed(cx, failed, now, ConnectFault::Loop);
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
         match Attempt::begin(selected, egress, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((selected, error)) => {
-                let failed = FailedAttempt {
-                    address: selected.address,
-                    load: selected.lease.load(),
-                    took: Duration::ZERO,
-                };
-                self.failed(cx, failed, now, AttemptFailure::of(&error));
+                let failed = FailedAttempt::of(&selected, Duration::ZERO);
+                self.failed(cx, failed, now, ConnectFault::of(&error));
             }
         }
     }
@@ -218,8 +216,8 @@ impl ConnectState {
         let took = ended.attempt.took(now);
         let Attempt { selected, stream, .. } = ended.attempt;
         if let Some(error) = ended.error {
-            let failed = FailedAttempt { address: selected.address, load: selected.lease.load(), took };
-            self.failed(cx, failed, now, AttemptFailure::of(&error));
+            let failed = FailedAttempt::of(&selected, took);
+            self.failed(cx, failed, now, ConnectFault::of(&error));
             return None;
         }
         let metrics = &cx.worker.metrics;
@@ -235,21 +233,11 @@ impl ConnectState {
         Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
     }
 
-    fn give_up(&mut self, cx: &ConnectionContext, now: Instant) -> Closed {
-        self.end_race(cx, now);
-        self.failure
-    }
-
     /// Ends the attempts under way. Their endpoints have not answered for long enough for another one to be tried.
     fn end_race(&mut self, cx: &ConnectionContext, now: Instant) {
         for attempt in mem::take(&mut self.race).into_attempts() {
-            let (took, Selected { address, lease }) = (attempt.took(now), attempt.selected);
-            self.failed(
-                cx,
-                FailedAttempt { address, load: lease.load(), took },
-                now,
-                AttemptFailure::Endpoint(ConnectFailure::TimedOut),
-            );
+            let failed = FailedAttempt::of(&attempt.selected, attempt.took(now));
+            self.failed(cx, failed, now, ConnectFault::Endpoint(ConnectFailure::TimedOut));
         }
     }
 
@@ -258,7 +246,7 @@ impl ConnectState {
         cx: &ConnectionContext,
         FailedAttempt { address, load, took }: FailedAttempt<'_>,
         now: Instant,
-        failure: AttemptFailure,
+        failure: ConnectFault,
     ) {
         self.failure = failure.reason();
         self.dial.failed(now);
@@ -266,7 +254,7 @@ impl ConnectState {
         metrics.attempt(Some(self.failure));
         let service = || cx.connection.frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
-        let AttemptFailure::Endpoint(failure) = failure else { return };
+        let ConnectFault::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
             metrics.ejections.increment(1);
             let service = service();
@@ -287,7 +275,7 @@ impl ConnectState {
                 biased;
                 reason = gone(self.client.as_ref()) => return Err(reason),
                 reason = cx.connection.close_signal.wait() => return Err(reason),
-                _ = tokio::time::timeout(left.min(LOOK_AGAIN), runtime.room.notified()) => {}
+                _ = tokio::time::timeout(left.min(QUEUE_RECHECK_INTERVAL), runtime.room.notified()) => {}
             }
             now = Instant::now();
             self.dial.postpone(now);

@@ -1,7 +1,7 @@
 //! Who is a client that another proxy speaks for, and how is it told to an endpoint?
 
 use super::{
-    proxy_protocol::{Decoded, MOST, decode, encode},
+    proxy_protocol::{Decoded, MAX_HEADER_BYTES, decode, encode},
     pump::Half,
 };
 use crate::{
@@ -18,12 +18,12 @@ use tokio::{io::Interest, net::TcpStream};
 use weir_core::Settings;
 
 /// Puts the header that the Service asks for in front of what a client says.
-pub(super) fn behind_header(cx: &ConnectionContext, request: Half) -> Half {
+pub(super) fn with_header(cx: &ConnectionContext, request: Half) -> Half {
     let connection = &cx.connection;
     let version = connection.frontend.runtime.routing().port.settings.proxy_protocol;
     let header = version.map(|version| encode(version, connection.flow.client, connection.flow.frontend));
     match header {
-        Some(header) => request.behind(&header, &cx.worker.buffers),
+        Some(header) => request.with_header(&header, &cx.worker.buffers),
         None => request,
     }
 }
@@ -31,20 +31,20 @@ pub(super) fn behind_header(cx: &ConnectionContext, request: Half) -> Half {
 /// Takes the header with which a client begins if its address is one of those that are believed, and goes on as the
 /// connection of the client that the header names. Without such addresses it does nothing, and without waiting.
 pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream) -> Result<(), Closed> {
-    let Some(patience) = expects_header(&cx.connection) else { return Ok(()) };
+    let Some(timeout) = expects_header(&cx.connection) else { return Ok(()) };
     // Boxed, as few connections have a header, and it is soon read.
-    let told = Box::pin(async {
+    let named = Box::pin(async {
         tokio::select! {
             biased;
             reason = cx.connection.close_signal.wait() => Err(reason),
-            header = tokio::time::timeout(patience, take_header(client)) => {
+            header = tokio::time::timeout(timeout, take_header(client)) => {
                 header.unwrap_or(Err(Closed::ProxyProtocolError))
             }
         }
     });
-    let told = told.await?;
+    let named = named.await?;
     // Also for a proxy that speaks for itself, so that an endpoint may take as long as always to be reached.
-    cx.speak_for(told.unwrap_or(cx.connection.flow.client));
+    cx.speak_for(named.unwrap_or(cx.connection.flow.client));
     count_client(cx)
 }
 
@@ -56,7 +56,7 @@ fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
     let Some(mut permit) = connection.permit.take() else { return Ok(()) };
     let counted = permit.count_client(&frontend.runtime.routing().port.settings.limits, client);
     connection.permit.set(Some(permit));
-    counted.inspect_err(|&reason| frontend.note_rejected(&cx.worker.admission, client, reason))
+    counted.inspect_err(|&reason| frontend.record_rejection(&cx.worker.admission, client, reason))
 }
 
 /// Whether a header from this address is believed.
@@ -73,7 +73,7 @@ fn expects_header(connection: &Connection) -> Option<Duration> {
 
 /// Reads a header and nothing of what follows it.
 async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
-    let mut buffer = [0; MOST];
+    let mut buffer = [0; MAX_HEADER_BYTES];
     loop {
         let ready = client.ready(Interest::READABLE).await.map_err(|_| Closed::LocalLimit)?;
         let look = || {
@@ -88,10 +88,10 @@ async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
             }
         };
         match client.try_io(Interest::READABLE, look) {
-            Ok(Decoded::Header { length, client: told }) => {
+            Ok(Decoded::Header { length, client: named }) => {
                 let taken = recv(client, &mut buffer[..length], RecvFlags::empty());
                 let whole = taken.is_ok_and(|(_, taken)| taken == length);
-                return if whole { Ok(told) } else { Err(Closed::ClientGone) };
+                return if whole { Ok(named) } else { Err(Closed::ClientGone) };
             }
             Ok(Decoded::Partial | Decoded::Malformed) => return Err(Closed::ProxyProtocolError),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -7,20 +7,20 @@ use std::net::{IpAddr, SocketAddr};
 use weir_core::ProxyProtocol;
 
 /// The longest header in text (section 2.1).
-const MOST_V1: usize = 107;
+const MAX_V1_BYTES: usize = 107;
 
 /// The longest binary header that is taken: 536 bytes reach every receiver in one segment (section 2), and leave 484
 /// bytes to what follows two IPv6 addresses.
-pub(super) const MOST: usize = 536;
+pub(super) const MAX_HEADER_BYTES: usize = 536;
 
 /// Bytes of a binary header in front of the addresses.
-const FIXED: usize = 16;
+const V2_FIXED_BYTES: usize = 16;
 
 /// Version 2 and the command LOCAL: the sender speaks for itself, to check health for instance.
-const LOCAL: u8 = 0x20;
+const V2_LOCAL: u8 = 0x20;
 
-const TEXT: &[u8] = b"PROXY ";
-const UNKNOWN: &[u8] = b"PROXY UNKNOWN";
+const V1_PREFIX: &[u8] = b"PROXY ";
+const V1_UNKNOWN: &[u8] = b"PROXY UNKNOWN";
 
 /// What the bytes are with which a connection begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) fn encode(version: ProxyProtocol, client: SocketAddr, frontend: Socke
 
 /// What `bytes` begin with. Whatever follows a header is not looked at.
 pub(super) fn decode(bytes: &[u8]) -> Decoded {
-    if begins(bytes, TEXT) {
+    if begins(bytes, V1_PREFIX) {
         decode_v1(bytes)
     } else if begins(bytes, v2::PROTOCOL_PREFIX) {
         decode_v2(bytes)
@@ -74,15 +74,15 @@ fn begins(bytes: &[u8], prefix: &[u8]) -> bool {
 
 /// The parser takes some lines that are cut off for wrong ones, so that it only gets whole lines.
 fn decode_v1(bytes: &[u8]) -> Decoded {
-    let bytes = &bytes[..bytes.len().min(MOST_V1)];
+    let bytes = &bytes[..bytes.len().min(MAX_V1_BYTES)];
     let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
-        return if bytes.len() < MOST_V1 { Decoded::Partial } else { Decoded::Malformed };
+        return if bytes.len() < MAX_V1_BYTES { Decoded::Partial } else { Decoded::Malformed };
     };
     let (line, length) = (&bytes[..=end], end + 1);
     if !line.ends_with(b"\r\n") {
         return Decoded::Malformed;
     }
-    if line.starts_with(UNKNOWN) && matches!(line[UNKNOWN.len()], b' ' | b'\r') {
+    if line.starts_with(V1_UNKNOWN) && matches!(line[V1_UNKNOWN.len()], b' ' | b'\r') {
         // What follows is to be ignored.
         return Decoded::Header { length, client: None };
     }
@@ -99,12 +99,14 @@ fn decode_v1(bytes: &[u8]) -> Decoded {
 }
 
 fn decode_v2(bytes: &[u8]) -> Decoded {
-    let Some(&[.., command, _, high, low]) = bytes.first_chunk::<FIXED>() else { return Decoded::Partial };
-    let length = FIXED + usize::from(u16::from_be_bytes([high, low]));
-    if length > MOST {
+    let Some(&[.., command, _, high, low]) = bytes.first_chunk::<V2_FIXED_BYTES>() else {
+        return Decoded::Partial;
+    };
+    let length = V2_FIXED_BYTES + usize::from(u16::from_be_bytes([high, low]));
+    if length > MAX_HEADER_BYTES {
         return Decoded::Malformed;
     }
-    if command == LOCAL {
+    if command == V2_LOCAL {
         // Everything else in it is to be ignored.
         let whole = bytes.len() >= length;
         return if whole { Decoded::Header { length, client: None } } else { Decoded::Partial };

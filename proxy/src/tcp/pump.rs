@@ -3,7 +3,7 @@
 pub(super) mod failure;
 mod splice_mode;
 
-use super::pump::{failure::Failure, splice_mode::SpliceMode};
+use super::pump::{failure::PumpError, splice_mode::SpliceMode};
 use crate::{
     buffers::{
         buffer_budget::{BufferBudget, Buffered},
@@ -93,7 +93,7 @@ pub(super) trait Sink: AsyncWrite + Unpin {
 
 impl Half {
     /// The same on the way to somebody else: an end that was passed on is passed on once more. A header is not part of it.
-    pub(super) fn again(self) -> Self {
+    pub(super) fn for_another_endpoint(self) -> Self {
         let state = if self.state == State::Ended { State::Ending } else { self.state };
         let pending = match self.pending {
             Pending::Bytes(buffered) => Pending::of(buffered.without_header()),
@@ -103,13 +103,13 @@ impl Half {
     }
 
     /// The same behind a header, which is held in `memory`.
-    pub(in crate::tcp) fn behind(self, header: &[u8], buffers: &Rc<BufferBudget>) -> Self {
+    pub(in crate::tcp) fn with_header(self, header: &[u8], buffers: &Rc<BufferBudget>) -> Self {
         let rest = match &self.pending {
             Pending::Bytes(buffered) => buffered.rest(),
             // Nothing is spliced before much was relayed, and then no header comes any more.
             Pending::Nothing | Pending::Piped(_) => &[][..],
         };
-        let pending = Pending::of(buffers.keep(&[header, rest].concat(), header.len()));
+        let pending = Pending::of(buffers.hold(&[header, rest].concat(), header.len()));
         Self { pending, ..self }
     }
 
@@ -132,7 +132,7 @@ impl Pending {
 
 impl<From: Source, To: Sink> Pump<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
-    pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         for _ in 0..MAX_BURST_READS {
             if half.is_at_header() {
                 self.add_to_header(half, context)?;
@@ -155,7 +155,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     }
 
     /// Has what the sender says first leave together with the header. If that is nothing yet, the header does not wait.
-    fn add_to_header(&mut self, half: &mut Half, context: &mut Context<'_>) -> Result<(), Failure> {
+    fn add_to_header(&mut self, half: &mut Half, context: &mut Context<'_>) -> Result<(), PumpError> {
         if !self.buffers.has_room(self.scratch.len()) {
             return Ok(());
         }
@@ -163,12 +163,12 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         let Poll::Ready(read) = Pin::new(&mut *self.from).poll_read(context, &mut buffer) else {
             return Ok(());
         };
-        read.map_err(Failure::Reading)?;
+        read.map_err(PumpError::Reading)?;
         match (&half.pending, buffer.filled()) {
             (_, []) => half.state = State::Ending,
             (Pending::Bytes(buffered), first) => {
                 let header = buffered.rest();
-                half.pending = Pending::of(self.buffers.keep(&[header, first].concat(), header.len()));
+                half.pending = Pending::of(self.buffers.hold(&[header, first].concat(), header.len()));
             }
             _ => {}
         }
@@ -176,7 +176,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     }
 
     /// Reads once and writes at once; keeps what could not be written.
-    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         let pipe = if half.splice_mode.is_spliced() { self.pipes.lend() } else { None };
         let length = ready!(match pipe {
             Some(pipe) => self.splice(half, pipe, context),
@@ -190,9 +190,9 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         Poll::Ready(Ok(()))
     }
 
-    fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
+    fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
         let mut buffer = ReadBuf::new(self.scratch);
-        ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(Failure::Reading)?;
+        ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
@@ -205,28 +205,29 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         self.moved += written as u64;
         if written < bytes.len() {
             // Also after an error: the client may yet be given to another endpoint.
-            half.pending = Pending::of(self.buffers.keep(&bytes[written..], 0));
+            half.pending = Pending::of(self.buffers.hold(&bytes[written..], 0));
         }
-        Poll::Ready(result.map(|_| bytes.len()).map_err(Failure::Writing))
+        Poll::Ready(result.map(|_| bytes.len()).map_err(PumpError::Writing))
     }
 
     /// Copies only what can be written now; the rest stays in the socket that it comes from. Its bytes are copied once
     /// more, but none is ever pending.
-    fn copy_at_once(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Failure>> {
+    fn copy_at_once(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
         let piece = self.scratch.len().min(MAX_PEEK_BYTES);
         let mut buffer = ReadBuf::new(&mut self.scratch[..piece]);
-        ready!(self.from.poll_peek(&mut buffer, context)).map_err(Failure::Reading)?;
+        ready!(self.from.poll_peek(&mut buffer, context)).map_err(PumpError::Reading)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let written = ready!(Pin::new(&mut *self.to).poll_write(context, bytes)).map_err(Failure::Writing)?;
+        let written =
+            ready!(Pin::new(&mut *self.to).poll_write(context, bytes)).map_err(PumpError::Writing)?;
         self.moved += written as u64;
         let mut rest = written;
         while rest > 0 {
             let mut buffer = ReadBuf::new(&mut self.scratch[..rest]);
             // It is there: it was seen, and nobody else reads.
-            ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(Failure::Reading)?;
+            ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
             match buffer.filled().len() {
                 0 => break,
                 taken => rest -= taken,
@@ -240,8 +241,8 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         half: &mut Half,
         mut pipe: PooledPipe,
         context: &mut Context<'_>,
-    ) -> Poll<Result<usize, Failure>> {
-        let length = ready!(self.from.poll_fill(&mut pipe, context)).map_err(Failure::Reading)?;
+    ) -> Poll<Result<usize, PumpError>> {
+        let length = ready!(self.from.poll_fill(&mut pipe, context)).map_err(PumpError::Reading)?;
         half.pending = Pending::Piped(pipe);
         match self.flush(half, context) {
             Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
@@ -250,18 +251,18 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     }
 
     /// Writes what is pending.
-    fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         match &mut half.pending {
             Pending::Nothing => return Poll::Ready(Ok(())),
             Pending::Bytes(buffered) => {
                 while !buffered.rest().is_empty() {
                     let count = ready!(Pin::new(&mut *self.to).poll_write(context, buffered.rest()));
-                    self.moved += buffered.advance(count.map_err(Failure::Writing)?);
+                    self.moved += buffered.advance(count.map_err(PumpError::Writing)?);
                 }
             }
             Pending::Piped(pipe) => {
                 while !pipe.is_empty() {
-                    let count = ready!(self.to.poll_drain(pipe, context)).map_err(Failure::Writing)?;
+                    let count = ready!(self.to.poll_drain(pipe, context)).map_err(PumpError::Writing)?;
                     self.moved += count as u64;
                 }
             }

@@ -38,11 +38,11 @@ impl Relay {
         mut connect_state: Box<ConnectState>,
         connected: Connected,
     ) -> Self {
-        cx.connection.note_endpoint(connected.address);
+        cx.connection.record_endpoint(connected.address);
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
-            to_endpoint: proxy_header::behind_header(cx, mem::take(&mut connect_state.request)),
+            to_endpoint: proxy_header::with_header(cx, mem::take(&mut connect_state.request)),
             to_client: Half::default(),
             lease: connected.lease,
             connect_state: Some(connect_state),
@@ -63,12 +63,13 @@ impl Relay {
     pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<ConnectState>> {
         if reason == Closed::EndpointReset
             && let Some(mut connect_state) = self.connect_state.take()
-            && connect_state.was_reset(cx, &self.lease)
+            && connect_state.may_retry_after_reset(cx, &self.lease)
         {
-            (connect_state.client, connect_state.request) = (Some(self.client), self.to_endpoint.again());
+            (connect_state.client, connect_state.request) =
+                (Some(self.client), self.to_endpoint.for_another_endpoint());
             return Some(connect_state);
         }
-        self.settle(cx);
+        self.confirm_endpoint(cx);
         if reason != Closed::Finished {
             // A peer that is gone already needs no reset.
             let _ = self.client.set_zero_linger();
@@ -78,7 +79,7 @@ impl Relay {
     }
 
     /// Takes note that the endpoint is of use: bytes were relayed, or it has not failed for a while.
-    fn settle(&mut self, cx: &ConnectionContext) {
+    fn confirm_endpoint(&mut self, cx: &ConnectionContext) {
         if self.connect_state.take().is_some() {
             self.lease.load().answered(cx.worker.clock.get().into_std());
         }
@@ -89,8 +90,8 @@ impl Relay {
         if let Some(reason) = cx.connection.close_signal.poll(context) {
             return Poll::Ready(reason);
         }
-        if cx.connection.has_grown() {
-            self.settle(cx);
+        if cx.connection.has_matured() {
+            self.confirm_endpoint(cx);
             // Without it a dead endpoint is noticed later, by the idle time-out.
             let timeout = cx.connection.frontend.runtime.routing().port.settings.dead_peer_timeout;
             let _ = watch_peer(&self.upstream, timeout);
@@ -100,7 +101,7 @@ impl Relay {
         let (to_client, reply) = self.pump(cx, Direction::ToClient, context);
         let (to_endpoint, request) = self.pump(cx, Direction::ToEndpoint, context);
         if to_client + to_endpoint > 0 {
-            self.settle(cx);
+            self.confirm_endpoint(cx);
         }
         if let Err(reason) = reply.and(request) {
             return Poll::Ready(reason);
@@ -110,10 +111,10 @@ impl Relay {
         }
         let half_closed = self.is_half_closed() && !was_half_closed;
         if half_closed || to_client + to_endpoint > 0 {
-            cx.connection.note_active(cx.worker.clock.get());
+            cx.connection.record_activity(cx.worker.clock.get());
         }
         if half_closed {
-            cx.connection.note_half_closed();
+            cx.connection.mark_half_closed();
             cx.watch_deadline();
         }
         Poll::Pending

@@ -4,13 +4,18 @@ use super::{datagrams::sender::Sent, flow::UdpFlow};
 use crate::session::{context::WorkerContext, frontend::LocalFrontend, local_metrics::Direction};
 
 /// Counts datagrams that were sent or dropped.
-pub(super) fn count(worker: &WorkerContext, frontend: &LocalFrontend, direction: Direction, sent: &Sent) {
+pub(super) fn record_sent(
+    worker: &WorkerContext,
+    frontend: &LocalFrontend,
+    direction: Direction,
+    sent: &Sent,
+) {
     worker.unflushed.datagrams(&frontend.local_metrics, direction, sent.datagrams, sent.bytes);
     worker.unflushed.dropped(&frontend.local_metrics, sent.dropped);
 }
 
 /// Notes that nobody listens at the port of a flow's endpoint.
-pub(super) fn note_refused(worker: &WorkerContext, frontend: &LocalFrontend, flow: &UdpFlow) {
+pub(super) fn record_endpoint_refusal(worker: &WorkerContext, frontend: &LocalFrontend, flow: &UdpFlow) {
     if flow.refuse() {
         worker.metrics.ejections.increment(1);
         let service = frontend.port_key();

@@ -23,11 +23,11 @@ impl CapturedSessions {
     }
 
     /// The clients that send to this address and come from there. `None` if nothing serves them.
-    pub(super) fn get(&self, dialled: Frontend, origin: Origin) -> Option<Rc<Sessions>> {
-        match self.known.borrow_mut().entry((dialled, origin)) {
+    pub(super) fn get(&self, captured: Frontend, origin: Origin) -> Option<Rc<Sessions>> {
+        match self.known.borrow_mut().entry((captured, origin)) {
             Entry::Occupied(known) => Some(Rc::clone(known.get())),
             Entry::Vacant(entry) => {
-                let sessions = Sessions::dialled(self.captured_frontends.frontend(dialled, origin)?);
+                let sessions = Sessions::captured(self.captured_frontends.frontend(captured, origin)?);
                 Some(Rc::clone(entry.insert(sessions)))
             }
         }

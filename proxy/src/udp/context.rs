@@ -1,8 +1,16 @@
 //! What do all UDP flows of one worker use?
 
-use super::{flow_table::FlowTable, scratch::DatagramScratch};
-use crate::session::context::WorkerContext;
-use std::{cell::RefCell, rc::Rc};
+use super::{
+    flow::{ClientFlowPermit, FlowPermits},
+    flow_table::FlowTable,
+    scratch::DatagramScratch,
+};
+use crate::{
+    routing::routing_table::RoutingTable,
+    session::{context::WorkerContext, frontend::LocalFrontend},
+    telemetry::close_reason::Closed,
+};
+use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc};
 
 /// The context of UDP on one worker thread: the worker's, and what only UDP needs.
 pub(crate) struct UdpContext {
@@ -15,7 +23,32 @@ pub(crate) struct UdpContext {
 
 impl UdpContext {
     /// FlowPermits for `most` flows.
-    pub(crate) fn new(worker: Rc<WorkerContext>, most: usize) -> Rc<Self> {
-        Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(most)), scratch: RefCell::default() })
+    pub(crate) fn new(worker: Rc<WorkerContext>, max_flows: usize) -> Rc<Self> {
+        Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(max_flows)), scratch: RefCell::default() })
+    }
+
+    /// Permits for another flow of a client, if need be instead of the flow that has been idle for longest. `None` if no
+    /// descriptor is left.
+    pub(super) fn acquire_permits(
+        &self,
+        frontend: &LocalFrontend,
+        routing: &RoutingTable,
+        client: IpAddr,
+    ) -> Option<FlowPermits> {
+        let (worker, service) = (&self.worker, &frontend.runtime.service);
+        let permit = self.flows.borrow_mut().make_room(&worker.admission.descriptors);
+        let Some(permit) = permit else {
+            frontend.record_rejection(&worker.admission, client, Closed::LocalLimit);
+            return None;
+        };
+        let limited = routing.port.settings.limits.udp_flows_per_client;
+        let of_client = limited.map(|max| {
+            let fits = service.flows.add(client, max);
+            if !fits && !self.flows.borrow_mut().evict_of(service, client) {
+                worker.siblings.evict_of(Arc::clone(service), client);
+            }
+            ClientFlowPermit { service: Arc::clone(service), client }
+        });
+        Some(FlowPermits { _descriptors: permit, of_client })
     }
 }

@@ -24,10 +24,21 @@ use tokio::time::Instant;
 use weir_core::{ConnectFailure, Lease};
 
 /// DatagramScratch of each side after which a flow counts as a conversation, which may pause for longer.
-pub(super) const ASSURED: u32 = 2;
+pub(super) const MIN_ASSURED_DATAGRAMS: u32 = 2;
 
-/// A Service, by where its load is, and a client address.
-pub(super) type ClientOfService = (*const ServiceUsage, IpAddr);
+/// A client of a Service, as a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ClientOfService {
+    /// The address of the Service's usage, which is compared and never read.
+    service: *const ServiceUsage,
+    client: IpAddr,
+}
+
+impl ClientOfService {
+    pub(super) fn new(service: &Arc<ServiceUsage>, client: IpAddr) -> Self {
+        Self { service: Arc::as_ptr(service), client }
+    }
+}
 
 /// One client of a UDP frontend and the endpoint that it got.
 pub(crate) struct UdpFlow {
@@ -38,8 +49,8 @@ pub(crate) struct UdpFlow {
     reply_socket: Rc<ReplySocket>,
     /// Its place among the flows of the batch that is being forwarded, if it is there.
     pub(super) index: Cell<usize>,
-    most_segment_to_endpoint: Cell<usize>,
-    most_segment_to_client: Cell<usize>,
+    max_segment_to_endpoint: Cell<usize>,
+    max_segment_to_client: Cell<usize>,
     /// The Service port that placed it.
     runtime: Arc<PortRuntime>,
     /// The route by which the flow was last found to be in order.
@@ -56,6 +67,14 @@ pub(crate) struct UdpFlow {
     /// Counts the flow as load of its endpoint.
     lease: Lease,
     permits: FlowPermits,
+}
+
+/// The sockets of a flow.
+pub(super) struct FlowSockets {
+    /// Connected to the endpoint.
+    pub(super) upstream: BatchSocket,
+    /// Shared by the flows of a frontend.
+    pub(super) reply_socket: Rc<ReplySocket>,
 }
 
 /// What a flow takes of what is limited.
@@ -83,18 +102,19 @@ impl UdpFlow {
     pub(super) fn new(
         client: SocketAddr,
         selected: Selected,
-        (upstream, reply_socket): (BatchSocket, Rc<ReplySocket>),
-        (runtime, routing): (&Arc<PortRuntime>, &RoutingTable),
+        FlowSockets { upstream, reply_socket }: FlowSockets,
+        runtime: &Arc<PortRuntime>,
+        routing: &RoutingTable,
         permits: FlowPermits,
     ) -> Self {
         Self {
             client,
             endpoint: selected.address,
             upstream,
-            most_segment_to_client: Cell::new(reply_socket.most_segment()),
+            max_segment_to_client: Cell::new(reply_socket.max_segment()),
             reply_socket,
             index: Cell::new(0),
-            most_segment_to_endpoint: Cell::new(usize::MAX),
+            max_segment_to_endpoint: Cell::new(usize::MAX),
             runtime: Arc::clone(runtime),
             epoch: Cell::new(routing.epoch),
             last_active: Cell::new(Instant::now()),
@@ -111,7 +131,7 @@ impl UdpFlow {
 
     /// Whose flow it is, if the flows of a client are limited.
     pub(super) fn counted(&self) -> Option<ClientOfService> {
-        self.permits.of_client.as_ref().map(|of| (Arc::as_ptr(&of.service), of.client))
+        self.permits.of_client.as_ref().map(|of| ClientOfService::new(&of.service, of.client))
     }
 
     /// Why the flow cannot stay with its endpoint. Costs comparisons only while the Snapshot is the same.
@@ -138,7 +158,7 @@ impl UdpFlow {
             socket: self.upstream.descriptor(),
             to: None,
             ipv6: self.endpoint.is_ipv6(),
-            most_segment: &self.most_segment_to_endpoint,
+            max_segment: &self.max_segment_to_endpoint,
         }
     }
 
@@ -148,7 +168,7 @@ impl UdpFlow {
             socket: self.reply_socket.descriptor(),
             to: Some(self.client),
             ipv6: self.client.is_ipv6(),
-            most_segment: &self.most_segment_to_client,
+            max_segment: &self.max_segment_to_client,
         }
     }
 
@@ -159,19 +179,19 @@ impl UdpFlow {
     }
 
     /// Notes that datagrams of the client went to the endpoint.
-    pub(super) fn client_spoke(&self, datagrams: usize) {
-        self.spoke(&self.from_client, datagrams);
+    pub(super) fn record_requests(&self, datagrams: usize) {
+        self.record_datagrams(&self.from_client, datagrams);
     }
 
     /// Notes that datagrams of the endpoint came.
-    pub(super) fn endpoint_spoke(&self, datagrams: usize) {
+    pub(super) fn record_replies(&self, datagrams: usize) {
         if datagrams > 0 && self.from_endpoint.get() == 0 {
             self.lease.load().answered(Instant::now().into_std());
         }
-        self.spoke(&self.from_endpoint, datagrams);
+        self.record_datagrams(&self.from_endpoint, datagrams);
     }
 
-    fn spoke(&self, side: &Cell<u32>, datagrams: usize) {
+    fn record_datagrams(&self, side: &Cell<u32>, datagrams: usize) {
         if datagrams > 0 {
             self.last_active.set(Instant::now());
             side.set(side.get().saturating_add(datagrams as u32));
@@ -185,7 +205,8 @@ impl UdpFlow {
 
     /// When the flow has been idle for too long.
     pub(super) fn deadline(&self) -> Instant {
-        let assured = self.from_client.get() >= ASSURED && self.from_endpoint.get() >= ASSURED;
+        let assured = self.from_client.get() >= MIN_ASSURED_DATAGRAMS
+            && self.from_endpoint.get() >= MIN_ASSURED_DATAGRAMS;
         self.last_active.get() + if assured { self.assured_timeout } else { self.timeout }
     }
 }

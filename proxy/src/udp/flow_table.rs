@@ -32,19 +32,19 @@ pub(crate) struct FlowTable {
     /// The flows of clients that may have only so many.
     clients: HashMap<ClientOfService, ClientFlows>,
     next: u64,
-    most: usize,
+    max_flows: usize,
 }
 
 impl FlowTable {
     /// A table that holds `most` flows.
-    pub(crate) fn new(most: usize) -> Self {
+    pub(crate) fn new(max_flows: usize) -> Self {
         Self {
             flows: HashMap::new(),
             oldest: OldestIdle::default(),
             deadlines: OldestIdle::default(),
             clients: HashMap::new(),
             next: 0,
-            most: most.max(1),
+            max_flows: max_flows.max(1),
         }
     }
 
@@ -59,7 +59,7 @@ impl FlowTable {
                 self.evict().then_some(permit)?
             }
         };
-        while self.flows.len() >= self.most && self.evict() {}
+        while self.flows.len() >= self.max_flows && self.evict() {}
         Some(permit)
     }
 
@@ -74,7 +74,7 @@ impl FlowTable {
     /// Ends the flow of one client that has been idle for longest; returns whether it has one on this worker.
     pub(crate) fn evict_of(&mut self, service: &Arc<ServiceUsage>, client: IpAddr) -> bool {
         let Self { flows, clients, .. } = self;
-        let Some(known) = clients.get_mut(&(Arc::as_ptr(service), client)) else { return false };
+        let Some(known) = clients.get_mut(&ClientOfService::new(service, client)) else { return false };
         let Some(id) = known.oldest.pop(|id| last_active(flows, id)) else { return false };
         end(flows, id);
         true
@@ -82,10 +82,10 @@ impl FlowTable {
 
     /// Ends flows that have been idle for too long, `most` at a time. Looks only at those whose deadline has come, by what
     /// is known. Returns whether there may be more.
-    pub(crate) fn end_idle(&mut self, now: Instant, most: usize) -> bool {
+    pub(crate) fn end_idle(&mut self, now: Instant, max: usize) -> bool {
         let Self { flows, deadlines, .. } = self;
         let flow = |id| flows.get(&id).and_then(Weak::upgrade);
-        for _ in 0..most {
+        for _ in 0..max {
             match deadlines.pop_due(now, |id| Some(flow(id)?.deadline().into_std())).and_then(flow) {
                 Some(flow) => flow.close_signal.send(Closed::IdleTimeout),
                 None => return false,

@@ -1,7 +1,7 @@
 //! How do an endpoint's datagrams get back to its client?
 
 use super::{
-    accounting::{count, note_refused},
+    accounting::{record_endpoint_refusal, record_sent},
     context::UdpContext,
     datagrams::{batch_socket::MAX_BURST_BATCHES, gso::Unsent},
     flow::UdpFlow,
@@ -53,15 +53,15 @@ fn forward_waiting(
     let DatagramScratch { received, sender, .. } = scratch;
     match flow.upstream.receive(received) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            note_refused(&udp.worker, frontend, flow)
+            record_endpoint_refusal(&udp.worker, frontend, flow)
         }
         // The host or network is unreachable for now; the flow lives until it is idle for too long.
         Ok(_) | Err(_) => {}
     }
     let mut unsent = Unsent::new(&mut received.gro_batches);
-    flow.endpoint_spoke(unsent.datagrams());
+    flow.record_replies(unsent.datagrams());
     let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_client());
-    flow.upstream.saw(sent.longest);
-    count(&udp.worker, frontend, Direction::ToClient, &sent);
+    flow.upstream.learn(sent.longest);
+    record_sent(&udp.worker, frontend, Direction::ToClient, &sent);
     udp.worker.unflushed.dropped(&frontend.local_metrics, unsent.datagrams());
 }

@@ -20,7 +20,7 @@ use std::{
 pub(crate) struct ReplySocket {
     socket: BatchSocket,
     /// The largest datagrams that the kernel may cut out of a larger send.
-    most_segment: usize,
+    max_segment: usize,
     _descriptors: Option<DescriptorPermit>,
 }
 
@@ -34,8 +34,8 @@ impl Deref for ReplySocket {
 
 impl ReplySocket {
     /// The largest datagrams that the kernel may cut out of a larger send.
-    pub(super) fn most_segment(&self) -> usize {
-        self.most_segment
+    pub(super) fn max_segment(&self) -> usize {
+        self.max_segment
     }
 }
 
@@ -50,7 +50,7 @@ pub(super) enum ReplySockets {
 impl ReplySockets {
     /// The socket that receives, which someone else's descriptor budget covers.
     pub(super) fn bound(socket: BatchSocket) -> Self {
-        Self::Bound(Rc::new(ReplySocket { socket, most_segment: usize::MAX, _descriptors: None }))
+        Self::Bound(Rc::new(ReplySocket { socket, max_segment: usize::MAX, _descriptors: None }))
     }
 
     /// The socket for another flow, `None` if there is no descriptor left for it.
@@ -70,12 +70,18 @@ impl ReplySockets {
         let Some(permit) = descriptors.acquire(1) else { return Ok(None) };
         let mark = routing.node_context.node_mode.as_ref().map(|node_mode| node_mode.marks.to_clients);
         let from = if frontend.address.is_ipv4() { ReceiveMode::AnyV4 } else { ReceiveMode::AnyV6 };
-        let (socket, most_segment) = open_at(frontend.address, mark)?;
+        let Opened { socket, max_segment } = open_at(frontend.address, mark)?;
         let socket = BatchSocket::new(socket, from)?;
-        let socket = Rc::new(ReplySocket { socket, most_segment, _descriptors: Some(permit) });
+        let socket = Rc::new(ReplySocket { socket, max_segment, _descriptors: Some(permit) });
         open.replace(Rc::downgrade(&socket));
         Ok(Some(socket))
     }
+}
+
+/// A socket for replies that was just opened.
+struct Opened {
+    socket: UdpSocket,
+    max_segment: usize,
 }
 
 /// A socket from which replies come that have this address. If a process of this host holds the port, at this address or at
@@ -83,13 +89,14 @@ impl ReplySockets {
 ///
 /// Returns also its largest segment. What the rules change is not cut by the kernel: on a device that computes no checksums
 /// they would be wrong, as the kernel computes them after the change and counts it a second time.
-fn open_at(address: SocketAddr, mark: Option<u32>) -> io::Result<(UdpSocket, usize)> {
+fn open_at(address: SocketAddr, mark: Option<u32>) -> io::Result<Opened> {
     match (udp_replying(address, mark), mark) {
         (Err(error), Some(mark)) if error.kind() == ErrorKind::AddrInUse => {
             tracing::debug!(%address, "a process of this host holds the port; replies leave from another one");
             let mark = mark | u32::from(address.port());
-            Ok((udp_replying(SocketAddr::new(address.ip(), 0), Some(mark))?, 0))
+            let socket = udp_replying(SocketAddr::new(address.ip(), 0), Some(mark))?;
+            Ok(Opened { socket, max_segment: 0 })
         }
-        (opened, _) => Ok((opened?, usize::MAX)),
+        (socket, _) => Ok(Opened { socket: socket?, max_segment: usize::MAX }),
     }
 }

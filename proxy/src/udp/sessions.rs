@@ -1,16 +1,16 @@
 //! Which flow does a client's datagram belong to, and how does it get to an endpoint?
 
 use super::{
-    accounting::{count, note_refused},
+    accounting::{record_endpoint_refusal, record_sent},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
-    flow::{ClientFlowPermit, FlowPermits, UdpFlow},
+    flow::{FlowSockets, UdpFlow},
     replies,
     reply_socket::{ReplySocket, ReplySockets},
     scratch::DatagramScratch,
 };
 use crate::{
-    routing::{port_runtime::Selected, routing_table::RoutingTable},
+    routing::routing_table::RoutingTable,
     session::{
         frontend::LocalFrontend,
         local_metrics::{ActiveSession, Direction},
@@ -22,9 +22,8 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     io,
-    net::{IpAddr, SocketAddr, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     rc::Rc,
-    sync::Arc,
     time::Instant,
 };
 use tokio_util::task::TaskTracker;
@@ -41,6 +40,14 @@ pub(crate) struct Sessions {
     tasks: TaskTracker,
 }
 
+/// The context of forwarding a batch: the worker, the frontend that was dialled, and where its datagrams go now.
+#[derive(Clone, Copy)]
+struct ForwardContext<'a> {
+    udp: &'a Rc<UdpContext>,
+    frontend: &'a Rc<LocalFrontend>,
+    routing: &'a RoutingTable,
+}
+
 impl Sessions {
     /// Sessions that send to a bound socket, from which they hear replies.
     pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
@@ -49,7 +56,7 @@ impl Sessions {
     }
 
     /// Sessions that dial an address whose packets are received elsewhere (node mode).
-    pub(super) fn dialled(frontend: Rc<LocalFrontend>) -> Rc<Self> {
+    pub(super) fn captured(frontend: Rc<LocalFrontend>) -> Rc<Self> {
         Self::with(frontend, ReplySockets::OnDemand(RefCell::default()))
     }
 
@@ -93,7 +100,8 @@ impl Sessions {
     ) {
         let frontend = &Rc::clone(&self.frontend.borrow());
         let routing = frontend.runtime.routing();
-        self.assign(udp, frontend, &routing, scratch, address);
+        let cx = ForwardContext { udp, frontend, routing: &routing };
+        self.assign(cx, scratch, address);
         let DatagramScratch { received, sender, flows, assigned, by_flow } = scratch;
         by_flow.sort(assigned, flows.len());
         assigned.clear();
@@ -101,17 +109,17 @@ impl Sessions {
             let mut unsent = Unsent::new(by_flow.of(index));
             let mut refuses = |flow: &UdpFlow| {
                 let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());
-                socket.saw(sent.longest);
-                flow.client_spoke(sent.datagrams);
-                count(&udp.worker, frontend, Direction::ToEndpoint, &sent);
+                socket.learn(sent.longest);
+                flow.record_requests(sent.datagrams);
+                record_sent(&udp.worker, frontend, Direction::ToEndpoint, &sent);
                 if sent.refused {
-                    note_refused(&udp.worker, frontend, flow);
+                    record_endpoint_refusal(&udp.worker, frontend, flow);
                 }
                 sent.refused
             };
             // The endpoint answered an earlier datagram with "port unreachable"; what is left was not sent.
             if refuses(&flow)
-                && let Some(next) = self.reopen(udp, frontend, &routing, &flow, Closed::ConnectRefused)
+                && let Some(next) = self.reopen(cx, &flow, Closed::ConnectRefused)
             {
                 refuses(&next);
             }
@@ -122,9 +130,7 @@ impl Sessions {
     /// Finds or opens the flow of each gro_batch of the received.
     fn assign(
         self: &Rc<Self>,
-        udp: &Rc<UdpContext>,
-        frontend: &Rc<LocalFrontend>,
-        routing: &RoutingTable,
+        cx: ForwardContext<'_>,
         scratch: &mut DatagramScratch,
         address: Option<SocketAddr>,
     ) {
@@ -133,12 +139,12 @@ impl Sessions {
         for (client, gro_batch) in received.to(address) {
             let index = match last {
                 Some((sender, index)) if sender == client => index,
-                _ => self.index_of(udp, frontend, routing, client, flows),
+                _ => self.index_of(cx, client, flows),
             };
             last = Some((client, index));
             match index {
                 Some(index) => assigned.push((index, gro_batch)),
-                None => udp.worker.unflushed.dropped(&frontend.local_metrics, gro_batch.datagrams()),
+                None => cx.udp.worker.unflushed.dropped(&cx.frontend.local_metrics, gro_batch.datagrams()),
             }
         }
     }
@@ -146,9 +152,7 @@ impl Sessions {
     /// Where a client's flow is among those of the received.
     fn index_of(
         self: &Rc<Self>,
-        udp: &Rc<UdpContext>,
-        frontend: &Rc<LocalFrontend>,
-        routing: &RoutingTable,
+        cx: ForwardContext<'_>,
         client: SocketAddr,
         flows: &mut Vec<Rc<UdpFlow>>,
     ) -> Option<usize> {
@@ -159,7 +163,7 @@ impl Sessions {
                 return Some(index);
             }
         }
-        let flow = self.flow(udp, frontend, routing, client, known)?;
+        let flow = self.flow(cx, client, known)?;
         flow.index.set(flows.len());
         flows.push(flow);
         Some(flows.len() - 1)
@@ -168,48 +172,37 @@ impl Sessions {
     /// The flow of a client: the one it has while its endpoint serves, else a new one (semantics C2, C3).
     fn flow(
         self: &Rc<Self>,
-        udp: &Rc<UdpContext>,
-        frontend: &Rc<LocalFrontend>,
-        routing: &RoutingTable,
+        cx: ForwardContext<'_>,
         client: SocketAddr,
         known: Option<Rc<UdpFlow>>,
     ) -> Option<Rc<UdpFlow>> {
-        let Some(flow) = known else { return self.open(udp, frontend, routing, client, &[]) };
-        match flow.must_move(&frontend.runtime, routing) {
+        let Some(flow) = known else { return self.open(cx, client, &[]) };
+        match flow.must_move(&cx.frontend.runtime, cx.routing) {
             None => Some(flow),
-            Some(reason) => self.reopen(udp, frontend, routing, &flow, reason),
+            Some(reason) => self.reopen(cx, &flow, reason),
         }
     }
 
     /// Ends a flow and begins another one for its client, with another endpoint if this one refused.
     fn reopen(
         self: &Rc<Self>,
-        udp: &Rc<UdpContext>,
-        frontend: &Rc<LocalFrontend>,
-        routing: &RoutingTable,
+        cx: ForwardContext<'_>,
         flow: &UdpFlow,
         reason: Closed,
     ) -> Option<Rc<UdpFlow>> {
         flow.close_signal.send(reason);
         self.flows.borrow_mut().remove(&flow.client);
-        let tried = [flow.endpoint];
-        self.open(
-            udp,
-            frontend,
-            routing,
-            flow.client,
-            if reason == Closed::ConnectRefused { &tried } else { &[] },
-        )
+        let attempted = [flow.endpoint];
+        self.open(cx, flow.client, if reason == Closed::ConnectRefused { &attempted } else { &[] })
     }
 
     fn open(
         self: &Rc<Self>,
-        udp: &Rc<UdpContext>,
-        frontend: &Rc<LocalFrontend>,
-        routing: &RoutingTable,
+        cx: ForwardContext<'_>,
         client: SocketAddr,
-        tried: &[SocketAddr],
+        attempted: &[SocketAddr],
     ) -> Option<Rc<UdpFlow>> {
+        let ForwardContext { udp, frontend, routing } = cx;
         let (worker, runtime) = (&udp.worker, &frontend.runtime);
         if worker.draining.get() {
             return None;
@@ -219,33 +212,45 @@ impl Sessions {
         let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
         // With nothing else left, the endpoint that refused gets another chance.
         let selected = runtime
-            .pick(routing, traffic, &request(tried))
+            .pick(routing, traffic, &request(attempted))
             .or_else(|| runtime.pick(routing, traffic, &request(&[])))?;
         if selected.lease.load().is_forbidden() {
             worker.metrics.attempt(Some(Closed::LoopRefused));
             return None;
         }
-        let permits = acquire_permits(udp, frontend, routing, flow.client.ip())?;
-        let egress = frontend.egress(routing, client, selected.address);
-        let sockets = upstream(&selected, egress).and_then(|to| {
-            Ok((to, self.reply_sockets.get(&worker.admission.descriptors, frontend, routing)?))
-        });
-        let (upstream, reply_socket) = match sockets {
-            Ok((upstream, Some(reply_socket))) => (upstream, reply_socket),
-            Ok((_, None)) => {
-                frontend.note_rejected(&worker.admission, flow.client.ip(), Closed::LocalLimit);
-                return None;
-            }
-            Err(error) => {
-                tracing::debug!(%error, endpoint = %selected.address, "cannot open a socket for a UDP flow");
-                return None;
-            }
-        };
-        let flow =
-            Rc::new(UdpFlow::new(client, selected, (upstream, reply_socket), (runtime, routing), permits));
+        let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;
+        let sockets = self.open_sockets(cx, client, selected.address)?;
+        let flow = Rc::new(UdpFlow::new(client, selected, sockets, runtime, routing, permits));
         self.start(udp, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
+    }
+
+    /// The sockets of a flow. `None` if one of them cannot be opened.
+    fn open_sockets(
+        &self,
+        cx: ForwardContext<'_>,
+        client: SocketAddr,
+        endpoint: SocketAddr,
+    ) -> Option<FlowSockets> {
+        let ForwardContext { udp, frontend, routing } = cx;
+        let admission = &udp.worker.admission;
+        let egress = frontend.egress(routing, client, endpoint);
+        let sockets = upstream(endpoint, egress).and_then(|upstream| {
+            let reply_socket = self.reply_sockets.get(&admission.descriptors, frontend, routing)?;
+            Ok(reply_socket.map(|reply_socket| FlowSockets { upstream, reply_socket }))
+        });
+        match sockets {
+            Ok(Some(sockets)) => Some(sockets),
+            Ok(None) => {
+                frontend.record_rejection(admission, client.ip().to_canonical(), Closed::LocalLimit);
+                None
+            }
+            Err(error) => {
+                tracing::debug!(%error, %endpoint, "cannot open a socket for a UDP flow");
+                None
+            }
+        }
     }
 
     /// Lists a flow and forwards its replies until it ends.
@@ -273,32 +278,8 @@ impl Sessions {
     }
 }
 
-/// FlowPermits for another flow of a client, if need be in place of one that has been idle for longest.
-fn acquire_permits(
-    udp: &UdpContext,
-    frontend: &LocalFrontend,
-    routing: &RoutingTable,
-    client: IpAddr,
-) -> Option<FlowPermits> {
-    let (worker, service) = (&udp.worker, &frontend.runtime.service);
-    let permit = udp.flows.borrow_mut().make_room(&worker.admission.descriptors);
-    let Some(permit) = permit else {
-        frontend.note_rejected(&worker.admission, client, Closed::LocalLimit);
-        return None;
-    };
-    let limited = routing.port.settings.limits.udp_flows_per_client;
-    let of_client = limited.map(|most| {
-        let fits = service.flows.add(client, most);
-        if !fits && !udp.flows.borrow_mut().evict_of(service, client) {
-            worker.siblings.evict_of(Arc::clone(service), client);
-        }
-        ClientFlowPermit { service: Arc::clone(service), client }
-    });
-    Some(FlowPermits { _descriptors: permit, of_client })
-}
-
-fn upstream(selected: &Selected, egress: Egress) -> io::Result<BatchSocket> {
-    BatchSocket::new(udp_connected(selected.address, egress)?, ReceiveMode::Connected)
+fn upstream(endpoint: SocketAddr, egress: Egress) -> io::Result<BatchSocket> {
+    BatchSocket::new(udp_connected(endpoint, egress)?, ReceiveMode::Connected)
 }
 
 #[cfg(test)]

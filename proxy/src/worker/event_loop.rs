@@ -15,7 +15,7 @@ use tokio::{
 use weir_core::Protocol;
 
 /// What one data-plane thread owns.
-struct Open {
+struct EventLoop {
     worker: Rc<WorkerContext>,
     udp: Rc<UdpContext>,
     listeners: HashMap<ListenerId, Listener>,
@@ -33,7 +33,7 @@ pub(super) async fn run(
 ) {
     let udp = UdpContext::new(Rc::clone(&worker), udp_flows);
     let captured_frontends = Rc::default();
-    let mut open = Open {
+    let mut event_loop = EventLoop {
         captured: CapturedSessions::new(&captured_frontends),
         captured_frontends,
         ticker: Ticker::new(&udp),
@@ -43,21 +43,21 @@ pub(super) async fn run(
         capture_sockets: Vec::new(),
     };
     while let Some(command) = commands.recv().await {
-        open.obey(command);
+        event_loop.execute(command);
     }
     termination::end_last(&worker).await;
     worker.unflushed.flush();
 }
 
-impl Open {
-    fn obey(&mut self, command: Command) {
+impl EventLoop {
+    fn execute(&mut self, command: Command) {
         let Self { worker, udp, listeners, ticker, .. } = self;
         match command {
             Command::Listen { id, socket, target } => match Listener::start(worker, udp, socket, target) {
                 Ok(listener) => drop(listeners.insert(id, listener)),
                 Err(error) => tracing::error!(%error, "cannot watch a listening socket"),
             },
-            Command::Receive(receiving) => self.receive(receiving),
+            Command::Capture(capture_socket) => self.capture(capture_socket),
             Command::ChangeCaptured { changes, done } => self.change(&changes, done),
             Command::Redirect { id, target, done } => {
                 let Some(listener) = listeners.get(&id) else { return };
@@ -95,10 +95,10 @@ impl Open {
         }
     }
 
-    fn receive(&mut self, CaptureSocket { protocol, origin, socket }: CaptureSocket) {
+    fn capture(&mut self, CaptureSocket { protocol, origin, socket }: CaptureSocket) {
         let listener = match protocol {
-            Protocol::Udp => Listener::receive_datagrams(&self.udp, &self.captured, origin, socket),
-            _ => Listener::receive_connections(&self.worker, &self.captured_frontends, origin, socket),
+            Protocol::Udp => Listener::capture_datagrams(&self.udp, &self.captured, origin, socket),
+            _ => Listener::capture_connections(&self.worker, &self.captured_frontends, origin, socket),
         };
         match listener {
             Ok(listener) => self.capture_sockets.push(listener),
@@ -115,8 +115,8 @@ impl Open {
         self.worker.draining.set(true);
         // UDP sockets stay: their flows have no end, and go on for as long as TCP connections do.
         let listening = self.listeners.extract_if(|_, listener| listener.is_tcp());
-        let receiving = self.capture_sockets.extract_if(.., |receiver| receiver.is_tcp());
-        let tcp = listening.map(|(_, listener)| listener).chain(receiving);
+        let capturing = self.capture_sockets.extract_if(.., |listener| listener.is_tcp());
+        let tcp = listening.map(|(_, listener)| listener).chain(capturing);
         answer_when_closed(tcp.map(Listener::close).collect(), done);
     }
 }

@@ -29,20 +29,20 @@ impl WorkerHandle {
         share: &Share,
         metrics: &Arc<ProcessMetrics>,
     ) -> Result<Vec<Self>, Error> {
-        let (commands, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
-        let all: Arc<[_]> = commands.iter().map(|commands| Sibling::new(commands.downgrade())).collect();
-        let start = |(number, (commands, orders))| {
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+        let all: Arc<[_]> = senders.iter().map(|sender| Sibling::new(sender.downgrade())).collect();
+        let start = |(number, (sender, receiver))| {
             let (share, metrics, siblings) =
                 (share.clone(), Arc::clone(metrics), Siblings::new(&all, number));
             let run = async move || {
                 let worker = WorkerContext::new(&share, metrics, siblings);
-                event_loop::run(worker, share.udp_flows, orders).await;
+                event_loop::run(worker, share.udp_flows, receiver).await;
             };
             let thread =
                 start_thread(number, run).map_err(|source| Error::Worker { worker: number, source })?;
-            Ok(Self { commands: Some(commands), thread: Some(thread) })
+            Ok(Self { commands: Some(sender), thread: Some(thread) })
         };
-        commands.into_iter().zip(orders).enumerate().map(start).collect()
+        senders.into_iter().zip(receivers).enumerate().map(start).collect()
     }
 
     /// A way to tell the worker something that does not keep it alive.

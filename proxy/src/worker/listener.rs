@@ -52,7 +52,7 @@ impl Listener {
     }
 
     /// Serves the clients that connect to a capture socket until it is closed.
-    pub(crate) fn receive_connections(
+    pub(crate) fn capture_connections(
         worker: &Rc<WorkerContext>,
         captured_frontends: &Rc<CapturedFrontends>,
         origin: Origin,
@@ -65,7 +65,7 @@ impl Listener {
     }
 
     /// Forwards the datagrams that arrive at a capture socket until it is closed.
-    pub(crate) fn receive_datagrams(
+    pub(crate) fn capture_datagrams(
         udp: &Rc<UdpContext>,
         captured: &Rc<CapturedSessions>,
         origin: Origin,

@@ -3,20 +3,32 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU16, NonZeroUsize},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use weir_core::{Node, PortSpec, Protocol, Service, ServiceKey, Snapshot};
+use weir_core::{
+    Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, ServiceKey, Settings,
+    SliceEndpoint, SlicePort, Snapshot, resolve,
+};
 use weir_proxy::{Applied, Config, FrontendRow, FrontendState, Proxy};
-pub(crate) use weir_testkit::services::{NODE, TestService, free_port};
-use weir_testkit::{Behaviour, TcpServer, services};
+use weir_testkit::{Behaviour, TcpServer};
 
 /// Nothing here takes this long; it only keeps a broken test from hanging.
 pub(crate) const HANG: Duration = Duration::from_secs(20);
+
+/// The node that tests run on.
+pub(crate) const NODE: &str = "node-a";
+
+/// A Service that a test can change before it is served.
+pub(crate) struct TestService {
+    pub(crate) service: Service,
+    pub(crate) endpoints: Vec<(SocketAddr, Conditions, &'static str)>,
+}
 
 /// A Service with one port on a free port of `ip`, without endpoints.
 pub(crate) fn service(name: &str, protocol: Protocol, ip: &str) -> TestService {
@@ -24,12 +36,69 @@ pub(crate) fn service(name: &str, protocol: Protocol, ip: &str) -> TestService {
     let port = free_port(protocol, ip);
     let ports = vec![PortSpec { name: "".into(), protocol, port, node_port: None }];
     let service = Service::new(ServiceKey::new("default", name), ip, ports);
-    TestService::new(service)
+    TestService { service, endpoints: Vec::new() }
 }
 
-/// What [`NODE`] serves for these Services.
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port(protocol: Protocol, ip: IpAddr) -> NonZeroU16 {
+    let address = match protocol {
+        Protocol::Udp => std::net::UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap(),
+        _ => std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap(),
+    };
+    NonZeroU16::new(address.port()).unwrap()
+}
+
+impl TestService {
+    /// The same with these ready endpoints.
+    pub(crate) fn with(mut self, endpoints: &[SocketAddr]) -> Self {
+        self.endpoints = endpoints.iter().map(|&address| (address, Conditions::default(), NODE)).collect();
+        self
+    }
+
+    /// Its settings, to be changed.
+    pub(crate) fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.service.settings)
+    }
+
+    /// Where clients dial it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let ips = &self.service.cluster_ips;
+        SocketAddr::new(ips.v4.or(ips.v6).unwrap(), self.service.ports[0].port.get())
+    }
+
+    pub(crate) fn slices(&self) -> Vec<EndpointSlice> {
+        let port = &self.service.ports[0];
+        let slice =
+            |(index, (address, conditions, node)): (usize, &(SocketAddr, Conditions, &str))| EndpointSlice {
+                name: format!("slice-{index}").into(),
+                service: self.service.key.clone(),
+                family: Family::of(address.ip()),
+                ports: vec![SlicePort {
+                    name: Arc::clone(&port.name),
+                    protocol: port.protocol,
+                    port: NonZeroU16::new(address.port()).unwrap(),
+                }],
+                endpoints: vec![SliceEndpoint {
+                    ip: address.ip(),
+                    conditions: *conditions,
+                    node: Some((*node).into()),
+                    zone: None,
+                    hints: Arc::default(),
+                }],
+            };
+        self.endpoints.iter().enumerate().map(slice).collect()
+    }
+}
+
+/// What a node serves for these Services.
 pub(crate) fn snapshot(services: &[&TestService]) -> Snapshot {
-    services::snapshot(&Node::named(NODE), services)
+    let node = Node::named(NODE);
+    let mut snapshot = Snapshot::of(node.clone());
+    for service in services {
+        snapshot.insert(Arc::new(resolve(&service.service, &service.slices(), &node)));
+    }
+    snapshot.generation = 1;
+    snapshot
 }
 
 /// A data plane with two workers.

@@ -104,7 +104,10 @@ pub(crate) fn service_at(vip: &str, port: u16, protocol: Protocol) -> TestServic
     let port = NonZeroU16::new(port).unwrap();
     let ports = vec![PortSpec { name: "".into(), protocol, port, node_port: None }];
     let name = format!("{vip}-{port}-{protocol}").replace([':', '.'], "-").to_lowercase();
-    TestService::new(Service::new(ServiceKey::new("default", name), ip(vip), ports))
+    TestService {
+        service: Service::new(ServiceKey::new("default", name), ip(vip), ports),
+        endpoints: Vec::new(),
+    }
 }
 
 /// A TCP server on a host.

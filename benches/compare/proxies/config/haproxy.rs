@@ -1,8 +1,8 @@
-//! What is HAProxy told?
+//! How is HAProxy configured?
 
-use super::Resources;
 use crate::{
     bed::network::{ENDPOINTS, FRONTEND, PORTS},
+    proxies::resources::Resources,
     way::Way,
 };
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// Pipes for splice(2) count as descriptors; without a limit there would be one for every fourth connection.
 const PIPES: usize = 64;
 
-/// Its configuration.
+/// HAProxy's configuration.
 pub(super) fn text(resources: Resources) -> String {
     let mut text = format!(
         "global\n    nbthread {}\n    maxconn {}\n    maxpipes {PIPES}\n\n\

@@ -1,8 +1,8 @@
-//! What is the kernel told?
+//! How is kernel NAT configured?
 
 use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, SINK, SOURCE};
 
-/// Rules that send new connections and flows to the endpoints in turn.
+/// Rules that send new connections and flows to the endpoints alternately.
 pub(super) fn text() -> String {
     let [first, second] = ENDPOINTS;
     format!(

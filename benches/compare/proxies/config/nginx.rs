@@ -1,10 +1,12 @@
-//! What is NGINX told?
+//! How is NGINX configured?
 
-use super::Resources;
-use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
+use crate::{
+    bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS},
+    proxies::resources::Resources,
+};
 use std::{fmt::Write, path::Path};
 
-/// Its configuration; `module` is the file of its stream module, where that is not built in.
+/// NGINX' configuration; `module` is the file of the stream module, where that is not built in.
 ///
 /// `user root` because a user namespace has no other user.
 pub(super) fn text(resources: Resources, module: Option<&Path>) -> String {

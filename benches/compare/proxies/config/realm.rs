@@ -1,9 +1,9 @@
-//! What is realm told?
+//! How is realm configured?
 
 use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
 
-/// Its configuration, as JSON.
+/// realm's configuration, as JSON.
 pub(super) fn text() -> String {
     let [first, second] = ENDPOINTS;
     let endpoint = |port: u16| -> Value {

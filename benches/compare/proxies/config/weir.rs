@@ -1,9 +1,9 @@
-//! What is weir told?
+//! How is weir configured?
 
 use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
 
-/// How node mode is started. Clients count as pods, whose address is kept.
+/// Arguments of node mode, in which clients count as pods, whose address is kept.
 pub(super) const NODE_MODE: &[&str] = &["run", "--mode", "node", "--cluster-cidr", "10.77.0.0/16"];
 
 /// A Service and its EndpointSlice, as JSON.

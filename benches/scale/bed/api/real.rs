@@ -23,14 +23,14 @@ use weir_testkit::{
     load::Write,
 };
 
-/// How many requests are under way at the same time.
+/// Number of requests under way at the same time.
 const AT_ONCE: usize = 32;
-/// After this long it is not expected to become ready any more.
+/// The longest wait for the API server to become ready.
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// What only an API server may say about an object.
+/// Metadata that only an API server may set.
 const FOREIGN: [&str; 5] = ["uid", "creationTimestamp", "managedFields", "generation", "resourceVersion"];
 
-/// A real API server and the thread that writes to it. Both end when this is dropped.
+/// A real API server and the thread that writes to the server. Both end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Real(OwnThread<Running>);
 
@@ -41,11 +41,11 @@ struct Running {
     server: Mutex<RealApiServer>,
 }
 
-/// Writes, and who waits for their end.
+/// Writes, and the channel of the caller that waits for their end.
 type Request = (Vec<Write>, std_mpsc::Sender<Result<()>>);
 
 impl Real {
-    /// Starts it on this host.
+    /// Starts an API server on this host.
     pub(crate) fn start(host: &Host) -> Result<Self> {
         let ip = host.v4();
         let started = host.namespace().enter(|| {
@@ -67,7 +67,7 @@ impl Real {
         &self.0.kubeconfig
     }
 
-    /// Ends it; etcd keeps its objects.
+    /// Ends the API server; etcd keeps its objects.
     pub(crate) fn stop(&self) {
         self.0.server.lock().unwrap_or_else(PoisonError::into_inner).shut_down();
     }
@@ -121,7 +121,7 @@ async fn send(client: &Client, write: Write) -> Result<(), Error> {
     }
 }
 
-/// Replaces an object, or creates it, and its namespace before it.
+/// Replaces an object, or creates one, and its namespace before.
 async fn put(client: &Client, mut object: Value) -> Result<(), Error> {
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|field, _| !FOREIGN.contains(&field.as_str()));

@@ -15,6 +15,7 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service};
+use weir_core::{Quota, RateLimiter};
 
 /// Number of watches of one path that may begin one after another. More than a start and a few renewals need.
 const BURST: u32 = 5;
@@ -22,10 +23,12 @@ const BURST: u32 = 5;
 /// Interval at which one more watch may begin.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+const QUOTA: Quota = Quota::new(INTERVAL, BURST);
+
 /// Layer that delays watches which begin too often, for each path by itself. Other requests pass.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WatchRateLimiter {
-    kinds: Arc<Mutex<HashMap<String, Allowance>>>,
+    paths: Arc<Mutex<HashMap<String, RateLimiter>>>,
 }
 
 impl WatchRateLimiter {
@@ -34,24 +37,9 @@ impl WatchRateLimiter {
         if !is_watch(uri) {
             return Duration::ZERO;
         }
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.entry(uri.path().to_owned()).or_default().take(Instant::now())
-    }
-}
-
-/// Rate limiter of one path (the generic cell rate algorithm, ITU-T I.371).
-#[derive(Debug, Default)]
-struct Allowance {
-    /// Time at which the whole burst is available again; `None` before the first watch.
-    full: Option<Instant>,
-}
-
-impl Allowance {
-    /// Counts a watch that begins at `now`; returns its delay.
-    fn take(&mut self, now: Instant) -> Duration {
-        let full = self.full.map_or(now, |full| full.max(now)) + INTERVAL;
-        self.full = Some(full);
-        full.saturating_duration_since(now).saturating_sub(BURST * INTERVAL)
+        let now = Instant::now().into_std();
+        let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+        paths.entry(uri.path().to_owned()).or_insert_with(|| RateLimiter::new(now)).reserve(now, QUOTA)
     }
 }
 
@@ -97,21 +85,22 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::advance;
 
     #[tokio::test(start_paused = true)]
     async fn a_few_watches_begin_at_once_and_then_one_a_second() {
-        let mut allowance = Allowance::default();
-        let mut now = Instant::now();
+        let limiter = WatchRateLimiter::default();
+        let uri = "/services?watch=true".parse::<Uri>().unwrap();
         for _ in 0..BURST {
-            assert_eq!(allowance.take(now), Duration::ZERO);
+            assert_eq!(limiter.pause(&uri), Duration::ZERO);
         }
         for _ in 0..3 {
-            let pause = allowance.take(now);
+            let pause = limiter.pause(&uri);
             assert_eq!(pause, INTERVAL);
-            now += pause;
+            advance(pause).await;
         }
-        now += BURST * INTERVAL;
-        assert_eq!(allowance.take(now), Duration::ZERO, "quiet time gives the allowance back");
+        advance(BURST * INTERVAL).await;
+        assert_eq!(limiter.pause(&uri), Duration::ZERO, "quiet time gives the burst back");
     }
 
     #[tokio::test(start_paused = true)]

@@ -67,21 +67,21 @@ fn an_answer_is_named_with_verb_and_resource() {
 #[test]
 fn a_server_that_is_away_is_asked_again_sooner_than_one_that_refuses() {
     let services = Target::services(&Selection::default());
-    for (code, patience) in [
-        (307, Patience::Refused),
-        (400, Patience::Refused),
-        (401, Patience::Refused),
-        (403, Patience::Refused),
-        (404, Patience::Refused),
-        (410, Patience::Away),
-        (429, Patience::Refused),
-        (500, Patience::Away),
-        (503, Patience::Away),
-        (504, Patience::Away),
+    for (code, backoff) in [
+        (307, REFUSED),
+        (400, REFUSED),
+        (401, REFUSED),
+        (403, REFUSED),
+        (404, REFUSED),
+        (410, UNAVAILABLE),
+        (429, REFUSED),
+        (500, UNAVAILABLE),
+        (503, UNAVAILABLE),
+        (504, UNAVAILABLE),
     ] {
-        assert_eq!(of_status(code, &services).patience(), patience, "{code}");
+        assert_eq!(of_status(code, &services).backoff(), backoff, "{code}");
     }
-    assert_eq!(of_service(io::Error::from(io::ErrorKind::ConnectionRefused)).patience(), Patience::Away);
+    assert_eq!(of_service(io::Error::from(io::ErrorKind::ConnectionRefused)).backoff(), UNAVAILABLE);
 }
 
 #[test]

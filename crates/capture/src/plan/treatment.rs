@@ -39,7 +39,7 @@ pub(super) fn treatment(claim: &Claim, node: &Node, ranges: &mut Ranges) -> Trea
         (Verdict::Drop, Verdict::Endpoint(_)) => Some(Exception::InsideOnly),
         (Verdict::Drop, _) => Some(Exception::Silent),
     };
-    // Datagrams of a flow that weir still serves go on whatever policy says (semantics C2, C3): weir tells which do.
+    // Datagrams of a flow that weir still serves go on whatever policy says (semantics C2, C3): weir decides which do.
     if claim.frontend.protocol == Protocol::Udp && exception != Some(Exception::Refuse) {
         return Treatment::default();
     }

@@ -220,7 +220,7 @@ impl Connection {
     /// The client's own address and port.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the socket has no address any more.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.reader.get_ref().local_addr()
     }

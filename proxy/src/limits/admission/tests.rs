@@ -34,8 +34,8 @@ fn count(number: u32) -> Option<NonZeroU32> {
 fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() {
     let none = Limits::default();
     // The limit of connections, and that of descriptors.
-    for (most, descriptors) in [(170, 10_000), (10_000, 340)] {
-        let admission = Admission::new(most, DescriptorBudget::new(descriptors));
+    for (max_connections, descriptors) in [(170, 10_000), (10_000, 340)] {
+        let admission = Admission::new(max_connections, DescriptorBudget::new(descriptors));
         let [hog, small] = [(); 2].map(|()| Arc::<ServiceUsage>::default());
         let (held, reason) = fill(&admission, &hog, &none);
         assert_eq!((held.len(), reason), (160, Closed::OverCapacity));
@@ -71,7 +71,7 @@ fn refusals_beyond_a_burst_come_at_their_rate_with_pauses_in_between() {
     while now < start + Duration::from_secs(10) {
         refused += 1;
         if let Some(pause) = admission.refused(now) {
-            assert!(PAUSE.contains(&pause), "{pause:?}");
+            assert!(REFUSAL_PAUSE.contains(&pause), "{pause:?}");
             (now, pauses) = (now + pause, pauses + 1);
         }
     }
@@ -80,10 +80,10 @@ fn refusals_beyond_a_burst_come_at_their_rate_with_pauses_in_between() {
 }
 
 #[test]
-fn the_last_place_is_there_for_a_service_that_has_none_while_others_are_being_refused() {
+fn the_last_permit_is_there_for_a_service_that_has_none_while_others_are_being_refused() {
     let none = Limits::default();
-    for (most, descriptors) in [(10, 10_000), (10_000, 20)] {
-        let admission = Admission::new(most, DescriptorBudget::new(descriptors));
+    for (max_connections, descriptors) in [(10, 10_000), (10_000, 20)] {
+        let admission = Admission::new(max_connections, DescriptorBudget::new(descriptors));
         let [hog, small] = [(); 2].map(|()| Arc::<ServiceUsage>::default());
         let (held, _) = fill(&admission, &hog, &none);
         let done = std::sync::atomic::AtomicBool::new(false);

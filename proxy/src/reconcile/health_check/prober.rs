@@ -1,7 +1,7 @@
 //! How is one endpoint checked? By connecting to it from time to time.
 
 use crate::{
-    shared::attempt_failure::AttemptFailure,
+    shared::attempt_failure::ConnectFault,
     sys::{
         host,
         socket::{Egress, tcp_connecting},
@@ -18,14 +18,14 @@ use tokio::{
 use weir_core::{ActiveCheck, ConnectFailure, Health, HealthTracker, Load, PortKey};
 
 /// HealthChecks that are made at the same time at most.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENT_CHECKS: usize = 64;
 
 const RESULTS: &str = "weir_health_checks_total";
 
 /// What all probers have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) turns: Semaphore,
+    pub(super) permits: Semaphore,
     egress: Egress,
     succeeded: Counter,
     failed: [Counter; ConnectFailure::ALL.len()],
@@ -39,9 +39,9 @@ impl Shared {
     pub(super) fn new(egress: Egress) -> Arc<Self> {
         let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
         // Their descriptors come from what connections leave to others, an eighth of the limit, of which half is enough.
-        let at_once = (host::descriptor_limit() / 16).clamp(4, AT_ONCE);
+        let concurrent = (host::descriptor_limit() / 16).clamp(4, MAX_CONCURRENT_CHECKS);
         Arc::new(Self {
-            turns: Semaphore::new(at_once),
+            permits: Semaphore::new(concurrent),
             egress,
             succeeded: counter("succeeded"),
             failed: ConnectFailure::ALL.map(|failure| counter(failure.as_str())),
@@ -110,21 +110,21 @@ impl Prober {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let Ok(_turn) = shared.turns.acquire().await else { return };
+        let Ok(_permit) = shared.permits.acquire().await else { return };
         let failure = match timeout(terms.check.timeout(), connect(self.endpoint, shared.egress)).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => match AttemptFailure::of(&error) {
-                AttemptFailure::Endpoint(failure) => Some(failure),
-                AttemptFailure::Loop => return,
+            Ok(Err(error)) => match ConnectFault::of(&error) {
+                ConnectFault::Endpoint(failure) => Some(failure),
+                ConnectFault::Loop => return,
                 // What this host lacks says nothing about the endpoint.
-                AttemptFailure::Host => return shared.local_limit.increment(1),
+                ConnectFault::Host => return shared.local_limit.increment(1),
             },
             Err(_) => Some(ConnectFailure::TimedOut),
         };
-        self.note(terms, failure);
+        self.record(terms, failure);
     }
 
-    fn note(&mut self, terms: &CheckTerms, failure: Option<ConnectFailure>) {
+    fn record(&mut self, terms: &CheckTerms, failure: Option<ConnectFailure>) {
         let Self { endpoint, load, shared, checked } = self;
         failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
         let Some(before) = checked.record(&terms.check, failure.is_none()) else { return };

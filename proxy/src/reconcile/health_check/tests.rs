@@ -89,9 +89,9 @@ async fn a_check_leaves_a_reset_and_nothing_behind() {
 async fn a_check_waits_while_too_many_others_are_made() {
     let (_listener, address) = listening("127.0.0.2:0").await;
     let shared = Shared::new(Egress::default());
-    let all = u32::try_from(shared.turns.available_permits()).unwrap();
+    let all = u32::try_from(shared.permits.available_permits()).unwrap();
     assert!((4..=64).contains(&all));
-    let others = shared.turns.acquire_many(all).await.unwrap();
+    let others = shared.permits.acquire_many(all).await.unwrap();
     let mut prober = Prober::new(address, Arc::default(), Arc::clone(&shared));
     let check = check(Duration::from_secs(5), 1, 1);
     let terms = CheckTerms { check, service: port("web", None, &[]).key.clone() };

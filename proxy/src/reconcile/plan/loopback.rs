@@ -4,9 +4,9 @@ use siphasher::sip::SipHasher13;
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::Hasher,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
-use weir_core::ServiceKey;
+use weir_core::{Changes, Family, ResolvedService, ServiceKey};
 
 /// The loopback addresses of Services whose cluster IPs are not local, kept as Services come and go.
 #[derive(Debug, Default)]
@@ -22,8 +22,24 @@ impl Loopback {
         self.assigned.get(key).copied()
     }
 
+    /// Follows the Services of a new Snapshot; returns the Services whose address changed. `is_local` says whether this
+    /// host has an address.
+    pub(crate) fn follow(&mut self, changes: &Changes, is_local: impl Fn(IpAddr) -> bool) -> Vec<ServiceKey> {
+        changes.removed.iter().for_each(|key| self.release(key));
+        for ResolvedService { key, ports, .. } in changes.changed.iter().map(|served| &**served) {
+            let v4 = ports.iter().find(|port| port.family == Family::V4);
+            match v4.or(ports.first()).map(|port| port.cluster_ip) {
+                Some(ip) if is_local(ip) => self.release(key),
+                Some(IpAddr::V4(ip)) => self.want(key, Some(ip)),
+                Some(IpAddr::V6(_)) => self.want(key, None),
+                None => self.release(key),
+            }
+        }
+        self.reassign()
+    }
+
     /// A Service needs an address; `cluster_ip` is its IPv4 cluster IP, if it has one.
-    pub(crate) fn want(&mut self, key: &ServiceKey, cluster_ip: Option<Ipv4Addr>) {
+    fn want(&mut self, key: &ServiceKey, cluster_ip: Option<Ipv4Addr>) {
         if self.wanted.get(key) != Some(&cluster_ip) {
             self.wanted.insert(key.clone(), cluster_ip);
             self.stale = true;
@@ -31,12 +47,12 @@ impl Loopback {
     }
 
     /// A Service needs no address.
-    pub(crate) fn release(&mut self, key: &ServiceKey) {
+    fn release(&mut self, key: &ServiceKey) {
         self.stale |= self.wanted.remove(key).is_some();
     }
 
     /// Assigns anew if anything changed; returns the Services whose address did.
-    pub(crate) fn reassign(&mut self) -> Vec<ServiceKey> {
+    fn reassign(&mut self) -> Vec<ServiceKey> {
         if !std::mem::take(&mut self.stale) {
             return Vec::new();
         }

@@ -13,7 +13,7 @@ fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
     ServicePort::clone(&resolve_static(&service, &[SocketAddr::from(([10, 244, 0, 1], 8080))]).ports[0])
 }
 
-fn served(ports: Vec<ServicePort>) -> ResolvedService {
+fn service_of(ports: Vec<ServicePort>) -> ResolvedService {
     let key = ports[0].key.service.clone();
     ResolvedService {
         key,
@@ -26,9 +26,9 @@ fn listens(bindings: &[Binding]) -> Vec<(String, &'static str)> {
     bindings.iter().map(|binding| (binding.listen.address.to_string(), binding.kind.as_str())).collect()
 }
 
-fn around(node_addresses: &[&str]) -> Surroundings {
+fn on_node(node_addresses: &[&str]) -> PlanContext {
     let node_addresses = node_addresses.iter().map(|ip| ip.parse().unwrap()).collect();
-    Surroundings { node_addresses, map_loopback: None }
+    PlanContext { node_addresses, map_loopback: None }
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn every_kind_of_address_is_bound() {
     web.external_ips = ["203.0.113.7".parse().unwrap()].into();
     web.load_balancer_ips = ["198.51.100.9".parse().unwrap()].into();
     web.node_port = NonZeroU16::new(30080);
-    let bindings = bindings(&served(vec![web]), &around(&["192.168.0.2", "2001:db8::1"]), None);
+    let bindings = bindings(&service_of(vec![web]), &on_node(&["192.168.0.2", "2001:db8::1"]), None);
     let expected = [
         ("10.96.0.10:80", "cluster-ip"),
         ("203.0.113.7:80", "external-ip"),
@@ -51,19 +51,19 @@ fn every_kind_of_address_is_bound() {
 fn sctp_is_not_bound() {
     let mut sig = port("sig", "10.96.0.10", 80);
     sig.key.protocol = Protocol::Sctp;
-    assert_eq!(bindings(&served(vec![sig]), &around(&[]), None), []);
+    assert_eq!(bindings(&service_of(vec![sig]), &on_node(&[]), None), []);
 }
 
 #[test]
 fn a_mapped_service_listens_on_its_loopback_address_and_above_privileged_ports() {
-    let surroundings = Surroundings { node_addresses: vec![], map_loopback: Some(1024) };
+    let plan_context = PlanContext { node_addresses: vec![], map_loopback: Some(1024) };
     let mapped = Some(Ipv4Addr::new(127, 96, 0, 10));
-    let both = served(vec![
+    let both = service_of(vec![
         port("web", "10.96.0.10", 80),
         port("web", "10.96.0.10", 8080),
         port("web", "fd00::10", 80),
     ]);
-    let bindings = bindings(&both, &surroundings, mapped);
+    let bindings = bindings(&both, &plan_context, mapped);
     assert_eq!(
         listens(&bindings).iter().map(|(address, _)| &**address).collect::<Vec<_>>(),
         ["127.96.0.10:20080", "127.96.0.10:8080"]
@@ -83,15 +83,15 @@ fn a_port_that_cannot_be_shifted_stays_and_is_reported_when_it_cannot_be_bound()
 fn a_cluster_ip_cannot_be_taken_by_another_services_external_ip() {
     let mut thief = port("a-thief", "10.96.0.66", 80);
     thief.external_ips = ["10.96.0.10".parse().unwrap()].into();
-    let (thief, web) = (served(vec![thief]), served(vec![port("web", "10.96.0.10", 80)]));
+    let (thief, web) = (service_of(vec![thief]), service_of(vec![port("web", "10.96.0.10", 80)]));
     let mut plan = Plan::default();
     for service in [&thief, &web] {
-        replace(&mut plan, &service.key, bindings(service, &around(&[]), None));
+        replace(&mut plan, &service.key, bindings(service, &on_node(&[]), None));
     }
-    let socket = Frontend { protocol: Protocol::Tcp, address: "10.96.0.10:80".parse().unwrap() };
-    assert_eq!(&*plan.winner(socket).unwrap().port.key.service.name, "web");
+    let listen = Frontend { protocol: Protocol::Tcp, address: "10.96.0.10:80".parse().unwrap() };
+    assert_eq!(&*plan.winner(listen).unwrap().port.key.service.name, "web");
     replace(&mut plan, &web.key, vec![]);
-    assert_eq!(&*plan.winner(socket).unwrap().port.key.service.name, "a-thief");
+    assert_eq!(&*plan.winner(listen).unwrap().port.key.service.name, "a-thief");
 }
 
 proptest! {
@@ -104,24 +104,24 @@ proptest! {
             let mut port = port(&format!("s{name}"), &format!("10.96.0.{}", 100 + name), 80);
             let claimed: IpAddr = format!("10.96.1.{ip}").parse().unwrap();
             if external { port.external_ips = [claimed].into() } else { port.load_balancer_ips = [claimed].into() }
-            served(vec![port])
+            service_of(vec![port])
         };
         let mut last = std::collections::BTreeMap::new();
         for claim in &claims { last.insert(claim.0, service(claim)); }
         let mut straight = Plan::default();
         for claim in &claims {
             let service = service(claim);
-            replace(&mut straight, &service.key, bindings(&service, &around(&[]), None));
+            replace(&mut straight, &service.key, bindings(&service, &on_node(&[]), None));
         }
         let mut services: Vec<_> = last.values().collect();
         let middle = order.index(services.len());
         services.rotate_left(middle);
         let mut rotated = Plan::default();
-        for service in services { replace(&mut rotated, &service.key, bindings(service, &around(&[]), None)); }
+        for service in services { replace(&mut rotated, &service.key, bindings(service, &on_node(&[]), None)); }
         prop_assert_eq!(straight.len(), rotated.len());
         for ip in 0..4 {
-            let socket = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 96, 1, ip], 80)) };
-            prop_assert_eq!(straight.winner(socket), rotated.winner(socket));
+            let listen = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 96, 1, ip], 80)) };
+            prop_assert_eq!(straight.winner(listen), rotated.winner(listen));
         }
     }
 }

@@ -56,14 +56,14 @@ proptest! {
     }
 
     #[test]
-    fn addresses_of_two_families_are_both_told_as_ipv6(
+    fn addresses_of_two_families_are_both_encoded_as_ipv6(
         version in version(),
         (client, frontend) in prop_oneof![(v4(), v6()), (v6(), v4())],
     ) {
         let header = encode(version, client, frontend);
-        let Decoded::Header { client: Some(told), .. } = decode(&header) else { panic!("{header:?}") };
-        prop_assert!(told.is_ipv6());
-        prop_assert_eq!((told.ip().to_canonical(), told.port()), (client.ip().to_canonical(), client.port()));
+        let Decoded::Header { client: Some(decoded), .. } = decode(&header) else { panic!("{header:?}") };
+        prop_assert!(decoded.is_ipv6());
+        prop_assert_eq!((decoded.ip().to_canonical(), decoded.port()), (client.ip().to_canonical(), client.port()));
         prop_assert!(version == ProxyProtocol::V2 || !header[..header.len() - 2].contains(&b'.'));
     }
 
@@ -78,20 +78,20 @@ proptest! {
     #[test]
     fn whatever_comes_in_whatever_pieces_the_answer_is_the_same_and_within_bounds(bytes in hostile()) {
         let whole = decode(&bytes);
-        let mut told = Decoded::Partial;
+        let mut answer = Decoded::Partial;
         for length in 0..=bytes.len() {
             let now = decode(&bytes[..length]);
-            if told != Decoded::Partial {
-                prop_assert_eq!(now, told, "an answer is final");
+            if answer != Decoded::Partial {
+                prop_assert_eq!(now, answer, "an answer is final");
             }
-            told = now;
+            answer = now;
             match now {
-                Decoded::Partial => prop_assert!(length < MOST, "still partial after {} bytes", length),
-                Decoded::Header { length: header, .. } => prop_assert!(header <= length && header <= MOST),
+                Decoded::Partial => prop_assert!(length < MAX_HEADER_BYTES, "still partial after {} bytes", length),
+                Decoded::Header { length: header, .. } => prop_assert!(header <= length && header <= MAX_HEADER_BYTES),
                 Decoded::Malformed => {}
             }
         }
-        prop_assert_eq!(told, whole);
+        prop_assert_eq!(answer, whole);
     }
 }
 
@@ -158,7 +158,7 @@ fn what_is_no_header_or_too_long_a_one_is_refused_as_soon_as_that_is_clear() {
     }
     // Fields that follow the addresses are passed over.
     let mut with_fields = [v2::PROTOCOL_PREFIX, &[0x21, 0x11, 0x02, 0x08]].concat();
-    with_fields.resize(MOST, 7);
+    with_fields.resize(MAX_HEADER_BYTES, 7);
     let client = Some(SocketAddr::from(([7, 7, 7, 7], 0x0707)));
-    assert_eq!(decode(&with_fields), Decoded::Header { length: MOST, client });
+    assert_eq!(decode(&with_fields), Decoded::Header { length: MAX_HEADER_BYTES, client });
 }

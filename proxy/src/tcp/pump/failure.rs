@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind};
 
 /// A system call that failed, and on which end of a direction.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum PumpError {
     /// Reading from where bytes come from.
     Reading(io::Error),
     /// Writing to where they go.
     Writing(io::Error),
 }
 
-impl Failure {
+impl PumpError {
     /// Whose fault it is.
     pub(in crate::tcp) fn reason(&self, direction: Direction) -> Closed {
         let (error, client) = match self {

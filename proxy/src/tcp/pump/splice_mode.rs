@@ -4,10 +4,10 @@
 //! while a connection lives: it is learned from the reads, again and again.
 
 /// A read that brings this much is a large one: above it splicing was measured to be cheaper.
-const LARGE: usize = 32 * 1024;
+const MIN_SPLICE_BYTES: usize = 32 * 1024;
 
 /// So many reads in a row of the other kind change the splice_mode.
-const STREAK: u8 = 4;
+const STREAK_READS: u8 = 4;
 
 /// How a direction moves its bytes; at first it copies them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,12 +25,12 @@ impl SpliceMode {
 
     /// Learns from a read that brought `length` bytes.
     pub(super) fn learn(&mut self, length: usize) {
-        if (length >= LARGE) == self.spliced {
+        if (length >= MIN_SPLICE_BYTES) == self.spliced {
             self.against = 0;
             return;
         }
         self.against += 1;
-        if self.against == STREAK {
+        if self.against == STREAK_READS {
             *self = Self { spliced: !self.spliced, against: 0 };
         }
     }
@@ -48,20 +48,26 @@ mod tests {
 
     #[test]
     fn large_reads_in_a_row_are_spliced_from_then_on() {
-        assert!(!after(&[LARGE, LARGE, LARGE]));
-        assert!(after(&[LARGE, LARGE, LARGE, LARGE]));
+        assert!(!after(&[MIN_SPLICE_BYTES, MIN_SPLICE_BYTES, MIN_SPLICE_BYTES]));
+        assert!(after(&[MIN_SPLICE_BYTES, MIN_SPLICE_BYTES, MIN_SPLICE_BYTES, MIN_SPLICE_BYTES]));
         assert!(
-            !after(&[LARGE, LARGE, LARGE, LARGE - 1, LARGE]),
+            !after(&[
+                MIN_SPLICE_BYTES,
+                MIN_SPLICE_BYTES,
+                MIN_SPLICE_BYTES,
+                MIN_SPLICE_BYTES - 1,
+                MIN_SPLICE_BYTES
+            ]),
             "a small one in between starts the count anew"
         );
     }
 
     #[test]
     fn small_reads_in_a_row_are_copied_again() {
-        let large = [LARGE; STREAK as usize];
+        let large = [MIN_SPLICE_BYTES; STREAK_READS as usize];
         assert!(after(&[&large[..], &[1, 1, 1]].concat()));
         assert!(!after(&[&large[..], &[1, 1, 1, 1]].concat()));
-        assert!(after(&[&large[..], &[1, 1, 1, LARGE, 1, 1, 1]].concat()));
+        assert!(after(&[&large[..], &[1, 1, 1, MIN_SPLICE_BYTES, 1, 1, 1]].concat()));
         assert!(after(&[&large[..], &[1, 1, 1, 1], &large[..]].concat()));
     }
 }

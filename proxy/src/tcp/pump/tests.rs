@@ -1,10 +1,10 @@
 //! Does one direction deliver every byte, whatever the two sides accept and give at a time?
 
-use super::{Failure, Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, Sink, Source};
+use super::{Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, PumpError, Sink, Source};
 use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::descriptor_budget::DescriptorBudget,
-    sys::pipe::{Pipe, SIZE},
+    sys::pipe::{PIPE_BYTES, Pipe},
 };
 use proptest::prelude::*;
 use std::{
@@ -21,7 +21,7 @@ mod resets;
 /// How many bytes a side gives or takes at its next turns; 0 means that it is not ready.
 type Schedule = std::vec::IntoIter<usize>;
 
-struct Sender {
+struct TestSource {
     bytes: Vec<u8>,
     sent: usize,
     spliced: usize,
@@ -32,7 +32,7 @@ struct Sender {
     resets_at: usize,
 }
 
-impl Sender {
+impl TestSource {
     fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
         let schedule = schedule.into_iter();
         Self { bytes, sent: 0, spliced: 0, seen: 0, schedule, resets_at: usize::MAX }
@@ -53,7 +53,7 @@ impl Sender {
     }
 }
 
-impl AsyncRead for Sender {
+impl AsyncRead for TestSource {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -73,7 +73,7 @@ impl AsyncRead for Sender {
     }
 }
 
-impl Source for Sender {
+impl Source for TestSource {
     fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let room = buffer.remaining();
         let Some(next) = self.next() else { return Poll::Pending };
@@ -93,7 +93,7 @@ impl Source for Sender {
     }
 }
 
-struct Receiver {
+struct TestSink {
     bytes: Vec<u8>,
     writes: usize,
     shut_down: bool,
@@ -102,13 +102,13 @@ struct Receiver {
     resets_at: usize,
 }
 
-impl Default for Receiver {
+impl Default for TestSink {
     fn default() -> Self {
         Self::new(Vec::new())
     }
 }
 
-impl Receiver {
+impl TestSink {
     fn new(schedule: Vec<usize>) -> Self {
         let schedule = schedule.into_iter();
         Self { bytes: Vec::new(), writes: 0, shut_down: false, schedule, resets_at: usize::MAX }
@@ -128,7 +128,7 @@ impl Receiver {
     }
 }
 
-impl AsyncWrite for Receiver {
+impl AsyncWrite for TestSink {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
@@ -148,7 +148,7 @@ impl AsyncWrite for Receiver {
     }
 }
 
-impl Sink for Receiver {
+impl Sink for TestSink {
     fn poll_drain(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
@@ -166,37 +166,39 @@ fn much_memory() -> Rc<BufferBudget> {
     BufferBudget::new(1 << 20)
 }
 
-/// Looks at a direction until it has ended; checks after each look that the count follows what was written.
-fn relay(
-    from: &mut Sender,
-    to: &mut Receiver,
+/// What a direction is relayed with.
+struct Setup {
+    /// Bytes of the header in front of what the source says.
+    header: usize,
     scratch: usize,
     last: bool,
-    pipes: &Rc<PipePool>,
-    buffers: &Rc<BufferBudget>,
-) {
-    relay_behind(0, Half::default(), (from, to), scratch, last, pipes, buffers).unwrap();
+    pipes: Rc<PipePool>,
+    buffers: Rc<BufferBudget>,
 }
 
-/// The same behind a header of this length, or until a side resets.
-fn relay_behind(
-    header: usize,
+/// Relaying with all that a worker has.
+fn setup(last: bool) -> Setup {
+    Setup { header: 0, scratch: 65_536, last, pipes: some_pipes(), buffers: much_memory() }
+}
+
+/// Looks at a direction until it has ended or a side resets; checks after each look that the count follows what was
+/// written.
+fn relay(
     mut half: Half,
-    (from, to): (&mut Sender, &mut Receiver),
-    scratch: usize,
-    last: bool,
-    pipes: &Rc<PipePool>,
-    buffers: &Rc<BufferBudget>,
-) -> Result<(), Failure> {
+    from: &mut TestSource,
+    to: &mut TestSink,
+    Setup { header, scratch, last, pipes, buffers }: &Setup,
+) -> Result<(), PumpError> {
     let mut context = Context::from_waker(Waker::noop());
     let mut counted = 0;
     for _ in 0..20_000 {
         // A new buffer at each look: nothing may be left in the worker's between two.
-        let mut pump = Pump { from, to, scratch: &mut vec![0; scratch], pipes, buffers, last, moved: 0 };
+        let scratch = &mut vec![0; *scratch];
+        let mut pump = Pump { from, to, scratch, pipes, buffers, last: *last, moved: 0 };
         let ended = pump.poll(&mut half, &mut context);
         counted += pump.moved;
         assert!(buffers.has_room(0), "{} bytes are held", buffers.held());
-        let relayed = to.bytes.len().saturating_sub(header);
+        let relayed = to.bytes.len().saturating_sub(*header);
         assert_eq!(counted, relayed as u64, "the count follows what was written");
         if let Poll::Ready(result) = ended {
             assert!(result.is_err() || half.is_ended());
@@ -213,28 +215,28 @@ fn relay_behind(
 }
 
 /// Not ready, small or large.
-fn turns() -> impl Strategy<Value = Vec<usize>> {
-    let turn = prop_oneof![Just(0), 1usize..300, 32_000usize..70_000];
-    prop::collection::vec(turn, 0..100)
+fn schedules() -> impl Strategy<Value = Vec<usize>> {
+    let step = prop_oneof![Just(0), 1usize..300, 32_000usize..70_000];
+    prop::collection::vec(step, 0..100)
 }
 
 proptest! {
     #[test]
     fn every_byte_arrives_in_order_and_then_the_end(
         length in prop_oneof![0usize..5_000, 0usize..2_000_000],
-        given in turns(),
-        taken in turns(),
+        given in schedules(),
+        taken in schedules(),
         scratch in prop_oneof![1_000usize..5_000, Just(65_536)],
         last in any::<bool>(),
         memory in prop_oneof![Just(0), 0usize..100_000, Just(1 << 20)],
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
-        let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
-        let pipes = some_pipes();
-        relay(&mut from, &mut to, scratch, last, &pipes, &BufferBudget::new(memory));
+        let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
+        let setup = Setup { scratch, buffers: BufferBudget::new(memory), ..setup(last) };
+        relay(Half::default(), &mut from, &mut to, &setup).unwrap();
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");
         prop_assert!(to.bytes == bytes);
-        let (free, open) = pipes.count();
+        let (free, open) = setup.pipes.count();
         prop_assert_eq!(free, open, "every pipe is back");
     }
 }
@@ -242,12 +244,12 @@ proptest! {
 #[test]
 fn a_stream_of_large_reads_goes_through_one_pipe() {
     let bytes: Vec<u8> = (0..4_000_000).map(|at| (at % 251) as u8).collect();
-    let (mut from, mut to) = (Sender::new(bytes.clone(), Vec::new()), Receiver::default());
-    let pipes = some_pipes();
-    relay(&mut from, &mut to, 65_536, false, &pipes, &much_memory());
+    let (mut from, mut to) = (TestSource::new(bytes.clone(), Vec::new()), TestSink::default());
+    let setup = setup(false);
+    relay(Half::default(), &mut from, &mut to, &setup).unwrap();
     assert!(to.bytes == bytes && to.shut_down);
     assert!(from.spliced > bytes.len() * 9 / 10, "only {} bytes were spliced", from.spliced);
-    assert_eq!(pipes.count(), (1, 1));
+    assert_eq!(setup.pipes.count(), (1, 1));
 }
 
 #[test]
@@ -256,9 +258,9 @@ fn one_look_at_an_endless_stream_is_bounded() {
     let pipes = some_pipes();
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
-    for (given, most) in [(usize::MAX, MAX_BURST_BYTES + SIZE as u64), (1, MAX_BURST_READS as u64)] {
-        let mut from = Sender::new(vec![7; 40 << 20], vec![given; 10_000]);
-        let (mut to, mut half) = (Receiver::default(), Half::default());
+    for (given, most) in [(usize::MAX, MAX_BURST_BYTES + PIPE_BYTES as u64), (1, MAX_BURST_READS as u64)] {
+        let mut from = TestSource::new(vec![7; 40 << 20], vec![given; 10_000]);
+        let (mut to, mut half) = (TestSink::default(), Half::default());
         for _ in 0..50 {
             let scratch = &mut vec![0; 65_536];
             let (from, to, pipes, buffers) = (&mut from, &mut to, &pipes, &buffers);

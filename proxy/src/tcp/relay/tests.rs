@@ -6,7 +6,7 @@ use crate::{
     shared::command::TICK,
     tcp::{
         fixture::{self, Fixture},
-        pump::failure::Failure,
+        pump::failure::PumpError,
     },
 };
 use allocation_counter::measure;
@@ -155,7 +155,7 @@ async fn a_relay_that_is_interrupted_goes_on_without_losing_a_byte() {
 }
 
 #[tokio::test]
-async fn a_relay_that_is_told_to_end_resets_both_sides() {
+async fn a_relay_that_is_signalled_to_end_resets_both_sides() {
     let Pair { mut relay, mut client, mut endpoint, cx } = pair(IDLE).await;
     let connection = Rc::clone(&cx.connection);
     let (reason, ()) = tokio::join!(relay.run(&cx), async {
@@ -169,10 +169,10 @@ async fn a_relay_that_is_told_to_end_resets_both_sides() {
 }
 
 #[tokio::test]
-async fn a_peer_that_stops_answering_is_told_from_one_that_resets() {
+async fn a_peer_that_stops_answering_is_distinguished_from_one_that_resets() {
     let of = |kind: ErrorKind| io::Error::from(kind);
-    let reading = |kind, direction| Failure::Reading(of(kind)).reason(direction);
-    let writing = |kind, direction| Failure::Writing(of(kind)).reason(direction);
+    let reading = |kind, direction| PumpError::Reading(of(kind)).reason(direction);
+    let writing = |kind, direction| PumpError::Writing(of(kind)).reason(direction);
     assert_eq!(reading(ErrorKind::TimedOut, Direction::ToEndpoint), Closed::ClientTimeout);
     assert_eq!(reading(ErrorKind::ConnectionReset, Direction::ToEndpoint), Closed::ClientReset);
     assert_eq!(reading(ErrorKind::TimedOut, Direction::ToClient), Closed::EndpointTimeout);

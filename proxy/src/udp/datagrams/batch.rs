@@ -17,17 +17,17 @@ use std::{
 };
 
 /// Messages received at most in one go.
-pub(in crate::udp) const BATCH: usize = 64;
+pub(in crate::udp) const MAX_BATCH_MESSAGES: usize = 64;
 
 /// Messages received in one go where hardly any are expected: to prepare for each of them takes time.
-pub(in crate::udp) const FEW: usize = 16;
+pub(in crate::udp) const SMALL_BATCH_MESSAGES: usize = 16;
 
 /// The largest message: a datagram, or a gro_batch of them.
-const MESSAGE: usize = 64 * 1024;
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
 /// From one message to the next. A round number would put the beginnings of all messages, where small ones are, into
 /// the same few places of the processor's caches.
-const STRIDE: usize = MESSAGE + 23 * 64;
+const MESSAGE_STRIDE_BYTES: usize = MAX_MESSAGE_BYTES + 23 * 64;
 
 /// Trains received in one go. More would not be in the cache any more when they are sent.
 const MAX_GRO_BYTES: usize = 256 * 1024;
@@ -61,8 +61,8 @@ pub(in crate::udp) struct ReceiveBuffer {
     /// cannot be set back: so each is used for one kind of socket, of which all messages are alike.
     v4: MultiHeaders<SockaddrIn>,
     v6: MultiHeaders<SockaddrIn6>,
-    dialled_v4: MultiHeaders<SockaddrIn>,
-    dialled_v6: MultiHeaders<SockaddrIn6>,
+    captured_v4: MultiHeaders<SockaddrIn>,
+    captured_v6: MultiHeaders<SockaddrIn6>,
     peer: MultiHeaders<()>,
     /// Control messages of a gro_batch: its segment size, its TOS and the address that was destinations.
     control: Vec<u8>,
@@ -75,16 +75,22 @@ impl ReceiveBuffer {
         let mut control = nix::cmsg_space!(i32, i32, sockaddr_in6);
         control.resize(control.capacity(), 0);
         Self {
-            buffer: vec![0; BATCH * STRIDE].into(),
-            gro_batches: Vec::with_capacity(BATCH),
-            senders: Vec::with_capacity(BATCH),
-            destinations: Vec::with_capacity(BATCH),
-            addresses: Vec::with_capacity(BATCH),
-            v4: MultiHeaders::preallocate(BATCH, tos()),
-            v6: MultiHeaders::preallocate(BATCH, tos()),
-            dialled_v4: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(i32, sockaddr_in))),
-            dialled_v6: MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(i32, sockaddr_in6))),
-            peer: MultiHeaders::preallocate(BATCH, tos()),
+            buffer: vec![0; MAX_BATCH_MESSAGES * MESSAGE_STRIDE_BYTES].into(),
+            gro_batches: Vec::with_capacity(MAX_BATCH_MESSAGES),
+            senders: Vec::with_capacity(MAX_BATCH_MESSAGES),
+            destinations: Vec::with_capacity(MAX_BATCH_MESSAGES),
+            addresses: Vec::with_capacity(MAX_BATCH_MESSAGES),
+            v4: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos()),
+            v6: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos()),
+            captured_v4: MultiHeaders::preallocate(
+                MAX_BATCH_MESSAGES,
+                Some(nix::cmsg_space!(i32, sockaddr_in)),
+            ),
+            captured_v6: MultiHeaders::preallocate(
+                MAX_BATCH_MESSAGES,
+                Some(nix::cmsg_space!(i32, sockaddr_in6)),
+            ),
+            peer: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos()),
             control,
         }
     }
@@ -129,33 +135,34 @@ impl ReceiveBuffer {
         socket: RawFd,
         from: ReceiveMode,
     ) -> nix::Result<bool> {
-        let Self { buffer, gro_batches, senders, destinations, v4, v6, dialled_v4, dialled_v6, peer, .. } =
-            self;
+        let Self {
+            buffer, gro_batches, senders, destinations, v4, v6, captured_v4, captured_v6, peer, ..
+        } = self;
         let count = match from {
-            ReceiveMode::AnyV4 => receive_many::<N, _>(socket, v4, buffer, |slot, message| {
-                gro_batches.push(gro_batch(slot, message));
+            ReceiveMode::AnyV4 => receive_many::<N, _>(socket, v4, buffer, |index, message| {
+                gro_batches.push(gro_batch(index, message));
                 senders.extend(message.address.map(sender_v4));
             }),
-            ReceiveMode::AnyV6 => receive_many::<N, _>(socket, v6, buffer, |slot, message| {
-                gro_batches.push(gro_batch(slot, message));
+            ReceiveMode::AnyV6 => receive_many::<N, _>(socket, v6, buffer, |index, message| {
+                gro_batches.push(gro_batch(index, message));
                 senders.extend(message.address.map(sender_v6));
             }),
-            ReceiveMode::CapturedV4 => receive_many::<N, _>(socket, dialled_v4, buffer, |slot, message| {
+            ReceiveMode::CapturedV4 => receive_many::<N, _>(socket, captured_v4, buffer, |index, message| {
                 if let Some((sender, address)) = message.address.map(sender_v4).zip(address(message)) {
-                    gro_batches.push(gro_batch(slot, message));
+                    gro_batches.push(gro_batch(index, message));
                     senders.push(sender);
                     destinations.push(address);
                 }
             }),
-            ReceiveMode::CapturedV6 => receive_many::<N, _>(socket, dialled_v6, buffer, |slot, message| {
+            ReceiveMode::CapturedV6 => receive_many::<N, _>(socket, captured_v6, buffer, |index, message| {
                 if let Some((sender, address)) = message.address.map(sender_v6).zip(address(message)) {
-                    gro_batches.push(gro_batch(slot, message));
+                    gro_batches.push(gro_batch(index, message));
                     senders.push(sender);
                     destinations.push(address);
                 }
             }),
-            ReceiveMode::Connected => receive_many::<N, _>(socket, peer, buffer, |slot, message| {
-                gro_batches.push(gro_batch(slot, message))
+            ReceiveMode::Connected => receive_many::<N, _>(socket, peer, buffer, |index, message| {
+                gro_batches.push(gro_batch(index, message))
             }),
         };
         count.map(|count| count == N)
@@ -166,7 +173,7 @@ impl ReceiveBuffer {
     pub(in crate::udp) fn receive_gro(&mut self, socket: RawFd, from: ReceiveMode) -> nix::Result<bool> {
         let Self { buffer, gro_batches, senders, destinations, control, .. } = self;
         let mut bytes = 0;
-        for (slot, space) in buffer.chunks_exact_mut(STRIDE).enumerate() {
+        for (index, space) in buffer.chunks_exact_mut(MESSAGE_STRIDE_BYTES).enumerate() {
             let mut add = |gro_batch: GroBatch, sender: Option<SocketAddr>, address: Option<SocketAddr>| {
                 bytes += gro_batch.length;
                 for gro_batch in gro_batch.cut() {
@@ -175,26 +182,26 @@ impl ReceiveBuffer {
                     destinations.extend(address);
                 }
             };
-            let space = &mut [IoSliceMut::new(&mut space[..MESSAGE])];
+            let space = &mut [IoSliceMut::new(&mut space[..MAX_MESSAGE_BYTES])];
             let none = MsgFlags::empty();
             let received = match from {
                 ReceiveMode::AnyV4 => recvmsg(socket, space, Some(control), none)
-                    .map(|message| add(gro_batch(slot, &message), message.address.map(sender_v4), None)),
+                    .map(|message| add(gro_batch(index, &message), message.address.map(sender_v4), None)),
                 ReceiveMode::AnyV6 => recvmsg(socket, space, Some(control), none)
-                    .map(|message| add(gro_batch(slot, &message), message.address.map(sender_v6), None)),
+                    .map(|message| add(gro_batch(index, &message), message.address.map(sender_v6), None)),
                 ReceiveMode::CapturedV4 => recvmsg(socket, space, Some(control), none).map(|message| {
-                    add(gro_batch(slot, &message), message.address.map(sender_v4), address(&message));
+                    add(gro_batch(index, &message), message.address.map(sender_v4), address(&message));
                 }),
                 ReceiveMode::CapturedV6 => recvmsg(socket, space, Some(control), none).map(|message| {
-                    add(gro_batch(slot, &message), message.address.map(sender_v6), address(&message));
+                    add(gro_batch(index, &message), message.address.map(sender_v6), address(&message));
                 }),
                 ReceiveMode::Connected => recvmsg::<()>(socket, space, Some(control), none)
-                    .map(|message| add(gro_batch(slot, &message), None, None)),
+                    .map(|message| add(gro_batch(index, &message), None, None)),
             };
             match received {
                 Ok(()) if bytes < MAX_GRO_BYTES => {}
                 Ok(()) => return Ok(true),
-                Err(Errno::EAGAIN) if slot > 0 => return Ok(false),
+                Err(Errno::EAGAIN) if index > 0 => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
@@ -208,10 +215,10 @@ fn receive_many<const N: usize, S: SockaddrLike + Copy>(
     buffer: &mut [u8],
     mut each: impl FnMut(usize, &RecvMsg<'_, '_, S>),
 ) -> nix::Result<usize> {
-    let mut slots = buffer.chunks_exact_mut(STRIDE);
+    let mut spaces_left = buffer.chunks_exact_mut(MESSAGE_STRIDE_BYTES);
     let mut spaces: [[IoSliceMut<'_>; 1]; N] = array::from_fn(|_| {
-        let slot = slots.next().expect("the buffer has a slot for each message");
-        [IoSliceMut::new(&mut slot[..MESSAGE])]
+        let space = spaces_left.next().expect("the buffer has space for each message");
+        [IoSliceMut::new(&mut space[..MAX_MESSAGE_BYTES])]
     });
     let messages = recvmmsg(socket, headers, &mut spaces, MsgFlags::empty(), None)?;
     let mut count = 0;
@@ -222,9 +229,13 @@ fn receive_many<const N: usize, S: SockaddrLike + Copy>(
     Ok(count)
 }
 
-fn gro_batch<S>(slot: usize, message: &RecvMsg<'_, '_, S>) -> GroBatch {
-    let mut gro_batch =
-        GroBatch { start: slot * STRIDE, length: message.bytes, segment: message.bytes, tos: 0 };
+fn gro_batch<S>(index: usize, message: &RecvMsg<'_, '_, S>) -> GroBatch {
+    let mut gro_batch = GroBatch {
+        start: index * MESSAGE_STRIDE_BYTES,
+        length: message.bytes,
+        segment: message.bytes,
+        tos: 0,
+    };
     for control in message.cmsgs().into_iter().flatten() {
         match control {
             ControlMessageOwned::Ipv4Tos(tos) => gro_batch.tos = tos,

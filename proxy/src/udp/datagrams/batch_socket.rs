@@ -1,7 +1,7 @@
 //! How does a UDP socket receive many datagrams for one wake-up?
 
 use super::{
-    batch::{BATCH, FEW, ReceiveBuffer, ReceiveMode},
+    batch::{MAX_BATCH_MESSAGES, ReceiveBuffer, ReceiveMode, SMALL_BATCH_MESSAGES},
     gso::GroBatch,
 };
 use nix::{
@@ -23,7 +23,7 @@ pub(in crate::udp) const MAX_BURST_BATCHES: usize = 4;
 const MIN_GRO_BYTES: usize = 8 * 1024;
 
 /// Bytes of a large datagram.
-const LARGE: usize = 16 * 1024;
+const MIN_LARGE_DATAGRAM_BYTES: usize = 16 * 1024;
 
 /// A UDP socket that receives in batches.
 pub(crate) struct BatchSocket {
@@ -65,8 +65,8 @@ impl BatchSocket {
             received = match self.expected.get() {
                 _ if self.gro_batches.get() => buffer.receive_gro(socket, from),
                 Expected::Large => buffer.receive::<1>(socket, from),
-                Expected::Few => buffer.receive::<FEW>(socket, from),
-                Expected::Many => buffer.receive::<BATCH>(socket, from),
+                Expected::Few => buffer.receive::<SMALL_BATCH_MESSAGES>(socket, from),
+                Expected::Many => buffer.receive::<MAX_BATCH_MESSAGES>(socket, from),
             };
             self.expect(&buffer.gro_batches);
             // An empty socket is not asked again before the kernel reports it as readable. What comes after this call
@@ -84,15 +84,15 @@ impl BatchSocket {
     fn expect(&self, gro_batches: &[GroBatch]) {
         let expected = match gro_batches {
             [] => return,
-            [first, ..] if first.length >= LARGE => Expected::Large,
-            some if some.len() >= FEW => Expected::Many,
+            [first, ..] if first.length >= MIN_LARGE_DATAGRAM_BYTES => Expected::Large,
+            some if some.len() >= SMALL_BATCH_MESSAGES => Expected::Many,
             _ => Expected::Few,
         };
         self.expected.set(expected);
     }
 
     /// Takes note of how many bytes came as datagrams of equal size from one sender.
-    pub(in crate::udp) fn saw(&self, bytes: usize) {
+    pub(in crate::udp) fn learn(&self, bytes: usize) {
         if bytes >= MIN_GRO_BYTES && !self.gro_batches.replace(true) {
             // A kernel that cannot goes on with datagrams, which are gro_batches of one.
             let _ = setsockopt(&self.socket, UdpGroSegment, &true);

@@ -52,13 +52,13 @@ impl GroBatch {
 
     /// Cuts what the kernel handed over into gro_batches that one send can carry.
     pub(in crate::udp) fn cut(self) -> impl Iterator<Item = Self> {
-        let most = match self.segment {
+        let max_bytes = match self.segment {
             0 => 1,
             segment => segment * MAX_SEGMENTS.min(MAX_SEND_BYTES / segment).max(1),
         };
-        (0..self.length.div_ceil(most).max(1)).map(move |index| Self {
-            start: self.start + index * most,
-            length: most.min(self.length - index * most),
+        (0..self.length.div_ceil(max_bytes).max(1)).map(move |index| Self {
+            start: self.start + index * max_bytes,
+            length: max_bytes.min(self.length - index * max_bytes),
             ..self
         })
     }

@@ -24,7 +24,7 @@ pub(in crate::udp) struct Route<'a> {
     pub(in crate::udp) to: Option<SocketAddr>,
     pub(in crate::udp) ipv6: bool,
     /// The largest datagrams that the kernel can cut out of a larger send on this route.
-    pub(in crate::udp) most_segment: &'a Cell<usize>,
+    pub(in crate::udp) max_segment: &'a Cell<usize>,
 }
 
 /// What became of datagrams.
@@ -83,11 +83,11 @@ impl Sender {
     /// Sends what comes first, as much as one call takes. Returns how many datagrams left; an error is about the first.
     fn send(&mut self, buffer: &[u8], gro_batches: &[GroBatch], route: &Route<'_>) -> nix::Result<usize> {
         let gso_batch = GsoBatch::first_of(gro_batches);
-        if gso_batch.datagrams > 1 && gso_batch.segment <= route.most_segment.get() {
+        if gso_batch.datagrams > 1 && gso_batch.segment <= route.max_segment.get() {
             match self.send_gso(buffer, &gro_batches[..gso_batch.gro_batches], gso_batch.segment, route) {
                 // The kernel or the device cannot, or such datagrams must be fragmented: now and later one by one.
                 Err(Errno::EINVAL | Errno::EMSGSIZE | Errno::EIO) => {
-                    route.most_segment.set(gso_batch.segment - 1)
+                    route.max_segment.set(gso_batch.segment - 1)
                 }
                 sent => return sent.map(|()| gso_batch.datagrams),
             }

@@ -38,16 +38,16 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     let frontend = fixture::frontend(address, endpoint.local_addr().unwrap());
     let (kind, runtime) = (frontend.kind, Arc::clone(&frontend.runtime));
     let (udp, captured_frontends) = (fixture::udp(), Rc::<CapturedFrontends>::default());
-    let dialled = Frontend { protocol: Protocol::Udp, address };
+    let captured = Frontend { protocol: Protocol::Udp, address };
     captured_frontends
-        .change(&[FrontendChange { frontend: dialled, target: Some(CapturedFrontend { kind, runtime }) }]);
+        .change(&[FrontendChange { frontend: captured, target: Some(CapturedFrontend { kind, runtime }) }]);
     let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-    let receiving = socket::open_receiving(localhost, 1, 1, 0).unwrap().remove(0);
-    capture(receiving.local_addr().unwrap().as_socket().unwrap().port());
-    let receiving = watch_captured(receiving.into()).unwrap();
+    let capture_socket = socket::open_capturing(localhost, 1, 1, 0).unwrap().remove(0);
+    capture(capture_socket.local_addr().unwrap().as_socket().unwrap().port());
+    let capture_socket = watch_captured(capture_socket.into()).unwrap();
     tokio::task::spawn_local(listen_captured(
         udp,
-        receiving,
+        capture_socket,
         CapturedSessions::new(&captured_frontends),
         Origin::Node,
         stop.clone(),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     session::{connection::Connection, context::WorkerContext},
-    sys::socket::BACKLOG,
+    sys::socket::MAX_BACKLOG,
     tcp::{
         accept::{self, Acceptor},
         fixture::{self, Fixture},
@@ -29,7 +29,7 @@ fn thousands() -> usize {
 fn unattended() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
-    socket.listen(BACKLOG as i32).unwrap();
+    socket.listen(MAX_BACKLOG as i32).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     (socket, address)
 }
@@ -88,8 +88,8 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         advance(Duration::from_secs(62)).await;
         worker.tick();
         assert!(end_due(&udp), "there is more to do than one turn does");
-        let told = |connection: &&Rc<Connection>| connection.close_signal.reason().is_some();
-        assert_eq!(worker.connections.borrow().iter().filter(told).count(), MAX_BURST_ENDS);
+        let signalled = |connection: &&Rc<Connection>| connection.close_signal.reason().is_some();
+        assert_eq!(worker.connections.borrow().iter().filter(signalled).count(), MAX_BURST_ENDS);
         let start = std::time::Instant::now();
         tick(&udp).await;
         assert_eq!(live(), 0, "of {many}");

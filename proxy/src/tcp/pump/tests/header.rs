@@ -5,7 +5,7 @@ use super::*;
 const HEADER: &[u8] = b"PROXY TCP4 192.0.2.1 10.96.0.10 40000 80\r\n";
 
 /// One look at a direction; returns how many bytes count as relayed.
-fn look(half: &mut Half, from: &mut Sender, to: &mut Receiver) -> u64 {
+fn look(half: &mut Half, from: &mut TestSource, to: &mut TestSink) -> u64 {
     let pipes = some_pipes();
     let scratch = &mut vec![0; 65_536];
     let mut pump = Pump { from, to, scratch, pipes: &pipes, buffers: &much_memory(), last: false, moved: 0 };
@@ -17,15 +17,14 @@ proptest! {
     #[test]
     fn the_header_comes_first_and_then_every_byte_in_order(
         length in prop_oneof![0usize..500, 0usize..500_000],
-        given in turns(),
-        taken in turns(),
+        given in schedules(),
+        taken in schedules(),
         last in any::<bool>(),
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
-        let (mut from, mut to) = (Sender::new(bytes.clone(), given), Receiver::new(taken));
-        let half = Half::default().behind(HEADER, &much_memory());
-        let pipes = some_pipes();
-        relay_behind(HEADER.len(), half, (&mut from, &mut to), 65_536, last, &pipes, &much_memory()).unwrap();
+        let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
+        let half = Half::default().with_header(HEADER, &much_memory());
+        relay(half, &mut from, &mut to, &Setup { header: HEADER.len(), ..setup(last) }).unwrap();
         prop_assert!(to.bytes == [HEADER, &bytes].concat());
         prop_assert_eq!(to.shut_down, !last);
     }
@@ -37,21 +36,20 @@ proptest! {
     ) {
         let bytes = vec![7; length];
         // The first endpoint takes a part of the header, then resets.
-        let (mut from, mut first) = (Sender::new(bytes.clone(), vec![]), Receiver::new(vec![accepted, 0]));
-        let mut half = Half::default().behind(HEADER, &much_memory());
+        let (mut from, mut first) = (TestSource::new(bytes.clone(), vec![]), TestSink::new(vec![accepted, 0]));
+        let mut half = Half::default().with_header(HEADER, &much_memory());
         prop_assert_eq!(look(&mut half, &mut from, &mut first), 0);
-        let mut second = Receiver::default();
-        let half = half.again().behind(HEADER, &much_memory());
-        let pipes = some_pipes();
-        relay_behind(HEADER.len(), half, (&mut from, &mut second), 65_536, false, &pipes, &much_memory()).unwrap();
+        let mut second = TestSink::default();
+        let half = half.for_another_endpoint().with_header(HEADER, &much_memory());
+        relay(half, &mut from, &mut second, &Setup { header: HEADER.len(), ..setup(false) }).unwrap();
         prop_assert!(second.bytes == [HEADER, &bytes].concat());
     }
 }
 
 #[test]
 fn the_header_does_not_wait_for_a_silent_client() {
-    let (mut from, mut to) = (Sender::new(b"hello".to_vec(), vec![0, 0]), Receiver::default());
-    let mut half = Half::default().behind(HEADER, &much_memory());
+    let (mut from, mut to) = (TestSource::new(b"hello".to_vec(), vec![0, 0]), TestSink::default());
+    let mut half = Half::default().with_header(HEADER, &much_memory());
     assert_eq!(look(&mut half, &mut from, &mut to), 0);
     assert_eq!(to.bytes, HEADER);
     assert_eq!(look(&mut half, &mut from, &mut to), 5);
@@ -59,8 +57,8 @@ fn the_header_does_not_wait_for_a_silent_client() {
 
 #[test]
 fn the_header_and_what_the_client_has_said_leave_in_one_call() {
-    let (mut from, mut to) = (Sender::new(b"hello".to_vec(), vec![5, 0]), Receiver::default());
-    let mut half = Half::default().behind(HEADER, &much_memory());
+    let (mut from, mut to) = (TestSource::new(b"hello".to_vec(), vec![5, 0]), TestSink::default());
+    let mut half = Half::default().with_header(HEADER, &much_memory());
     assert_eq!(look(&mut half, &mut from, &mut to), 5);
     assert_eq!((to.bytes, to.writes), ([HEADER, b"hello"].concat(), 1));
 }

@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn a_train_is_cut_into_trains_that_one_send_can_carry(segment in 0..65_508usize, length in 0..65_536usize) {
+    fn a_gro_batch_is_cut_into_batches_that_one_send_can_carry(segment in 0..65_508usize, length in 0..65_536usize) {
         let gro_batch = GroBatch { start: 7, length: if segment == 0 { 0 } else { length }, segment, tos: 3 };
         let cut: Vec<_> = gro_batch.cut().collect();
         prop_assert_eq!(cut.iter().copied().flat_map(datagrams).collect::<Vec<_>>(), datagrams(gro_batch));
@@ -112,7 +112,7 @@ fn datagrams_of_equal_size_and_a_shorter_last_one_leave_together() {
 }
 
 #[test]
-fn an_empty_datagram_or_another_mark_ends_a_run() {
+fn an_empty_datagram_or_another_mark_ends_a_gso_batch() {
     for next in [gro_batch(0, 0), gro_batch(100, 1), gro_batch(101, 0)] {
         assert_eq!(GsoBatch::first_of(&[gro_batch(100, 0), next]).datagrams, 1, "{next:?}");
     }

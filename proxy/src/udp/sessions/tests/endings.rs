@@ -6,9 +6,9 @@ use crate::{
     udp::{
         context::UdpContext,
         fixture::{Fixture, bound, frontend, udp},
-        flow::ASSURED,
+        flow::MIN_ASSURED_DATAGRAMS,
         requests::forward_waiting,
-        sessions::Sessions,
+        sessions::{ForwardContext, Sessions},
     },
 };
 use std::{rc::Rc, time::Duration};
@@ -59,7 +59,7 @@ async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_l
         let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let start = Instant::now();
         let mut buffer = [0; 8];
-        for _ in 0..ASSURED {
+        for _ in 0..MIN_ASSURED_DATAGRAMS {
             ask(&client, &fixture).await;
             let (length, from) = endpoint.recv_from(&mut buffer).await.unwrap();
             endpoint.send_to(&buffer[..length], from).await.unwrap();
@@ -76,7 +76,7 @@ async fn every_datagram_restarts_the_time_out_and_a_conversation_may_pause_for_l
 }
 
 #[tokio::test]
-async fn a_flow_that_is_told_to_end_gives_its_load_back() {
+async fn a_flow_that_is_signalled_to_end_gives_its_load_back() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let fixture = bound(&endpoint);
@@ -93,24 +93,28 @@ async fn a_flow_that_is_told_to_end_gives_its_load_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flows_of_a_dialled_frontend_share_a_socket_for_replies_that_is_closed_with_the_last() {
+async fn flows_of_a_captured_frontend_share_a_socket_for_replies_that_is_closed_with_the_last() {
     let test = async {
         let endpoint = UdpSocket::bind("127.0.0.2:0").await.unwrap();
         let free = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let frontend = frontend(free, endpoint.local_addr().unwrap());
-        let sessions = Sessions::dialled(Rc::clone(&frontend));
+        let sessions = Sessions::captured(Rc::clone(&frontend));
         let udp = udp();
+        let open = |client| {
+            let routing = &frontend.runtime.routing();
+            sessions.flow(ForwardContext { udp: &udp, frontend: &frontend, routing }, client, None).is_some()
+        };
         let used = || udp.worker.admission.descriptors.used();
         for (port, expected) in [(1, 2), (2, 3)] {
             let client = ([127, 0, 0, 1], port).into();
-            assert!(sessions.flow(&udp, &frontend, &frontend.runtime.routing(), client, None).is_some());
+            assert!(open(client));
             assert_eq!(used(), expected, "one for each flow and one for replies");
         }
         end_of_flows(&udp).await;
         assert_eq!((used(), UdpSocket::bind(free).await.is_ok()), (0, true));
         // And it is opened again.
         let client = ([127, 0, 0, 1], 3).into();
-        assert!(sessions.flow(&udp, &frontend, &frontend.runtime.routing(), client, None).is_some());
+        assert!(open(client));
         assert_eq!(used(), 2);
     };
     LocalSet::new().run_until(test).await;
