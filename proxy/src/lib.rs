@@ -21,7 +21,7 @@ mod udp;
 mod worker;
 
 pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
-pub use proxy::{Drained, Proxy, TOUCH_EVERY};
+pub use proxy::{Drained, Proxy};
 pub use reconcile::{
     bind_failure::BindFailure,
     report::{Applied, FrontendRow, FrontendState},

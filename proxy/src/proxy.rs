@@ -30,9 +30,8 @@ use weir_core::{Bridges, CaptureSockets, Snapshot};
 /// How often this host's addresses are looked at.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How often every metric handle is touched, and what nobody needs is dropped. A recorder that drops quiet series must
-/// wait for longer than this: it would cut a live handle off from its series.
-pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// Time between two looks for what nothing refers to any more.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The data plane: worker threads and what they serve.
 #[derive(Debug)]
@@ -133,7 +132,7 @@ impl Proxy {
         mut applied: impl FnMut(Option<&Snapshot>, Applied),
     ) {
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
-        let mut sweep = tokio::time::interval(TOUCH_EVERY);
+        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         if snapshots.borrow().generation > 0 {
             snapshots.mark_changed();
         }
@@ -160,10 +159,7 @@ impl Proxy {
                 }
                 () = due => applied(None, self.reconciler.retry().await),
                 _ = refresh.tick() => applied(None, self.reconciler.refresh().await),
-                _ = sweep.tick() => {
-                    self.reconciler.sweep();
-                    self.metrics.touch();
-                }
+                _ = sweep.tick() => self.reconciler.sweep(),
             }
         }
     }

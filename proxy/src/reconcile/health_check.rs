@@ -64,16 +64,11 @@ impl HealthChecks {
         wanted.endpoints.iter().for_each(|&endpoint| self.claim(&key, endpoint, check, endpoints));
     }
 
-    /// HealthChecks nothing more for a Service port.
+    /// Checks nothing more for a Service port.
     pub(crate) fn remove(&mut self, key: &Port) {
         if let Some(before) = self.wanted.remove(key) {
             before.endpoints.iter().for_each(|&endpoint| self.release(key, endpoint));
         }
-    }
-
-    /// Marks the metrics as alive.
-    pub(crate) fn touch(&self) {
-        self.shared.touch();
     }
 
     fn claim(&mut self, key: &Port, endpoint: SocketAddr, check: ActiveCheck, endpoints: &mut Endpoints) {

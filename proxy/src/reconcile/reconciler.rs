@@ -21,6 +21,7 @@ use crate::{
         config::Config,
     },
     sys::{host, socket::Egress},
+    telemetry::metrics::FrontendGauges,
     worker::handle::WorkerHandle,
 };
 use std::{
@@ -53,6 +54,7 @@ pub(crate) struct Reconciler {
     known_frontends: KnownFrontends,
     bridges: Bridges,
     conflicts: Conflicts,
+    gauges: FrontendGauges,
 }
 
 impl Reconciler {
@@ -79,6 +81,7 @@ impl Reconciler {
             known_frontends: KnownFrontends::default(),
             bridges: Bridges::default(),
             conflicts: Conflicts::default(),
+            gauges: FrontendGauges::register(),
         };
         reconciler.observe_node(&Snapshot::default());
         reconciler
@@ -200,9 +203,7 @@ impl Reconciler {
         let unbound = Family::ALL.into_iter().filter(|&family| !*self.bound().get(family));
         let listening = open + unbound.map(|family| self.known_frontends.listening(family)).sum::<usize>();
         let without = self.plan.len().saturating_sub(listening + failed);
-        for (state, count) in [("listening", listening), ("failed", failed), ("no_endpoints", without)] {
-            metrics::gauge!("weir_frontends", "state" => state).set(count as f64);
-        }
+        self.gauges.set(listening, failed, without);
     }
 
     /// When something is to be tried again.
@@ -210,19 +211,16 @@ impl Reconciler {
         self.sockets.next_retry()
     }
 
-    /// Drops what nothing refers to any more, and keeps the metrics of what is there alive.
+    /// Drops what nothing refers to any more.
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
         self.endpoints.sweep();
         self.services.sweep();
-        self.checks.touch();
         self.retired.retain(|runtime| runtime.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
         for runtime in self.runtimes.values().cloned().chain(retired) {
             runtime.sweep(now);
-            runtime.metrics.touch();
         }
-        self.count();
     }
 
     /// Gives addresses to Services whose cluster IPs are not local (`--map loopback`); returns the Services whose address

@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
-use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules};
+use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules, guards::Refusal};
 
 /// The node and the host of this proxy.
 #[derive(Debug, Default, PartialEq)]
@@ -34,21 +34,10 @@ pub(crate) struct NodeModeContext {
 }
 
 impl NodeContext {
-    /// Whether a client is a process of this host.
-    pub(crate) fn is_own(&self, client: IpAddr) -> bool {
-        client.is_loopback() || self.addresses.contains(&client)
-    }
-
-    /// Where a client comes from, by its address. Pods count as outside where they are not recognised.
+    /// The origin of a client by its address. Pods count as outside where they are not recognised.
     pub(crate) fn origin(&self, client: IpAddr) -> Origin {
-        let networks = self.node_mode.as_ref().map_or(&[][..], |node_mode| &node_mode.pods);
-        if self.is_own(client) {
-            Origin::Node
-        } else if networks.iter().any(|network| network.contains(&client)) {
-            Origin::Pod
-        } else {
-            Origin::Outside
-        }
+        let pods = self.node_mode.as_ref().map_or(&[][..], |node_mode| &node_mode.pods);
+        Origin::of(client, &self.addresses, pods)
     }
 
     /// Whose packets a frontend's sockets take; `None` means everybody's. In node mode rules give the verdicts, before
@@ -87,13 +76,14 @@ impl NodeModeContext {
     /// Whether a client's address can be that of a socket to an endpoint: the endpoint's answer must come back here.
     /// A bridge would hand it to the client itself; what comes from loopback and link-local addresses goes nowhere else.
     pub(crate) fn can_keep(&self, client: IpAddr, endpoint: IpAddr) -> bool {
-        let link_local = match client {
-            IpAddr::V4(ip) => ip.is_link_local(),
-            IpAddr::V6(ip) => ip.is_unicast_link_local(),
-        };
         let are_neighbours = |network: &IpNet| network.contains(&client) && network.contains(&endpoint);
-        !client.is_loopback() && !link_local && !self.bridges.iter().any(are_neighbours)
+        !is_of_one_host(client) && !self.bridges.iter().any(are_neighbours)
     }
+}
+
+/// Whether an address means something only on one host or link.
+fn is_of_one_host(client: IpAddr) -> bool {
+    matches!(Refusal::of(client), Some(Refusal::Loopback | Refusal::LinkLocal))
 }
 
 #[cfg(test)]

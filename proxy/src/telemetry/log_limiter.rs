@@ -2,42 +2,38 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
+use weir_core::{Quota, RateLimiter};
 
-/// Lets one line through in a second, whoever asks, and counts those that it holds back.
+/// How often a line may be written.
+const QUOTA: Quota = Quota::new(Duration::from_secs(1), 1);
+
+/// Lets one line through in a second, whichever thread writes it, and counts the lines that it holds back.
 #[derive(Debug)]
 pub(crate) struct LogLimiter {
-    start: Instant,
-    /// Milliseconds after `start` from which the next line may be written.
-    next: AtomicU64,
+    lines: RateLimiter,
     held_back: AtomicU64,
 }
 
 impl LogLimiter {
     pub(crate) fn new(start: Instant) -> Self {
-        Self { start, next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
+        Self { lines: RateLimiter::new(start), held_back: AtomicU64::new(0) }
     }
 
     /// Whether a line may be written now; if so, how many were held back before it.
     pub(crate) fn allows(&self, now: Instant) -> Option<u64> {
-        let now =
-            u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX / 2);
-        let next = |next: u64| (next <= now).then_some(now + 1000);
-        match self.next.fetch_update(Relaxed, Relaxed, next) {
-            Ok(_) => Some(self.held_back.swap(0, Relaxed)),
-            Err(_) => {
-                self.held_back.fetch_add(1, Relaxed);
-                None
-            }
+        if self.lines.try_take(now, QUOTA) {
+            return Some(self.held_back.swap(0, Relaxed));
         }
+        self.held_back.fetch_add(1, Relaxed);
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn one_line_a_second_gets_through_and_tells_how_many_did_not() {

@@ -63,12 +63,6 @@ impl PortMetrics {
             Label::new("protocol", protocol.as_str()),
         ]
     }
-
-    /// Marks every series as alive. A recorder that drops series which have not changed for a while would otherwise
-    /// cut quiet ports off from their handles.
-    pub(crate) fn touch(&self) {
-        self.clients.get().into_iter().for_each(|clients| clients.touch());
-    }
 }
 
 impl ClientMetrics {
@@ -106,14 +100,6 @@ impl ClientMetrics {
             },
         }
     }
-
-    fn touch(&self) {
-        let counters = [&self.opened, &self.delayed, &self.to_endpoint, &self.to_client, &self.dropped];
-        let datagrams = [&self.datagrams_to_endpoint, &self.datagrams_to_client];
-        let all = counters.into_iter().chain(datagrams).chain(self.closed.known());
-        all.chain(self.rejected.known()).for_each(|counter| counter.increment(0));
-        self.active.increment(0.0);
-    }
 }
 
 /// A counter for each reason, registered when a reason first occurs: most never do.
@@ -136,10 +122,6 @@ impl CountersByReason {
             let labels = [&self.labels[..], &[Label::new(self.key, reason.as_str())]].concat();
             metrics::counter!(self.name, labels)
         })
-    }
-
-    fn known(&self) -> impl Iterator<Item = &Counter> {
-        self.counters.iter().filter_map(OnceLock::get)
     }
 }
 
@@ -210,19 +192,6 @@ impl ProcessMetrics {
         self.waiting.increment(1.0);
         WaitingClient(&self.waiting)
     }
-
-    /// Marks every series as alive, as [`PortMetrics::touch`].
-    pub(crate) fn touch(&self) {
-        self.not_connected
-            .known()
-            .chain([&self.connected, &self.accept_errors, &self.hedged, &self.retried, &self.ejections])
-            .for_each(|counter| counter.increment(0));
-        let limits = [&self.connections_limit, &self.descriptors_limit, &self.descriptors_used];
-        limits
-            .into_iter()
-            .chain([&self.relay_memory, &self.last_sync, &self.waiting])
-            .for_each(|gauge| gauge.increment(0.0));
-    }
 }
 
 /// A client that is shown as waiting.
@@ -231,5 +200,27 @@ pub(crate) struct WaitingClient<'a>(&'a Gauge);
 impl Drop for WaitingClient<'_> {
     fn drop(&mut self) {
         self.0.decrement(1.0);
+    }
+}
+
+/// How many frontends are in which state.
+#[derive(Debug)]
+pub(crate) struct FrontendGauges {
+    listening: Gauge,
+    failed: Gauge,
+    no_endpoints: Gauge,
+}
+
+impl FrontendGauges {
+    pub(crate) fn register() -> Self {
+        let of = |state: &'static str| metrics::gauge!("weir_frontends", "state" => state);
+        Self { listening: of("listening"), failed: of("failed"), no_endpoints: of("no_endpoints") }
+    }
+
+    /// Shows the number of frontends in each state.
+    pub(crate) fn set(&self, listening: usize, failed: usize, no_endpoints: usize) {
+        self.listening.set(listening as f64);
+        self.failed.set(failed as f64);
+        self.no_endpoints.set(no_endpoints as f64);
     }
 }

@@ -49,12 +49,6 @@ impl Shared {
             down: metrics::gauge!("weir_endpoints_down"),
         })
     }
-
-    pub(super) fn touch(&self) {
-        let metrics = self.failed.iter().chain([&self.succeeded, &self.local_limit]);
-        metrics.for_each(|counter| counter.increment(0));
-        self.down.increment(0.0);
-    }
 }
 
 /// How an endpoint is checked, and for which Service port, of all that want it the first by name.
