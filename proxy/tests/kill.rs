@@ -6,9 +6,9 @@ mod common;
 use common::{connect, service, serving, within};
 use std::{
     env,
-    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -21,6 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use weir_core::Protocol;
+use weir_testkit::Program;
 
 const ADDRESS: &str = "WEIR_TEST_BACKEND_ADDRESS";
 
@@ -51,33 +52,20 @@ fn backend_process() {
 
 struct Backend {
     address: SocketAddr,
-    process: Child,
+    program: Program,
 }
 
 impl Backend {
     fn start(address: SocketAddr) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "backend_process", "--ignored", "--nocapture"])
-            .env(ADDRESS, address.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("listening"))).unwrap().unwrap();
-        // Output at the end is of no interest, but must not break the pipe of the process.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { address, process }
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "backend_process", "--ignored", "--nocapture"]);
+        let program = Program::piped("backend", command.env(ADDRESS, address.to_string())).unwrap();
+        while !program.line().unwrap().expect("a backend that listens").contains("listening") {}
+        Self { address, program }
     }
 
     fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        let _ = (self.process.kill(), self.process.wait());
+        self.program.kill().unwrap();
     }
 }
 
