@@ -30,7 +30,7 @@ use weir_core::{Bridges, CaptureSockets, Snapshot};
 /// Time between two looks at the addresses of this host.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Time between two looks for what nothing refers to any more.
+/// Time between two sweeps, which drop what nothing refers to any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The data plane: worker threads and the frontends that they serve.

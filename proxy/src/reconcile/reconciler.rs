@@ -212,7 +212,7 @@ impl Reconciler {
         self.sockets.next_retry()
     }
 
-    /// Drops what nothing refers to any more, and marks the metrics of live ports as alive.
+    /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
         self.endpoints.sweep();

@@ -6,10 +6,10 @@ use std::{
 };
 use weir_core::{Quota, RateLimiter};
 
-/// How often a line may be written.
+/// Log lines that may be written: one a second.
 const QUOTA: Quota = Quota::new(Duration::from_secs(1), 1);
 
-/// Lets one line through in a second, whichever thread writes it, and counts the lines that it holds back.
+/// Lets one log line through in a second, of all callers, and counts the lines held back.
 #[derive(Debug)]
 pub(crate) struct LogLimiter {
     lines: RateLimiter,

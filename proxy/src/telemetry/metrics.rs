@@ -217,7 +217,7 @@ impl FrontendGauges {
         Self { listening: of("listening"), failed: of("failed"), no_endpoints: of("no_endpoints") }
     }
 
-    /// Shows the number of frontends in each state.
+    /// Sets the number of frontends in each state.
     pub(crate) fn set(&self, listening: usize, failed: usize, no_endpoints: usize) {
         self.listening.set(listening as f64);
         self.failed.set(failed as f64);
