@@ -1,5 +1,6 @@
 //! How do a source's events become published Snapshots? One task applies, commits and publishes.
 
+mod clock_reading;
 mod commit_limiter;
 mod input;
 mod kube_proxy_metrics;
@@ -11,8 +12,9 @@ mod propagation;
 mod restored;
 mod status;
 
+pub use clock_reading::ClockReading;
 pub(crate) use input::{Input, Inputs, channel};
-pub use propagation::{EndpointChange, Moment, PublishedChanges};
+pub use propagation::{EndpointChange, PublishedChanges};
 pub use status::{Status, WatchState};
 
 use self::metrics::Metrics;
@@ -141,7 +143,7 @@ impl Driver {
                     self.apply(event, received);
                 }
                 Input::Manifests { events, problems } => {
-                    let received = Moment::now();
+                    let received = ClockReading::now();
                     for event in events {
                         self.record_change(&event, None, received);
                         self.apply(event, received);
@@ -154,7 +156,7 @@ impl Driver {
         }
     }
 
-    fn apply(&mut self, event: Event, received: Moment) {
+    fn apply(&mut self, event: Event, received: ClockReading) {
         self.metrics.event(&event);
         self.kube_proxy_metrics.event(&event, received.wall);
         self.store.apply(event);
@@ -216,7 +218,7 @@ impl Driver {
     }
 
     /// Records when a change of endpoints came. Slices that a first list names are no changes.
-    fn record_change(&mut self, event: &Event, triggered: Option<SystemTime>, received: Moment) {
+    fn record_change(&mut self, event: &Event, triggered: Option<SystemTime>, received: ClockReading) {
         let Event::Put(_, Object::EndpointSlice(slice)) = event else { return };
         if self.store.is_ready()
             && self.restored.is_none()
@@ -254,8 +256,8 @@ impl Driver {
     fn observe_watch(&mut self, kind: Kind, state: WatchState) {
         self.metrics.watch(kind, &state);
         self.log.watch(kind, &state);
-        let now = Moment::now();
-        self.outage.observe(kind, &state, now.steady);
+        let now = ClockReading::now();
+        self.outage.observe(kind, &state, now.monotonic);
         self.metrics.outage_since(self.outage.unix_time(now));
         self.status.send_if_modified(|status| {
             let since = self.outage.since();
@@ -267,7 +269,7 @@ impl Driver {
     }
 
     fn log_outage(&mut self) {
-        let now = Moment::now();
+        let now = ClockReading::now();
         self.outage.log(now, self.snapshots.borrow().generation > 0);
         // The start of an outage is computed from the current time of day: the gauge follows a clock that was
         // set.

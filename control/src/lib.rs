@@ -17,7 +17,7 @@ pub mod store;
 pub mod translate;
 
 pub use api_server::{ConfigError, KubeSource};
-pub use driver::{EndpointChange, Moment, PublishedChanges, Status, WatchState};
+pub use driver::{ClockReading, EndpointChange, PublishedChanges, Status, WatchState};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use metric_families::METRIC_FAMILIES;
 pub use model::{Event, FileProblem, Kind, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection};

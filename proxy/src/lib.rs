@@ -4,8 +4,9 @@
 //! Snapshot -> reconcile -> worker: accept -> session -> connect -> relay
 //! ```
 //!
-//! The thread that calls [`Proxy::apply`] owns the listeners, runtimes and the registry of endpoint loads. WorkerContext threads
-//! own their connections and flows. They share runtimes: immutable routes, swapped whole.
+//! The thread that calls [`Proxy::apply`] owns the reconciler: listening sockets, Service ports and the registry of
+//! endpoint loads. Worker threads own their connections and flows. Both share the runtime of each Service port: an
+//! immutable routing table, swapped whole.
 
 mod buffers;
 mod limits;

@@ -27,36 +27,37 @@ use std::{
 use tokio::sync::{mpsc, oneshot, watch};
 use weir_core::{Bridges, CaptureSockets, Snapshot};
 
-/// How often this host's addresses are looked at.
+/// Time between two looks at the addresses of this host.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Time between two looks for what nothing refers to any more.
+/// Time between two sweeps, which drop what nothing refers to any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The data plane: worker threads and what they serve.
+/// The data plane: worker threads and the frontends that they serve.
 #[derive(Debug)]
 pub struct Proxy {
-    /// In a box, so that moving the proxy moves little.
+    /// Boxed, so that moving a [`Proxy`] moves few bytes.
     reconciler: Box<Reconciler>,
     metrics: Arc<ProcessMetrics>,
     descriptors: Arc<DescriptorBudget>,
     capture_sockets: CaptureSockets,
     set_bridges: SetBridges,
     bridge_updates: mpsc::Receiver<BridgeUpdate>,
-    /// The descriptors of the capture_descriptors sockets.
+    /// Descriptors of the capture sockets.
     _capture_descriptors: Option<DescriptorPermit>,
     _clock: Clock,
 }
 
-/// How a drain ended.
+/// Result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drained {
-    /// Connections that were still open when the time was up; they were reset.
+    /// Connections that were reset because they were still open when the time was up.
     pub reset: usize,
 }
 
 impl Proxy {
-    /// Starts the workers. Raises the limit of open files as far as this process may.
+    /// Starts the workers, after raising the limit of open files to the hard limit (RLIMIT_NOFILE). Fails if a thread
+    /// cannot be started or, in node mode, a capture socket cannot be opened.
     pub fn start(config: Config) -> Result<Self, Error> {
         host::raise_descriptor_limit();
         let metrics = ProcessMetrics::register();
@@ -91,23 +92,24 @@ impl Proxy {
         })
     }
 
-    /// The budget of descriptors, for what listens beside the data plane and grows with the number of Services.
+    /// Budget of descriptors, for listeners beside the data plane that grow in number with Services.
     pub fn descriptors(&self) -> &Arc<DescriptorBudget> {
         &self.descriptors
     }
 
-    /// Where captured packets are received; nowhere unless this is node mode.
+    /// Ports on localhost that receive captured packets; none outside of node mode.
     pub fn capture_sockets(&self) -> CaptureSockets {
         self.capture_sockets
     }
 
-    /// Takes note of the bridges of this host. Where they have frontends bound, these are open when this returns: only
-    /// then may the rules rely on it. Where they no longer do, the rules must not rely on it any more before this is called.
+    /// Applies the bridges of this host (node mode). Frontends that must be bound because of bridges are open when this
+    /// returns: rules may rely on them only then. Rules must stop relying on frontends that need not be bound any more
+    /// before this is called.
     pub async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
         self.reconciler.set_bridges(bridges).await
     }
 
-    /// A way to tell of bridges during [`Self::run`].
+    /// Sender of bridges to the data plane during [`Self::run`].
     pub fn bridges(&self) -> SetBridges {
         self.set_bridges.clone()
     }
@@ -122,10 +124,10 @@ impl Proxy {
         applied
     }
 
-    /// Applies every Snapshot that comes, and retries what failed, until the sender is gone.
+    /// Applies every Snapshot that arrives and retries failed sockets, until the sender of Snapshots is dropped.
     ///
-    /// `applied` hears of each Snapshot that is served, and of frontends that changed their state. May be
-    /// cancelled to drain or to drop the proxy.
+    /// `applied` is called with each Snapshot once it is served, and with frontends whose state changed. The future may
+    /// be cancelled, to drain or to drop the proxy.
     pub async fn run(
         &mut self,
         snapshots: &mut watch::Receiver<Snapshot>,
@@ -170,24 +172,25 @@ impl Proxy {
         answers(asked).await.into_iter().flatten().collect()
     }
 
-    /// How many live TCP connections each worker has. The kernel spreads them by a hash of their addresses; few are
-    /// spread evenly by the workers themselves.
+    /// Counts the live TCP connections of each worker. The kernel spreads connections by a hash of addresses; workers
+    /// even out small numbers themselves.
     pub async fn connections_by_worker(&self) -> Vec<usize> {
         answers(self.call_all(|done| Command::Count { done })).await
     }
 
-    /// Ends all live TCP connections with a reset; returns how many there were.
+    /// Ends all live TCP connections with a reset; returns their number.
     pub async fn end_connections(&self, reason: Closed) -> usize {
         let asked = self.call_all(|done| Command::EndAll { reason, done });
         answers(asked).await.into_iter().sum()
     }
 
-    /// Accepts nothing new. When this returns, clients that connect are refused; connections and UDP flows go on.
+    /// Closes all listening TCP sockets. Clients that connect after this returns are refused; connections and UDP flows
+    /// go on.
     pub async fn stop_accepting(&self) {
         answers(self.call_all(|done| Command::StopAccepting { done })).await;
     }
 
-    /// Accepts nothing new, lets connections finish for `patience`, resets the rest and ends the workers.
+    /// Stops accepting, lets connections finish for at most `grace_period`, resets the rest and ends the workers.
     pub async fn drain(self, grace_period: Duration) -> Drained {
         self.stop_accepting().await;
         let drained = answers(self.call_all(|done| Command::Drain { done }));
@@ -195,7 +198,7 @@ impl Proxy {
             Ok(_) => 0,
             Err(_) => self.end_connections(Closed::Drained).await,
         };
-        // The resets are sent by the connections themselves; each worker answers when its last one is gone.
+        // The resets are sent by the tasks of the connections; each worker answers when its last connection is gone.
         let last = answers(self.call_all(|done| Command::Drain { done }));
         let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
         Drained { reset }

@@ -1,7 +1,7 @@
 //! What do the workers and the thread that steers them share?
 
-pub(crate) mod attempt_failure;
 pub(crate) mod bridges;
 pub(crate) mod command;
 pub(crate) mod config;
+pub(crate) mod connect_fault;
 pub(crate) mod error;

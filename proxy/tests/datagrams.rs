@@ -20,7 +20,7 @@ const LARGEST: usize = 65_507;
 struct Pair {
     client: UdpSocket,
     endpoint: UdpSocket,
-    /// Where the endpoint hears the client from.
+    /// Address from which the endpoint hears the client.
     flow: SocketAddr,
     _proxy: Proxy,
 }
@@ -137,7 +137,7 @@ async fn datagrams_that_were_sent_in_one_go_arrive_one_by_one() {
         for socket in [&pair.client, &pair.endpoint] {
             setsockopt(socket, UdpGsoSegment, &(SEGMENT as i32)).unwrap();
         }
-        // The first train has the proxy's sockets ask for whole ones.
+        // The first GSO batch makes the proxy's sockets ask for GRO batches.
         for (round, tail) in [SEGMENT, 300, 1, SEGMENT, 700].into_iter().enumerate() {
             let count = [40, 50, 2, 54, 8][round];
             let length = |index| if index == count - 1 { tail } else { SEGMENT };

@@ -24,7 +24,7 @@ use weir_testkit::{Behaviour, BlackHole, TcpServer, UdpBehaviour, UdpServer, sca
 /// Clients that knock at the same time.
 const AT_ONCE: usize = 8;
 
-/// What hedging may add to a connect when an endpoint does not answer.
+/// Time that hedging may add to a connect when an endpoint does not answer.
 const MOST_EXTRA: Duration = Duration::from_millis(250);
 
 fn web(endpoints: &[SocketAddr]) -> TestService {
@@ -225,7 +225,7 @@ async fn ping(client: &mut tokio::net::TcpStream) -> std::io::Result<()> {
     within(client.read_exact(&mut [0; 4])).await.map(drop)
 }
 
-/// How a client ends that cannot be served. Its reset may come before it knows that it is connected.
+/// Error of a client that cannot be served. A reset may come before the client knows that it is connected.
 async fn ending(address: SocketAddr) -> ErrorKind {
     let read = async { connect(address).await?.read_u8().await };
     within(read).await.unwrap_err().kind()

@@ -38,7 +38,7 @@ fn hosts() -> Option<Hosts> {
     Some(hosts)
 }
 
-/// What a node with the InternalIP 10.9.0.1 serves.
+/// The Snapshot of a node with the InternalIP 10.9.0.1.
 fn snapshot(service: &TestService) -> Snapshot {
     let node = Node { known: true, internal_ips: vec![[10, 9, 0, 1].into()], ..Node::named(common::NODE) };
     services::snapshot(&node, &[service])
@@ -67,7 +67,7 @@ fn on(hosts: &Hosts, test: impl FnOnce(&dyn Fn(&TestService)) + Send) {
     });
 }
 
-/// How long a client waits before it is sure that nobody answers.
+/// Time that a client waits before it is sure that nobody answers.
 const SILENCE: Duration = Duration::from_millis(300);
 
 /// Whether a client hears nothing at all: neither an answer nor a refusal.
@@ -110,7 +110,7 @@ fn node_port_service() -> TestService {
     web
 }
 
-/// The same with externalTrafficPolicy Local and this endpoint, which is local.
+/// A Service with externalTrafficPolicy Local and this endpoint, which is local.
 fn local_service(endpoint: SocketAddr) -> TestService {
     let mut web = node_port_service().with(&[endpoint]);
     web.service.external_local = true;

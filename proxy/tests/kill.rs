@@ -6,9 +6,9 @@ mod common;
 use common::{connect, service, serving, within};
 use std::{
     env,
-    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -21,10 +21,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use weir_core::Protocol;
+use weir_testkit::Program;
 
 const ADDRESS: &str = "WEIR_TEST_BACKEND_ADDRESS";
 
-/// How often half of the backends are killed.
+/// Times that half of the backends are killed.
 const ROUNDS: usize = 60;
 
 /// Greets and echoes until it is killed. Not a test: the tests below start it as a process of its own.
@@ -51,43 +52,30 @@ fn backend_process() {
 
 struct Backend {
     address: SocketAddr,
-    process: Child,
+    program: Program,
 }
 
 impl Backend {
     fn start(address: SocketAddr) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "backend_process", "--ignored", "--nocapture"])
-            .env(ADDRESS, address.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("listening"))).unwrap().unwrap();
-        // What the process says at its end is nobody's business, but must not break its pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { address, process }
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "backend_process", "--ignored", "--nocapture"]);
+        let program = Program::piped("backend", command.env(ADDRESS, address.to_string())).unwrap();
+        while !program.line().unwrap().expect("a backend that listens").contains("listening") {}
+        Self { address, program }
     }
 
     fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        let _ = (self.process.kill(), self.process.wait());
+        self.program.kill().unwrap();
     }
 }
 
 #[derive(Default)]
 struct Counts {
     served: AtomicU64,
-    /// Whose endpoint was killed between accepting and its first byte: the kernel then ends the connection in order, as
-    /// an endpoint may do that has nothing to say.
+    /// Clients whose endpoint was killed between accepting and its first byte: the kernel then ends the connection in
+    /// order, as an endpoint may do that has nothing to say.
     ended: AtomicU64,
-    /// Lost their endpoint after bytes were relayed, which nobody can hide.
+    /// Clients that lost their endpoint after bytes were relayed, which nobody can hide.
     broken: AtomicU64,
 }
 

@@ -32,7 +32,7 @@ async fn visit(service: &TestService) -> Option<TcpStream> {
     }
 }
 
-/// The same from another address.
+/// Visits a Service from the address `source`.
 async fn visit_from(source: &str, service: &TestService) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
@@ -170,13 +170,13 @@ async fn clients_beyond_the_accept_rate_wait_and_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_drain_serves_a_client_that_waits_for_its_turn() {
+async fn a_drain_serves_a_client_that_waits_for_the_accept_rate() {
     let server = greeter().await;
     let web = limited("web", &server, Limits { accept_rate: count(1), ..Limits::default() });
     let mut proxy = proxy_with(|config| config.workers = std::num::NonZeroUsize::MIN);
     proxy.apply(&snapshot(&[&web])).await;
     drop(visit(&web).await.unwrap());
-    // The turns of these come in one, two and three seconds.
+    // The accept rate admits these after one, two and three seconds.
     let mut waiting = Vec::new();
     for _ in 0..3 {
         waiting.push(connect(web.address()).await.unwrap());
@@ -229,7 +229,7 @@ async fn a_client_with_too_many_udp_flows_loses_its_own_whichever_workers_have_t
 }
 
 #[tokio::test]
-async fn with_few_descriptors_newcomers_take_the_place_of_idle_udp_flows() {
+async fn with_few_descriptors_newcomers_displace_idle_udp_flows() {
     let server = UdpServer::start("127.0.0.2:0".parse().unwrap(), UdpBehaviour::Echo).await.unwrap();
     let dns = service("dns", Protocol::Udp, "127.0.0.9").with(&[server.address()]);
     let mut proxy = proxy_with(|config| {

@@ -85,7 +85,7 @@ async fn datagrams_reach_an_endpoint_once_it_is_no_service_any_more() {
     let _server = UdpServer::start(b_address, UdpBehaviour::Greet("b".into())).await.unwrap();
     client.send(b"x").await.unwrap();
     let mut reply = [0; 16];
-    // The first one may have waited for its turn until now.
+    // The first datagram may have waited in a socket until now.
     while within(client.recv(&mut reply)).await.unwrap() != 3 {}
     assert_eq!(&reply[..3], b"b:x");
 }

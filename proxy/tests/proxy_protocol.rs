@@ -136,7 +136,7 @@ async fn a_header_from_a_listed_network_is_believed_and_taken_out_however_it_com
 }
 
 #[tokio::test]
-async fn a_client_that_was_told_is_told_on() {
+async fn a_client_named_by_a_header_is_named_to_the_endpoint() {
     for (version, told) in [(ProxyProtocol::V1, "192.0.2.7:4711"), (ProxyProtocol::V2, "192.0.2.8:4712")] {
         let (mut web, endpoint) = played("127.0.0.9").await;
         believe(&mut web, "127.0.0.1/32");
@@ -216,7 +216,7 @@ async fn a_client_that_owes_a_header_is_not_waited_for_longer_than_for_an_endpoi
 }
 
 #[tokio::test]
-async fn a_connection_that_owes_a_header_ends_when_it_is_told_to_and_when_its_client_leaves() {
+async fn a_connection_that_owes_a_header_ends_when_it_is_signalled_and_when_its_client_leaves() {
     let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&["127.0.0.2:1".parse().unwrap()]);
     believe(&mut web, "127.0.0.0/8");
     let proxy = serving(&[&web]).await;
@@ -234,7 +234,7 @@ async fn a_connection_that_owes_a_header_ends_when_it_is_told_to_and_when_its_cl
 }
 
 #[tokio::test]
-async fn session_affinity_goes_by_the_client_that_is_told() {
+async fn session_affinity_goes_by_the_client_in_the_header() {
     let servers = greeters(&["a", "b"]).await;
     let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
     believe(&mut web, "127.0.0.0/8");
@@ -259,7 +259,7 @@ async fn session_affinity_goes_by_the_client_that_is_told() {
 }
 
 #[tokio::test]
-async fn limits_of_clients_go_by_the_client_that_is_told_and_those_of_the_service_by_all() {
+async fn limits_of_clients_go_by_the_client_in_the_header_and_those_of_the_service_by_all() {
     let servers = greeters(&["a"]).await;
     let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
     believe(&mut web, "127.0.0.0/8");

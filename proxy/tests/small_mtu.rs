@@ -57,7 +57,7 @@ fn with_a_router() -> Option<Hosts> {
     Some(Hosts { _alone, node, outside, _router: Some(router) })
 }
 
-/// Has bursts of datagrams relayed from the outside host to an endpoint there, and back.
+/// Relays bursts of datagrams from the outside host to an endpoint there, and back.
 fn there_and_back(hosts: &Hosts, frontend: &str, outside: &str) {
     let (frontend, outside): (IpAddr, IpAddr) = (frontend.parse().unwrap(), outside.parse().unwrap());
     let (started, endpoint) = oneshot::channel();

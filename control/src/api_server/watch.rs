@@ -8,7 +8,7 @@ use super::{
     target::{Requirement, Target},
 };
 use crate::{
-    Event, Kind, Moment, Scope, WatchState,
+    ClockReading, Event, Kind, Scope, WatchState,
     driver::{Input, Inputs},
     metric_families::WATCH_ERRORS,
     translate::Translation,
@@ -147,7 +147,7 @@ impl Watch {
             watcher::Event::Apply(object) => object.translate(kind, &self.scope),
             watcher::Event::Delete(object) => without_problems(Event::Delete(object.key(kind))),
         };
-        self.send(Input::Object(translation, Moment::now())).await?;
+        self.send(Input::Object(translation, ClockReading::now())).await?;
         match list.complete && !self.connected {
             true => self.established().await,
             false => Ok(()),

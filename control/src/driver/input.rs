@@ -1,6 +1,6 @@
 //! What does a source send to the driver?
 
-use super::{propagation::Moment, status::WatchState};
+use super::{clock_reading::ClockReading, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
 use tokio::sync::mpsc;
 
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// Event about one object or one list, and when weir received it.
-    Object(Translation, Moment),
+    Object(Translation, ClockReading),
     /// Result of loading manifests; all its events become visible in one commit.
     Manifests {
         /// Events for the store: a list of every kind.

@@ -1,7 +1,7 @@
-//! Since when can the API server not be watched, and when is that logged? Durations follow the steady clock,
+//! Since when can the API server not be watched, and when is that logged? Durations follow the monotonic clock,
 //! whatever the time of day does.
 
-use crate::{Kind, Moment, WatchState};
+use crate::{ClockReading, Kind, WatchState};
 use std::{
     fmt,
     time::{Duration, SystemTime},
@@ -48,10 +48,10 @@ impl Outage {
     }
 
     /// Logs that the outage goes on, and whether clients are served meanwhile.
-    pub(super) fn log(&mut self, now: Moment, serving: bool) {
+    pub(super) fn log(&mut self, now: ClockReading, serving: bool) {
         let serving = if serving { "serving what is known" } else { "nothing is known to serve" };
         warn!("the API server has been away since {}; {serving}", TimeOfDay(self.since_wall(now)));
-        self.mark_logged(now.steady);
+        self.mark_logged(now.monotonic);
     }
 
     /// Waits until the next [log line](Self::log) is due; for ever without an outage.
@@ -63,7 +63,7 @@ impl Outage {
     }
 
     /// Start of the outage in seconds of Unix time; 0 without an outage.
-    pub(super) fn unix_time(&self, now: Moment) -> u64 {
+    pub(super) fn unix_time(&self, now: ClockReading) -> u64 {
         seconds(self.since_wall(now))
     }
 
@@ -100,8 +100,8 @@ impl Outage {
 
     /// Time of day at which the outage began, by the current clock: a clock that was corrected meanwhile is
     /// believed.
-    fn since_wall(&self, now: Moment) -> Option<SystemTime> {
-        now.wall.checked_sub(now.steady.saturating_duration_since(self.since()?))
+    fn since_wall(&self, now: ClockReading) -> Option<SystemTime> {
+        now.wall.checked_sub(now.monotonic.saturating_duration_since(self.since()?))
     }
 
     fn mark_logged(&mut self, now: Instant) {
@@ -198,16 +198,16 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_changes_no_duration_and_never_gives_an_absurd_time() {
-        let start = Moment::now();
-        let mut outage = established(start.steady);
-        outage.transition(Kind::Service, &failing(), start.steady);
-        let later = start.steady + 60 * SECOND;
+        let start = ClockReading::now();
+        let mut outage = established(start.monotonic);
+        outage.transition(Kind::Service, &failing(), start.monotonic);
+        let later = start.monotonic + 60 * SECOND;
         let year = 365 * 24 * 3600 * SECOND;
         for wall in [start.wall - year, start.wall + year, SystemTime::UNIX_EPOCH] {
-            let since = outage.since_wall(Moment { steady: later, wall });
+            let since = outage.since_wall(ClockReading { monotonic: later, wall });
             assert_eq!(since, wall.checked_sub(60 * SECOND), "by the clock of now");
         }
-        let before_time = outage.since_wall(Moment { steady: later, wall: SystemTime::UNIX_EPOCH });
+        let before_time = outage.since_wall(ClockReading { monotonic: later, wall: SystemTime::UNIX_EPOCH });
         assert_eq!((seconds(before_time), seconds(None)), (0, 0));
         assert_eq!(TimeOfDay(before_time).to_string(), "an unknown time");
         let known = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_467_000_500);

@@ -1,31 +1,16 @@
 //! When did the changes of endpoints happen that a Snapshot brings? Pure (semantics B4).
 //!
 //! Two clocks are involved: EndpointSlices carry a time of day, written on another host, and durations in this
-//! process follow the steady clock. The time of day is read once, when a change is received; a clock that jumps
+//! process follow the monotonic clock. The time of day is read once, when a change is received; a clock that jumps
 //! afterwards does no harm.
 
+use super::clock_reading::ClockReading;
 use std::{
     collections::HashMap,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
 use weir_core::{Family, ServiceKey};
-
-/// One moment on the steady clock and on the time of day.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Time on the steady clock, which never jumps.
-    pub steady: Instant,
-    /// Time of day.
-    pub wall: SystemTime,
-}
-
-impl Moment {
-    /// Reads both clocks.
-    pub fn now() -> Self {
-        Self { steady: Instant::now(), wall: SystemTime::now() }
-    }
-}
 
 /// Change of endpoints on its way to the data plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +77,7 @@ impl PendingChanges {
         service: &ServiceKey,
         family: Family,
         triggered: Option<SystemTime>,
-        received: Moment,
+        received: ClockReading,
     ) -> Result<(), Unclear> {
         if self.held >= Self::MAX_CHANGES {
             return Err(Unclear::TooMany);
@@ -100,10 +85,10 @@ impl PendingChanges {
         let age = triggered.map(|triggered| received.wall.duration_since(triggered));
         let known = match age {
             Some(Err(_)) => Some(Duration::ZERO),
-            Some(Ok(age)) => Some(age).filter(|&age| age <= received.steady.duration_since(self.started)),
+            Some(Ok(age)) => Some(age).filter(|&age| age <= received.monotonic.duration_since(self.started)),
             None => None,
         };
-        let change = EndpointChange { family, received: received.steady, age: known };
+        let change = EndpointChange { family, received: received.monotonic, age: known };
         self.changes.entry(service.clone()).or_default().push(change);
         self.held += 1;
         if matches!(age, Some(Err(_))) { Err(Unclear::ClockDiffers) } else { Ok(()) }
@@ -129,18 +114,20 @@ mod tests {
     }
 
     /// No changes in a process that has run for an hour, and the current moment.
-    fn running() -> (PendingChanges, Moment) {
-        let started = Moment::now();
-        let now = Moment { steady: started.steady + 3600 * SECOND, wall: started.wall + 3600 * SECOND };
-        (PendingChanges::new(started.steady), now)
+    fn running() -> (PendingChanges, ClockReading) {
+        let started = ClockReading::now();
+        let now = started + 3600 * SECOND;
+        (PendingChanges::new(started.monotonic), now)
     }
 
-    fn recorded(triggered: impl FnOnce(Moment) -> SystemTime) -> (Result<(), Unclear>, Option<Duration>) {
+    fn recorded(
+        triggered: impl FnOnce(ClockReading) -> SystemTime,
+    ) -> (Result<(), Unclear>, Option<Duration>) {
         let (mut pending, now) = running();
         let outcome = pending.record(&web(), Family::V4, Some(triggered(now)), now);
         let changes = pending.take(&[web()]);
-        assert_eq!(changes[0].since_received(now.steady + SECOND), SECOND);
-        (outcome, changes[0].since_triggered(now.steady + SECOND))
+        assert_eq!(changes[0].since_received(now.monotonic + SECOND), SECOND);
+        (outcome, changes[0].since_triggered(now.monotonic + SECOND))
     }
 
     #[test]
@@ -172,7 +159,7 @@ mod tests {
         let (mut pending, now) = running();
         pending.record(&web(), Family::V6, Some(now.wall), now).unwrap();
         let changes = pending.take(&[web()]);
-        assert_eq!(changes[0].since_received(now.steady - SECOND), Duration::ZERO);
+        assert_eq!(changes[0].since_received(now.monotonic - SECOND), Duration::ZERO);
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl RestoredState {
     /// Logs that complete lists have replaced the state.
     pub(super) fn log_end(&self) {
         let file = self.file.display();
-        info!("the API server's lists are complete and replace the state of {file}");
+        info!("the API server's lists are complete; they replace the state of {file}");
     }
 }
 

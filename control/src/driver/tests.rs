@@ -74,7 +74,7 @@ impl Rig {
 }
 
 fn received(event: Event) -> Input {
-    Input::Object(Translation { event, problems: Vec::new(), triggered: None }, Moment::now())
+    Input::Object(Translation { event, problems: Vec::new(), triggered: None }, ClockReading::now())
 }
 
 /// A slice of a Service that [`put`] makes, with one endpoint.

@@ -3,48 +3,25 @@
 //! | path | 200 when |
 //! |---|---|
 //! | `/livez` | no change has waited too long to be applied |
-//! | `/healthz` | that, and load balancers may send to this node: it is not leaving and weir is not draining |
+//! | `/healthz` | the same, and load balancers may send to this node: the node is not leaving and weir is not draining |
 //! | `/readyz` | the first complete state is applied and weir is not draining |
 
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    ops::Add,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
+use tokio::time::Instant;
+pub(crate) use weir_control::ClockReading;
 use weir_core::{Family, Node, PerFamily};
 
-/// How long a change may wait: kube-proxy's 2 x syncPeriod.
+/// Time that a change may wait until it is applied: kube-proxy's 2 x syncPeriod.
 const LATE_AFTER: Duration = Duration::from_secs(60);
 
-/// What Go writes for a time that never was.
+/// Go's text of the zero time.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-/// One moment on both clocks: ages follow the monotonic one, people read the other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ClockReading {
-    /// Never jumps.
-    pub(crate) monotonic: Instant,
-    /// What a clock on the wall shows.
-    pub(crate) wall: SystemTime,
-}
-
-impl ClockReading {
-    /// This moment.
-    pub(crate) fn now() -> Self {
-        Self { monotonic: Instant::now(), wall: SystemTime::now() }
-    }
-}
-
-impl Add<Duration> for ClockReading {
-    type Output = Self;
-
-    fn add(self, later: Duration) -> Self {
-        Self { monotonic: self.monotonic + later, wall: self.wall + later }
-    }
-}
-
-/// Everything the probes depend on.
+/// State that the probes depend on.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     families: PerFamily<Progress>,
@@ -54,21 +31,21 @@ pub(crate) struct Health {
     draining: bool,
 }
 
-/// How far one family is.
+/// Progress of one family.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
-    /// When the oldest change arrived that is not applied yet.
+    /// Arrival of the oldest change that is not applied yet.
     queued: Option<Instant>,
-    /// When changes were last applied; `None` before the first time.
+    /// Time when changes were last applied; `None` before the first time.
     updated: Option<SystemTime>,
 }
 
-/// The answer to a probe.
+/// Answer to a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// 200, else 503.
+    /// Whether the HTTP status is 200; else 503.
     pub(crate) ok: bool,
-    /// A JSON object.
+    /// Body of the answer, a JSON object.
     pub(crate) body: String,
 }
 
@@ -85,27 +62,27 @@ impl Health {
         }
     }
 
-    /// A change of one family arrived and waits to be applied. The clock of an older one goes on.
+    /// Notes that a change of one family waits to be applied. The age of an older change counts on.
     pub(crate) fn queued(&mut self, family: Family, now: ClockReading) {
         self.families.get_mut(family).queued.get_or_insert(now.monotonic);
     }
 
-    /// All changes of one family are applied.
+    /// Notes that all changes of one family are applied.
     pub(crate) fn updated(&mut self, family: Family, now: ClockReading) {
         *self.families.get_mut(family) = Progress { queued: None, updated: Some(now.wall) };
     }
 
-    /// What is known of this node.
+    /// Sets whether this node is known and stays, by its Node object.
     pub(crate) fn set_node(&mut self, node: &Node) {
         self.node_eligible = !node.leaving && (node.known || !self.node_required);
     }
 
-    /// The first complete state is applied.
+    /// Notes that the first complete state is applied.
     pub(crate) fn set_ready(&mut self) {
         self.ready = true;
     }
 
-    /// weir is ending: traffic should go elsewhere while open connections finish.
+    /// Notes that weir is ending: traffic should go elsewhere while open connections finish.
     pub(crate) fn set_draining(&mut self) {
         self.draining = true;
     }
@@ -115,18 +92,18 @@ impl Health {
         Family::ALL.iter().all(|&family| self.families.get(family).healthy(now))
     }
 
-    /// The answer of `/livez`.
+    /// Answer of `/livez`.
     pub(crate) fn livez(&self, now: ClockReading) -> Answer {
         self.answer(now, self.healthy(now), None)
     }
 
-    /// The answer of `/healthz`.
+    /// Answer of `/healthz`.
     pub(crate) fn healthz(&self, now: ClockReading) -> Answer {
         let eligible = self.node_eligible && !self.draining;
         self.answer(now, self.healthy(now) && eligible, Some(eligible))
     }
 
-    /// The answer of `/readyz`.
+    /// Answer of `/readyz`.
     pub(crate) fn readyz(&self) -> Answer {
         let (ok, body) = match (self.draining, self.ready) {
             (true, _) => (false, r#"{"ready":false,"reason":"draining"}"#),
@@ -166,7 +143,7 @@ impl Progress {
     }
 }
 
-/// kube-proxy's body of `/healthz` and `/livez`, in its order.
+/// Body of `/healthz` and `/livez`, with kube-proxy's fields in kube-proxy's order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
@@ -186,7 +163,7 @@ struct Status {
     healthy: bool,
 }
 
-/// A time as Go writes it into JSON: RFC 3339 in UTC, with a fraction without zeros at its end.
+/// Text of a time as Go writes it into JSON: RFC 3339 in UTC, the fraction without zeros at its end.
 fn time_text(time: Option<SystemTime>) -> String {
     // Before 1970 or after 9999 the clock is wrong and humantime would fail.
     const YEAR_10000: u64 = 253_402_300_800;

@@ -1,4 +1,4 @@
-//! Who gets one of a worker's pipes?
+//! Which directions get one of a worker's pipes?
 
 use crate::{
     limits::descriptor_budget::{DescriptorBudget, DescriptorPermit},
@@ -6,38 +6,38 @@ use crate::{
 };
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-/// PipePool that one worker opens at most; they take two descriptors each. Directions that get none copy.
+/// Pipes that one worker opens at most, with two descriptors each. Directions that get none copy.
 const MAX_PIPES: usize = 128;
 
-/// The pipes of one worker. Most directions that need one need it for a moment, so few are shared by many.
+/// The pipes of one worker. Most directions that need a pipe need it for a moment, so few are shared by many.
 #[derive(Debug)]
 pub(crate) struct PipePool {
     free: RefCell<Vec<Pipe>>,
-    /// The descriptors of each that is open.
+    /// Descriptors of each open pipe.
     open: RefCell<Vec<DescriptorPermit>>,
     descriptors: Arc<DescriptorBudget>,
 }
 
 impl PipePool {
-    /// PipePool that are opened while `descriptors` are not scarce.
+    /// Creates an empty pool, which opens pipes while `descriptors` are not scarce.
     pub(crate) fn new(descriptors: Arc<DescriptorBudget>) -> Rc<Self> {
         Rc::new(Self { free: RefCell::default(), open: RefCell::default(), descriptors })
     }
 
-    /// Closes what is not lent while descriptors are scarce: bytes can be copied, connections need them.
+    /// Closes pipes that are not lent while descriptors are scarce: bytes can be copied, connections need descriptors.
     pub(crate) fn close_unused(&self) {
         if self.descriptors.are_scarce() {
             self.free.take().into_iter().for_each(|pipe| self.close(pipe));
         }
     }
 
-    /// Lends an empty pipe. `None` when there may be no more, or descriptors are scarce.
+    /// Lends an empty pipe. `None` if [`MAX_PIPES`] are lent, or descriptors are scarce.
     pub(crate) fn lend(self: &Rc<Self>) -> Option<PooledPipe> {
         let pipe = self.free.borrow_mut().pop().or_else(|| self.open_another())?;
         Some(PooledPipe { pipe: Some(pipe), pipes: Rc::clone(self) })
     }
 
-    /// How many are open but not lent, and how many are open.
+    /// Number of pipes that are open but not lent, and of all that are open.
     #[cfg(test)]
     pub(crate) fn count(&self) -> (usize, usize) {
         (self.free.borrow().len(), self.open.borrow().len())
@@ -59,7 +59,7 @@ impl PipePool {
     }
 }
 
-/// A pipe on loan. An empty one goes back when this is dropped; one with bytes that nobody wants any more is closed.
+/// A pipe on loan. Dropping returns an empty pipe to the pool; a pipe with bytes that nobody wants any more is closed.
 #[derive(Debug)]
 pub(crate) struct PooledPipe {
     pipe: Option<Pipe>,

@@ -1,4 +1,4 @@
-//! Who gets a place in this process, and what becomes of those who get none?
+//! Which clients get a permit for a connection, and how are the others refused?
 
 use super::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsage};
 use crate::telemetry::{close_reason::Closed, log_limiter::LogLimiter};
@@ -10,19 +10,19 @@ use std::{
 };
 use weir_core::{Limits, RateLimiter, fair_share};
 
-/// How many newcomers the whole process refuses in a second, so that a flood costs little; the others wait in the
-/// kernel's queue until they are refused, or there is room.
+/// Newcomers that the whole process refuses in a second at most, so that a flood costs little. Others wait in the
+/// kernel's accept queues.
 const MAX_REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1280).expect("is not 0");
 
-/// How long an acceptor pauses at least, and at most, once refusals come too fast. Often and briefly costs timers; for
-/// long would leave room unused.
+/// Shortest and longest pause of an acceptor when refusals come too fast. Short pauses cost timers; long ones leave
+/// room unused.
 const REFUSAL_PAUSE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(25)..=Duration::from_millis(500);
 
-/// The places of this process, shared by all workers.
+/// Admission of connections to this process, shared by all workers.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    /// What places are made of, beside the limit of connections.
+    /// Budget from which each connection takes two descriptors.
     pub(crate) descriptors: Arc<DescriptorBudget>,
     max_connections: usize,
     refusals: RateLimiter,
@@ -31,7 +31,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Places for `most` connections.
+    /// Admits at most `max_connections` at a time.
     pub(crate) fn new(max_connections: usize, descriptors: Arc<DescriptorBudget>) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
@@ -43,12 +43,12 @@ impl Admission {
         })
     }
 
-    /// How many connections there may be.
+    /// Connections that there may be at a time.
     pub(crate) fn max_connections(&self) -> usize {
         self.max_connections
     }
 
-    /// Gives a newcomer a place, or says which limit is reached.
+    /// Gives a newcomer a permit, or fails with the limit that is reached.
     pub(crate) fn admit(
         self: &Arc<Self>,
         service: &Arc<ServiceUsage>,
@@ -66,34 +66,34 @@ impl Admission {
         Ok(ConnectionPermit { admission: Arc::clone(self), service, client: None })
     }
 
-    /// Notes that a newcomer was refused; returns how long to refuse nobody.
+    /// Counts a refused newcomer; returns for how long to refuse nobody, if refusals come too fast.
     pub(crate) fn refused(&self, now: Instant) -> Option<Duration> {
         let wait = self.refusals.reserve(now, weir_core::Quota::per_second(MAX_REFUSALS_PER_SECOND));
         (wait >= *REFUSAL_PAUSE.start()).then(|| wait.min(*REFUSAL_PAUSE.end()))
     }
 
-    /// Whether a refusal may be logged; if so, how many were not.
+    /// Whether a refusal may be logged: `Some` with the number of refusals that were not.
     pub(crate) fn may_log_refusal(&self, now: Instant) -> Option<u64> {
         self.refusal_log.allows(now)
     }
 
-    /// Whether an accept that failed may be logged; if so, how many were not.
+    /// Whether a failed accept may be logged: `Some` with the number of failures that were not.
     pub(crate) fn may_log_accept_error(&self, now: Instant) -> Option<u64> {
         self.accept_error_log.allows(now)
     }
 }
 
-/// A place, given back when this is dropped. Small, as each connection holds one.
+/// The right to open one connection, given back on drop. Small, as each connection holds one.
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     admission: Arc<Admission>,
     service: ServiceConnection,
-    /// The client, if it is counted.
+    /// Client in whose count the connection is; `None` without a limit per client.
     client: Option<Box<IpAddr>>,
 }
 
 impl ConnectionPermit {
-    /// Counts it as one of its client's, or says that the client has as many as it may have.
+    /// Counts the connection for its client; fails if the client has as many as are allowed.
     pub(crate) fn count_client(&mut self, limits: &Limits, client: IpAddr) -> Result<(), Closed> {
         let Some(max) = limits.connections_per_client else { return Ok(()) };
         self.client = Some(Box::new(client));
@@ -110,12 +110,12 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// One of the connections of a Service, until this is dropped.
+/// One connection in the count of its Service, until dropped.
 #[derive(Debug)]
 struct ServiceConnection(Arc<ServiceUsage>);
 
 impl ServiceConnection {
-    /// Counts one more; returns how many there were before.
+    /// Counts a connection; returns the number of others.
     fn one_more(service: &Arc<ServiceUsage>) -> (Self, usize) {
         let before = service.connections.fetch_add(1, Relaxed);
         (Self(Arc::clone(service)), before)

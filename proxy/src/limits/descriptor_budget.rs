@@ -1,66 +1,67 @@
 //! How many descriptors may the data plane have open, and who holds them? One budget for all workers.
 //!
-//! What it leaves of the process's limit keeps health, metrics and the control plane at work while the data plane is full.
+//! The rest of the process's limit keeps health, metrics and the control plane at work while the data plane is full.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Of the process's limit, an eighth within these bounds is never the data plane's: HTTP, watches and files use it.
+/// Bounds of the reserve for HTTP, watches and files: an eighth of the process's limit, within this range, is never the
+/// data plane's.
 const RESERVED_DESCRIPTORS: std::ops::RangeInclusive<usize> = 16..=512;
 
-/// What the process has open before anything is served: standard streams, the main runtime, its servers.
+/// Descriptors that the process has open before anything is served: standard streams, the main runtime, its servers.
 const PROCESS_DESCRIPTORS: usize = 8;
 
-/// What a worker has open beside connections and flows: three of its runtime, and a client not yet permit.
+/// Descriptors of a worker beside connections and flows: three of its runtime, and one of a client not yet admitted.
 const DESCRIPTORS_PER_WORKER: usize = 4;
 
-/// What the data plane may have open in a process that may have `limit` descriptors. Never nothing.
+/// Descriptors that the data plane may have open in a process that may have `limit`; at least 8.
 pub(crate) fn share(limit: usize, workers: usize) -> usize {
     let reserve = (limit / 8).clamp(*RESERVED_DESCRIPTORS.start(), *RESERVED_DESCRIPTORS.end());
     limit.saturating_sub(reserve + PROCESS_DESCRIPTORS + DESCRIPTORS_PER_WORKER * workers).max(8)
 }
 
-/// DescriptorBudget of a connection: one to the client and one to the endpoint.
+/// Descriptors of a connection: one to the client and one to the endpoint.
 const DESCRIPTORS_PER_CONNECTION: usize = 2;
 
 /// One connection in [`DescriptorBudget::held`], above the descriptors. A process may have fewer than 2^31 of them
 /// (`fs.nr_open`, proc_sys_fs(5)).
 const ONE_CONNECTION: u64 = 1 << 32;
 
-/// The budget. A connection takes two, a UDP flow and a listening socket one, a pipe two.
+/// A budget of descriptors. A connection or a pipe takes two, a UDP flow or a listening socket one.
 #[derive(Debug)]
 pub struct DescriptorBudget {
-    /// How many are held, and how many connections there are, in one number: a newcomer is judged by both at once, and
-    /// one that is refused is at no moment missing to another one.
+    /// Held descriptors (lower 32 bits) and connections (upper 32 bits) in one number: a newcomer is judged by both at
+    /// once, and takes nothing from another one, not even for a moment, if refused.
     held: AtomicU64,
     limit: usize,
 }
 
 impl DescriptorBudget {
-    /// A budget of `limit` descriptors.
+    /// Creates a budget of `limit` descriptors.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { held: AtomicU64::new(0), limit })
     }
 
-    /// The size of the budget.
+    /// Descriptors in the budget.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How many are held.
+    /// Descriptors that are held.
     pub(crate) fn used(&self) -> usize {
         used(self.held.load(Relaxed))
     }
 
-    /// How many connections there are.
+    /// Connections that hold descriptors.
     #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         connections(self.held.load(Relaxed))
     }
 
-    /// How many are left.
+    /// Descriptors that are left.
     pub(crate) fn free(&self) -> usize {
         self.limit.saturating_sub(self.used())
     }
@@ -70,19 +71,19 @@ impl DescriptorBudget {
         self.free() < self.limit / 4
     }
 
-    /// Takes `count`, if so many are left.
+    /// Takes `count` descriptors, if so many are left.
     pub fn acquire(self: &Arc<Self>, count: usize) -> Option<DescriptorPermit> {
         self.acquire_below(count, self.limit)
     }
 
-    /// Takes one in place of another that is about to be given back. For that moment the budget may be exceeded, by no
-    /// more than a quarter of the least reserve.
+    /// Takes one descriptor shortly before another one is given back. Meanwhile the budget may be exceeded, by at most
+    /// a quarter of the smallest reserve.
     pub(crate) fn acquire_early(self: &Arc<Self>) -> Option<DescriptorPermit> {
         self.acquire_below(1, self.limit + RESERVED_DESCRIPTORS.start() / 4)
     }
 
-    /// Takes what a connection needs if `admits`, which is told how many connections there are and for how many more
-    /// there are descriptors; returns whether it did. For a guard that gives it back.
+    /// Takes the descriptors of a connection if `admits` agrees, given the number of connections and the number of
+    /// further ones for which descriptors are left. Returns whether taken; a guard must call [`Self::end_connection`].
     pub(crate) fn begin_connection(&self, admits: impl Fn(usize, usize) -> bool) -> bool {
         let more = |held| {
             let room = self.limit.saturating_sub(used(held)) / DESCRIPTORS_PER_CONNECTION;
@@ -92,7 +93,7 @@ impl DescriptorBudget {
         self.held.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
-    /// Gives back what a connection took.
+    /// Gives back the descriptors of a connection.
     pub(crate) fn end_connection(&self) {
         self.held.fetch_sub(ONE_CONNECTION + DESCRIPTORS_PER_CONNECTION as u64, Relaxed);
     }
@@ -104,17 +105,17 @@ impl DescriptorBudget {
     }
 }
 
-/// The descriptors in [`DescriptorBudget::held`].
+/// Descriptors in [`DescriptorBudget::held`].
 fn used(held: u64) -> usize {
     (held % ONE_CONNECTION) as usize
 }
 
-/// The connections in [`DescriptorBudget::held`].
+/// Connections in [`DescriptorBudget::held`].
 fn connections(held: u64) -> usize {
     (held / ONE_CONNECTION) as usize
 }
 
-/// Some of the budget, given back when this is dropped.
+/// Descriptors taken from a budget, given back on drop.
 #[derive(Debug)]
 pub struct DescriptorPermit {
     descriptors: Arc<DescriptorBudget>,

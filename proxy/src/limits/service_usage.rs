@@ -10,16 +10,16 @@ use std::{
 };
 use weir_core::{RateLimiter, ServiceKey};
 
-/// What one Service holds, for as long as it exists or something of it lives.
+/// Connections, flows and accepts of one Service, for as long as the Service exists or one of them lives.
 #[derive(Debug)]
 pub(crate) struct ServiceUsage {
-    /// TCP connections that have a place.
+    /// TCP connections with a permit.
     pub(crate) connections: AtomicUsize,
-    /// The same by client address; counted only while there is a limit.
+    /// TCP connections by client address; counted only while there is a limit.
     pub(crate) clients: ClientCounts,
     /// UDP flows by client address; counted only while there is a limit.
     pub(crate) flows: ClientCounts,
-    /// When the next client may be served; asked only while there is a limit.
+    /// Limiter of accepts; used only while there is a rate.
     pub(crate) accepts: RateLimiter,
 }
 
@@ -35,28 +35,28 @@ impl Default for ServiceUsage {
 }
 
 impl ServiceUsage {
-    /// How many connections have a place.
+    /// TCP connections with a permit.
     #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
         self.connections.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
-/// A number for each client address that has one. Takes no memory while there is no limit.
+/// Counts by client address. Take no memory while there is no limit.
 #[derive(Debug, Default)]
 pub(crate) struct ClientCounts {
     counts: OnceLock<Box<DashMap<IpAddr, u32>>>,
 }
 
 impl ClientCounts {
-    /// Counts one more of a client; returns whether it stays within `most`. It is counted either way.
+    /// Counts one more for a client, also beyond `max`; returns whether the count is within `max`.
     pub(crate) fn add(&self, client: IpAddr, max: NonZeroU32) -> bool {
         let mut count = self.counts.get_or_init(Box::default).entry(client).or_insert(0);
         *count += 1;
         *count <= max.get()
     }
 
-    /// Counts one less of a client.
+    /// Counts one less for a client.
     pub(crate) fn remove(&self, client: IpAddr) {
         let Some(counts) = self.counts.get() else { return };
         counts.remove_if_mut(&client, |_, count| {
@@ -65,21 +65,21 @@ impl ClientCounts {
         });
     }
 
-    /// How many a client has.
+    /// Count of a client.
     #[cfg(test)]
     pub(crate) fn of(&self, client: IpAddr) -> u32 {
         self.counts.get().and_then(|counts| counts.get(&client).map(|count| *count)).unwrap_or(0)
     }
 }
 
-/// The loads of all Services. One that is deleted and comes back while connections of it live keeps its count.
+/// Usages of all Services. A Service that is deleted and comes back while its connections live keeps its counts.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceUsages {
     usages: HashMap<ServiceKey, Weak<ServiceUsage>>,
 }
 
 impl ServiceUsages {
-    /// The load of a Service.
+    /// Usage of a Service.
     pub(crate) fn of(&mut self, service: &ServiceKey) -> Arc<ServiceUsage> {
         if let Some(usage) = self.usages.get(service).and_then(Weak::upgrade) {
             return usage;
@@ -89,7 +89,7 @@ impl ServiceUsages {
         usage
     }
 
-    /// Forgets Services of which nothing is left.
+    /// Forgets Services that nothing refers to.
     pub(crate) fn sweep(&mut self) {
         self.usages.retain(|_, usage| usage.strong_count() > 0);
     }

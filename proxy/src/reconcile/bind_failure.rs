@@ -7,7 +7,7 @@ use std::{
 };
 use weir_core::FrontendKind;
 
-/// Why the socket of a frontend could not be opened (bind(2), socket(7)).
+/// Reason why the socket of a frontend could not be opened (bind(2), socket(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindFailure {
     /// Another socket has the address, or the port of all addresses (EADDRINUSE).
@@ -24,9 +24,9 @@ pub enum BindFailure {
     },
     /// The process has as many descriptors as it may have (EMFILE).
     DescriptorLimit,
-    /// Connections hold the descriptors that weir keeps within.
+    /// Connections hold all descriptors of the budget.
     DescriptorBudget,
-    /// Listening sockets hold all descriptors that are for them.
+    /// Listening sockets hold all descriptors that they may take, or the budget is used up.
     ListenerBudget {
         /// Descriptors that listening sockets may take.
         budget: usize,
@@ -55,7 +55,7 @@ impl BindFailure {
 }
 
 impl fmt::Display for BindFailure {
-    /// What happened, who might be at fault and what to do.
+    /// Says what happened, what might be at fault and what to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_map = |mappable: &bool| if *mappable { ", or use --map loopback" } else { "" };
         match self {

@@ -1,7 +1,7 @@
 //! Through which sockets do captured packets come in? (node mode)
 //!
-//! One group for each family, protocol and origin of clients: the rules that bring a packet here know where it comes from.
-//! The sockets stay the same whatever is served.
+//! One group for each family, protocol and origin of clients: the rules that bring a packet know its origin. The
+//! sockets stay open whatever is served.
 
 use crate::{
     limits::descriptor_budget::{DescriptorBudget, DescriptorPermit},
@@ -19,10 +19,11 @@ use std::{
 };
 use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, Origin, PerFamily, Protocol};
 
-/// How many sockets each worker has at most.
+/// Capture sockets of one worker at most.
 const MAX_SOCKETS_PER_WORKER: usize = Family::ALL.len() * 2 * 3;
 
-/// Opens the sockets, and has the workers serve them. The descriptors are held for as long as the second value lives.
+/// Opens the capture sockets and sends them to the workers. The permit holds their descriptors. Fails without
+/// CAP_NET_ADMIN, without enough descriptors, or if localhost has no address.
 pub(crate) fn open(
     workers: &[WorkerHandle],
     marks: Marks,
@@ -32,7 +33,7 @@ pub(crate) fn open(
     let permit = descriptors.acquire(MAX_SOCKETS_PER_WORKER * workers.len()).ok_or(Error::Descriptors)?;
     let group = |protocol, family, origin| {
         let address = Frontend { protocol, address: localhost(family) };
-        let sockets = socket::open_capturing(address, marks.to_clients, workers.len(), backlog)?;
+        let sockets = socket::open_capture_group(address, marks.to_clients, workers.len(), backlog)?;
         let port = sockets.first().map_or(Ok(0), local_port)?;
         for (worker, socket) in workers.iter().zip(sockets) {
             worker.send(Command::Capture(CaptureSocket { protocol, origin, socket }));
@@ -40,8 +41,8 @@ pub(crate) fn open(
         Ok(port)
     };
     let groups = |protocol, family| {
-        // The kernel was built or started without the family, or localhost has no address. To ask by a receiving socket would
-        // not do: that may have any address.
+        // The kernel was built or started without the family, or localhost has no address. Binding a capture socket
+        // would not show it: that may have any address.
         if !host::is_local(localhost(family).ip()) {
             return Ok(None);
         }

@@ -1,64 +1,63 @@
-//! Which frontends do the workers know of in node mode, and how do they hear of changes?
+//! Which frontends do the workers know of in node mode, and how do changes reach them?
 
 use super::{
     report::{FrontendRow, FrontendState},
-    sockets::Desired,
+    sockets::{Desired, MAX_WORKER_WAIT},
 };
 use crate::{
     routing::{binding::Binding, port_runtime::PortRuntime},
     shared::command::{CapturedFrontend, Command, FrontendChange},
     worker::handle::{WorkerHandle, answers},
 };
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 use tokio::time::timeout;
 use weir_core::{Audience, Family, Frontend, FrontendKind, PerFamily, Protocol};
 
-/// A worker hears of a change within moments; one that does not answer must not hold up the others.
-const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
-
-/// The frontends that are in every worker's captured_frontends. All that are planned are: one without usable endpoints too, whose UDP
-/// flows may have an endpoint that still serves (semantics C3).
+/// Frontends that every worker knows of: all that are planned, also without usable endpoints, as their UDP flows may
+/// have an endpoint that still serves (semantics C3).
 #[derive(Debug, Default)]
 pub(super) struct KnownFrontends {
     known: HashMap<Frontend, KnownFrontend>,
-    /// How many have somebody to serve.
+    /// Number of frontends in each family that have clients to serve.
     listening: PerFamily<usize>,
 }
 
+/// A frontend in the state that was last sent to the workers.
 #[derive(Debug)]
 struct KnownFrontend {
-    /// What was last told of it: whose it is, what kind of address, and who can be served.
+    /// Service port behind the frontend.
     runtime: Arc<PortRuntime>,
     kind: FrontendKind,
     audience: Option<Audience>,
-    /// Whether that serves packets that come in through a receiving socket.
+    /// Whether packets that arrive at capture sockets are served.
     is_captured: bool,
 }
 
 impl KnownFrontend {
-    /// What the workers are told: who serves packets that come in through a receiving socket.
+    /// Target of packets that arrive at capture sockets; `None` if workers do not serve such packets.
     fn captured(&self) -> Option<CapturedFrontend> {
         self.is_captured.then(|| CapturedFrontend { kind: self.kind, runtime: Arc::clone(&self.runtime) })
     }
 
-    /// In node mode a frontend is served where it is.
+    /// Report of the frontend, which in node mode is served at its own address.
     fn row(self, frontend: Frontend, state: FrontendState) -> FrontendRow {
         let (key, address) = (self.runtime.metrics.key().clone(), frontend.address);
         FrontendRow { port: key, kind: self.kind, frontend: address, listen: address, state }
     }
 
+    /// Whether reports of both show one Service port, kind and audience.
     fn is_reported_like(&self, other: &Self) -> bool {
         let reported = |known: &Self| (known.kind, known.audience);
         self.runtime.metrics.key() == other.runtime.metrics.key() && reported(self) == reported(other)
     }
 }
 
-/// What one step has changed.
+/// Outcome of one step.
 #[derive(Default)]
 pub(super) struct Steps<'a> {
-    /// Frontends that changed their state.
+    /// Frontends whose state changed.
     pub(super) rows: Vec<FrontendRow>,
-    /// Frontends that were not there before.
+    /// Frontends that were unknown before.
     pub(super) new: Vec<&'a Binding>,
 }
 
@@ -68,14 +67,16 @@ impl KnownFrontends {
         self.known.contains_key(&frontend)
     }
 
-    /// How many frontends of a family have somebody to serve.
+    /// Number of frontends of a family that have clients to serve.
     pub(super) fn listening(&self, family: Family) -> usize {
         *self.listening.get(family)
     }
 
-    /// Has the workers know the touched frontends as they are planned, by one command, and waits until they do.
+    /// Sends the touched frontends to the workers as they are planned, by one command, and waits for them
+    /// ([`MAX_WORKER_WAIT`]).
     ///
-    /// Not those of UDP in families where they are bound: the sockets from which their flows reply would be in the way.
+    /// UDP frontends are left out in families whose frontends are bound: the sockets from which their flows reply would
+    /// be in the way.
     pub(super) async fn settle<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,

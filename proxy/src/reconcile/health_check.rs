@@ -1,6 +1,6 @@
 //! Which endpoints are checked actively, for which Service ports? One prober for each endpoint, however many use it.
 //!
-//! Everything here runs on the thread that steers the workers; they only see that an endpoint is down.
+//! Everything here runs on the thread that steers the workers; workers only see that an endpoint is down.
 
 mod prober;
 
@@ -21,7 +21,7 @@ type Port = (PortKey, Family);
 /// The probers of all endpoints that are checked.
 #[derive(Debug)]
 pub(crate) struct HealthChecks {
-    /// What each Service port has checked.
+    /// Checks that each Service port wants.
     wanted: HashMap<Port, Wanted>,
     probed: HashMap<SocketAddr, Probed>,
     shared: Arc<Shared>,
@@ -36,19 +36,19 @@ struct Wanted {
 /// An endpoint that is checked.
 #[derive(Debug)]
 struct Probed {
-    /// By whom, and how.
+    /// Service ports that want the endpoint checked, each with its settings.
     claims: BTreeMap<Port, ActiveCheck>,
     terms: watch::Sender<CheckTerms>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl HealthChecks {
-    /// Nothing is checked yet. Probes leave this host like this.
+    /// Creates an empty set of checks, whose connects leave this host as `egress` says.
     pub(crate) fn new(egress: Egress) -> Self {
         Self { wanted: HashMap::new(), probed: HashMap::new(), shared: Shared::new(egress) }
     }
 
-    /// HealthChecks the endpoints of a Service port as it is now. Costs nothing without a health check.
+    /// Checks the endpoints of a Service port as it is now. Costs nothing without a health check.
     pub(crate) fn update(&mut self, port: &ServicePort, endpoints: &mut Endpoints) {
         let key = (port.key.clone(), port.family);
         let check = port.settings.health_check.filter(|_| port.key.protocol == Protocol::Tcp);
@@ -64,7 +64,7 @@ impl HealthChecks {
         wanted.endpoints.iter().for_each(|&endpoint| self.claim(&key, endpoint, check, endpoints));
     }
 
-    /// Checks nothing more for a Service port.
+    /// Ends the checks of a Service port.
     pub(crate) fn remove(&mut self, key: &Port) {
         if let Some(before) = self.wanted.remove(key) {
             before.endpoints.iter().for_each(|&endpoint| self.release(key, endpoint));
@@ -96,7 +96,7 @@ impl HealthChecks {
 }
 
 impl Probed {
-    /// Tells the prober what the claims come to.
+    /// Sends the strictest of all claims to the prober.
     fn agree(&self) {
         let check = self.claims.values().copied().reduce(ActiveCheck::strictest);
         let first = self.claims.keys().next();

@@ -17,23 +17,24 @@ use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
 #[derive(Debug)]
 pub(super) struct ListenerGroup {
     id: ListenerId,
-    /// The workers that listen, by number.
+    /// Numbers of the workers that listen.
     members: Vec<usize>,
     pub(super) spec: ListenSpec,
-    /// The descriptors of the sockets.
+    /// Descriptors of the sockets.
     _descriptors: DescriptorPermit,
 }
 
-/// What all groups have in common.
+/// Options that all groups have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ListenOptions {
     /// Clients that may wait on each socket.
     pub(super) backlog: usize,
-    /// See [`Options`].
+    /// Mark of packets to clients, as [`Options::foreign`].
     pub(super) foreign: Option<u32>,
 }
 
-/// What a group spec, and to whom. Endpoints are not part of it: they follow by themselves.
+/// The frontend that a group serves, and the clients that get through. Endpoints are not part of it: routing tables
+/// follow them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ListenSpec {
     port: PortKey,
@@ -41,13 +42,13 @@ pub(super) struct ListenSpec {
     kind: FrontendKind,
     pub(super) frontend: SocketAddr,
     audience: Audience,
-    /// Whose packets get through; `None` means everybody's.
+    /// Networks whose packets get through; `None` means all.
     allowed_sources: Option<Arc<[IpNet]>>,
-    /// What accepted TCP connections inherit; `None` for UDP.
+    /// Silence after which TCP clients count as dead; `None` for UDP.
     dead_peer_timeout: Option<Duration>,
 }
 
-/// A binding that has somebody to serve.
+/// A binding with clients to serve, and what its sockets need.
 #[derive(Debug)]
 pub(super) struct WantedListener<'a> {
     pub(super) binding: &'a Binding,
@@ -56,7 +57,7 @@ pub(super) struct WantedListener<'a> {
 }
 
 impl ListenSpec {
-    /// `None` when the binding has no usable endpoint.
+    /// The spec of the sockets of a binding; `None` without a usable endpoint.
     pub(super) fn of(binding: &Binding, node_context: &NodeContext) -> Option<Self> {
         let audience = binding.audience()?;
         Some(Self {
@@ -73,7 +74,7 @@ impl ListenSpec {
         })
     }
 
-    /// What is told when nobody wants the address any more.
+    /// Report that the address is no longer served.
     pub(super) fn removed(&self, listen: Frontend) -> FrontendRow {
         FrontendRow {
             port: self.port.clone(),
@@ -86,7 +87,7 @@ impl ListenSpec {
 }
 
 impl WantedListener<'_> {
-    /// What is told once it is served.
+    /// Report that the address is served.
     pub(super) fn listening(&self) -> FrontendRow {
         FrontendRow::of(self.binding, FrontendState::Listening(self.spec.audience))
     }
@@ -120,7 +121,7 @@ impl ListenerGroup {
         Ok(Self { id, members, spec: wanted.spec.clone(), _descriptors: permit })
     }
 
-    /// Has the open sockets serve something else; each worker answers when it does.
+    /// Redirects the open sockets to another target; each worker answers when its own is redirected.
     pub(super) fn redirect(
         &mut self,
         wanted: &WantedListener<'_>,
@@ -140,7 +141,7 @@ impl ListenerGroup {
         self.members.iter().map(close).collect()
     }
 
-    /// How many descriptors it takes.
+    /// Number of descriptors that the group holds.
     pub(super) fn descriptors(&self) -> usize {
         self.members.len()
     }

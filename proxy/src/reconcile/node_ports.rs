@@ -5,7 +5,7 @@ use socket2::{Domain, Type};
 use std::io::{self, ErrorKind};
 use weir_core::{Frontend, FrontendKind, Protocol};
 
-/// How many are warned of one by one.
+/// Node ports that are warned of one by one; more are only counted.
 const MAX_WARNINGS: usize = 5;
 
 const TAKEN_OVER: &str = "weir_node_ports_taken_over_total";
@@ -30,7 +30,8 @@ pub(super) fn warn<'a>(new: impl Iterator<Item = &'a Binding>) {
     }
 }
 
-/// Asks the kernel, by a socket that is bound and closed at once. It never listens: nobody can reach it.
+/// Whether a process has the port. Asks the kernel, by a socket that is bound and closed at once; it never listens, so
+/// that nobody can reach it.
 fn is_in_use(listen: Frontend) -> bool {
     matches!(bind(listen), Err(error) if error.kind() == ErrorKind::AddrInUse)
 }
@@ -39,7 +40,7 @@ fn bind(Frontend { protocol, address }: Frontend) -> io::Result<()> {
     let kind = if protocol == Protocol::Udp { Type::DGRAM } else { Type::STREAM };
     let probe = socket2::Socket::new(Domain::for_address(address), kind, None)?;
     if protocol == Protocol::Tcp {
-        // Connections that have ended are nobody's.
+        // Connections that have ended hold the port for no process.
         probe.set_reuse_address(true)?;
     }
     probe.bind(&address.into())

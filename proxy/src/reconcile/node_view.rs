@@ -8,10 +8,10 @@ use crate::{
 use std::{net::IpAddr, sync::Arc};
 use weir_core::{Bridges, Localhost, Node, Pods, SourceRules};
 
-/// What was found on this host.
+/// The node and this host, as just observed.
 pub(super) struct NodeView {
     pub(super) node_context: NodeContext,
-    /// Where node ports are served.
+    /// Addresses at which node ports are served.
     pub(super) node_addresses: Vec<IpAddr>,
 }
 

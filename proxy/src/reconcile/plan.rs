@@ -11,27 +11,27 @@ use weir_core::{
     Claim, Claims, Family, Frontend, FrontendKind, Protocol, ResolvedService, ServiceKey, claims,
 };
 
-/// A port below the lowest one that may be bound is served this much higher (with `--map loopback`).
+/// Distance by which a port below the lowest one that may be bound is shifted up (`--map loopback`).
 const PORT_SHIFT: u16 = 20_000;
 
-/// All bindings wanted, with one winner where several Service ports claim the same socket.
+/// All bindings that are wanted, with one winner where several Service ports claim one address.
 pub(crate) type Plan = Claims<Frontend, Binding>;
 
-/// Puts the bindings of one Service in place of its earlier ones; returns the sockets that may be affected.
+/// Replaces the bindings of one Service; returns the addresses that may be affected.
 pub(crate) fn replace(plan: &mut Plan, service: &ServiceKey, bindings: Vec<Binding>) -> Vec<Frontend> {
     plan.replace(service, bindings.into_iter().map(|binding| (binding.listen, binding)))
 }
 
-/// What decides about addresses besides the Services themselves.
+/// Facts about this host that decide, beside the Services, which addresses are bound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PlanContext {
-    /// The addresses that node ports are served on.
+    /// Addresses at which node ports are served.
     pub(crate) node_addresses: Vec<IpAddr>,
-    /// With `--map loopback`: the lowest port that may be bound.
+    /// Lowest port that may be bound, with `--map loopback`; `None` without.
     pub(crate) map_loopback: Option<u16>,
 }
 
-/// The sockets that serve one Service. `mapped` is its loopback address when its cluster IPs are not local.
+/// The bindings of one Service. `mapped` is its loopback address if its cluster IPs are not local.
 pub(crate) fn bindings(
     served: &ResolvedService,
     plan_context: &PlanContext,
@@ -55,7 +55,8 @@ pub(crate) fn bindings(
     found
 }
 
-/// A port that may be bound. One that is too high to shift stays as it is, and its failure to bind is reported.
+/// The port to bind for `port`, shifted up if it is below `lowest`. A port that is too high to shift stays, and its
+/// failure to bind is reported.
 fn shifted(port: NonZeroU16, lowest: u16) -> u16 {
     let allowed = port.get() >= lowest;
     let shifted = port.checked_add(PORT_SHIFT).filter(|_| !allowed);

@@ -34,7 +34,7 @@ use weir_core::{
     ServicePort, Snapshot, termination,
 };
 
-/// The runtimes and sockets of everything that is served. Owned by one thread, which steers all workers.
+/// Makes runtimes and sockets what the Snapshot asks for. Owned by one thread, which steers all workers.
 #[derive(Debug)]
 pub(crate) struct Reconciler {
     config: Config,
@@ -45,12 +45,12 @@ pub(crate) struct Reconciler {
     services: ServiceUsages,
     checks: HealthChecks,
     runtimes: PortRuntimes,
-    /// PortRuntimes of ports that are gone; connections may still hold them.
+    /// Runtimes of ports that are gone; connections may still hold them.
     retired: Vec<Weak<PortRuntime>>,
     plan: Plan,
     loopback: Loopback,
     sockets: Sockets,
-    /// What the workers are told in node mode.
+    /// Frontends that the workers know of (node mode).
     known_frontends: KnownFrontends,
     bridges: Bridges,
     conflicts: Conflicts,
@@ -87,7 +87,7 @@ impl Reconciler {
         reconciler
     }
 
-    /// Looks at this host again; returns whether its addresses, or the node, changed.
+    /// Looks at this host again; returns whether the node or the addresses of the host changed.
     fn observe_node(&mut self, snapshot: &Snapshot) -> bool {
         let NodeView { node_context, node_addresses } =
             node_view::observe(&self.config, &self.bridges, &snapshot.node);
@@ -98,12 +98,12 @@ impl Reconciler {
         changed
     }
 
-    /// The threads that serve.
+    /// The worker threads.
     pub(crate) fn workers(&self) -> &[WorkerHandle] {
         self.sockets.workers()
     }
 
-    /// ListenSpec `snapshot` from now on. Costs what differs from the Snapshot before.
+    /// Serves `snapshot` from now on. The cost depends on what differs from the Snapshot before.
     pub(crate) async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
         let changes = Changes::between(&self.snapshot, snapshot);
         let mut affected: BTreeMap<ServiceKey, Arc<ResolvedService>> = BTreeMap::new();
@@ -129,13 +129,13 @@ impl Reconciler {
         Applied { visited, ..self.settle(touched).await }
     }
 
-    /// Looks at this host's addresses again, and serves accordingly.
+    /// Looks at this host's addresses again, and follows changes.
     pub(crate) async fn refresh(&mut self) -> Applied {
         let touched = self.follow_node();
         self.settle(touched).await
     }
 
-    /// Takes note of this host's bridges, and serves accordingly.
+    /// Sets this host's bridges, and follows changes.
     pub(crate) async fn set_bridges(&mut self, bridges: Bridges) -> Applied {
         let before = std::mem::replace(&mut self.bridges, bridges);
         let mut touched = self.follow_node();
@@ -155,13 +155,13 @@ impl Reconciler {
         touched
     }
 
-    /// Tries again what is due.
+    /// Opens the sockets whose retry is due.
     pub(crate) async fn retry(&mut self) -> Applied {
         let due = self.sockets.due(Instant::now());
         self.settle(due.into_iter().collect()).await
     }
 
-    /// Opens and closes sockets until the touched ones are as planned. No connection may go out to what they serve.
+    /// Opens and closes sockets until the touched addresses are as planned, and forbids connections to endpoints there.
     async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
         let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
@@ -181,7 +181,8 @@ impl Reconciler {
         node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
         for listen in touched {
             let captured = known_frontends.contains(listen).then_some(listen.address);
-            // Nothing is awaited since it was opened, so at most a few connections have gone in a circle, and not for long.
+            // Nothing is awaited since the socket was opened, so at most a few connections have gone in a circle, and
+            // not for long.
             endpoints.update_self_address(listen, captured.or(sockets.frontend(listen)));
         }
         self.count();
@@ -197,7 +198,7 @@ impl Reconciler {
         }
     }
 
-    /// Shows how many frontends are in which state.
+    /// Reports the number of frontends in each state.
     fn count(&self) {
         let (open, failed) = self.sockets.counts();
         let unbound = Family::ALL.into_iter().filter(|&family| !*self.bound().get(family));
@@ -206,12 +207,12 @@ impl Reconciler {
         self.gauges.set(listening, failed, without);
     }
 
-    /// When something is to be tried again.
+    /// Time at which a socket is to be tried again; `None` if all are open.
     pub(crate) fn next_retry(&self) -> Option<Instant> {
         self.sockets.next_retry()
     }
 
-    /// Drops what nothing refers to any more.
+    /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
         self.endpoints.sweep();
@@ -232,7 +233,7 @@ impl Reconciler {
         }
     }
 
-    /// Brings the runtimes and bindings of one Service up to date; returns the sockets that may be affected.
+    /// Updates the runtimes and bindings of one Service; returns the addresses that may be affected.
     fn update_service(&mut self, served: &ResolvedService) -> Vec<Frontend> {
         for port in &served.ports {
             self.update_runtime(port);
@@ -263,7 +264,7 @@ impl Reconciler {
         }
     }
 
-    /// Tells the workers that endpoints are gone, unless the Service keeps their connections.
+    /// Sends removed endpoints to the workers, unless the Service keeps their connections.
     fn send_removed(&self, runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
         let port = Arc::clone(&runtime.routing().port);
         let rule = port.settings.on_endpoint_removed;
@@ -271,15 +272,12 @@ impl Reconciler {
             return;
         }
         for worker in self.workers() {
-            worker.send(Command::EndpointsRemoved {
-                runtime: Arc::clone(runtime),
-                removed: removed.clone(),
-                rule,
-            });
+            let (runtime, removed) = (Arc::clone(runtime), removed.clone());
+            worker.send(Command::EndpointsRemoved { runtime, removed, rule });
         }
     }
 
-    /// Takes out the runtimes of ports that the Service had and no longer has.
+    /// Retires the runtimes of ports that the Service had and that `served`, the Service from now on, does not have.
     fn retire(&mut self, key: &ServiceKey, served: Option<&ResolvedService>) {
         let Some(before) = self.snapshot.get(key) else { return };
         let now = served.map_or(&[][..], |served| &served.ports);

@@ -1,4 +1,4 @@
-//! What is an operator told about frontends?
+//! What does an operator hear of frontends?
 
 use super::{bind_failure::BindFailure, plan::Plan};
 use crate::routing::binding::Binding;
@@ -10,42 +10,42 @@ use std::{
 };
 use weir_core::{Audience, Frontend, FrontendKind, PortKey, ResolvedService, ServicePort};
 
-/// What became of frontends in one step.
+/// Outcome of one step of reconciling.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
-    /// Frontends that changed their state.
+    /// Frontends whose state changed.
     pub rows: Vec<FrontendRow>,
-    /// Where node ports are served now.
+    /// Addresses at which node ports are served now.
     pub node_port_addresses: Vec<IpAddr>,
-    /// How many Services were looked at.
+    /// Number of Services that were looked at.
     pub visited: usize,
 }
 
-/// One Service address and what serves it.
+/// One frontend and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrontendRow {
-    /// The Service port.
+    /// Service port behind the frontend.
     pub port: PortKey,
-    /// What kind of address it is.
+    /// Kind of the Service address.
     pub kind: FrontendKind,
-    /// The Service address.
+    /// Service address that clients dial.
     pub frontend: SocketAddr,
-    /// Where weir listens for it: the same unless it is mapped.
+    /// Address that weir listens at; differs from `frontend` if mapped (`--map loopback`).
     pub listen: SocketAddr,
-    /// Whether it is served.
+    /// State of the frontend.
     pub state: FrontendState,
 }
 
 /// Whether a frontend is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrontendState {
-    /// Its sockets are open for these clients.
+    /// Sockets are open for these clients.
     Listening(Audience),
     /// No usable endpoint, so no socket is open and the kernel refuses clients.
     NoEndpoints,
-    /// Its sockets cannot be opened; this is tried again.
+    /// Sockets cannot be opened; this is tried again.
     Failed(BindFailure),
-    /// It is not served any more.
+    /// The frontend is no longer served.
     Removed,
 }
 
@@ -73,7 +73,7 @@ impl FrontendRow {
     }
 }
 
-/// Failures shown one by one; more of the same kind are only counted.
+/// Failures that are logged one by one; more are only counted.
 const MAX_WARNINGS: usize = 5;
 
 /// Warns of frontends that could not be opened, a few by name.
@@ -97,14 +97,14 @@ pub(super) fn warn_unsupported(port: &ServicePort, before: Option<&Arc<ResolvedS
     }
 }
 
-/// Addresses that several Services claim: a mistake that somebody should hear of once.
+/// Addresses that several Services claim: a mistake, which is logged once.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
     reported: HashMap<Frontend, Vec<PortKey>>,
 }
 
 impl Conflicts {
-    /// Warns if who claims an address has changed and it is more than one Service.
+    /// Warns if several Services claim an address, and others than before.
     pub(super) fn report(&mut self, plan: &Plan, frontend: Frontend) {
         let Some(winner) = plan.winner(frontend) else {
             self.reported.remove(&frontend);

@@ -26,7 +26,7 @@ struct Failed {
 }
 
 impl Retries {
-    /// Notes a failure; returns whether it is the first one, or has another reason than the one before.
+    /// Records a failure; returns whether it is the first in a row, or has another reason than the one before.
     pub(super) fn fail(&mut self, listen: Frontend, now: Instant, why: BindFailure) -> bool {
         let before = self.failed.remove(&listen);
         if let Some(before) = &before {
@@ -39,28 +39,28 @@ impl Retries {
         before.is_none_or(|before| before.why != why)
     }
 
-    /// Forgets a socket: it is open, or no longer wanted. Returns whether it had failed.
+    /// Forgets an address whose socket is open or no longer wanted; returns whether it had failed.
     pub(super) fn forget(&mut self, listen: Frontend) -> bool {
         let Some(failed) = self.failed.remove(&listen) else { return false };
         self.due.remove(&(failed.at, listen))
     }
 
-    /// Whether a socket has failed.
+    /// Whether the socket at an address has failed.
     pub(super) fn contains(&self, listen: Frontend) -> bool {
         self.failed.contains_key(&listen)
     }
 
-    /// When the next one is due.
+    /// Time at which the next retry is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)
     }
 
-    /// Those that are due.
+    /// Addresses whose retry is due.
     pub(super) fn due(&self, now: Instant) -> Vec<Frontend> {
         self.due.iter().take_while(|&&(at, _)| at <= now).map(|&(_, listen)| listen).collect()
     }
 
-    /// How many have failed.
+    /// Number of addresses whose socket has failed.
     pub(super) fn len(&self) -> usize {
         self.failed.len()
     }

@@ -24,26 +24,28 @@ use std::{
 use tokio::time::{timeout, timeout_at};
 use weir_core::{Family, Frontend, PerFamily};
 
-/// A worker closes or redirects a socket within moments; one that does not answer must not hold up the others.
-const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait for workers to change sockets or captured frontends. A worker takes moments; one that does not answer
+/// must not hold up the others.
+pub(super) const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
 
-/// The open sockets, and those that could not be opened.
+/// Open sockets, and addresses whose sockets could not be opened.
 #[derive(Debug)]
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
     open: HashMap<Frontend, ListenerGroup>,
-    /// WantedListener, but without a usable endpoint; told to be so once.
+    /// Planned addresses without a usable endpoint, reported once.
     without_endpoints: HashSet<Frontend>,
     retries: Retries,
+    /// Descriptors that listening sockets may take.
     budget: usize,
-    /// How many are open.
+    /// Descriptors of all open sockets.
     open_descriptors: usize,
     options: ListenOptions,
     descriptors: Arc<DescriptorBudget>,
     next_id: ListenerId,
 }
 
-/// What should be served, and how.
+/// The desired state of sockets.
 #[derive(Clone, Copy)]
 pub(super) struct Desired<'a> {
     pub(super) plan: &'a Plan,
@@ -53,7 +55,7 @@ pub(super) struct Desired<'a> {
     pub(super) bound: PerFamily<bool>,
 }
 
-/// What is to be done until the sockets are as planned.
+/// Actions that make the sockets as planned.
 #[derive(Default)]
 struct Steps<'a> {
     closing: Vec<ListenerGroup>,
@@ -87,7 +89,7 @@ impl Sockets {
         &self.workers
     }
 
-    /// The Service address that an open socket spec.
+    /// Service address that is served at `listen`; `None` if no socket is open there.
     pub(super) fn frontend(&self, listen: Frontend) -> Option<SocketAddr> {
         self.open.get(&listen).map(|group| group.spec.frontend)
     }
@@ -102,7 +104,7 @@ impl Sockets {
 
     /// Closes, redirects and opens until the touched sockets are as planned, in the families whose frontends are bound.
     ///
-    /// Closing comes first and is waited for, so that what this returns from is what clients find. An address that
+    /// Closing comes first and is waited for, so that clients find what is planned once this returns. An address that
     /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
     pub(super) async fn settle(
         &mut self,
@@ -119,7 +121,7 @@ impl Sockets {
         applied
     }
 
-    /// Finds what is to be done. Sockets that are as planned are passed over.
+    /// Finds the actions for the touched addresses. Sockets that are as planned need none.
     fn steps<'a>(
         &mut self,
         touched: impl IntoIterator<Item = Frontend>,
@@ -151,7 +153,7 @@ impl Sockets {
         steps
     }
 
-    /// Notes that a socket is not to be open; returns what is to be told of it.
+    /// Records that no socket is to be open at an address; returns the report of that, if it is new.
     fn mark_closed(
         &mut self,
         listen: Frontend,
@@ -181,7 +183,8 @@ impl Sockets {
         }
     }
 
-    /// Has open sockets serve something else. Returns what that failed for: it is closed, and to be opened anew.
+    /// Redirects open sockets to other targets. Returns the listeners for which that failed: they are closed, and to be
+    /// opened anew.
     async fn redirect<'a>(
         &mut self,
         redirecting: Vec<(ListenerGroup, WantedListener<'a>)>,
@@ -196,7 +199,7 @@ impl Sockets {
         let (mut failed, mut again) = (Vec::new(), Vec::new());
         let deadline = tokio::time::Instant::now() + MAX_WORKER_WAIT;
         for (listen, asked, wanted) in asked {
-            // A worker that is slow has the order, and follows it.
+            // A worker that is slow has the command, and carries it out.
             let answers = timeout_at(deadline, answers(asked)).await.unwrap_or_default();
             if let Some(error) = answers.into_iter().find_map(Result::err) {
                 tracing::warn!(%error, listen = %listen.address, "cannot change whom a socket serves; opening it anew");
@@ -245,7 +248,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// The workers that listen on an address: all while there are few addresses, fewer when there are many.
+    /// Numbers of the workers that listen at an address: all while there are few addresses, fewer when there are many.
     fn choose_workers(&self, listen: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
         let share = self.budget / planned.max(1);
         let free = self.budget.saturating_sub(self.open_descriptors).min(self.descriptors.free());
@@ -259,7 +262,7 @@ impl Sockets {
         Ok((first..first + count).map(|worker| worker % self.workers.len()).collect())
     }
 
-    /// How many addresses are open, and how many could not be opened.
+    /// Number of addresses that are open, and of those whose sockets could not be opened.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.open.len(), self.retries.len())
     }
@@ -272,7 +275,7 @@ impl Sockets {
     }
 }
 
-/// `None` when nobody could be served through the binding now.
+/// The listener for a binding; `None` when no client could be served now.
 fn wanted<'a>(binding: &'a Binding, desired: Desired<'a>) -> Option<WantedListener<'a>> {
     let spec = ListenSpec::of(binding, desired.node_context)?;
     let runtime = desired.runtimes.get(&(binding.port.key.clone(), binding.port.family));

@@ -8,30 +8,31 @@ use std::{
 };
 use weir_core::AffinityEntry;
 
-/// Clients remembered for one Service port at most. Beyond it newcomers are balanced without being remembered.
+/// Clients remembered for one Service port at most. Further newcomers are balanced without being remembered.
 const MAX_CLIENTS: usize = 131_072;
 
-/// What a Service port remembers of its clients. Takes memory only once a client was remembered.
+/// Affinity entries of a Service port, by client. Take memory only once a client was remembered.
 #[derive(Debug, Default)]
 pub(crate) struct AffinityTable {
     clients: OnceLock<Box<DashMap<IpAddr, AffinityEntry>>>,
 }
 
-/// One look-up.
+/// One look-up of a client.
 #[derive(Clone, Copy)]
 pub(crate) struct Visit {
     pub(crate) client: IpAddr,
     pub(crate) now: Instant,
     pub(crate) timeout: Duration,
-    /// The generation of the route in use.
+    /// Epoch of the routing table in use.
     pub(crate) epoch: u64,
 }
 
 impl AffinityTable {
-    /// The endpoint that the client landed on before, else the one that `pick` gives; it is remembered from now on.
+    /// The endpoint that the client landed on before, else the endpoint that `pick` gives, which is remembered from now
+    /// on.
     ///
-    /// `unwelcome` endpoints are forgotten; `place` is that of [`AffinityEntry::recall`]. Look-up and memory are one step, so that two first connections of a
-    /// client land on the same endpoint.
+    /// `unwelcome` endpoints are forgotten; `position_of` is that of [`AffinityEntry::recall`]. Look-up and entry are one
+    /// step, so that two first connections of a client land on one endpoint.
     pub(crate) fn choose(
         &self,
         visit: Visit,
@@ -55,7 +56,7 @@ impl AffinityTable {
         land(&mut clients.entry(visit.client).or_default())
     }
 
-    /// Takes note of where a client has landed after several endpoints were tried at the same time: there and nowhere else.
+    /// Remembers the endpoint that won a race of attempts as the only one of the client.
     pub(crate) fn landed(&self, visit: Visit, address: SocketAddr) {
         if let Some(mut entry) = self.clients.get().and_then(|clients| clients.get_mut(&visit.client)) {
             entry.forget(|other| other != address);
@@ -70,7 +71,7 @@ impl AffinityTable {
         }
     }
 
-    /// Forgets everything: affinity was switched off.
+    /// Forgets all clients, once affinity is switched off.
     pub(crate) fn clear(&self) {
         if let Some(clients) = self.clients.get() {
             clients.clear();

@@ -3,21 +3,21 @@
 use std::{net::SocketAddr, sync::Arc};
 use weir_core::{Audience, Claimant, Frontend, FrontendKind, Rank, ServicePort};
 
-/// What one listening socket serves.
+/// A frontend, and the address at which its clients are listened for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Binding {
-    /// Where it listens.
+    /// Address that is listened at.
     pub(crate) listen: Frontend,
-    /// The Service address that it stands for: the same unless it is mapped.
+    /// Service address of the frontend; equals that of `listen` unless mapped (`--map loopback`).
     pub(crate) frontend: SocketAddr,
-    /// What kind of address that is.
+    /// Kind of the Service address.
     pub(crate) kind: FrontendKind,
-    /// The Service port behind it.
+    /// Service port behind the frontend.
     pub(crate) port: Arc<ServicePort>,
 }
 
 impl Binding {
-    /// Who can be served now; `None` means that the socket must not be open (semantics N1).
+    /// Clients that can be served now; `None` means that the socket must not be open (semantics N1).
     pub(crate) fn audience(&self) -> Option<Audience> {
         self.port.audience(self.kind)
     }

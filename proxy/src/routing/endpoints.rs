@@ -8,15 +8,15 @@ use std::{
 };
 use weir_core::{Frontend, HealthChanges, Load, Protocol};
 
-/// Fewer are looked through once a minute only.
+/// Endpoints from which on the unused ones are looked for at each new endpoint, not only once a minute.
 const MIN_SWEEP_ENDPOINTS: usize = 1024;
 
-/// The loads of all endpoints in use. An entry lives as long as a route or a connection holds it, so an endpoint that
-/// leaves and comes back while it still has connections keeps its count, and stays ejected.
+/// Loads of all endpoints in use. An entry lives as long as a routing table or a connection refers to it, so that an
+/// endpoint which leaves and comes back while it has connections keeps its count, and stays ejected.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
     loads: HashMap<(Protocol, SocketAddr), Weak<Load>>,
-    /// How many were in use when all were last looked at.
+    /// Number of endpoints that were in use at the last sweep.
     in_use: usize,
     standings: Arc<HealthChanges>,
     self_addresses: SelfAddresses,
@@ -37,8 +37,8 @@ impl Endpoints {
         })
     }
 
-    /// Takes note of the Service address that a socket of this proxy serves now, `None` if it is not open. Endpoints there
-    /// are forbidden meanwhile.
+    /// Records the Service address that this proxy serves at `listen`, `None` if no socket is open there. Endpoints at
+    /// these addresses are forbidden meanwhile.
     pub(crate) fn update_self_address(&mut self, listen: Frontend, frontend: Option<SocketAddr>) {
         for address in self.self_addresses.update(listen, frontend) {
             if let Some(load) = self.loads.get(&(listen.protocol, address)).and_then(Weak::upgrade) {
@@ -47,8 +47,8 @@ impl Endpoints {
         }
     }
 
-    /// Forgets endpoints that nothing holds any more, once that may be half of them: a large cluster has so many that
-    /// looking at all of them for the sake of a few would keep changes waiting.
+    /// Forgets endpoints that nothing refers to, once they may be half of all: a large cluster has so many endpoints
+    /// that looking at all of them for the sake of a few would delay changes.
     pub(crate) fn sweep(&mut self) {
         if self.loads.len() > 2 * self.in_use {
             self.loads.retain(|_, load| load.strong_count() > 0);

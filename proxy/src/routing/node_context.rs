@@ -12,24 +12,24 @@ use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules, 
 /// The node and the host of this proxy.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct NodeContext {
-    /// The node.
+    /// Node object of this host.
     pub(crate) node: Arc<Node>,
-    /// The addresses of this host's interfaces.
+    /// Addresses of this host's interfaces.
     pub(crate) addresses: BTreeSet<IpAddr>,
-    /// What else counts in node mode.
+    /// The part that counts in node mode only; `None` in bind mode.
     pub(crate) node_mode: Option<NodeModeContext>,
 }
 
-/// What decides in node mode about addresses of clients.
+/// Marks, rules and networks that decide about addresses of clients in node mode.
 #[derive(Debug, PartialEq)]
 pub(crate) struct NodeModeContext {
-    /// How packets are marked.
+    /// Marks of packets that this process sends.
     pub(crate) marks: Marks,
-    /// When endpoints see clients' addresses.
+    /// Rules by which endpoints see clients' addresses.
     pub(crate) sources: SourceRules,
-    /// The networks of pods, for clients of which nothing else tells where they come from.
+    /// Networks of pods, for clients whose origin no capture socket determines.
     pub(crate) pods: Vec<IpNet>,
-    /// The networks of bridges to which pods are attached.
+    /// Networks of bridges to which pods are attached.
     pub(crate) bridges: Vec<IpNet>,
 }
 
@@ -40,8 +40,8 @@ impl NodeContext {
         Origin::of(client, &self.addresses, pods)
     }
 
-    /// Whose packets a frontend's sockets take; `None` means everybody's. In node mode rules give the verdicts, before
-    /// packets get here.
+    /// Networks whose packets a frontend's sockets accept; `None` means all. In node mode rules give the verdicts,
+    /// before packets arrive here.
     pub(crate) fn allowed_sources(
         &self,
         port: &ServicePort,
@@ -55,15 +55,15 @@ impl NodeContext {
         match audience {
             Audience::Everyone => sources,
             Audience::NodeOnly => {
-                let allowed = |own: &IpNet| {
-                    sources.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(own)))
+                let allowed = |host: &IpNet| {
+                    sources.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(host)))
                 };
-                Some(self.own_networks().filter(allowed).collect())
+                Some(self.host_networks().filter(allowed).collect())
             }
         }
     }
 
-    fn own_networks(&self) -> impl Iterator<Item = IpNet> {
+    fn host_networks(&self) -> impl Iterator<Item = IpNet> {
         let loopback = [
             IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
             IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
@@ -73,8 +73,8 @@ impl NodeContext {
 }
 
 impl NodeModeContext {
-    /// Whether a client's address can be that of a socket to an endpoint: the endpoint's answer must come back here.
-    /// A bridge would hand it to the client itself; what comes from loopback and link-local addresses goes nowhere else.
+    /// Whether a socket to an endpoint can have the client's address: answers of the endpoint must come back to this
+    /// host. A bridge would hand them to the client itself; loopback and link-local addresses lead nowhere else.
     pub(crate) fn can_keep(&self, client: IpAddr, endpoint: IpAddr) -> bool {
         let are_neighbours = |network: &IpNet| network.contains(&client) && network.contains(&endpoint);
         !is_of_one_host(client) && !self.bridges.iter().any(are_neighbours)

@@ -1,4 +1,4 @@
-//! Which endpoint does a new flow of a Service port get right now? A runtime holds the port's current routing.
+//! Which endpoint does a new flow of a Service port get right now? A runtime holds the port's current routing table.
 
 use super::{
     affinity::{AffinityTable, Visit},
@@ -22,28 +22,28 @@ use weir_core::{
     Balancer, EndpointRemoved, Family, Lease, PortKey, Queue, Request, ServicePort, Target, Traffic,
 };
 
-/// One Service port in one family, for as long as it exists. Reconciler and connections hold it; the route in it is
-/// replaced as a whole.
+/// One Service port in one family, for as long as the port exists. Shared by the reconciler, workers and connections;
+/// its routing table is replaced as a whole.
 #[derive(Debug)]
 pub(crate) struct PortRuntime {
     routing: ArcSwap<RoutingTable>,
     affinity: AffinityTable,
     /// Clients that wait because all endpoints are full.
     pub(crate) queue: Queue,
-    /// Tells one of them that there may be room.
+    /// Wakes a waiting client when there may be room.
     pub(crate) room: Notify,
-    /// What the whole Service holds.
+    /// Usage of the whole Service.
     pub(crate) service: Arc<ServiceUsage>,
-    /// Whether the port is gone.
+    /// Whether the port was removed.
     retired: AtomicBool,
-    /// What happened on this port.
+    /// Metrics of the port.
     pub(crate) metrics: Arc<PortMetrics>,
 }
 
-/// PortRuntimes by Service port and family.
+/// Runtimes by Service port and family.
 pub(crate) type PortRuntimes = HashMap<(PortKey, Family), Arc<PortRuntime>>;
 
-/// The endpoint that a flow got; it counts as load while the lease lives.
+/// The endpoint that was picked for a flow; counts as load while the lease lives.
 pub(crate) struct Selected {
     pub(crate) address: SocketAddr,
     pub(crate) lease: Lease,
@@ -68,17 +68,17 @@ impl PortRuntime {
         }
     }
 
-    /// The same as part of a Service that other runtimes are part of, too.
+    /// Makes the port part of a Service, whose usage is shared by all its runtimes.
     pub(crate) fn of_service(self, service: Arc<ServiceUsage>) -> Self {
         Self { service, ..self }
     }
 
-    /// The current routing.
+    /// The current routing table.
     pub(crate) fn routing(&self) -> Guard<Arc<RoutingTable>> {
         self.routing.load()
     }
 
-    /// Puts the next Snapshot's route in node_context.
+    /// Replaces the routing table by that of the next Snapshot.
     pub(crate) fn update(
         &self,
         port: &Arc<ServicePort>,
@@ -94,12 +94,12 @@ impl PortRuntime {
         self.room.notify_waiters();
     }
 
-    /// Notes that the port is no longer served.
+    /// Marks the port as removed.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Relaxed);
     }
 
-    /// What becomes of a connection to this endpoint, if it was removed and the Service does not keep its connections.
+    /// Rule for connections to this endpoint, if it was removed; `None` if not, or if the Service keeps them.
     pub(crate) fn if_removed(&self, address: SocketAddr) -> Option<EndpointRemoved> {
         let routing = self.routing.load();
         let rule = routing.port.settings.on_endpoint_removed;
@@ -107,7 +107,7 @@ impl PortRuntime {
         (rule != EndpointRemoved::Keep && removed()).then_some(rule)
     }
 
-    /// Picks an endpoint of `route` for a flow, by affinity first. `None` if there is none left that has room.
+    /// Picks an endpoint of `routing` for a flow, by affinity first. `None` if no endpoint with room is left.
     pub(crate) fn pick(
         &self,
         routing: &RoutingTable,
@@ -128,14 +128,15 @@ impl PortRuntime {
                     self.recall(routing, traffic, request, visit)
                 }
             }?;
-            // Another worker may have taken the last place; then this endpoint is not chosen again.
+            // Another worker may have taken the last connection that the endpoint may have; then it is not chosen
+            // again.
             if let Some(selected) = Selected::of(target, balancer) {
                 return Some(selected);
             }
         }
     }
 
-    /// The endpoint where the client landed before while that is well and has room, else another one.
+    /// The endpoint where the client landed before while that is healthy and has room, else another one.
     fn recall<'a>(
         &self,
         routing: &'a RoutingTable,
@@ -153,7 +154,7 @@ impl PortRuntime {
         balancer.position(address).map(|position| &balancer.targets()[position])
     }
 
-    /// Takes note of which endpoint a client got of several that were tried at the same time.
+    /// Remembers the endpoint that a client got in a race of attempts, for affinity.
     pub(crate) fn landed(&self, client: IpAddr, address: SocketAddr, now: Instant) {
         let routing = self.routing();
         if let Some(timeout) = routing.port.affinity {
@@ -161,7 +162,7 @@ impl PortRuntime {
         }
     }
 
-    /// Tells a client that waits for an endpoint that one may have room.
+    /// Wakes a client that waits for an endpoint, as one may have room.
     pub(crate) fn make_room(&self) {
         if !self.queue.is_empty() {
             self.room.notify_one();

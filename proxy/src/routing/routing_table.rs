@@ -11,25 +11,25 @@ use weir_core::{
     topology::{nearby, spills},
 };
 
-/// How flows of a port are placed, from one Snapshot.
+/// The data that decides about new flows of a Service port, from one Snapshot.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
-    /// The port.
+    /// The Service port.
     pub(crate) port: Arc<ServicePort>,
-    /// Where this proxy runs, to tell where a client comes from.
+    /// Node and host of this proxy, which decide about the origin of clients.
     pub(crate) node_context: Arc<NodeContext>,
-    /// Counts the routes of this runtime.
+    /// Number of the routing table in its runtime; each update counts up.
     pub(crate) epoch: u64,
     cluster: Option<Balancer>,
-    /// The endpoints of the cluster's list that are preferred, and for how long.
+    /// Endpoints of the cluster's list that are preferred; `None` without the setting.
     near: Option<Box<NearEndpoints>>,
     local: Option<Box<Balancer>>,
-    /// Who may use the load-balancer addresses; `None` means all.
+    /// Networks of clients that may use load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
-    /// Which of the port's endpoints serve, eligible or not, sorted by address: what keeps a UDP flow alive (semantics C2,
-    /// C3).
+    /// Positions in the merged list of the port of endpoints that are serving, eligible or not, sorted by address: what
+    /// keeps a UDP flow alive (semantics C2, C3).
     serving: Box<[u32]>,
-    /// Since which epoch each endpoint has been reachable without a gap, sorted; filled only with affinity.
+    /// Epoch since which each endpoint has been reachable without a gap, sorted by address; empty without affinity.
     reachable_since: Box<[(SocketAddr, u64)]>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct RoutingTable {
 #[derive(Debug)]
 struct NearEndpoints {
     balancer: Balancer,
-    /// How much busier than the mean of all endpoints they may be.
+    /// Factor over the mean load of all endpoints up to which near ones are preferred.
     spill: Ratio,
 }
 
@@ -76,7 +76,7 @@ impl RoutingTable {
         }
     }
 
-    /// What places flows of one kind of traffic.
+    /// Balancer for one kind of traffic; `None` without endpoints.
     pub(crate) fn balancer(&self, traffic: Traffic) -> Option<&Balancer> {
         match traffic {
             Traffic::Cluster => self.cluster.as_ref(),
@@ -109,19 +109,19 @@ impl RoutingTable {
                 .any(|known| known.address == endpoint && is_hairpin(&self.node_context.node, known, client))
     }
 
-    /// Whether an endpoint is in some slice.
+    /// Whether an EndpointSlice has the endpoint.
     pub(super) fn has(&self, address: SocketAddr) -> bool {
-        self.serves(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
+        self.is_serving(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
     }
 
-    /// Since which epoch an endpoint has been reachable without a gap; `None` without affinity, too.
+    /// Epoch since which an endpoint has been reachable without a gap; `None` without affinity, too.
     pub(super) fn reachable_since(&self, endpoint: SocketAddr) -> Option<u64> {
         let known = &self.reachable_since;
         known.binary_search_by_key(&endpoint, |&(address, _)| address).ok().map(|position| known[position].1)
     }
 
-    /// Whether an endpoint still serves, so that a UDP flow may stay with it.
-    pub(crate) fn serves(&self, address: SocketAddr) -> bool {
+    /// Whether an endpoint is serving, so that a UDP flow may stay with it.
+    pub(crate) fn is_serving(&self, address: SocketAddr) -> bool {
         let merged = &self.port.merged;
         self.serving.binary_search_by_key(&address, |&position| merged[position as usize].address).is_ok()
     }

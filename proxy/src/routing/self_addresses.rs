@@ -1,7 +1,6 @@
 //! Which addresses does this proxy itself answer at? (pure)
 //!
-//! An endpoint at such an address would bring connections back to where they come from: A -> B -> A, until descriptors
-//! run out.
+//! An endpoint at such an address would bring connections back to this proxy: A -> B -> A, until descriptors run out.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -9,24 +8,24 @@ use std::{
 };
 use weir_core::{Frontend, Protocol};
 
-/// The addresses of all open sockets, and the others that clients reach them by.
+/// Addresses of all open sockets, and other addresses that lead to them.
 #[derive(Debug, Default)]
 pub(crate) struct SelfAddresses {
-    /// The open sockets, and the Service address of each one for which that is another one than its own.
+    /// Addresses that open sockets listen at, each with its Service address if that is another one.
     frontends: HashMap<Frontend, Option<Box<SocketAddr>>>,
-    /// By how many open sockets each other address is answered.
+    /// Number of open sockets behind each other address.
     others: HashMap<Frontend, usize>,
 }
 
 impl SelfAddresses {
-    /// Whether a connection to this address comes back here.
+    /// Whether a connection to the address comes back to this proxy.
     pub(crate) fn contains(&self, protocol: Protocol, address: SocketAddr) -> bool {
         let frontend = Frontend { protocol, address };
         self.frontends.contains_key(&frontend) || self.others.contains_key(&frontend)
     }
 
-    /// Takes note of the Service address that a socket serves now, `None` if it is not open; returns the addresses for
-    /// which that may have changed something.
+    /// Records the Service address that is served at `listen`, `None` if no socket is open there; returns the addresses
+    /// for which [`Self::contains`] may have changed.
     pub(crate) fn update(&mut self, listen: Frontend, frontend: Option<SocketAddr>) -> Vec<SocketAddr> {
         let address = listen.address;
         let before = self.frontends.get(&listen).map(|other| other.as_deref().copied().unwrap_or(address));
@@ -57,7 +56,8 @@ impl SelfAddresses {
     }
 }
 
-/// A mapped Service has two addresses. Whoever connects to no address in particular reaches localhost.
+/// Other addresses that lead to a socket: the Service address of a mapped one, and for localhost the unspecified
+/// address.
 fn other_addresses(listen: SocketAddr, frontend: SocketAddr) -> impl Iterator<Item = SocketAddr> {
     let unspecified = match listen.ip() {
         IpAddr::V4(Ipv4Addr::LOCALHOST) => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),

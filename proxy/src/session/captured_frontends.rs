@@ -1,4 +1,4 @@
-//! Which frontend did a client dial? What a worker knows of the frontends whose packets it receives (node mode).
+//! Which frontend did the client of a captured packet dial? (node mode)
 
 use super::frontend::LocalFrontend;
 use crate::shared::command::{CapturedFrontend, FrontendChange};
@@ -11,14 +11,15 @@ pub(crate) struct CapturedFrontends {
     entries: RefCell<HashMap<Frontend, Entry>>,
 }
 
-/// A captured frontend. What serves its clients is built when the first one comes: of many frontends few are used.
+/// A captured frontend. Its [`LocalFrontend`] for an origin is built with the first client: of many frontends few are
+/// used.
 struct Entry {
     target: CapturedFrontend,
     by_origin: Option<Box<[Option<Rc<LocalFrontend>>; 3]>>,
 }
 
 impl CapturedFrontends {
-    /// What serves clients that dialled this address and come from there.
+    /// The local frontend of clients from `origin`; `None` if `dialled` is not served.
     pub(crate) fn frontend(&self, dialled: Frontend, origin: Origin) -> Option<Rc<LocalFrontend>> {
         let mut entries = self.entries.borrow_mut();
         let Entry { target, by_origin } = entries.get_mut(&dialled)?;
@@ -26,7 +27,7 @@ impl CapturedFrontends {
         Some(Rc::clone(known.get_or_insert_with(|| target.frontend(dialled.address, origin))))
     }
 
-    /// Serves frontends as they are to be from now on. Connections stay where they are.
+    /// Applies changes to new connections and flows. Existing connections keep their endpoints.
     pub(crate) fn change(&self, changes: &[FrontendChange]) {
         let mut entries = self.entries.borrow_mut();
         for FrontendChange { frontend, target } in changes {

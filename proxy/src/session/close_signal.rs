@@ -1,4 +1,4 @@
-//! How is the task of a connection or flow told to end?
+//! How is the task of a connection or flow ended from outside?
 
 use crate::telemetry::close_reason::Closed;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The order to end, given from outside and looked at by the task at its next chance. The first one counts.
+/// A signal to end, sent from outside and seen by the task when it is next polled. Only the first reason counts.
 #[derive(Debug, Default)]
 pub(crate) struct CloseSignal {
     reason: Cell<Option<Closed>>,
@@ -15,7 +15,7 @@ pub(crate) struct CloseSignal {
 }
 
 impl CloseSignal {
-    /// Gives the order, and wakes the task.
+    /// Sends the signal, and wakes the task.
     pub(crate) fn send(&self, reason: Closed) {
         if self.reason.get().is_none() {
             self.reason.set(Some(reason));
@@ -23,19 +23,19 @@ impl CloseSignal {
         }
     }
 
-    /// Wakes the task without an close_signal.
+    /// Wakes the task without a signal.
     pub(crate) fn wake(&self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 
-    /// Why to end, if the order was given.
+    /// Reason to end; `None` if the signal was not sent.
     pub(crate) fn reason(&self) -> Option<Closed> {
         self.reason.get()
     }
 
-    /// The same, and has the task woken when the order comes.
+    /// Reason to end; `None` if the signal was not sent yet, and then it will wake the task.
     pub(crate) fn poll(&self, context: &Context<'_>) -> Option<Closed> {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
@@ -44,7 +44,7 @@ impl CloseSignal {
         self.reason.get()
     }
 
-    /// Resolves when the order comes.
+    /// Waits for the signal; returns the reason to end.
     pub(crate) async fn wait(&self) -> Closed {
         poll_fn(|context| self.poll(context).map_or(Poll::Pending, Poll::Ready)).await
     }

@@ -18,31 +18,32 @@ use weir_core::{
     termination::{lifetime, time_left},
 };
 
-/// A live connection as its worker sees it: enough to list it and to end it from outside.
+/// A live connection: all that its worker needs to list it and to end it from outside.
 pub(crate) struct Connection {
-    /// Its number on its worker.
+    /// Number of the connection on its worker.
     pub(crate) id: u64,
     pub(crate) frontend: Rc<LocalFrontend>,
     pub(crate) flow: Flow,
-    /// The address that its packets come from, if another proxy speaks for the client of the flow.
+    /// Address of the proxy that speaks for the client by a PROXY protocol header; unset for a client that connected
+    /// itself.
     spoken_for_by: OnceCell<Box<IpAddr>>,
     pub(crate) opened: Instant,
-    /// Its place in the process, until it ends.
+    /// Permit of the connection, until the end.
     pub(crate) permit: Cell<Option<ConnectionPermit>>,
-    /// Set once an endpoint accepted.
+    /// Endpoint; `None` until one has accepted.
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
     pub(crate) to_endpoint: Cell<u64>,
     pub(crate) to_client: Cell<u64>,
-    /// Tells it to end.
+    /// Ends the task of the connection.
     pub(crate) close_signal: CloseSignal,
-    /// Whether it has just become old enough for its siblings to be watched.
+    /// Whether the connection has just become old enough for its peers to be watched (keepalive).
     matured: Cell<bool>,
     idle_timeout: Duration,
     last_active: Cell<time::Instant>,
     half_closed: Cell<bool>,
-    /// When it ends whatever happens.
+    /// Time at which the connection ends at the latest, by its age or the removal of its endpoint.
     ends_at: Cell<Option<Instant>>,
-    /// What its end is called then.
+    /// Close reason at `ends_at`.
     ends_as: Cell<Closed>,
 }
 
@@ -72,7 +73,8 @@ impl Connection {
         })
     }
 
-    /// The same connection for a client for which its peer speaks. Its time begins anew.
+    /// Creates a connection for the client that the peer speaks for, with the number and the permit of this one.
+    /// Time-outs begin anew.
     pub(crate) fn speaking_for(&self, client: SocketAddr) -> Rc<Self> {
         let flow = self.frontend.flow(self.flow.protocol, client);
         let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
@@ -81,12 +83,13 @@ impl Connection {
         connection
     }
 
-    /// The address that its packets come from: the one that counts where packets from elsewhere are not let in.
+    /// IP address of the peer: the client's, or that of the proxy that speaks for the client. Source ranges go by this
+    /// address.
     pub(crate) fn peer(&self) -> IpAddr {
         self.spoken_for_by.get().map_or(self.flow.client.ip(), |peer| **peer)
     }
 
-    /// The same with its port, or 0 where that is not known any more.
+    /// Address and port of the peer; port 0 for a proxy that speaks for the client.
     pub(crate) fn source(&self) -> SocketAddr {
         match self.spoken_for_by.get() {
             Some(peer) => SocketAddr::new(**peer, 0),
@@ -94,28 +97,29 @@ impl Connection {
         }
     }
 
-    /// Notes that bytes moved or that a side ended.
+    /// Records that bytes moved or that a side ended.
     pub(crate) fn record_activity(&self, now: time::Instant) {
         self.last_active.set(now);
     }
 
-    /// Notes that one side has ended: the connection may be silent for less long from now on.
+    /// Marks one side as ended: the connection may be silent for less long from now on.
     pub(crate) fn mark_half_closed(&self) {
         self.half_closed.set(true);
     }
 
-    /// Notes that it has lived for long enough to be worth more care, and has its task look.
+    /// Marks the connection as old enough for its peers to be watched, and wakes the task.
     pub(crate) fn mark_mature(&self) {
         self.matured.set(true);
         self.close_signal.wake();
     }
 
-    /// Whether it has grown since the last look.
+    /// Whether the connection was marked as mature since the last call.
     pub(crate) fn has_matured(&self) -> bool {
         self.matured.take()
     }
 
-    /// Notes the endpoint that accepted. It may have been removed while it was being dialled.
+    /// Records the endpoint that accepted, and applies the rule for removed endpoints if it was removed during the
+    /// connect.
     pub(crate) fn record_endpoint(&self, address: SocketAddr) {
         self.endpoint.set(Some(address));
         if let Some(rule) = self.frontend.runtime.if_removed(address) {
@@ -123,7 +127,7 @@ impl Connection {
         }
     }
 
-    /// Notes that its endpoint was removed; returns whether its deadline has become an earlier one.
+    /// Applies the rule for removed endpoints; returns whether the deadline became earlier.
     pub(crate) fn mark_endpoint_removed(&self, rule: EndpointRemoved) -> bool {
         match time_left(rule, rand::random()) {
             None => false,
@@ -143,19 +147,20 @@ impl Connection {
         }
     }
 
-    /// When it must end, by what is known now.
+    /// Time at which the connection must end, by its activity so far.
     pub(crate) fn deadline(&self) -> Instant {
         let silent = self.idle_deadline();
         self.ends_at.get().map_or(silent, |ends_at| silent.min(ends_at))
     }
 
-    /// When it has been silent for too long. Never too early: it may have been active up to a tick later than is known.
+    /// Time at which the connection has been silent for too long. Never too early: the last activity may be up to a
+    /// tick later than recorded.
     fn idle_deadline(&self) -> Instant {
         let max = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
         self.last_active.get().into_std() + self.idle_timeout.min(max) + TICK
     }
 
-    /// What its end is called if its deadline has come.
+    /// Close reason of a connection whose deadline has come.
     pub(crate) fn overdue(&self, now: Instant) -> Closed {
         match self.ends_at.get() {
             Some(ends_at) if ends_at <= now => self.ends_as.get(),
@@ -164,7 +169,7 @@ impl Connection {
         }
     }
 
-    /// Logs that it has ended.
+    /// Logs the end of the connection.
     pub(crate) fn log_end(&self, reason: Closed) {
         tracing::debug!(
             client = %self.flow.client, frontend = %self.flow.frontend, service = %self.frontend.port_key(),
@@ -173,7 +178,7 @@ impl Connection {
         );
     }
 
-    /// A copy for other threads.
+    /// Copies the data of the connection for other threads.
     pub(crate) fn info(&self) -> ConnectionInfo {
         ConnectionInfo {
             flow: self.flow,

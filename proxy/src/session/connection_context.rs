@@ -4,8 +4,8 @@ use super::{connection::Connection, context::WorkerContext, frontend::LocalFront
 use std::{net::SocketAddr, rc::Rc};
 use weir_core::Flow;
 
-/// The context of one TCP connection, an argument of everything that happens to it. The worker lists the connection
-/// until this is dropped.
+/// The context of one TCP connection, passed as an argument to all that happens to it. The worker lists the connection
+/// until the context is dropped.
 pub(crate) struct ConnectionContext {
     pub(crate) connection: Rc<Connection>,
     pub(crate) worker: Rc<WorkerContext>,
@@ -19,13 +19,13 @@ impl ConnectionContext {
         Self { connection, worker: Rc::clone(worker) }
     }
 
-    /// Goes on as the connection of a client for which its peer speaks.
+    /// Continues as the connection of `client`, which the peer speaks for.
     pub(crate) fn speak_for(&mut self, client: SocketAddr) {
         self.connection = self.connection.speaking_for(client);
         self.worker.connections.borrow_mut().replace(&self.connection);
     }
 
-    /// Looks at the connection's deadline from now on.
+    /// Registers the connection's deadline; to be called again once the deadline became earlier.
     pub(crate) fn watch_deadline(&self) {
         self.worker.connections.borrow_mut().watch(&self.connection);
     }

@@ -6,14 +6,14 @@ use weir_core::{Flow, OldestIdle};
 
 /// The live connections of one worker.
 ///
-/// No connection has a timer: its deadline is looked at when the worker's clock ticks, once a second.
+/// No connection has a timer: deadlines are looked at when the worker's clock ticks, once a second.
 #[derive(Default)]
 pub(crate) struct Connections {
     live: HashMap<u64, Rc<Connection>>,
     deadlines: OldestIdle,
-    /// The numbers of those that came before the last tick, and are to be told that they have grown.
+    /// Numbers of connections that have lived through a whole tick and are still to be marked as mature.
     maturing: Range<u64>,
-    /// The numbers of those that came between the last two ticks.
+    /// Numbers of connections that came between the last two ticks.
     young: Range<u64>,
     next: u64,
 }
@@ -27,7 +27,7 @@ impl Connections {
         connection
     }
 
-    /// Lists another one in the place of one with the same number.
+    /// Lists `connection` instead of the one with its number.
     pub(crate) fn replace(&mut self, connection: &Rc<Connection>) {
         self.live.insert(connection.id, Rc::clone(connection));
     }
@@ -40,19 +40,19 @@ impl Connections {
         deadlines.compact(3 * live.len(), |id| live.contains_key(&id));
     }
 
-    /// Looks at a connection's deadline from now on; to be told again when that has become an earlier one.
+    /// Registers a connection's deadline; to be called again once the deadline became earlier.
     pub(crate) fn watch(&mut self, connection: &Connection) {
         self.deadlines.push(connection.deadline(), connection.id);
     }
 
-    /// One tick of the clock. What is due then is done by [`Self::signal_due`].
+    /// Advances by one tick of the clock. [`Self::signal_due`] does what is due then.
     pub(crate) fn tick(&mut self) {
         self.maturing.end = self.young.end;
         self.young = self.young.end..self.next;
     }
 
-    /// Tells connections whose deadline has come to end, and those that have lived through a whole tick that they have
-    /// grown: `most` at a time. Returns whether there may be more.
+    /// Ends connections whose deadline has come, and marks connections that have lived through a whole tick as mature;
+    /// at most `max` in all. Returns whether there may be more.
     pub(crate) fn signal_due(&mut self, now: Instant, max: usize) -> bool {
         let Self { live, deadlines, maturing, .. } = self;
         for _ in 0..max {
@@ -68,27 +68,27 @@ impl Connections {
         true
     }
 
-    /// The numbers of all.
+    /// Numbers of all connections.
     pub(crate) fn ids(&self) -> Vec<u64> {
         self.live.keys().copied().collect()
     }
 
-    /// The one with a number, unless it has ended.
+    /// The connection with a number; `None` if it has ended.
     pub(crate) fn get(&self, id: u64) -> Option<&Rc<Connection>> {
         self.live.get(&id)
     }
 
-    /// All of them.
+    /// All connections.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<Connection>> {
         self.live.values()
     }
 
-    /// How many there are.
+    /// Number of connections.
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no connection.
     pub(crate) fn is_empty(&self) -> bool {
         self.live.is_empty()
     }

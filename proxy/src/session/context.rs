@@ -16,48 +16,48 @@ use tokio::{
     time::Instant,
 };
 
-/// Bytes of the buffer that is lent to whoever relays: one read or write.
+/// Bytes of the buffer that is lent for one read or write of a relay.
 const SCRATCH_BYTES: usize = 64 * 1024;
 
-/// The context of one worker thread, an argument of everything that happens there. Nothing in it is shared with other
-/// threads but counts and budgets.
+/// The context of one worker thread, passed as an argument to all that happens there. Only counts and budgets are
+/// shared with other threads.
 pub(crate) struct WorkerContext {
     /// Metrics that belong to no Service port.
     pub(crate) metrics: Arc<ProcessMetrics>,
-    /// Who gets a place.
+    /// Permits for connections, of the whole process.
     pub(crate) admission: Arc<Admission>,
-    /// Counts not yet flushed.
+    /// Counts that are not flushed to the metrics yet.
     pub(crate) unflushed: UnflushedMetrics,
-    /// PooledPipe while bytes are in flight, so that an idle connection holds no buffer.
+    /// Buffer lent while bytes are in flight, so that an idle connection holds none.
     pub(crate) scratch: RefCell<Box<[u8]>>,
-    /// PooledPipe while much is in flight.
+    /// Pipes lent while many bytes are in flight.
     pub(crate) pipes: Rc<PipePool>,
-    /// For what was read and cannot be written yet.
+    /// Memory for bytes that were read and cannot be written yet.
     pub(crate) buffers: Rc<BufferBudget>,
-    /// Bytes of `memory` last shown by the gauge.
+    /// Buffered bytes last reported to the gauge.
     buffered_reported: Cell<usize>,
-    /// This worker and the others.
+    /// This worker among all workers.
     pub(crate) siblings: Siblings,
-    /// Whether nothing new is accepted.
+    /// Whether new connections and flows are refused, for a drain.
     pub(crate) draining: Cell<bool>,
     /// The live connections.
     pub(crate) connections: RefCell<Connections>,
-    /// When the clock last ticked: exact enough for time-outs of minutes, and free to read.
+    /// Time of the last tick: exact enough for time-outs of minutes, and free to read.
     pub(crate) clock: Cell<Instant>,
-    /// Who waits for the last connection to end.
+    /// Commands to answer when the last connection has ended.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
     /// Held while many connections are ended.
     pub(crate) terminating: Mutex<()>,
 }
 
-/// What one worker may take.
+/// The limits of one worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Share {
-    /// Who gets a place in the process.
+    /// Permits for connections, of the whole process.
     pub(crate) admission: Arc<Admission>,
-    /// UDP flows of the worker.
+    /// UDP flows of the worker at most.
     pub(crate) udp_flows: usize,
-    /// Bytes that relays of the worker may hold.
+    /// Bytes that relays of the worker may hold between reading and writing.
     pub(crate) relay_memory: usize,
 }
 
@@ -81,7 +81,7 @@ impl WorkerContext {
         })
     }
 
-    /// Notes the time, flushes counts and gives back what is not used. Called once a second.
+    /// Sets the clock, flushes counts and closes unused pipes. Called once a second.
     pub(crate) fn tick(&self) {
         self.clock.set(Instant::now());
         self.unflushed.flush();
@@ -90,7 +90,7 @@ impl WorkerContext {
         self.connections.borrow_mut().tick();
     }
 
-    /// Shows what is used of what is limited.
+    /// Reports held descriptors and buffered bytes to their gauges.
     fn report_usage(&self) {
         self.metrics.descriptors_used.set(self.admission.descriptors.used() as f64);
         let held = self.buffers.held();
@@ -98,7 +98,7 @@ impl WorkerContext {
         self.metrics.relay_memory.increment(held as f64 - before as f64);
     }
 
-    /// Answers whoever waits for the drain, once nothing new is accepted and the last connection has ended.
+    /// Answers commands that wait for a drain, once nothing new is accepted and the last connection has ended.
     pub(crate) fn answer_if_drained(&self) {
         if self.draining.get() && self.connections.borrow().is_empty() {
             self.drained.borrow_mut().drain(..).for_each(|done| {

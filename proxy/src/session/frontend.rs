@@ -19,10 +19,10 @@ use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict}
 pub(crate) struct LocalFrontend {
     pub(crate) runtime: Arc<PortRuntime>,
     pub(crate) local_metrics: Rc<LocalMetrics>,
-    /// The Service address, which is not always the one that is listened on.
+    /// Service address; not always the address that is listened at (`--map loopback`).
     pub(crate) address: SocketAddr,
     pub(crate) kind: FrontendKind,
-    /// Where its clients come from, if that was told by the socket through which they came in.
+    /// Origin of all clients, by the capture socket; `None` for a bound socket, where it follows from addresses.
     pub(crate) origin: Option<Origin>,
 }
 
@@ -31,7 +31,7 @@ impl LocalFrontend {
         Self::at(binding.frontend, binding.kind, runtime, None)
     }
 
-    /// The frontend at one Service address.
+    /// Creates the frontend at a Service address.
     pub(crate) fn at(
         address: SocketAddr,
         kind: FrontendKind,
@@ -47,12 +47,12 @@ impl LocalFrontend {
         })
     }
 
-    /// The Service port behind it.
+    /// Key of the Service port behind the frontend.
     pub(crate) fn port_key(&self) -> PortKey {
         self.runtime.routing().port.key.clone()
     }
 
-    /// The flow of a client of this frontend.
+    /// The flow of a client to this frontend. An IPv4-mapped address of the client becomes IPv4.
     pub(crate) fn flow(&self, protocol: Protocol, client: SocketAddr) -> Flow {
         Flow {
             protocol,
@@ -61,7 +61,7 @@ impl LocalFrontend {
         }
     }
 
-    /// Counts a client for which there is no room. The log hears of one a second.
+    /// Counts a refused client, and logs at most one refusal a second.
     pub(crate) fn record_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         self.runtime.metrics.clients().rejected.get(reason).increment(1);
         if let Some(others) = admission.may_log_refusal(Instant::now()) {
@@ -70,7 +70,7 @@ impl LocalFrontend {
         }
     }
 
-    /// Which endpoints a client chooses from, or why it is not served.
+    /// Kind of traffic, which decides about the endpoints to choose from, or the reason to refuse the client.
     pub(crate) fn traffic(&self, routing: &RoutingTable, client: IpAddr) -> Result<Traffic, Closed> {
         if !routing.allows_source(self.kind, client) {
             return Err(Closed::SourceDenied);
@@ -84,8 +84,8 @@ impl LocalFrontend {
         }
     }
 
-    /// How the socket that brings a client to an endpoint leaves this host (semantics M1-M3). `client` is where the
-    /// client's packets come from.
+    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M3). `client` is the
+    /// source of the client's packets.
     pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
         let ip = client.ip();
@@ -100,7 +100,7 @@ impl LocalFrontend {
     }
 }
 
-/// Which limit to look at.
+/// Advice to the operator: the limit to look at.
 fn advice(reason: Closed) -> &'static str {
     match reason {
         Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-/// One worker's counts of one Service port since the last flush: plain numbers, so that relaying shares nothing.
+/// One worker's counts of one Service port since the last flush.
 #[derive(Debug)]
 pub(crate) struct LocalMetrics {
     metrics: Arc<PortMetrics>,
@@ -19,7 +19,7 @@ pub(crate) struct LocalMetrics {
     dirty: Cell<bool>,
 }
 
-/// A number that a [`LocalMetrics`] counts.
+/// Direction of relayed bytes and datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// From the client to the endpoint.
@@ -41,7 +41,7 @@ impl LocalMetrics {
         })
     }
 
-    /// Flushes what was counted since the last time. Called when a connection has ended, too.
+    /// Flushes the counts to the metrics. Called once a second, and when a connection has ended.
     pub(crate) fn flush(&self) {
         let metrics = self.metrics.clients();
         let pairs = [
@@ -60,7 +60,7 @@ impl LocalMetrics {
     }
 }
 
-/// The unflushed of one worker that have something to flush.
+/// Local metrics of one worker that have something to flush.
 #[derive(Debug, Default)]
 pub(crate) struct UnflushedMetrics {
     dirty: RefCell<Vec<Rc<LocalMetrics>>>,
@@ -92,7 +92,7 @@ impl UnflushedMetrics {
         self.bytes(local_metrics, direction, bytes as u64);
     }
 
-    /// Counts datagrams that went nowhere.
+    /// Counts datagrams that were dropped.
     pub(crate) fn dropped(&self, local_metrics: &Rc<LocalMetrics>, count: usize) {
         self.add(local_metrics, &local_metrics.dropped, count as u64);
     }
@@ -107,7 +107,7 @@ impl UnflushedMetrics {
         }
     }
 
-    /// Flushes all. Called once a second.
+    /// Flushes the counts of all Service ports. Called once a second.
     pub(crate) fn flush(&self) {
         for local_metrics in self.dirty.borrow_mut().drain(..) {
             local_metrics.dirty.set(false);
@@ -116,7 +116,7 @@ impl UnflushedMetrics {
     }
 }
 
-/// One connection or flow, counted as active until this is dropped.
+/// One connection or flow, counted as active until dropped.
 #[derive(Debug)]
 pub(crate) struct ActiveSession {
     metrics: Arc<PortMetrics>,
@@ -131,7 +131,7 @@ impl ActiveSession {
         Self { metrics: Arc::clone(metrics), reason: Closed::Drained }
     }
 
-    /// Ends it for `reason`. One that is dropped without a reason ended because the worker did.
+    /// Ends the session for `reason`. A session that is dropped without a reason has ended because its worker did.
     pub(crate) fn end(mut self, reason: Closed) {
         self.reason = reason;
     }

@@ -1,7 +1,7 @@
 //! Which worker serves a client? The one that accepted it, unless it has many more connections than another.
 //!
-//! The kernel chooses by a hash of addresses. That is even for many connections; of four long ones it puts all on one
-//! of two workers in one case of eight.
+//! The kernel chooses a worker by a hash of addresses. That is even for many connections; of four long ones it puts all
+//! on one of two workers in one case of eight.
 
 use crate::{limits::service_usage::ServiceUsage, shared::command::Command};
 use std::{
@@ -13,13 +13,13 @@ use std::{
 };
 use tokio::sync::mpsc::WeakUnboundedSender;
 
-/// A worker as the others see it. On a cache line of its own: each worker writes to its own at every connection.
+/// A worker as its siblings see it, on a cache line of its own: each worker writes there at every connection.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Sibling {
-    /// Live connections, and those that are on their way to it.
+    /// Live connections, and connections on their way to the worker.
     connections: AtomicUsize,
-    /// Weak, as a worker ends when nobody can tell it anything any more.
+    /// Sender of commands. Weak, as a worker ends when no strong sender is left.
     commands: WeakUnboundedSender<Command>,
 }
 
@@ -29,7 +29,7 @@ impl Sibling {
     }
 }
 
-/// All workers, as one of them sees them.
+/// All workers, and the position of this one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Siblings {
     all: Arc<[Sibling]>,
@@ -46,28 +46,29 @@ impl Siblings {
         self.all.get(self.index).map(|sibling| sibling.connections.fetch_add(1, Relaxed));
     }
 
-    /// Counts one less.
+    /// Counts a connection of this worker that has ended.
     pub(crate) fn remove(&self) {
         self.all.get(self.index).map(|sibling| sibling.connections.fetch_sub(1, Relaxed));
     }
 
-    /// Has another worker end the client's flow that has been idle there for longest: this one has none.
+    /// Asks siblings to end the client's UDP flow that has been idle for longest; for a worker that has no flow of the
+    /// client.
     pub(crate) fn evict_of(&self, service: Arc<ServiceUsage>, client: IpAddr) {
         self.pass_on(service, client, self.all.len().saturating_sub(1));
     }
 
-    /// Asks the next worker, if there are `left` that were not asked yet.
+    /// Passes [`Command::EvictFlow`] on to the next worker, if `left` workers were not asked yet.
     pub(crate) fn pass_on(&self, service: Arc<ServiceUsage>, client: IpAddr, left: usize) {
         let Some(left) = left.checked_sub(1) else { return };
         let Some(next) = self.all.get((self.index + 1) % self.all.len().max(1)) else { return };
         if let Some(commands) = next.commands.upgrade() {
-            // One that has ended has no flows.
+            // A worker that has ended has no flows.
             let _ = commands.send(Command::EvictFlow { service, client, left });
         }
     }
 
-    /// Another worker, if one chosen at random has so few connections that it should take one. Looking at one of them
-    /// instead of all costs the same with any number of workers, and is nearly as even.
+    /// A sibling chosen at random, if it has so few connections that it should take the next one. Looking at one
+    /// sibling instead of all costs the same with any number of workers, and is nearly as even.
     pub(crate) fn lighter(&self, random: u32) -> Option<&Sibling> {
         let others = self.all.len().checked_sub(1).filter(|&others| others > 0)?;
         let other = &self.all[(self.index + 1 + random as usize % others) % self.all.len()];
@@ -77,7 +78,7 @@ impl Siblings {
 }
 
 impl Sibling {
-    /// Tells it to take a connection; gives the command back if it has ended.
+    /// Sends a command that hands a connection over; gives the command back if the sibling has ended.
     pub(crate) fn hand_over(&self, command: Command) -> Result<(), Command> {
         let Some(commands) = self.commands.upgrade() else { return Err(command) };
         self.connections.fetch_add(1, Relaxed);
@@ -88,11 +89,11 @@ impl Sibling {
     }
 }
 
-/// Up to so many connections a worker that has one less takes the next.
+/// Connections up to which a worker with one connection less takes the next.
 const FEW_CONNECTIONS: usize = 4;
 
-/// Whether a worker with `theirs` connections should take one from a worker with `own`. More than a few end up even by
-/// chance, short ones above all; to hand one over costs system calls and a wake-up.
+/// Whether a worker with `theirs` connections should take one from a worker with `own`. More than a few connections end
+/// up even by chance, short ones above all; handing one over costs system calls and a wake-up.
 fn is_far_lighter(theirs: usize, own: usize) -> bool {
     own.saturating_sub(theirs) >= if own <= FEW_CONNECTIONS { 1 } else { own * 3 / 4 }
 }

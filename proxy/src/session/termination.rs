@@ -1,7 +1,7 @@
 //! How do many connections of a worker end at once without holding up the others?
 //!
-//! In turns: to end a connection takes two resets and some bookkeeping, and between two turns the sockets of all others
-//! are looked at.
+//! In bursts: to end a connection takes two resets and some bookkeeping, and between two bursts the sockets of all
+//! others are looked at.
 
 use super::{connection::Connection, context::WorkerContext};
 use crate::{
@@ -10,16 +10,16 @@ use crate::{
 use std::sync::Arc;
 use weir_core::EndpointRemoved;
 
-/// Connections that are told to end in one turn.
+/// Connections that are ended in one burst.
 pub(crate) const MAX_BURST_ENDS: usize = 64;
 
-/// Connections that are looked at in one turn, if none of them has to end.
+/// Connections that are looked at in one burst, if none of them has to end.
 const MAX_BURST_CHECKS: usize = 16 * MAX_BURST_ENDS;
 
-/// Turns that connections get to end when their worker does; one is enough for each that was told.
+/// Yields for connections to end in when their worker does; one is enough for each connection that was signalled.
 const MAX_LAST_YIELDS: usize = 100;
 
-/// Ends all connections; returns how many there were.
+/// Ends all connections; returns their number.
 pub(crate) async fn end_all(worker: &WorkerContext, reason: Closed) -> usize {
     let mut count = 0;
     let end = |connection: &Connection| {
@@ -31,8 +31,8 @@ pub(crate) async fn end_all(worker: &WorkerContext, reason: Closed) -> usize {
     count
 }
 
-/// Ends what is left when the worker does. Closing the sockets would pass for an end in order, after which nobody misses
-/// what has not arrived.
+/// Resets the connections that are left when the worker ends. Closing their sockets would pass for an orderly end,
+/// after which no peer misses bytes that have not arrived.
 pub(crate) async fn end_last(worker: &WorkerContext) {
     end_all(worker, Closed::Drained).await;
     for _ in 0..MAX_LAST_YIELDS {
@@ -43,8 +43,8 @@ pub(crate) async fn end_last(worker: &WorkerContext) {
     }
 }
 
-/// Does to the connections of removed endpoints what the Service asks for. One that is being dialled looks by itself once
-/// it is connected.
+/// Applies the rule of the Service to connections of removed endpoints. A connection that is being opened applies the
+/// rule itself once it is connected.
 pub(crate) async fn end_removed(
     worker: &WorkerContext,
     runtime: &Arc<PortRuntime>,
@@ -62,10 +62,10 @@ pub(crate) async fn end_removed(
     in_bursts(worker, end).await;
 }
 
-/// Looks at all connections that there are now; `end` says whether one of them has to end.
+/// Calls `end` for all connections that there are now, in bursts; `end` returns whether a connection had to end.
 async fn in_bursts(worker: &WorkerContext, mut end: impl FnMut(&Connection) -> bool) {
     // One after another: many Services may be deleted at once.
-    let _turns = worker.terminating.lock().await;
+    let _alone = worker.terminating.lock().await;
     let ids = worker.connections.borrow().ids();
     let mut left = MAX_BURST_CHECKS;
     for id in ids {

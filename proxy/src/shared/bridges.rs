@@ -16,13 +16,14 @@ pub(crate) struct BridgeUpdate {
 pub struct SetBridges(mpsc::Sender<BridgeUpdate>);
 
 impl SetBridges {
-    /// The sending and the receiving end.
+    /// Creates a connected pair of sender and receiver.
     pub(crate) fn new() -> (Self, mpsc::Receiver<BridgeUpdate>) {
         let (sender, updates) = mpsc::channel(1);
         (Self(sender), updates)
     }
 
-    /// Sends the bridges; resolves when frontends are open, or closed, accordingly. At once if the proxy has ended.
+    /// Sends the bridges of this host; resolves when frontends are open, or closed, accordingly, and at once if the
+    /// proxy has ended.
     pub async fn set(&self, bridges: Bridges) {
         let (done, answer) = oneshot::channel();
         if self.0.send(BridgeUpdate { bridges, done }).await.is_ok() {

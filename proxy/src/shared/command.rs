@@ -1,4 +1,4 @@
-//! What can a worker be told? Plain data; the worker's event loop knows how to obey.
+//! What can a worker be commanded? Plain data; the worker's event loop carries it out.
 
 use crate::{
     limits::{admission::ConnectionPermit, service_usage::ServiceUsage},
@@ -19,14 +19,14 @@ use weir_core::{EndpointRemoved, Flow, Frontend, FrontendKind, Origin, PortKey, 
 /// silent for too long may end.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
-/// A command to one worker. Those with `done` are answered once they are carried out.
+/// A command to one worker. Commands with `done` are answered once carried out.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Serve the clients of a bound socket.
     Listen { id: ListenerId, socket: socket2::Socket, target: ListenTarget },
-    /// Serve what arrives at a capture socket (node mode).
+    /// Serve the clients that arrive at a capture socket (node mode).
     Capture(CaptureSocket),
-    /// Serve captured frontends as they are to be from now on.
+    /// Apply changes of captured frontends to new connections and flows (node mode).
     ChangeCaptured { changes: Arc<[FrontendChange]>, done: oneshot::Sender<()> },
     /// Serve another target through an open socket from now on.
     Redirect { id: ListenerId, target: ListenTarget, done: oneshot::Sender<io::Result<()>> },
@@ -44,7 +44,8 @@ pub(crate) enum Command {
     Tick,
     /// Serve a client that another worker has accepted.
     Adopt(HandedOver),
-    /// End the client's UDP flow that has been idle for longest, or ask `left` more workers to.
+    /// End the UDP flow of `client` that has been idle for longest. A worker without one passes the command on, to at
+    /// most `left` siblings.
     EvictFlow { service: Arc<ServiceUsage>, client: IpAddr, left: usize },
     /// Count the live TCP connections.
     Count { done: oneshot::Sender<usize> },
@@ -52,10 +53,10 @@ pub(crate) enum Command {
     List { done: oneshot::Sender<Vec<ConnectionInfo>> },
 }
 
-/// Names a listening socket; the same number on all workers that listen on one address.
+/// Number of a listening socket, equal on all workers that listen at one address.
 pub(crate) type ListenerId = u64;
 
-/// What a listening socket serves, and to whom.
+/// The Service port behind a listening socket, and the clients that get through.
 #[derive(Clone, Debug)]
 pub(crate) struct ListenTarget {
     pub(crate) binding: Binding,
@@ -72,7 +73,7 @@ pub(crate) struct CaptureSocket {
     pub(crate) socket: socket2::Socket,
 }
 
-/// What serves a captured frontend.
+/// The Service port behind a captured frontend.
 #[derive(Clone, Debug)]
 pub(crate) struct CapturedFrontend {
     pub(crate) kind: FrontendKind,
@@ -87,16 +88,16 @@ pub(crate) struct FrontendChange {
     pub(crate) target: Option<CapturedFrontend>,
 }
 
-/// Which endpoints of a Service port are gone.
+/// Endpoints of a Service port that were removed.
 #[derive(Clone, Debug)]
 pub(crate) enum RemovedEndpoints {
-    /// These, sorted.
+    /// Some endpoints, sorted.
     Endpoints(Arc<[SocketAddr]>),
-    /// All: the port is no longer served.
+    /// All endpoints: the port is no longer served.
     Port,
 }
 
-/// A client on its way to another worker, and what it dialled.
+/// A client on its way to another worker, with the dialled frontend and the permit of the connection.
 #[derive(Debug)]
 pub(crate) struct HandedOver {
     pub(crate) client: std::net::TcpStream,
@@ -111,13 +112,13 @@ pub(crate) struct HandedOver {
 /// One live connection, as listed by [`crate::Proxy::connections`].
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo {
-    /// The connection as the client sees it.
+    /// Addresses of the connection as the client sees them.
     pub flow: Flow,
-    /// The Service port that it came through.
+    /// Service port behind the frontend that was dialled.
     pub port: PortKey,
-    /// The endpoint; `None` while it is being dialled.
+    /// Endpoint; `None` until one has accepted.
     pub endpoint: Option<SocketAddr>,
-    /// When it was accepted.
+    /// Time at which the client was accepted.
     pub opened: Instant,
     /// Bytes relayed to the endpoint.
     pub to_endpoint: u64,
@@ -126,20 +127,20 @@ pub struct ConnectionInfo {
 }
 
 impl CapturedFrontend {
-    /// Whether two descriptions mean one and the same.
+    /// Whether both have one kind and one runtime.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && Arc::ptr_eq(&self.runtime, &other.runtime)
     }
 }
 
 impl RemovedEndpoints {
-    /// These endpoints, in any order.
+    /// Collects removed endpoints, given in any order.
     pub(crate) fn endpoints(mut addresses: Vec<SocketAddr>) -> Self {
         addresses.sort_unstable();
         Self::Endpoints(addresses.into())
     }
 
-    /// Whether an endpoint is among them.
+    /// Whether an endpoint was removed.
     pub(crate) fn contains(&self, address: SocketAddr) -> bool {
         match self {
             Self::Endpoints(addresses) => addresses.binary_search(&address).is_ok(),

@@ -7,50 +7,51 @@ use weir_core::{NodePortAddresses, Pods};
 /// The set-up of a data plane.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Threads that relay. Each accepts, relays and closes connections of its own.
+    /// Worker threads. Each accepts, relays and closes connections of its own.
     pub workers: NonZeroUsize,
-    /// Where node ports are served.
+    /// Addresses at which node ports are served.
     pub node_port_addresses: NodePortAddresses,
-    /// Serve cluster IPs that are not local on stable 127/8 addresses.
+    /// Whether cluster IPs that are not local are served at stable addresses in 127/8.
     pub map_loopback: bool,
-    /// How many descriptors connections, flows, listening sockets and pipes may take, all workers together. What it
-    /// leaves of RLIMIT_NOFILE is for the rest of the process.
+    /// Descriptors that connections, flows, listening sockets and pipes of all workers may take. The rest of
+    /// RLIMIT_NOFILE is for other parts of the process.
     pub descriptors: usize,
-    /// How many TCP connections there may be, all workers together. Each takes two descriptors. When they are nearly
-    /// used up, the Service that has most of them is refused first.
+    /// TCP connections of all workers at most, each with two descriptors. When few are left, the Service that has most
+    /// connections is refused first.
     pub max_connections: usize,
-    /// How many bytes that were read and cannot be written yet relays may hold in memory, all workers together. Beyond it
-    /// they read only what they can write at once. What waits in sockets and pipes is the kernel's.
+    /// Bytes that relays of all workers may hold between reading and writing. At the limit relays read only what can be
+    /// written at once. Bytes in sockets and pipes belong to the kernel and do not count.
     pub relay_memory: usize,
-    /// How many listening sockets there may be, all workers together.
+    /// Listening sockets of all workers at most.
     pub listener_budget: usize,
-    /// How many UDP flows there may be, all workers together. Each takes one descriptor.
+    /// UDP flows of all workers at most, each with one descriptor.
     pub udp_flows: usize,
-    /// Serve packets that rules of this host bring to the receiving sockets, instead of a socket for each Service address.
+    /// Node mode, in which rules of this host bring packets to capture sockets; `None` binds a socket for each Service
+    /// address.
     pub node_mode: Option<NodeMode>,
 }
 
-/// What the data plane has to know of the rules that bring it the packets of clients (`--mode node`).
+/// Properties of the rules that bring packets of clients to the data plane (`--mode node`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeMode {
-    /// How its own packets are marked.
+    /// Marks of packets that the data plane sends.
     pub marks: Marks,
-    /// How pods are recognised.
+    /// How clients are recognised as pods.
     pub pods: Pods,
     /// Whether endpoints see the node's address in all traffic to cluster IPs (`--masquerade-all`).
     pub masquerade_all: bool,
 }
 
 impl Default for Config {
-    /// One worker a core.
+    /// One worker for each core that is available.
     fn default() -> Self {
         Self::with_workers(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 }
 
 impl Config {
-    /// So many workers, and limits by the descriptors that this process may have. UDP flows may take a quarter: whoever
-    /// sends from many addresses must not take the places of TCP connections.
+    /// Creates a configuration whose limits follow from the descriptors that this process may open. UDP flows may take
+    /// a quarter of them: senders with many addresses must not displace TCP connections.
     pub fn with_workers(workers: NonZeroUsize) -> Self {
         let descriptors =
             crate::limits::descriptor_budget::share(crate::sys::host::descriptor_limit(), workers.get());

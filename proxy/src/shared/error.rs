@@ -10,23 +10,23 @@ pub enum Error {
         "cannot start worker thread {worker}; is the limit of threads or descriptors reached (ulimit -u, -n)?"
     )]
     Worker {
-        /// Which one.
+        /// Number of the worker.
         worker: usize,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// The sockets that receive captured packets may not be opened.
+    /// Capture sockets need a capability that this process lacks.
     #[error(
         "node mode needs the capability CAP_NET_ADMIN (run as root, or give it to the container's securityContext)"
     )]
     NotPermitted(#[source] io::Error),
-    /// They could not be opened for another reason.
+    /// Capture sockets could not be opened for another reason.
     #[error("cannot open the sockets on localhost that receive captured packets")]
     CaptureSockets(#[source] io::Error),
-    /// There are too few descriptors for them.
+    /// Too few descriptors for the capture sockets.
     #[error("too few descriptors for the sockets that receive captured packets; raise the limit (ulimit -n)")]
     Descriptors,
-    /// The thread that tells the workers the time could not be started.
+    /// The clock's thread could not be started.
     #[error("cannot start the clock's thread; is the limit of threads reached (ulimit -u)?")]
     Clock(#[source] io::Error),
 }

@@ -19,25 +19,25 @@ pub(crate) fn raise_descriptor_limit() {
     }
 }
 
-/// How many descriptors this process may have open once it has raised its limit.
+/// Descriptors that this process may have open once its limit is raised (RLIMIT_NOFILE).
 pub(crate) fn descriptor_limit() -> usize {
     let limit = getrlimit(Resource::Nofile).maximum;
     limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(1 << 20)
 }
 
-/// Whether an address can be bound here. Asks the kernel: it also knows of whole networks routed to `lo`.
+/// Whether an address can be bound on this host. Asks the kernel, which also knows of whole networks routed to `lo`.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
 }
 
-/// All addresses of this host's interfaces but IPv6 link-local ones: those are none without an interface (RFC 4007), and
-/// on many nodes every pod brings one, which would have all Services placed anew.
+/// All addresses of this host's interfaces but IPv6 link-local ones: such an address means nothing without an interface
+/// (RFC 4007), and on many nodes every pod brings one, at which all Services would be looked at anew.
 pub fn interface_addresses() -> BTreeSet<IpAddr> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     interfaces.filter_map(|interface| ip_of(interface.address?)).filter(|&ip| !needs_interface(ip)).collect()
 }
 
-/// The networks of this host's addresses on some interfaces, by their name.
+/// Networks of this host's addresses on interfaces with a wanted name; without IPv6 link-local ones.
 pub(crate) fn networks_of(wanted: impl Fn(&str) -> bool) -> Vec<IpNet> {
     let interfaces = nix::ifaddrs::getifaddrs().into_iter().flatten();
     let networks = interfaces.filter(|interface| wanted(&interface.interface_name)).filter_map(|interface| {

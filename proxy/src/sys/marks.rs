@@ -3,9 +3,9 @@
 /// The marks (SO_MARK) of packets that this process sends, by which the rules leave them alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// Packets to clients. The lower half must be zero: where a process of this host holds the port that UDP clients
-    /// dialled, it carries that port, and the rules must make it the source port.
+    /// Mark of packets to clients. The lower 16 bits must be zero: where a process of this host holds the port that UDP
+    /// clients dialled, they carry that port, and the rules must make it the source port.
     pub to_clients: u32,
-    /// Packets to endpoints.
+    /// Mark of packets to endpoints.
     pub to_endpoints: u32,
 }

@@ -9,7 +9,8 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-/// How much a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes (pipe(7)).
+/// Bytes that a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes
+/// (pipe(7)).
 pub(crate) const PIPE_BYTES: usize = 256 * 1024;
 
 /// A pipe that bytes of one direction go through.
@@ -17,7 +18,7 @@ pub(crate) const PIPE_BYTES: usize = 256 * 1024;
 pub(crate) struct Pipe {
     reader: OwnedFd,
     writer: OwnedFd,
-    /// How many bytes are in it.
+    /// Bytes in the pipe.
     held: usize,
 }
 
@@ -30,21 +31,22 @@ impl Pipe {
         Ok(Self { reader, writer, held: 0 })
     }
 
-    /// Whether all that came in went out.
+    /// Whether no bytes are in the pipe.
     pub(crate) fn is_empty(&self) -> bool {
         self.held == 0
     }
 
-    /// Takes in what `from` has received; 0 is its end, and `WouldBlock` means that there is nothing now.
+    /// Moves bytes that `from` has received into the pipe; returns their number. 0 means the end, `WouldBlock` that
+    /// there is nothing now.
     ///
-    /// Only for an empty pipe: with a full one the kernel says the same as with nothing to read.
+    /// Only for an empty pipe: with a full one splice(2) fails as with nothing to read.
     pub(crate) fn fill(&mut self, from: impl AsFd) -> io::Result<usize> {
         debug_assert!(self.is_empty());
         self.held = retry(|| splice(&from, None, &self.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK))?;
         Ok(self.held)
     }
 
-    /// Gives to `to` what it has room for; `WouldBlock` means none.
+    /// Moves bytes from the pipe to `to`, as many as it has room for; returns their number. `WouldBlock` means no room.
     pub(crate) fn drain(&mut self, to: impl AsFd) -> io::Result<usize> {
         let given = retry(|| splice(&self.reader, None, &to, None, self.held, SpliceFlags::NONBLOCK))?;
         self.held -= given;
@@ -52,22 +54,22 @@ impl Pipe {
     }
 }
 
-/// What a test does in a socket's place.
+/// Stands in for sockets in tests.
 #[cfg(test)]
 impl Pipe {
-    /// Takes in bytes, as many as fit.
+    /// Writes bytes into the pipe, as many as fit; returns their number.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> usize {
         assert!(self.is_empty());
         self.held = rustix::io::write(&self.writer, bytes).unwrap();
         self.held
     }
 
-    /// Gives out the next bytes, no more than `most`.
+    /// Reads the next bytes from the pipe, at most `max`.
     pub(crate) fn take(&mut self, max: usize) -> Vec<u8> {
         let mut bytes = vec![0; max.min(self.held)];
-        let permit = rustix::io::read(&self.reader, &mut bytes).unwrap();
-        assert_eq!(permit, bytes.len());
-        self.held -= permit;
+        let read = rustix::io::read(&self.reader, &mut bytes).unwrap();
+        assert_eq!(read, bytes.len());
+        self.held -= read;
         bytes
     }
 }

@@ -16,36 +16,36 @@ use std::{
 };
 use weir_core::{Frontend, Protocol, Settings};
 
-/// Connections waiting to be accepted; the kernel caps it at `net.core.somaxconn`.
+/// Connections that may wait to be accepted; the kernel caps this at `net.core.somaxconn`.
 pub(crate) const MAX_BACKLOG: usize = 4096;
 
-/// How many may wait where `connections` may be open. A flood leaves a full queue behind, of clients that are gone: it
-/// must not take long to get through.
+/// Connections that may wait to be accepted where `connections` may be open. A flood leaves a full queue behind, of
+/// clients that are gone, which must not take long to get through.
 pub(crate) fn backlog(connections: usize) -> usize {
     connections.saturating_mul(4).clamp(64, MAX_BACKLOG)
 }
 
-/// Room for datagrams that arrive while a worker is busy, or leave faster than a device takes them. The kernel caps it
-/// at `net.core.rmem_max` and `net.core.wmem_max`.
+/// Bytes of room for datagrams that arrive while a worker is busy, or leave faster than a device takes them. The kernel
+/// caps this at `net.core.rmem_max` and `net.core.wmem_max`.
 const UDP_BUFFER_BYTES: usize = 4 << 20;
 
-/// The same for the datagrams of one flow.
+/// Bytes of room for datagrams of one flow, as [`UDP_BUFFER_BYTES`].
 const UDP_FLOW_BUFFER_BYTES: usize = 1 << 20;
 
-/// What distinguishes sockets that face clients.
+/// Options of a socket that faces clients.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options<'a> {
-    /// Only packets from there get through; `None` means all.
+    /// Networks whose packets get through; `None` means all.
     pub(crate) allowed_sources: Option<&'a [IpNet]>,
-    /// TCP clients that are silent for as long are dead.
+    /// Silence after which TCP clients count as dead.
     pub(crate) dead_peer_timeout: Duration,
-    /// The socket may have an address that is not this host's, and packets to its clients have this mark (node mode).
+    /// Mark of packets to clients, for a socket whose address need not be one of this host (node mode).
     pub(crate) foreign: Option<u32>,
 }
 
-/// Opens `count` sockets on localhost that receive packets which were sent to other addresses, and tell to which. Packets
-/// to clients are marked.
-pub(crate) fn open_capturing(
+/// Opens `count` capture sockets on localhost, which receive packets that were sent to other addresses, together with
+/// these. Packets to clients have `mark`.
+pub(crate) fn open_capture_group(
     address: Frontend,
     mark: u32,
     count: usize,
@@ -63,8 +63,8 @@ pub(crate) fn open_capturing(
     Ok(group)
 }
 
-/// A UDP socket from which replies leave that must come from `address`, whoever's it is. Nothing is received there: what
-/// the rules do not bring to a receiving socket is not for weir. Workers share the address.
+/// Opens a UDP socket for replies that must come from `address`, which need not be one of this host. Nothing is
+/// received there: what the rules do not bring to a capture socket is not for weir. Workers share the address.
 pub(crate) fn udp_replying(address: SocketAddr, mark: Option<u32>) -> io::Result<std::net::UdpSocket> {
     let protocol = Protocol::Udp;
     let options = Options { allowed_sources: Some(&[]), dead_peer_timeout: Duration::MAX, foreign: mark };
@@ -76,7 +76,7 @@ pub(crate) fn udp_replying(address: SocketAddr, mark: Option<u32>) -> io::Result
 
 /// Opens `count` sockets on one address, for as many workers; the kernel spreads clients over them.
 ///
-/// The first is bound alone: SO_REUSEPORT from the start would silently share the address with any other process of
+/// The first socket is bound alone: SO_REUSEPORT from the start would silently share the address with any other process of
 /// the same user, a second weir for instance.
 ///
 /// `backlog` TCP clients may wait on each socket.
@@ -132,8 +132,8 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Has the kernel drop what is not allowed_sources, from now on. A list too long for it is checked for each connection
-/// instead.
+/// Makes the kernel drop packets from sources that are not allowed, from now on. A list too long for a filter is
+/// checked for each connection instead.
 pub(crate) fn set_allowed_sources(
     socket: &impl AsFd,
     address: Frontend,
@@ -144,15 +144,15 @@ pub(crate) fn set_allowed_sources(
         Some(program) => socket.attach_filter(&program),
         None => match socket.detach_filter() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            // ENOENT: it had none.
+            // ENOENT: there was no filter.
             _ => Ok(()),
         },
     }
 }
 
-/// Has the kernel end a connection whose peer leaves data or probes unacknowledged for `timeout` (tcp(7),
-/// TCP_USER_TIMEOUT; it overrides the number of probes). A silent peer is probed twice in that time (TCP_KEEPIDLE and
-/// TCP_KEEPINTVL, whole seconds).
+/// Makes the kernel end a connection whose peer leaves data or probes unacknowledged for `timeout` (tcp(7),
+/// TCP_USER_TIMEOUT, which overrides the number of probes). A silent peer is probed twice in that time (TCP_KEEPIDLE
+/// and TCP_KEEPINTVL, whole seconds).
 pub(crate) fn watch_peer(socket: &impl AsFd, timeout: Duration) -> io::Result<()> {
     let socket = SockRef::from(socket);
     let interval = (timeout / 2).max(Duration::from_secs(1));
@@ -160,12 +160,12 @@ pub(crate) fn watch_peer(socket: &impl AsFd, timeout: Duration) -> io::Result<()
     socket.set_tcp_user_timeout(Some(timeout))
 }
 
-/// How a socket to an endpoint leaves this host.
+/// Mark and source address of a socket to an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Egress {
-    /// The mark of its packets (socket(7), SO_MARK).
+    /// Mark of packets that leave the socket (socket(7), SO_MARK).
     pub(crate) mark: Option<u32>,
-    /// The client that the endpoint is to see instead of this host; any port of it if the port is 0.
+    /// Address of the client that the endpoint is to see instead of this host; port 0 means any port.
     pub(crate) source: Option<SocketAddr>,
 }
 
@@ -174,19 +174,19 @@ impl Egress {
     fn apply(self, socket: &Socket, endpoint: SocketAddr) -> io::Result<()> {
         if let Some(mark) = self.mark {
             socket.set_mark(mark)?;
-            // Also where it has this host's address: the rules know by it, even once it waits in TIME_WAIT, that what an
-            // endpoint sends is for weir.
+            // Also for a socket with an address of this host: by this option the rules know, even in TIME_WAIT, that
+            // packets from an endpoint are for weir.
             set_transparent(socket, endpoint)?;
         }
         let Some(source) = self.source else { return Ok(()) };
         if source.port() == 0 {
-            // The port is chosen when it connects: it need only be free towards that endpoint (ip(7)).
+            // The port is chosen when the socket connects: it need only be free towards that endpoint (ip(7)).
             setsockopt(socket, IpBindAddressNoPort, &true)?;
         }
         socket.bind(&source.into())
     }
 
-    /// Opens a socket; from another port of the client if its own is not free towards the endpoint.
+    /// Opens a socket; from another port of the client if the given one is not free towards the endpoint.
     fn open<T>(self, open: impl Fn(Self) -> io::Result<T>) -> io::Result<T> {
         let taken =
             |error: &io::Error| matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable);
@@ -207,9 +207,10 @@ fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Begins to connect to an endpoint.
+/// Opens a socket that begins to connect to an endpoint.
 ///
-/// Its peer is not watched yet: connections that end at once need not be, and four calls are saved for each of them.
+/// The peer is not watched yet: connections that end at once need no watch, and four system calls are saved for each of
+/// them.
 pub(crate) fn tcp_connecting(endpoint: SocketAddr, egress: Egress) -> io::Result<std::net::TcpStream> {
     egress.open(|egress| tcp_from(egress, endpoint))
 }
@@ -231,7 +232,7 @@ fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStr
 
 const EINPROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
-/// A UDP socket that exchanges datagrams with one endpoint only.
+/// Opens a UDP socket that is connected to one endpoint.
 pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress) -> io::Result<std::net::UdpSocket> {
     egress.open(|egress| udp_from(egress, endpoint))
 }
@@ -244,12 +245,13 @@ fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSoc
     Ok(socket.into())
 }
 
-/// Options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a datagram is
-/// the sender's choice; with path MTU discovery those that do not fit would vanish, and only weir would hear why.
+/// Sets the options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a
+/// datagram is the choice of its sender; with path MTU discovery datagrams that do not fit would vanish, and only weir
+/// would hear why.
 fn set_datagram_options(
     socket: &Socket,
     address: SocketAddr,
-    buffer: usize,
+    buffer_bytes: usize,
     in_node_mode: bool,
 ) -> io::Result<()> {
     if address.is_ipv4() {
@@ -262,9 +264,10 @@ fn set_datagram_options(
     // Less room than asked for is still a working socket.
     if in_node_mode {
         // The capability that node mode needs goes beyond what the kernel allows to others.
-        let _ = (setsockopt(socket, RcvBufForce, &buffer), setsockopt(socket, SndBufForce, &buffer));
+        let _ =
+            (setsockopt(socket, RcvBufForce, &buffer_bytes), setsockopt(socket, SndBufForce, &buffer_bytes));
     } else {
-        let _ = (socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer));
+        let _ = (socket.set_recv_buffer_size(buffer_bytes), socket.set_send_buffer_size(buffer_bytes));
     }
     Ok(())
 }

@@ -1,23 +1,23 @@
 //! How does the kernel drop packets from sources that a socket must not serve? As a classic BPF program (pure).
 //!
 //! A socket that is closed refuses; a connection that is accepted and then reset looks open to a health check. A filter
-//! on the listening socket drops the first packet, which is the verdict DROP (semantics N3, A5), and it needs no
+//! on the listening socket drops the first packet, which is the verdict DROP (semantics N3, A5), and needs no
 //! privilege. See Documentation/networking/filter.rst of the Linux kernel.
 
 use ipnet::IpNet;
 use socket2::SockFilter;
 use std::net::IpAddr;
 
-/// Programs longer than this are refused by the kernel (BPF_MAXINSNS).
+/// Instructions of a program that the kernel takes at most (BPF_MAXINSNS).
 const MAX_INSTRUCTIONS: usize = 4096;
 
-/// Loads a word of the packet.
+/// Loads a word of the packet into the accumulator.
 const LOAD: u16 = 0x20;
-/// Keeps some bits of it.
+/// Masks the accumulator.
 const AND: u16 = 0x54;
-/// Skips as many instructions as it says, if the word is equal or if it is not.
+/// Skips `if_true` instructions if the accumulator equals the value, else `if_false`.
 const JUMP_IF_EQUAL: u16 = 0x15;
-/// Ends with the number of bytes to keep.
+/// Ends the program with the number of bytes of the packet to keep.
 const RETURN: u16 = 0x06;
 
 /// Offsets from here count from the start of the network header (SKF_NET_OFF).
@@ -36,8 +36,8 @@ struct Instruction {
     value: u32,
 }
 
-/// A program for a socket of the family `v4` says, which keeps packets from `sources` and drops all others. `None` when
-/// it would be too long; the caller then has to check each connection.
+/// Builds a BPF program that keeps only packets from `sources`; `v4` selects the IP family. `None` if it would be too
+/// long for the kernel; the caller has to check each connection then.
 pub(crate) fn program(sources: &[IpNet], v4: bool) -> Option<Vec<SockFilter>> {
     let instructions = instructions(sources, v4);
     let convert = |i: &Instruction| SockFilter::new(i.code, i.if_true, i.if_false, i.value);
@@ -51,7 +51,7 @@ fn instructions(sources: &[IpNet], v4: bool) -> Vec<Instruction> {
     program
 }
 
-/// Keeps packets from one network, else goes on behind this.
+/// Instructions that keep packets from one network, and else go on behind.
 fn keep(net: &IpNet) -> Vec<Instruction> {
     let (start, network, mask) = match (net.network(), net.netmask()) {
         (IpAddr::V4(network), IpAddr::V4(mask)) => {
@@ -97,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
     use std::net::{Ipv4Addr, Ipv6Addr};
 
-    /// What the kernel does with a packet from `source`.
+    /// Whether the kernel keeps a packet from `source`.
     fn keeps(program: &[Instruction], source: IpAddr) -> bool {
         let octets = match source {
             IpAddr::V4(ip) => ip.octets().to_vec(),

@@ -31,11 +31,11 @@ pub(crate) struct Acceptor {
     accepts: Accepts,
 }
 
-/// Whom the clients of a socket have dialled.
+/// The frontends that clients of a socket dial.
 enum Accepts {
-    /// All the same frontend, which may be replaced by another one.
+    /// One frontend, which may be replaced by another one.
     One(RefCell<Rc<LocalFrontend>>),
-    /// Each any address (node mode).
+    /// Any captured frontend (node mode).
     Captured { captured_frontends: Rc<CapturedFrontends>, origin: Origin },
 }
 
@@ -45,7 +45,7 @@ impl Acceptor {
         Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
     }
 
-    /// A socket that receives clients from there, whatever they dialled.
+    /// Accepts the clients of a capture socket, which come from `origin`.
     pub(crate) fn captured(
         captured_frontends: Rc<CapturedFrontends>,
         origin: Origin,
@@ -55,32 +55,32 @@ impl Acceptor {
         Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
     }
 
-    /// Who connects from now on reaches this frontend.
+    /// Replaces the frontend of clients that connect from now on.
     pub(crate) fn redirect(&self, frontend: Rc<LocalFrontend>) {
         if let Accepts::One(known) = &self.accepts {
             known.replace(frontend);
         }
     }
 
-    /// What serves a client. `None` if nobody does: its frontend is gone, or it dialled the receiving socket itself.
+    /// The frontend of a client. `None` if it is gone, or if the client dialled the capture socket itself.
     fn frontend(&self, client: &TcpStream) -> Option<Rc<LocalFrontend>> {
         let (captured_frontends, origin) = match &self.accepts {
             Accepts::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
             Accepts::Captured { captured_frontends, origin } => (captured_frontends, *origin),
         };
         let local = client.local_addr().ok()?;
-        // Without the scope and the flow label, which are none of the frontend's.
+        // The scope and the flow label are no part of a frontend.
         let address = SocketAddr::new(local.ip(), local.port());
         let frontend = captured_frontends.frontend(Frontend { protocol: Protocol::Tcp, address }, origin)?;
         let timeout = frontend.runtime.routing().port.settings.dead_peer_timeout;
         if timeout != Settings::default().dead_peer_timeout {
-            // The client is served all the same if it cannot be watched.
+            // A client that cannot be watched is served all the same.
             let _ = watch_peer(client, timeout);
         }
         Some(frontend)
     }
 
-    /// Whose clients come in here, for the log.
+    /// Address of the frontend, or of the capture socket, for the log.
     fn address(&self) -> Option<SocketAddr> {
         match &self.accepts {
             Accepts::One(frontend) => Some(frontend.borrow().address),
@@ -88,8 +88,8 @@ impl Acceptor {
         }
     }
 
-    /// Serves a client if it gets a place; waits where that is what a limit asks for, but not once `stop` is given. Where
-    /// clients of other Services come in, too, they are not made to wait for it.
+    /// Serves a client that gets a permit, else refuses it. Waits where a limit asks for that, but not once `stop` is
+    /// cancelled. Clients of other Services that come in through one capture socket do not wait for it.
     async fn handle_client(
         &self,
         worker: &Rc<WorkerContext>,
@@ -126,7 +126,8 @@ impl Acceptor {
         }
     }
 
-    /// Serves who is connected but not accepted yet: closing the socket would reset them. Bounded, as new ones may come.
+    /// Serves clients that are connected but not accepted yet: closing the socket would reset them. Bounded by
+    /// [`MAX_BACKLOG`], as new clients may come.
     fn serve_queued(&self, worker: &Rc<WorkerContext>) {
         let socket = SockRef::from(&self.socket);
         for _ in 0..MAX_BACKLOG {
@@ -148,7 +149,7 @@ impl Acceptor {
     }
 }
 
-/// How long a client that came now has to wait, if the Service has an accept rate.
+/// Time that a client which came now has to wait for the accept rate of its Service; `None` if it need not wait.
 fn accept_delay(frontend: &LocalFrontend) -> Option<Duration> {
     let rate = frontend.runtime.routing().port.settings.limits.accept_rate?;
     Some(frontend.runtime.service.accepts.reserve(Instant::now(), weir_core::Quota::per_second(rate)))
@@ -180,7 +181,8 @@ pub(crate) async fn listen(worker: Rc<WorkerContext>, acceptor: Rc<Acceptor>, st
     }
 }
 
-/// The peer gave up before it was accepted, or its network failed (accept(2)): nothing is wrong here.
+/// Whether an error of accept(2) is about one connection: its peer gave up, or its network failed. Nothing is wrong on
+/// this host.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use ErrorKind::{
         ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
@@ -198,8 +200,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     passing.contains(&error.kind())
 }
 
-/// Waits after an accept that failed, after `failures_before` others in a row. The log hears of one a second, whichever
-/// acceptors fail.
+/// Waits after a failed accept, which came after `failures_before` others in a row. Logs at most one of all acceptors a
+/// second.
 async fn back_off(
     failures_before: u32,
     error: &io::Error,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use weir_core::MAX_CONNECT_ATTEMPTS;
 
-/// The endpoints that this connection has tried.
+/// The endpoints that a connection has tried, in order.
 pub(super) struct Attempted {
     addresses: [SocketAddr; MAX_CONNECT_ATTEMPTS],
     len: usize,
@@ -25,7 +25,7 @@ impl Attempted {
         &self.addresses[..self.len]
     }
 
-    /// How many they are.
+    /// Number of endpoints that were tried.
     pub(super) fn len(&self) -> usize {
         self.len
     }

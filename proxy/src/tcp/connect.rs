@@ -9,7 +9,7 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
-    shared::attempt_failure::ConnectFault,
+    shared::connect_fault::ConnectFault,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -29,15 +29,15 @@ pub(crate) struct Connected {
     pub(crate) lease: Lease,
 }
 
-/// How long a client in the queue waits before it looks by itself: another Service may share an endpoint.
+/// Time after which a client in the queue looks by itself: another Service may share an endpoint.
 const QUEUE_RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A client on its way to an endpoint, and what that way has been so far. It is kept until a byte is relayed: until then the
-/// client can be given to another endpoint without noticing.
+/// A client that is being connected, with its attempts so far. Kept until a byte is relayed: until then the client can
+/// be given to another endpoint without noticing.
 pub(crate) struct ConnectState {
-    /// Not here while it is relayed.
+    /// Socket of the client; `None` while it is relayed.
     pub(super) client: Option<TcpStream>,
-    /// What was read from it and not delivered.
+    /// Bytes that were read from the client and not delivered.
     pub(super) request: Half,
     dial: ConnectSchedule,
     attempted: Attempted,
@@ -45,7 +45,7 @@ pub(crate) struct ConnectState {
     failure: Closed,
 }
 
-/// The endpoint of an attempt that failed, and after how long.
+/// The endpoint of a failed attempt, and the time until the failure.
 struct FailedAttempt<'a> {
     address: SocketAddr,
     load: &'a Load,
@@ -58,25 +58,25 @@ impl<'a> FailedAttempt<'a> {
     }
 }
 
-/// What there is to do next.
+/// The next step for a client that is being connected.
 enum Next {
-    /// Wait for the attempts under way, until then.
+    /// Wait for the attempts under way, until this time.
     Wait(Instant),
     /// Wait for an endpoint that has room.
     WaitForRoom,
 }
 
-/// Whose turn it is when clients wait for an endpoint.
+/// Position of a client while others wait for an endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum QueuePosition {
-    /// Theirs.
+    /// Behind all that wait.
     Newcomer,
-    /// Its own: it has waited.
+    /// First of all, after a wait.
     Front,
 }
 
 impl ConnectState {
-    /// Nothing was tried yet.
+    /// Starts with no endpoint tried yet.
     pub(super) fn new(connection: &Connection, client: TcpStream) -> Box<Self> {
         let timeout = connection.frontend.runtime.routing().port.settings.connect_timeout;
         Box::new(Self {
@@ -94,12 +94,9 @@ impl ConnectState {
     pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
         let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
-            let until = match self.advance(cx, now, QueuePosition::Newcomer)? {
-                Next::Wait(until) => until,
-                Next::WaitForRoom => {
-                    now = self.wait_for_room(cx).await?;
-                    continue;
-                }
+            let Next::Wait(until) = self.advance(cx, now, QueuePosition::Newcomer)? else {
+                now = self.wait_for_room(cx).await?;
+                continue;
             };
             let ended = tokio::select! {
                 biased;
@@ -115,18 +112,19 @@ impl ConnectState {
         }
     }
 
-    /// Ends it: nobody can serve the client. It was accepted, so that it gets a reset, never a clean end.
+    /// Resets a client that no endpoint can serve. The client was accepted, so it must not see a clean end.
     pub(super) fn refuse(self: Box<Self>, reason: Closed) -> Closed {
         let _ = self.client.map(|client| client.set_zero_linger());
         reason
     }
 
-    /// Takes note that the endpoint reset the connection before a byte was relayed; returns whether another may be tried.
+    /// Records that the endpoint reset the connection before a byte was relayed; returns whether another one may be
+    /// tried.
     pub(crate) fn may_retry_after_reset(&mut self, cx: &ConnectionContext, lease: &Lease) -> bool {
         let now = Instant::now();
         let Some(address) = cx.connection.endpoint.take() else { return false };
         if now >= self.dial.deadline() {
-            // It took its time: it may well reset whoever says nothing.
+            // The endpoint took its time: it may well reset a client that says nothing.
             return false;
         }
         let failed = FailedAttempt { address, load: lease.load(), took: Duration::ZERO };
@@ -134,7 +132,7 @@ impl ConnectState {
         self.attempted.len() < MAX_CONNECT_ATTEMPTS
     }
 
-    /// Begins the attempts that are due, by the newest routing.
+    /// Begins the attempts that are due, by the newest routing table.
     fn advance(
         &mut self,
         cx: &ConnectionContext,
@@ -164,7 +162,7 @@ impl ConnectState {
                 ConnectStep::Wait(until) => return Ok(Next::Wait(until)),
                 ConnectStep::Attempt => {}
             }
-            // The connection has a place for one socket to an endpoint; another one at the same time is extra.
+            // The permit of the connection covers one socket to an endpoint; another one at the same time is extra.
             let extra = (!self.race.is_empty()).then(|| cx.worker.admission.descriptors.acquire(1));
             if matches!(extra, Some(None)) {
                 return Ok(Next::Wait(now + QUEUE_RECHECK_INTERVAL));
@@ -211,7 +209,8 @@ impl ConnectState {
         }
     }
 
-    /// What an attempt that has ended led to. Those that were slower than the one that succeeded have failed.
+    /// Records how an attempt has ended; returns the connected pair after a success. Attempts that were slower have
+    /// failed then.
     fn judge(&mut self, cx: &ConnectionContext, ended: Ended, now: Instant) -> Option<Connected> {
         let took = ended.attempt.took(now);
         let Attempt { selected, stream, .. } = ended.attempt;
@@ -233,7 +232,8 @@ impl ConnectState {
         Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
     }
 
-    /// Ends the attempts under way. Their endpoints have not answered for long enough for another one to be tried.
+    /// Ends the attempts under way as failed. Their endpoints have not answered for long enough for another one to be
+    /// tried.
     fn end_race(&mut self, cx: &ConnectionContext, now: Instant) {
         for attempt in mem::take(&mut self.race).into_attempts() {
             let failed = FailedAttempt::of(&attempt.selected, attempt.took(now));
@@ -262,7 +262,7 @@ impl ConnectState {
         }
     }
 
-    /// WaitingClient until an endpoint has room, and begins an attempt with it; returns when that was.
+    /// Waits until an endpoint has room, and begins an attempt; returns the time of its beginning.
     async fn wait_for_room(&mut self, cx: &ConnectionContext) -> Result<Instant, Closed> {
         let runtime = &cx.connection.frontend.runtime;
         let limits = runtime.routing().port.settings.limits;
@@ -287,11 +287,8 @@ impl ConnectState {
     }
 }
 
-/// Resolves when the client has reset its cx.connection. A client that only ended its sending side still wants an answer.
+/// Resolves when the client has reset its connection. A client that only ended its sending side still wants an answer.
 async fn gone(client: Option<&TcpStream>) -> Closed {
     let Some(client) = client else { return Closed::ClientGone };
-    match client.ready(Interest::ERROR).await {
-        Ok(_) => Closed::ClientGone,
-        Err(_) => Closed::LocalLimit,
-    }
+    client.ready(Interest::ERROR).await.map_or(Closed::LocalLimit, |_| Closed::ClientGone)
 }

@@ -9,7 +9,7 @@ use crate::{
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
 use tokio::net::TcpStream;
 
-/// Serves a client on this worker, or hands it over to another one that has far fewer.
+/// Serves a client on this worker, or hands it over to a sibling that has far fewer.
 pub(super) fn assign(
     worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
@@ -23,7 +23,7 @@ pub(super) fn assign(
     }
 }
 
-/// Serves a client that another worker handed over, and has counted as this one's already.
+/// Serves a client that a sibling handed over and has counted as this worker's already.
 pub(crate) fn adopt(worker: &Rc<WorkerContext>, handed_over: HandedOver) {
     let HandedOver { client, peer, address, kind, origin, runtime, permit } = handed_over;
     let frontend = LocalFrontend::at(address, kind, runtime, origin);
@@ -42,7 +42,7 @@ fn hand_over(
     peer: SocketAddr,
     permit: ConnectionPermit,
 ) {
-    // It fails only if the socket is not watched, and then there is nothing to serve.
+    // Fails only if the socket is not watched, and then there is nothing to serve.
     let Ok(client) = client.into_std() else { return };
     let LocalFrontend { address, kind, origin, .. } = **frontend;
     let runtime = Arc::clone(&frontend.runtime);

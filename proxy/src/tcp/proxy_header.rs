@@ -1,4 +1,4 @@
-//! Who is a client that another proxy speaks for, and how is it told to an endpoint?
+//! Who is the client that another proxy speaks for, and how does an endpoint learn of it?
 
 use super::{
     proxy_protocol::{Decoded, MAX_HEADER_BYTES, decode, encode},
@@ -17,7 +17,7 @@ use std::{
 use tokio::{io::Interest, net::TcpStream};
 use weir_core::Settings;
 
-/// Puts the header that the Service asks for in front of what a client says.
+/// Puts the PROXY protocol header that the Service asks for in front of a client's bytes.
 pub(super) fn with_header(cx: &ConnectionContext, request: Half) -> Half {
     let connection = &cx.connection;
     let version = connection.frontend.runtime.routing().port.settings.proxy_protocol;
@@ -28,8 +28,8 @@ pub(super) fn with_header(cx: &ConnectionContext, request: Half) -> Half {
     }
 }
 
-/// Takes the header with which a client begins if its address is one of those that are believed, and goes on as the
-/// connection of the client that the header names. Without such addresses it does nothing, and without waiting.
+/// Reads the PROXY protocol header of a trusted peer, and continues as the connection of the client in the header. Does
+/// nothing, and without waiting, for other peers.
 pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream) -> Result<(), Closed> {
     let Some(timeout) = expects_header(&cx.connection) else { return Ok(()) };
     // Boxed, as few connections have a header, and it is soon read.
@@ -43,12 +43,12 @@ pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream)
         }
     });
     let named = named.await?;
-    // Also for a proxy that speaks for itself, so that an endpoint may take as long as always to be reached.
+    // Also for a proxy that speaks for itself, so that the time to reach an endpoint is as long as always.
     cx.speak_for(named.unwrap_or(cx.connection.flow.client));
     count_client(cx)
 }
 
-/// Counts the connection as one of the client that it is now known to be for.
+/// Counts the connection for the client in the header; fails if that has as many as it may have.
 fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
     let connection = &cx.connection;
     let frontend = &connection.frontend;
@@ -59,28 +59,28 @@ fn count_client(cx: &ConnectionContext) -> Result<(), Closed> {
     counted.inspect_err(|&reason| frontend.record_rejection(&cx.worker.admission, client, reason))
 }
 
-/// Whether a header from this address is believed.
-pub(super) fn is_believed(settings: &Settings, peer: IpAddr) -> bool {
+/// Whether a header from this peer is trusted.
+pub(super) fn is_trusted(settings: &Settings, peer: IpAddr) -> bool {
     settings.accept_proxy_protocol.iter().any(|network| network.contains(&peer))
 }
 
-/// How long a header is waited for, if the client must begin with one.
+/// Time-out of the header with which the client must begin; `None` if no header is expected.
 fn expects_header(connection: &Connection) -> Option<Duration> {
     let routing = connection.frontend.runtime.routing();
     let settings = &routing.port.settings;
-    is_believed(settings, connection.peer()).then_some(settings.connect_timeout)
+    is_trusted(settings, connection.peer()).then_some(settings.connect_timeout)
 }
 
-/// Reads a header and nothing of what follows it.
+/// Reads a header and nothing of what follows it. `None` means that the sender speaks for itself.
 async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
     let mut buffer = [0; MAX_HEADER_BYTES];
     loop {
         let ready = client.ready(Interest::READABLE).await.map_err(|_| Closed::LocalLimit)?;
         let look = || {
-            // What is only looked at stays in the socket: it is found again together with what comes next.
+            // Bytes that are only peeked at stay in the socket, and are found again together with what comes next.
             let (_, length) = recv(client, &mut buffer[..], RecvFlags::PEEK)?;
             match decode(&buffer[..length]) {
-                // Has the runtime wait for more, unless there is nothing to come.
+                // Makes the runtime wait for more, unless nothing is to come.
                 Decoded::Partial if !ready.is_read_closed() && length > 0 => {
                     Err(ErrorKind::WouldBlock.into())
                 }

@@ -1,4 +1,4 @@
-//! How is a client's address told by a PROXY protocol header, and read from one? Pure.
+//! How is a client's address written into a PROXY protocol header, and read from one? Pure.
 //!
 //! <https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt>
 
@@ -6,11 +6,11 @@ use ppp::{PartialResult, v1, v2};
 use std::net::{IpAddr, SocketAddr};
 use weir_core::ProxyProtocol;
 
-/// The longest header in text (section 2.1).
+/// Bytes of the longest header in text (section 2.1).
 const MAX_V1_BYTES: usize = 107;
 
-/// The longest binary header that is taken: 536 bytes reach every receiver in one segment (section 2), and leave 484
-/// bytes to what follows two IPv6 addresses.
+/// Bytes of the longest binary header that is taken: 536 bytes reach every receiver in one segment (section 2), and
+/// leave 484 bytes to what follows two IPv6 addresses.
 pub(super) const MAX_HEADER_BYTES: usize = 536;
 
 /// Bytes of a binary header in front of the addresses.
@@ -22,23 +22,23 @@ const V2_LOCAL: u8 = 0x20;
 const V1_PREFIX: &[u8] = b"PROXY ";
 const V1_UNKNOWN: &[u8] = b"PROXY UNKNOWN";
 
-/// What the bytes are with which a connection begins.
+/// Result of decoding the first bytes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decoded {
     /// The beginning of a header, as far as one can tell.
     Partial,
-    /// A header of this length.
+    /// A whole header.
     Header {
-        /// How many bytes it has.
+        /// Bytes of the header.
         length: usize,
-        /// The address that it tells. `None` keeps that of the socket: the sender speaks for itself or does not know.
+        /// Address of the client. `None` keeps that of the socket: the sender speaks for itself or does not know.
         client: Option<SocketAddr>,
     },
-    /// No header, or none that is taken.
+    /// No header, or one that is not taken.
     Malformed,
 }
 
-/// The header that tells an endpoint who its client is, and where that connected.
+/// Encodes a header that gives an endpoint the addresses of a client and of the frontend that it dialled.
 pub(super) fn encode(version: ProxyProtocol, client: SocketAddr, frontend: SocketAddr) -> Vec<u8> {
     let addresses = of_one_family(client, frontend);
     match (version, addresses) {
@@ -56,7 +56,7 @@ pub(super) fn encode(version: ProxyProtocol, client: SocketAddr, frontend: Socke
     }
 }
 
-/// What `bytes` begin with. Whatever follows a header is not looked at.
+/// Decodes the header with which `bytes` begin. Bytes behind a header are not looked at.
 pub(super) fn decode(bytes: &[u8]) -> Decoded {
     if begins(bytes, V1_PREFIX) {
         decode_v1(bytes)
@@ -67,12 +67,13 @@ pub(super) fn decode(bytes: &[u8]) -> Decoded {
     }
 }
 
-/// Whether `bytes` are the beginning of what begins with `prefix`.
+/// Whether `bytes` and `prefix` are equal as far as both go.
 fn begins(bytes: &[u8], prefix: &[u8]) -> bool {
     bytes.iter().zip(prefix).all(|(byte, expected)| byte == expected)
 }
 
-/// The parser takes some lines that are cut off for wrong ones, so that it only gets whole lines.
+/// Decodes a header in text. The parser takes some lines that are cut off for malformed ones, so that it only gets
+/// whole lines.
 fn decode_v1(bytes: &[u8]) -> Decoded {
     let bytes = &bytes[..bytes.len().min(MAX_V1_BYTES)];
     let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
@@ -107,7 +108,7 @@ fn decode_v2(bytes: &[u8]) -> Decoded {
         return Decoded::Malformed;
     }
     if command == V2_LOCAL {
-        // Everything else in it is to be ignored.
+        // Everything else in the header is to be ignored.
         let whole = bytes.len() >= length;
         return if whole { Decoded::Header { length, client: None } } else { Decoded::Partial };
     }
@@ -124,13 +125,13 @@ fn decode_v2(bytes: &[u8]) -> Decoded {
         (v2::Protocol::Stream, v2::Addresses::IPv6(v2::IPv6 { source_address, source_port, .. })) => {
             Some(SocketAddr::from((source_address, source_port)))
         }
-        // A socket of another kind, or of none: this one's address is all there is.
+        // A socket of another kind, or of none: the peer's address is all there is.
         _ => None,
     };
     Decoded::Header { length, client }
 }
 
-/// A header has addresses of one family: with two, that of IPv4 is written in its mapped form.
+/// Puts both addresses into one family, as a header needs: of two families, the IPv4 address becomes IPv4-mapped.
 fn of_one_family(client: SocketAddr, frontend: SocketAddr) -> (SocketAddr, SocketAddr) {
     if client.is_ipv4() == frontend.is_ipv4() {
         return (client, frontend);
@@ -142,7 +143,7 @@ fn of_one_family(client: SocketAddr, frontend: SocketAddr) -> (SocketAddr, Socke
     (mapped(client), mapped(frontend))
 }
 
-/// Text of an IPv6 address without the dotted form of mapped ones, which a header must not have (section 2.1).
+/// Writes an IPv6 address without the dotted form of mapped ones, which a header must not have (section 2.1).
 fn hexadecimal(ip: &std::net::Ipv6Addr) -> String {
     match ip.to_ipv4_mapped() {
         None => ip.to_string(),

@@ -1,34 +1,35 @@
 //! How do the bytes of one direction move?
 
 pub(super) mod failure;
+mod side;
 mod splice_mode;
 
-use super::pump::{failure::PumpError, splice_mode::SpliceMode};
+use super::pump::{
+    failure::PumpError,
+    side::{Sink, Source},
+    splice_mode::SpliceMode,
+};
 use crate::{
     buffers::{
         buffer_budget::{BufferBudget, Buffered},
         pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
-    sys::pipe::Pipe,
 };
 use std::{
-    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::ReadBuf;
 
-/// Bytes moved in one direction before other connections of the worker get their turn, and reads that may take: one
-/// whose sender sends single bytes must not hold up the others either.
+/// Bytes moved in one direction before other tasks of the worker run.
 const MAX_BURST_BYTES: u64 = 64 * 1024;
+
+/// Reads in one direction before other tasks of the worker run: a peer that sends single bytes must not hold up others.
 const MAX_BURST_READS: usize = 16;
 
-/// Bytes that are looked at in one go while there is no memory for what cannot be written.
+/// Bytes that are peeked at in one go while there is no memory for what cannot be written.
 const MAX_PEEK_BYTES: usize = 16 * 1024;
 
 /// One direction of a relay.
@@ -39,13 +40,14 @@ pub(in crate::tcp) struct Half {
     state: State,
 }
 
-/// What was read but not yet written. It takes no memory and no descriptor while nothing is in flight.
+/// Bytes that were read but not yet written. Nothing pending takes no memory and no descriptor.
 #[derive(Debug, Default)]
 enum Pending {
     #[default]
     Nothing,
-    /// Boxed: few connections have any, and all would be larger for it.
+    /// Copied bytes. Boxed: few connections have any, and all would be larger for it.
     Bytes(Box<Buffered>),
+    /// Spliced bytes.
     Piped(PooledPipe),
 }
 
@@ -54,45 +56,31 @@ enum State {
     /// The sender may still send.
     #[default]
     Open,
-    /// The sender has ended; what is pending is still to be written.
+    /// The sender has ended; pending bytes are still to be written.
     Ending,
     /// The end was passed on.
     Ended,
 }
 
-/// What one look at a direction works with.
+/// One look at a direction: its two sides, and resources of the worker.
 pub(super) struct Pump<'a, From, To> {
     pub(super) from: &'a mut From,
     pub(super) to: &'a mut To,
-    /// The worker's buffer. Nothing stays in it between two looks.
+    /// The worker's buffer. Nothing stays there between two looks.
     pub(super) scratch: &'a mut [u8],
     /// The worker's pipes.
     pub(super) pipes: &'a Rc<PipePool>,
     /// The worker's memory for what cannot be written yet.
     pub(super) buffers: &'a Rc<BufferBudget>,
-    /// Whether nothing comes the other way any more: then closing `to` passes the end on, and no call before it.
+    /// Whether the other direction has ended: closing `to` passes the end on then, and no call before.
     pub(super) last: bool,
-    /// Bytes written so far.
+    /// Bytes relayed so far.
     pub(super) moved: u64,
 }
 
-/// Where bytes come from: a socket, or what a test puts in its place.
-pub(super) trait Source: AsyncRead + Unpin {
-    /// Looks at what comes next and leaves it there.
-    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
-
-    /// Fills an empty pipe; 0 is the end.
-    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
-}
-
-/// Where bytes go.
-pub(super) trait Sink: AsyncWrite + Unpin {
-    /// Drains a pipe as far as there is room.
-    fn poll_drain(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
-}
-
 impl Half {
-    /// The same on the way to somebody else: an end that was passed on is passed on once more. A header is not part of it.
+    /// Turns the direction towards another endpoint: an end that was passed on is passed on once more, and a header is
+    /// left out.
     pub(super) fn for_another_endpoint(self) -> Self {
         let state = if self.state == State::Ended { State::Ending } else { self.state };
         let pending = match self.pending {
@@ -102,7 +90,7 @@ impl Half {
         Self { state, pending, ..self }
     }
 
-    /// The same behind a header, which is held in `memory`.
+    /// Puts a header in front of pending bytes, held in `buffers`.
     pub(in crate::tcp) fn with_header(self, header: &[u8], buffers: &Rc<BufferBudget>) -> Self {
         let rest = match &self.pending {
             Pending::Bytes(buffered) => buffered.rest(),
@@ -113,7 +101,7 @@ impl Half {
         Self { pending, ..self }
     }
 
-    /// Whether a header, and nothing else yet, is on its way.
+    /// Whether a header, and nothing else, is pending.
     fn is_at_header(&self) -> bool {
         self.state == State::Open && matches!(&self.pending, Pending::Bytes(buffered) if buffered.is_header())
     }
@@ -131,7 +119,7 @@ impl Pending {
 }
 
 impl<From: Source, To: Sink> Pump<'_, From, To> {
-    /// Moves bytes until one of the two sides is not ready, the direction has ended, or the turn is over.
+    /// Moves bytes until one of the two sides is not ready, the direction has ended, or a burst is done.
     pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         for _ in 0..MAX_BURST_READS {
             if half.is_at_header() {
@@ -154,7 +142,8 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         Poll::Pending
     }
 
-    /// Has what the sender says first leave together with the header. If that is nothing yet, the header does not wait.
+    /// Adds the first bytes of the sender to the header, so that both leave together. If there are none yet, the header
+    /// does not wait.
     fn add_to_header(&mut self, half: &mut Half, context: &mut Context<'_>) -> Result<(), PumpError> {
         if !self.buffers.has_room(self.scratch.len()) {
             return Ok(());
@@ -175,7 +164,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         Ok(())
     }
 
-    /// Reads once and writes at once; keeps what could not be written.
+    /// Reads once and writes at once; holds what could not be written.
     fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         let pipe = if half.splice_mode.is_spliced() { self.pipes.lend() } else { None };
         let length = ready!(match pipe {
@@ -210,8 +199,8 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         Poll::Ready(result.map(|_| bytes.len()).map_err(PumpError::Writing))
     }
 
-    /// Copies only what can be written now; the rest stays in the socket that it comes from. Its bytes are copied once
-    /// more, but none is ever pending.
+    /// Copies only what can be written now; the rest stays in the socket of the sender. Bytes are copied twice, but
+    /// none is ever pending.
     fn copy_at_once(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
         let piece = self.scratch.len().min(MAX_PEEK_BYTES);
         let mut buffer = ReadBuf::new(&mut self.scratch[..piece]);
@@ -226,7 +215,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         let mut rest = written;
         while rest > 0 {
             let mut buffer = ReadBuf::new(&mut self.scratch[..rest]);
-            // It is there: it was seen, and nobody else reads.
+            // The bytes are there: they were seen, and nobody else reads.
             ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
             match buffer.filled().len() {
                 0 => break,
@@ -250,7 +239,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         }
     }
 
-    /// Writes what is pending.
+    /// Writes pending bytes.
     fn flush(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         match &mut half.pending {
             Pending::Nothing => return Poll::Ready(Ok(())),
@@ -269,34 +258,6 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         }
         half.pending = Pending::Nothing;
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Source for TcpStream {
-    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Self::poll_peek(self, context, buffer).map_ok(|_| ())
-    }
-
-    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_read_ready(context))?;
-            match self.try_io(Interest::READABLE, || pipe.fill(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
-    }
-}
-
-impl Sink for TcpStream {
-    fn poll_drain(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_write_ready(context))?;
-            match self.try_io(Interest::WRITABLE, || pipe.drain(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
     }
 }
 

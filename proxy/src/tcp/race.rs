@@ -20,7 +20,7 @@ pub(super) struct Attempt {
     pub(super) selected: Selected,
     pub(super) stream: TcpStream,
     started: Instant,
-    /// Its descriptor, beside another attempt.
+    /// Descriptor of an attempt beside another one.
     _extra: Option<DescriptorPermit>,
 }
 
@@ -30,14 +30,14 @@ pub(super) struct Race {
     attempts: [Option<Attempt>; MAX_RACING_ATTEMPTS],
 }
 
-/// An attempt that has ended, and how.
+/// An attempt that has ended, with the error if it failed.
 pub(super) struct Ended {
     pub(super) attempt: Attempt,
     pub(super) error: Option<io::Error>,
 }
 
 impl Attempt {
-    /// Begins to connect. What fails at once is given back with its endpoint.
+    /// Begins to connect. A connect that fails at once gives its endpoint back.
     pub(super) fn begin(
         selected: Selected,
         egress: Egress,
@@ -50,7 +50,7 @@ impl Attempt {
         }
     }
 
-    /// How long it has taken.
+    /// Time since the attempt began.
     pub(super) fn took(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
     }
@@ -59,7 +59,7 @@ impl Attempt {
         if let Err(error) = ready!(self.stream.poll_write_ready(context)) {
             return Poll::Ready(Some(error));
         }
-        // The event tells success from failure: only a failed connection is asked why.
+        // The event distinguishes success from failure: only a failed connection is asked why.
         let failed = match pin!(self.stream.ready(Interest::WRITABLE | Interest::ERROR)).poll(context) {
             Poll::Ready(Ok(ready)) => ready.is_error() || ready.is_write_closed(),
             Poll::Ready(Err(_)) | Poll::Pending => true,
@@ -69,14 +69,14 @@ impl Attempt {
 }
 
 impl Race {
-    /// Lets another one take part.
+    /// Adds an attempt.
     pub(super) fn add(&mut self, attempt: Attempt) {
         if let Some(free) = self.attempts.iter_mut().find(|attempt| attempt.is_none()) {
             *free = Some(attempt);
         }
     }
 
-    /// Ready when one has succeeded or failed.
+    /// Polls the attempts; ready when one has succeeded or failed.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
         for entry in &mut self.attempts {
             if let Some(attempt) = entry
@@ -89,12 +89,12 @@ impl Race {
         Poll::Pending
     }
 
-    /// Those that are left.
+    /// Attempts that are under way.
     pub(super) fn into_attempts(self) -> impl Iterator<Item = Attempt> {
         self.attempts.into_iter().flatten()
     }
 
-    /// Whether none is left.
+    /// Whether no attempt is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.attempts.iter().all(Option::is_none)
     }

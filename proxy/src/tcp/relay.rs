@@ -27,12 +27,12 @@ pub(crate) struct Relay {
     to_client: Half,
     /// Counts the connection as load of its endpoint.
     lease: Lease,
-    /// How the endpoint was reached, until it has proven to be of use.
+    /// State of connecting, kept until the endpoint has proven to be of use.
     connect_state: Option<Box<ConnectState>>,
 }
 
 impl Relay {
-    /// Brings a client and an endpoint together.
+    /// Creates the relay of a client and an endpoint.
     pub(super) fn new(
         cx: &ConnectionContext,
         mut connect_state: Box<ConnectState>,
@@ -51,15 +51,15 @@ impl Relay {
         relay
     }
 
-    /// Relays until the connection ends. May be dropped and called again; nothing is lost in between.
+    /// Relays until the connection ends. The future may be dropped and created again; nothing is lost in between.
     ///
-    /// There is no timer here: the worker's clock looks at the last activity, and tells the connection to end.
+    /// There is no timer here: the worker's clock looks at the last activity, and sends the close signal.
     pub(crate) async fn run(&mut self, cx: &ConnectionContext) -> Closed {
         poll_fn(|context| self.poll(cx, context)).await
     }
 
-    /// Ends the connection: in order when both sides did, else with a reset to both. Gives the client back if the endpoint
-    /// has reset it before it was of any use, and another one may be tried.
+    /// Closes both sockets: in order when both sides ended, else with a reset. Gives the client back if the endpoint
+    /// has reset the connection before it was of any use, and another one may be tried.
     pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<ConnectState>> {
         if reason == Closed::EndpointReset
             && let Some(mut connect_state) = self.connect_state.take()
@@ -78,7 +78,7 @@ impl Relay {
         None
     }
 
-    /// Takes note that the endpoint is of use: bytes were relayed, or it has not failed for a while.
+    /// Records that the endpoint is of use: bytes were relayed, or it has not failed for a while.
     fn confirm_endpoint(&mut self, cx: &ConnectionContext) {
         if self.connect_state.take().is_some() {
             self.lease.load().answered(cx.worker.clock.get().into_std());
@@ -92,7 +92,7 @@ impl Relay {
         }
         if cx.connection.has_matured() {
             self.confirm_endpoint(cx);
-            // Without it a dead endpoint is noticed later, by the idle time-out.
+            // If this fails, a dead endpoint is noticed later, by the idle time-out.
             let timeout = cx.connection.frontend.runtime.routing().port.settings.dead_peer_timeout;
             let _ = watch_peer(&self.upstream, timeout);
         }
@@ -120,7 +120,7 @@ impl Relay {
         Poll::Pending
     }
 
-    /// Moves what can be moved in one direction; returns how many bytes were.
+    /// Moves what can be moved in one direction; returns the number of bytes.
     fn pump(
         &mut self,
         cx: &ConnectionContext,

@@ -14,7 +14,8 @@ use std::{net::SocketAddr, os::fd::AsFd, rc::Rc, time::Duration};
 use tokio::net::TcpStream;
 use weir_core::Protocol;
 
-/// Gives a client a place. One that a proxy speaks for is counted once it is known.
+/// Gives a client a permit, or fails with the limit that is reached. A client that a proxy speaks for is counted once
+/// its header was read.
 pub(super) fn admit(
     worker: &WorkerContext,
     frontend: &LocalFrontend,
@@ -24,15 +25,15 @@ pub(super) fn admit(
     let settings = &routing.port.settings;
     let mut permit = worker.admission.admit(&frontend.runtime.service, &settings.limits)?;
     let client = peer.ip().to_canonical();
-    if !proxy_header::is_believed(settings, client) {
+    if !proxy_header::is_trusted(settings, client) {
         permit.count_client(&settings.limits, client)?;
     }
     Ok(permit)
 }
 
-/// Answers a client that is not served with a reset, and frees its descriptor at once.
+/// Makes the end of a client that is not served a reset, which frees its descriptor at once.
 pub(super) fn refuse(client: &impl AsFd) {
-    // One that is gone already needs no reset.
+    // A client that is gone already needs no reset.
     let _ = SockRef::from(client).set_linger(Some(Duration::ZERO));
 }
 
@@ -47,8 +48,8 @@ pub(super) fn begin(
     tokio::task::spawn_local(session(worker, frontend, client, peer, permit));
 }
 
-/// One connection, from accept to close. It is counted and listed at once, so that a drain which begins in this moment
-/// waits for it, too.
+/// Serves one connection, from accept to close. The connection is counted and listed at once, so that a drain which
+/// begins in this moment waits for it, too.
 fn session(
     worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
@@ -71,7 +72,7 @@ fn session(
         connection.frontend.runtime.make_room();
         connection.log_end(reason);
         connection.frontend.local_metrics.flush();
-        // Before it is seen as ended: whoever waits for that finds room.
+        // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);
     }
@@ -81,7 +82,7 @@ fn session(
 /// relayed is followed by another one.
 async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> Closed {
     loop {
-        // Boxed, as a connection is dialled for a moment and relayed for long: what dialling takes is given back then.
+        // Boxed, as connecting takes a moment and relaying takes long: the memory of connecting is given back then.
         let mut relay = match Box::pin(connect_state.connect(cx)).await {
             Ok(connected) => Relay::new(cx, connect_state, connected),
             Err(reason) => return connect_state.refuse(reason),

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Why a connection or a UDP flow ended.
+/// Reason why a connection or a UDP flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Closed {
-    /// Both sides ended it in order.
+    /// Both sides ended in order.
     Finished,
-    /// The client reset it.
+    /// The client reset the connection.
     ClientReset,
-    /// The endpoint reset it.
+    /// The endpoint reset the connection.
     EndpointReset,
     /// The client stopped answering: keepalive or TCP_USER_TIMEOUT ran out.
     ClientTimeout,
@@ -27,7 +27,7 @@ pub enum Closed {
     ConnectTimeout,
     /// There is no way to the endpoints tried.
     ConnectUnreachable,
-    /// The endpoints tried are Service addresses that weir itself serves: a connection would come back to it.
+    /// The endpoints tried are Service addresses that weir itself serves: a connection would come back to weir.
     LoopRefused,
     /// The client left before an endpoint was connected.
     ClientGone,
@@ -39,7 +39,7 @@ pub enum Closed {
     QueueFull,
     /// All endpoints had as many connections as they may have for longer than a client may wait.
     QueueTimeout,
-    /// The process has no place left for another connection of this Service.
+    /// The process has no permit left for another connection of this Service.
     OverCapacity,
     /// The Service has as many connections as it may have.
     ServiceLimit,
@@ -50,7 +50,7 @@ pub enum Closed {
     /// The endpoint was removed and the Service does not keep its connections; or the endpoint of a UDP flow stopped
     /// serving, and the next datagram gets another one.
     EndpointRemoved,
-    /// It reached the greatest age that the Service allows.
+    /// The connection reached the greatest age that the Service allows.
     MaxAge,
     /// The frontend of a UDP flow is no longer served.
     FrontendRemoved,
@@ -91,7 +91,7 @@ impl Closed {
         Self::Drained,
     ];
 
-    /// The word for it.
+    /// The word in logs, metrics and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Finished => "finished",

@@ -6,10 +6,10 @@ use std::{
 };
 use weir_core::{Quota, RateLimiter};
 
-/// How often a line may be written.
+/// Log lines that may be written: one a second.
 const QUOTA: Quota = Quota::new(Duration::from_secs(1), 1);
 
-/// Lets one line through in a second, whichever thread writes it, and counts the lines that it holds back.
+/// Lets one log line through in a second, of all callers, and counts the lines held back.
 #[derive(Debug)]
 pub(crate) struct LogLimiter {
     lines: RateLimiter,
@@ -21,7 +21,7 @@ impl LogLimiter {
         Self { lines: RateLimiter::new(start), held_back: AtomicU64::new(0) }
     }
 
-    /// Whether a line may be written now; if so, how many were held back before it.
+    /// Whether a line may be written now: `Some` with the number of lines held back before it.
     pub(crate) fn allows(&self, now: Instant) -> Option<u64> {
         if self.lines.try_take(now, QUOTA) {
             return Some(self.held_back.swap(0, Relaxed));

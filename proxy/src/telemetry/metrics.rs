@@ -12,7 +12,7 @@ const ATTEMPTS: &str = "weir_connect_attempts_total";
 
 /// Metrics of one Service port. Nothing is looked up by label after registration.
 ///
-/// A cluster has many ports that hardly anybody uses, so those that count clients are registered with the first one.
+/// A cluster has many ports that hardly anybody uses, so series that count clients are registered with the first one.
 #[derive(Debug)]
 pub(crate) struct PortMetrics {
     key: PortKey,
@@ -20,14 +20,14 @@ pub(crate) struct PortMetrics {
     clients: OnceLock<Box<ClientMetrics>>,
 }
 
-/// What the clients of one Service port do.
+/// Metrics of the clients of one Service port.
 #[derive(Debug)]
 pub(crate) struct ClientMetrics {
     pub(crate) opened: Counter,
     pub(crate) active: Gauge,
     /// Connections or flows that ended.
     pub(crate) closed: CountersByReason,
-    /// Newcomers that got no place.
+    /// Clients that were refused because a limit was reached.
     pub(crate) rejected: CountersByReason,
     /// Clients that had to wait for the accept rate.
     pub(crate) delayed: Counter,
@@ -43,12 +43,12 @@ impl PortMetrics {
         Self { key: port.key.clone(), port: port.port, clients: OnceLock::new() }
     }
 
-    /// Whose they are.
+    /// Key of the Service port.
     pub(crate) fn key(&self) -> &PortKey {
         &self.key
     }
 
-    /// What its clients do.
+    /// Metrics of the port's clients, registered by the first call.
     pub(crate) fn clients(&self) -> &ClientMetrics {
         self.clients.get_or_init(|| Box::new(ClientMetrics::register(&self.labels(), self.key.protocol)))
     }
@@ -128,7 +128,7 @@ impl CountersByReason {
 /// Metrics of the data plane that belong to no Service port.
 #[derive(Debug)]
 pub(crate) struct ProcessMetrics {
-    /// Time until an endpoint accepted a connection.
+    /// Seconds until an endpoint accepted a connection.
     pub(crate) connect_duration: Histogram,
     /// Accepts that failed, for want of descriptors or memory.
     pub(crate) accept_errors: Counter,
@@ -140,17 +140,17 @@ pub(crate) struct ProcessMetrics {
     waiting: Gauge,
     /// Endpoints ejected because connects to them kept failing.
     pub(crate) ejections: Counter,
-    /// How long it took to apply a Snapshot.
+    /// Seconds that it took to apply a Snapshot.
     pub(crate) sync_duration: Histogram,
-    /// When a Snapshot was last applied.
+    /// Unix time at which a Snapshot was last applied, in seconds.
     pub(crate) last_sync: Gauge,
-    /// How many connections there may be.
+    /// TCP connections that there may be.
     connections_limit: Gauge,
-    /// How many descriptors the data plane may have open.
+    /// Descriptors that the data plane may have open.
     descriptors_limit: Gauge,
-    /// How many it has.
+    /// Descriptors that the data plane has open.
     pub(crate) descriptors_used: Gauge,
-    /// What relays hold of what was read and cannot be written yet.
+    /// Bytes that relays have read and cannot write yet.
     pub(crate) relay_memory: Gauge,
     connected: Counter,
     not_connected: CountersByReason,
@@ -176,25 +176,25 @@ impl ProcessMetrics {
         })
     }
 
-    /// Shows the limits.
+    /// Sets the gauges of limits.
     pub(crate) fn set_limits(&self, connections: usize, descriptors: usize) {
         self.connections_limit.set(connections as f64);
         self.descriptors_limit.set(descriptors as f64);
     }
 
-    /// Counts one attempt to reach an endpoint, by how it ended; `None` means connected.
+    /// Counts one attempt to connect to an endpoint by its failure; `None` means connected.
     pub(crate) fn attempt(&self, failure: Option<Closed>) {
         failure.map_or(&self.connected, |reason| self.not_connected.get(reason)).increment(1);
     }
 
-    /// Shows a client as waiting until the guard is dropped.
+    /// Counts a client as waiting until the guard is dropped.
     pub(crate) fn wait(&self) -> WaitingClient<'_> {
         self.waiting.increment(1.0);
         WaitingClient(&self.waiting)
     }
 }
 
-/// A client that is shown as waiting.
+/// A client in the gauge of waiting ones, until dropped.
 pub(crate) struct WaitingClient<'a>(&'a Gauge);
 
 impl Drop for WaitingClient<'_> {
@@ -203,7 +203,7 @@ impl Drop for WaitingClient<'_> {
     }
 }
 
-/// How many frontends are in which state.
+/// Gauges of the number of frontends in each state.
 #[derive(Debug)]
 pub(crate) struct FrontendGauges {
     listening: Gauge,
@@ -217,7 +217,7 @@ impl FrontendGauges {
         Self { listening: of("listening"), failed: of("failed"), no_endpoints: of("no_endpoints") }
     }
 
-    /// Shows the number of frontends in each state.
+    /// Sets the number of frontends in each state.
     pub(crate) fn set(&self, listening: usize, failed: usize, no_endpoints: usize) {
         self.listening.set(listening as f64);
         self.failed.set(failed as f64);

@@ -14,7 +14,7 @@ pub(super) fn record_sent(
     worker.unflushed.dropped(&frontend.local_metrics, sent.dropped);
 }
 
-/// Notes that nobody listens at the port of a flow's endpoint.
+/// Records that nobody listens at the port of the endpoint of a flow.
 pub(super) fn record_endpoint_refusal(worker: &WorkerContext, frontend: &LocalFrontend, flow: &UdpFlow) {
     if flow.refuse() {
         worker.metrics.ejections.increment(1);

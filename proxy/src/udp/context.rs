@@ -17,12 +17,12 @@ pub(crate) struct UdpContext {
     pub(crate) worker: Rc<WorkerContext>,
     /// The UDP flows of all frontends.
     pub(crate) flows: RefCell<FlowTable>,
-    /// PooledPipe while a batch of datagrams is forwarded.
+    /// Buffers lent while a batch of datagrams is forwarded.
     pub(super) scratch: RefCell<DatagramScratch>,
 }
 
 impl UdpContext {
-    /// FlowPermits for `most` flows.
+    /// Creates the context of a worker with at most `max_flows` flows.
     pub(crate) fn new(worker: Rc<WorkerContext>, max_flows: usize) -> Rc<Self> {
         Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(max_flows)), scratch: RefCell::default() })
     }

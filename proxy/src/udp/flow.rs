@@ -23,7 +23,7 @@ use std::{
 use tokio::time::Instant;
 use weir_core::{ConnectFailure, Lease};
 
-/// DatagramScratch of each side after which a flow counts as a conversation, which may pause for longer.
+/// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const MIN_ASSURED_DATAGRAMS: u32 = 2;
 
 /// A client of a Service, as a key.
@@ -45,24 +45,26 @@ pub(crate) struct UdpFlow {
     pub(super) client: SocketAddr,
     pub(super) endpoint: SocketAddr,
     pub(super) upstream: BatchSocket,
-    /// From which its client hears replies.
+    /// Socket from which replies go to the client.
     reply_socket: Rc<ReplySocket>,
-    /// Its place among the flows of the batch that is being forwarded, if it is there.
+    /// Index among the flows of the batch that is being forwarded, if the flow is there.
     pub(super) index: Cell<usize>,
+    /// Bytes of the largest datagrams that the kernel can cut out of a send to the endpoint.
     max_segment_to_endpoint: Cell<usize>,
+    /// Bytes of the largest datagrams that the kernel can cut out of a send to the client.
     max_segment_to_client: Cell<usize>,
-    /// The Service port that placed it.
+    /// Service port that picked the endpoint.
     runtime: Arc<PortRuntime>,
-    /// The route by which the flow was last found to be in order.
+    /// Epoch of the routing table by which the flow was last found to be in order.
     epoch: Cell<u64>,
     last_active: Cell<Instant>,
     from_client: Cell<u32>,
     from_endpoint: Cell<u32>,
     timeout: Duration,
     assured_timeout: Duration,
-    /// Whether the endpoint said that nobody listens there; the next datagram looks for another one.
+    /// Whether the endpoint said that nobody listens there; the next datagram moves the flow.
     refused: Cell<bool>,
-    /// Tells it to end; once it has, why it did.
+    /// Ends the task of the flow; holds the reason afterwards.
     pub(super) close_signal: CloseSignal,
     /// Counts the flow as load of its endpoint.
     lease: Lease,
@@ -77,15 +79,15 @@ pub(super) struct FlowSockets {
     pub(super) reply_socket: Rc<ReplySocket>,
 }
 
-/// What a flow takes of what is limited.
+/// The permits that a flow holds.
 pub(super) struct FlowPermits {
-    /// The descriptor of its socket.
+    /// Descriptor of the socket to the endpoint.
     pub(super) _descriptors: DescriptorPermit,
-    /// That it counts as one of its client's, if those are limited.
+    /// Count of the client, if the flows of a client are limited.
     pub(super) of_client: Option<ClientFlowPermit>,
 }
 
-/// One flow of a client, counted for as long as this lives.
+/// One flow in the count of its client, until dropped.
 pub(super) struct ClientFlowPermit {
     pub(super) service: Arc<ServiceUsage>,
     pub(super) client: IpAddr,
@@ -98,7 +100,7 @@ impl Drop for ClientFlowPermit {
 }
 
 impl UdpFlow {
-    /// A flow that begins now; `upstream` is connected to the selected endpoint.
+    /// Creates a flow that begins now; `upstream` is connected to the selected endpoint.
     pub(super) fn new(
         client: SocketAddr,
         selected: Selected,
@@ -129,14 +131,14 @@ impl UdpFlow {
         }
     }
 
-    /// Whose flow it is, if the flows of a client are limited.
+    /// Client that the flow counts for; `None` if the flows of a client are not limited.
     pub(super) fn counted(&self) -> Option<ClientOfService> {
         self.permits.of_client.as_ref().map(|of| ClientOfService::new(&of.service, of.client))
     }
 
-    /// Why the flow cannot stay with its endpoint. Costs comparisons only while the Snapshot is the same.
+    /// Reason why the flow cannot stay with its endpoint. Costs only comparisons while the Snapshot is unchanged.
     ///
-    /// `runtime` is the Service port that its address belongs to now, and `route` that port's routing.
+    /// `runtime` is the Service port that the frontend belongs to now, and `routing` its routing table.
     pub(super) fn must_move(&self, runtime: &Arc<PortRuntime>, routing: &RoutingTable) -> Option<Closed> {
         if self.refused.get() {
             return Some(Closed::ConnectRefused);
@@ -149,10 +151,10 @@ impl UdpFlow {
         }
         self.close_signal
             .reason()
-            .or_else(|| (!routing.serves(self.endpoint)).then_some(Closed::EndpointRemoved))
+            .or_else(|| (!routing.is_serving(self.endpoint)).then_some(Closed::EndpointRemoved))
     }
 
-    /// How datagrams get to the endpoint.
+    /// Route of datagrams to the endpoint.
     pub(super) fn to_endpoint(&self) -> Route<'_> {
         Route {
             socket: self.upstream.descriptor(),
@@ -162,7 +164,7 @@ impl UdpFlow {
         }
     }
 
-    /// How datagrams get to the client.
+    /// Route of datagrams to the client.
     pub(super) fn to_client(&self) -> Route<'_> {
         Route {
             socket: self.reply_socket.descriptor(),
@@ -172,18 +174,19 @@ impl UdpFlow {
         }
     }
 
-    /// Notes that the endpoint refuses; the flow leaves it with its next datagram. Returns whether that ejected it.
+    /// Records that the endpoint refuses; the flow moves with its next datagram. Returns whether the endpoint was
+    /// ejected for that.
     pub(super) fn refuse(&self) -> bool {
         let first = !self.refused.replace(true);
         first && self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, ConnectFailure::Refused)
     }
 
-    /// Notes that datagrams of the client went to the endpoint.
+    /// Records datagrams of the client that went to the endpoint.
     pub(super) fn record_requests(&self, datagrams: usize) {
         self.record_datagrams(&self.from_client, datagrams);
     }
 
-    /// Notes that datagrams of the endpoint came.
+    /// Records datagrams that came from the endpoint.
     pub(super) fn record_replies(&self, datagrams: usize) {
         if datagrams > 0 && self.from_endpoint.get() == 0 {
             self.lease.load().answered(Instant::now().into_std());
@@ -198,12 +201,12 @@ impl UdpFlow {
         }
     }
 
-    /// When a datagram was last forwarded, in either direction.
+    /// Time at which a datagram was last forwarded, in either direction.
     pub(super) fn last_active(&self) -> Instant {
         self.last_active.get()
     }
 
-    /// When the flow has been idle for too long.
+    /// Time at which the flow has been idle for too long.
     pub(super) fn deadline(&self) -> Instant {
         let assured = self.from_client.get() >= MIN_ASSURED_DATAGRAMS
             && self.from_endpoint.get() >= MIN_ASSURED_DATAGRAMS;

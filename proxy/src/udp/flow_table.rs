@@ -17,26 +17,27 @@ use std::{
 };
 use weir_core::OldestIdle;
 
+/// The flows of one client.
 #[derive(Default)]
 struct ClientFlows {
     oldest: OldestIdle,
-    /// Those whose tasks have not ended yet.
+    /// Flows whose tasks have not ended yet.
     live: usize,
 }
 
-/// All UDP flows of one worker: bounded, whatever its listeners.
+/// All UDP flows of one worker, bounded over all listeners.
 pub(crate) struct FlowTable {
     flows: HashMap<u64, Weak<UdpFlow>>,
     oldest: OldestIdle,
     deadlines: OldestIdle,
-    /// The flows of clients that may have only so many.
+    /// Flows of clients that may have only so many.
     clients: HashMap<ClientOfService, ClientFlows>,
     next: u64,
     max_flows: usize,
 }
 
 impl FlowTable {
-    /// A table that holds `most` flows.
+    /// Creates a table of at most `max_flows` flows.
     pub(crate) fn new(max_flows: usize) -> Self {
         Self {
             flows: HashMap::new(),
@@ -48,13 +49,13 @@ impl FlowTable {
         }
     }
 
-    /// A descriptor for another flow. Without room for it the flow that has been idle for longest ends; `None` when
-    /// that would not help.
+    /// Takes a descriptor for another flow. Without room the flow that has been idle for longest ends; `None` when that
+    /// would not help.
     pub(super) fn make_room(&mut self, descriptors: &Arc<DescriptorBudget>) -> Option<DescriptorPermit> {
         let permit = match descriptors.acquire(1) {
             Some(permit) => permit,
             None => {
-                // The flow that goes gives its own back a moment later, when its task ends.
+                // The flow that goes gives its own descriptor back a moment later, when its task ends.
                 let permit = descriptors.acquire_early()?;
                 self.evict().then_some(permit)?
             }
@@ -80,7 +81,7 @@ impl FlowTable {
         true
     }
 
-    /// Ends flows that have been idle for too long, `most` at a time. Looks only at those whose deadline has come, by what
+    /// Ends flows that have been idle for too long, at most `max`. Looks only at flows whose deadline has come, by what
     /// is known. Returns whether there may be more.
     pub(crate) fn end_idle(&mut self, now: Instant, max: usize) -> bool {
         let Self { flows, deadlines, .. } = self;
@@ -94,7 +95,7 @@ impl FlowTable {
         true
     }
 
-    /// Takes in a flow; returns its number.
+    /// Adds a flow; returns its number.
     pub(super) fn add(&mut self, flow: &Rc<UdpFlow>) -> u64 {
         let id = self.next;
         self.next += 1;
@@ -125,7 +126,7 @@ impl FlowTable {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there is no flow.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.flows.is_empty()

@@ -17,12 +17,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// Forwards replies until the flow is told to end, by the worker's clock for instance.
+/// Forwards replies until the close signal of the flow, which the worker's clock sends for instance; returns the
+/// reason.
 pub(super) async fn forward(udp: &UdpContext, frontend: &LocalFrontend, flow: &UdpFlow) -> Closed {
     poll_fn(|context| poll(udp, frontend, flow, context)).await
 }
 
-/// Forwards what waits, up to a turn.
+/// Forwards replies that wait, up to a burst.
 fn poll(
     udp: &UdpContext,
     frontend: &LocalFrontend,

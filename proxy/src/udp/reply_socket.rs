@@ -19,7 +19,7 @@ use std::{
 /// A socket at the address that clients dialled.
 pub(crate) struct ReplySocket {
     socket: BatchSocket,
-    /// The largest datagrams that the kernel may cut out of a larger send.
+    /// Bytes of the largest datagrams that the kernel may cut out of a larger send.
     max_segment: usize,
     _descriptors: Option<DescriptorPermit>,
 }
@@ -33,27 +33,27 @@ impl Deref for ReplySocket {
 }
 
 impl ReplySocket {
-    /// The largest datagrams that the kernel may cut out of a larger send.
+    /// Bytes of the largest datagrams that the kernel may cut out of a larger send.
     pub(super) fn max_segment(&self) -> usize {
         self.max_segment
     }
 }
 
-/// Where the flows of a frontend get it.
+/// The reply sockets of a frontend.
 pub(super) enum ReplySockets {
-    /// It is the one that receives.
+    /// The bound socket, which receives, too.
     Bound(Rc<ReplySocket>),
-    /// It is opened for the first flow, and closed with the last one.
+    /// A socket that is opened for the first flow, and closed with the last one.
     OnDemand(RefCell<Weak<ReplySocket>>),
 }
 
 impl ReplySockets {
-    /// The socket that receives, which someone else's descriptor budget covers.
+    /// Replies through a bound socket, whose descriptor its listener holds.
     pub(super) fn bound(socket: BatchSocket) -> Self {
         Self::Bound(Rc::new(ReplySocket { socket, max_segment: usize::MAX, _descriptors: None }))
     }
 
-    /// The socket for another flow, `None` if there is no descriptor left for it.
+    /// The socket for another flow; `None` if there is no descriptor left for it.
     pub(super) fn get(
         &self,
         descriptors: &Arc<DescriptorBudget>,
@@ -84,11 +84,11 @@ struct Opened {
     max_segment: usize,
 }
 
-/// A socket from which replies come that have this address. If a process of this host holds the port, at this address or at
-/// all, they leave from any other one, and the rules put into them the port that is in their mark.
+/// Opens a socket for replies from `address`. If a process of this host holds the port, at this address or at all,
+/// replies leave from any other port, and the rules change it to the port in their mark.
 ///
-/// Returns also its largest segment. What the rules change is not cut by the kernel: on a device that computes no checksums
-/// they would be wrong, as the kernel computes them after the change and counts it a second time.
+/// Datagrams that the rules change are not cut by the kernel (`max_segment` 0): on a device that computes no checksums
+/// the kernel computes them after the change, counts the change a second time and gets them wrong.
 fn open_at(address: SocketAddr, mark: Option<u32>) -> io::Result<Opened> {
     match (udp_replying(address, mark), mark) {
         (Err(error), Some(mark)) if error.kind() == ErrorKind::AddrInUse => {

@@ -23,7 +23,7 @@ pub(crate) async fn listen(udp: Rc<UdpContext>, sessions: Rc<Sessions>, stop: Ca
     if let Some(socket) = sessions.bound() {
         receive(&socket, &udp, |scratch| sessions.forward(&udp, scratch, &socket, None), &stop).await;
     }
-    // The flows share the socket. It must be closed when this ends: whoever sends after that hears a refusal.
+    // The flows share the socket, which must be closed when this ends: clients that send after that are refused.
     sessions.end_flows().await;
 }
 
@@ -44,9 +44,9 @@ pub(crate) async fn listen_captured(
     let forward = |scratch: &mut DatagramScratch| {
         scratch.received.list_destinations();
         while let Some(address) = scratch.received.next_destination() {
-            let dialled = Frontend { protocol: Protocol::Udp, address };
-            // Nobody serves it any more: the rules are about to hear of that, and will refuse it.
-            let Some(sessions) = captured.get(dialled, origin) else { continue };
+            let frontend = Frontend { protocol: Protocol::Udp, address };
+            // Not served any more: the rules are about to hear of that, and will refuse clients.
+            let Some(sessions) = captured.get(frontend, origin) else { continue };
             sessions.forward(&udp, scratch, &socket, Some(address));
         }
     };
@@ -63,7 +63,7 @@ async fn receive(
     loop {
         tokio::select! {
             ready = socket.readable() => match ready {
-                // The runtime finds a socket with a backlog ready at once, so it would not be the others' turn.
+                // The runtime finds a socket with a backlog ready at once, so other tasks would not run.
                 Ok(()) => if forward_waiting(socket, udp, &forward) {
                     tokio::task::yield_now().await;
                 },
@@ -75,7 +75,7 @@ async fn receive(
     }
 }
 
-/// Forwards the datagrams that are waiting, up to a turn; returns whether more may wait.
+/// Forwards datagrams that wait, up to a burst; returns whether more may wait.
 pub(super) fn forward_waiting(
     socket: &BatchSocket,
     udp: &UdpContext,

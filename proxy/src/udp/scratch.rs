@@ -6,14 +6,14 @@ use super::{
 };
 use std::rc::Rc;
 
-/// What a worker needs to forward a batch of datagrams. It has one, lent while they are in flight, so that neither a
-/// datagram nor a batch allocates.
+/// Buffers for forwarding a batch of datagrams. A worker has one set, lent while datagrams are in flight, so that
+/// neither a datagram nor a batch allocates.
 pub(super) struct DatagramScratch {
     pub(super) received: ReceiveBuffer,
     pub(super) sender: Sender,
-    /// The flows that have datagrams in the batch, while it is being forwarded.
+    /// Flows that have datagrams in the batch that is being forwarded.
     pub(super) flows: Vec<Rc<UdpFlow>>,
-    /// The gro_batches of the batch with the place of their flow in `flows`.
+    /// GRO batches, each with the index of its flow in `flows`.
     pub(super) assigned: Vec<(usize, GroBatch)>,
     pub(super) by_flow: ByFlow,
 }

@@ -29,18 +29,18 @@ use std::{
 use tokio_util::task::TaskTracker;
 use weir_core::{Protocol, Request};
 
-/// The clients of a UDP frontend on one worker, with a flow for each that it knows.
+/// The clients of a UDP frontend on one worker, with a flow for each known one.
 pub(crate) struct Sessions {
-    /// Replies come from the address that the client dialled.
+    /// Sockets for replies, at the address that clients dialled.
     reply_sockets: ReplySockets,
-    /// What it serves now.
+    /// The frontend that is served now.
     frontend: RefCell<Rc<LocalFrontend>>,
     flows: RefCell<HashMap<SocketAddr, Rc<UdpFlow>>>,
-    /// The tasks of the flows, which share the socket.
+    /// Tasks of the flows, which share the socket.
     tasks: TaskTracker,
 }
 
-/// The context of forwarding a batch: the worker, the frontend that was dialled, and where its datagrams go now.
+/// The context of forwarding one batch: the worker, the dialled frontend, and its routing table.
 #[derive(Clone, Copy)]
 struct ForwardContext<'a> {
     udp: &'a Rc<UdpContext>,
@@ -49,13 +49,13 @@ struct ForwardContext<'a> {
 }
 
 impl Sessions {
-    /// Sessions that send to a bound socket, from which they hear replies.
+    /// Creates the sessions of a bound socket, from which replies leave, too.
     pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
         let from = if socket.local_addr()?.is_ipv4() { ReceiveMode::AnyV4 } else { ReceiveMode::AnyV6 };
         Ok(Self::with(frontend, ReplySockets::bound(BatchSocket::new(socket, from)?)))
     }
 
-    /// Sessions that dial an address whose packets are received elsewhere (node mode).
+    /// Creates the sessions of a captured frontend, whose packets arrive at capture sockets (node mode).
     pub(super) fn captured(frontend: Rc<LocalFrontend>) -> Rc<Self> {
         Self::with(frontend, ReplySockets::OnDemand(RefCell::default()))
     }
@@ -69,7 +69,7 @@ impl Sessions {
         })
     }
 
-    /// The socket that receives from these clients alone, if there is one.
+    /// The bound socket; `None` for a captured frontend.
     pub(crate) fn bound(&self) -> Option<Rc<ReplySocket>> {
         match &self.reply_sockets {
             ReplySockets::Bound(socket) => Some(Rc::clone(socket)),
@@ -77,8 +77,8 @@ impl Sessions {
         }
     }
 
-    /// Who sends from now on reaches this frontend. Flows to another Service port move with their next datagram; until
-    /// then their clients still hear what they have asked for.
+    /// Replaces the frontend of datagrams that arrive from now on. Flows to another Service port move with their next
+    /// datagram; until then their clients still get replies.
     pub(crate) fn redirect(&self, frontend: Rc<LocalFrontend>) {
         self.frontend.replace(frontend);
     }
@@ -90,7 +90,8 @@ impl Sessions {
         self.tasks.wait().await;
     }
 
-    /// Forwards a batch that came in through `socket`, or the part of it that was sent to `address`, flow by flow.
+    /// Forwards a batch that came in through `socket`, or the part of the batch that was sent to `address`, flow by
+    /// flow.
     pub(super) fn forward(
         self: &Rc<Self>,
         udp: &Rc<UdpContext>,
@@ -127,7 +128,7 @@ impl Sessions {
         }
     }
 
-    /// Finds or opens the flow of each gro_batch of the received.
+    /// Finds or opens the flow of each GRO batch that was received.
     fn assign(
         self: &Rc<Self>,
         cx: ForwardContext<'_>,
@@ -149,7 +150,7 @@ impl Sessions {
         }
     }
 
-    /// Where a client's flow is among those of the received.
+    /// Index of a client's flow among the flows of the batch; adds the flow if it is not there.
     fn index_of(
         self: &Rc<Self>,
         cx: ForwardContext<'_>,
@@ -183,7 +184,7 @@ impl Sessions {
         }
     }
 
-    /// Ends a flow and begins another one for its client, with another endpoint if this one refused.
+    /// Ends a flow and begins another one for its client, with another endpoint if the endpoint refused.
     fn reopen(
         self: &Rc<Self>,
         cx: ForwardContext<'_>,
@@ -196,6 +197,7 @@ impl Sessions {
         self.open(cx, flow.client, if reason == Closed::ConnectRefused { &attempted } else { &[] })
     }
 
+    /// Opens a flow of a client. `None` if the client cannot be served.
     fn open(
         self: &Rc<Self>,
         cx: ForwardContext<'_>,
@@ -226,7 +228,7 @@ impl Sessions {
         Some(flow)
     }
 
-    /// The sockets of a flow. `None` if one of them cannot be opened.
+    /// Opens the sockets of a flow. `None` if one of them cannot be opened.
     fn open_sockets(
         &self,
         cx: ForwardContext<'_>,

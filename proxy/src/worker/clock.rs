@@ -1,7 +1,7 @@
-//! Who tells the workers that a second has passed?
+//! From where do workers learn that a second has passed?
 //!
-//! A thread of its own. With a timer in its runtime a worker would have the kernel set one and cancel it at every wait
-//! for sockets, which was measured to cost 3 to 5 % of the processor time of an exchange.
+//! From a thread of its own. With a timer in its runtime a worker would make the kernel set one and cancel it at every
+//! wait for sockets, which was measured to cost 3 to 5 % of the processor time of an exchange.
 
 use crate::shared::{
     command::{Command, TICK},
@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::sync::mpsc::WeakUnboundedSender;
 
-/// The clock of all workers; it stops when this is dropped.
+/// The clock of all workers, which stops on drop.
 #[derive(Debug)]
 pub(crate) struct Clock {
     running: Option<Sender<()>>,
@@ -21,7 +21,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Ticks for these workers.
+    /// Starts a thread that sends [`Command::Tick`] to all `workers` once a [`TICK`].
     pub(crate) fn start(workers: Vec<WeakUnboundedSender<Command>>) -> Result<Self, Error> {
         let (running, stopped) = channel();
         let thread = Builder::new()
@@ -35,7 +35,7 @@ impl Clock {
 fn tick(workers: &[WeakUnboundedSender<Command>], stopped: &Receiver<()>) {
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TICK) {
         for worker in workers.iter().filter_map(WeakUnboundedSender::upgrade) {
-            // One that has ended needs no clock.
+            // A worker that has ended needs no clock.
             let _ = worker.send(Command::Tick);
         }
     }

@@ -1,4 +1,4 @@
-//! How does a worker obey its commands?
+//! How does a worker carry out its commands?
 
 use super::{listener::Listener, tick::Ticker};
 use crate::{
@@ -14,7 +14,7 @@ use tokio::{
 };
 use weir_core::Protocol;
 
-/// What one data-plane thread owns.
+/// The sockets and contexts that one data-plane thread owns.
 struct EventLoop {
     worker: Rc<WorkerContext>,
     udp: Rc<UdpContext>,
@@ -25,7 +25,7 @@ struct EventLoop {
     ticker: Ticker,
 }
 
-/// Obeys commands until nobody can give any more; then ends what is left.
+/// Carries out commands until no sender is left; then resets the connections that are left.
 pub(super) async fn run(
     worker: Rc<WorkerContext>,
     udp_flows: usize,

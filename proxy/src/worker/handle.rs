@@ -45,19 +45,19 @@ impl WorkerHandle {
         senders.into_iter().zip(receivers).enumerate().map(start).collect()
     }
 
-    /// A way to tell the worker something that does not keep it alive.
+    /// A sender of commands that does not keep the worker alive.
     pub(crate) fn commands(&self) -> Option<mpsc::WeakUnboundedSender<Command>> {
         self.commands.as_ref().map(mpsc::UnboundedSender::downgrade)
     }
 
-    /// Tells the worker something. A worker that has ended (it panicked) no longer serves, and listens to nothing.
+    /// Sends a command. Logs an error if the worker has ended, which only a panic does; its sockets are closed then.
     pub(crate) fn send(&self, command: Command) {
         if self.commands.as_ref().is_none_or(|commands| commands.send(command).is_err()) {
             tracing::error!("a worker thread has ended; please report this as a bug");
         }
     }
 
-    /// Tells the worker something that it answers.
+    /// Sends a command that the worker answers.
     pub(crate) fn call<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -77,7 +77,7 @@ impl Drop for WorkerHandle {
     }
 }
 
-/// WaitingClient for all answers; workers that have ended give none.
+/// Waits for all answers; workers that have ended give none.
 pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
     let mut answers = Vec::with_capacity(asked.len());
     for answer in asked {

@@ -1,4 +1,4 @@
-//! How does one bound socket of a worker get kind, and how does it come to serve something else?
+//! How does a worker serve clients through one socket, and how does the socket come to serve another target?
 
 use crate::{
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_core::{Origin, Protocol};
 
-/// A socket that is kind.
+/// A socket through which a worker serves clients.
 pub(crate) struct Listener {
     kind: Kind,
     stop: CancellationToken,
@@ -22,12 +22,12 @@ pub(crate) struct Listener {
 enum Kind {
     Tcp(Rc<Acceptor>),
     Udp(Rc<Sessions>),
-    /// Whatever clients dialled (node mode).
+    /// Any frontend that clients dialled (node mode).
     Captured(Protocol),
 }
 
 impl Listener {
-    /// Serves a bound socket until it is closed.
+    /// Serves the clients of a bound socket until [`Self::close`].
     pub(crate) fn start(
         worker: &Rc<WorkerContext>,
         udp: &Rc<UdpContext>,
@@ -51,7 +51,7 @@ impl Listener {
         Ok(Self { kind, stop, closed })
     }
 
-    /// Serves the clients that connect to a capture socket until it is closed.
+    /// Serves the clients that connect to a capture socket until [`Self::close`].
     pub(crate) fn capture_connections(
         worker: &Rc<WorkerContext>,
         captured_frontends: &Rc<CapturedFrontends>,
@@ -64,7 +64,7 @@ impl Listener {
         Ok(Self { kind: Kind::Captured(Protocol::Tcp), stop, closed: tokio::task::spawn_local(task) })
     }
 
-    /// Forwards the datagrams that arrive at a capture socket until it is closed.
+    /// Forwards the datagrams that arrive at a capture socket until [`Self::close`].
     pub(crate) fn capture_datagrams(
         udp: &Rc<UdpContext>,
         captured: &Rc<CapturedSessions>,
@@ -78,13 +78,13 @@ impl Listener {
         Ok(Self { kind: Kind::Captured(Protocol::Udp), stop, closed: tokio::task::spawn_local(task) })
     }
 
-    /// Whether its clients connect.
+    /// Whether clients connect (TCP).
     pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.kind, Kind::Tcp(_) | Kind::Captured(Protocol::Tcp))
     }
 
-    /// Serves something else from now on, without a moment in which the socket is closed. Connections stay where they
-    /// are; UDP flows move with their next datagram if another Service port takes over.
+    /// Serves another target to new clients, without a moment in which the socket is closed. Connections keep their
+    /// endpoints; UDP flows move with their next datagram if another Service port takes over.
     pub(crate) fn redirect(&self, target: ListenTarget) -> io::Result<()> {
         let ListenTarget { binding, runtime, allowed_sources } = target;
         let (address, allowed_sources) = (binding.listen, allowed_sources.as_deref());
@@ -106,7 +106,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Serves who waits, then closes the socket; resolves when it is closed.
+    /// Serves the clients in the queue, then closes the socket; the task ends when the socket is closed.
     pub(crate) fn close(self) -> JoinHandle<()> {
         self.stop.cancel();
         self.closed

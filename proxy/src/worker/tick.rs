@@ -3,7 +3,7 @@
 use crate::{session::termination::MAX_BURST_ENDS, udp::context::UdpContext};
 use std::{cell::Cell, rc::Rc};
 
-/// What is due once a second on one worker.
+/// The work that one worker does once a second.
 pub(super) struct Ticker {
     udp: Rc<UdpContext>,
     /// Whether the rest of an earlier tick is still being done.
@@ -15,8 +15,8 @@ impl Ticker {
         Self { udp: Rc::clone(udp), finishing: Rc::default() }
     }
 
-    /// Flushes counts, and ends connections and flows whose time has come: some at once, the rest in a task that lets
-    /// all sockets be looked at in between.
+    /// Flushes counts, and ends connections and flows whose time has come: a burst at once, the rest in a task that
+    /// lets all sockets be looked at in between.
     pub(super) fn tick(&self) {
         self.udp.worker.tick();
         if end_due(&self.udp) && !self.finishing.replace(true) {
@@ -38,7 +38,7 @@ async fn finish(udp: &UdpContext) {
     }
 }
 
-/// Ends connections and flows whose time has come, as many as may end at once; returns whether there may be more.
+/// Ends connections and flows whose time has come, a burst of each; returns whether there may be more.
 fn end_due(udp: &UdpContext) -> bool {
     let now = udp.worker.clock.get().into_std();
     let connections = udp.worker.connections.borrow_mut().signal_due(now, MAX_BURST_ENDS);

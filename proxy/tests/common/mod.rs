@@ -1,4 +1,4 @@
-//! A Service in front of real servers: what every test of the data plane starts from.
+//! What does every test of the data plane start from? A Service in front of real servers.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::{
@@ -26,7 +26,7 @@ pub(crate) fn service(name: &str, protocol: Protocol, ip: &str) -> TestService {
     TestService::new(service)
 }
 
-/// What [`NODE`] serves for these Services.
+/// The Snapshot of [`NODE`] with these Services.
 pub(crate) fn snapshot(services: &[&TestService]) -> Snapshot {
     services::snapshot(&Node::named(NODE), services)
 }
@@ -72,7 +72,7 @@ pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> std::io::Re
     converse(connect(address).await?, request).await
 }
 
-/// The same over a socket that may be bound.
+/// Does an [`exchange`] over a socket that may be bound.
 pub(crate) async fn exchange_over(
     socket: tokio::net::TcpSocket,
     address: SocketAddr,
@@ -108,7 +108,7 @@ pub(crate) async fn greeters(names: &[&str]) -> Vec<TcpServer> {
     servers
 }
 
-/// Where servers listen.
+/// Addresses at which servers listen.
 pub(crate) fn addresses(servers: &[TcpServer]) -> Vec<SocketAddr> {
     servers.iter().map(TcpServer::address).collect()
 }

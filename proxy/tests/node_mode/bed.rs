@@ -40,7 +40,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where pods are recognised by their address.
+/// Starts the hosts and the proxy, which recognises pods by their address.
 pub(crate) fn bed() -> Option<Bed> {
     let networks = rules::PODS.map(|network| network.parse().unwrap());
     bed_with(Pods::Within(networks.into()), |_| {})
@@ -129,7 +129,7 @@ pub(crate) fn serve_udp(
     host.run(start).unwrap()
 }
 
-/// What a client at an address and port (0 for any) gets from a server that greets.
+/// Greeting that a client at an address and port (0 for any) gets from a server.
 pub(crate) fn greeting_from(
     host: &Namespace,
     source: (&str, u16),

@@ -51,7 +51,7 @@ fn bridged(iptables_sees: bool) -> Option<(Bed, Namespace)> {
     Some((bed, neighbour))
 }
 
-/// Takes note of the bridge: first the data plane, then the rules.
+/// Sets the bridge: first in the data plane, then in the rules.
 fn bridges(bed: &mut Bed, bound: bool) -> Vec<FrontendState> {
     let networks = NETWORKS.map(|network| network.parse::<IpNet>().unwrap()).to_vec();
     let networks =

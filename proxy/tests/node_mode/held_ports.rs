@@ -10,7 +10,7 @@ use std::net::{SocketAddr, UdpSocket};
 use weir_core::Protocol;
 use weir_testkit::{Namespace, UdpBehaviour};
 
-/// Bytes of each datagram of a train but the last.
+/// Bytes of each datagram of a GSO batch but the last.
 const SEGMENT: usize = 1200;
 
 fn socket(host: &Namespace, address: &str, port: u16) -> UdpSocket {
@@ -37,7 +37,7 @@ fn received(socket: &UdpSocket, sender: SocketAddr, count: usize) -> Vec<Vec<u8>
 }
 
 #[test]
-fn trains_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole_and_in_order() {
+fn gso_batches_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole_and_in_order() {
     let Some(mut bed) = bed() else { return };
     // At all addresses of both families.
     let mut datagrams = 0;
@@ -60,7 +60,7 @@ fn trains_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole_and_
                 datagrams += 1;
             }
             setsockopt(&endpoint, UdpGsoSegment, &(SEGMENT as i32)).unwrap();
-            // The first train has the proxy's socket ask for whole ones.
+            // The first GSO batch makes the proxy's socket ask for GRO batches.
             for (count, tail) in [(40, SEGMENT), (50, 300), (2, 1), (50, 700)] {
                 let length = |number| if number == count - 1 { tail } else { SEGMENT };
                 let sent: Vec<_> = (0..count).map(|number| datagram(number, length(number))).collect();
@@ -79,7 +79,7 @@ fn trains_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole_and_
     );
 }
 
-/// How many packets the rules have given a port.
+/// Number of packets that the rules have given a port.
 fn given_a_port(bed: &Bed) -> usize {
     let output = bed.node.command("nft").args(["list", "chain", "inet", "weir", "output"]).output().unwrap();
     let rules = String::from_utf8(output.stdout).unwrap();

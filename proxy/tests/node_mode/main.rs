@@ -1,4 +1,4 @@
-//! Does the data plane serve what rules bring to its receiving sockets? In network namespaces, with rules written by hand:
+//! Does the data plane serve what rules bring to its capture sockets? In network namespaces, with rules written by hand:
 //! needs root and nft(8).
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 

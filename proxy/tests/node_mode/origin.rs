@@ -19,8 +19,8 @@ fn backend(bed: &Bed, family: usize) -> OwnThread<TcpServer> {
     serve_tcp(&bed.backend, (ENDPOINTS[family], 8080), Behaviour::Greet("web".into()))
 }
 
-/// Whom the endpoint sees when somebody outside, a pod and a process of the node have connected; `None` for whoever is
-/// not served.
+/// Clients that the endpoint sees when somebody outside, a pod and a process of the node have connected; `None` for a
+/// client that is not served.
 fn seen(bed: &Bed, server: &TcpServer, frontend: SocketAddr) -> [Option<IpAddr>; 3] {
     let family = usize::from(frontend.is_ipv6());
     let anywhere = ["0.0.0.0", "::"][family];

@@ -17,8 +17,8 @@ const TABLE: &str = "20736";
 pub(crate) const SERVICES: [&str; 2] = ["10.96.0.0/16", "fd00:96::/64"];
 pub(crate) const PODS: [&str; 2] = ["10.244.0.0/16", "fd00:244::/32"];
 
-/// Has packets to Service addresses routed to this host, and brought to the receiving sockets by where they come from, or
-/// left to the frontends' own sockets where they are bound. Must run on the node.
+/// Routes packets to Service addresses to this host, and brings them to the capture sockets by their origin, or leaves
+/// them to the sockets of frontends where these are bound. Must run on the node.
 pub(crate) fn install(capture_sockets: CaptureSockets, bridges: &Bridges) {
     for family in ["-4", "-6"] {
         // They are there already when the rules are replaced.
@@ -29,7 +29,7 @@ pub(crate) fn install(capture_sockets: CaptureSockets, bridges: &Bridges) {
     run("nft", &["-f", "-"], &script(capture_sockets, bridges));
 }
 
-/// Has packets dropped that the data plane sends to clients, or to endpoints, without the mark. Must run on the node.
+/// Drops packets that the data plane sends to clients, or to endpoints, without the mark. Must run on the node.
 pub(crate) fn require_marks(clients: [&str; 2], endpoints: [&str; 2]) {
     let rules: String = [(clients, MARKS.to_clients), (endpoints, MARKS.to_endpoints)]
         .iter()

@@ -110,7 +110,7 @@ fn wait_until_all_is_read(bed: &Bed) {
     bed.node.run(wait).unwrap();
 }
 
-/// How many UDP sockets of the node have the address of a Service.
+/// Number of UDP sockets of the node that have the address of a Service.
 fn reply_sockets(bed: &Bed) -> usize {
     let list = || async { std::fs::read_to_string("/proc/thread-self/net/udp").unwrap() };
     let [a, b, c, d] = [10, 96, 0, 10].map(|octet: u32| octet);
@@ -129,7 +129,7 @@ fn the_socket_for_replies_is_closed_with_the_last_flow() {
     ask(&bed.client, from(OUTSIDE[0]), dns.address());
     assert!(reply_sockets(&bed) > 0);
     bed.apply(&[]);
-    // Its flows were told to end; their tasks do so at their next chance.
+    // The flows of the Service were signalled to end; their tasks do so when they are polled.
     let gone = || async {
         within(async {
             while reply_sockets(&bed) > 0 {
@@ -171,7 +171,7 @@ fn a_flow_stays_with_an_endpoint_that_serves_and_ends_with_it_and_with_its_servi
     bed.apply(&[&dns]);
     exchange(b"three");
     assert_eq!((server.received(), other.received()), (3, 0));
-    // It does not serve any more: nothing reaches it, whatever else there is.
+    // The endpoint does not serve any more: nothing reaches it, whatever else there is.
     dns.endpoints[0].1.serving = false;
     bed.apply(&[&dns]);
     exchange(b"four");

@@ -30,7 +30,7 @@ pub(super) struct ExplainArgs {
     #[arg(long, value_name = "IP", value_delimiter = ',', action = ArgAction::Append, value_parser = values::address)]
     node_addresses: Vec<IpAddr>,
 
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: Output,
 
@@ -44,36 +44,36 @@ pub(super) struct ExplainArgs {
 /// Settings of `weir explain`, checked and complete.
 #[derive(Clone, Debug)]
 pub struct ExplainOptions {
-    /// What to read, and for whom.
+    /// Manifests to read, and the node that they are judged for.
     pub(crate) manifests: Manifests,
-    /// The addresses of the node; empty: those that its Node object says.
+    /// Addresses of the node; empty for the InternalIPs of its Node object.
     pub(crate) node_addresses: Vec<IpAddr>,
-    /// The cluster's network.
+    /// Network of the cluster.
     pub(crate) network: ClusterNetwork,
-    /// What is asked.
+    /// Question to answer.
     pub(crate) question: Question,
 }
 
-/// What is asked.
+/// Question to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// About one flow, to be answered at length.
+    /// One flow, answered at length.
     One(AskedFlow, Output),
-    /// About many, one a line of this file, to be answered in brief.
+    /// Many flows, one a line of this file, answered in brief.
     Many(PathBuf),
 }
 
-/// A flow that is asked about: both addresses are of one family.
+/// Flow that is asked about; both addresses are of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AskedFlow {
     /// The client's address.
     pub(crate) from: IpAddr,
-    /// What it dials.
+    /// Frontend that the client dials.
     pub(crate) to: Frontend,
 }
 
 impl AskedFlow {
-    /// A flow from one address to another.
+    /// Checks that both addresses are of one family.
     pub(crate) fn new(from: IpAddr, to: Frontend) -> Result<Self, String> {
         let (of, at) = (Family::of(from), Family::of(to.address.ip()));
         if of != at {
@@ -108,7 +108,7 @@ impl ExplainArgs {
                 return Err(usage("--flows and --manifests cannot both be standard input"));
             }
             (Some(path), ..) => Question::Many(path),
-            _ => return Err(usage("--from and --to, or --flows, say which flow is asked about")),
+            _ => return Err(usage("give --from and --to, or --flows")),
         };
         Ok(ExplainOptions {
             manifests,

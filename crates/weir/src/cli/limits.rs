@@ -6,47 +6,47 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use weir_core::{Limits, Settings};
 use weir_proxy::Config;
 
-/// Limits of this process, and what Services have that set no other by annotation.
+/// Limits of this process, and of Services that set no other by annotation.
 #[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
-    /// TCP connections; when they are nearly used up, the Service with most of them is refused first
-    /// [default: as descriptors allow (ulimit -Hn), two for each]
+    /// Live TCP connections; near the limit, the Service that has most of them is refused first
+    /// [default: as the limit of open files allows, two descriptors for each]
     #[arg(long, value_name = "N", value_parser = values::process_limit)]
     max_connections: Option<NonZeroUsize>,
 
-    /// UDP flows; one more ends the flow that has been idle for longest
-    /// [default: a quarter of the descriptors, at most 65536]
+    /// Live UDP flows; one more ends the flow that has been idle for longest
+    /// [default: a quarter of the limit of open files, at most 65536]
     #[arg(long, value_name = "N", value_parser = values::process_limit)]
     max_udp_flows: Option<NonZeroUsize>,
 
-    /// Memory for bytes that were read and cannot be written yet [default: 256MiB]
+    /// Memory of relays for bytes that were read and cannot be written yet [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     relay_memory: Option<usize>,
 
-    /// TCP connections of one Service (weir.dev/max-connections)
+    /// Live TCP connections of one Service; more are refused (weir.dev/max-connections)
     #[arg(long, value_name = "N", value_parser = values::count)]
     max_connections_per_service: Option<NonZeroU32>,
 
-    /// TCP connections to one endpoint; more wait (weir.dev/max-connections-per-endpoint)
+    /// Live TCP connections to one endpoint; more wait (weir.dev/max-connections-per-endpoint)
     #[arg(long, value_name = "N", value_parser = values::count)]
     max_connections_per_endpoint: Option<NonZeroU32>,
 
-    /// TCP connections of one client address to one Service (weir.dev/max-connections-per-client)
+    /// Live TCP connections of one client address to one Service; more are refused
     #[arg(long, value_name = "N", value_parser = values::count)]
     max_connections_per_client: Option<NonZeroU32>,
 
-    /// TCP clients of one Service served in a second; more wait (weir.dev/accept-rate)
+    /// TCP clients of one Service accepted in a second; more wait (weir.dev/accept-rate)
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
     accept_rate: Option<u32>,
 
-    /// UDP flows of one client address to one Service (weir.dev/max-udp-flows-per-client)
+    /// UDP flows of one client address to one Service; one more ends the client's flow that has been idle for longest
     #[arg(long, value_name = "N", value_parser = values::count)]
     max_udp_flows_per_client: Option<NonZeroU32>,
 }
 
 impl LimitArgs {
-    /// Settings of Services whose annotations say nothing else.
+    /// Settings of Services whose annotations set nothing else.
     pub(crate) fn defaults(&self) -> Settings {
         let limits = Limits {
             connections: self.max_connections_per_service,
@@ -59,7 +59,7 @@ impl LimitArgs {
         Settings { limits, ..Settings::default() }
     }
 
-    /// The same data plane with these limits.
+    /// Applies the limits of this process to the set-up of the data plane.
     pub(crate) fn apply(&self, config: Config) -> Config {
         Config {
             max_connections: self.max_connections.map_or(config.max_connections, NonZeroUsize::get),

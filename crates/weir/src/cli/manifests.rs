@@ -10,14 +10,14 @@ use std::{net::IpAddr, path::PathBuf};
 use weir_control::{FileProblem, Loaded, Scope, load_manifests};
 use weir_core::{NodePortAddresses, guards::ExternalIps};
 
-/// The flags that say what is read.
+/// Flags about the manifests to read.
 #[derive(Args, Debug)]
 pub(super) struct ManifestArgs {
     /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable)
     #[arg(long, value_name = "PATH", required = true, action = ArgAction::Append)]
     manifests: Vec<PathBuf>,
 
-    /// Whose view: endpoints on this node are local [default: $NODE_NAME, else the host name]
+    /// Node whose view is shown; endpoints on it are local [default: $NODE_NAME, else the host name]
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
 
@@ -40,14 +40,14 @@ pub(super) struct ManifestArgs {
     allow_external_ips: Vec<IpNet>,
 }
 
-/// What is read, and for whom.
+/// Manifests to read, and the node that they are read for.
 #[derive(Clone, Debug)]
 pub(crate) struct Manifests {
     /// Files and directories; `-` is standard input.
     pub(crate) paths: Vec<PathBuf>,
-    /// For whom it is read.
+    /// Node and selection that the manifests are read for.
     pub(crate) scope: Scope,
-    /// Where node ports would be served.
+    /// Addresses where node ports would be served.
     pub(crate) node_port_addresses: NodePortAddresses,
 }
 
@@ -79,12 +79,12 @@ impl ManifestArgs {
 }
 
 impl Manifests {
-    /// Reads it all. Blocks.
+    /// Reads all manifests. Blocks.
     pub(crate) fn load(&self) -> Result<Loaded, FileProblem> {
         load_manifests(&self.paths, &self.scope)
     }
 
-    /// Whether standard input is read.
+    /// Whether standard input is among the manifests.
     pub(crate) fn read_standard_input(&self) -> bool {
         self.paths.iter().any(|path| path.as_os_str() == "-")
     }

@@ -5,37 +5,37 @@ use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 use weir_core::Pods;
 
-/// The cluster's network, in kube-proxy's words.
+/// Flags about the cluster's network, named as kube-proxy's.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "The cluster's network")]
 pub(super) struct NetworkArgs {
-    /// Networks of pods, comma separated: their addresses are kept, and nobody translates packets between them
+    /// Networks of pods, comma separated; client addresses in them are kept
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
     cluster_cidr: Vec<IpNet>,
 
-    /// Networks of Service addresses, comma separated, besides those that the API server names: nobody answers at
-    /// addresses in them that no Service has
+    /// Networks of Service addresses, comma separated, besides those that the API server names; addresses in them that no
+    /// Service has get no answer
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
     service_cidr: Vec<IpNet>,
 
-    /// How packets of pods are recognised
+    /// How weir recognises packets of pods
     #[arg(long, value_name = "MODE", value_enum, ignore_case = true, default_value = "ClusterCIDR")]
     detect_local_mode: DetectLocalMode,
 
-    /// The bridge that packets of pods come from, for BridgeInterface
+    /// Bridge that packets of pods come from, for BridgeInterface
     #[arg(long, value_name = "NAME")]
     pod_bridge_interface: Option<String>,
 
-    /// How the interfaces begin that packets of pods come from, for InterfaceNamePrefix
+    /// Prefix of the interfaces that packets of pods come from, for InterfaceNamePrefix
     #[arg(long, value_name = "PREFIX")]
     pod_interface_name_prefix: Option<String>,
 
-    /// Have endpoints see the node's address whenever a cluster IP was dialled
+    /// Replace the client's address by the node's whenever a cluster IP is dialled
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     masquerade_all: bool,
 }
 
-/// kube-proxy's names.
+/// Ways to recognise pods, named as kube-proxy's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DetectLocalMode {
     /// By their address, in --cluster-cidr
@@ -55,10 +55,10 @@ enum DetectLocalMode {
     None,
 }
 
-/// The same, checked.
+/// Network of the cluster, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClusterNetwork {
-    /// How pods are recognised.
+    /// Way to recognise pods.
     pub(crate) pods: Pods,
     /// Networks of pods.
     pub(crate) pod_networks: Vec<IpNet>,

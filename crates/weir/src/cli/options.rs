@@ -16,7 +16,7 @@ pub struct DemoOptions {
     #[arg(long, value_name = "N")]
     pub(crate) seconds: Option<u32>,
 
-    /// Threads that relay [default: one a core]
+    /// Worker threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
 
@@ -24,13 +24,13 @@ pub struct DemoOptions {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u16).range(1..=100))]
     pub(crate) endpoints: u16,
 
-    /// Requests a second that the demo makes itself; 0 leaves that to you
+    /// Requests a second that the demo makes itself; 0 for none
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(..=100_000))]
     pub(crate) rate: u32,
 }
 
 impl DemoOptions {
-    /// Threads that relay.
+    /// Number of worker threads.
     pub(crate) fn workers(&self) -> NonZeroUsize {
         workers(self.workers)
     }
@@ -39,12 +39,12 @@ impl DemoOptions {
 /// Settings of `weir doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct DoctorOptions {
-    /// Networks that Service addresses come from, comma separated: looks for routes to them, which this host's own
-    /// processes need [default: looks for a default route]
+    /// Networks of Service addresses, comma separated, to which this host's own processes need a route
+    /// [default: looks for a default route]
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
     pub(crate) service_cidr: Vec<IpNet>,
 
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: Output,
 }
@@ -52,7 +52,7 @@ pub struct DoctorOptions {
 /// Settings of `weir cleanup`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct CleanupOptions {
-    /// Even while a weir is running on this node: it puts its rules back within seconds
+    /// Remove them even while a weir runs on this node, which writes them again within seconds
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -63,7 +63,7 @@ pub(super) struct ResolveArgs {
     #[command(flatten)]
     manifests: ManifestArgs,
 
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: Output,
 }
@@ -71,9 +71,9 @@ pub(super) struct ResolveArgs {
 /// Settings of `weir resolve`, checked and complete.
 #[derive(Clone, Debug)]
 pub struct ResolveOptions {
-    /// What to read, and for whom.
+    /// Manifests to read, and the node that they are read for.
     pub(crate) manifests: Manifests,
-    /// How to print it.
+    /// Output format.
     pub(crate) output: Output,
 }
 
@@ -84,12 +84,12 @@ impl ResolveArgs {
     }
 }
 
-/// How a result is printed.
+/// Format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// Columns for people.
+    /// Columns for people
     #[default]
     Table,
-    /// JSON for programs.
+    /// JSON for programs
     Json,
 }

@@ -15,8 +15,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 /// A load balancer for Kubernetes Services that runs as an ordinary process.
 ///
-/// weir reads Services and EndpointSlices from an API server or from files, answers at the Services' addresses, and
-/// spreads TCP connections and UDP flows over the endpoints behind them. It needs no privileges, but for node mode.
+/// weir reads Services and EndpointSlices from an API server or from files, listens at the Services' addresses, and
+/// spreads TCP connections and UDP flows over their endpoints. Only node mode needs privileges.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
@@ -35,20 +35,20 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Serve Services: the proxy itself.
+    /// Run the proxy: serve Services.
     #[command(after_help = RUN_NOTES)]
     Run(Box<RunArgs>),
-    /// See weir work: a Service with endpoints inside this process, and the line to try.
+    /// Show how weir works: a Service with endpoints inside this process, and a command to try.
     Demo(DemoOptions),
-    /// Print what this node would serve for given manifests.
+    /// Print what a node would serve for given manifests.
     Resolve(ResolveArgs),
-    /// Say what a flow gets on this node, and why, for given manifests.
+    /// Explain what a flow gets on a node, and why, for given manifests.
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(Box<ExplainArgs>),
-    /// Say what this host lacks for weir on every node (node mode), and what is in its way; changes nothing.
+    /// Check whether this host is fit for node mode; changes nothing.
     #[command(after_help = DOCTOR_NOTES)]
     Doctor(DoctorOptions),
-    /// Remove what weir has put into this node's nftables and routes; needs root.
+    /// Remove weir's nftables rules and policy routes from this node; needs root.
     Cleanup(CleanupOptions),
 }
 
@@ -80,29 +80,29 @@ const DOCTOR_NOTES: &str = "\
 Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code
 is 1 if anything failed. Run it as weir will run: as root, with the network of the host.";
 
-/// What weir was asked to do.
+/// Command that weir was given, with its settings.
 #[derive(Debug)]
 pub enum Command {
-    /// Serve Services.
+    /// `weir run`: serve Services.
     Run(Box<RunOptions>),
-    /// Show how it works.
+    /// `weir demo`: show how weir works.
     Demo(DemoOptions),
-    /// Print what would be served.
+    /// `weir resolve`: print what would be served.
     Resolve(Box<ResolveOptions>),
-    /// Say what a flow gets.
+    /// `weir explain`: explain what flows get.
     Explain(Box<ExplainOptions>),
-    /// Say what this host lacks.
+    /// `weir doctor`: check this host.
     Doctor(DoctorOptions),
-    /// Remove rules and routes.
+    /// `weir cleanup`: remove rules and routes.
     Cleanup(CleanupOptions),
 }
 
-/// All commands and flags, as clap knows them.
+/// Definition of all commands and flags.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Reads the command line, and for `weir run` the `WEIR_*` variables and the `--config` file too.
+/// Parses the command line, and for `weir run` also the `WEIR_*` variables and the `--config` file.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
     variable: impl Fn(&str) -> Option<OsString>,

@@ -16,7 +16,7 @@ use weir_core::{
     address::{parse_cidr, parse_ip},
 };
 
-/// Where a server of weir's own listens; the empty text switches it off.
+/// Address of one of weir's own servers; the empty text switches the server off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
 
@@ -33,7 +33,7 @@ impl FromStr for Listen {
     }
 }
 
-/// A folder; the empty text is none.
+/// Folder; the empty text means none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Folder(pub(crate) Option<PathBuf>);
 
@@ -65,7 +65,7 @@ impl FromStr for NodePortAddress {
     }
 }
 
-/// Puts the values of `--node-port-addresses` together.
+/// Combines the values of `--node-port-addresses`.
 pub(crate) fn node_port_addresses(values: &[NodePortAddress]) -> Result<NodePortAddresses, clap::Error> {
     let networks: Vec<IpNet> = values
         .iter()
@@ -81,22 +81,22 @@ pub(crate) fn node_port_addresses(values: &[NodePortAddress]) -> Result<NodePort
     }
 }
 
-/// Which Services are ours.
+/// Selection of Services by `--service-proxy-name`; the empty text selects as no flag does.
 pub(crate) fn selection(service_proxy_name: Option<String>) -> Selection {
     Selection { service_proxy_name: service_proxy_name.filter(|name| !name.is_empty()) }
 }
 
-/// A network, as in `203.0.113.0/24`.
+/// Parses a network, as in `203.0.113.0/24`.
 pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
     parse_cidr(text.trim()).ok_or("must be a network, as in 203.0.113.0/24 or 203.0.113.7/32")
 }
 
-/// An IP address, as in `10.244.0.1`.
+/// Parses an IP address, as in `10.244.0.1`.
 pub(crate) fn address(text: &str) -> Result<IpAddr, &'static str> {
     parse_ip(text.trim()).ok_or("must be an IP address, as in 10.244.0.1 or fd00::1")
 }
 
-/// What a client dials, as in `10.96.0.10:80/TCP`.
+/// Parses a frontend, as in `10.96.0.10:80/TCP`.
 pub(crate) fn frontend(text: &str) -> Result<Frontend, &'static str> {
     let read = || {
         let (address, protocol) = text.trim().rsplit_once('/')?;
@@ -107,12 +107,12 @@ pub(crate) fn frontend(text: &str) -> Result<Frontend, &'static str> {
     read().ok_or("must be IP:PORT/PROTOCOL, as in 10.96.0.10:80/TCP or [fd00::10]:53/UDP; also SCTP")
 }
 
-/// A duration as people write it: `25s`, `1m 30s`.
+/// Parses a duration as people write it: `25s`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 25s or 1m30s"))
 }
 
-/// A size in bytes as people write it: `64MiB`, `1GiB`, `65536`.
+/// Parses a size in bytes as people write it: `64MiB`, `1GiB`, `65536`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
@@ -131,17 +131,17 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| "must be a size as in 64MiB; units are KiB, MiB, GiB".to_owned())
 }
 
-/// How many of something there may be.
+/// Parses a limit of at least 1.
 pub(crate) fn count(text: &str) -> Result<NonZeroU32, &'static str> {
     text.trim().parse().map_err(|_| "must be a whole number from 1 to 4294967295")
 }
 
-/// The same for what the whole process holds.
+/// Parses a limit of what the whole process holds, at least 1.
 pub(crate) fn process_limit(text: &str) -> Result<NonZeroUsize, &'static str> {
     NonZeroUsize::try_from(count(text)?).map_err(|_| "is more than this machine can address")
 }
 
-/// A log filter, as in `info` or `warn,weir_proxy=debug`.
+/// Parses a log filter, as in `info` or `warn,weir_proxy=debug`.
 pub(crate) fn log_level(text: &str) -> Result<String, String> {
     match EnvFilter::try_new(text) {
         Ok(_) => Ok(text.to_owned()),
@@ -149,7 +149,7 @@ pub(crate) fn log_level(text: &str) -> Result<String, String> {
     }
 }
 
-/// A usage error (exit code 2).
+/// Builds a usage error (exit code 2).
 pub(crate) fn usage(message: impl std::fmt::Display) -> clap::Error {
     clap::Error::raw(clap::error::ErrorKind::ValueValidation, format_args!("{message}\n"))
 }

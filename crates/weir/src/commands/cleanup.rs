@@ -5,12 +5,12 @@ use anyhow::{Context, bail};
 use std::process::ExitCode;
 use tokio::runtime::Builder;
 
-/// Removes the rules and routes of a weir that no longer runs, and prints what was there.
+/// Removes the rules and routes of a weir that no longer runs, and prints their names.
 pub(crate) fn cleanup(options: &CleanupOptions) -> anyhow::Result<ExitCode> {
     if !options.force && weir_capture::is_running()? {
         bail!(
             "a weir is running on this node and would put its rules back: stop it first \
-             (--force removes them even so)"
+             (--force removes them all the same)"
         );
     }
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;

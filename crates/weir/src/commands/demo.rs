@@ -1,4 +1,4 @@
-//! How can somebody see weir work? `weir demo` serves a Service with endpoints inside this process.
+//! How can a newcomer see weir work? `weir demo` serves a Service with endpoints inside this process.
 
 mod backend;
 mod client;

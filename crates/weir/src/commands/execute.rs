@@ -1,10 +1,10 @@
-//! Which command runs, and how is its failure told?
+//! Which command runs, and how is its failure reported?
 
 use super::{cleanup::cleanup, demo::demo, doctor::doctor, explain::explain, resolve::resolve, run::run};
 use crate::cli::Command;
 use std::process::ExitCode;
 
-/// Runs a command to its end; an error goes to standard error, as one line.
+/// Runs a command to its end. An error goes to standard error, as one line.
 pub fn execute(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Run(options) => run(*options),

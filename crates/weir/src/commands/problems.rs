@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use weir_control::Loaded;
 
-/// Says what is wrong with manifests. A failure, if that takes away a whole object or document.
+/// Reports problems of manifests to standard error. A failure, if one takes away a whole object or document.
 pub(crate) fn report(loaded: &Loaded) -> ExitCode {
     let Loaded { report, refused, .. } = loaded;
     for problem in refused {
@@ -20,7 +20,7 @@ pub(crate) fn report(loaded: &Loaded) -> ExitCode {
         }
     }
     for (kind, count) in &report.skipped {
-        eprintln!("note: {count} x {kind}: not a kind that weir looks at");
+        eprintln!("note: {count} x {kind}: not a kind that weir reads");
     }
     code
 }

@@ -7,23 +7,23 @@ use tokio::{
     time::Instant,
 };
 
-/// Signals that come this soon after one are the same: timeout(1), for one, signals its child and then its whole group.
+/// Time in which a further signal counts as the same one: timeout(1), for one, signals its child and then its group.
 const DUPLICATE_WINDOW: Duration = Duration::from_millis(500);
 
-/// What an operator or a supervisor sends to end weir.
+/// Signals that an operator or a supervisor sends to end weir.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Listens from now on; what came before has its usual effect.
+    /// Listens for signals from now on; earlier ones have their usual effect.
     pub(crate) fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
-    /// The next one's name.
+    /// Waits for the next signal; returns its name.
     pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
@@ -31,7 +31,7 @@ impl Signals {
         }
     }
 
-    /// The next one that is no echo of one that came just before.
+    /// Waits for a signal that is no duplicate of one just before; returns its name.
     pub(crate) async fn another(&mut self) -> &'static str {
         let before = Instant::now();
         loop {

@@ -21,12 +21,12 @@ weir: a userspace L4 load balancer for Kubernetes Services
 /healthz   ok while this process answers (probes: see --health-address)
 ";
 
-/// What metrics are made of.
+/// Sources of the metrics page.
 #[derive(Clone)]
 pub(crate) struct Metrics {
-    /// What happened.
+    /// Metrics that were recorded.
     pub(crate) recorded: PrometheusHandle,
-    /// What is served.
+    /// Snapshot that is served.
     pub(crate) served: watch::Receiver<Snapshot>,
 }
 
@@ -58,7 +58,7 @@ async fn answer<B>(request: hyper::Request<B>, metrics: Metrics) -> Reply {
     }
 }
 
-/// Renders away from the control plane's thread: with 10,000 Services this takes a tenth of a second.
+/// Renders on a thread of the blocking pool: with 10,000 Services this takes a tenth of a second.
 async fn render(metrics: Metrics) -> Reply {
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     match tokio::task::spawn_blocking(move || metrics.render()).await {

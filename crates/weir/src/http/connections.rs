@@ -14,18 +14,18 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send a request, and an idle connection may stay.
+/// Time that a client may take to send a request's header, and that an idle connection may stay.
 pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one connection may live: a client that does not read its answer must not keep it in memory.
+/// Lifetime of a connection: a client that does not read its answer must not keep the answer in memory.
 pub(super) const CONNECTION_LIFETIME: Duration = Duration::from_secs(60);
-/// How many connections may be open; one more closes the oldest.
+/// Connections that may be open; one more closes the oldest.
 pub(super) const MAX_CONNECTIONS: usize = 64;
-/// How large a request's header may be.
+/// Size of a request's header, in bytes.
 const MAX_HEADER_BYTES: usize = 16 << 10;
-/// How long answers under way may take when the server stops.
+/// Time that answers under way may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The open connections of one server, however many sockets it listens on. Bounded: one more closes the oldest.
+/// Open connections of one server, however many sockets it listens on, at most [`MAX_CONNECTIONS`].
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     tasks: JoinSet<()>,
@@ -42,7 +42,7 @@ impl Connections {
     {
         while self.tasks.try_join_next().is_some() {}
         self.oldest_first.retain(|connection| !connection.is_finished());
-        // An honest request takes milliseconds, so the oldest connection is one that is idle or dawdles.
+        // A request takes milliseconds, so the oldest connection is one that is idle or slow.
         if self.oldest_first.len() >= MAX_CONNECTIONS
             && let Some(oldest) = self.oldest_first.pop_front()
         {
@@ -68,7 +68,7 @@ impl Connections {
         }));
     }
 
-    /// Lets answers under way finish, for a while.
+    /// Waits until answers under way have finished, at most [`STOP_TIMEOUT`].
     pub(crate) async fn finish(self) {
         let _ = timeout(STOP_TIMEOUT, self.graceful.shutdown()).await;
     }

@@ -19,7 +19,7 @@ use weir_core::MetricFamily;
 
 const SERVER: Server = Server { name: "health", alternative: "--health-address 127.0.0.1:10266" };
 
-/// The proxy's health, told by whoever applies changes and asked by the health server.
+/// The proxy's health, shared between those that apply changes and the health server.
 #[derive(Clone, Debug)]
 pub(crate) struct Probes(Arc<Shared>);
 
@@ -31,13 +31,13 @@ struct Shared {
 }
 
 impl Probes {
-    /// Shares a state of health.
+    /// Wraps a state of health to be shared.
     pub(crate) fn new(health: Health) -> Self {
         let (healthz, livez) = (Answers::new(HEALTHZ), Answers::new(LIVEZ));
         Self(Arc::new(Shared { health: Mutex::new(health), healthz, livez }))
     }
 
-    /// The health, to read or to change. Hold it for no longer than that.
+    /// Locks the health to read or change it. Keep the guard for no longer than that.
     pub(crate) fn health(&self) -> MutexGuard<'_, Health> {
         self.0.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +61,7 @@ impl Probes {
     }
 }
 
-/// Answers counted by status, as kube-proxy counts them: a series begins with the first answer.
+/// Counters of a probe's answers by status, as kube-proxy has them: a series begins with its first answer.
 #[derive(Debug)]
 struct Answers {
     family: MetricFamily,

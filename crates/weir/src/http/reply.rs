@@ -7,10 +7,10 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
 
-/// An answer.
+/// HTTP answer of weir's own servers.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// An answer with a body.
+/// Builds an answer with a body.
 pub(crate) fn reply(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
@@ -20,13 +20,13 @@ pub(crate) fn reply(status: StatusCode, content_type: &'static str, body: impl I
     reply
 }
 
-/// The content type of JSON.
+/// Content type of JSON.
 pub(crate) const JSON: &str = "application/json";
 
-/// The content type of text.
+/// Content type of text.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Go's answer for a path that does not exist.
+/// Builds Go's answer for a path that does not exist.
 pub(crate) fn not_found() -> Reply {
     reply(StatusCode::NOT_FOUND, TEXT, "404 page not found\n")
 }

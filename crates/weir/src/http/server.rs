@@ -13,17 +13,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long until a bind that failed is tried again, as kube-proxy does (semantics Z4).
+/// Time until a bind that failed is tried again, as in kube-proxy (semantics Z4).
 const BIND_RETRY: Duration = Duration::from_secs(5);
-/// How long accepting pauses after an error such as EMFILE: at first, and at most.
+/// Pause of accepting after an error such as EMFILE: the first one, and the longest.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
-/// One of weir's own servers.
+/// HTTP server of weir's own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Server {
-    /// What it is called in logs.
+    /// Name in log lines.
     pub(crate) name: &'static str,
-    /// The flag that says where it listens, and a value that does not collide with kube-proxy.
+    /// Flag that sets the address, with a value that does not collide with kube-proxy's.
     pub(crate) alternative: &'static str,
 }
 
@@ -48,7 +48,7 @@ impl Server {
                     return listener;
                 }
                 Err(error) => {
-                    // Once per cause; the same again every few seconds is no news.
+                    // Once per cause; the same line every few seconds would say nothing new.
                     if reported.replace(error.kind()) != Some(error.kind()) {
                         let advice = self.advice(&error);
                         let retry = humantime::format_duration(BIND_RETRY);
@@ -63,7 +63,7 @@ impl Server {
     fn advice(self, error: &io::Error) -> String {
         match error.kind() {
             ErrorKind::AddrInUse => format!("is kube-proxy running? use {}", self.alternative),
-            ErrorKind::AddrNotAvailable => "the address is none of this host's".to_owned(),
+            ErrorKind::AddrNotAvailable => "this host does not have the address".to_owned(),
             ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
             _ => format!("another address: {}", self.alternative),
         }
@@ -83,7 +83,7 @@ impl Server {
         connections.finish().await;
     }
 
-    /// Waits for a client. Errors such as too many open files are reported and tried again.
+    /// Accepts a client. After an error such as too many open files it reports, pauses and tries again.
     pub(crate) async fn accept(self, listener: &TcpListener) -> TcpStream {
         let (mut pause, longest) = ACCEPT_PAUSE;
         loop {

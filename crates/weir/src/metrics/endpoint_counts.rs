@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_l
 use std::fmt::Write;
 use weir_core::{EndpointSet, PortKey, ServicePort, Snapshot};
 
-/// The counts in Prometheus' text format.
+/// Renders the counts of a Snapshot in Prometheus' text format.
 pub(crate) fn render(served: &Snapshot) -> String {
     let mut text = String::new();
     write_help_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.help);

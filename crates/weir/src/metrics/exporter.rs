@@ -45,16 +45,16 @@ fn network_programming_bounds() -> Vec<f64> {
         .collect()
 }
 
-/// What is collected, and the series that must stay.
+/// Exporter of this process's metrics, and the series that it must keep.
 #[derive(Clone)]
 pub(crate) struct Exporter {
-    /// Renders what is collected.
+    /// Renders the metrics.
     pub(crate) handle: PrometheusHandle,
-    /// Series with a handle.
+    /// Series whose handle is held.
     pub(super) series: LiveSeries,
 }
 
-/// Collects all metrics of this process from now on. What was registered before is never seen.
+/// Collects all metrics that this process registers from now on. Earlier ones count into nothing.
 pub(crate) fn install() -> anyhow::Result<Exporter> {
     let recorder = recorder()?;
     all_families().for_each(|family| describe(&recorder, family));
@@ -79,7 +79,7 @@ fn describe(recorder: &impl Recorder, family: &MetricFamily) {
     }
 }
 
-/// A recorder with weir's buckets and life times.
+/// Builds a recorder with weir's buckets and idle time.
 pub(crate) fn recorder() -> anyhow::Result<PrometheusRecorder> {
     let connect = Matcher::Full("weir_connect_duration_seconds".to_owned());
     let propagation = Matcher::Full(PROPAGATION.name.to_owned());

@@ -41,7 +41,7 @@ pub(super) const NO_LOCAL_ENDPOINTS: MetricFamily = MetricFamily::gauge(
     "Service ports with traffic policy Local whose endpoints are all on other nodes, by policy (internal, external)",
 );
 
-/// Every metric that the program registers itself.
+/// Metrics that the program registers itself.
 pub const METRIC_FAMILIES: &[MetricFamily] = &[
     BUILD_INFO,
     ENDPOINTS,
@@ -54,7 +54,7 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     NO_LOCAL_ENDPOINTS,
 ];
 
-/// Every metric that a scrape may show.
+/// All metrics that a scrape may show.
 pub fn all_families() -> impl Iterator<Item = &'static MetricFamily> {
     let tables = [
         METRIC_FAMILIES,

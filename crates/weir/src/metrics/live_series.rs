@@ -1,4 +1,4 @@
-//! Which series stay in the exporter? Those whose handle somebody holds.
+//! Which series stay in the exporter? Series whose handle is held.
 //!
 //! The exporter drops a counter or gauge that nobody touched for a while; it looks only when it renders. A handle whose
 //! series was dropped is orphaned: it still counts, but into nothing that is ever shown, and registering the name again starts
@@ -14,11 +14,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-/// The handles that were given out. Clones are about the same handles.
+/// Handles that were given out, shared by all clones.
 #[derive(Clone, Default)]
 pub(crate) struct LiveSeries(Arc<Mutex<Vec<Weak<dyn Touch>>>>);
 
-/// A handle that can mark its series as used.
+/// Handle whose series can be marked as used.
 trait Touch: Send + Sync {
     fn touch(&self);
 }
@@ -46,7 +46,7 @@ impl LiveSeries {
     }
 }
 
-/// A recorder that remembers the counters and gauges of another one.
+/// Recorder that remembers the handles of counters and gauges which the inner recorder gives out.
 pub(super) struct LiveRecorder<R> {
     pub(super) recorder: R,
     pub(super) series: LiveSeries,

@@ -1,6 +1,6 @@
 //! How many Service ports want endpoints of this node and have none, while there are some elsewhere? (semantics N2, N3)
 //!
-//! It shows which ports drop traffic here. Follows changes, so that one costs its own Service only.
+//! Such ports drop traffic here. A change costs the Services that changed.
 
 use super::families::NO_LOCAL_ENDPOINTS;
 use metrics::{Gauge, gauge};
@@ -15,7 +15,7 @@ struct Counts {
     external: usize,
 }
 
-/// What is counted, and the Services that add to it.
+/// Counts of a Snapshot, by Service and in total.
 #[derive(Debug, Default)]
 struct NoLocalEndpoints {
     counted: Snapshot,
@@ -23,7 +23,7 @@ struct NoLocalEndpoints {
     total: PerFamily<Counts>,
 }
 
-/// Shows the numbers of each Snapshot that comes.
+/// Sets the gauges for each Snapshot, until the sender is gone.
 pub(crate) async fn show(mut snapshots: watch::Receiver<Snapshot>) {
     let gauges = PerFamily { v4: Gauges::register(Family::V4), v6: Gauges::register(Family::V6) };
     let mut counts = NoLocalEndpoints::default();
@@ -34,7 +34,7 @@ pub(crate) async fn show(mut snapshots: watch::Receiver<Snapshot>) {
     }
 }
 
-/// Where the counts of one family are shown.
+/// Gauges of one family.
 struct Gauges {
     internal: Gauge,
     external: Gauge,

@@ -1,4 +1,4 @@
-//! How long do changes of endpoints take until they are served? From their cause, and from when weir hears of them.
+//! How long do changes of endpoints take until they are served? From their cause, and from their receipt by weir.
 
 use super::families::{NETWORK_PROGRAMMING, PROPAGATION};
 use metrics::{Histogram, histogram};
@@ -9,8 +9,8 @@ use tokio::{
 use weir_control::{EndpointChange, PublishedChanges};
 use weir_core::{Family, PerFamily};
 
-/// Measures each change once what the proxy serves (in node mode: and what the rules capture) is at its generation. Ends
-/// when one of the two does.
+/// Measures each change once its generation is served, and in node mode captured by the rules. Ends when `changes` or
+/// `in_force` ends.
 pub(crate) async fn measure(
     changes: &mut mpsc::Receiver<PublishedChanges>,
     mut in_force: watch::Receiver<u64>,
@@ -25,7 +25,7 @@ pub(crate) async fn measure(
     }
 }
 
-/// Handles, registered once. Families are the only label: a label for each Service would come and go.
+/// Handles of the histograms, registered once. No label is a Service's: such labels would come and go.
 struct Histograms {
     from_trigger: Histogram,
     from_receipt: Histogram,

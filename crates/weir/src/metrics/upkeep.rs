@@ -12,13 +12,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Period in which histogram samples are folded into buckets; until then each takes memory.
+/// Period at which histogram samples are folded into buckets; until then each takes memory.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
 
-/// Period in which series with a handle are touched.
+/// Period at which series with a handle are touched.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
-/// Looks after the exporter until `stop`; nobody else does.
+/// Folds, touches and drops series until `stop`.
 pub(crate) async fn upkeep(exporter: Exporter, stop: CancellationToken) {
     let Exporter { handle, series } = exporter;
     let build_info = metrics::gauge!(BUILD_INFO.name, "version" => env!("CARGO_PKG_VERSION"));
@@ -42,7 +42,7 @@ pub(crate) async fn upkeep(exporter: Exporter, stop: CancellationToken) {
     .await;
 }
 
-/// Renders for nobody: without a scrape, series of deleted Services would pile up.
+/// Renders without a reader: the exporter drops idle series only then, and a scrape may never come.
 async fn drop_idle_series(handle: PrometheusHandle) {
     let rendered = spawn_blocking(move || handle.render_to_write(&mut io::sink())).await;
     if !matches!(rendered, Ok(Ok(()))) {

@@ -1,4 +1,4 @@
-//! How does the traffic of this node come to weir for as long as it runs? Node mode: rules follow what the proxy serves.
+//! How does the traffic of this node come to weir for as long as it runs? In node mode the rules follow what the proxy serves.
 
 use super::health_checks::HealthChecks;
 use crate::{cli::NodeOptions, http::Probes};
@@ -12,20 +12,20 @@ use weir_capture::{Capture, Error, Options};
 use weir_core::{Bridges, CaptureSockets, NodePortAddresses, PerFamily, Snapshot};
 use weir_proxy::{Proxy, SetBridges};
 
-/// How often this host's bridges are looked at: a network plugin makes one with the first pod.
+/// Time between two checks of this host's bridges: a network plugin makes one with the first pod.
 const BRIDGE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What the proxy serves now.
+/// State that the proxy has applied.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AppliedState {
-    /// Everything that is served; nothing before the first complete state.
+    /// Snapshot that is served; `None` before the first complete state.
     pub(crate) snapshot: Option<Snapshot>,
-    /// The addresses that node ports are served on.
+    /// Addresses that node ports are served on.
     pub(crate) node_port_addresses: Vec<IpAddr>,
 }
 
 impl AppliedState {
-    /// Takes note of what is served now; returns whether that is news.
+    /// Replaces the state by a newer one; returns whether anything has changed.
     pub(crate) fn follow(&mut self, snapshot: Option<&Snapshot>, node_port_addresses: Vec<IpAddr>) -> bool {
         let news = snapshot.is_some() || self.node_port_addresses != node_port_addresses;
         self.snapshot = snapshot.cloned().or_else(|| self.snapshot.take());
@@ -34,11 +34,11 @@ impl AppliedState {
     }
 }
 
-/// The rules of this node, and the ports where load balancers ask for it.
+/// Rules that capture this node's traffic, and the ports where load balancers ask about the node.
 pub(crate) struct NodeCapture {
     capture: Capture,
     capture_sockets: CaptureSockets,
-    /// How the proxy learns of bridges.
+    /// Tells the proxy about bridges.
     set_bridges: SetBridges,
     bridges: Bridges,
     keep_rules: bool,
@@ -47,7 +47,7 @@ pub(crate) struct NodeCapture {
     applied: AppliedState,
 }
 
-/// Finds out whether traffic can be captured here. Changes nothing yet.
+/// Checks whether this host can capture traffic. Changes nothing yet.
 pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Capture> {
     let network = &options.network;
     let options = Options {
@@ -61,7 +61,7 @@ pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Captu
 }
 
 impl NodeCapture {
-    /// Captures for the sockets of a proxy.
+    /// Prepares rules that bring packets to the capture sockets of `proxy`.
     pub(crate) fn new(
         capture: Capture,
         options: &NodeOptions,
@@ -81,7 +81,7 @@ impl NodeCapture {
         }
     }
 
-    /// Keeps the rules in line with what is served; `in_force` hears which generation they are at.
+    /// Changes the rules whenever the applied state changes; `in_force` receives the generation of the rules.
     pub(crate) async fn follow(
         &mut self,
         applied: &mut watch::Receiver<AppliedState>,
@@ -108,7 +108,7 @@ impl NodeCapture {
                 (Ok(()), Some(snapshot)) => drop(in_force.send_replace(snapshot.generation)),
                 (Ok(()), None) => {}
                 (Err(error), _) => {
-                    error!(%error, "cannot change the rules that capture Service traffic; those before stay, trying again");
+                    error!(%error, "cannot change the rules that capture Service traffic; the earlier rules stay, trying again");
                 }
             }
         }
@@ -123,7 +123,7 @@ impl NodeCapture {
         self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound).await
     }
 
-    /// Follows what bridges mean for capturing. Frontends are bound for as long as the rules rely on it.
+    /// Applies what this host's bridges mean for capturing. Frontends stay bound for as long as the rules rely on it.
     async fn check_bridges(&mut self) -> Result<(), Error> {
         let found = weir_capture::bridges().await?;
         if found == self.bridges {
@@ -139,7 +139,7 @@ impl NodeCapture {
         outcome
     }
 
-    /// Lets go of this node. Connections go on.
+    /// Ends capturing: closes the health-check node ports, and removes the rules unless they are to stay. Connections go on.
     pub(crate) async fn end(self) {
         self.health_checks.stop().await;
         if self.keep_rules {

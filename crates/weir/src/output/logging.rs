@@ -9,17 +9,17 @@ use std::{
 };
 use tracing_subscriber::EnvFilter;
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Text for people
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object a line
     Json,
 }
 
-/// The API client logs every failed attempt, and weir says in its own words what fails. `level` may name it to hear it.
+/// Filter that silences the API client, which logs every failed attempt; weir logs in its own words what fails.
 const QUIET: &str = "kube_client=off,kube_runtime=off";
 
 /// Sends log lines that pass `level` to standard error from now on. Standard output is for results.
@@ -36,7 +36,7 @@ pub(crate) fn init(level: &str, format: LogFormat) -> anyhow::Result<()> {
     outcome.map_err(|error| anyhow!("cannot start logging: {error}"))
 }
 
-/// Colours are for terminals whose user did not refuse them (no-color.org: any non-empty value).
+/// Whether log lines have colours: on terminals whose user did not refuse them (no-color.org: any non-empty value).
 fn coloured(no_color: Option<&OsStr>, terminal: bool) -> bool {
     terminal && no_color.is_none_or(OsStr::is_empty)
 }

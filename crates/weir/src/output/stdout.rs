@@ -3,16 +3,16 @@
 use anyhow::Context;
 use std::io::{self, ErrorKind, Write};
 
-/// Who reads what is printed.
+/// Reader of standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// Somebody may.
+    /// A reader that may be there.
     There,
-    /// Nobody any more, as in `weir ... | head`. That is no failure.
+    /// A reader that has closed its end, as in `weir ... | head`. That is no failure.
     Gone,
 }
 
-/// Prints to standard output.
+/// Prints a text to standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<Reader> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -5,14 +5,14 @@ use std::fmt;
 /// Blanks between two columns.
 const GAP: usize = 3;
 
-/// A table of texts.
+/// Table of texts with a header.
 #[derive(Clone, Debug)]
 pub(crate) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
-    /// A table with these column names.
+    /// Starts a table with these column names.
     pub(crate) fn new(header: [&str; COLUMNS]) -> Self {
         Self { rows: vec![header.map(str::to_uppercase)] }
     }

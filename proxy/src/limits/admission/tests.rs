@@ -1,4 +1,4 @@
-//! Is the right newcomer refused, and does every place come back?
+//! Is the right newcomer refused, and does every permit come back?
 
 use super::*;
 use std::iter::from_fn;
@@ -33,7 +33,7 @@ fn count(number: u32) -> Option<NonZeroU32> {
 #[test]
 fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() {
     let none = Limits::default();
-    // The limit of connections, and that of descriptors.
+    // By the limit of connections, and by that of descriptors.
     for (max_connections, descriptors) in [(170, 10_000), (10_000, 340)] {
         let admission = Admission::new(max_connections, DescriptorBudget::new(descriptors));
         let [hog, small] = [(); 2].map(|()| Arc::<ServiceUsage>::default());

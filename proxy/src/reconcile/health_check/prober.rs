@@ -1,7 +1,7 @@
 //! How is one endpoint checked? By connecting to it from time to time.
 
 use crate::{
-    shared::attempt_failure::ConnectFault,
+    shared::connect_fault::ConnectFault,
     sys::{
         host,
         socket::{Egress, tcp_connecting},
@@ -17,28 +17,30 @@ use tokio::{
 };
 use weir_core::{ActiveCheck, ConnectFailure, Health, HealthTracker, Load, PortKey};
 
-/// HealthChecks that are made at the same time at most.
+/// Checks that are made at the same time at most.
 const MAX_CONCURRENT_CHECKS: usize = 64;
 
 const RESULTS: &str = "weir_health_checks_total";
 
-/// What all probers have in common.
+/// Permits and metrics that all probers have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
+    /// Permits for checks that are made at the same time.
     pub(super) permits: Semaphore,
     egress: Egress,
     succeeded: Counter,
     failed: [Counter; ConnectFailure::ALL.len()],
-    /// Not made, for want of descriptors, ports or memory.
+    /// Checks not made for want of descriptors, ports or memory.
     local_limit: Counter,
     down: Gauge,
 }
 
 impl Shared {
-    /// Probes leave this host like this.
+    /// Registers the metrics. Connects leave this host as `egress` says.
     pub(super) fn new(egress: Egress) -> Arc<Self> {
         let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
-        // Their descriptors come from what connections leave to others, an eighth of the limit, of which half is enough.
+        // Descriptors of checks come from what connections leave to others, an eighth of the limit, of which half is
+        // enough.
         let concurrent = (host::descriptor_limit() / 16).clamp(4, MAX_CONCURRENT_CHECKS);
         Arc::new(Self {
             permits: Semaphore::new(concurrent),
@@ -51,14 +53,15 @@ impl Shared {
     }
 }
 
-/// How an endpoint is checked, and for which Service port, of all that want it the first by name.
+/// Settings of the checks of an endpoint, and the Service port that is logged: of all that want the checks the first by
+/// name.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CheckTerms {
     pub(super) check: ActiveCheck,
     pub(super) service: PortKey,
 }
 
-/// HealthChecks one endpoint. When it is dropped, the endpoint is no longer down.
+/// Checks one endpoint. Dropping the prober makes the endpoint count as up.
 pub(super) struct Prober {
     endpoint: SocketAddr,
     load: Arc<Load>,
@@ -71,13 +74,13 @@ impl Prober {
         Self { endpoint, load, shared, checked: HealthTracker::default() }
     }
 
-    /// What the endpoint is found to be.
+    /// Health of the endpoint by its checks.
     #[cfg(test)]
     pub(super) fn health(&self) -> Health {
         self.checked.health()
     }
 
-    /// HealthChecks again and again, until nobody wants it any more.
+    /// Checks again and again, until the sender of `terms` is dropped.
     pub(super) async fn run(mut self, mut terms: watch::Receiver<CheckTerms>) {
         let mut due = Instant::now() + terms.borrow_and_update().check.first(rand::random());
         loop {
@@ -97,9 +100,9 @@ impl Prober {
         }
     }
 
-    /// HealthChecks once.
+    /// Checks the endpoint once.
     pub(super) async fn check(&mut self, terms: &CheckTerms) {
-        // It is this proxy itself.
+        // The endpoint is this proxy itself.
         if self.load.is_forbidden() {
             return;
         }
@@ -118,6 +121,7 @@ impl Prober {
         self.record(terms, failure);
     }
 
+    /// Records the result of a check, and logs a change of the health.
     fn record(&mut self, terms: &CheckTerms, failure: Option<ConnectFailure>) {
         let Self { endpoint, load, shared, checked } = self;
         failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);

@@ -8,7 +8,7 @@ use std::{
 use tokio::{net::TcpListener, time::timeout};
 use weir_core::{Health, Load, PortSpec, Service, ServiceKey, Settings, resolve_static};
 
-/// Nothing here takes this long; it only keeps a broken test from hanging.
+/// Longest wait for a step, which only keeps a broken test from hanging.
 const HANG: Duration = Duration::from_secs(20);
 
 fn check(interval: Duration, rise: u32, fall: u32) -> ActiveCheck {
@@ -29,7 +29,7 @@ async fn listening(address: &str) -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// WaitingClient until the prober has changed something.
+/// Waits until the prober has changed something.
 async fn until(mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {

@@ -17,7 +17,7 @@ pub(crate) struct Loopback {
 }
 
 impl Loopback {
-    /// The address of a Service; `None` when it needs none.
+    /// Loopback address of a Service; `None` if the Service needs none.
     pub(crate) fn get(&self, key: &ServiceKey) -> Option<Ipv4Addr> {
         self.assigned.get(key).copied()
     }
@@ -38,7 +38,7 @@ impl Loopback {
         self.reassign()
     }
 
-    /// A Service needs an address; `cluster_ip` is its IPv4 cluster IP, if it has one.
+    /// Gives a Service a loopback address; `cluster_ip` is its IPv4 cluster IP, if there is one.
     fn want(&mut self, key: &ServiceKey, cluster_ip: Option<Ipv4Addr>) {
         if self.wanted.get(key) != Some(&cluster_ip) {
             self.wanted.insert(key.clone(), cluster_ip);
@@ -46,12 +46,12 @@ impl Loopback {
         }
     }
 
-    /// A Service needs no address.
+    /// Frees the loopback address of a Service.
     fn release(&mut self, key: &ServiceKey) {
         self.stale |= self.wanted.remove(key).is_some();
     }
 
-    /// Assigns anew if anything changed; returns the Services whose address did.
+    /// Assigns addresses anew if anything changed; returns the Services whose address changed.
     fn reassign(&mut self) -> Vec<ServiceKey> {
         if !std::mem::take(&mut self.stale) {
             return Vec::new();
@@ -64,9 +64,9 @@ impl Loopback {
 
 /// Gives every Service an address in 127/8 that depends on nothing but the Services that are there.
 ///
-/// A cluster IP keeps its last three octets: 10.96.0.10 becomes 127.96.0.10. Where two Services would get the same,
-/// the first by name does. The others, those with IPv6 only (`None`) and those that would land in 127.0.0.0/23, where
-/// other software listens, get an address by a hash of their name.
+/// A cluster IP keeps its last three octets: 10.96.0.10 becomes 127.96.0.10. Where two Services would get one address,
+/// the first by name gets it. Other Services, Services with IPv6 only (`None`) and Services that would land in
+/// 127.0.0.0/23, where other software listens, get an address by a hash of their name.
 fn assign(services: &BTreeMap<ServiceKey, Option<Ipv4Addr>>) -> BTreeMap<ServiceKey, Ipv4Addr> {
     let mut assigned = BTreeMap::new();
     let mut taken = BTreeSet::new();

@@ -3,17 +3,17 @@
 use crate::{session::local_metrics::Direction, telemetry::close_reason::Closed};
 use std::io::{self, ErrorKind};
 
-/// A system call that failed, and on which end of a direction.
+/// A failed system call, and the side of a direction where it failed.
 #[derive(Debug)]
 pub(crate) enum PumpError {
-    /// Reading from where bytes come from.
+    /// Reading from the side that bytes come from.
     Reading(io::Error),
-    /// Writing to where they go.
+    /// Writing to the side that bytes go to.
     Writing(io::Error),
 }
 
 impl PumpError {
-    /// Whose fault it is.
+    /// Close reason: the side of the connection that failed, and whether it reset or fell silent.
     pub(in crate::tcp) fn reason(&self, direction: Direction) -> Closed {
         let (error, client) = match self {
             Self::Reading(error) => (error, direction == Direction::ToEndpoint),

@@ -3,17 +3,17 @@
 //! A copy costs by the byte, a splice by the call. Which is cheaper depends on how much a read brings, and that changes
 //! while a connection lives: it is learned from the reads, again and again.
 
-/// A read that brings this much is a large one: above it splicing was measured to be cheaper.
+/// Bytes of a large read: from here on splicing was measured to be cheaper.
 const MIN_SPLICE_BYTES: usize = 32 * 1024;
 
-/// So many reads in a row of the other kind change the splice_mode.
+/// Reads in a row of the other kind that change the mode.
 const STREAK_READS: u8 = 4;
 
-/// How a direction moves its bytes; at first it copies them.
+/// Whether a direction copies its bytes, as at first, or splices them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SpliceMode {
     spliced: bool,
-    /// Reads in a row that speak for the other splice_mode.
+    /// Reads in a row that speak for the other mode.
     against: u8,
 }
 

@@ -18,17 +18,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 mod header;
 mod resets;
 
-/// How many bytes a side gives or takes at its next turns; 0 means that it is not ready.
+/// Bytes that a side gives or takes at its next calls; 0 means that it is not ready.
 type Schedule = std::vec::IntoIter<usize>;
 
 struct TestSource {
     bytes: Vec<u8>,
     sent: usize,
     spliced: usize,
-    /// What was looked at and must be there when it is read.
+    /// Bytes that were peeked at and must be there when they are read.
     seen: usize,
     schedule: Schedule,
-    /// After how many bytes it resets.
+    /// Bytes after which the side resets.
     resets_at: usize,
 }
 
@@ -98,7 +98,7 @@ struct TestSink {
     writes: usize,
     shut_down: bool,
     schedule: Schedule,
-    /// After how many bytes it resets.
+    /// Bytes after which the side resets.
     resets_at: usize,
 }
 
@@ -166,7 +166,7 @@ fn much_memory() -> Rc<BufferBudget> {
     BufferBudget::new(1 << 20)
 }
 
-/// What a direction is relayed with.
+/// What a direction is relayed with, beside its sides.
 struct Setup {
     /// Bytes of the header in front of what the source says.
     header: usize,
@@ -214,7 +214,7 @@ fn relay(
     panic!("never ends");
 }
 
-/// Not ready, small or large.
+/// Schedules of calls that are not ready, small or large.
 fn schedules() -> impl Strategy<Value = Vec<usize>> {
     let step = prop_oneof![Just(0), 1usize..300, 32_000usize..70_000];
     prop::collection::vec(step, 0..100)

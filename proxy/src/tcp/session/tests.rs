@@ -29,7 +29,7 @@ fn a_connection_takes_little_memory_of_its_own() {
             session(worker, frontend, client, peer, permit)
         });
     assert!(future <= 320, "the future of a connection takes {future} bytes");
-    assert!(size_of::<Connection>() <= 264, "what is known of it takes {} bytes", size_of::<Connection>());
+    assert!(size_of::<Connection>() <= 264, "what its worker knows takes {} bytes", size_of::<Connection>());
 }
 
 async fn listening() -> (TcpListener, SocketAddr) {
@@ -82,8 +82,9 @@ fn a_connection_allocates_few_times_and_gives_all_of_it_back() {
     let (without, with) = (count(direct), count(front));
     let of_one = (with.count_total - without.count_total) as f64 / TIMES as f64;
     println!("{of_one} allocations for each connection");
-    // Among them the state of two sockets in the runtime, the task, what is known of it, and twice what dialling takes: what
-    // it needs until an endpoint has accepted, and what is kept until the endpoint has proven to be of use.
+    // Among them the state of two sockets in the runtime, the task, the connection in the list, and twice for
+    // connecting: what that needs until an endpoint has accepted, and what is kept until the endpoint has proven to be
+    // of use.
     assert!(of_one <= 8.0, "{of_one} allocations for each connection");
     assert!(with.count_current.abs() < 10, "{} allocations were not given back", with.count_current);
 }

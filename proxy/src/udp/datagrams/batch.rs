@@ -16,55 +16,56 @@ use std::{
     os::fd::RawFd,
 };
 
-/// Messages received at most in one go.
+/// Messages received in one call at most.
 pub(in crate::udp) const MAX_BATCH_MESSAGES: usize = 64;
 
-/// Messages received in one go where hardly any are expected: to prepare for each of them takes time.
+/// Messages received in one call where hardly any are expected: to prepare for each of them takes time.
 pub(in crate::udp) const SMALL_BATCH_MESSAGES: usize = 16;
 
-/// The largest message: a datagram, or a gro_batch of them.
+/// Bytes of the largest message: a datagram, or a GRO batch.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 
-/// From one message to the next. A round number would put the beginnings of all messages, where small ones are, into
-/// the same few places of the processor's caches.
+/// Bytes from one message to the next. A round number would put the beginnings of all messages, where small ones are,
+/// into the same few sets of the processor's caches.
 const MESSAGE_STRIDE_BYTES: usize = MAX_MESSAGE_BYTES + 23 * 64;
 
-/// Trains received in one go. More would not be in the cache any more when they are sent.
+/// Bytes of GRO batches received in one go. More would not be in the cache any more when they are sent.
 const MAX_GRO_BYTES: usize = 256 * 1024;
 
-/// From whom a socket receives.
+/// The senders that a socket receives from, and what comes with each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::udp) enum ReceiveMode {
-    /// Everybody, over IPv4.
+    /// Any sender, over IPv4.
     AnyV4,
-    /// Everybody, over IPv6.
+    /// Any sender, over IPv6.
     AnyV6,
-    /// Everybody, over IPv4 and whatever address they destinations, which comes with each message (ip(7), IP_RECVORIGDSTADDR).
+    /// Any sender, over IPv4, with the original destination of each message (ip(7), IP_RECVORIGDSTADDR).
     CapturedV4,
-    /// The same over IPv6.
+    /// Any sender, over IPv6, with the original destination of each message.
     CapturedV6,
-    /// The peer to which it is connected.
+    /// The peer of a connected socket.
     Connected,
 }
 
-/// What was received last. A worker has one, lent while datagrams are in flight; its pages take memory once used.
+/// Datagrams that were received last. A worker has one buffer, lent while datagrams are in flight; its pages take
+/// memory once used.
 pub(in crate::udp) struct ReceiveBuffer {
     pub(in crate::udp) buffer: Box<[u8]>,
     pub(in crate::udp) gro_batches: Vec<GroBatch>,
-    /// Who sent each gro_batch; nothing is noted for connected sockets.
+    /// Sender of each GRO batch; empty for a connected socket.
     pub(in crate::udp) senders: Vec<SocketAddr>,
-    /// Which address was destinations, for sockets that are told.
+    /// Original destination of each GRO batch; empty but for a capture socket.
     destinations: Vec<SocketAddr>,
-    /// The same without repetition, less what was taken from it.
+    /// Original destinations without repetition, less what was taken out.
     addresses: Vec<SocketAddr>,
-    /// Buffered from call to call. The kernel notes in them how long the address and the control messages were, and they
-    /// cannot be set back: so each is used for one kind of socket, of which all messages are alike.
+    /// Headers, kept from call to call. The kernel notes in them how long the address and the control messages were,
+    /// and they cannot be set back: so each is used for one kind of socket, of which all messages are alike.
     v4: MultiHeaders<SockaddrIn>,
     v6: MultiHeaders<SockaddrIn6>,
     captured_v4: MultiHeaders<SockaddrIn>,
     captured_v6: MultiHeaders<SockaddrIn6>,
     peer: MultiHeaders<()>,
-    /// Control messages of a gro_batch: its segment size, its TOS and the address that was destinations.
+    /// Control messages of a GRO batch: its segment size, its TOS and its original destination.
     control: Vec<u8>,
 }
 
@@ -95,14 +96,14 @@ impl ReceiveBuffer {
         }
     }
 
-    /// Forgets what was received last.
+    /// Forgets the datagrams that were received last.
     pub(in crate::udp) fn clear(&mut self) {
         self.gro_batches.clear();
         self.senders.clear();
         self.destinations.clear();
     }
 
-    /// Finds the addresses that were destinations, for [`Self::next_destination`].
+    /// Finds the original destinations, for [`Self::next_destination`].
     pub(in crate::udp) fn list_destinations(&mut self) {
         self.addresses.clear();
         for &address in &self.destinations {
@@ -113,12 +114,12 @@ impl ReceiveBuffer {
         }
     }
 
-    /// One of the addresses that were destinations, once.
+    /// Takes out one of the original destinations; each comes once.
     pub(in crate::udp) fn next_destination(&mut self) -> Option<SocketAddr> {
         self.addresses.pop()
     }
 
-    /// The gro_batches with their senders, of those to an address or of all.
+    /// GRO batches with their senders, of all destinations or of one.
     pub(in crate::udp) fn to(
         &self,
         address: Option<SocketAddr>,
@@ -129,7 +130,8 @@ impl ReceiveBuffer {
         all.filter(move |&(index, _)| is_to(index)).map(|(_, gro_batch)| gro_batch)
     }
 
-    /// Receives what waits in a socket that is not asked for gro_batches, up to `N` datagrams; returns whether more may wait.
+    /// Receives what waits in a socket that is not asked for GRO batches, up to `N` datagrams; returns whether more may
+    /// wait.
     pub(in crate::udp) fn receive<const N: usize>(
         &mut self,
         socket: RawFd,
@@ -168,8 +170,9 @@ impl ReceiveBuffer {
         count.map(|count| count == N)
     }
 
-    /// The same for a socket that is asked for gro_batches, whose control messages are not alike. One call for each gro_batch:
-    /// it holds up to 64 datagrams. An error may come after gro_batches.
+    /// Receives what waits in a socket that is asked for GRO batches, whose control messages are not alike; returns
+    /// whether more may wait. One call for each GRO batch, which holds up to 64 datagrams. An error may come after GRO
+    /// batches.
     pub(in crate::udp) fn receive_gro(&mut self, socket: RawFd, from: ReceiveMode) -> nix::Result<bool> {
         let Self { buffer, gro_batches, senders, destinations, control, .. } = self;
         let mut bytes = 0;
@@ -209,6 +212,7 @@ impl ReceiveBuffer {
     }
 }
 
+/// Receives up to `N` messages in one call and passes them to `each`; returns their number.
 fn receive_many<const N: usize, S: SockaddrLike + Copy>(
     socket: RawFd,
     headers: &mut MultiHeaders<S>,
@@ -229,6 +233,7 @@ fn receive_many<const N: usize, S: SockaddrLike + Copy>(
     Ok(count)
 }
 
+/// The GRO batch of the message at `index` of the buffer.
 fn gro_batch<S>(index: usize, message: &RecvMsg<'_, '_, S>) -> GroBatch {
     let mut gro_batch = GroBatch {
         start: index * MESSAGE_STRIDE_BYTES,
@@ -251,13 +256,13 @@ fn gro_batch<S>(index: usize, message: &RecvMsg<'_, '_, S>) -> GroBatch {
     gro_batch
 }
 
-/// The address that was destinations.
+/// The original destination of a message.
 fn address<S>(message: &RecvMsg<'_, '_, S>) -> Option<SocketAddr> {
     message.cmsgs().into_iter().flatten().find_map(|control| match control {
         ControlMessageOwned::Ipv4OrigDstAddr(address) => Some(sender_v4(address.into())),
         ControlMessageOwned::Ipv6OrigDstAddr(address) => {
             let address = SocketAddrV6::from(SockaddrIn6::from(address));
-            // Without the scope and the flow label, which are none of the frontend's.
+            // The scope and the flow label are no part of a frontend.
             Some(SocketAddr::new((*address.ip()).into(), address.port()))
         }
         _ => None,

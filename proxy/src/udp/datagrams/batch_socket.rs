@@ -16,29 +16,31 @@ use std::{
 };
 use tokio::{io::Interest, net::UdpSocket};
 
-/// Batches that a socket forwards before other tasks of the worker get their turn.
+/// Batches that a socket forwards before other tasks of the worker run.
 pub(in crate::udp) const MAX_BURST_BATCHES: usize = 4;
 
-/// Bytes in a row from which a sender is taken for one that sends gro_batches.
+/// Bytes of one GSO batch from which on its sender is taken for one that sends such batches.
 const MIN_GRO_BYTES: usize = 8 * 1024;
 
-/// Bytes of a large datagram.
+/// Bytes from which on a datagram is a large one.
 const MIN_LARGE_DATAGRAM_BYTES: usize = 16 * 1024;
 
 /// A UDP socket that receives in batches.
 pub(crate) struct BatchSocket {
     socket: UdpSocket,
     from: ReceiveMode,
-    /// Whether it asks for gro_batches (UDP_GRO). It does once it has seen one, and for good: gro_batches that wait would else be
-    /// taken for datagrams. For small datagrams without gro_batches one call for many is faster than one call for each.
-    gro_batches: Cell<bool>,
-    /// How many datagrams are expected when it is next looked at.
+    /// Whether the kernel is asked for GRO batches (UDP_GRO). This begins once one was seen, and is for good: GRO
+    /// batches that wait would else be taken for datagrams. For small datagrams without GRO batches one call for many
+    /// is faster than one call for each.
+    gro: Cell<bool>,
+    /// Datagrams that are expected at the next receive.
     expected: Cell<Expected>,
 }
 
+/// Datagrams that are expected in a socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Expected {
-    /// Large ones, which are best sent while they are in the processor's cache: one by one.
+    /// Large datagrams, which are best sent while they are in the processor's cache: one by one.
     Large,
     #[default]
     Few,
@@ -50,27 +52,27 @@ impl BatchSocket {
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
             from,
-            gro_batches: Cell::default(),
+            gro: Cell::default(),
             expected: Cell::default(),
         })
     }
 
-    /// Receives what waits, up to a batch; returns whether more may wait. Without anything it is `WouldBlock`. Another
-    /// error may come after datagrams.
+    /// Receives datagrams that wait, up to a batch; returns whether more may wait. Fails with `WouldBlock` without any.
+    /// Another error may come after datagrams.
     pub(in crate::udp) fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<bool> {
         buffer.clear();
         let mut received = Err(Errno::EAGAIN);
         let call = || {
             let (socket, from) = (self.descriptor(), self.from);
             received = match self.expected.get() {
-                _ if self.gro_batches.get() => buffer.receive_gro(socket, from),
+                _ if self.gro.get() => buffer.receive_gro(socket, from),
                 Expected::Large => buffer.receive::<1>(socket, from),
                 Expected::Few => buffer.receive::<SMALL_BATCH_MESSAGES>(socket, from),
                 Expected::Many => buffer.receive::<MAX_BATCH_MESSAGES>(socket, from),
             };
             self.expect(&buffer.gro_batches);
-            // An empty socket is not asked again before the kernel reports it as readable. What comes after this call
-            // has it reported.
+            // An empty socket is not asked again before the kernel reports it as readable, which it does for what comes
+            // after this call.
             match received {
                 Ok(false) | Err(Errno::EAGAIN) => Err(ErrorKind::WouldBlock.into()),
                 _ => Ok(()),
@@ -80,7 +82,7 @@ impl BatchSocket {
         Ok(received?)
     }
 
-    /// Expects what came last.
+    /// Expects as many datagrams, and as large ones, as came last.
     fn expect(&self, gro_batches: &[GroBatch]) {
         let expected = match gro_batches {
             [] => return,
@@ -91,20 +93,20 @@ impl BatchSocket {
         self.expected.set(expected);
     }
 
-    /// Takes note of how many bytes came as datagrams of equal size from one sender.
+    /// Learns from the bytes of a GSO batch of one sender whether to ask for GRO batches.
     pub(in crate::udp) fn learn(&self, bytes: usize) {
-        if bytes >= MIN_GRO_BYTES && !self.gro_batches.replace(true) {
-            // A kernel that cannot goes on with datagrams, which are gro_batches of one.
+        if bytes >= MIN_GRO_BYTES && !self.gro.replace(true) {
+            // A kernel that cannot goes on with datagrams, which are GRO batches of one.
             let _ = setsockopt(&self.socket, UdpGroSegment, &true);
         }
     }
 
-    /// WaitingClient for something to receive.
+    /// Waits for something to receive.
     pub(in crate::udp) async fn readable(&self) -> io::Result<()> {
         self.socket.readable().await
     }
 
-    /// The same for a task.
+    /// Polls for something to receive.
     pub(in crate::udp) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_recv_ready(context)
     }

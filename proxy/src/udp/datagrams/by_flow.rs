@@ -1,17 +1,17 @@
-//! Which datagrams of a batch belong together? Pure: sorts gro_batches by flow and keeps the order within each.
+//! Which datagrams of a batch belong together? Pure: sorts GRO batches by flow and keeps the order within each.
 
 use super::gso::GroBatch;
 
-/// The gro_batches of one batch, flow by flow. Keeps its memory from batch to batch.
+/// GRO batches, flow by flow. Keeps its memory from batch to batch.
 #[derive(Debug, Default)]
 pub(in crate::udp) struct ByFlow {
-    /// Where the gro_batches of each flow end.
+    /// End of each flow in `sorted`.
     ends: Vec<usize>,
     sorted: Vec<GroBatch>,
 }
 
 impl ByFlow {
-    /// Sorts gro_batches that come with the number of their flow, which is less than `flows`.
+    /// Sorts GRO batches that come with the index of their flow, which is less than `flows`.
     pub(in crate::udp) fn sort(&mut self, gro_batches: &[(usize, GroBatch)], flows: usize) {
         self.ends.clear();
         self.ends.resize(flows, 0);
@@ -20,7 +20,7 @@ impl ByFlow {
         }
         let mut start = 0;
         for end in &mut self.ends {
-            // Until its gro_batches are in index, the end of a flow is where its next gro_batch goes.
+            // Until its GRO batches are sorted in, the end of a flow is where its next one goes.
             start += std::mem::replace(end, start);
         }
         self.sorted.clear();
@@ -31,7 +31,7 @@ impl ByFlow {
         }
     }
 
-    /// The gro_batches of a flow, in the order in which they came.
+    /// The GRO batches of a flow, in the order in which they came.
     pub(in crate::udp) fn of(&mut self, flow: usize) -> &mut [GroBatch] {
         let start = flow.checked_sub(1).map_or(0, |previous| self.ends[previous]);
         &mut self.sorted[start..self.ends[flow]]

@@ -1,19 +1,19 @@
-//! Which datagrams of a flow can leave in one send? Pure: gro_batches in, runs out.
+//! Which datagrams of a flow can leave in one send? Pure: GRO batches in, GSO batches out.
 
 use std::ops::Range;
 
-/// How many datagrams the kernel cuts out of one send; newer ones do more.
+/// Datagrams that every kernel with UDP_SEGMENT can cut out of one send; newer ones cut more.
 pub(in crate::udp) const MAX_SEGMENTS: usize = 64;
 
-/// How many bytes fit in one send: as many as in one datagram over IPv4.
+/// Bytes that fit in one send: as many as in one datagram over IPv4.
 pub(in crate::udp) const MAX_SEND_BYTES: usize = 65_507;
 
-/// DatagramScratch that lie one behind the other in memory, all of `segment` bytes but the last, which may be shorter.
+/// Datagrams that lie one behind the other in memory, all of `segment` bytes but the last, which may be shorter.
 ///
-/// The kernel hands over what a sender sent in one go as a gro_batch. Most gro_batches are one datagram.
+/// The kernel hands over what a sender sent in one go as a GRO batch. Most GRO batches are one datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::udp) struct GroBatch {
-    /// Where in the buffer the first datagram begins.
+    /// Offset of the first datagram in the buffer.
     pub(in crate::udp) start: usize,
     /// Bytes of all datagrams.
     pub(in crate::udp) length: usize,
@@ -23,16 +23,20 @@ pub(in crate::udp) struct GroBatch {
     pub(in crate::udp) tos: u8,
 }
 
-/// DatagramScratch of equal size, but for a shorter last one, that one send can carry.
+/// Datagrams of equal size, but for a shorter last one, that one send can carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::udp) struct GsoBatch {
+    /// Number of GRO batches.
     pub(in crate::udp) gro_batches: usize,
+    /// Number of datagrams.
     pub(in crate::udp) datagrams: usize,
+    /// Bytes of all datagrams.
     pub(in crate::udp) bytes: usize,
+    /// Bytes of each datagram but the last.
     pub(in crate::udp) segment: usize,
 }
 
-/// What of one flow's gro_batches has not left yet, in the order in which it came.
+/// GRO batches of one flow that have not left yet, in the order in which they came.
 #[derive(Debug)]
 pub(in crate::udp) struct Unsent<'a> {
     gro_batches: &'a mut [GroBatch],
@@ -40,17 +44,17 @@ pub(in crate::udp) struct Unsent<'a> {
 }
 
 impl GroBatch {
-    /// How many datagrams there are. One may be empty.
+    /// Number of datagrams, at least one; one may be empty.
     pub(in crate::udp) fn datagrams(&self) -> usize {
         if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
     }
 
-    /// Where the bytes are.
+    /// Range of all datagrams in the buffer.
     pub(in crate::udp) fn bytes(&self) -> Range<usize> {
         self.start..self.start + self.length
     }
 
-    /// Cuts what the kernel handed over into gro_batches that one send can carry.
+    /// Cuts what the kernel handed over into GRO batches that one send can carry.
     pub(in crate::udp) fn cut(self) -> impl Iterator<Item = Self> {
         let max_bytes = match self.segment {
             0 => 1,
@@ -65,7 +69,7 @@ impl GroBatch {
 }
 
 impl GsoBatch {
-    /// The run that the first of these gro_batches begins.
+    /// The GSO batch that the first of these GRO batches begins.
     pub(in crate::udp) fn first_of(gro_batches: &[GroBatch]) -> Self {
         let Some(first) = gro_batches.first() else { return Self::default() };
         let mut gso_batch = Self { segment: first.segment, ..Self::default() };
@@ -95,7 +99,7 @@ impl<'a> Unsent<'a> {
         Self { gro_batches, next: 0 }
     }
 
-    /// What is left.
+    /// GRO batches that have not left yet.
     pub(in crate::udp) fn gro_batches(&self) -> &[GroBatch] {
         &self.gro_batches[self.next..]
     }
@@ -104,12 +108,12 @@ impl<'a> Unsent<'a> {
         self.gro_batches().is_empty()
     }
 
-    /// How many datagrams are left.
+    /// Number of datagrams that have not left yet.
     pub(in crate::udp) fn datagrams(&self) -> usize {
         self.gro_batches().iter().map(GroBatch::datagrams).sum()
     }
 
-    /// Passes over datagrams that have left, or were dropped. Returns how many bytes they had.
+    /// Passes over datagrams that have left, or were dropped; returns their bytes.
     pub(in crate::udp) fn pass(&mut self, mut datagrams: usize) -> usize {
         let mut bytes = 0;
         while datagrams > 0 && !self.is_empty() {

@@ -7,34 +7,35 @@ use nix::{
 };
 use std::{array, cell::Cell, io::IoSlice, net::SocketAddr, os::fd::RawFd};
 
-/// What system calls that send need. A worker has one: nothing is allocated for a send.
+/// Headers of the system calls that send. A worker has one set, so that nothing is allocated for a send.
 ///
 /// sendmmsg(2) is used for one message at a time: with more it takes as long as a call for each, and nix's sendmsg
 /// allocates.
 pub(in crate::udp) struct Sender {
-    /// With space for one control message, and for two: the kernel takes all of the space as used.
+    /// Headers with space for one control message: the kernel takes all of the space as used.
     one: MultiHeaders<SockaddrStorage>,
+    /// Headers with space for two control messages.
     two: MultiHeaders<SockaddrStorage>,
 }
 
-/// From which socket datagrams go to whom.
+/// The socket that datagrams leave through, and their receiver.
 pub(in crate::udp) struct Route<'a> {
     pub(in crate::udp) socket: RawFd,
-    /// The receiver, unless the socket is connected.
+    /// Receiver of the datagrams; `None` if the socket is connected.
     pub(in crate::udp) to: Option<SocketAddr>,
     pub(in crate::udp) ipv6: bool,
-    /// The largest datagrams that the kernel can cut out of a larger send on this route.
+    /// Bytes of the largest datagrams that the kernel can cut out of a larger send on this route.
     pub(in crate::udp) max_segment: &'a Cell<usize>,
 }
 
-/// What became of datagrams.
+/// Outcome of sending datagrams.
 #[derive(Debug, Default)]
 pub(in crate::udp) struct Sent {
     pub(in crate::udp) datagrams: usize,
     pub(in crate::udp) bytes: usize,
-    /// DatagramScratch for which there was no room or no route, as may happen in any network.
+    /// Datagrams for which there was no room or no route, as may happen in any network.
     pub(in crate::udp) dropped: usize,
-    /// Bytes of the longest gso_batch.
+    /// Bytes of the longest GSO batch.
     pub(in crate::udp) longest: usize,
     /// Whether the receiver refused an earlier datagram; the rest was not sent.
     pub(in crate::udp) refused: bool,
@@ -49,7 +50,7 @@ impl Sender {
         }
     }
 
-    /// Sends all, in order, unless the receiver refuses.
+    /// Sends all datagrams, in order, unless the receiver refuses.
     pub(in crate::udp) fn send_all(
         &mut self,
         buffer: &[u8],
@@ -80,7 +81,8 @@ impl Sender {
         all
     }
 
-    /// Sends what comes first, as much as one call takes. Returns how many datagrams left; an error is about the first.
+    /// Sends what comes first, as much as one call takes; returns the number of datagrams that left. An error is about
+    /// the first.
     fn send(&mut self, buffer: &[u8], gro_batches: &[GroBatch], route: &Route<'_>) -> nix::Result<usize> {
         let gso_batch = GsoBatch::first_of(gro_batches);
         if gso_batch.datagrams > 1 && gso_batch.segment <= route.max_segment.get() {
@@ -95,22 +97,23 @@ impl Sender {
         self.send_first(buffer, &gro_batches[0], route).map(|()| 1)
     }
 
-    /// Has the kernel cut a run into its datagrams (UDP_SEGMENT), which costs little more than one of them.
+    /// Sends GRO batches in one call, out of which the kernel cuts datagrams of `segment` bytes (UDP_SEGMENT). This
+    /// costs little more than one datagram.
     fn send_gso(
         &mut self,
         buffer: &[u8],
-        gso_batch: &[GroBatch],
+        gro_batches: &[GroBatch],
         segment: usize,
         route: &Route<'_>,
     ) -> nix::Result<()> {
         let slices: [IoSlice<'_>; MAX_SEGMENTS] = array::from_fn(|index| {
-            IoSlice::new(gso_batch.get(index).map_or(&[], |gro_batch| &buffer[gro_batch.bytes()]))
+            IoSlice::new(gro_batches.get(index).map_or(&[], |gro_batch| &buffer[gro_batch.bytes()]))
         });
-        // A run has fewer bytes than 16 bits can count.
+        // A GSO batch has fewer bytes than 16 bits can count.
         let segment = segment as u16;
         let cut = ControlMessage::UdpGsoSegments(&segment);
-        let (tos, class) = (gso_batch[0].tos, i32::from(gso_batch[0].tos));
-        let (message, to, none) = ([&slices[..gso_batch.len()]], [route.address()], MsgFlags::empty());
+        let (tos, class) = (gro_batches[0].tos, i32::from(gro_batches[0].tos));
+        let (message, to, none) = ([&slices[..gro_batches.len()]], [route.address()], MsgFlags::empty());
         if tos == 0 {
             sendmmsg(route.socket, &mut self.one, &message, to, [cut], none).map(drop)
         } else {
@@ -119,7 +122,7 @@ impl Sender {
         }
     }
 
-    /// Sends the first datagram of a gro_batch.
+    /// Sends the first datagram of a GRO batch.
     fn send_first(&mut self, buffer: &[u8], gro_batch: &GroBatch, route: &Route<'_>) -> nix::Result<()> {
         let bytes = &buffer[gro_batch.start..gro_batch.start + gro_batch.length.min(gro_batch.segment)];
         let (to, none) = (route.address(), MsgFlags::empty());
@@ -140,7 +143,7 @@ impl Route<'_> {
         self.to.map(SockaddrStorage::from)
     }
 
-    /// Has a datagram keep its DSCP and ECN.
+    /// The control message by which a datagram keeps its DSCP and ECN.
     fn mark<'a>(&self, tos: &'a u8, class: &'a i32) -> ControlMessage<'a> {
         if self.ipv6 { ControlMessage::Ipv6TClass(class) } else { ControlMessage::Ipv4Tos(tos) }
     }

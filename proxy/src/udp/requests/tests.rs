@@ -17,7 +17,7 @@ use weir_testkit::Namespace;
 
 const VIP: &str = "10.96.0.10:53";
 
-/// Has packets to a Service address delivered here, and brought to the receiving socket.
+/// Makes this host deliver packets to a Service address locally, and brings them to the capture socket.
 fn capture(port: u16) {
     let rules = format!(
         "add table inet weir; add chain inet weir in {{ type filter hook prerouting priority raw; }}; \
@@ -42,7 +42,7 @@ async fn start(burst: Burst, stop: &CancellationToken) -> (net::UdpSocket, net::
     captured_frontends
         .change(&[FrontendChange { frontend: captured, target: Some(CapturedFrontend { kind, runtime }) }]);
     let localhost = Frontend { protocol: Protocol::Udp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-    let capture_socket = socket::open_capturing(localhost, 1, 1, 0).unwrap().remove(0);
+    let capture_socket = socket::open_capture_group(localhost, 1, 1, 0).unwrap().remove(0);
     capture(capture_socket.local_addr().unwrap().as_socket().unwrap().port());
     let capture_socket = watch_captured(capture_socket.into()).unwrap();
     tokio::task::spawn_local(listen_captured(
@@ -63,7 +63,7 @@ fn allocations_of(burst: Burst) -> [u64; 2] {
     let (client, endpoint) = tasks.block_on(&runtime, start(burst, &stop));
     let allocations =
         |times| measure(|| tasks.block_on(&runtime, relay(&client, &endpoint, burst, times))).count_total;
-    // The first bursts open the flow and have memory that is kept grow as far as it ever does.
+    // The first bursts open the flow, and grow buffers as far as they ever grow.
     allocations(10);
     let counts = [allocations(1), allocations(100)];
     stop.cancel();

@@ -11,20 +11,20 @@ use tokio_util::sync::CancellationToken;
 
 mod endings;
 
-/// What a client sends again and again: this many datagrams of a size, in one go if they are a gro_batch.
+/// What a client sends again and again: this many datagrams of a size, in one send if by GSO.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::udp) struct Burst {
     pub(in crate::udp) datagrams: usize,
     pub(in crate::udp) length: usize,
     pub(in crate::udp) tos: u32,
-    pub(in crate::udp) gro_batch: bool,
+    pub(in crate::udp) gso: bool,
 }
 
 async fn bind() -> net::UdpSocket {
     net::UdpSocket::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// Has bursts relayed to the endpoint and back.
+/// Relays bursts to the endpoint and back.
 pub(in crate::udp) async fn relay(
     client: &net::UdpSocket,
     endpoint: &net::UdpSocket,
@@ -34,7 +34,7 @@ pub(in crate::udp) async fn relay(
     let buffer = &mut [0; 2048][..];
     let sent = &[7; 65_507][..burst.datagrams * burst.length];
     for _ in 0..times {
-        if burst.gro_batch {
+        if burst.gso {
             client.send(sent).await.unwrap();
         } else {
             for datagram in sent.chunks(burst.length) {
@@ -53,17 +53,17 @@ pub(in crate::udp) async fn relay(
 
 /// Bursts of all kinds.
 pub(in crate::udp) fn bursts() -> [Burst; 4] {
-    let one = Burst { datagrams: 1, length: 64, tos: 0, gro_batch: false };
+    let one = Burst { datagrams: 1, length: 64, tos: 0, gso: false };
     let many = Burst { datagrams: 100, ..one };
     let marked = Burst { tos: 0b1011_1010, ..many };
-    let gro_batch = Burst { datagrams: 40, length: 1400, tos: 2, gro_batch: true };
-    [one, many, marked, gro_batch]
+    let segmented = Burst { datagrams: 40, length: 1400, tos: 2, gso: true };
+    [one, many, marked, segmented]
 }
 
-/// Has the client send datagrams as the burst asks for.
+/// Makes the client send datagrams as the burst asks for.
 pub(in crate::udp) fn prepare(client: &net::UdpSocket, burst: Burst) {
     SockRef::from(client).set_tos_v4(burst.tos).unwrap();
-    if burst.gro_batch {
+    if burst.gso {
         let segment = burst.length as i32;
         nix::sys::socket::setsockopt(client, nix::sys::socket::sockopt::UdpGsoSegment, &segment).unwrap();
     }
@@ -85,7 +85,7 @@ fn relaying_a_datagram_allocates_nothing() {
         });
         let allocations =
             |times| measure(|| tasks.block_on(&runtime, relay(&client, &endpoint, burst, times))).count_total;
-        // The first bursts open the flow and have memory that is kept grow as far as it ever does.
+        // The first bursts open the flow, and grow buffers as far as they ever grow.
         allocations(10);
         assert_eq!(allocations(100), allocations(1), "{burst:?}");
         stop.cancel();

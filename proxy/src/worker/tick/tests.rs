@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use weir_core::HALF_CLOSED_TIMEOUT;
 use weir_testkit::scaled_connections;
 
-/// Two descriptors for each.
+/// Number of connections in the test, with two descriptors each.
 fn thousands() -> usize {
     scaled_connections(10_000, 2)
 }
@@ -71,7 +71,7 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         let acceptor = Acceptor::new(frontend, listener).unwrap();
         tokio::task::spawn_local(accept::listen(Rc::clone(&worker), acceptor, CancellationToken::new()));
         for _ in 0..many {
-            // Gone for good, which nobody tells the endpoint: it never reads.
+            // Gone for good, which the endpoint does not notice: it never reads.
             drop(TcpStream::connect(front).await.unwrap());
         }
         while worker.connections.borrow().len() < many {
@@ -87,7 +87,7 @@ fn ten_thousand_half_closed_connections_are_reaped() {
         assert_eq!(live(), many, "none ends early");
         advance(Duration::from_secs(62)).await;
         worker.tick();
-        assert!(end_due(&udp), "there is more to do than one turn does");
+        assert!(end_due(&udp), "there is more to do than one burst does");
         let signalled = |connection: &&Rc<Connection>| connection.close_signal.reason().is_some();
         assert_eq!(worker.connections.borrow().iter().filter(signalled).count(), MAX_BURST_ENDS);
         let start = std::time::Instant::now();

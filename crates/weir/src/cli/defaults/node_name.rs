@@ -2,7 +2,7 @@
 
 use std::{env, fs};
 
-/// The node's name: the flag, else `$NODE_NAME`, else the host name.
+/// Name of the node: the flag, else `$NODE_NAME`, else the host name.
 pub(crate) fn node_name(flag: Option<&str>) -> String {
     let variable = env::var("NODE_NAME").ok();
     let host = || fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -14,7 +14,7 @@ fn first_of(flag: Option<&str>, variable: Option<&str>, host: impl FnOnce() -> S
     given.unwrap_or_else(|| normalized(&host()))
 }
 
-/// The form of node names in the API, as kube-proxy makes it of its host name or override.
+/// Converts a name to the form of node names in the API, as kube-proxy does with host names.
 pub(crate) fn normalized(name: &str) -> String {
     name.trim().to_lowercase()
 }

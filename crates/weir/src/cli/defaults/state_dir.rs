@@ -1,8 +1,8 @@
-//! Where is the last known state kept, if nobody says?
+//! Where is the last known state kept, if no flag says?
 
 use std::{env, ffi::OsString, path::PathBuf};
 
-/// The folder: as root `/var/lib/weir`, else by the XDG base directory specification; `None` without a home.
+/// Folder of the state: as root `/var/lib/weir`, else by the XDG base directory specification; `None` without a home.
 pub(crate) fn default() -> Option<PathBuf> {
     default_for(rustix::process::geteuid().is_root(), |name| env::var_os(name))
 }

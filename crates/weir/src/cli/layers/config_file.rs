@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, Command, Error};
 use serde_json::Value;
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
 
-/// The id of `--config`.
+/// Id of the flag `--config`.
 pub(in crate::cli) const CONFIG: &str = "config";
 
 /// Reads the file and checks every value as if it were given as a flag.
@@ -30,7 +30,7 @@ fn parse(text: &str, run: &Command) -> Result<Layer, String> {
     Ok(layer)
 }
 
-/// A file cannot name another file.
+/// Keys that a file may have: it cannot name another file.
 fn keys(run: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     layer::flags(run).filter(|(_, arg)| arg.get_id() != CONFIG)
 }
@@ -45,7 +45,7 @@ fn allowed(run: &Command) -> String {
     names.join(", ")
 }
 
-/// The value as it would be written on the command line; empty for null.
+/// Converts a value to the texts of a command line; none for null.
 fn texts(arg: &Arg, value: Value) -> Result<Vec<OsString>, &'static str> {
     match value {
         Value::Null => Ok(Vec::new()),

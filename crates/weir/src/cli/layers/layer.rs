@@ -10,7 +10,7 @@ pub(in crate::cli) struct Layer {
 }
 
 impl Layer {
-    /// What the variables `WEIR_<FLAG>` say. `WEIR_LOG` is short for `WEIR_LOG_LEVEL`.
+    /// Reads the variables `WEIR_<FLAG>`. `WEIR_LOG` is short for `WEIR_LOG_LEVEL`.
     pub(in crate::cli) fn of_variables(
         run: &Command,
         variable: &impl Fn(&str) -> Option<OsString>,
@@ -37,12 +37,12 @@ impl Layer {
         Ok(())
     }
 
-    /// The first value of a flag.
+    /// First value of a flag.
     pub(in crate::cli) fn get(&self, id: &str) -> Option<&OsString> {
         self.values.iter().find(|(known, _)| known == id)?.1.first()
     }
 
-    /// Puts the values in place of the defaults.
+    /// Replaces the defaults of `run` by the values.
     pub(in crate::cli) fn apply(&self, run: Command) -> Command {
         self.values.iter().fold(run, |run, (id, values)| {
             run.mut_arg(id, |arg| arg.default_values(values.iter().map(clap::builder::OsStr::from)))
@@ -50,17 +50,17 @@ impl Layer {
     }
 }
 
-/// The variable that stands for a long flag of `weir run`.
+/// Variable that stands for a long flag of `weir run`.
 pub fn variable_of(flag: &str) -> String {
     format!("WEIR_{}", flag.replace('-', "_").to_uppercase())
 }
 
-/// The long flags, without `--help`.
+/// Long flags of a command, without `--help`.
 pub(super) fn flags(run: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     run.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg))).filter(|(long, _)| *long != "help")
 }
 
-/// Lets clap judge one flag by itself. Without this a bad default would panic in debug builds.
+/// Checks the values of one flag by clap. Without this a bad default would panic in debug builds.
 fn check(run: &Command, arg: &Arg, values: &[OsString]) -> Result<(), String> {
     let arguments = values.iter().map(|value| {
         let mut argument = OsString::from(format!("--{}=", arg.get_long().unwrap_or_default()));

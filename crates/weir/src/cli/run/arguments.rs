@@ -40,11 +40,11 @@ pub(super) struct SourceArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<String>,
 
-    /// The API server in place of the configured one, as in https://10.0.0.1:6443
+    /// API server to use instead of the one in the kubeconfig, as in https://10.0.0.1:6443
     #[arg(long, value_name = "URL")]
     pub(super) api_server: Option<String>,
 
-    /// Folder where the last known state is kept and served from when the API server is away at the start; empty for nowhere
+    /// Folder for the last known state, which is served when the API server cannot be reached at the start; empty for none
     /// [default: /var/lib/weir as root, else $XDG_STATE_HOME/weir, else ~/.local/state/weir]
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<Folder>,
@@ -58,7 +58,7 @@ pub(super) struct SourceArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is served")]
 pub(super) struct ServedArgs {
-    /// How traffic gets here
+    /// How traffic reaches weir
     #[arg(long, value_enum, default_value_t)]
     pub(super) mode: Mode,
 
@@ -67,7 +67,7 @@ pub(super) struct ServedArgs {
     #[arg(long, value_enum, value_name = "WHERE")]
     pub(super) map: Option<Map>,
 
-    /// This node's name: endpoints on it are local [default: $NODE_NAME, else the host name]
+    /// Name of this node; endpoints on it are local [default: $NODE_NAME, else the host name]
     #[arg(long, value_name = "NAME")]
     pub(super) node_name: Option<String>,
 
@@ -76,7 +76,7 @@ pub(super) struct ServedArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) service_proxy_name: Option<String>,
 
-    /// Where node ports are served: 'primary' (this Node's InternalIPs) or networks, comma separated
+    /// Addresses where node ports are served: 'primary' (this Node's InternalIPs) or networks, comma separated
     #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
     pub(super) node_port_addresses: Vec<NodePortAddress>,
 
@@ -94,24 +94,24 @@ pub(super) struct ServedArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "How weir runs")]
 pub(super) struct ProcessArgs {
-    /// YAML file whose keys are these flags, without dashes in front
+    /// YAML file whose keys are these flags without the dashes in front
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// Threads that relay [default: one a core]
+    /// Worker threads, which relay [default: one a core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
     pub(super) workers: Option<u16>,
 
-    /// How long open connections may go on after SIGTERM
+    /// Time that open connections may go on after SIGTERM; then they are reset
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = values::duration)]
     pub(super) drain_timeout: Duration,
 
-    /// Where /livez, /healthz and /readyz are answered; empty for nowhere
+    /// Address of /livez, /healthz and /readyz; empty for none
     /// [default: 127.0.0.1:10256, in node mode 0.0.0.0:10256]
     #[arg(long, value_name = "IP:PORT")]
     pub(super) health_address: Option<Listen>,
 
-    /// Where /metrics is answered; empty for nowhere
+    /// Address of /metrics; empty for none
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
     pub(super) admin_address: Listen,
 
@@ -119,7 +119,7 @@ pub(super) struct ProcessArgs {
     #[arg(long, value_name = "FILTER", default_value = "info", value_parser = values::log_level)]
     pub(super) log_level: String,
 
-    /// How log lines are written
+    /// Format of log lines
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) log_format: LogFormat,
 }
@@ -127,27 +127,27 @@ pub(super) struct ProcessArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capturing, in node mode")]
 pub(super) struct CaptureArgs {
-    /// Take over from a weir that runs on this node already: its connections go on, new ones come here
+    /// Take over from a weir that already runs on this node: its connections go on, new ones come to this weir
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(super) takeover: bool,
 
-    /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else; without them
-    /// they go wherever kube-proxy or the network sends them ('weir cleanup' removes what was left)
+    /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else. Without the
+    /// rules they go where kube-proxy or the network sends them ('weir cleanup' removes rules that were left)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     pub(super) keep_rules: bool,
 }
 
-/// How traffic gets here.
+/// Ways in which traffic reaches weir.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Mode {
     /// weir listens on Service addresses that this host has; needs no privileges
     #[default]
     Bind,
-    /// All Service traffic that passes this Kubernetes node is captured by nftables rules; needs CAP_NET_ADMIN
+    /// nftables rules capture all Service traffic that passes this Kubernetes node; needs CAP_NET_ADMIN
     Node,
 }
 
-/// Where Services are served whose addresses are not local.
+/// Places where Services are served whose addresses are not local.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Map {
     Loopback,

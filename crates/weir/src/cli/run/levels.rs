@@ -3,7 +3,8 @@
 use crate::cli::layers::Layer;
 use clap::ArgMatches;
 
-/// Where the two kinds of source were set. The stronger level decides: `--manifests` beats `$WEIR_KUBECONFIG`.
+/// Levels at which files and an API server were set as the source. The higher level decides: `--manifests` beats
+/// `$WEIR_KUBECONFIG`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct SettingLevels {
     pub(super) manifests: Option<Level>,

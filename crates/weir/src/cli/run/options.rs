@@ -24,42 +24,42 @@ use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, guards::ExternalIps};
 use weir_proxy::{Config, Marks, NodeMode};
 
-/// Where kube-proxy answers probes, too.
+/// Port of probes, as in kube-proxy.
 const HEALTH_PORT: u16 = 10256;
 
 /// Settings of `weir run`, checked and complete.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// Where objects come from.
+    /// Source of objects.
     pub source: Source,
-    /// For whom they are read.
+    /// Node, selection and defaults that objects are read with.
     pub scope: Scope,
-    /// Serve cluster IPs that are not local on stable 127/8 addresses.
+    /// Whether cluster IPs that are not local are served on stable 127/8 addresses.
     pub(crate) map_loopback: bool,
-    /// Where node ports are served.
+    /// Addresses where node ports are served.
     pub(crate) node_port_addresses: NodePortAddresses,
-    /// How traffic is captured, in node mode.
+    /// Settings of node mode; `None` in bind mode.
     pub(crate) node: Option<NodeOptions>,
     /// Limits of this process.
     pub(crate) limits: LimitArgs,
-    /// Threads that relay.
+    /// Number of worker threads.
     pub(crate) workers: NonZeroUsize,
-    /// How long open connections may go on at the end.
+    /// Time that open connections may go on at the end.
     pub drain_timeout: Duration,
-    /// Where the probes are answered.
+    /// Address of the probes.
     pub health_address: Option<SocketAddr>,
-    /// Where metrics are served.
+    /// Address of the metrics.
     pub(crate) admin_address: Option<SocketAddr>,
-    /// Which log lines are written.
+    /// Filter of log lines.
     pub(crate) log_level: String,
-    /// How they are written.
+    /// Format of log lines.
     pub(crate) log_format: LogFormat,
 }
 
 /// Settings of node mode.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeOptions {
-    /// The cluster's network.
+    /// Network of the cluster.
     pub(crate) network: ClusterNetwork,
     /// Whether all Services of the cluster are weir's.
     pub(crate) exclusive: bool,
@@ -70,7 +70,7 @@ pub(crate) struct NodeOptions {
 }
 
 impl NodeOptions {
-    /// What the data plane has to know.
+    /// Settings of node mode that the data plane needs.
     fn mode(&self) -> NodeMode {
         NodeMode {
             marks: Marks { to_clients: marks::TO_CLIENT, to_endpoints: marks::TO_ENDPOINT },
@@ -81,7 +81,7 @@ impl NodeOptions {
 }
 
 impl RunOptions {
-    /// The set-up of the data plane.
+    /// Builds the set-up of the data plane.
     pub(crate) fn proxy_config(&self) -> Config {
         self.limits.apply(Config {
             node_mode: self.node.as_ref().map(NodeOptions::mode),
@@ -159,7 +159,7 @@ impl SourceArgs {
     }
 }
 
-/// How many threads relay: as many as asked for, else one a core.
+/// Number of worker threads: as many as asked for, else one a core.
 pub(in crate::cli) fn workers(asked: Option<u16>) -> NonZeroUsize {
     let asked = asked.and_then(|workers| NonZeroUsize::new(workers.into()));
     asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)

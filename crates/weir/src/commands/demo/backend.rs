@@ -16,13 +16,13 @@ use std::{
 };
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-/// How long to wait after an accept that failed.
+/// Pause after an accept that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Free ports that are tried until one is free on all endpoints' addresses.
+/// Ports that are tried until one is free on all endpoints' addresses.
 const PORT_ATTEMPTS: usize = 20;
 
-/// An HTTP and UDP server inside this process.
+/// HTTP and UDP server inside this process.
 pub(super) struct Backend {
     name: String,
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! Who visits the demo's Service while nobody else does?
+//! Which client uses the demo's Service while there is no other?
 
 use std::{
     fmt, io,
@@ -16,13 +16,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A request that takes longer has failed.
+/// Time after which a request has failed.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much of an answer is read.
+/// Bytes of an answer that are read.
 const MAX_ANSWER_BYTES: u64 = 4096;
 
-/// Requests to the Service, made at a steady rate.
+/// Client that makes requests to the Service at a steady rate.
 pub(super) struct DemoClient {
     counts: Arc<Counts>,
     stop: CancellationToken,
@@ -47,7 +47,7 @@ impl DemoClient {
         client
     }
 
-    /// Makes no more requests, and waits for those under way: the Service is still there for them.
+    /// Stops making requests, and waits for requests under way: the Service is still there for them.
     pub(super) async fn stop(&self) {
         self.stop.cancel();
         self.requests.close();

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The address that clients dial.
+/// Address that clients dial.
 const CLUSTER_IP: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// A Service and its EndpointSlice, as manifests in a folder of this process's own.
@@ -19,7 +19,7 @@ pub(super) struct Cluster {
     http: SocketAddr,
     udp: SocketAddr,
     endpoints: Vec<SocketAddr>,
-    /// Counts changes: at odd turns one endpoint is away, and the next time the next one.
+    /// Changes so far; after an odd number one endpoint is away, each time another one.
     changes: usize,
 }
 
@@ -39,22 +39,22 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The folder with the manifests.
+    /// Folder with the manifests.
     pub(super) fn manifests(&self) -> &Path {
         &self.folder
     }
 
-    /// Where HTTP clients dial the Service.
+    /// Address and port of the Service for HTTP.
     pub(super) fn http(&self) -> SocketAddr {
         self.http
     }
 
-    /// Where UDP clients dial it.
+    /// Address and port of the Service for UDP.
     pub(super) fn udp(&self) -> SocketAddr {
         self.udp
     }
 
-    /// Has the next endpoint leave, or the one that is away return. With one endpoint nothing changes.
+    /// Removes the next endpoint, or brings back the one that is away. With one endpoint nothing changes.
     pub(super) fn next(&mut self) -> anyhow::Result<()> {
         if self.endpoints.len() > 1 {
             self.changes += 1;
@@ -63,7 +63,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether an endpoint is not in the EndpointSlice.
+    /// Whether an endpoint is missing in the EndpointSlice.
     pub(super) fn is_away(&self, index: usize) -> bool {
         self.changes % 2 == 1 && self.changes / 2 % self.endpoints.len() == index
     }
@@ -116,7 +116,7 @@ impl Drop for Cluster {
     }
 }
 
-/// A new folder that nobody else can read or could have prepared.
+/// Creates a folder that no other user can read or could have prepared.
 fn private_folder() -> anyhow::Result<PathBuf> {
     loop {
         let folder = std::env::temp_dir().join(format!("weir-demo-{:08x}", rand::random::<u32>()));

@@ -1,5 +1,5 @@
-//! How can somebody see weir work? A Service with endpoints inside this process, served by the real file source and
-//! data plane.
+//! How can somebody see weir work? A Service with endpoints inside this process, served by the file source and data
+//! plane of `weir run`.
 
 use super::{
     backend::{self, Backend},
@@ -17,13 +17,13 @@ use tokio::{runtime::Builder, time::interval};
 use weir_control::{FileSource, Scope, Source};
 use weir_proxy::{Config, Proxy};
 
-/// An endpoint leaves this long after the last one returned, and stays away for this long.
+/// Time between two changes: an endpoint leaves, the endpoint returns, the next one leaves.
 const CHANGE_INTERVAL: Duration = Duration::from_secs(4);
 
-/// How long connections may go on at the end.
+/// Time that connections may go on at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Shows a Service until the time is up, somebody presses Ctrl-C, or nobody reads along any more.
+/// Serves and reports until the time is up, somebody presses Ctrl-C, or standard output is closed.
 pub(crate) fn demo(options: DemoOptions) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     runtime.block_on(show(options))?;
@@ -78,7 +78,7 @@ Every few seconds one endpoint leaves and returns. Ctrl-C ends the demo.
     )
 }
 
-/// Prints a line for each endpoint once a second, and has endpoints leave and return. Ends when nobody reads along.
+/// Prints a line for each endpoint once a second, and lets endpoints leave and return. Ends when standard output is closed.
 async fn report(cluster: &mut Cluster, backends: &[Backend], client: &DemoClient) -> anyhow::Result<()> {
     let mut ticks = interval(Duration::from_secs(1));
     let mut before: Vec<u64> = vec![0; backends.len()];

@@ -2,30 +2,30 @@
 
 use serde::Serialize;
 
-/// One thing that was looked at.
+/// Result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    /// What was looked at. Programs know it by this name.
+    /// Name of the check, which programs may rely on.
     #[serde(rename = "check")]
     pub(super) name: &'static str,
-    /// How it is.
+    /// Outcome of the check.
     #[serde(rename = "result")]
     pub(super) outcome: Outcome,
-    /// What was found and what it means.
+    /// Finding, and what it means.
     pub(super) finding: String,
-    /// What to do, if anything.
+    /// Advice on what to do, if anything.
     pub(super) advice: Option<String>,
 }
 
-/// How a thing is.
+/// Outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
-    /// As it should be.
+    /// All is well.
     Ok,
-    /// Node mode works, but there is something to mind.
+    /// Node mode works, with a drawback.
     Warn,
-    /// Node mode does not work so.
+    /// Node mode does not work.
     Fail,
 }
 

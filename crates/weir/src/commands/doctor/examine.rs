@@ -1,4 +1,4 @@
-//! What does this host lack for `--mode node`? `weir doctor` looks, changes nothing, and says a line for each thing.
+//! What does this host lack for `--mode node`? `weir doctor` prints a line for each check and changes nothing.
 
 use super::{
     check::{Check, Outcome},
@@ -18,10 +18,10 @@ use std::{
 use tokio::runtime::Builder;
 use weir_capture::Host;
 
-/// Which only a default route leads to: no network has addresses of class E (RFC 1112).
+/// Address that only a default route leads to: no network has addresses of class E (RFC 1112).
 const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(240, 0, 0, 1));
 
-/// Prints what was found. The exit code is 1 if something fails.
+/// Prints the checks of this host. The exit code is 1 if one fails.
 pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
     let destinations = destinations(&options.service_cidr);
@@ -36,7 +36,7 @@ pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Every check, in the order in which one would put things right.
+/// All checks, in the order in which one would put things right.
 fn judge(host: &Host, destinations: &[IpAddr], settings: &Settings) -> Vec<Check> {
     [
         rules::judge(host, settings),
@@ -48,7 +48,7 @@ fn judge(host: &Host, destinations: &[IpAddr], settings: &Settings) -> Vec<Check
     .concat()
 }
 
-/// An address of each network, or one that needs a default route.
+/// Addresses to look for a route to: one of each network, or one that needs a default route.
 fn destinations(service_cidrs: &[IpNet]) -> Vec<IpAddr> {
     match service_cidrs {
         [] => vec![ANYWHERE],

@@ -17,7 +17,7 @@ pub(super) fn judge(host: &Host, settings: &Settings) -> Vec<Check> {
             NAME,
             "there are rules of iptables-legacy, which weir doctor does not read",
             format!(
-                "look at 'iptables-legacy -S INPUT': if it drops what it does not name, run 'iptables-legacy -I INPUT {} \
+                "look at 'iptables-legacy -S INPUT': if it drops by default, run 'iptables-legacy -I INPUT {} \
                  -j ACCEPT'",
                 iptables_match()
             ),
@@ -33,21 +33,18 @@ fn nftables(ruleset: &Ruleset) -> Vec<Check> {
     let mut checks: Vec<Check> = chains().filter(|chain| turns_away(chain)).map(warning).collect();
     checks.extend(chains().filter(|chain| checks_sources(chain)).map(source_check));
     match checks.is_empty() {
-        true => vec![Check::ok(
-            NAME,
-            "no chain of nftables on the way into this host drops what it does not name",
-        )],
+        true => vec![Check::ok(NAME, "no chain of nftables on the way into this host drops by default")],
         false => checks,
     }
 }
 
-/// Whether what weir captures is lost in a chain, if nothing before its end decides.
+/// Whether a chain drops or rejects captured packets at its end, and no rule before accepts them.
 fn turns_away(chain: &Chain) -> bool {
     let ends_so = chain.rules.last().is_some_and(|rule| refuses_everything(rule));
     chain.hook == "input" && (chain.drops || ends_so) && !chain.rules.iter().any(|rule| admits_captured(rule))
 }
 
-/// Whether a rule drops or rejects whatever comes to it: before the verdict it may only count and log.
+/// Whether a rule drops or rejects every packet: before the verdict it may only count and log.
 fn refuses_everything(rule: &str) -> bool {
     let mut rest = rule.trim();
     while let Some(next) = after_count(rest).or_else(|| after_log(rest)) {
@@ -59,13 +56,13 @@ fn refuses_everything(rule: &str) -> bool {
     is_target || ["drop", "reject"].contains(&rest.split(' ').next().unwrap_or_default())
 }
 
-/// `counter packets 1 bytes 60 ...`
+/// Strips a counter, as in `counter packets 1 bytes 60 ...`.
 fn after_count(rule: &str) -> Option<&str> {
     let numbers = rule.strip_prefix("counter packets ")?;
     numbers.splitn(4, ' ').nth(3)
 }
 
-/// `log prefix "a drop " level info ...`
+/// Strips a log statement, as in `log prefix "a drop " level info ...`.
 fn after_log(rule: &str) -> Option<&str> {
     let mut rest = rule.strip_prefix("log")?.trim_start();
     loop {
@@ -91,19 +88,19 @@ fn warning(chain: &Chain) -> Check {
     Check::warn(
         NAME,
         format!(
-            "chain {} of table {} drops or rejects what it does not name. Service traffic that weir captures passes this \
-             chain (input), no longer forward, and bears the mark {CAPTURED:#x}",
+            "chain {} of table {} drops or rejects all packets that no rule accepts. Service traffic that weir captures passes \
+             this chain (input), no longer forward, and has the mark {CAPTURED:#x}",
             chain.name, chain.table
         ),
         format!(
-            "unless a rule before its end accepts that traffic, run '{}', and say so to the program that manages the \
+            "unless a rule before its end accepts that traffic, run '{}', and add the rule to the program that manages the \
              firewall",
             remedy(chain)
         ),
     )
 }
 
-/// What lets captured packets pass, in the words of the program that the chain is of.
+/// Command that lets captured packets pass, of the program that the chain belongs to.
 fn remedy(chain: &Chain) -> String {
     match (&*chain.table, &*chain.name) {
         ("ip filter", "INPUT") => format!("iptables -I INPUT {} -j ACCEPT", iptables_match()),
@@ -118,8 +115,8 @@ fn iptables_match() -> String {
     format!("-m mark --mark {CAPTURED:#x}/{CAPTURED:#x}")
 }
 
-/// A reverse path check that looks the source up with the mark: with weir's it leads to `lo`, never to where the packet
-/// came from. firewalld makes one for IPv6 unless it is told otherwise.
+/// Whether a chain checks the reverse path by the mark: with weir's mark that leads to `lo`, never to where the packet
+/// came from. firewalld has such a chain for IPv6 by default.
 fn checks_sources(chain: &Chain) -> bool {
     let is_check = |rule: &String| {
         rule.contains("fib saddr . mark . iif oif") && rule.split_whitespace().any(|word| word == "drop")

@@ -9,7 +9,7 @@ use weir_core::PerFamily;
 
 pub(super) fn judge(host: &Host) -> Vec<Check> {
     let mut checks = vec![match &host.is_running {
-        Ok(true) => Check::ok("weir", "a weir runs here; another one would need --takeover"),
+        Ok(true) => Check::ok("weir", "a weir runs here; a second one needs --takeover"),
         Ok(false) => leftovers(host),
         Err(error) => cannot_look("weir", error),
     }];
@@ -19,7 +19,7 @@ pub(super) fn judge(host: &Host) -> Vec<Check> {
     checks
 }
 
-/// What a weir has put here that runs no more.
+/// Checks for rules and routes of a weir that no longer runs.
 fn leftovers(host: &Host) -> Check {
     const NAME: &str = "weir";
     let mut left = Vec::new();
@@ -38,14 +38,14 @@ fn leftovers(host: &Host) -> Check {
         }
     }
     match left.is_empty() {
-        true => Check::ok(NAME, "none runs here, and none has left anything"),
+        true => Check::ok(NAME, "no weir runs here, and no earlier one left anything"),
         false => Check::warn(
             NAME,
             format!(
-                "none runs here, but one has left {}: connections to Services are refused",
+                "no weir runs here, but an earlier one left {}: connections to Services are refused",
                 left.join(" and ")
             ),
-            "start it again, which takes up what is there, or run 'weir cleanup'",
+            "start weir again, which takes over what is there, or run 'weir cleanup'",
         ),
     }
 }
@@ -56,7 +56,7 @@ fn kube_proxy(ruleset: &Ruleset) -> Check {
     let in_nftables = ruleset.tables.iter().any(is_its);
     let in_iptables = ruleset.chains.iter().any(|chain| chain.name == "KUBE-SERVICES");
     let rules = match (in_nftables, in_iptables) {
-        (false, false) => return Check::ok(NAME, "it has no rules in nftables here"),
+        (false, false) => return Check::ok(NAME, "kube-proxy has no rules in nftables here"),
         (true, false) => "tables kube-proxy",
         (false, true) => "chains KUBE-SERVICES",
         (true, true) => "tables kube-proxy and chains KUBE-SERVICES",
@@ -64,8 +64,9 @@ fn kube_proxy(ruleset: &Ruleset) -> Check {
     Check::ok(
         NAME,
         format!(
-            "its rules are here ({rules}), which does no harm: weir captures before them. If it runs, give weir the ports \
-             --health-address 0.0.0.0:10266 and --admin-address 127.0.0.1:10267; if it runs no more, 'kube-proxy \
+            "rules of kube-proxy are here ({rules}), which does no harm: weir captures before them. If kube-proxy runs, give \
+             weir the ports \
+             --health-address 0.0.0.0:10266 and --admin-address 127.0.0.1:10267; if kube-proxy no longer runs, 'kube-proxy \
              --cleanup' removes them"
         ),
     )

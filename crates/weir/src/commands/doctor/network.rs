@@ -12,7 +12,7 @@ use weir_core::Bridges;
 pub(super) fn judge(host: &Host, destinations: &[IpAddr], settings: &Settings) -> Vec<Check> {
     let has_policy = host.routing.as_ref().is_ok_and(|routing| routing.v6.has_policy);
     let mut checks = vec![ipv6(settings.ipv6, has_policy)];
-    // Netlink that does not answer was told of already.
+    // A failure of netlink is reported already.
     if host.routing.is_ok() {
         checks.push(reach(&host.unreachable, destinations));
     }
@@ -27,7 +27,7 @@ pub(super) fn judge(host: &Host, destinations: &[IpAddr], settings: &Settings) -
 fn ipv6(ipv6: Ipv6, has_policy: bool) -> Check {
     const NAME: &str = "IPv6";
     match ipv6 {
-        Ipv6::Usable if has_policy => Check::ok(NAME, "is there, beside IPv4"),
+        Ipv6::Usable if has_policy => Check::ok(NAME, "works, like IPv4"),
         Ipv6::Usable => Check::fail(
             NAME,
             "the kernel has IPv6, but does not route it by rules: its Services cannot be captured",
@@ -35,7 +35,7 @@ fn ipv6(ipv6: Ipv6, has_policy: bool) -> Check {
         ),
         Ipv6::NotOnLoopback => Check::fail(
             NAME,
-            "the kernel has IPv6, but there is no ::1, on which weir receives its packets",
+            "the kernel has IPv6, but no ::1, on which weir receives captured packets",
             "set the sysctl net.ipv6.conf.lo.disable_ipv6=0, or start the kernel with ipv6.disable=1",
         ),
         Ipv6::Absent => Check::warn(
@@ -86,7 +86,7 @@ fn bridges(found: &Bridges) -> Check {
     )
 }
 
-/// With `src_valid_mark` the kernel looks a packet's source up with the mark of captured ones, finds it to be local, and
+/// Checks `src_valid_mark`: with it the kernel looks a captured packet's source up by the mark, finds it to be local, and
 /// drops the packet as a Martian, whatever `rp_filter` says.
 fn source_checks(interfaces: &[String]) -> Check {
     const NAME: &str = "source checks";

@@ -3,13 +3,13 @@
 use super::{check::Check, settings::Settings};
 use std::ops::RangeInclusive;
 
-/// Where Kubernetes allocates node ports from unless the API server is told otherwise.
+/// Range that Kubernetes allocates node ports from by default.
 const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 
-/// Fewer local ports than this are soon in use, by weir for one endpoint or by everybody.
+/// Local ports below which they are soon used up, by weir for one endpoint or by all processes.
 const MIN_LOCAL_PORTS: usize = 16_384;
 
-/// Fewer open files than this serve less than some 8,000 connections.
+/// Open files below which fewer than some 8,000 connections can be served.
 const MIN_OPEN_FILES: u64 = 16_384;
 
 pub(super) fn judge(settings: &Settings) -> Vec<Check> {

@@ -4,7 +4,7 @@ use super::{check::Check, settings::Settings};
 use weir_capture::{Error, Host};
 use weir_core::{Family, PerFamily};
 
-/// The first version of nft that takes weir's rules.
+/// First version of nft that takes weir's rules.
 const MIN_NFT_VERSION: [u32; 3] = [1, 0, 1];
 
 pub(super) fn judge(host: &Host, settings: &Settings) -> Vec<Check> {
@@ -20,15 +20,15 @@ pub(super) fn judge(host: &Host, settings: &Settings) -> Vec<Check> {
     checks
 }
 
-/// What cannot be looked at may be well or not.
+/// Warns of a thing that cannot be looked at, and may be well or not.
 pub(super) fn cannot_look(name: &'static str, error: &Error) -> Check {
-    Check::warn(name, format!("cannot be looked at: {error}"), "put that right and look again")
+    Check::warn(name, format!("cannot be checked: {error}"), "fix that and run weir doctor again")
 }
 
 fn capability(host: &Host) -> Check {
     const NAME: &str = "privilege";
     match host.has_net_admin {
-        true => Check::ok(NAME, "CAP_NET_ADMIN is there: rules and routes can be changed"),
+        true => Check::ok(NAME, "this process has CAP_NET_ADMIN: it can change rules and routes"),
         false => Check::fail(
             NAME,
             "this process has no CAP_NET_ADMIN: it cannot change rules and routes, and nothing below that needs it \
@@ -38,7 +38,7 @@ fn capability(host: &Host) -> Check {
     }
 }
 
-/// Replies to UDP clients come from sockets bound to the Service's address and port.
+/// Checks for CAP_NET_BIND_SERVICE: replies to UDP clients come from sockets bound to the Service's address and port.
 fn low_ports(host: &Host, unprivileged: u16) -> Option<Check> {
     let lacks = !host.has_net_bind_service && unprivileged > 1;
     lacks.then(|| {
@@ -68,7 +68,7 @@ fn nft(version: &Result<String, Error>) -> Check {
     }
 }
 
-/// Whether it surely is: distributions write versions in their own ways.
+/// Whether a version is surely too old: distributions write versions in their own ways.
 fn is_older(version: &str) -> bool {
     let numbers: Option<Vec<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
     numbers.is_some_and(|numbers| *numbers < MIN_NFT_VERSION[..])
@@ -101,7 +101,7 @@ fn policy_routing(has_policy: bool) -> Check {
     }
 }
 
-/// The families of which something is so, for people.
+/// Names of the families for which a flag is set.
 pub(super) fn families(so: &PerFamily<bool>) -> String {
     let so = Family::ALL.into_iter().filter(|family| *so.get(*family)).map(Family::as_str);
     so.collect::<Vec<_>>().join(" and ")

@@ -2,37 +2,37 @@
 
 use std::{fs, ops::RangeInclusive};
 
-/// What was read.
+/// Limits and kernel parameters of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
-    /// How far there is IPv6.
+    /// Support of IPv6.
     pub(super) ipv6: Ipv6,
-    /// How many files this process may have open at most; `None` for any number, or if that cannot be read.
+    /// Files that this process may have open; `None` for any number, or if the limit cannot be read.
     pub(super) files: Option<u64>,
-    /// From which port on anybody may bind.
+    /// First port that unprivileged processes may bind.
     pub(super) unprivileged_ports: u16,
-    /// Ports that the kernel gives to sockets that ask for none.
+    /// Ports that the kernel assigns to sockets that ask for none.
     pub(super) local_ports: Option<RangeInclusive<u16>>,
-    /// Ports that it never gives.
+    /// Ports that the kernel never assigns.
     pub(super) reserved_ports: Vec<RangeInclusive<u16>>,
-    /// Tracked connections, and how many may be. `None` where tracking is not loaded.
+    /// Number and limit of tracked connections; `None` where tracking is not loaded.
     pub(super) tracked: Option<(u64, u64)>,
-    /// Interfaces that take packets to 127.0.0.0/8 from outside.
+    /// Interfaces that accept packets to 127.0.0.0/8 from outside.
     pub(super) route_localnet: Vec<String>,
-    /// Interfaces whose packets' sources are looked up with their mark.
+    /// Interfaces whose packets' sources are looked up by the mark.
     pub(super) source_checks_by_mark: Vec<String>,
     /// Whether rules of iptables-legacy may be there.
     pub(super) has_legacy_filter: bool,
 }
 
-/// How far there is IPv6.
+/// Support of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ipv6 {
-    /// As IPv4.
+    /// Usable like IPv4.
     Usable,
-    /// Not at `::1`.
+    /// Not on loopback: there is no `::1`.
     NotOnLoopback,
-    /// Not at all.
+    /// No IPv6.
     Absent,
 }
 
@@ -70,10 +70,10 @@ impl Settings {
     }
 }
 
-/// `::1`, as the kernel writes it.
+/// The address `::1`, as the kernel writes it.
 const LOOPBACK: &str = "00000000000000000000000000000001 ";
 
-/// `Max open files            1024                 20000                files`
+/// Hard limit of open files, from a line such as `Max open files            1024                 20000                files`.
 fn hard_limit(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().nth(1)?.parse().ok()
@@ -84,7 +84,7 @@ fn local_ports(text: &str) -> Option<RangeInclusive<u16>> {
     Some(first.parse().ok()?..=last.trim().parse().ok()?)
 }
 
-/// `8080,30000-32767`
+/// Parses port ranges such as `8080,30000-32767`.
 fn reserved_ports(text: &str) -> Vec<RangeInclusive<u16>> {
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -93,7 +93,7 @@ fn reserved_ports(text: &str) -> Vec<RangeInclusive<u16>> {
     text.split(',').filter_map(range).collect()
 }
 
-/// The interfaces with a parameter that is 1, `all` among them.
+/// Interfaces whose parameter is 1; `all` may be among them.
 fn interfaces_with(parameter: &str) -> Vec<String> {
     let folders = fs::read_dir("/proc/sys/net/ipv4/conf").into_iter().flatten().flatten();
     let is_set = |folder: &fs::DirEntry| {

@@ -9,18 +9,18 @@ use weir_core::{
     verdict::{Candidate, Cause, Judgement, Matched, Outcome},
 };
 
-/// What a flow gets, and why.
+/// Answer to what a flow gets, and why.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer<'a> {
     pub(super) from: IpAddr,
     /// `node`, `pod` or `outside`.
     pub(super) origin: &'static str,
-    /// As in `10.96.0.10:80/TCP`.
+    /// Frontend that is dialled, as in `10.96.0.10:80/TCP`.
     pub(super) to: String,
     /// `ACCEPT`, `REJECT`, `DROP` or `NONE`.
     pub(super) verdict: &'static str,
-    /// What decided, as a sentence.
+    /// Cause of the verdict, as a sentence.
     pub(super) because: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service: Option<ServiceAnswer>,
@@ -30,7 +30,7 @@ pub(super) struct Answer<'a> {
     pub(super) notes: Vec<String>,
 }
 
-/// The Service port that answers.
+/// Service port that the frontend belongs to.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ServiceAnswer {
@@ -39,7 +39,7 @@ pub(super) struct ServiceAnswer {
     pub(super) port_name: String,
     /// `cluster-ip`, `external-ip`, `load-balancer` or `node-port`.
     pub(super) kind: &'static str,
-    /// Which traffic policy applies, and how it is set.
+    /// Traffic policy that applies, and its value.
     pub(super) policy: String,
     /// `cluster` or `local`: which endpoints the policy leaves.
     pub(super) list: &'static str,
@@ -47,7 +47,7 @@ pub(super) struct ServiceAnswer {
     pub(super) source_ranges: Option<Vec<IpNet>>,
 }
 
-/// One endpoint of the Service port.
+/// Endpoint of the Service port.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EndpointAnswer<'a> {
@@ -57,7 +57,7 @@ pub(super) struct EndpointAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) zone: Option<&'a str>,
     pub(super) eligible: bool,
-    /// Why it is not eligible.
+    /// Reason why the endpoint is not eligible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
     /// `kept` or `replaced`: whose address the endpoint would see, the client's or the node's.
@@ -125,7 +125,7 @@ fn origin(origin: Origin) -> &'static str {
     }
 }
 
-/// The field that decides at this kind of address.
+/// Traffic policy's field for this kind of address, and whether it is Local.
 fn field(matched: &Matched<'_>) -> (&'static str, bool) {
     let port = &matched.claim.port;
     match matched.claim.kind {

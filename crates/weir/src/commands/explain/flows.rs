@@ -13,19 +13,19 @@ use std::{
 };
 use weir_core::verdict::{Index, Judgement, Outcome};
 
-/// The longest line that is read. An IPv6 address has 45 characters at most.
+/// Length of the longest line that is read. An IPv6 address has at most 45 characters.
 const MAX_LINE_BYTES: usize = 1024;
 
-/// How much was answered.
+/// Extent to which lines were answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answered {
-    /// Every line, or as many as somebody wanted to read.
+    /// All lines, or as many as the reader wanted.
     All,
     /// Some lines could not be read.
     Some,
 }
 
-/// An answer in brief, in the form of the golden vectors.
+/// Brief answer, in the form of the golden vectors.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Brief {
@@ -34,8 +34,8 @@ enum Brief {
     Unreadable { error: String },
 }
 
-/// Answers each line of a file that is not blank; `-` is standard input. A line that cannot be read gets its place among
-/// the answers, so that they stay in step, and is named on standard error.
+/// Answers each line of a file that is not blank; `-` is standard input. A line that cannot be read gets an answer, too,
+/// so that lines and answers stay in step, and is named on standard error.
 pub(super) fn answer(path: &Path, index: &Index) -> anyhow::Result<Answered> {
     if path.as_os_str() == "-" {
         return answer_lines(io::stdin().lock(), "standard input", index);

@@ -14,7 +14,7 @@ use weir_core::{
     verdict::{Index, Network},
 };
 
-/// Answers what was asked. What is wrong with the manifests goes to standard error, as for `weir resolve`.
+/// Answers a question about flows. Problems of the manifests go to standard error, as for `weir resolve`.
 pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<ExitCode> {
     let mut loaded = options.manifests.load()?;
     let index = index(&mut loaded.snapshot, options);
@@ -45,7 +45,7 @@ fn one(
     Ok(report(loaded))
 }
 
-/// What is served, and by which node.
+/// Index of everything that the node serves, by which flows are judged.
 fn index(snapshot: &mut Snapshot, options: &ExplainOptions) -> Index {
     let given = &options.node_addresses;
     if !given.is_empty() {

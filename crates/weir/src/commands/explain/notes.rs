@@ -6,7 +6,7 @@ use weir_core::{
     verdict::{Cause, Index, Judgement},
 };
 
-/// What limits the answer, each as a sentence.
+/// Limits of the answer, each as a sentence.
 pub(super) fn notes(index: &Index, flow: AskedFlow, judgement: &Judgement<'_>, pods: &Pods) -> Vec<String> {
     let mut notes = Vec::new();
     if judgement.origin == Origin::Outside {
@@ -16,7 +16,7 @@ pub(super) fn notes(index: &Index, flow: AskedFlow, judgement: &Judgement<'_>, p
     let (node, network) = (index.node(), index.network());
     if !network.addresses.iter().any(|ip| Family::of(*ip) == family) {
         notes.push(format!(
-            "no {family} address of node {:?} is known: nobody but loopback counts as the node, and no node port is \
+            "no {family} address of node {:?} is known: only loopback counts as the node, and no node port is \
              served; give --node-addresses, or a Node among the manifests",
             &*node.name
         ));
@@ -25,11 +25,11 @@ pub(super) fn notes(index: &Index, flow: AskedFlow, judgement: &Judgement<'_>, p
         notes.push("this is kube-proxy's answer: weir relays no SCTP".to_owned());
     }
     let others = index.losers(flow.to).map(|claim| &claim.port.key);
-    notes.extend(others.map(|key| format!("{key} claims this address too, in vain")));
+    notes.extend(others.map(|key| format!("{key} claims this address, too, and does not get it")));
     notes
 }
 
-/// Why a client may wrongly count as outside.
+/// Reason why a client may wrongly count as outside.
 fn outside(index: &Index, flow: AskedFlow, pods: &Pods) -> Option<String> {
     let node = index.node();
     match pods {

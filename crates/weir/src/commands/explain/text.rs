@@ -4,7 +4,7 @@ use super::answer::{Answer, EndpointAnswer, ServiceAnswer};
 use crate::output::table::Table;
 use std::fmt::Write;
 
-/// The answer as lines, then a table of endpoints.
+/// Formats an answer as lines, then a table of endpoints.
 pub(super) fn page(answer: &Answer<'_>) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {

@@ -10,8 +10,8 @@ use anyhow::Context;
 use std::process::ExitCode;
 use weir_core::ResolveReport;
 
-/// Prints what the node would serve. What is wrong with the manifests goes to standard error; if that takes away a
-/// whole object or document, the exit code is 1.
+/// Prints what the node would serve. Problems of the manifests go to standard error; if one takes away a whole object or
+/// document, the exit code is 1.
 pub(crate) fn resolve(options: &ResolveOptions) -> anyhow::Result<ExitCode> {
     let loaded = options.manifests.load()?;
     let text = match options.output {

@@ -6,10 +6,10 @@ use std::{net::IpAddr, net::Ipv4Addr, num::NonZeroU16};
 use weir_core::NodePortAddresses;
 use weir_core::{Audience, Family, FrontendKind, Node, Origin, Protocol, ServicePort, Snapshot};
 
-/// More endpoints than this are counted, not listed.
+/// Endpoints that are listed; more are counted.
 const MAX_LISTED_ENDPOINTS: usize = 3;
 
-/// Everything that would be served, by Service.
+/// Table of all frontends, by Service.
 pub(super) fn table(snapshot: &Snapshot, node_ports: &NodePortAddresses) -> Table<9> {
     let mut table = Table::new([
         "namespace",
@@ -51,7 +51,7 @@ fn row(port: &ServicePort, kind: FrontendKind, address: String) -> [String; 9] {
     ]
 }
 
-/// The addresses that clients dial, as `address:port`; node ports may be said of whole networks.
+/// Addresses that clients dial, as `address:port`; node ports may be of whole networks.
 fn frontends(port: &ServicePort, node: &Node, node_ports: &NodePortAddresses) -> Vec<(FrontendKind, String)> {
     let own = |ip: &IpAddr| joined(*ip, port.port);
     let mut found = vec![(FrontendKind::ClusterIp, own(&port.cluster_ip))];
@@ -93,7 +93,7 @@ fn joined(ip: IpAddr, port: NonZeroU16) -> String {
     std::net::SocketAddr::new(ip, port.get()).to_string()
 }
 
-/// Which endpoints a client from outside this node gets.
+/// Endpoints that a client from outside this node gets, as text.
 fn endpoints(port: &ServicePort, kind: FrontendKind) -> String {
     if port.key.protocol == Protocol::Sctp {
         return "none: weir does not relay SCTP".to_owned();

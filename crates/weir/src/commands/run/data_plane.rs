@@ -12,17 +12,17 @@ use weir_control::Control;
 use weir_core::Snapshot;
 use weir_proxy::{Drained, Proxy};
 
-/// What serves, and in node mode what captures for it.
+/// Data plane, and in node mode the rules that capture its traffic.
 pub(super) struct DataPlane {
     pub(super) proxy: Proxy,
     pub(super) node: Option<NodeCapture>,
     pub(super) frontends: FrontendPrinter,
-    /// What the data plane serves, for metrics.
+    /// Snapshot that the data plane serves, for metrics.
     pub(super) served: watch::Sender<Snapshot>,
 }
 
 impl DataPlane {
-    /// Serves what the control plane publishes, and keeps the probes informed of how far that is.
+    /// Serves what the control plane publishes, and reports the progress to the probes.
     pub(super) async fn run(&mut self, control: &mut Control, probes: &Probes) {
         let Self { proxy, node, frontends, served: to_metrics } = self;
         let (in_force, seen) = watch::channel(0);
@@ -56,7 +56,7 @@ impl DataPlane {
         }
     }
 
-    /// Ends: new clients go elsewhere, connections may go on for a while.
+    /// Ends: accepts nothing new, and lets connections go on for `timeout`.
     pub(super) async fn drain(self, timeout: Duration) -> Drained {
         self.proxy.stop_accepting().await;
         if let Some(node) = self.node {

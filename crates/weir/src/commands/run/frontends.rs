@@ -1,15 +1,15 @@
-//! How does somebody at the terminal learn where Services are served?
+//! How does a user learn where Services are served?
 
 use crate::output::{stdout, table::Table};
 use tracing::info;
 use weir_proxy::{FrontendRow, FrontendState};
 
-/// Log lines for one step; a cluster has more frontends than anybody wants to read.
+/// Frontends that are logged one by one after a change; a cluster has more than anybody wants to read.
 const MAX_LOGGED_FRONTENDS: usize = 20;
 
-/// Shows frontends as they change.
+/// Prints or logs frontends as they change.
 pub(crate) struct FrontendPrinter {
-    /// Whether addresses are mapped: then nobody can know them, and they are printed as a table.
+    /// Whether addresses are mapped: nobody can know those, so that they are printed as a table.
     mapped: bool,
     /// Whether a header was printed.
     header_printed: bool,
@@ -20,7 +20,7 @@ impl FrontendPrinter {
         Self { mapped, header_printed: false }
     }
 
-    /// Shows what changed. Failures are logged by the data plane, with what to do.
+    /// Prints or logs frontends that changed. The data plane logs failures, with what to do.
     pub(crate) fn show(&mut self, rows: &[FrontendRow]) {
         if rows.is_empty() {
             return;
@@ -36,7 +36,7 @@ impl FrontendPrinter {
         let text =
             if self.header_printed { text.split_once('\n').map_or("", |(_, rows)| rows) } else { &text };
         self.header_printed = true;
-        // Nobody reads along: that is no reason to stop serving.
+        // A closed standard output is no reason to stop serving.
         let _ = stdout::print(text);
     }
 }

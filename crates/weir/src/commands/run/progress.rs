@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use weir_control::Status;
 use weir_core::Family;
 
-/// Tells the probes when changes wait and when they are served (semantics Z1).
+/// Notes for the probes when changes wait and when changes are served (semantics Z1).
 pub(super) async fn report_progress(
     mut status: watch::Receiver<Status>,
     mut served: watch::Receiver<u64>,

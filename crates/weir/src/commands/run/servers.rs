@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use weir_core::Snapshot;
 
-/// The servers for probes and operators, and what keeps metrics in order.
+/// Servers for probes and operators, and the upkeep of metrics.
 pub(super) struct Servers {
     stop: CancellationToken,
     tasks: TaskTracker,

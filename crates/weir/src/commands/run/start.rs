@@ -28,7 +28,7 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// How long writing the last state may keep the process.
+/// Time that writing the last state may delay the end.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn serve(options: RunOptions) -> anyhow::Result<()> {
@@ -51,7 +51,7 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
         control = weir_control::start(options.source, options.scope) => control?,
         // Standard input or a credential plugin may keep the start waiting.
         signal = signals.next() => {
-            info!("{signal}: ending before anything was served");
+            info!("{signal}: ending before any Service is served");
             return Ok(());
         }
     };
@@ -77,7 +77,8 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
     }
     if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(
-            "ending without the last state: it cannot be written in {SAVE_TIMEOUT:?}; is --state-dir on a network?"
+            "ending without saving the last state: writing takes longer than {SAVE_TIMEOUT:?}; is --state-dir on a \
+             network file system?"
         );
     }
     servers.stop().await;

@@ -4,7 +4,7 @@ use super::report::Report;
 use std::net::{IpAddr, SocketAddr};
 use weir_core::{Changes, Claimant, Claims, Family, FrontendKind, Rank, ResolvedService, Snapshot};
 
-/// What is to be reported where.
+/// Reports that load balancers should get, by the address of the port.
 #[derive(Debug, Default)]
 pub(super) struct DesiredReports {
     snapshot: Snapshot,
@@ -13,7 +13,7 @@ pub(super) struct DesiredReports {
 }
 
 impl DesiredReports {
-    /// Takes a newer Snapshot and the addresses to listen on; returns where what is reported may have changed.
+    /// Replaces the Snapshot and the addresses to listen on; returns the addresses whose report may have changed.
     pub(super) fn update(&mut self, snapshot: &Snapshot, addresses: &[IpAddr]) -> Vec<SocketAddr> {
         let changes = Changes::between(&self.snapshot, snapshot);
         let mut touched = Vec::new();
@@ -32,8 +32,8 @@ impl DesiredReports {
         touched
     }
 
-    /// What is reported at an address. The API server gives each Service a port of its own; should two have the same, the
-    /// first by name is reported.
+    /// Report at an address. The API server gives each Service a port of its own; of two Services with one port the first by
+    /// name is reported.
     pub(super) fn at(&self, address: SocketAddr) -> Option<&Report> {
         self.claims.winner(address)
     }

@@ -24,22 +24,22 @@ use weir_proxy::{DescriptorBudget, DescriptorPermit};
 
 const SERVER: Server = Server { name: "health-check node port", alternative: "another healthCheckNodePort" };
 
-/// How long until a port that could not be opened is tried again.
+/// Time until a port that could not be opened is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
 
-/// How many clients may wait in the kernel to be accepted.
+/// Clients that may wait in the kernel until weir accepts them.
 const BACKLOG: i32 = 128;
 
 /// A client of a health-check node port.
 pub(super) struct AcceptedClient {
     pub(super) stream: TcpStream,
-    /// What it is told.
+    /// Report that answers the client.
     pub(super) report: SharedReport,
-    /// When the port is closed.
+    /// Ends the connection when the port closes.
     pub(super) end: CancellationToken,
 }
 
-/// What a port reports now; an open port may pass to another Service.
+/// Report of an open port, which may pass to another Service.
 #[derive(Clone, Debug)]
 pub(super) struct SharedReport(Arc<Mutex<Report>>);
 
@@ -57,7 +57,7 @@ impl SharedReport {
     }
 }
 
-/// One open port.
+/// An open port: its report, and the task that accepts clients.
 #[derive(Debug)]
 struct Port {
     report: SharedReport,
@@ -67,7 +67,7 @@ struct Port {
 }
 
 impl Port {
-    /// Returns when the socket is closed. Connections end, too.
+    /// Closes the socket and ends its connections; returns when the socket is closed.
     async fn close(self) {
         self.end.cancel();
         self.accepting.abort();
@@ -75,10 +75,10 @@ impl Port {
     }
 }
 
-/// The ports that are open, and those that should be.
+/// Health-check node ports that are open, and those that could not be opened.
 pub(super) struct HealthCheckPorts {
     open: HashMap<SocketAddr, Port>,
-    /// Those that cannot be opened, and why.
+    /// Addresses that cannot be opened, and why.
     failed: BTreeMap<SocketAddr, String>,
     clients: mpsc::Sender<AcceptedClient>,
     descriptors: Arc<DescriptorBudget>,
@@ -86,13 +86,13 @@ pub(super) struct HealthCheckPorts {
 }
 
 impl HealthCheckPorts {
-    /// No port. `clients` gets whoever connects to one.
+    /// Starts without an open port. `clients` receives every client that connects to one.
     pub(super) fn new(clients: mpsc::Sender<AcceptedClient>, descriptors: Arc<DescriptorBudget>) -> Self {
         let (open, failed) = (HashMap::new(), BTreeMap::new());
         Self { open, failed, clients, descriptors, metrics: PortMetrics::register() }
     }
 
-    /// Opens, closes and changes these ports as is desired.
+    /// Opens and closes the ports at these addresses and changes their reports, until they are as desired.
     pub(super) async fn settle(&mut self, desired: &DesiredReports, touched: &[SocketAddr]) {
         // First what closes: a port on all addresses and one on a single address exclude each other.
         for address in touched.iter().filter(|&&address| desired.at(address).is_none()) {
@@ -111,7 +111,7 @@ impl HealthCheckPorts {
         self.show_counts();
     }
 
-    /// Tries again what could not be opened.
+    /// Tries again to open the ports that failed.
     pub(super) fn retry(&mut self, desired: &DesiredReports) {
         let failed: Vec<SocketAddr> = self.failed.keys().copied().collect();
         for address in failed {
@@ -122,12 +122,12 @@ impl HealthCheckPorts {
         self.show_counts();
     }
 
-    /// Whether some port could not be opened.
+    /// Whether a port could not be opened.
     pub(super) fn some_failed(&self) -> bool {
         !self.failed.is_empty()
     }
 
-    /// Closes all.
+    /// Closes all ports.
     pub(super) async fn close(&mut self) {
         for (_, port) in self.open.drain() {
             port.close().await;
@@ -151,12 +151,12 @@ impl HealthCheckPorts {
             Err(error) => {
                 self.metrics.failures.increment(1);
                 let why = explain(&error);
-                // Once per cause; the same again every few seconds is no news.
+                // Once per cause; the same line every few seconds would say nothing new.
                 if self.failed.insert(address, why.clone()).as_ref() != Some(&why) {
                     let retry = humantime::format_duration(RETRY);
                     tracing::warn!(
                         %service, %address,
-                        "cannot open the health-check node port: {why}; until then load balancers take this node for \
+                        "cannot open the health-check node port: {why}; until then load balancers treat this node as \
                          one without endpoints; trying again every {retry}"
                     );
                 }
@@ -184,7 +184,7 @@ impl HealthCheckPorts {
     }
 }
 
-/// Opens a socket that is for one family only, so that each can have its own count (semantics H5).
+/// Opens a listening socket for one family only, so that each family has its own count (semantics H5).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
     if address.is_ipv6() {
@@ -197,18 +197,18 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Why a port could not be opened, and what to do.
+/// Cause of a failed bind, and what to do about it.
 fn explain(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::AddrInUse => {
             "it is in use; is kube-proxy or another process listening there (ss -lntp)?".to_owned()
         }
-        ErrorKind::AddrNotAvailable => "the address is none of this host's".to_owned(),
+        ErrorKind::AddrNotAvailable => "this host does not have the address".to_owned(),
         _ => error.to_string(),
     }
 }
 
-/// Handles, registered once.
+/// Handles of the metrics of health-check node ports, registered once.
 struct PortMetrics {
     open: Gauge,
     failed: Gauge,

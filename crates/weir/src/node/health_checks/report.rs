@@ -12,20 +12,20 @@ use serde::Serialize;
 use serde_json::{Serializer, ser::PrettyFormatter};
 use weir_core::ServiceKey;
 
-/// Tells the load balancer how much of the traffic this node should get.
+/// Header with the share of traffic that this node should get.
 const WEIGHT: HeaderName = HeaderName::from_static("x-load-balancing-endpoint-weight");
 
-/// What a load balancer is told of a Service on this node.
+/// Report to load balancers about one Service on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// The Service.
+    /// Service that the report is about.
     pub(crate) service: ServiceKey,
-    /// How many of its endpoints on this node are ready.
+    /// Ready endpoints of the Service on this node.
     pub(crate) local_endpoints: usize,
 }
 
 impl Report {
-    /// The answer, whatever the method and the path: 200 if there are endpoints and the proxy is `healthy` (Z1), else 503.
+    /// Answer to a request of any method and path: 200 if there are endpoints and the proxy is `healthy` (Z1), else 503.
     pub(crate) fn answer(&self, healthy: bool) -> Reply {
         let status = match healthy && self.local_endpoints > 0 {
             true => StatusCode::OK,
@@ -51,7 +51,7 @@ impl Report {
     }
 }
 
-/// kube-proxy's body, in its order.
+/// Body of the answer, with kube-proxy's fields in kube-proxy's order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {

@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 use weir_core::Snapshot;
 use weir_proxy::DescriptorBudget;
 
-/// How many clients may wait to be served.
+/// Accepted clients that may wait for the task.
 const MAX_WAITING_CLIENTS: usize = 16;
 
-/// The health-check node ports of this node. Dropping it closes them.
+/// Health-check node ports of this node, closed when dropped.
 #[derive(Debug)]
 pub(crate) struct HealthChecks {
     desired: watch::Sender<DesiredState>,
@@ -32,7 +32,7 @@ pub(crate) struct HealthChecks {
     task: JoinHandle<()>,
 }
 
-/// What there is to report, and on which addresses.
+/// Snapshot to report about, and the addresses to listen on.
 #[derive(Clone, Debug, Default)]
 struct DesiredState {
     snapshot: Snapshot,
@@ -40,7 +40,7 @@ struct DesiredState {
 }
 
 impl HealthChecks {
-    /// Starts without any port. `probes` knows whether the proxy is healthy; each port takes a descriptor of the budget.
+    /// Starts the task without any port. `probes` says whether the proxy is healthy; each port takes a descriptor of the budget.
     pub(crate) fn start(probes: Probes, descriptors: Arc<DescriptorBudget>) -> Self {
         let (desired, seen) = watch::channel(DesiredState::default());
         let stop = CancellationToken::new();
@@ -54,19 +54,19 @@ impl HealthChecks {
         Self { desired, stop, task }
     }
 
-    /// Reports what this Snapshot says, on these addresses (see `NodePortAddresses::listening`). Returns at once.
+    /// Reports on a Snapshot at these addresses (see `NodePortAddresses::listening`). Returns at once.
     pub(crate) fn apply(&self, snapshot: &Snapshot, addresses: &[IpAddr]) {
         self.desired.send_replace(DesiredState { snapshot: snapshot.clone(), addresses: addresses.to_vec() });
     }
 
-    /// Closes all ports: load balancers send elsewhere. Returns when they are closed.
+    /// Closes all ports, so that load balancers send elsewhere; returns when all are closed.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;
     }
 }
 
-/// What the task owns.
+/// State of the task that owns all ports.
 struct HealthCheckServer {
     probes: Probes,
     desired: DesiredReports,

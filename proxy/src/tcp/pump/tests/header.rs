@@ -4,7 +4,7 @@ use super::*;
 
 const HEADER: &[u8] = b"PROXY TCP4 192.0.2.1 10.96.0.10 40000 80\r\n";
 
-/// One look at a direction; returns how many bytes count as relayed.
+/// Looks at a direction once; returns the number of bytes that count as relayed.
 fn look(half: &mut Half, from: &mut TestSource, to: &mut TestSink) -> u64 {
     let pipes = some_pipes();
     let scratch = &mut vec![0; 65_536];

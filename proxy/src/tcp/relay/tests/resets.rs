@@ -18,7 +18,7 @@ async fn send_and_reset(mut from: TcpStream, bytes: &[u8], chunks: &[usize]) {
     from.set_zero_linger().unwrap();
 }
 
-/// Receives by so much at a time; returns what came, and how it ended.
+/// Receives `reads` bytes at a time; returns what came, and how it ended.
 async fn receive(mut to: TcpStream, reads: &[usize]) -> (Vec<u8>, io::Result<()>) {
     let mut received = Vec::new();
     for &most in reads.iter().cycle() {

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 /// One datagram: where its bytes are, and how they are marked.
 type Datagram = (Range<usize>, u8);
 
-/// The datagrams of a gro_batch, cut up as the kernel does.
+/// The datagrams of a GRO batch, cut up as the kernel does.
 fn datagrams(gro_batch: GroBatch) -> Vec<Datagram> {
     let end = gro_batch.start + gro_batch.length;
     let cut = |index| {
@@ -17,7 +17,8 @@ fn datagrams(gro_batch: GroBatch) -> Vec<Datagram> {
     (0..gro_batch.datagrams()).map(cut).collect()
 }
 
-/// What arrives when gro_batches are sent, where a run leaves as a whole and an error costs a datagram.
+/// The datagrams that arrive and that are lost when GRO batches are sent, where a GSO batch leaves as a whole and an
+/// error costs a datagram.
 fn send(
     gro_batches: &mut [GroBatch],
     mut lost: impl Iterator<Item = bool>,
@@ -49,7 +50,7 @@ fn can_leave_in_one_send(gso_batch: &GsoBatch, sent: &[Datagram]) -> bool {
     whole && tail && fits && (sent.len(), bytes) == (gso_batch.datagrams, gso_batch.bytes)
 }
 
-/// Trains of a few sizes, so that some fit together, with the number of their flow.
+/// GRO batches of a few sizes, so that some fit together, with the index of their flow.
 fn batches() -> impl Strategy<Value = Vec<(usize, GroBatch)>> {
     let sizes = prop_oneof![4 => prop::sample::select(vec![0, 1, 64, 700, 1400]), 1 => 0..65_508usize];
     let gro_batch = (0..5usize, sizes, 1..70usize, 0..1400usize, prop::sample::select(vec![0, 0, 0, 2, 184]));

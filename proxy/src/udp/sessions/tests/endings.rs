@@ -17,7 +17,7 @@ use tokio::{net::UdpSocket, task::LocalSet, time::Instant};
 const IDLE: Duration = Duration::from_secs(30);
 const ASSURED_IDLE: Duration = Duration::from_secs(120);
 
-/// Sends a datagram to the frontend and has it forwarded.
+/// Sends a datagram to the frontend, which is forwarded.
 async fn ask(client: &UdpSocket, Fixture { udp, sessions }: &Fixture) {
     let address = sessions.frontend.borrow().address;
     client.send_to(b"ask", address).await.unwrap();
@@ -26,7 +26,7 @@ async fn ask(client: &UdpSocket, Fixture { udp, sessions }: &Fixture) {
     assert!(!forward_waiting(&socket, udp, |scratch| sessions.forward(udp, scratch, &socket, None)));
 }
 
-/// Lets the worker's clock tick until the frontend has no flow.
+/// Ticks the clock of the worker until the frontend has no flow.
 async fn end_of_flows(udp: &UdpContext) {
     while !udp.flows.borrow().is_empty() {
         tokio::time::sleep(TICK).await;

@@ -4,19 +4,19 @@ use crate::telemetry::close_reason::Closed;
 use std::io::{self, ErrorKind};
 use weir_core::ConnectFailure;
 
-/// Why an attempt to connect to an endpoint failed.
+/// The side at fault for a failed connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectFault {
-    /// The endpoint's fault: another one may do better.
+    /// The endpoint: another one may do better.
     Endpoint(ConnectFailure),
-    /// The endpoint is this proxy itself.
+    /// Nobody: the endpoint is a frontend of this proxy itself.
     Loop,
-    /// This host lacks descriptors, ports or memory; no endpoint is to blame.
+    /// This host, which lacks descriptors, ports or memory; no endpoint is to blame.
     Host,
 }
 
 impl ConnectFault {
-    /// The failure that the kernel reports for a connect (connect(2)).
+    /// The side at fault by an error of connect(2).
     pub(crate) fn of(error: &io::Error) -> Self {
         match error.kind() {
             ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => {
