@@ -150,7 +150,7 @@ impl Driver {
                     }
                     self.report_file_problems(problems);
                 }
-                Input::Saved(restored) => self.restore(restored),
+                Input::Saved(state) => self.restore(state),
                 Input::Watch(kind, state) => self.observe_watch(kind, state),
             }
         }
@@ -163,8 +163,8 @@ impl Driver {
         self.pending = true;
     }
 
-    fn restore(&mut self, restored: disk::SavedState) {
-        let disk::SavedState { events, saved, file } = restored;
+    fn restore(&mut self, state: disk::SavedState) {
+        let disk::SavedState { events, saved, file } = state;
         events.into_iter().for_each(|event| self.store.apply(event));
         self.pending = true;
         self.restored = Some(RestoredState::new(saved, file));

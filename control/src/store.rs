@@ -186,11 +186,11 @@ impl Store {
             Some(guard) => guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
             None => Cow::Borrowed(service),
         };
-        let served = resolve(&service, parts.slices(), &self.state.node);
-        if snapshot.get(key).is_some_and(|known| **known == served) {
+        let resolved = resolve(&service, parts.slices(), &self.state.node);
+        if snapshot.get(key).is_some_and(|known| **known == resolved) {
             return false;
         }
-        snapshot.insert(Arc::new(served));
+        snapshot.insert(Arc::new(resolved));
         true
     }
 
