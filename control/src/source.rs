@@ -38,9 +38,18 @@ pub struct Control {
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,
     saving: Option<JoinHandle<()>>,
+    /// Number of times that the credentials were asked to be read again.
+    reloads: watch::Sender<u64>,
 }
 
 impl Control {
+    /// Has the kubeconfig or service account, and all that it names, read again now; returns at once. A new client
+    /// takes over, and every watch lists again; what cannot be used changes nothing. Either way is one line in
+    /// the log. Without effect for manifests.
+    pub fn reload_credentials(&self) {
+        self.reloads.send_modify(|reloads| *reloads = reloads.wrapping_add(1));
+    }
+
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
     pub async fn end(mut self) {
         self.tasks.shutdown().await;
@@ -72,6 +81,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let mut tasks = JoinSet::new();
     let mut first_load = None;
     let mut saving = None;
+    let reloads = watch::Sender::default();
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
@@ -88,8 +98,13 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 (restored, saving) = (found, Some((states, task)));
             }
             match restored {
-                true => drop(tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs))),
-                false => api_server::start(source, &scope, &inputs, &mut tasks).await?,
+                true => {
+                    let reloads = reloads.subscribe();
+                    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, reloads));
+                }
+                false => {
+                    api_server::start(source, &scope, &inputs, &reloads.subscribe(), &mut tasks).await?;
+                }
             }
         }
     }
@@ -99,7 +114,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let store = Store::new(&scope.node_name).with_guards(guards);
     let (states, saving) = saving.unzip();
     tasks.spawn(Driver::new(store, snapshots, status, brought, states).run(received));
-    Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving })
+    Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving, reloads })
 }
 
 /// Identity of the weir that the state is saved for.

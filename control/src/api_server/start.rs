@@ -13,16 +13,18 @@ use crate::{
 };
 use std::sync::Arc;
 use tokio::{
+    sync::watch,
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, timeout},
 };
-use tracing::info;
+use tracing::{info, warn};
 
 /// Starts one watch for each kind, with its own back-off: none waits for another.
 pub(crate) async fn start(
     source: KubeSource,
     scope: &Scope,
     inputs: &Inputs,
+    reloads: &watch::Receiver<u64>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ConfigError> {
     let client = Arc::new(SharedClient::new(source).await?);
@@ -35,21 +37,40 @@ pub(crate) async fn start(
     for target in targets {
         tasks.spawn(Watch::new(&client, target, scope, inputs).run());
     }
+    tasks.spawn(reload(client, reloads.clone()));
     Ok(())
+}
+
+/// Reads the configuration again at each request of `requests`, until nobody can ask any more. Says in one line
+/// what came of it.
+async fn reload(client: Arc<SharedClient>, mut requests: watch::Receiver<u64>) {
+    while requests.changed().await.is_ok() {
+        match client.reload().await {
+            Ok(client) => info!("read the credentials again; watching the API server at {}", client.server),
+            Err(error) => warn!("keeping the credentials that are in use: {error}"),
+        }
+    }
 }
 
 /// Starts the watches, retries while no usable way to reach an API server is configured, and runs until the
 /// watches end. Plugins and files that give credentials may be as far away as the API server.
-pub(crate) async fn start_with_retries(source: KubeSource, scope: Scope, inputs: Inputs) {
+pub(crate) async fn start_with_retries(
+    source: KubeSource,
+    scope: Scope,
+    inputs: Inputs,
+    mut reloads: watch::Receiver<u64>,
+) {
     let (mut tasks, mut retries) = (JoinSet::new(), Retries::default());
-    while let Err(error) = start(source.clone(), &scope, &inputs, &mut tasks).await {
+    while let Err(error) = start(source.clone(), &scope, &inputs, &reloads, &mut tasks).await {
         for kind in [Kind::Service, Kind::EndpointSlice] {
             let state = WatchState::Failing(error.to_string());
             if inputs.send(Input::Watch(kind, state)).await.is_err() {
                 return;
             }
         }
-        sleep(retries.next_wait(UNAVAILABLE, None, Instant::now(), rand::random())).await;
+        let wait = retries.next_wait(UNAVAILABLE, None, Instant::now(), rand::random());
+        // Who asks for the credentials to be read again need not wait.
+        _ = timeout(wait, reloads.changed()).await;
     }
     drop(inputs);
     while tasks.join_next().await.is_some() {}

@@ -77,9 +77,18 @@ impl Watch {
         if self.send(Input::Watch(self.target.kind, WatchState::Connecting)).await.is_err() {
             return;
         }
+        let mut reloads = self.shared_client.reloads();
         loop {
             let client = self.shared_client.current().await;
-            let Err(next) = self.follow(client).await;
+            // A reload also ends a wait for the next attempt.
+            let next = tokio::select! {
+                biased;
+                _ = reloads.changed() => {
+                    self.connected = false;
+                    Next::StartOver
+                }
+                Err(next) = self.follow(client) => next,
+            };
             match next {
                 Next::Paged => {
                     self.streaming = false;

@@ -1,9 +1,9 @@
 //! Is a change of certificates, tokens or the API server itself on disk picked up without a restart?
 
-use super::{Scope, TempFile, Watching, failures::server_with, service, streams::impatient};
+use super::{Scope, TempFile, Watching, failures::server_with, served, service, streams::impatient};
 use std::fs;
 use weir_control::Kind;
-use weir_testkit::Authority;
+use weir_testkit::{Authority, Resource};
 
 #[tokio::test]
 async fn a_server_that_comes_back_with_another_authority_is_refused_until_that_is_on_disk() {
@@ -61,5 +61,41 @@ async fn an_api_server_that_has_moved_is_found_where_the_kubeconfig_names_it_now
     weir.fails(Kind::EndpointSlice, &["connection refused"]).await;
     fs::write(&weir.kubeconfig.0, new.kubeconfig()).unwrap();
     weir.serves(&["dns:80->"]).await;
+    weir.is("back", |status| status.outage_since.is_none()).await;
+}
+
+#[tokio::test]
+async fn credentials_that_are_asked_to_be_read_again_are_used_at_once_and_bad_ones_change_nothing() {
+    let (old, new) = (server_with(&["web"]).await, server_with(&["dns"]).await);
+    let mut weir = Watching::start(&old.kubeconfig()).await;
+    weir.serves(&["web:80->"]).await;
+    weir.is("watching", |status| status.outage_since.is_none() && status.watches.len() == 4).await;
+    let reads = old.requests(Resource::Services);
+    for (number, bad) in ["half a file: [", "", "current-context: gone"].into_iter().enumerate() {
+        fs::write(&weir.kubeconfig.0, bad).unwrap();
+        weir.control.reload_credentials();
+        let name = format!("after-{number}");
+        old.apply(service(&name, 3 + number as u16)).unwrap();
+        weir.sees(&name, |now| served(now).contains(&format!("{name}:80->"))).await;
+    }
+    assert_eq!(old.requests(Resource::Services), reads, "the watch through the last good client goes on");
+    fs::write(&weir.kubeconfig.0, new.kubeconfig()).unwrap();
+    weir.control.reload_credentials();
+    weir.serves(&["dns:80->"]).await;
+    new.apply(service("web", 2)).unwrap();
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    assert_eq!(old.wait_for_open_streams(0).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_request_to_read_credentials_again_ends_the_wait_of_a_weir_that_could_not_read_them() {
+    let server = server_with(&["web"]).await;
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    weir.serves(&["web:80->"]).await;
+    server.require_token("new");
+    server.drop_streams();
+    weir.fails(Kind::Service, &["401"]).await;
+    fs::write(&weir.kubeconfig.0, server.kubeconfig()).unwrap();
+    weir.control.reload_credentials();
     weir.is("back", |status| status.outage_since.is_none()).await;
 }

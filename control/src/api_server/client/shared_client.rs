@@ -10,7 +10,11 @@ use super::{
 use crate::{KubeSource, blocking::blocking};
 use kube::{Client, Config, client::ClientBuilder};
 use std::{net::IpAddr, sync::Arc};
-use tokio::{runtime::Handle, sync::Mutex, time::Instant};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, watch},
+    time::Instant,
+};
 use weir_core::address::parse_ip;
 
 /// Client that all watches share.
@@ -18,6 +22,8 @@ pub(in crate::api_server) struct SharedClient {
     source: Arc<KubeSource>,
     history: Arc<WatchHistory>,
     current: Mutex<ApiClient>,
+    /// Number of reloads that an operator asked for and that gave a new client.
+    reloads: watch::Sender<u64>,
 }
 
 /// Client and the configuration that it was built from.
@@ -36,7 +42,7 @@ impl SharedClient {
         let source = Arc::new(source);
         let history = Arc::default();
         let current = Mutex::new(connect(&source, &history, 0).await?);
-        Ok(Self { source, history, current })
+        Ok(Self { source, history, current, reloads: watch::Sender::default() })
     }
 
     /// Time after which a watch is renewed.
@@ -61,6 +67,20 @@ impl SharedClient {
             *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
         }
         Ok(())
+    }
+
+    /// Reads the configuration again because an operator asks for it. Every watch begins anew with the new client;
+    /// after an error the last client stays in use and no watch notices.
+    pub(in crate::api_server) async fn reload(&self) -> Result<ApiClient, ConfigError> {
+        let mut current = self.current.lock().await;
+        *current = connect(&self.source, &self.history, current.epoch + 1).await?;
+        self.reloads.send_modify(|reloads| *reloads += 1);
+        Ok(current.clone())
+    }
+
+    /// Signals of successful [reloads](Self::reload).
+    pub(in crate::api_server) fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
     }
 
     /// Whether the configuration names another API server than the unreachable one. It is read at most once in
