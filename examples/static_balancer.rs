@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use weir_core::{Node, Policy, PortSpec, Protocol, Service, ServiceKey, Settings, Snapshot, resolve_static};
-use weir_proxy::{Config, Proxy};
+use weir_proxy::{Config, FrontendState, Proxy};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -27,6 +27,9 @@ async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut proxy = Proxy::start(Config::default())?;
     for row in proxy.apply(&snapshot).await.rows {
+        if let FrontendState::Failed(reason) = &row.state {
+            bail!("cannot listen on {}: {reason}", row.listen);
+        }
         println!("{}: {}", row.listen, row.state);
     }
     interrupt.recv().await;

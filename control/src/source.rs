@@ -43,11 +43,9 @@ pub struct Control {
 }
 
 impl Control {
-    /// Has the kubeconfig or service account, and all that it names, read again now; returns at once. A new client
-    /// takes over, and every watch lists again; what cannot be used changes nothing. Either way is one line in
-    /// the log. Without effect for manifests.
-    pub fn reload_credentials(&self) {
-        self.reloads.send_modify(|reloads| *reloads = reloads.wrapping_add(1));
+    /// The credentials in use, to have them read again while the control plane runs.
+    pub fn credentials(&self) -> Credentials {
+        Credentials(self.reloads.clone())
     }
 
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
@@ -56,6 +54,19 @@ impl Control {
         if let Some(saving) = self.saving.take() {
             _ = saving.await;
         }
+    }
+}
+
+/// Credentials of a running control plane.
+#[derive(Clone, Debug)]
+pub struct Credentials(watch::Sender<u64>);
+
+impl Credentials {
+    /// Has the kubeconfig or service account, and all that it names, read again now; returns at once. A new client
+    /// takes over, and every watch lists again; what cannot be used changes nothing. Either way is one line in
+    /// the log. Without effect for manifests.
+    pub fn read_again(&self) {
+        self.0.send_modify(|reloads| *reloads = reloads.wrapping_add(1));
     }
 }
 

@@ -27,6 +27,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use weir_bench::usage;
+use weir_testkit::without_test_settings;
 
 /// The longest wait for a proxy to serve.
 const READY: Duration = Duration::from_secs(15);
@@ -84,7 +85,7 @@ impl<'network> Proxy<'network> {
             File::create(config::log(self.way)).with_context(|| format!("cannot write {name}'s log"))?;
         let mut command = Command::new(&launch.program);
         command.args(&launch.arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let started = self.network.proxy.run(|| async { command.spawn() });
+        let started = self.network.proxy.run(|| async { without_test_settings(&mut command).spawn() });
         started?.with_context(|| format!("cannot start {name} ({})", launch.program.display()))
     }
 

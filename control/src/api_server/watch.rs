@@ -148,7 +148,9 @@ impl Watch {
                 list.complete = true;
                 if kind == Kind::Node && list.objects == 0 {
                     warn!(
-                        "this node has no Node object; zone hints and node ports need it; is --node-name right?"
+                        "the cluster has no Node named {:?}, which zone hints, local endpoints and node ports need; is \
+                         --node-name right?",
+                        self.scope.node_name
                     );
                 }
                 without_problems(Event::Complete(kind))

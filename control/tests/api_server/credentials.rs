@@ -73,14 +73,14 @@ async fn credentials_that_are_asked_to_be_read_again_are_used_at_once_and_bad_on
     let reads = old.requests(Resource::Services);
     for (number, bad) in ["half a file: [", "", "current-context: gone"].into_iter().enumerate() {
         fs::write(&weir.kubeconfig.0, bad).unwrap();
-        weir.control.reload_credentials();
+        weir.control.credentials().read_again();
         let name = format!("after-{number}");
         old.apply(service(&name, 3 + number as u16)).unwrap();
         weir.sees(&name, |now| served(now).contains(&format!("{name}:80->"))).await;
     }
     assert_eq!(old.requests(Resource::Services), reads, "the watch through the last good client goes on");
     fs::write(&weir.kubeconfig.0, new.kubeconfig()).unwrap();
-    weir.control.reload_credentials();
+    weir.control.credentials().read_again();
     weir.serves(&["dns:80->"]).await;
     new.apply(service("web", 2)).unwrap();
     weir.serves(&["dns:80->", "web:80->"]).await;
@@ -96,6 +96,6 @@ async fn a_request_to_read_credentials_again_ends_the_wait_of_a_weir_that_could_
     server.drop_streams();
     weir.fails(Kind::Service, &["401"]).await;
     fs::write(&weir.kubeconfig.0, server.kubeconfig()).unwrap();
-    weir.control.reload_credentials();
+    weir.control.credentials().read_again();
     weir.is("back", |status| status.outage_since.is_none()).await;
 }

@@ -19,10 +19,16 @@ pub enum Error {
     Interface(String),
     /// A transaction that nft or the kernel did not accept. The rules are as they were before it.
     #[error(
-        "nft refused a change of the rules; those before it stay in force, and it is tried again. Is the kernel out of \
-         memory, or does something else change table inet weir? nft said: {0}"
+        "nft refused a change of the rules; those before it stay in force, and it is tried again{cause}. nft said: {0}",
+        cause = likely_cause(.0)
     )]
     Refused(String),
+    /// A signal ended `nft`. The rules are as they were before it.
+    #[error(
+        "nft was ended by signal {0} during a change of the rules; those before it stay in force, and it is tried again. \
+         If nobody did this on purpose, the kernel's log says whether memory ran out"
+    )]
+    Killed(i32),
     /// A transaction that took too long.
     #[error(
         "nft did not finish within {0:?}; the rules are written anew. Is this host overloaded, or does something else \
@@ -43,4 +49,37 @@ pub enum Error {
     /// Netlink cannot be used.
     #[error("cannot use netlink: {0}")]
     Netlink(#[from] io::Error),
+}
+
+/// What the kernel's word for a refusal says about its cause, as the middle of a sentence.
+fn likely_cause(said: &str) -> &'static str {
+    const CAUSES: [(&str, &str); 7] = [
+        ("Operation not permitted", ": weir lacks CAP_NET_ADMIN, or a security module forbids it"),
+        (
+            "Operation not supported",
+            ": the kernel lacks something that the rules need; 'weir doctor' names it",
+        ),
+        ("No such file or directory", ": something else has changed table inet weir"),
+        ("File exists", ": something else has changed table inet weir"),
+        ("Device or resource busy", ": something else uses a part of table inet weir"),
+        ("Cannot allocate memory", ": the kernel is out of memory"),
+        ("No buffer space available", ": the change is larger than net.core.wmem_max lets it be"),
+    ];
+    CAUSES.iter().find(|(word, _)| said.contains(word)).map_or("", |(_, cause)| cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_cause_that_the_kernel_gave_and_guesses_none() {
+        let message = |said: &str| Error::Refused(said.to_owned()).to_string();
+        let busy = message("Error: Could not process rule: Cannot allocate memory");
+        assert!(busy.contains("tried again: the kernel is out of memory. nft said"), "{busy}");
+        let denied = message("Error: Could not process rule: Operation not permitted");
+        assert!(denied.contains("CAP_NET_ADMIN"), "{denied}");
+        let syntax = message("Error: syntax error, unexpected string");
+        assert!(syntax.contains("tried again. nft said: Error: syntax error"), "{syntax}");
+    }
 }

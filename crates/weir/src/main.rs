@@ -10,7 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Two crates that each pick a provider panic at the first TLS handshake; whoever comes first decides.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match cli::parse(env::args_os(), |name| env::var_os(name)) {
+    match cli::parse(env::args_os(), env::vars_os()) {
         Ok(command) => commands::execute(command),
         Err(error) => {
             let _ = error.print();

@@ -3,3 +3,4 @@
 pub(crate) mod logging;
 pub(crate) mod stdout;
 pub(crate) mod table;
+pub(crate) mod terminal;

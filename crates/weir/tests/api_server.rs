@@ -113,7 +113,7 @@ fn objects_of_an_api_server_are_guarded_unless_that_is_switched_off() {
 
 #[test]
 fn without_any_the_program_says_where_it_looked() {
-    let output = weir().arg("run").output().unwrap();
+    let output = weir_testkit::output(weir().arg("run"), "").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     for place in ["--kubeconfig", "KUBECONFIG", "~/.kube/config", "--manifests"] {

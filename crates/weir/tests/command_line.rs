@@ -57,8 +57,25 @@ fn usage_errors_end_with_exit_code_2() {
 
 #[test]
 fn variables_are_read_from_the_environment() {
-    let output = Command::new(WEIR).arg("run").env("WEIR_WORKERS", "257").output().unwrap();
+    let output = weir_testkit::output(Command::new(WEIR).arg("run").env("WEIR_WORKERS", "257"), "").unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).starts_with("error: variable WEIR_WORKERS: "), "{}", stderr(&output));
     assert!(stderr(&output).contains("1..=256"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_nobody_can_have_meant_is_refused_with_what_may_have_been_meant() {
+    let mut misspelt = Command::new(WEIR);
+    misspelt.arg("run").env("WEIR_WORKRES", "2");
+    let mut flag = Command::new(WEIR);
+    flag.args(["run", "--wrokers", "2"]);
+    let mut level = Command::new(WEIR);
+    level.args(["run", "--log-level", "inof"]);
+    for (command, meant) in
+        [(&mut misspelt, "WEIR_WORKERS"), (&mut flag, "--workers"), (&mut level, "\"info\"")]
+    {
+        let output = weir_testkit::output(command, "").unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(meant), "{}", stderr(&output));
+    }
 }

@@ -58,6 +58,15 @@ fn the_static_balancer_says_how_it_is_used() {
 }
 
 #[test]
+fn the_static_balancer_ends_when_its_port_is_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let holder = std::net::TcpListener::bind(&taken).unwrap();
+    let refused = refusal("static_balancer", &[taken.clone(), "127.0.0.1:9".into()]);
+    assert!(refused.starts_with(&format!("Error: cannot listen on {taken}: ")), "{refused}");
+    drop(holder);
+}
+
+#[test]
 fn the_watcher_prints_what_comes_changes_and_goes() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("watch-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

@@ -1,7 +1,7 @@
 //! How does a script reach the kernel? Through `nft -f -`: one transaction, all or nothing.
 
 use crate::Error;
-use std::{process::Stdio, time::Duration};
+use std::{os::unix::process::ExitStatusExt, process::Stdio, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, Command},
@@ -48,10 +48,18 @@ pub(crate) async fn query(arguments: &[&str]) -> Result<String, Error> {
 }
 
 fn spawn(arguments: &[&str]) -> std::io::Result<Child> {
+    command("nft", arguments).spawn()
+}
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     // Messages are compared with what they are in English.
-    let mut command = Command::new("nft");
     command.args(arguments).env("LC_ALL", "C").kill_on_drop(true);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    // Ctrl-C and supervisors signal a whole process group: weir ends in its own time, and its last change of the rules
+    // must not die before.
+    command.process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 async fn run(mut child: Child, script: &str) -> Result<String, Error> {
@@ -70,8 +78,30 @@ async fn run(mut child: Child, script: &str) -> Result<String, Error> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.trim();
-    Err(Error::Refused(match said.is_empty() {
-        true => output.status.to_string(),
-        false => said.chars().take(MAX_MESSAGE).collect(),
-    }))
+    Err(match output.status.signal() {
+        Some(signal) => Error::Killed(signal),
+        None if said.is_empty() => Error::Refused(output.status.to_string()),
+        None => Error::Refused(said.chars().take(MAX_MESSAGE).collect()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_to_the_process_group_of_weir_does_not_reach_nft() {
+        let child = command("sh", &["-c", "cut -d ' ' -f 5 /proc/$$/stat"]).spawn().unwrap();
+        let leader = child.id().unwrap().to_string();
+        let group = run(child, "").await.unwrap();
+        assert_eq!(group.trim(), leader, "it leads a process group of its own");
+    }
+
+    #[tokio::test]
+    async fn an_nft_that_was_killed_is_named_as_such() {
+        let child = command("sh", &["-c", "kill -KILL $$"]).spawn().unwrap();
+        let error = run(child, "").await.unwrap_err();
+        assert!(matches!(error, Error::Killed(9)), "{error}");
+        assert!(error.to_string().contains("signal 9"), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What does a program print, and what does a server of a program answer?
 
-use super::patience::HANG;
+use super::{environment::without_test_settings, patience::HANG};
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -12,7 +12,7 @@ use std::{
 /// # Errors
 /// When it cannot be started.
 pub fn output(command: &mut Command, input: &str) -> io::Result<Output> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    without_test_settings(command).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     // A command that ends early closes its end; what it says is worth more than that.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input.as_bytes()));

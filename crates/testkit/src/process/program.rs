@@ -1,6 +1,6 @@
 //! How does a test start a program, see what it says, and end it?
 
-use super::patience::HANG;
+use super::{environment::without_test_settings, patience::HANG};
 use std::{
     env,
     fs::{self, File},
@@ -101,8 +101,15 @@ impl Program {
     /// # Errors
     /// When there is no such process or signal.
     pub fn signal(&self, name: &str) -> io::Result<()> {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status()?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name}: {status}"))) }
+        kill(name, &self.id().to_string())
+    }
+
+    /// Sends a signal to its whole process group, as a terminal does at Ctrl-C. It has to be the group's leader.
+    ///
+    /// # Errors
+    /// When it leads no group, or there is no such signal.
+    pub fn signal_group(&self, name: &str) -> io::Result<()> {
+        kill(name, &format!("-{}", self.id()))
     }
 
     /// Kills it (`kill -9`) and waits for its end.
@@ -165,8 +172,15 @@ fn new_log(name: &str) -> io::Result<(PathBuf, File)> {
     Ok((log, file))
 }
 
+fn kill(name: &str, process: &str) -> io::Result<()> {
+    let status = Command::new("kill").args([&format!("-{name}"), "--", process]).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{name} {process}: {status}"))) }
+}
+
 fn spawn(command: &mut Command) -> io::Result<Child> {
-    command.spawn().map_err(|error| io::Error::new(error.kind(), format!("{command:?}: {error}")))
+    without_test_settings(command)
+        .spawn()
+        .map_err(|error| io::Error::new(error.kind(), format!("{command:?}: {error}")))
 }
 
 /// Reads lines on a thread of its own, until there are no more or nobody wants them.

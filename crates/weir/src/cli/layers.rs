@@ -2,6 +2,8 @@
 
 pub(super) mod config_file;
 mod layer;
+mod variables;
 
 pub(super) use layer::Layer;
-pub use layer::variable_of;
+pub(super) use variables::Variables;
+pub use variables::variable_of;

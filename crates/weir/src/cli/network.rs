@@ -66,6 +66,8 @@ pub(crate) struct ClusterNetwork {
     pub(crate) service_cidrs: Vec<IpNet>,
     /// Whether all traffic to cluster IPs is masqueraded.
     pub(crate) masquerade_all: bool,
+    /// Whether pods shall be recognised by `--cluster-cidr`, and it was not given.
+    pub(crate) lacks_cluster_cidr: bool,
 }
 
 impl NetworkArgs {
@@ -93,7 +95,9 @@ impl NetworkArgs {
             }
             DetectLocalMode::None => Pods::Unknown,
         };
+        let by_cluster_cidr = self.detect_local_mode == DetectLocalMode::ClusterCidr;
         Ok(ClusterNetwork {
+            lacks_cluster_cidr: by_cluster_cidr && self.cluster_cidr.is_empty(),
             pods,
             pod_networks: self.cluster_cidr,
             service_cidrs: self.service_cidr,

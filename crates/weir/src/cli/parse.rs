@@ -3,11 +3,11 @@
 use super::{
     explain::{ExplainArgs, ExplainOptions},
     layers::{
-        Layer,
+        Layer, Variables,
         config_file::{self, CONFIG},
     },
     options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveArgs, ResolveOptions},
-    run::{RunArgs, RunOptions, SettingLevels},
+    run::{EffectiveSettings, RunArgs, RunOptions},
     values::usage,
 };
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
@@ -105,25 +105,28 @@ pub fn command() -> clap::Command {
 /// Parses the command line, and for `weir run` also the `WEIR_*` variables and the `--config` file.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
-    variable: impl Fn(&str) -> Option<OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let mut command = Cli::command();
     let mut matches = command.try_get_matches_from_mut(&arguments)?;
-    let mut levels = SettingLevels::default();
+    let mut settings = EffectiveSettings::default();
     if let Some(given) = matches.subcommand_matches(RUN) {
         let run = RunArgs::augment_args(clap::Command::new(RUN));
-        let variables = Layer::of_variables(&run, &variable).map_err(usage)?;
+        let variables = Variables::of(environment).layer(&run).map_err(usage)?;
         let file = match given.get_one(CONFIG).cloned().or_else(|| variables.get(CONFIG).map(PathBuf::from)) {
             Some(path) => config_file::read(&path, &run)?,
             None => Layer::default(),
         };
-        levels = SettingLevels::new(given, &variables, &file);
         command = Cli::command().mut_subcommand(RUN, |run| variables.apply(file.apply(run)));
-        matches = command.try_get_matches_from_mut(&arguments)?;
+        let effective = command.try_get_matches_from_mut(&arguments)?;
+        if let Some(effective) = effective.subcommand_matches(RUN) {
+            settings = EffectiveSettings::new(&run, given, (&variables, &file), effective);
+        }
+        matches = effective;
     }
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
-        Subcommands::Run(args) => Ok(Command::Run(Box::new(args.options(levels)?))),
+        Subcommands::Run(args) => Ok(Command::Run(Box::new(args.options(settings)?))),
         Subcommands::Demo(options) => Ok(Command::Demo(options)),
         Subcommands::Doctor(options) => Ok(Command::Doctor(options)),
         Subcommands::Cleanup(options) => Ok(Command::Cleanup(options)),

@@ -1,11 +1,11 @@
 //! Which settings does `weir run` take?
 
 mod arguments;
-mod levels;
 mod options;
+mod settings;
 
 pub(super) use arguments::RunArgs;
-pub(super) use levels::SettingLevels;
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;
 pub(super) use options::workers;
+pub(crate) use settings::EffectiveSettings;

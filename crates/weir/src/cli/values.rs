@@ -9,7 +9,6 @@ use std::{
     str::FromStr,
     time::Duration,
 };
-use tracing_subscriber::EnvFilter;
 use weir_control::Selection;
 use weir_core::{
     Frontend, NodePortAddresses,
@@ -141,14 +140,6 @@ pub(crate) fn process_limit(text: &str) -> Result<NonZeroUsize, &'static str> {
     NonZeroUsize::try_from(count(text)?).map_err(|_| "is more than this machine can address")
 }
 
-/// Parses a log filter, as in `info` or `warn,weir_proxy=debug`.
-pub(crate) fn log_level(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("{error}; write it as in info or warn,weir_proxy=debug")),
-    }
-}
-
 /// Builds a usage error (exit code 2).
 pub(crate) fn usage(message: impl std::fmt::Display) -> clap::Error {
     clap::Error::raw(clap::error::ErrorKind::ValueValidation, format_args!("{message}\n"))
@@ -195,10 +186,8 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_log_levels_say_how_they_are_written() {
+    fn durations_say_how_they_are_written() {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert!(duration("25").unwrap_err().contains("25s"));
-        assert!(log_level("warn,weir_proxy=debug").is_ok());
-        assert!(log_level("weir=loud").unwrap_err().contains("weir_proxy=debug"));
     }
 }

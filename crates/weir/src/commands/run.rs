@@ -3,6 +3,7 @@
 mod data_plane;
 mod frontends;
 mod progress;
+mod reload;
 mod servers;
 mod start;
 

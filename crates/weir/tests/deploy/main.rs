@@ -62,7 +62,7 @@ fn arguments(objects: &[Value]) -> Vec<String> {
 }
 
 fn options(objects: &[Value]) -> RunOptions {
-    match parse(["weir".to_owned()].into_iter().chain(arguments(objects)), |_| None) {
+    match parse(["weir".to_owned()].into_iter().chain(arguments(objects)), []) {
         Ok(Command::Run(options)) => *options,
         other => panic!("{other:?}"),
     }

@@ -100,6 +100,13 @@ impl Bed {
         self.cluster.node(node).spawn(WEIR, &self.arguments(node, flags), &variables).unwrap()
     }
 
+    /// Starts a command on a node as the leader of a process group of its own, with this `PATH`.
+    pub(crate) fn spawn_in_session(&self, node: &str, command: &[&str], path: &str) -> Program {
+        let state = self.state_dir().join(node);
+        let variables = [("WEIR_STATE_DIR", state.to_str().unwrap()), ("PATH", path)];
+        self.cluster.node(node).spawn("setsid", command, &variables).unwrap()
+    }
+
     /// Where each node has a folder for its weir's state.
     fn state_dir(&self) -> PathBuf {
         self.kubeconfig.with_extension("state")

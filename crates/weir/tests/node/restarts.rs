@@ -1,10 +1,10 @@
 //! What do clients see while weir ends, is killed, comes back, or comes twice?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, eventually, expect},
+    bed::{BOTH, Bed, Protocol, WEIR, eventually, expect},
     objects::{Service, cluster_ips},
 };
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, env, fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf};
 use weir_testkit::cluster::{Cluster, Failure, Host, NodePlan};
 
 fn single_with_service() -> Option<Bed> {
@@ -61,6 +61,50 @@ fn a_second_weir_with_takeover_serves_new_clients_while_the_first_ones_connectio
         let client = bed.cluster.pod("a-2");
         expect(client, protocol, to, Ok(("a-1", client.v4())));
     }
+}
+
+#[test]
+fn a_missing_cluster_cidr_and_a_node_name_that_no_node_has_are_said_at_the_start() {
+    let Some(bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let mut arguments = bed.arguments("node-b", &[]);
+    let at = arguments.iter().position(|argument| *argument == "--cluster-cidr").unwrap();
+    arguments.drain(at..at + 2);
+    let weir = bed.cluster.node("node-a").spawn(WEIR, &arguments, &[("WEIR_STATE_DIR", "")]).unwrap();
+    for line in ["--cluster-cidr is not set", "the cluster has no Node named \"node-b\""] {
+        eventually(line, true, || weir.log().unwrap().contains(line));
+    }
+}
+
+/// A folder with an `nft` that notes that it runs, and takes its time.
+fn slow_nft() -> PathBuf {
+    let folder = env::temp_dir().join(format!("weir-nft-{:016x}", rand::random::<u64>()));
+    fs::create_dir(&folder).unwrap();
+    let real = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    let script = format!("#!/bin/sh\ntouch {0}/runs\nsleep 0.3\n{real} exec nft \"$@\"\n", folder.display());
+    fs::write(folder.join("nft"), script).unwrap();
+    fs::set_permissions(folder.join("nft"), fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn ctrl_c_while_nft_runs_does_not_kill_it_and_leaves_nothing_if_rules_shall_go() {
+    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
+    let before = traces(&bed.cluster);
+    let folder = slow_nft();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder.display());
+    // Its own session, hence its own process group: the signal is for weir and what it has started, not for this test.
+    let arguments = [&[WEIR][..], &bed.arguments("node-a", &["--keep-rules=false"])].concat();
+    let mut weir = bed.spawn_in_session("node-a", &arguments, &path);
+    eventually("readiness", Some(200), || bed.probe("node-a", "/readyz"));
+    fs::remove_file(folder.join("runs")).unwrap();
+    bed.serve(&Service::web("web", 10), &["a-1"]);
+    eventually("a change of the rules", true, || folder.join("runs").exists());
+    weir.signal_group("INT").unwrap();
+    assert!(weir.wait().unwrap().success(), "{}", weir.log().unwrap());
+    assert!(!weir.log().unwrap().contains("nft was ended"), "{}", weir.log().unwrap());
+    assert_eq!(traces(&bed.cluster), before);
+    fs::remove_dir_all(folder).unwrap();
 }
 
 /// Everything in a node's network that weir could leave behind.

@@ -1,7 +1,7 @@
 //! What does a `--config` file say? It is a YAML map whose keys are the long flags of `weir run`.
 
 use super::layer::{self, Layer};
-use crate::cli::values::usage;
+use crate::cli::{nearest::hint, values::usage};
 use clap::{Arg, ArgAction, Command, Error};
 use serde_json::Value;
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
@@ -22,7 +22,8 @@ fn parse(text: &str, run: &Command) -> Result<Layer, String> {
     let mut layer = Layer::default();
     for (key, value) in entries.unwrap_or_default() {
         let Some(arg) = flag(run, &key) else {
-            return Err(format!("unknown key {key:?}; allowed are {}", allowed(run)));
+            let meant = hint(&key, keys(run).map(|(long, _)| long));
+            return Err(format!("unknown key {key:?}{meant}; allowed are {}", allowed(run)));
         };
         let added = texts(arg, value).map_err(str::to_owned).and_then(|values| layer.add(run, arg, values));
         added.map_err(|problem| format!("{key}: {problem}"))?;
@@ -92,7 +93,10 @@ mod tests {
     #[test]
     fn a_bad_entry_is_refused_with_its_key_and_what_is_allowed() {
         for (text, parts) in [
-            ("wokers: 4", ["\"wokers\"", "admin-address, allow-external-ips, api-server"]),
+            (
+                "wokers: 4",
+                ["\"wokers\" (did you mean \"workers\"?)", "admin-address, allow-external-ips, api-server"],
+            ),
             ("config: x.yaml", ["\"config\"", "workers"]),
             ("workers: 300", ["workers:", "1..=256"]),
             ("workers: [1]", ["workers:", "one value"]),

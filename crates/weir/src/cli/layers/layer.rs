@@ -10,24 +10,6 @@ pub(in crate::cli) struct Layer {
 }
 
 impl Layer {
-    /// Reads the variables `WEIR_<FLAG>`. `WEIR_LOG` is short for `WEIR_LOG_LEVEL`.
-    pub(in crate::cli) fn of_variables(
-        run: &Command,
-        variable: &impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, String> {
-        let mut layer = Self::default();
-        for (flag, arg) in flags(run) {
-            let name = variable_of(flag);
-            let short = (flag == "log-level").then_some("WEIR_LOG");
-            let set = [Some(&*name), short].into_iter().flatten();
-            let Some((name, value)) = set.filter_map(|name| Some((name, variable(name)?))).next() else {
-                continue;
-            };
-            layer.add(run, arg, vec![value]).map_err(|problem| format!("variable {name}: {problem}"))?;
-        }
-        Ok(layer)
-    }
-
     /// Adds the values of one flag, if clap accepts them.
     pub(super) fn add(&mut self, run: &Command, arg: &Arg, values: Vec<OsString>) -> Result<(), String> {
         check(run, arg, &values)?;
@@ -48,11 +30,6 @@ impl Layer {
             run.mut_arg(id, |arg| arg.default_values(values.iter().map(clap::builder::OsStr::from)))
         })
     }
-}
-
-/// Variable that stands for a long flag of `weir run`.
-pub fn variable_of(flag: &str) -> String {
-    format!("WEIR_{}", flag.replace('-', "_").to_uppercase())
 }
 
 /// Long flags of a command, without `--help`.

@@ -12,9 +12,8 @@ fn run(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<RunOpti
     fs::write(&path, file).unwrap();
     let config = ["--config".to_owned(), path.display().to_string()];
     let arguments = ["weir", "run"].into_iter().chain(flags.iter().copied()).map(str::to_owned).chain(config);
-    let variable =
-        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-    let parsed = parse(arguments, variable);
+    let environment = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let parsed = parse(arguments, environment);
     fs::remove_file(&path).unwrap();
     match parsed {
         Ok(Command::Run(options)) => Ok(*options),
@@ -143,7 +142,7 @@ fn bad_values_name_the_variable_or_the_file_and_key() {
         problem.contains(".yaml: mode: ") && problem.contains("possible values: bind, node"),
         "{problem}"
     );
-    let missing = parse(["weir", "run", "--config", "/nowhere"], |_| None).unwrap_err();
+    let missing = parse(["weir", "run", "--config", "/nowhere"], []).unwrap_err();
     assert_eq!(missing.exit_code(), 2);
     assert!(missing.to_string().starts_with("error: config file /nowhere: cannot be read"), "{missing}");
 }
@@ -169,7 +168,7 @@ fn guards_are_as_the_source_wants_them_unless_they_are_switched() {
     let resolve = |flag: &[&str]| {
         let arguments =
             ["weir", "resolve", "--manifests", "-"].iter().chain(flag).map(|&text| text.to_owned());
-        let Ok(Command::Resolve(options)) = parse(arguments, |_| None) else { panic!("{flag:?}") };
+        let Ok(Command::Resolve(options)) = parse(arguments, []) else { panic!("{flag:?}") };
         options.manifests.scope.guards
     };
     assert_eq!((resolve(&[]), resolve(&["--guards"])), (Some(false), Some(true)));
@@ -191,7 +190,7 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
     assert!(problem.contains("203.0.113.7/32"), "{problem}");
     let resolve = |flags: &[&str]| {
         let manifests = ["weir", "resolve", "--manifests", "-", "--allow-external-ips", "203.0.113.0/24"];
-        parse(manifests.iter().chain(flags).map(|&text| text.to_owned()), |_| None)
+        parse(manifests.iter().chain(flags).map(|&text| text.to_owned()), [])
     };
     let Ok(Command::Resolve(options)) = resolve(&["--guards"]) else { panic!() };
     assert_eq!(options.manifests.scope.external_ips.allowed.len(), 1);
@@ -200,14 +199,14 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
 
 #[test]
 fn resolve_takes_an_empty_node_name_as_no_node() {
-    let parsed = parse(["weir", "resolve", "--manifests", "-", "--node-name", "", "-o", "json"], |_| None);
+    let parsed = parse(["weir", "resolve", "--manifests", "-", "--node-name", "", "-o", "json"], []);
     let Ok(Command::Resolve(options)) = parsed else { panic!("{parsed:?}") };
     assert_eq!((&*options.manifests.scope.node_name, options.output), ("", Output::Json));
 }
 
 fn explain(flags: &[&str]) -> Result<ExplainOptions, String> {
     let arguments = ["weir", "explain", "--manifests", "m"].into_iter().chain(flags.iter().copied());
-    match parse(arguments, |_| None) {
+    match parse(arguments, []) {
         Ok(Command::Explain(options)) => Ok(*options),
         Ok(other) => panic!("{other:?}"),
         Err(error) => Err(error.to_string()),
@@ -266,6 +265,7 @@ fn node_mode_is_probed_from_anywhere_and_owns_the_cluster_unless_it_serves_one_n
     assert_eq!(health, "0.0.0.0:10256");
     assert!(options.exclusive && options.keep_rules && !options.takeover);
     assert_eq!(options.network.pods, Pods::Unknown, "without a network nobody is recognised");
+    assert!(options.network.lacks_cluster_cidr);
     let (health, options) = node(&[
         "--service-proxy-name=weir",
         "--health-address=127.0.0.1:1",

@@ -3,6 +3,7 @@
 use crate::{
     cli::{
         limits::LimitArgs,
+        log_filter::log_filter,
         network::NetworkArgs,
         values::{self, Folder, Listen, NodePortAddress},
     },
@@ -116,7 +117,7 @@ pub(super) struct ProcessArgs {
     pub(super) admin_address: Listen,
 
     /// Log filter, as in info or warn,weir_proxy=debug (also $WEIR_LOG)
-    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = values::log_level)]
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub(super) log_level: String,
 
     /// Format of log lines

@@ -2,7 +2,7 @@
 
 use super::{
     arguments::{Map, Mode, RunArgs, SourceArgs},
-    levels::SettingLevels,
+    settings::{EffectiveSettings, SettingOrigin},
 };
 use crate::{
     cli::{
@@ -54,6 +54,8 @@ pub struct RunOptions {
     pub(crate) log_level: String,
     /// Format of log lines.
     pub(crate) log_format: LogFormat,
+    /// All settings as they were written.
+    pub(crate) settings: EffectiveSettings,
 }
 
 /// Settings of node mode.
@@ -94,7 +96,7 @@ impl RunOptions {
 
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
-    pub(in crate::cli) fn options(self, levels: SettingLevels) -> Result<RunOptions, clap::Error> {
+    pub(in crate::cli) fn options(self, settings: EffectiveSettings) -> Result<RunOptions, clap::Error> {
         let Self { source, served, network, capture, limits, process } = self;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
@@ -114,7 +116,7 @@ impl RunArgs {
         let health_ip = if node.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let health_address = Listen(Some((health_ip, HEALTH_PORT).into()));
         Ok(RunOptions {
-            source: source.source(levels)?,
+            source: source.source(&settings)?,
             scope: Scope {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection,
@@ -136,15 +138,19 @@ impl RunArgs {
             admin_address: process.admin_address.0,
             log_level: process.log_level,
             log_format: process.log_format,
+            settings,
         })
     }
 }
 
 impl SourceArgs {
-    fn source(self, levels: SettingLevels) -> Result<Source, clap::Error> {
-        match levels.manifests.cmp(&levels.api_server) {
+    /// What was set at the higher level decides: `--manifests` beats `$WEIR_KUBECONFIG`.
+    fn source(self, settings: &EffectiveSettings) -> Result<Source, clap::Error> {
+        let manifests = settings.origin("manifests");
+        let api_server = ["kubeconfig", "context", "api-server"].map(|flag| settings.origin(flag));
+        match manifests.cmp(api_server.iter().max().unwrap_or(&SettingOrigin::Default)) {
             Ordering::Greater => Ok(Source::File(FileSource::new(self.manifests))),
-            Ordering::Equal if levels.manifests.is_some() => Err(values::usage(
+            Ordering::Equal if manifests > SettingOrigin::Default => Err(values::usage(
                 "--manifests cannot be used together with --kubeconfig, --context or --api-server: \
                  objects come from files or from an API server",
             )),

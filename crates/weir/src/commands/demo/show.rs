@@ -53,7 +53,7 @@ async fn show(options: DemoOptions) -> anyhow::Result<()> {
     tokio::select! {
         () = proxy.run(&mut snapshots, |_, _| ()) => anyhow::bail!("the control plane has ended"),
         result = report(&mut cluster, &backends, &client) => result?,
-        _ = signals.next() => {}
+        _ = signals.end(async || ()) => {}
         () = time_is_up => {}
     }
     client.stop().await;

@@ -1,6 +1,6 @@
 //! How does `weir run` start, and how does it end?
 
-use super::{data_plane::DataPlane, frontends::FrontendPrinter, servers::Servers};
+use super::{data_plane::DataPlane, frontends::FrontendPrinter, reload::Reload, servers::Servers};
 use crate::{
     cli::RunOptions,
     commands::signals::Signals,
@@ -8,7 +8,7 @@ use crate::{
     http::Probes,
     metrics,
     node::{self, NodeCapture},
-    output::logging,
+    output::logging::{self, LogFilter},
 };
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
@@ -19,10 +19,10 @@ use weir_proxy::Proxy;
 
 /// Serves Services until SIGTERM or SIGINT; then lets connections finish.
 pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
-    logging::init(&options.log_level, options.log_format)?;
+    let log_filter = logging::init(&options.log_level, options.log_format)?;
     // Control plane and HTTP share this one thread; they cannot delay a byte, which workers relay.
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-    let outcome = runtime.block_on(serve(options));
+    let outcome = runtime.block_on(serve(options, log_filter));
     // Reading from standard input cannot be cancelled, and must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     outcome.map(|()| ExitCode::SUCCESS)
@@ -31,8 +31,14 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
 /// Time that writing the last state may delay the end.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-async fn serve(options: RunOptions) -> anyhow::Result<()> {
+async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
+    if options.node.as_ref().is_some_and(|node| node.network.lacks_cluster_cidr) {
+        warn!(
+            "pods are not recognised, since --cluster-cidr is not set: weir treats them as clients from outside the \
+             cluster. Name the cluster's pod networks, or choose another --detect-local-mode"
+        );
+    }
     // First: what is registered without a recorder counts into nothing.
     let exporter = metrics::install()?;
     let capture = match &options.node {
@@ -48,32 +54,33 @@ async fn serve(options: RunOptions) -> anyhow::Result<()> {
         NodeCapture::new(capture, node, node_ports, &proxy, &probes)
     });
     let mut control = tokio::select! {
-        control = weir_control::start(options.source, options.scope) => control?,
+        control = weir_control::start(options.source.clone(), options.scope.clone()) => control?,
         // Standard input or a credential plugin may keep the start waiting.
-        signal = signals.next() => {
-            info!("{signal}: ending before any Service is served");
+        reason = signals.end(async || info!("SIGHUP: ignored, weir is still starting")) => {
+            info!("{reason}: ending before any Service is served");
             return Ok(());
         }
     };
     let mut data_plane =
         DataPlane { proxy, node, frontends: FrontendPrinter::new(options.map_loopback), served };
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
+    let mut reload = Reload::new(options, log_filter, control.credentials());
+    let reason = tokio::select! {
+        reason = signals.end(async || reload.run().await) => reason,
         () = data_plane.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
     };
     info!(
-        "{signal}: draining; connections may go on for {:?}, a second signal ends them",
-        options.drain_timeout
+        "{reason}: draining; connections may go on for {:?}, a second signal ends them",
+        reload.drain_timeout()
     );
     probes.health().set_draining();
     // The last state is written while connections end.
     let saving = tokio::spawn(control.end());
     tokio::select! {
-        drained = data_plane.drain(options.drain_timeout) => match drained.reset {
+        drained = data_plane.drain(reload.drain_timeout()) => match drained.reset {
             0 => info!("all connections have ended"),
             reset => info!("{reset} connections were still open and were reset"),
         },
-        signal = signals.another() => info!("{signal}: ending at once"),
+        reason = signals.another_end() => info!("{reason}: ending at once"),
     }
     if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(

@@ -1,0 +1,60 @@
+//! What is each setting of `weir run`, and where was it set?
+
+use crate::cli::layers::Layer;
+use clap::{ArgMatches, Command};
+use std::{collections::BTreeMap, ffi::OsString};
+
+/// Where a setting was set. A later origin overrides an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SettingOrigin {
+    /// Nowhere: the default.
+    Default,
+    /// In the `--config` file.
+    File,
+    /// By a `WEIR_*` variable.
+    Variable,
+    /// On the command line.
+    Flag,
+}
+
+/// Settings by the names of their flags, as they were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EffectiveSettings(BTreeMap<String, (SettingOrigin, Vec<OsString>)>);
+
+impl EffectiveSettings {
+    /// The settings of `run`: those on the command line are in `given`, all together in `effective`.
+    pub(in crate::cli) fn new(
+        run: &Command,
+        given: &ArgMatches,
+        (variables, file): (&Layer, &Layer),
+        effective: &ArgMatches,
+    ) -> Self {
+        let setting = |arg: &clap::Arg| {
+            let id = arg.get_id().as_str();
+            let origin = match id {
+                _ if given.value_source(id) == Some(clap::parser::ValueSource::CommandLine) => {
+                    SettingOrigin::Flag
+                }
+                _ if variables.get(id).is_some() => SettingOrigin::Variable,
+                _ if file.get(id).is_some() => SettingOrigin::File,
+                _ => SettingOrigin::Default,
+            };
+            let values = effective.get_raw(id).into_iter().flatten().map(OsString::from).collect();
+            Some((arg.get_long()?.to_owned(), (origin, values)))
+        };
+        Self(run.get_arguments().filter_map(setting).filter(|(flag, _)| flag != "help").collect())
+    }
+
+    /// Names of the flags whose values differ from those in `others`, wherever they were set.
+    pub(crate) fn differing<'a>(&'a self, others: &'a Self) -> impl Iterator<Item = &'a str> {
+        let differs = |(flag, (_, values)): &(&String, &(SettingOrigin, Vec<OsString>))| {
+            others.0.get(*flag).is_none_or(|(_, other)| other != values)
+        };
+        self.0.iter().filter(differs).map(|(flag, _)| &**flag)
+    }
+
+    /// Where a setting was set.
+    pub(super) fn origin(&self, flag: &str) -> SettingOrigin {
+        self.0.get(flag).map_or(SettingOrigin::Default, |(origin, _)| *origin)
+    }
+}
