@@ -27,6 +27,8 @@ pub enum MetricKind {
     Gauge,
     /// Values are counted in buckets.
     Histogram,
+    /// Values go up and down though the name ends as a counter's: it is another program's name, kept for its dashboards.
+    Untyped,
 }
 
 /// What the values of a metric are measured in.
@@ -47,6 +49,7 @@ impl MetricKind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::Untyped => "untyped",
         }
     }
 }
@@ -71,6 +74,11 @@ impl MetricFamily {
     /// A number that goes up and down.
     pub const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
         Self { name, kind: MetricKind::Gauge, unit: None, labels, help }
+    }
+
+    /// A number that goes up and down, under another program's name that ends as a counter's.
+    pub const fn untyped(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
+        Self { name, kind: MetricKind::Untyped, unit: None, labels, help }
     }
 
     /// Durations, counted in buckets.

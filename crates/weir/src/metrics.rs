@@ -6,9 +6,9 @@ mod families;
 mod live_series;
 mod no_local_endpoints;
 mod propagation;
+mod scrape;
 mod upkeep;
 
-pub(crate) use endpoint_counts::render as render_endpoint_counts;
 #[cfg(test)]
 pub(crate) use exporter::recorder;
 pub(crate) use exporter::{Exporter, install};
@@ -16,4 +16,5 @@ pub(crate) use families::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS, HEALTHZ, LI
 pub use families::{METRIC_FAMILIES, all_families};
 pub(crate) use no_local_endpoints::show as show_no_local_endpoints;
 pub(crate) use propagation::measure as measure_propagation;
+pub(crate) use scrape::render;
 pub(crate) use upkeep::upkeep;

@@ -5,7 +5,8 @@ use std::{
     io::{Write, stderr},
 };
 
-/// Environment variable set by CI: tests that need root must run, and fail where they cannot.
+/// Environment variable set by CI: tests that need root, or a program that not everybody
+/// has, must run, and fail where they cannot.
 const REQUIRED: &str = "WEIR_REQUIRE_NETNS";
 
 /// Prints why a test did nothing, past the test harness, which hides what a passing test prints.
@@ -18,7 +19,7 @@ pub(crate) fn skipped(why: &str) {
 ///
 /// # Panics
 /// Where it may not although the environment variable `WEIR_REQUIRE_NETNS` is set.
-pub(crate) fn or_skip<T>(what: &str, outcome: Result<T, impl Display>) -> Option<T> {
+pub fn or_skip<T>(what: &str, outcome: Result<T, impl Display>) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
         Err(error) => {

@@ -4,7 +4,7 @@ use super::{
     reply::{Reply, TEXT, not_found, reply},
     server::Server,
 };
-use crate::metrics::render_endpoint_counts;
+use crate::metrics;
 use hyper::{Method, StatusCode, header::ALLOW, header::HeaderValue};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     fn render(&self) -> String {
         let served = self.served.borrow().clone();
-        self.recorded.render() + &render_endpoint_counts(&served)
+        metrics::render(&self.recorded, &served)
     }
 }
 
@@ -72,7 +72,6 @@ async fn render(metrics: Metrics) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics;
     use http_body_util::BodyExt;
 
     async fn ask(method: Method, path: &str) -> (StatusCode, String) {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use weir_core::{EndpointSet, PortKey, ServicePort, Snapshot};
 
 /// Renders the counts of a Snapshot in Prometheus' text format.
-pub(crate) fn render(served: &Snapshot) -> String {
+pub(super) fn render(served: &Snapshot) -> String {
     let mut text = String::new();
     write_help_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.help);
     write_type_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.kind.as_str());

@@ -74,7 +74,7 @@ fn describe(recorder: &impl Recorder, family: &MetricFamily) {
     let (name, help) = (family.name.into(), family.help.into());
     match family.kind {
         MetricKind::Counter => recorder.describe_counter(name, unit, help),
-        MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+        MetricKind::Gauge | MetricKind::Untyped => recorder.describe_gauge(name, unit, help),
         MetricKind::Histogram => recorder.describe_histogram(name, unit, help),
     }
 }

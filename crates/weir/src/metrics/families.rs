@@ -35,7 +35,7 @@ pub(super) const NETWORK_PROGRAMMING: MetricFamily = MetricFamily::durations(
     &["ip_family"],
     "Time until a change of endpoints is served, from its cause",
 );
-pub(super) const NO_LOCAL_ENDPOINTS: MetricFamily = MetricFamily::gauge(
+pub(super) const NO_LOCAL_ENDPOINTS: MetricFamily = MetricFamily::untyped(
     "kubeproxy_sync_proxy_rules_no_local_endpoints_total",
     &["traffic_policy", "ip_family"],
     "Service ports with traffic policy Local whose endpoints are all on other nodes, by policy (internal, external)",
