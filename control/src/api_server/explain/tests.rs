@@ -5,13 +5,13 @@ use crate::Selection;
 
 fn of_service(cause: impl Error + Send + Sync + 'static) -> Failure {
     let error = watcher::Error::WatchStartFailed(kube::Error::Service(Box::new(cause)));
-    explain(&error, &Target::services(&Selection::default()), "https://api:6443")
+    explain(&error, &Target::services(&Selection::default()), "https://api:6443", &AnswerBeginning::default())
 }
 
 fn of_status(code: u16, target: &Target) -> Failure {
     let status = kube::core::Status::failure("detail", "Reason").with_code(code);
     let error = watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)));
-    explain(&error, target, "https://api:6443")
+    explain(&error, target, "https://api:6443", &AnswerBeginning::default())
 }
 
 #[test]
@@ -88,7 +88,12 @@ fn a_server_that_is_away_is_asked_again_sooner_than_one_that_refuses() {
 fn what_a_server_asks_for_is_taken_from_its_status_and_what_it_says_fits_a_line() {
     let status = r#"{"code":503,"message":"come\nback\u001b[31m later","details":{"retryAfterSeconds":7}}"#;
     let error = watcher::Error::WatchError(Box::new(serde_json::from_str(status).unwrap()));
-    let failure = explain(&error, &Target::services(&Selection::default()), "https://api:6443");
+    let failure = explain(
+        &error,
+        &Target::services(&Selection::default()),
+        "https://api:6443",
+        &AnswerBeginning::default(),
+    );
     assert_eq!(failure.retry_after, Some(Duration::from_secs(7)));
     assert!(failure.message.ends_with("(503: come back [31m later)"), "{}", failure.message);
     let long = of_service(io::Error::other("x".repeat(100_000)));
