@@ -104,10 +104,10 @@ pub(super) fn explain(
         watcher::Error::WatchFailed(kube::Error::SerdeError(_)) if !answer.is_event() => {
             request.unintelligible(answer)
         }
-        watcher::Error::WatchError(status) => request.answered(status),
+        watcher::Error::WatchError(status) => request.answered(status, answer),
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => request.answered(status),
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => request.answered(status, answer),
         watcher::Error::WatchFailed(_) => request.broken_off(cause),
         _ => request.not_answered(cause),
     }
@@ -122,10 +122,14 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn answered(&self, status: &Status) -> Failure {
+    fn answered(&self, status: &Status, answer: &AnswerBeginning) -> Failure {
         let Self { verb, resource, server, .. } = self;
         let code = status.code;
         let detail = one_line(&status.message);
+        // What is no event may pass for a Status of which nothing is known.
+        if code == 0 && detail.is_empty() && !answer.is_event() {
+            return self.unintelligible(answer);
+        }
         // An API server answers with a Status; what else answers is shown.
         let foreign = |separator: &str| match status.reason == FOREIGN && !detail.is_empty() {
             true => format!("{separator}{detail}"),

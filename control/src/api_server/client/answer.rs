@@ -197,7 +197,10 @@ async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Err
         ),
         None => {
             let body = beginning(body, deadline).await;
-            serde_json::from_slice(&body).unwrap_or_else(|_| foreign(text_of(header::CONTENT_TYPE), &body))
+            let status = serde_json::from_slice(&body).ok();
+            // Any object passes for a Status of which nothing is known.
+            let status = status.filter(|status: &Status| status.code != 0 || !status.message.is_empty());
+            status.unwrap_or_else(|| foreign(text_of(header::CONTENT_TYPE), &body))
         }
     };
     status.code = head.status.as_u16();
