@@ -99,3 +99,35 @@ fn what_a_server_asks_for_is_taken_from_its_status_and_what_it_says_fits_a_line(
     let long = of_service(io::Error::other("x".repeat(100_000)));
     assert!(long.message.len() < 500);
 }
+
+#[tokio::test]
+async fn a_client_that_has_died_is_known_as_such_and_a_plugin_that_fails_as_a_matter_of_credentials() {
+    type Answer = std::future::Ready<Result<http::Response<kube::client::Body>, io::Error>>;
+    let dies = |_: http::Request<kube::client::Body>| -> Answer { panic!("given what it cannot take") };
+    let client = kube::Client::new(tower::service_fn(dies), "default");
+    let ask = || client.request_text(http::Request::new(Vec::new()));
+    assert!(ask().await.is_err());
+    let error = watcher::Error::InitialListFailed(ask().await.unwrap_err());
+    let services = Target::services(&Selection::default());
+    let failure = explain(&error, &services, "https://api:6443", &AnswerBeginning::default());
+    assert_eq!(failure.reason, Reason::ClientGone, "{failure:?}");
+    let failure = of_service(PluginError::NotInstalled { command: "aws".into(), hint: ": brew it".into() });
+    assert_eq!(failure.reason, Reason::Unauthorized);
+    assert!(failure.message.ends_with("the plugin \"aws\" is not installed: brew it"), "{failure:?}");
+}
+
+#[test]
+fn an_answer_that_no_api_server_gives_is_shown() {
+    let status = kube::core::Status::failure("text/html: \"<html>\"", FOREIGN);
+    for (code, words) in [
+        (401, "(401 Unauthorized on list services; text/html: \"<html>\")"),
+        (404, "(404: text/html: \"<html>\")"),
+        (502, "(502: text/html: \"<html>\")"),
+    ] {
+        let error = kube::Error::Api(Box::new(status.clone().with_code(code)));
+        let error = watcher::Error::InitialListFailed(error);
+        let services = Target::services(&Selection::default());
+        let failure = explain(&error, &services, "https://api:6443", &AnswerBeginning::default());
+        assert!(failure.message.contains(words), "{failure:?}");
+    }
+}

@@ -135,3 +135,6 @@ impl ServerCertVerifier for AnyServer {
         self.0.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;
