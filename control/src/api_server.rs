@@ -9,7 +9,7 @@ mod start;
 mod target;
 mod watch;
 
-pub use client::ConfigError;
+pub use client::{ConfigError, PluginError, UrlError};
 pub(crate) use client::{address, url};
 pub use source::KubeSource;
 pub(crate) use start::{start, start_with_retries};

@@ -2,12 +2,17 @@
 
 mod answer;
 mod config;
+mod credentials;
 mod request;
 mod shared_client;
-mod token;
+mod tls;
+mod transport;
 mod watch_history;
 mod watch_rate_limiter;
 
-pub use config::ConfigError;
+pub(super) use answer::FOREIGN;
+pub use config::{ConfigError, PluginError, UrlError};
 pub(super) use shared_client::{ApiClient, SharedClient};
 pub(crate) use shared_client::{address, url};
+pub(super) use tls::is_authority_as_server;
+pub(super) use watch_history::AnswerBeginning;

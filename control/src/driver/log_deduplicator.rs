@@ -69,6 +69,7 @@ impl WatchLogDeduplicator {
             WatchState::Failing(message) => (message, false),
             WatchState::Off(message) => (message, true),
         };
+        let message = &in_common(kind, message);
         if self
             .logged
             .iter()
@@ -84,6 +85,11 @@ impl WatchLogDeduplicator {
         self.failing[kind as usize] = !off;
         true
     }
+}
+
+/// Message without what differs from kind to kind when one cause stops all of them.
+fn in_common(kind: Kind, message: &str) -> String {
+    message.replace(kind.resource(), "objects").replace(" list objects", " watch objects")
 }
 
 #[cfg(test)]
@@ -135,6 +141,17 @@ mod tests {
         let start = Instant::now();
         assert!(deduplicator.should_log(Kind::Service, &off, start));
         assert!(!deduplicator.should_log(Kind::Service, &off, start + Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn one_cause_that_stops_all_kinds_is_logged_once_although_each_names_its_kind() {
+        let (mut deduplicator, now) = (WatchLogDeduplicator::default(), Instant::now());
+        let logged = Kind::ALL.map(|kind| {
+            let verb = if kind == Kind::Node { "list" } else { "watch" };
+            let message = format!("the API server refuses to {verb} {} (503: no leader)", kind.resource());
+            deduplicator.should_log(kind, &WatchState::Failing(message), now)
+        });
+        assert_eq!(logged, [true, false, false, false]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod restored;
 mod rights;
 mod scenarios;
 mod streams;
+mod tls;
 
 use cluster::{Cluster, slice};
 use serde_json::{Value, json};

@@ -2,16 +2,20 @@
 
 use super::{
     answer::AnswerLimits,
-    config::{self, ConfigError},
-    token::Token,
+    config::{self, Access, Authentication, ConfigError},
+    credentials::{Authorization, PluginCredentials, TokenFile},
+    transport::Transport,
     watch_history::WatchHistory,
     watch_rate_limiter::WatchRateLimiter,
 };
 use crate::{KubeSource, blocking::blocking};
-use kube::{Client, Config, client::ClientBuilder};
-use std::{net::IpAddr, sync::Arc};
+use futures::FutureExt;
+use kube::{
+    Client, Config,
+    client::{ClientBuilder, ConfigExt},
+};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 use tokio::{
-    runtime::Handle,
     sync::{Mutex, watch},
     time::Instant,
 };
@@ -103,8 +107,8 @@ impl SharedClient {
 
 /// URL of the API server as configured. Reads files only.
 pub(crate) async fn url(source: &KubeSource) -> Result<String, ConfigError> {
-    let (source, runtime) = (source.clone(), Handle::current());
-    blocking(move || runtime.block_on(config::load(&source)).map(|config| server(&config))).await
+    let source = source.clone();
+    contained(blocking(move || config::load(&source).map(|access| server(&access)))).await
 }
 
 /// IP address in a URL; `None` for a name.
@@ -113,36 +117,78 @@ pub(crate) fn address(url: &str) -> Option<IpAddr> {
     parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
 }
 
-/// Builds a client from the current configuration.
+/// Builds a client from the current configuration. Whatever happens while doing so is an error.
 async fn connect(
     source: &Arc<KubeSource>,
     history: &Arc<WatchHistory>,
     epoch: u64,
 ) -> Result<ApiClient, ConfigError> {
-    // Two providers in one program panic at the first connection; the first one that is installed counts.
-    _ = rustls::crypto::ring::default_provider().install_default();
-    let limits = AnswerLimits {
-        answer_timeout: source.answer_timeout,
-        watch_limit: source.watch_timeout + config::READ_TIMEOUT_MARGIN,
-        history: Arc::clone(history),
-    };
-    let (source, runtime) = (Arc::clone(source), Handle::current());
-    blocking(move || {
-        let mut config = runtime.block_on(config::load(&source))?;
-        let server = server(&config).into();
-        // A token in the configuration itself takes precedence over one in a file.
-        let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
-        let token = Token::from_file(file.map(Into::into))?;
-        let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
-        let client =
-            client.with_layer(&token).with_layer(&limits).with_layer(&WatchRateLimiter::default()).build();
-        Ok(ApiClient { client, server, read: Instant::now(), epoch })
-    })
-    .await
+    contained(build(Arc::clone(source), Arc::clone(history), epoch)).await
 }
 
-fn server(config: &Config) -> String {
-    config.cluster_url.to_string().trim_end_matches('/').to_owned()
+/// Runs work that reads what others wrote. A panic in it, or in a library, becomes an error.
+async fn contained<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ConfigError>> + Send + 'static,
+) -> Result<T, ConfigError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(done) => done,
+        Err(_) => Err(ConfigError::Panicked),
+    }
+}
+
+async fn build(
+    source: Arc<KubeSource>,
+    history: Arc<WatchHistory>,
+    epoch: u64,
+) -> Result<ApiClient, ConfigError> {
+    // Two providers in one program panic at the first connection; the first one that is installed counts.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let read_timeout = source.watch_timeout + config::READ_TIMEOUT_MARGIN;
+    let limits = AnswerLimits { answer_timeout: source.answer_timeout, watch_limit: read_timeout, history };
+    let Access { server: url, mut tls, authentication, impersonation } =
+        blocking(move || config::load(&source)).await?;
+    let authorization = match authentication {
+        Authentication::None => Authorization::None,
+        Authentication::Header(header) => Authorization::Header(header),
+        Authentication::TokenFile { path, otherwise } => {
+            Authorization::File(Arc::new(blocking(move || TokenFile::open(path, otherwise)).await?))
+        }
+        Authentication::Plugin(plugin) => {
+            let PluginCredentials { header, identity, expires } = plugin.run().await?;
+            if identity.is_some() {
+                tls.identity = identity;
+            }
+            match header {
+                Some(header) => Authorization::of_plugin(plugin, header, expires),
+                None => Authorization::None,
+            }
+        }
+    };
+    let server = text(&url).into();
+    let headers = impersonation.layer().map_err(|error| ConfigError::Credentials(error.to_string()))?;
+    let config = Config::new(url);
+    blocking(move || {
+        let transport =
+            Transport::new(&config.cluster_url, tls, read_timeout).map_err(ConfigError::Credentials)?;
+        let client = ClientBuilder::new(transport, &*config.default_namespace)
+            .with_layer(&config.base_uri_layer())
+            .with_layer(&headers)
+            .with_layer(&authorization)
+            .with_layer(&limits)
+            .with_layer(&WatchRateLimiter::default());
+        Ok((client, server))
+    })
+    .await
+    // The client starts a task of the runtime.
+    .map(|(client, server)| ApiClient { client: client.build(), server, read: Instant::now(), epoch })
+}
+
+fn server(access: &Access) -> String {
+    text(&access.server)
+}
+
+fn text(url: &http::Uri) -> String {
+    url.to_string().trim_end_matches('/').to_owned()
 }
 
 #[cfg(test)]
