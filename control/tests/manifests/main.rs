@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod completion;
 mod hostile;
 mod loading;
 mod mistakes;
