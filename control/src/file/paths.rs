@@ -43,6 +43,32 @@ pub(super) enum Fingerprint {
     File { real: PathBuf, device: u64, inode: u64, modified: (i64, i64), changed: (i64, i64), size: u64 },
 }
 
+impl Scan {
+    /// The scan with some files as they were in an earlier one: those for which `is_held` says so of the real path. A file
+    /// that was not there earlier is not there yet.
+    pub(super) fn with_earlier(mut self, earlier: &Self, is_held: impl Fn(&Path) -> bool) -> Self {
+        let files = |root: &Root| match root {
+            Root::Files(files) => files.clone(),
+            Root::Unreadable(..) | Root::Empty(..) => Vec::new(),
+        };
+        for (index, root) in self.roots.iter_mut().enumerate() {
+            let Root::Files(now) = root else { continue };
+            if !now.iter().any(|seen| is_held(&identity(seen))) {
+                continue;
+            }
+            let before = earlier.roots.get(index).map(files).unwrap_or_default();
+            let held = |seen: ScannedFile| {
+                if !is_held(&identity(&seen)) {
+                    return Some(seen);
+                }
+                before.iter().find(|known| known.path == seen.path).cloned()
+            };
+            *now = std::mem::take(now).into_iter().filter_map(held).collect();
+        }
+        self
+    }
+}
+
 /// Whether a path stands for standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
@@ -124,7 +150,7 @@ fn is_hidden(path: &Path) -> bool {
 
 /// Whether a file in a directory is a manifest. Hidden files are not: editors' swap files, and the `..data` of
 /// a mounted ConfigMap.
-fn is_manifest(path: &Path) -> bool {
+pub(super) fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
     !is_hidden(path) && matches!(extension, Some("yaml" | "yml" | "json"))
 }

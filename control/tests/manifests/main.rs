@@ -4,6 +4,7 @@
 
 mod completion;
 mod hostile;
+mod latency;
 mod loading;
 mod mistakes;
 mod watching;
