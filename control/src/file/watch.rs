@@ -56,7 +56,7 @@ pub(crate) async fn start(
     Ok(report)
 }
 
-/// Watch of manifests.
+/// Watch of manifests. Boxed, as it moves to the thread that reads and back.
 struct Watch {
     source: FileSource,
     manifests: Manifests,
@@ -82,8 +82,8 @@ enum Why {
 }
 
 impl Watch {
-    fn new(source: FileSource, scope: &Scope) -> Self {
-        Self {
+    fn new(source: FileSource, scope: &Scope) -> Box<Self> {
+        Box::new(Self {
             source,
             manifests: Manifests::new(scope.clone()),
             scan: Scan::default(),
@@ -93,10 +93,10 @@ impl Watch {
             unnoticed: None,
             report: None,
             logged_kinds: Vec::new(),
-        }
+        })
     }
 
-    async fn run(mut self, first: Load, inputs: Inputs) {
+    async fn run(mut self: Box<Self>, first: Load, inputs: Inputs) {
         let mut load = Some(first);
         loop {
             if let Some(load) = load.take() {
@@ -176,7 +176,7 @@ impl Watch {
     }
 
     /// Reads the files that changed, but for those that are still being written.
-    async fn look(self) -> (Self, Option<Load>) {
+    async fn look(self: Box<Self>) -> (Box<Self>, Option<Load>) {
         let (watch, scan) = self.scan().await;
         if scan == watch.scan && !watch.manifests.is_incomplete() {
             return (watch, None);
@@ -185,7 +185,7 @@ impl Watch {
     }
 
     /// Reads the files that changed, once they have settled.
-    async fn poll(mut self) -> (Self, Option<Load>) {
+    async fn poll(mut self: Box<Self>) -> (Box<Self>, Option<Load>) {
         let mut scan;
         (self, scan) = self.scan().await;
         if scan == self.scan && !self.manifests.is_incomplete() {
@@ -202,7 +202,7 @@ impl Watch {
         self.load(scan).await
     }
 
-    async fn load(self, scan: Scan) -> (Self, Option<Load>) {
+    async fn load(self: Box<Self>, scan: Scan) -> (Box<Self>, Option<Load>) {
         let mut watch = self;
         blocking(move || {
             // A stream is not read again: its fingerprint never changes.
@@ -215,7 +215,7 @@ impl Watch {
 
     /// Scans the files, after everything is watched: what changes later is told by the kernel. A file that is being written
     /// counts as it was before.
-    async fn scan(self) -> (Self, Scan) {
+    async fn scan(self: Box<Self>) -> (Box<Self>, Scan) {
         let mut watch = self;
         blocking(move || {
             watch.watch_places();

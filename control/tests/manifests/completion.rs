@@ -33,7 +33,7 @@ fn assert_said(text: &str, expected: &[&str], reason: Option<LeftOut>) {
     }
     let loaded = load(text);
     assert_eq!(loaded.report.problems[0].left_out, reason);
-    assert_eq!(loaded.report.problems[0].refused, false);
+    assert!(!loaded.report.problems[0].refused);
 }
 
 #[test]
