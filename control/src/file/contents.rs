@@ -5,12 +5,9 @@ use super::{
     location::Location,
     objects::{Found, Objects},
     parse::{self, Document},
+    report::{MAX_PROBLEMS, more_problems},
 };
-use crate::{
-    FileProblem, Kind, Object, ObjectKey, Scope,
-    model::{grouped, shown},
-    translate::SERVICE_NAME,
-};
+use crate::{FileProblem, Kind, Object, ObjectKey, Scope, model::shown, translate::SERVICE_NAME};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -48,9 +45,6 @@ pub(super) struct Entry {
     /// Whether the entry is the last good form of an object that cannot be read now.
     pub(super) kept: bool,
 }
-
-/// Largest number of problems and of unknown kinds that are listed for one file; a hostile file has millions.
-pub(super) const MAX_PROBLEMS: usize = 1000;
 
 impl Contents {
     /// Marks all objects as last good forms.
@@ -192,13 +186,6 @@ impl Entry {
         let line = Some(field_line.unwrap_or(location.line));
         FileProblem { object: Some(shown(key, 400)), field, line, ..location.problem(message) }
     }
-}
-
-/// Stands for `count` problems of a file or directory that are not listed; `None` if all are.
-pub(super) fn more_problems(path: &Arc<Path>, count: usize) -> Option<FileProblem> {
-    let s = if count == 1 { "" } else { "s" };
-    let problem = FileProblem::of_file(path, format_args!("has {} more problem{s}", grouped(count)));
-    (count > 0).then_some(FileProblem { count, ..problem })
 }
 
 fn fresh_id(next: &mut u64) -> u64 {

@@ -1,9 +1,9 @@
 //! Which objects do all files together define? Keeps the last good state of each file and tells what differs.
 
 use super::{
-    contents::{Contents, Entry, MAX_PROBLEMS, more_problems},
+    contents::{Contents, Entry},
     paths::{Fingerprint, Root, Scan, ScannedFile, is_stdin},
-    report::Report,
+    report::{MAX_PROBLEMS, Report, more_problems},
 };
 use crate::{
     Event, FileProblem, Kind, LeftOut, ObjectKey, Scope,

@@ -1,12 +1,12 @@
 //! Which objects does a document hold? Lists are unpacked; kinds that weir does not read are skipped.
 
 use super::{
-    contents::MAX_PROBLEMS,
     fields::Fields,
     kinds::{api_type, mistaken},
     lines,
     location::Location,
     parse::{self, Document},
+    report::MAX_PROBLEMS,
 };
 use crate::{
     Event, FileProblem, Kind, Object, ObjectKey, Scope,
