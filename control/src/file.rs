@@ -5,6 +5,10 @@
 //! ```
 
 mod contents;
+mod duplicates;
+mod fields;
+mod kinds;
+mod lines;
 mod load;
 mod location;
 mod manifests;

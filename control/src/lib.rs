@@ -20,6 +20,8 @@ pub use api_server::{ConfigError, KubeSource, PluginError, UrlError};
 pub use driver::{ClockReading, EndpointChange, PublishedChanges, Status, WatchState};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use metric_families::METRIC_FAMILIES;
-pub use model::{Event, FileProblem, Kind, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection};
+pub use model::{
+    Event, FileProblem, Kind, LeftOut, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection,
+};
 pub use source::{Control, Credentials, Source, StartError, start};
 pub use store::{Commit, Refusals, State, Store};

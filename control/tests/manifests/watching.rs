@@ -107,7 +107,7 @@ async fn a_bad_document_keeps_its_last_good_version_and_costs_the_others_nothing
 
     folder.write("all.yaml", all(service("web", 70000), 54));
     shows(&mut control, &["dns:54", "web:80"]).await;
-    says(&mut control, "document 1, line 1: Service default/web: spec.ports[0].port: 70000").await;
+    says(&mut control, "document 1, line 8: Service default/web: spec.ports[0].port: 70000").await;
 
     folder.write("all.yaml", all("apiVersion: v1\nkind: [\n".into(), 55));
     shows(&mut control, &["dns:55", "web:80"]).await;

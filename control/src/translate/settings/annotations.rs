@@ -50,11 +50,7 @@ impl Draft {
     }
 
     /// Takes the value of an annotation.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let Some(annotation) = ANNOTATIONS.iter().find(|annotation| annotation.name == name) else {
-            let names: Vec<&str> = ANNOTATIONS.iter().map(|annotation| annotation.name).collect();
-            return Err(format!("no such setting; there are {}", names.join(", ")));
-        };
+    pub(super) fn set(&mut self, annotation: &Annotation, value: &str) -> Result<(), String> {
         (annotation.set)(self, value)
     }
 
@@ -62,6 +58,16 @@ impl Draft {
         let health_check = if self.is_checked { Some(self.check) } else { self.settings.health_check };
         Settings { health_check, ..self.settings }
     }
+}
+
+/// Annotation of a name without [`ANNOTATION_PREFIX`].
+pub(super) fn find(name: &str) -> Option<&'static Annotation> {
+    ANNOTATIONS.iter().find(|annotation| annotation.name == name)
+}
+
+/// Names of all annotations, without [`ANNOTATION_PREFIX`].
+pub(super) fn names() -> Vec<&'static str> {
+    ANNOTATIONS.iter().map(|annotation| annotation.name).collect()
 }
 
 const fn seconds(seconds: u64) -> Duration {

@@ -1,7 +1,7 @@
 //! What is wrong with manifests? Standard error names it.
 
 use std::process::ExitCode;
-use weir_control::Loaded;
+use weir_control::{LeftOut, Loaded};
 
 /// Reports problems of manifests to standard error. A failure, if one takes away a whole object or document.
 pub(crate) fn report(loaded: &Loaded) -> ExitCode {
@@ -14,6 +14,8 @@ pub(crate) fn report(loaded: &Loaded) -> ExitCode {
         if problem.refused {
             eprintln!("error: {problem}");
             code = ExitCode::FAILURE;
+        } else if problem.left_out.is_some_and(LeftOut::is_wanted) {
+            eprintln!("note: {problem}");
         } else {
             // A part that the API server itself would tolerate (semantics A2, A3, A5).
             eprintln!("warning: {problem}");
