@@ -51,6 +51,21 @@ impl Unused<'_> {
     }
 }
 
+impl fmt::Display for Unused<'_> {
+    /// Writes what the objects say of the endpoint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ineligible(reason) => f.write_str(reason.in_words()),
+            Self::OtherPort(slice) => {
+                let ports: BTreeSet<_> =
+                    slice.ports.iter().map(|port| (Arc::clone(&port.name), port.protocol)).collect();
+                write!(f, "EndpointSlice {} has {}", slice.name.escape_debug(), all_named(&ports))
+            }
+            Self::OtherFamily => f.write_str("it is of the other family"),
+        }
+    }
+}
+
 impl<'a> EndpointUse<'a> {
     /// All endpoints of a Service port for a kind of traffic: first those that it has, in list order, then those of its
     /// `slices` that it leaves out. Endpoints of the other family are listed if there is none of its own.
@@ -187,21 +202,21 @@ impl fmt::Display for Shortage {
                 write!(f, "its {count} EndpointSlices hold no endpoints; does the selector match a pod?")
             }
             Self::OtherPort { asked, listed } => {
-                write!(f, "the Service asks for {}, ", named(asked))?;
-                match listed.len() {
-                    0 => f.write_str("but its EndpointSlices have no ports")?,
-                    _ => f.write_str("but its EndpointSlices have ")?,
-                }
-                for (index, port) in listed.iter().take(MAX_LISTED).enumerate() {
-                    write!(f, "{}{}", if index == 0 { "" } else { ", " }, named(port))?;
-                }
-                match listed.len().saturating_sub(MAX_LISTED) {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more"),
-                }
+                let (asked, listed) = (named(asked), all_named(listed));
+                write!(f, "the Service asks for {asked}, but its EndpointSlices have {listed}")
             }
             Self::Ineligible(reasons) => ineligible(f, reasons),
         }
+    }
+}
+
+/// Ports of slices, in words.
+fn all_named(ports: &BTreeSet<(Arc<str>, Protocol)>) -> String {
+    let listed = ports.iter().take(MAX_LISTED).map(named).collect::<Vec<_>>().join(", ");
+    match (ports.len(), ports.len().saturating_sub(MAX_LISTED)) {
+        (0, _) => "no ports".to_owned(),
+        (_, 0) => listed,
+        (_, more) => format!("{listed} and {more} more"),
     }
 }
 

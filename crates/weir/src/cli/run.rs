@@ -4,7 +4,7 @@ mod arguments;
 mod levels;
 mod options;
 
-pub(super) use arguments::RunArgs;
+pub(super) use arguments::{Map, RunArgs};
 pub(super) use levels::SettingLevels;
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;
