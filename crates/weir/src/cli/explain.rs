@@ -63,7 +63,7 @@ pub(crate) enum Question {
     Many(PathBuf),
 }
 
-/// Flow that is asked about; both addresses are of one family.
+/// Flow that is asked about; both addresses are of one family, unless Service addresses are mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AskedFlow {
     /// The client's address.
@@ -102,7 +102,12 @@ impl ExplainArgs {
         let objects = self.objects.options(&self.node_addresses)?;
         let question = match (self.flows, self.from, self.to) {
             (None, Some(from), Some(to)) => {
-                Question::One(AskedFlow::new(from, to).map_err(usage)?, self.output)
+                // A mapped address is IPv4 for IPv6 cluster IPs, too.
+                let flow = match objects.map_loopback {
+                    true => AskedFlow { from, to },
+                    false => AskedFlow::new(from, to).map_err(usage)?,
+                };
+                Question::One(flow, self.output)
             }
             (Some(path), ..) if path.as_os_str() == "-" && objects.read_standard_input() => {
                 return Err(usage("--flows and --manifests cannot both be standard input"));

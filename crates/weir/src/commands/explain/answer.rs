@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::net::IpAddr;
 use weir_control::Loaded;
 use weir_core::{
-    EndpointUse, FrontendKind, Origin, Traffic,
+    EndpointUse, FrontendKind, Origin, Traffic, Unused,
     verdict::{Candidate, Cause, Judgement, Matched, Outcome},
 };
 
@@ -216,7 +216,7 @@ fn left_out<'a>(matched: &Matched<'a>, loaded: &'a Loaded) -> impl Iterator<Item
                 zone: endpoint.zone,
                 eligible: false,
                 reason: Some(why.as_str()),
-                detail: Some(why.to_string()),
+                detail: matches!(why, Unused::OtherPort(_)).then(|| why.to_string()),
                 source: None,
             })
         })

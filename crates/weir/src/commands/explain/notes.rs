@@ -2,16 +2,23 @@
 
 use super::judge::Judge;
 use crate::cli::AskedFlow;
+use std::sync::Arc;
 use weir_core::{
-    Claimant, Family, Pods, Protocol,
+    Claimant, Family, Pods, Protocol, ResolvedService, Snapshot,
     verdict::{Cause, Index, Judgement},
 };
 
-/// Claims without success that are named.
+/// Claims without success, and ports, that are named.
 const MAX_NAMED: usize = 5;
 
 /// Limits of the answer, each as a sentence.
-pub(super) fn notes(judge: &Judge, flow: AskedFlow, judgement: &Judgement<'_>, pods: &Pods) -> Vec<String> {
+pub(super) fn notes(
+    judge: &Judge,
+    flow: AskedFlow,
+    judgement: &Judgement<'_>,
+    pods: &Pods,
+    snapshot: &Snapshot,
+) -> Vec<String> {
     let index = &judge.index;
     let mut notes = Vec::new();
     if judge.asks_for_pods(judgement) {
@@ -28,6 +35,9 @@ pub(super) fn notes(judge: &Judge, flow: AskedFlow, judgement: &Judgement<'_>, p
     }
     if let (Protocol::Sctp, Cause::Frontend(_)) = (flow.to.protocol, &judgement.cause) {
         notes.push("this is kube-proxy's answer: weir relays no SCTP".to_owned());
+    }
+    if judgement.cause == Cause::UndefinedPort {
+        notes.extend(defined(flow, snapshot));
     }
     let dialled = judge.dialled(flow.to);
     if dialled != flow.to {
@@ -49,6 +59,17 @@ pub(super) fn notes(judge: &Judge, flow: AskedFlow, judgement: &Judgement<'_>, p
         notes.extend(said);
     }
     notes
+}
+
+/// Ports that are defined at the cluster IP that was asked for: the endpoints' own port is often dialled instead.
+fn defined(flow: AskedFlow, snapshot: &Snapshot) -> Option<String> {
+    let ip = flow.to.address.ip();
+    let has = |service: &&Arc<ResolvedService>| service.ports.iter().any(|port| port.cluster_ip == ip);
+    let service = snapshot.services().filter(has).min_by(|a, b| a.key.cmp(&b.key))?;
+    let ports = service.ports.iter().filter(|port| port.cluster_ip == ip);
+    let ports = ports.map(|port| format!("{}/{}", port.port, port.key.protocol));
+    let listed = ports.take(MAX_NAMED).collect::<Vec<_>>().join(", ");
+    Some(format!("{} is the cluster IP of {}, whose ports are {listed}", ip, service.key))
 }
 
 /// Reason why a client may wrongly count as outside.
