@@ -193,7 +193,13 @@ impl fmt::Display for Shortage {
                 service.name.escape_debug()
             ),
             Self::OtherFamily(family) => {
-                write!(f, "no EndpointSlice of the Service has addressType {}", family.as_str())
+                let other = if *family == Family::V4 { Family::V6 } else { Family::V4 };
+                write!(
+                    f,
+                    "its EndpointSlices have addressType {}, and none has {}",
+                    other.as_str(),
+                    family.as_str()
+                )
             }
             Self::Empty(1) => {
                 f.write_str("its EndpointSlice holds no endpoints; does the selector match a pod?")

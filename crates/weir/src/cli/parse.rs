@@ -73,9 +73,10 @@ Examples:
   weir resolve --manifests ./manifests --map loopback   where 'weir run --map loopback' would serve it";
 
 const EXPLAIN_NOTES: &str = "\
-The answer is for weir in node mode; with --map loopback for 'weir run --map loopback' on this host. Verdicts: ACCEPT (one of the eligible endpoints), REJECT (a refusal), DROP
-(silence), NONE (no address of a Service: the host's own rules decide). For each endpoint SOURCE says
-whether it would see the client's address (kept) or the node's (replaced).
+The answer is for weir in node mode; with --map loopback for 'weir run --map loopback' on this host.
+Verdicts: ACCEPT (one of the eligible endpoints), REJECT (a refusal), DROP (silence), NONE (no address of
+a Service: the host's own rules decide). For each endpoint SOURCE says whether it would see the client's
+address (kept) or the node's (replaced).
 
 With --flows each line that is not blank gets one line: {\"verdict\":\"REJECT\"} and so on, for ACCEPT also the
 endpoints: \"masq\" with the source replaced, \"plain\" with the source kept. A line that cannot be read gets
@@ -84,6 +85,7 @@ endpoints: \"masq\" with the source replaced, \"plain\" with the source kept. A 
 Examples:
   weir explain --manifests ./manifests --cluster-cidr 10.244.0.0/16 \\
       --from 10.244.1.7 --to 10.96.0.10:80/TCP
+  weir explain --kubeconfig ~/.kube/config --node-name node-a --from 10.244.1.7 --to 10.96.0.10:80/TCP
   kubectl get services,endpointslices,nodes -A -o yaml |
       weir explain --manifests - --node-name node-a --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
 

@@ -37,7 +37,7 @@ fn each_of_the_commonest_mistakes_is_named_in_the_row_of_the_service_port() {
         ),
         (
             web(&slice("web", "IPv6", HTTP, "{addresses: [\"fd00::1\"]}")),
-            "no EndpointSlice of the Service has addressType IPv4",
+            "its EndpointSlices have addressType IPv6, and none has IPv4",
         ),
         (
             web(&slice("web", "IPv4", HTTP, "")),

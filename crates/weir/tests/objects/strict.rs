@@ -43,6 +43,7 @@ fn every_part_that_would_not_be_served_is_a_problem() {
         web(pod).replace("spec: {", "spec: {externalIPs: [nonsense], "),
         web(pod).replace("10.96.0.10", "10.96.0.300"),
         web(pod) + &service("web", "10.96.0.11", 80),
+        web(pod).replace("ports: [{name: http, port: 80}]", "ports: []"),
         web(pod) + "a: [\n",
     ] {
         assert_eq!(code(&manifests, &[]), 1, "{manifests}");

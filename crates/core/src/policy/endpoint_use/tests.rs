@@ -69,7 +69,7 @@ fn a_port_without_endpoints_says_which_of_the_commonest_mistakes_was_made() {
         (
             vec![slice("web-1", "http", Family::V6, &[("fd00::1", READY, "node-a")])],
             false,
-            "no EndpointSlice of the Service has addressType IPv4",
+            "its EndpointSlices have addressType IPv6, and none has IPv4",
         ),
         (
             vec![v4("http", &[])],

@@ -18,8 +18,12 @@ pub(super) fn doubts(loaded: &Loaded, view: &View) -> Vec<Finding> {
     found.extend(limited(misfits, "Services have ports that no EndpointSlice fits"));
     let unsupported = services.iter().filter_map(|service| unsupported(service));
     found.extend(limited(unsupported, "Services have SCTP ports"));
-    if services.is_empty() {
-        found.push(Finding::note("there is no Service that would be served"));
+    let empty = services.iter().filter(|service| service.ports.is_empty());
+    let empty = empty
+        .map(|service| format!("Service {}: is not served: it has no port, or no cluster IP", service.key));
+    found.extend(limited(empty, "Services have no port, or no cluster IP"));
+    if view.rows.is_empty() {
+        found.push(Finding::note("nothing would be served: no Service has an address"));
     }
     found
 }

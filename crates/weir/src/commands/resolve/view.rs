@@ -4,6 +4,7 @@ use crate::cli::ObjectOptions;
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{
+    collections::BTreeSet,
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroU16,
@@ -85,8 +86,10 @@ impl View {
     /// The frontends that the node of a Snapshot would serve.
     pub(super) fn of(snapshot: &Snapshot, options: &ObjectOptions) -> Self {
         let mapping = options.map_loopback.then(|| LoopbackMapping::of(snapshot));
-        let local =
-            options.map_loopback.then(|| options.bind_mode_node_ports(&snapshot.node)).unwrap_or_default();
+        let local = match options.map_loopback {
+            true => options.bind_mode_node_ports(&snapshot.node),
+            false => Vec::new(),
+        };
         let mut services: Vec<_> = snapshot.services().collect();
         services.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         let (mut rows, mut all) = (Vec::new(), Claims::default());
@@ -123,28 +126,29 @@ impl View {
     /// Addresses that several Service ports claim, each as a sentence.
     pub(super) fn contests(&self) -> impl Iterator<Item = String> + '_ {
         let lost = self.rows.iter().filter(|row| self.winner_over(row).is_some());
-        let places: std::collections::BTreeSet<Place> = lost.map(|row| row.listen).collect();
+        let places: BTreeSet<Place> = lost.map(|row| row.listen).collect();
         places.into_iter().filter_map(|place| self.claims.contest(place))
     }
 
     /// Cluster IPs that are served elsewhere.
     pub(super) fn mapped(&self) -> Vec<MappedReport<'_>> {
-        let mapped = self.rows.iter().filter(|row| row.listen != row.address);
-        let report = |row: &'_ Row| -> (String, String) { (row.address.address(), row.listen.address()) };
-        mapped
-            .map(|row| {
-                let key = &row.port.key;
-                let (address, listen) = report(row);
-                MappedReport {
-                    ns: &key.service.namespace,
-                    svc: &key.service.name,
-                    port_name: &key.name,
-                    proto: key.protocol,
-                    address,
-                    listen,
-                }
-            })
-            .collect()
+        let is_mapped = |row: &&Row| row.listen != row.address && row.port.key.protocol != Protocol::Sctp;
+        let served = self.rows.iter().filter(is_mapped).filter(|row| self.winner_over(row).is_none());
+        served.map(MappedReport::of).collect()
+    }
+}
+
+impl<'a> MappedReport<'a> {
+    fn of(row: &'a Row) -> Self {
+        let key = &row.port.key;
+        Self {
+            ns: &key.service.namespace,
+            svc: &key.service.name,
+            port_name: &key.name,
+            proto: key.protocol,
+            address: row.address.address(),
+            listen: row.listen.address(),
+        }
     }
 }
 
