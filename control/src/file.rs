@@ -10,6 +10,7 @@ mod fields;
 mod kinds;
 mod lines;
 mod load;
+mod loaded;
 mod location;
 mod manifests;
 mod objects;
@@ -19,7 +20,8 @@ mod report;
 mod source;
 mod watch;
 
-pub use load::{Loaded, load_manifests, load_manifests_with};
+pub use load::{load_manifests, load_manifests_with};
+pub use loaded::Loaded;
 pub use report::Report;
 pub use source::FileSource;
 pub(crate) use watch::start;

@@ -10,7 +10,8 @@ mod slice;
 mod translation;
 
 pub(crate) use metadata::key;
-pub(crate) use nearest::{did_you_mean, nearest};
+pub use nearest::did_you_mean;
+pub(crate) use nearest::nearest;
 pub use problems::Problems;
 pub use settings::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
 pub(crate) use slice::SERVICE_NAME;

@@ -18,7 +18,7 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 }
 
 /// ` (did you mean "name"?)`, or nothing if no known word is near.
-pub(crate) fn did_you_mean(word: &str, known: &[&str]) -> String {
+pub fn did_you_mean(word: &str, known: &[&str]) -> String {
     nearest(word, known).map(|known| format!(" (did you mean {known:?}?)")).unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@ mod cluster;
 mod configuration;
 mod credentials;
 mod failures;
+mod list_once;
 mod old_server;
 mod refusals;
 mod restarts;

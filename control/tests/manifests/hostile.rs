@@ -202,7 +202,7 @@ proptest! {
         }
         let scope = Scope { guards: Some(guards), ..Scope::default() };
         let loaded = load_manifests_with(&["-".into()], text.as_bytes(), &scope).unwrap();
-        prop_assert!(guards || loaded.refused.is_empty());
+        prop_assert!(guards || loaded.refusals.is_empty());
     }
 }
 

@@ -8,6 +8,7 @@
 //!   -> Snapshot       what does this node serve as a whole, and what differs between two generations?
 //!   -> guards         which addresses may be neither frontends nor endpoints?                              policy
 //!   -> Traffic        which list of endpoints does a new flow choose from?
+//!   -> EndpointUse    which endpoints does a Service port use, and why not the others?
 //!   -> verdict        what does a new flow get: an endpoint, a refusal, silence, or nothing?
 //!   -> Balancer       which endpoint does it get?                                                          balance
 //!   -> Load           how busy is that endpoint, and does it work?                                         health
@@ -53,7 +54,8 @@ pub use model::{
     UnknownProtocol, address,
 };
 pub use policy::{
-    Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
+    Audience, EndpointUse, Localhost, NodePortAddresses, Pods, Shortage, SourceRules, Traffic, Unused,
+    Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
     Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,

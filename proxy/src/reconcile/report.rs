@@ -97,33 +97,22 @@ pub(super) fn warn_unsupported(port: &ServicePort, before: Option<&Arc<ResolvedS
     }
 }
 
-/// Addresses that several Services claim: a mistake, which is logged once.
+/// Addresses that several Service ports claim: a mistake, which is logged once.
 #[derive(Debug, Default)]
 pub(super) struct Conflicts {
-    reported: HashMap<Frontend, Vec<PortKey>>,
+    reported: HashMap<Frontend, String>,
 }
 
 impl Conflicts {
-    /// Warns if several Services claim an address, and others than before.
+    /// Warns if several Service ports claim an address, and others than before.
     pub(super) fn report(&mut self, plan: &Plan, frontend: Frontend) {
-        let Some(winner) = plan.winner(frontend) else {
-            self.reported.remove(&frontend);
-            return;
-        };
-        let others = plan.losers(frontend).filter(|loser| loser.port.key.service != winner.port.key.service);
-        let claims: Vec<PortKey> =
-            std::iter::once(winner).chain(others).map(|binding| binding.port.key.clone()).collect();
-        if claims.len() == 1 {
-            self.reported.remove(&frontend);
-        } else if self.reported.get(&frontend) != Some(&claims) {
-            let Frontend { protocol, address } = frontend;
-            let others: Vec<String> = claims[1..].iter().map(ToString::to_string).collect();
-            tracing::warn!(
-                "{address}/{protocol} is claimed by {} and {}; the first is served",
-                claims[0],
-                others.join(", ")
-            );
-            self.reported.insert(frontend, claims);
+        match plan.contest(frontend) {
+            None => drop(self.reported.remove(&frontend)),
+            Some(contest) if self.reported.get(&frontend) == Some(&contest) => {}
+            Some(contest) => {
+                tracing::warn!("{contest}");
+                self.reported.insert(frontend, contest);
+            }
         }
     }
 }

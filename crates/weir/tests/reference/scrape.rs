@@ -19,10 +19,7 @@ fn lint(scrape: &str) {
         return;
     }
     let mut promtool = Command::new("promtool");
-    let linted = weir_testkit::output(promtool.args(["check", "metrics"]), scrape);
-    let Some(linted) = or_skip("checking metrics needs promtool (Debian: prometheus)", linted) else {
-        return;
-    };
+    let linted = weir_testkit::output(promtool.args(["check", "metrics"]), scrape).unwrap();
     let said = [linted.stdout, linted.stderr].concat();
     assert!(linted.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }

@@ -12,6 +12,9 @@ pub(super) fn page(answer: &Answer<'_>) -> String {
     };
     line("from", &format!("{} ({})", answer.from, answer.origin));
     line("to", &answer.to);
+    if let Some(mapped) = &answer.mapped {
+        line("mapped", &format!("{} is served at {}", mapped.address, mapped.listen));
+    }
     if let Some(service) = &answer.service {
         line("service", &named(service));
         line("kind", service.kind);
@@ -42,10 +45,14 @@ fn table(endpoints: &[EndpointAnswer<'_>]) -> Table<5> {
     let mut table = Table::new(["endpoint", "node", "zone", "eligible", "source"]);
     for endpoint in endpoints {
         table.push([
-            endpoint.address.to_string(),
+            endpoint.address.clone(),
             endpoint.node.unwrap_or("-").to_owned(),
             endpoint.zone.unwrap_or("-").to_owned(),
-            endpoint.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")),
+            match (endpoint.reason, &endpoint.detail) {
+                (None, _) => "yes".to_owned(),
+                (Some(reason), None) => format!("no: {reason}"),
+                (Some(reason), Some(detail)) => format!("no: {reason}: {detail}"),
+            },
             endpoint.source.unwrap_or("-").to_owned(),
         ]);
     }
