@@ -25,6 +25,13 @@ impl ConnectionContext {
         self.worker.connections.borrow_mut().replace(&self.connection);
     }
 
+    /// Watches the peers if nobody does yet, after bytes were passed on; after an `end` was, in any case.
+    pub(crate) fn watch_peers(&self, end: bool) {
+        if self.connection.may_watch_peers() || (end && self.connection.are_peers_watched()) {
+            self.worker.peer_watch.borrow_mut().begin(&self.connection, self.worker.clock.get().into_std());
+        }
+    }
+
     /// Registers the connection's deadline; to be called again once the deadline became earlier.
     pub(crate) fn watch_deadline(&self) {
         self.worker.connections.borrow_mut().watch(&self.connection);
@@ -34,6 +41,9 @@ impl ConnectionContext {
 impl Drop for ConnectionContext {
     fn drop(&mut self) {
         self.worker.siblings.remove();
+        if self.connection.are_peers_watched() {
+            self.worker.peer_watch.borrow_mut().remove(self.connection.id);
+        }
         self.worker.connections.borrow_mut().remove(self.connection.id);
         self.worker.answer_if_drained();
     }

@@ -6,8 +6,8 @@ use super::{
     pump::{Half, Pump},
 };
 use crate::{
-    session::{connection_context::ConnectionContext, local_metrics::Direction},
-    sys::socket::watch_peer,
+    session::{connection_context::ConnectionContext, local_metrics::Direction, peer_watch::PeerWatch},
+    sys::peer::watch_peer,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -93,8 +93,10 @@ impl Relay {
         if cx.connection.has_matured() {
             self.confirm_endpoint(cx);
             // If this fails, a dead endpoint is noticed later, by the idle time-out.
-            let timeout = cx.connection.frontend.runtime.routing().port.settings.dead_peer_timeout;
-            let _ = watch_peer(&self.upstream, timeout);
+            let _ = watch_peer(&self.upstream, cx.connection.dead_peer_timeout());
+            if cx.connection.to_endpoint.get() + cx.connection.to_client.get() > 0 {
+                cx.watch_peers(false);
+            }
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
@@ -112,6 +114,10 @@ impl Relay {
         let half_closed = self.is_half_closed() && !was_half_closed;
         if half_closed || to_client + to_endpoint > 0 {
             cx.connection.record_activity(cx.worker.clock.get());
+            cx.watch_peers(half_closed);
+        }
+        if cx.connection.must_look() {
+            PeerWatch::look(&cx.worker, &cx.connection, &self.client, &self.upstream);
         }
         if half_closed {
             cx.connection.mark_half_closed();

@@ -2,7 +2,9 @@
 
 use super::{listener::Listener, tick::Ticker};
 use crate::{
-    session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
+    session::{
+        captured_frontends::CapturedFrontends, context::WorkerContext, peer_watch::PeerWatch, termination,
+    },
     shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
     tcp::hand_over::adopt,
     udp::{captured::CapturedSessions, context::UdpContext},
@@ -80,6 +82,9 @@ impl EventLoop {
                 spawn_local(async move { termination::end_removed(&worker, &runtime, &removed, rule).await });
             }
             Command::Tick => ticker.tick(),
+            Command::PeerReport { connection, side, written, at, report } => {
+                PeerWatch::judge(worker, connection, side, written, at, &report);
+            }
             Command::Adopt(handed_over) => adopt(worker, handed_over),
             Command::EvictFlow { service, client, left } => {
                 let evicted = udp.flows.borrow_mut().evict_of(&service, client);
