@@ -6,7 +6,7 @@ use super::{
 use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::admission::Admission,
-    shared::peer_question::PeerQuestions,
+    shared::{command::Side, peer_question::PeerQuestions},
     telemetry::metrics::ProcessMetrics,
 };
 use std::{
@@ -18,6 +18,7 @@ use tokio::{
     sync::{Mutex, oneshot},
     time::Instant,
 };
+use weir_core::PeerReport;
 
 /// Bytes of the buffer that is lent for one read or write of a relay.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -117,6 +118,22 @@ impl WorkerContext {
             }
         }
         true
+    }
+
+    /// Judges one side of a connection by what the kernel said at `at`, as [`Command::PeerReport`].
+    ///
+    /// [`Command::PeerReport`]: crate::shared::command::Command::PeerReport
+    pub(crate) fn judge_peer(
+        &self,
+        connection: u64,
+        side: Side,
+        written: u64,
+        at: std::time::Instant,
+        report: &PeerReport,
+    ) {
+        if let Some(connection) = self.connections.borrow().get(connection) {
+            self.peer_watch.borrow_mut().judge(connection, side, written, at, report);
+        }
     }
 
     /// Answers commands that wait for a drain, once nothing new is accepted and the last connection has ended.

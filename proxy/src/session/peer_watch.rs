@@ -4,16 +4,17 @@
 //! asked about a side that was written to and has sent nothing since. Connections that are idle, or that talk both ways, cost
 //! no question, and idle ones no look: keepalive watches them.
 
-use super::{connection::Connection, context::WorkerContext};
+use super::connection::Connection;
 use crate::{
     shared::{
-        command::{Side, TICK},
+        command::{Command, Side, TICK},
         peer_question::{PeerQuestion, PeerQuestions},
     },
     sys::{peer::probe_peer, sock_diag::SocketKey},
     telemetry::close_reason::Closed,
 };
-use std::{collections::HashMap, os::fd::AsFd, time::Instant};
+use std::{collections::HashMap, os::fd::BorrowedFd, time::Instant};
+use tokio::sync::mpsc::WeakUnboundedSender;
 use weir_core::{Liveness, OldestIdle, PeerReport, PeerVerdict};
 
 /// The connections of one worker whose peers have not acknowledged everything, as far as is known.
@@ -76,56 +77,44 @@ impl PeerWatch {
         due.compact(2 * watched.len(), |id| watched.contains_key(&id));
     }
 
-    /// Looks at both peers: asks the kernel about those that may not have acknowledged everything.
-    pub(crate) fn look(
-        worker: &WorkerContext,
+    /// Looks at both peers at `now`: asks the kernel about those that may not have acknowledged everything. Answers go to
+    /// `answer_to`.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
         connection: &Connection,
-        client: &impl AsFd,
-        endpoint: &impl AsFd,
+        [client, endpoint]: [BorrowedFd<'_>; 2],
+        answer_to: &WeakUnboundedSender<Command>,
     ) {
-        let watch = &mut *worker.peer_watch.borrow_mut();
-        let (Some(questions), Some(watched)) = (&watch.questions, watch.watched.get_mut(&connection.id))
-        else {
-            return;
-        };
-        let now = worker.clock.get().into_std();
-        let ask = |side, socket, written| {
-            let Some(answer_to) = worker.siblings.own_commands() else { return };
-            // Asked again at the next look if there is no room.
-            let _ = questions.try_send(PeerQuestion {
-                connection: connection.id,
-                side,
-                socket,
-                written,
-                answer_to,
-            });
-        };
+        let Self { questions: Some(questions), watched, due } = self else { return };
+        let Some(watched) = watched.get_mut(&connection.id) else { return };
         let (to_client, to_endpoint) = (connection.to_client.get(), connection.to_endpoint.get());
-        if let Some(socket) = watched.client.look(now, to_endpoint, to_client, client) {
-            ask(Side::Client, socket, to_client);
-        }
-        if let Some(socket) = watched.endpoint.look(now, to_client, to_endpoint, endpoint) {
-            ask(Side::Endpoint, socket, to_endpoint);
+        for (side, peer, heard, written, socket) in [
+            (Side::Client, &mut watched.client, to_endpoint, to_client, client),
+            (Side::Endpoint, &mut watched.endpoint, to_client, to_endpoint, endpoint),
+        ] {
+            if let Some(socket) = peer.look(now, heard, written, socket) {
+                let (connection, answer_to) = (connection.id, answer_to.clone());
+                // Asked again at the next look if there is no room.
+                let _ = questions.try_send(PeerQuestion { connection, side, socket, written, answer_to });
+            }
         }
         watched.look_at = now + Liveness::look_interval(connection.dead_peer_timeout());
-        watch.due.push(watched.look_at, connection.id);
-        watch.end_if_idle(connection);
+        due.push(watched.look_at, connection.id);
+        self.end_if_idle(connection);
     }
 
-    /// Judges a side by what the kernel said at `at`.
-    pub(crate) fn judge(
-        worker: &WorkerContext,
-        id: u64,
+    /// Judges a side of a connection by what the kernel said at `at`; ends the connection if it is dead. `written` bytes had
+    /// been written to the side when the kernel was asked.
+    pub(super) fn judge(
+        &mut self,
+        connection: &Connection,
         side: Side,
         written: u64,
         at: Instant,
         report: &PeerReport,
     ) {
-        let connections = worker.connections.borrow();
-        let watch = &mut *worker.peer_watch.borrow_mut();
-        let (Some(connection), Some(watched)) = (connections.get(id), watch.watched.get_mut(&id)) else {
-            return;
-        };
+        let Some(watched) = self.watched.get_mut(&connection.id) else { return };
         let (peer, closed) = match side {
             Side::Client => (&mut watched.client, Closed::ClientTimeout),
             Side::Endpoint => (&mut watched.endpoint, Closed::EndpointTimeout),
@@ -136,9 +125,9 @@ impl PeerWatch {
             PeerVerdict::Idle => {
                 peer.liveness = None;
                 peer.acknowledged = Some(written);
-                watch.end_if_idle(connection);
+                self.end_if_idle(connection);
             }
-            PeerVerdict::Alive(look_at) => watched.look_at = look_at.max(at),
+            PeerVerdict::Alive(look_at) => watched.look_at = look_at,
             PeerVerdict::Dead => connection.close_signal.send(closed),
         }
     }
@@ -164,7 +153,7 @@ impl PeerWatch {
 impl Peer {
     /// Looks at the peer, from which `heard` and to which `written` bytes have gone; returns the socket if the kernel is to
     /// be asked about it.
-    fn look(&mut self, now: Instant, heard: u64, written: u64, socket: &impl AsFd) -> Option<SocketKey> {
+    fn look(&mut self, now: Instant, heard: u64, written: u64, socket: BorrowedFd<'_>) -> Option<SocketKey> {
         if heard != self.heard {
             // What comes from a peer shows that it is alive.
             self.heard = heard;
@@ -175,11 +164,11 @@ impl Peer {
             return None;
         }
         if let Some(liveness) = self.liveness.as_mut().filter(|liveness| liveness.wants_probe(now))
-            && probe_peer(socket).is_ok()
+            && probe_peer(&socket).is_ok()
         {
             liveness.probed();
         }
-        SocketKey::of(socket).ok()
+        SocketKey::of(&socket).ok()
     }
 
     /// Whether the peer has acknowledged all that was written to it.

@@ -6,7 +6,7 @@ use super::{
     pump::{Half, Pump},
 };
 use crate::{
-    session::{connection_context::ConnectionContext, local_metrics::Direction, peer_watch::PeerWatch},
+    session::{connection_context::ConnectionContext, local_metrics::Direction},
     sys::peer::watch_peer,
     telemetry::close_reason::Closed,
 };
@@ -116,9 +116,7 @@ impl Relay {
             cx.connection.record_activity(cx.worker.clock.get());
             cx.watch_peers(half_closed);
         }
-        if cx.connection.must_look() {
-            PeerWatch::look(&cx.worker, &cx.connection, &self.client, &self.upstream);
-        }
+        cx.look_at_peers(&self.client, &self.upstream);
         if half_closed {
             cx.connection.mark_half_closed();
             cx.watch_deadline();

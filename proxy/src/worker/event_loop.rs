@@ -2,9 +2,7 @@
 
 use super::{listener::Listener, tick::Ticker};
 use crate::{
-    session::{
-        captured_frontends::CapturedFrontends, context::WorkerContext, peer_watch::PeerWatch, termination,
-    },
+    session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
     shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
     tcp::hand_over::adopt,
     udp::{captured::CapturedSessions, context::UdpContext},
@@ -83,7 +81,7 @@ impl EventLoop {
             }
             Command::Tick => ticker.tick(),
             Command::PeerReport { connection, side, written, at, report } => {
-                PeerWatch::judge(worker, connection, side, written, at, &report);
+                worker.judge_peer(connection, side, written, at, &report);
             }
             Command::Adopt(handed_over) => adopt(worker, handed_over),
             Command::EvictFlow { service, client, left } => {

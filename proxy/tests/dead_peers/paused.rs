@@ -8,9 +8,11 @@ use weir_proxy::Config;
 /// Bytes for a side that does not read: more than sockets and pipes hold.
 const BYTES: usize = 30 << 20;
 
+/// Changes a configuration.
+type Way = fn(&mut Config);
+
 /// How bytes get through the proxy: each has its own place for those that cannot be written yet.
-const WAYS: [(&str, fn(&mut Config)); 3] =
-    [("spliced", |_| {}), ("copied", copy), ("never held", never_hold)];
+const WAYS: [(&str, Way); 3] = [("spliced", |_| {}), ("copied", copy), ("never held", never_hold)];
 
 /// Leaves a single connection no descriptor for a pipe.
 fn copy(config: &mut Config) {
@@ -22,13 +24,13 @@ fn never_hold(config: &mut Config) {
     config.relay_memory = 0;
 }
 
-/// Waits for three time-outs: longer than any peer that does not answer may live.
+/// Waits for three time-outs: longer than any peer that does not answer may live. The clock is the kernel's.
 async fn pause() {
     tokio::time::sleep(3 * dead_peer_timeout()).await;
 }
 
 /// Runs a test for each way, all at once: they wait most of the time.
-fn for_all_ways(test: impl Fn(&Hosts, &str, fn(&mut Config)) + Sync) {
+fn for_all_ways(test: impl Fn(&Hosts, &str, Way) + Sync) {
     let Some(hosts) = &hosts() else { return };
     std::thread::scope(|scope| {
         for (name, way) in WAYS {

@@ -35,6 +35,11 @@ fn client(bed: &Bed, source: &str, frontend: SocketAddr) -> TcpStream {
     bed.client.enter(connect).unwrap()
 }
 
+/// Waits for three time-outs: longer than any peer that does not answer may live. The clock is the kernel's.
+fn pause(bed: &Bed) {
+    bed.client.run(|| tokio::time::sleep(3 * TIMEOUT)).unwrap();
+}
+
 #[test]
 fn a_client_that_pauses_for_longer_than_the_time_out_gets_everything() {
     let Some(mut bed) = bed() else { return };
@@ -44,7 +49,7 @@ fn a_client_that_pauses_for_longer_than_the_time_out_gets_everything() {
         bed.apply(&[&web]);
         // A pod's address is kept towards the endpoint, another client's is not.
         let mut clients = [OUTSIDE[family], POD[family]].map(|source| client(&bed, source, web.address()));
-        std::thread::sleep(3 * TIMEOUT);
+        pause(&bed);
         for client in &mut clients {
             assert_eq!(std::io::copy(client, &mut std::io::sink()).unwrap(), BYTES);
         }
@@ -66,7 +71,7 @@ fn an_endpoint_that_pauses_lives_until_it_vanishes() {
             clients.push(client);
         }
     }
-    std::thread::sleep(3 * TIMEOUT);
+    pause(&bed);
     for client in &mut clients {
         client.set_nonblocking(true).unwrap();
         assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);

@@ -60,7 +60,7 @@ impl Asking {
                 self.questions += 1;
                 let PeerQuestion { connection, side, written, .. } = question;
                 let (at, report) = (cx.worker.clock.get().into_std(), answer(side, start.elapsed()));
-                PeerWatch::judge(&cx.worker, connection, side, written, at, &report);
+                cx.worker.judge_peer(connection, side, written, at, &report);
             }
         }
         None
