@@ -95,6 +95,7 @@ impl Connection {
         let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
         connection.permit.set(self.permit.take());
+        connection.peers.set(self.peers.get());
         connection
     }
 

@@ -20,22 +20,16 @@ use std::{
 /// Starts the thread, which ends with the last sender of questions. `None`, with a line in the log, where the kernel cannot
 /// be asked.
 pub(crate) fn start() -> Result<Option<PeerQuestions>, Error> {
-    let sock_diag = match sock_diag::availability() {
-        Ok(()) => SockDiag::open().map_err(|error| error.to_string()),
-        Err(reason) => Err(reason.to_owned()),
-    };
-    let sock_diag = match sock_diag {
-        Ok(sock_diag) => sock_diag,
-        Err(reason) => {
-            tracing::warn!(
-                %reason,
-                "cannot ask the kernel about connections (netlink, sock_diag): is it blocked by a seccomp profile, or the \
+    if let Err(reason) = sock_diag::availability() {
+        tracing::warn!(
+            reason,
+            "cannot ask the kernel about connections (netlink, sock_diag): is it blocked by a seccomp profile, or the \
                  module tcp_diag missing? A client or endpoint that pauses reading for longer than \
                  weir.dev/dead-peer-timeout is reset, as if it had vanished"
-            );
-            return Ok(None);
-        }
-    };
+        );
+        return Ok(None);
+    }
+    let sock_diag = SockDiag::open().map_err(Error::Peers)?;
     let (questions, asked) = sync_channel(MAX_QUESTIONS);
     let thread = Builder::new().name("weir-peers".into());
     // Not joined: the thread holds nothing that anybody waits for.

@@ -37,7 +37,7 @@ fn client(bed: &Bed, source: &str, frontend: SocketAddr) -> TcpStream {
 
 /// Waits for three time-outs: longer than any peer that does not answer may live. The clock is the kernel's.
 fn pause(bed: &Bed) {
-    bed.client.run(|| tokio::time::sleep(3 * TIMEOUT)).unwrap();
+    bed.client.run(|| async { tokio::time::sleep(3 * TIMEOUT).await }).unwrap();
 }
 
 #[test]

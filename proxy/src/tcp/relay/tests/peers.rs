@@ -150,3 +150,14 @@ async fn an_end_that_was_passed_on_is_watched_until_it_is_acknowledged() {
     assert_eq!(asking.run(60, async |_, _| {}, |_, _| IDLE_PEER).await, None);
     assert!(!asking.is_watched() && asking.questions == 2, "{} questions", asking.questions);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_client_was_named_late_is_watched_as_well() {
+    let mut asking = asking().await;
+    for _ in 0..3 {
+        fixture::tick(&asking.pair.cx.worker);
+    }
+    asking.pair.cx.speak_for(([203, 0, 113, 7], 4711).into());
+    assert_eq!(asking.run(1, Asking::talk, |_, _| IDLE_PEER).await, None);
+    assert!(asking.is_watched());
+}
