@@ -18,6 +18,7 @@ use crate::{
     worker::{
         clock::Clock,
         handle::{WorkerHandle, answers},
+        peer_answers,
     },
 };
 use std::{
@@ -66,7 +67,8 @@ impl Proxy {
         let admission = Admission::new(config.max_connections, Arc::clone(&descriptors));
         metrics.set_limits(admission.max_connections(), descriptors.limit());
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
-        let share = Share { admission, udp_flows, relay_memory };
+        let peer_questions = peer_answers::start()?;
+        let share = Share { admission, udp_flows, relay_memory, peer_questions };
         let workers = WorkerHandle::start_all(count, &share, &metrics)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
         let (capture_sockets, capture_descriptors) = match &config.node_mode {

@@ -2,6 +2,8 @@
 
 pub(crate) mod host;
 pub(crate) mod marks;
+pub(crate) mod peer;
 pub(crate) mod pipe;
+pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod source_filter;

@@ -62,4 +62,7 @@ pub use resolve::{
     PortReport, Rank, ResolveReport, ResolvedService, ServicePort, SharedMap, Snapshot, claims, resolve,
     resolve_static,
 };
-pub use tcp::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, termination};
+pub use tcp::{
+    ConnectSchedule, ConnectStep, Liveness, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, PeerReport,
+    PeerVerdict, termination,
+};

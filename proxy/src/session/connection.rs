@@ -36,8 +36,7 @@ pub(crate) struct Connection {
     pub(crate) to_client: Cell<u64>,
     /// Ends the task of the connection.
     pub(crate) close_signal: CloseSignal,
-    /// Whether the connection has just become old enough for its peers to be watched (keepalive).
-    matured: Cell<bool>,
+    peers: Cell<Peers>,
     idle_timeout: Duration,
     last_active: Cell<time::Instant>,
     half_closed: Cell<bool>,
@@ -45,6 +44,22 @@ pub(crate) struct Connection {
     ends_at: Cell<Option<Instant>>,
     /// Close reason at `ends_at`.
     ends_as: Cell<Closed>,
+}
+
+/// Whether the peers of a connection are watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Peers {
+    /// Not at all: most connections end before anything could be noticed.
+    #[default]
+    Young,
+    /// The connection has just become old enough (keepalive is set then).
+    Matured,
+    /// By keepalive only: nothing waits to be acknowledged.
+    Idle,
+    /// Something may wait to be acknowledged.
+    Watched,
+    /// As [`Self::Watched`], and it is time to look.
+    Due,
 }
 
 impl Connection {
@@ -63,7 +78,7 @@ impl Connection {
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             close_signal: CloseSignal::default(),
-            matured: Cell::default(),
+            peers: Cell::default(),
             idle_timeout: settings.idle_timeout,
             last_active: Cell::new(now),
             half_closed: Cell::default(),
@@ -80,6 +95,7 @@ impl Connection {
         let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
         connection.permit.set(self.permit.take());
+        connection.peers.set(self.peers.get());
         connection
     }
 
@@ -109,13 +125,57 @@ impl Connection {
 
     /// Marks the connection as old enough for its peers to be watched, and wakes the task.
     pub(crate) fn mark_mature(&self) {
-        self.matured.set(true);
+        self.peers.set(Peers::Matured);
         self.close_signal.wake();
     }
 
-    /// Whether the connection was marked as mature since the last call.
+    /// Whether the connection was marked as mature since the last call. Its peers may be watched from now on.
     pub(crate) fn has_matured(&self) -> bool {
-        self.matured.take()
+        self.was(Peers::Matured, Peers::Idle)
+    }
+
+    /// Marks the watched peers to be looked at, and wakes the task.
+    pub(crate) fn mark_look(&self) {
+        self.peers.set(Peers::Due);
+        self.close_signal.wake();
+    }
+
+    /// Whether the peers were marked to be looked at since the last call.
+    pub(crate) fn must_look(&self) -> bool {
+        self.was(Peers::Due, Peers::Watched)
+    }
+
+    fn was(&self, state: Peers, next: Peers) -> bool {
+        let was = self.peers.get() == state;
+        if was {
+            self.peers.set(next);
+        }
+        was
+    }
+
+    /// Whether the peers may be watched and are not.
+    pub(crate) fn may_watch_peers(&self) -> bool {
+        self.peers.get() == Peers::Idle
+    }
+
+    /// Whether the peers are watched.
+    pub(crate) fn are_peers_watched(&self) -> bool {
+        matches!(self.peers.get(), Peers::Watched | Peers::Due)
+    }
+
+    /// Records whether the peers are watched.
+    pub(crate) fn set_peers_watched(&self, watched: bool) {
+        self.peers.set(if watched { Peers::Watched } else { Peers::Idle });
+    }
+
+    /// Time without an answer after which a peer counts as dead.
+    pub(crate) fn dead_peer_timeout(&self) -> Duration {
+        self.frontend.runtime.routing().port.settings.dead_peer_timeout
+    }
+
+    /// Time of the last activity, at most a tick too early.
+    pub(crate) fn last_active(&self) -> Instant {
+        self.last_active.get().into_std()
     }
 
     /// Records the endpoint that accepted, and applies the rule for removed endpoints if it was removed during the

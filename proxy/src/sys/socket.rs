@@ -1,13 +1,13 @@
 //! How are sockets opened? Every socket option of the data plane is set here.
 
-use super::source_filter;
+use super::{peer::watch_peer, source_filter};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
     sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr, RcvBufForce, SndBufForce},
 };
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
-use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol as Transport, SockRef, Socket, Type};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -148,16 +148,6 @@ pub(crate) fn set_allowed_sources(
             _ => Ok(()),
         },
     }
-}
-
-/// Makes the kernel end a connection whose peer leaves data or probes unacknowledged for `timeout` (tcp(7),
-/// TCP_USER_TIMEOUT, which overrides the number of probes). A silent peer is probed twice in that time (TCP_KEEPIDLE
-/// and TCP_KEEPINTVL, whole seconds).
-pub(crate) fn watch_peer(socket: &impl AsFd, timeout: Duration) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    let interval = (timeout / 2).max(Duration::from_secs(1));
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(interval).with_interval(interval))?;
-    socket.set_tcp_user_timeout(Some(timeout))
 }
 
 /// Mark and source address of a socket to an endpoint.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     limits::admission::Admission,
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
-    sys::socket::{MAX_BACKLOG, watch_peer},
+    sys::{peer::watch_peer, socket::MAX_BACKLOG},
 };
 use socket2::SockRef;
 use std::{

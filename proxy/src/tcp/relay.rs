@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     session::{connection_context::ConnectionContext, local_metrics::Direction},
-    sys::socket::watch_peer,
+    sys::peer::watch_peer,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -93,8 +93,10 @@ impl Relay {
         if cx.connection.has_matured() {
             self.confirm_endpoint(cx);
             // If this fails, a dead endpoint is noticed later, by the idle time-out.
-            let timeout = cx.connection.frontend.runtime.routing().port.settings.dead_peer_timeout;
-            let _ = watch_peer(&self.upstream, timeout);
+            let _ = watch_peer(&self.upstream, cx.connection.dead_peer_timeout());
+            if cx.connection.to_endpoint.get() + cx.connection.to_client.get() > 0 {
+                cx.watch_peers(false);
+            }
         }
         let was_half_closed = self.is_half_closed();
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
@@ -112,7 +114,9 @@ impl Relay {
         let half_closed = self.is_half_closed() && !was_half_closed;
         if half_closed || to_client + to_endpoint > 0 {
             cx.connection.record_activity(cx.worker.clock.get());
+            cx.watch_peers(half_closed);
         }
+        cx.look_at_peers(&self.client, &self.upstream);
         if half_closed {
             cx.connection.mark_half_closed();
             cx.watch_deadline();

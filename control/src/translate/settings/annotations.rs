@@ -132,8 +132,8 @@ pub static ANNOTATIONS: [Annotation; 21] = [
         values: || times(DEAD_PEER_TIMEOUT),
         default: |settings| time(settings.dead_peer_timeout),
         set: |draft, value| set(&mut draft.settings.dead_peer_timeout, duration(value, DEAD_PEER_TIMEOUT)),
-        meaning: "Time that a client or endpoint may leave data or keepalive probes unanswered; then it has vanished, and \
-                  the other side of the connection is reset.",
+        meaning: "Time for which the host of a client or endpoint may acknowledge nothing, neither data nor probes; then \
+                  it has vanished, and the other side of the connection is reset. One that only pauses reading lives.",
     },
     Annotation {
         name: "max-connection-age",

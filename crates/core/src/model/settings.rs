@@ -70,7 +70,8 @@ pub struct Settings {
     pub udp_idle_timeout: Duration,
     /// Time that a UDP flow may stay without a datagram once both sides have spoken repeatedly.
     pub udp_assured_timeout: Duration,
-    /// Time that a peer of a TCP connection may leave data or keepalive probes unanswered before the connection is reset.
+    /// Time for which the host of a peer of a TCP connection may acknowledge nothing, neither data nor probes, before the
+    /// connection is reset. A peer that only pauses reading is acknowledged for by its host.
     pub dead_peer_timeout: Duration,
     /// Time that a TCP connection may live; each ends up to a tenth earlier, at random. `None` is no limit.
     pub max_connection_age: Option<Duration>,

@@ -19,7 +19,7 @@ impl PumpError {
             Self::Reading(error) => (error, direction == Direction::ToEndpoint),
             Self::Writing(error) => (error, direction == Direction::ToClient),
         };
-        // Keepalive and TCP_USER_TIMEOUT report ETIMEDOUT, or what ICMP said last (tcp(7)).
+        // Keepalive, retransmission and TCP_USER_TIMEOUT report ETIMEDOUT, or what ICMP said last (tcp(7)).
         let silent = matches!(
             error.kind(),
             ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable

@@ -25,6 +25,7 @@ use tokio::{
 use weir_core::{HALF_CLOSED_TIMEOUT, Load, Protocol, Settings};
 
 mod endings;
+mod peers;
 mod resets;
 
 const IDLE: Duration = Duration::from_secs(600);
@@ -65,7 +66,10 @@ async fn pair(idle_timeout: Duration) -> Pair {
 }
 
 async fn pair_with(settings: Settings) -> Pair {
-    let Fixture { worker, frontend } = fixture::frontend_with(settings, &[]);
+    pair_of(fixture::frontend_with(settings, &[])).await
+}
+
+async fn pair_of(Fixture { worker, frontend }: Fixture) -> Pair {
     let (client, accepted) = connected().await;
     let (upstream, endpoint) = connected().await;
     let address = upstream.peer_addr().unwrap();
@@ -185,11 +189,15 @@ async fn an_endpoint_is_watched_once_its_connection_has_lived_through_a_tick() {
     let mut pair = pair(IDLE).await;
     let watched = |relay: &Relay| {
         let socket = socket2::SockRef::from(&relay.upstream);
-        (socket.keepalive().unwrap(), socket.tcp_user_timeout().unwrap())
+        let [idle, interval] =
+            [socket.tcp_keepalive_time(), socket.tcp_keepalive_interval()].map(Result::unwrap);
+        let silence = idle + interval * socket.tcp_keepalive_retries().unwrap();
+        (socket.keepalive().unwrap(), silence, socket.tcp_user_timeout().unwrap())
     };
-    assert_eq!(watched(&pair.relay), (false, None));
+    assert!(!watched(&pair.relay).0);
     tokio::time::timeout(3 * TICK, run(&mut pair.relay, &pair.cx)).await.unwrap_err();
-    assert_eq!(watched(&pair.relay), (true, Some(Settings::default().dead_peer_timeout)));
+    // Not by TCP_USER_TIMEOUT, which ends connections of peers that only pause.
+    assert_eq!(watched(&pair.relay), (true, Settings::default().dead_peer_timeout, None));
 }
 
 /// Sends a message to the endpoint and back, so many times, beside the relay.
