@@ -14,8 +14,8 @@ use std::{
 };
 use tokio::time;
 use weir_core::{
-    EndpointRemoved, Flow, HALF_CLOSED_TIMEOUT,
-    termination::{lifetime, time_left},
+    EndpointRemoved, Flow,
+    termination::{LINGER_TIMEOUT, lifetime, time_left},
 };
 
 /// A live connection: all that its worker needs to list it and to end it from outside.
@@ -38,9 +38,11 @@ pub(crate) struct Connection {
     pub(crate) close_signal: CloseSignal,
     /// Whether the connection has just become old enough for its peers to be watched (keepalive).
     matured: Cell<bool>,
-    idle_timeout: Duration,
+    /// Time that the connection may be silent.
+    idle_timeout: Cell<Duration>,
     last_active: Cell<time::Instant>,
-    half_closed: Cell<bool>,
+    /// Close reason of a connection that was silent for too long.
+    silent_as: Cell<Closed>,
     /// Time at which the connection ends at the latest, by its age or the removal of its endpoint.
     ends_at: Cell<Option<Instant>>,
     /// Close reason at `ends_at`.
@@ -64,9 +66,9 @@ impl Connection {
             to_client: Cell::default(),
             close_signal: CloseSignal::default(),
             matured: Cell::default(),
-            idle_timeout: settings.idle_timeout,
+            idle_timeout: Cell::new(settings.idle_timeout),
             last_active: Cell::new(now),
-            half_closed: Cell::default(),
+            silent_as: Cell::new(Closed::IdleTimeout),
             ends_at: Cell::new(ends_at),
             ends_as: Cell::new(Closed::MaxAge),
             frontend,
@@ -104,7 +106,20 @@ impl Connection {
 
     /// Marks one side as ended: the connection may be silent for less long from now on.
     pub(crate) fn mark_half_closed(&self) {
-        self.half_closed.set(true);
+        let most = self.frontend.runtime.routing().port.settings.half_closed_timeout;
+        self.idle_timeout.set(self.idle_timeout.get().min(most));
+        self.silent_as.set(Closed::HalfClosedTimeout);
+    }
+
+    /// Marks one side as failed: the connection only delivers what that side has said, and ends for `reason`. Returns
+    /// whether that is new, and the deadline earlier.
+    pub(crate) fn mark_failed(&self, reason: Closed, now: time::Instant) -> bool {
+        let is_new = self.silent_as.replace(reason) != reason;
+        if is_new {
+            self.idle_timeout.set(self.idle_timeout.get().min(LINGER_TIMEOUT));
+            self.last_active.set(now);
+        }
+        is_new
     }
 
     /// Marks the connection as old enough for its peers to be watched, and wakes the task.
@@ -156,16 +171,14 @@ impl Connection {
     /// Time at which the connection has been silent for too long. Never too early: the last activity may be up to a
     /// tick later than recorded.
     fn idle_deadline(&self) -> Instant {
-        let max = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
-        self.last_active.get().into_std() + self.idle_timeout.min(max) + TICK
+        self.last_active.get().into_std() + self.idle_timeout.get() + TICK
     }
 
     /// Close reason of a connection whose deadline has come.
     pub(crate) fn overdue(&self, now: Instant) -> Closed {
         match self.ends_at.get() {
             Some(ends_at) if ends_at <= now => self.ends_as.get(),
-            _ if self.half_closed.get() => Closed::HalfClosedTimeout,
-            _ => Closed::IdleTimeout,
+            _ => self.silent_as.get(),
         }
     }
 

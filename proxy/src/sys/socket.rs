@@ -124,6 +124,7 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
         socket.set_tcp_nodelay(true)?;
+        socket.set_out_of_band_inline(true)?;
         watch_peer(&socket, dead_peer_timeout)?;
     }
     if allowed_sources.is_some() {
@@ -219,6 +220,8 @@ fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStr
     let socket =
         Socket::new(Domain::for_address(endpoint), Type::STREAM.nonblocking(), Some(Transport::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    // An urgent byte is one like others, and nobody asks for it by itself.
+    socket.set_out_of_band_inline(true)?;
     if egress.source.is_some() {
         // The client has the same port towards each endpoint.
         socket.set_reuse_address(true)?;
