@@ -1,6 +1,6 @@
 //! How are sockets opened? Every socket option of the data plane is set here.
 
-use super::source_filter;
+use super::{self_connect, source_filter};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
@@ -245,7 +245,10 @@ fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSoc
     set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER_BYTES, egress.mark.is_some())?;
     egress.apply(&socket, endpoint)?;
     socket.connect(&endpoint.into())?;
-    Ok(socket.into())
+    match self_connect::refusal(&socket, endpoint) {
+        Some(error) => Err(error),
+        None => Ok(socket.into()),
+    }
 }
 
 /// Sets the options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a
