@@ -48,10 +48,9 @@ pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, 
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
-    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
-    HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
-    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
-    UnknownProtocol, address,
+    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
+    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Protocol, ProxyProtocol, Ratio,
+    Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, address,
 };
 pub use policy::{
     Audience, EndpointUse, Localhost, NodePortAddresses, Pods, Shortage, SourceRules, Traffic, Unused,

@@ -24,6 +24,4 @@ pub use frontend::{Frontend, FrontendKind, Origin};
 pub use node::Node;
 pub use ratio::{NotARatio, Ratio};
 pub use service::{PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
-pub use settings::{
-    ActiveCheck, EndpointRemoved, HALF_CLOSED_TIMEOUT, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy,
-};
+pub use settings::{ActiveCheck, EndpointRemoved, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy};

@@ -75,10 +75,20 @@ impl SockDiag {
         Ok(Self { socket, answer: Vec::with_capacity(ANSWER_BYTES) })
     }
 
-    /// Asks about one connection. Fails with [`io::ErrorKind::NotFound`] if it has ended.
+    /// Asks about the peer of one connection. Fails with [`io::ErrorKind::NotFound`] if the connection has ended.
     pub(crate) fn report(&mut self, key: &SocketKey) -> io::Result<PeerReport> {
+        report(&*self.response(key)?)
+    }
+
+    /// Asks for the bytes of one connection, and the end of its stream as one more, that its peer has not acknowledged.
+    /// Fails with [`io::ErrorKind::NotFound`] if the connection has ended.
+    pub(crate) fn unacknowledged_bytes(&mut self, key: &SocketKey) -> io::Result<u32> {
+        Ok(self.response(key)?.header.send_queue)
+    }
+
+    fn response(&mut self, key: &SocketKey) -> io::Result<Box<InetResponse>> {
         match self.ask(NLM_F_REQUEST, key.id(), StateFlags::all())? {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => report(&response),
+            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => Ok(response),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }

@@ -1,6 +1,6 @@
 //! How are sockets opened? Every socket option of the data plane is set here.
 
-use super::{peer::watch_peer, source_filter};
+use super::{peer::watch_peer, self_connect, source_filter};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
@@ -124,6 +124,7 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
         socket.set_tcp_nodelay(true)?;
+        socket.set_out_of_band_inline(true)?;
         watch_peer(&socket, dead_peer_timeout)?;
     }
     if allowed_sources.is_some() {
@@ -209,6 +210,8 @@ fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStr
     let socket =
         Socket::new(Domain::for_address(endpoint), Type::STREAM.nonblocking(), Some(Transport::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    // An urgent byte is one like others, and nobody asks for it by itself.
+    socket.set_out_of_band_inline(true)?;
     if egress.source.is_some() {
         // The client has the same port towards each endpoint.
         socket.set_reuse_address(true)?;
@@ -232,7 +235,10 @@ fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSoc
     set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER_BYTES, egress.mark.is_some())?;
     egress.apply(&socket, endpoint)?;
     socket.connect(&endpoint.into())?;
-    Ok(socket.into())
+    match self_connect::refusal(&socket, endpoint) {
+        Some(error) => Err(error),
+        None => Ok(socket.into()),
+    }
 }
 
 /// Sets the options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a

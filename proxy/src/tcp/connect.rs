@@ -188,6 +188,7 @@ impl ConnectState {
         extra: Option<DescriptorPermit>,
     ) {
         self.attempted.push(selected.address);
+        cx.connection.count_attempt();
         let metrics = &cx.worker.metrics;
         match (self.race.is_empty(), self.attempted.len()) {
             (true, 1) => {}
@@ -228,6 +229,7 @@ impl ConnectState {
             self.end_race(cx, now);
         }
         self.dial.won();
+        cx.connection.record_connect_time(now.saturating_duration_since(cx.connection.opened));
         let client = self.client.take()?;
         Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
     }

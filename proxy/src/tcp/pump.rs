@@ -1,11 +1,11 @@
 //! How do the bytes of one direction move?
 
 pub(super) mod failure;
-mod side;
+pub(super) mod side;
 mod splice_mode;
 
 use super::pump::{
-    failure::PumpError,
+    failure::{Failure, PumpError},
     side::{Sink, Source},
     splice_mode::SpliceMode,
 };
@@ -15,6 +15,7 @@ use crate::{
         pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
+    telemetry::close_reason::Closed,
 };
 use std::{
     pin::Pin,
@@ -38,6 +39,8 @@ pub(in crate::tcp) struct Half {
     pending: Pending,
     splice_mode: SpliceMode,
     state: State,
+    /// Failure of the sender.
+    failure: Option<Failure>,
 }
 
 /// Bytes that were read but not yet written. Nothing pending takes no memory and no descriptor.
@@ -72,7 +75,7 @@ pub(super) struct Pump<'a, From, To> {
     pub(super) pipes: &'a Rc<PipePool>,
     /// The worker's memory for what cannot be written yet.
     pub(super) buffers: &'a Rc<BufferBudget>,
-    /// Whether the other direction has ended: closing `to` passes the end on then, and no call before.
+    /// Whether no call passes the end on: closing `to` does, when the other direction has ended.
     pub(super) last: bool,
     /// Bytes relayed so far.
     pub(super) moved: u64,
@@ -109,6 +112,27 @@ impl Half {
     /// Whether the end of this direction was passed on.
     pub(super) fn is_ended(&self) -> bool {
         self.state == State::Ended
+    }
+
+    /// Marks the sender as failed. `followed_end` is whether it had ended its stream in order before.
+    pub(super) fn fail(&mut self, reason: Closed, followed_end: bool) {
+        self.failure = Some(Failure::new(reason, followed_end || self.state != State::Open));
+    }
+
+    /// Failure of the sender.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// Failure of the sender, to be changed.
+    pub(super) fn failure_mut(&mut self) -> Option<&mut Failure> {
+        self.failure.as_mut()
+    }
+
+    /// Whether the next bytes are spliced.
+    #[cfg(test)]
+    pub(super) fn is_spliced(&self) -> bool {
+        self.splice_mode.is_spliced()
     }
 }
 
@@ -149,7 +173,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
             return Ok(());
         }
         let mut buffer = ReadBuf::new(self.scratch);
-        let Poll::Ready(read) = Pin::new(&mut *self.from).poll_read(context, &mut buffer) else {
+        let Poll::Ready(read) = self.from.poll_receive(&mut buffer, context) else {
             return Ok(());
         };
         read.map_err(PumpError::Reading)?;
@@ -167,11 +191,15 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     /// Reads once and writes at once; holds what could not be written.
     fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
         let pipe = if half.splice_mode.is_spliced() { self.pipes.lend() } else { None };
-        let length = ready!(match pipe {
-            Some(pipe) => self.splice(half, pipe, context),
-            None if self.buffers.has_room(self.scratch.len()) => self.copy(half, context),
-            None => self.copy_at_once(context),
-        })?;
+        let spliced = match pipe {
+            Some(pipe) => ready!(self.splice(half, pipe, context))?,
+            None => None,
+        };
+        let length = match spliced {
+            Some(length) => length,
+            None if self.buffers.has_room(self.scratch.len()) => ready!(self.copy(half, context))?,
+            None => ready!(self.copy_at_once(context))?,
+        };
         match length {
             0 => half.state = State::Ending,
             length => half.splice_mode.learn(length),
@@ -181,7 +209,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
 
     fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
         let mut buffer = ReadBuf::new(self.scratch);
-        ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
+        ready!(self.from.poll_receive(&mut buffer, context)).map_err(PumpError::Reading)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
@@ -216,7 +244,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         while rest > 0 {
             let mut buffer = ReadBuf::new(&mut self.scratch[..rest]);
             // The bytes are there: they were seen, and nobody else reads.
-            ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
+            ready!(self.from.poll_receive(&mut buffer, context)).map_err(PumpError::Reading)?;
             match buffer.filled().len() {
                 0 => break,
                 taken => rest -= taken,
@@ -225,17 +253,19 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         Poll::Ready(Ok(written))
     }
 
+    /// Splices once; `None` if the next bytes must be copied.
     fn splice(
         &mut self,
         half: &mut Half,
         mut pipe: PooledPipe,
         context: &mut Context<'_>,
-    ) -> Poll<Result<usize, PumpError>> {
-        let length = ready!(self.from.poll_fill(&mut pipe, context)).map_err(PumpError::Reading)?;
+    ) -> Poll<Result<Option<usize>, PumpError>> {
+        let filled = ready!(self.from.poll_fill(&mut pipe, context)).map_err(PumpError::Reading)?;
+        let Some(length) = filled else { return Poll::Ready(Ok(None)) };
         half.pending = Pending::Piped(pipe);
         match self.flush(half, context) {
             Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
-            _ => Poll::Ready(Ok(length)),
+            _ => Poll::Ready(Ok(Some(length))),
         }
     }
 

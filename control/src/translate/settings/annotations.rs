@@ -89,7 +89,7 @@ const ACCEPT_RATE: RangeInclusive<u32> = 1..=1_000_000;
 const PROXY_PROTOCOLS: [(&str, ProxyProtocol); 2] = [("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
 
 /// Every annotation.
-pub static ANNOTATIONS: [Annotation; 21] = [
+pub static ANNOTATIONS: [Annotation; 22] = [
     Annotation {
         name: "balance",
         values: || words(&Policy::ALL.map(Policy::as_str)),
@@ -111,6 +111,14 @@ pub static ANNOTATIONS: [Annotation; 21] = [
         default: |settings| time(settings.idle_timeout),
         set: |draft, value| set(&mut draft.settings.idle_timeout, duration(value, IDLE_TIMEOUT)),
         meaning: "Time without a byte in either direction after which a TCP connection ends.",
+    },
+    Annotation {
+        name: "half-closed-timeout",
+        values: || times(IDLE_TIMEOUT),
+        default: |settings| time(settings.half_closed_timeout),
+        set: |draft, value| set(&mut draft.settings.half_closed_timeout, duration(value, IDLE_TIMEOUT)),
+        meaning: "Time without a byte after which a TCP connection ends once one side has ended its stream; \
+                  `idle-timeout`, if that is shorter.",
     },
     Annotation {
         name: "udp-idle-timeout",

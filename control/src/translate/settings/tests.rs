@@ -27,6 +27,7 @@ fn every_setting_can_be_set() {
         ("balance", "maglev"),
         ("connect-timeout", "500ms"),
         ("idle-timeout", "1h30m"),
+        ("half-closed-timeout", "20s"),
         ("udp-idle-timeout", "5s"),
         ("dead-peer-timeout", "10s"),
         ("max-connection-age", "1h"),
@@ -55,6 +56,7 @@ fn every_setting_can_be_set() {
         balance: Policy::Maglev,
         connect_timeout: Duration::from_millis(500),
         idle_timeout: seconds(5400),
+        half_closed_timeout: seconds(20),
         udp_idle_timeout: seconds(5),
         udp_assured_timeout: seconds(5),
         dead_peer_timeout: seconds(10),
@@ -108,6 +110,7 @@ fn a_setting_that_does_not_parse_is_named_and_the_default_is_used() {
     for (key, value) in [
         ("balance", "fair"),
         ("connect-timeout", "0s"),
+        ("half-closed-timeout", "0s"),
         ("idle-timeout", "soon"),
         ("balanse", "random"),
         ("on-endpoint-removed", "drain"),

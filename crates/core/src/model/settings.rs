@@ -66,6 +66,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Time that a TCP connection may stay without a byte in either direction.
     pub idle_timeout: Duration,
+    /// Time that a TCP connection may stay without a byte once one side has ended.
+    pub half_closed_timeout: Duration,
     /// Time that a UDP flow may stay without a datagram in either direction.
     pub udp_idle_timeout: Duration,
     /// Time that a UDP flow may stay without a datagram once both sides have spoken repeatedly.
@@ -97,6 +99,8 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             // What kube-proxy's conntrack settings allow an established connection.
             idle_timeout: Duration::from_secs(24 * 3600),
+            // And one in CLOSE_WAIT.
+            half_closed_timeout: Duration::from_secs(3600),
             udp_idle_timeout: Duration::from_secs(30),
             udp_assured_timeout: Duration::from_secs(120),
             dead_peer_timeout: Duration::from_secs(30),
@@ -182,6 +186,3 @@ pub enum ProxyProtocol {
     /// Version 2: a binary header.
     V2,
 }
-
-/// Time that a half-closed TCP connection may stay without a byte: kube-proxy's CLOSE_WAIT time-out.
-pub const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -3,7 +3,7 @@
 use crate::{
     shared::connect_fault::ConnectFault,
     sys::{
-        host,
+        host, self_connect,
         socket::{Egress, tcp_connecting},
     },
 };
@@ -160,5 +160,6 @@ pub(super) async fn connect(endpoint: SocketAddr, egress: Egress) -> io::Result<
     let stream = TcpStream::from_std(tcp_connecting(endpoint, egress)?)?;
     stream.set_zero_linger()?;
     stream.ready(Interest::WRITABLE | Interest::ERROR).await?;
-    stream.take_error()?.map_or(Ok(()), Err)
+    let error = stream.take_error()?.or_else(|| self_connect::refusal(&stream, endpoint));
+    error.map_or(Ok(()), Err)
 }

@@ -1,22 +1,30 @@
 //! Between which sides does one direction of a relay move bytes?
 
 use crate::sys::pipe::Pipe;
+use rustix::{
+    io::ioctl_fionread,
+    net::{RecvFlags, recv},
+};
 use std::{
     io,
     task::{Context, Poll, ready},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    io::{AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
 
 /// The side that bytes come from: a socket, or what stands in for one in tests.
-pub(in crate::tcp) trait Source: AsyncRead + Unpin {
+pub(in crate::tcp) trait Source: Unpin {
+    /// Reads the next bytes; none at the end.
+    fn poll_receive(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
     /// Peeks at the next bytes, which stay there.
     fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Fills an empty pipe; returns the number of bytes, 0 at the end.
-    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>>;
+    /// Fills an empty pipe; returns the number of bytes, 0 at the end. `None` if there are bytes that cannot be spliced
+    /// now.
+    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>>;
 }
 
 /// The side that bytes go to: a socket, or what stands in for one in tests.
@@ -26,15 +34,38 @@ pub(in crate::tcp) trait Sink: AsyncWrite + Unpin {
 }
 
 impl Source for TcpStream {
+    /// Unlike tokio's own, reads until there is nothing more: a read ends in front of an urgent byte (tcp(7)), so that one
+    /// which brings little does not mean that nothing is left.
+    fn poll_receive(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_read_ready(context))?;
+            let unfilled = &mut *buffer.initialize_unfilled();
+            let read = || Ok(recv(&*self, unfilled, RecvFlags::empty())?.1);
+            match self.try_io(Interest::READABLE, read) {
+                Ok(length) => {
+                    buffer.advance(length);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
     fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Self::poll_peek(self, context, buffer).map_ok(|_| ())
     }
 
-    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
         loop {
             ready!(self.poll_read_ready(context))?;
-            match self.try_io(Interest::READABLE, || pipe.fill(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            let fill = || match pipe.fill(&*self) {
+                // An urgent byte is next, which splice(2) never takes.
+                Err(error) if is_passing(&error) && ioctl_fionread(&*self)? > 0 => Ok(None),
+                result => result.map(Some),
+            };
+            match self.try_io(Interest::READABLE, fill) {
+                Err(error) if is_passing(&error) => {}
                 result => return Poll::Ready(result),
             }
         }
@@ -46,9 +77,14 @@ impl Sink for TcpStream {
         loop {
             ready!(self.poll_write_ready(context))?;
             match self.try_io(Interest::WRITABLE, || pipe.drain(&*self)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_passing(&error) => {}
                 result => return Poll::Ready(result),
             }
         }
     }
+}
+
+/// Whether a call is to be made again, once the socket is ready.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
