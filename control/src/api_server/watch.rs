@@ -225,7 +225,7 @@ impl Watch {
         if matches!(reason, Reason::Unauthorized | Reason::Tls | Reason::ClientGone) {
             let renewed = self.shared_client.renew(client).await;
             if let Err(error) = &renewed {
-                self.send(Input::Watch(kind, WatchState::Failing(error.line()))).await?;
+                self.send(Input::Watch(kind, WatchState::Failing(error.clone()))).await?;
             }
             if renewed.is_err() || !fresh {
                 sleep(delay).await;

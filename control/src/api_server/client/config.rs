@@ -1,51 +1,24 @@
 //! Where is the API server, and with which credentials? The kubeconfig or the Pod's service account.
 
-mod data;
-mod error;
 mod in_cluster;
 mod kubeconfig;
 mod server_url;
 mod user;
 
-pub(super) use data::Data;
-pub use error::{ConfigError, PluginError, UrlError};
-
 use super::{
-    credentials::{Impersonation, Plugin, PluginCluster},
+    access::{Access, Authentication},
+    config_error::ConfigError,
+    credentials::{Impersonation, PluginCluster},
+    data::{self, Data},
     tls::{Authorities, Identity, Tls},
 };
 use crate::KubeSource;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use kube::config::Cluster;
 use std::{
     env,
     path::{Path, PathBuf},
-    time::Duration,
 };
-
-/// Time that a watch may be silent after it should have ended.
-pub(super) const READ_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
-
-/// All that a configuration says about reaching an API server. Nothing is connected yet, and no plugin has run.
-pub(super) struct Access {
-    /// URL of the API server.
-    pub(super) server: Uri,
-    pub(super) tls: Tls,
-    pub(super) authentication: Authentication,
-    pub(super) impersonation: Impersonation,
-}
-
-/// Source of the `Authorization` header.
-pub(super) enum Authentication {
-    /// No header: a client certificate, or nobody.
-    None,
-    /// One header for all requests.
-    Header(HeaderValue),
-    /// Token in a file, and the header for as long as the file cannot be read.
-    TokenFile { path: PathBuf, otherwise: Option<HeaderValue> },
-    /// Program that gives a token or a client certificate.
-    Plugin(Plugin),
-}
 
 /// Reads the configuration. Reads files only.
 pub(super) fn load(source: &KubeSource) -> Result<Access, ConfigError> {

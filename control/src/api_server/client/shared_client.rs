@@ -1,8 +1,10 @@
 //! How is the API server reached? One client, renewed when its credentials or certificates are refused.
 
 use super::{
+    access::{Access, Authentication},
     answer::AnswerLimits,
-    config::{self, Access, Authentication, ConfigError},
+    config,
+    config_error::ConfigError,
     credentials::{Authorization, PluginCredentials, TokenFile},
     transport::Transport,
     watch_history::WatchHistory,
@@ -14,12 +16,19 @@ use kube::{
     Client, Config,
     client::{ClientBuilder, ConfigExt},
 };
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, watch},
     time::Instant,
 };
 use weir_core::address::parse_ip;
+
+/// Time that a watch may be silent after it should have ended.
+const READ_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
+
+/// Time for which a configuration that could not be used is not tried again: all watches ask at the same moment, and a
+/// plugin is to be asked once.
+const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// Client that all watches share.
 pub(in crate::api_server) struct SharedClient {
@@ -39,6 +48,8 @@ pub(in crate::api_server) struct ApiClient {
     /// Time at which the configuration was read last.
     read: Instant,
     epoch: u64,
+    /// Time of the last attempt to replace this client that has failed, and why.
+    renewal_failed: Option<(Instant, String)>,
 }
 
 impl SharedClient {
@@ -50,7 +61,7 @@ impl SharedClient {
     }
 
     /// Time after which a watch is renewed.
-    pub(in crate::api_server) fn watch_timeout(&self) -> std::time::Duration {
+    pub(in crate::api_server) fn watch_timeout(&self) -> Duration {
         self.source.watch_timeout
     }
 
@@ -65,10 +76,24 @@ impl SharedClient {
 
     /// Reads the configuration again, for a client that was refused. The first watch that calls does it for
     /// all.
-    pub(in crate::api_server) async fn renew(&self, refused: &ApiClient) -> Result<(), ConfigError> {
+    /// An error is in words, and that of one watch is that of all which fail at the same time.
+    pub(in crate::api_server) async fn renew(&self, refused: &ApiClient) -> Result<(), String> {
         let mut current = self.current.lock().await;
-        if current.epoch == refused.epoch {
-            *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
+        if current.epoch != refused.epoch {
+            return Ok(());
+        }
+        if let Some((_, words)) =
+            current.renewal_failed.as_ref().filter(|(at, _)| at.elapsed() < RENEWAL_PAUSE)
+        {
+            return Err(words.clone());
+        }
+        match connect(&self.source, &self.history, refused.epoch + 1).await {
+            Ok(renewed) => *current = renewed,
+            Err(error) => {
+                let words = error.line();
+                current.renewal_failed = Some((Instant::now(), words.clone()));
+                return Err(words);
+            }
         }
         Ok(())
     }
@@ -123,7 +148,7 @@ async fn connect(
     history: &Arc<WatchHistory>,
     epoch: u64,
 ) -> Result<ApiClient, ConfigError> {
-    contained(build(Arc::clone(source), Arc::clone(history), epoch)).await
+    contained(Box::pin(build(Arc::clone(source), Arc::clone(history), epoch))).await
 }
 
 /// Runs work that reads what others wrote. A panic in it, or in a library, becomes an error.
@@ -143,7 +168,7 @@ async fn build(
 ) -> Result<ApiClient, ConfigError> {
     // Two providers in one program panic at the first connection; the first one that is installed counts.
     _ = rustls::crypto::ring::default_provider().install_default();
-    let read_timeout = source.watch_timeout + config::READ_TIMEOUT_MARGIN;
+    let read_timeout = source.watch_timeout + READ_TIMEOUT_MARGIN;
     let limits = AnswerLimits { answer_timeout: source.answer_timeout, watch_limit: read_timeout, history };
     let Access { server: url, mut tls, authentication, impersonation } =
         blocking(move || config::load(&source)).await?;
@@ -180,7 +205,13 @@ async fn build(
     })
     .await
     // The client starts a task of the runtime.
-    .map(|(client, server)| ApiClient { client: client.build(), server, read: Instant::now(), epoch })
+    .map(|(client, server)| ApiClient {
+        client: client.build(),
+        server,
+        read: Instant::now(),
+        epoch,
+        renewal_failed: None,
+    })
 }
 
 fn server(access: &Access) -> String {

@@ -115,6 +115,16 @@ pub(super) const CASES: &[Case] = &[
         Both("https, Bearer abc"),
     ),
     case(
+        "the authority as base64 and as another file",
+        "server: https://SECURE\ncertificate-authority-data: CA-DATA\ncertificate-authority: p256.crt",
+        TOKEN,
+        Differ {
+            kubectl: "refused: certificate-authority-data will override",
+            weir: "https, Bearer abc",
+            why: "the data does override",
+        },
+    ),
+    case(
         "base64 with spaces",
         "server: https://SECURE\ncertificate-authority-data: FOLDED-CA",
         TOKEN,

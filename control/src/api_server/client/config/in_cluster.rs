@@ -1,7 +1,11 @@
 //! What does a Pod's service account say about the API server? Read as by client-go's `InClusterConfig`.
 
-use super::{Access, Authentication, ConfigError, server_url};
-use crate::api_server::client::tls::{Authorities, Tls};
+use super::server_url;
+use crate::api_server::client::{
+    access::{Access, Authentication},
+    config_error::ConfigError,
+    tls::{Authorities, Tls},
+};
 use std::{
     env, fs,
     path::{Path, PathBuf},

@@ -1,6 +1,6 @@
 //! What do the files of a kubeconfig say about one cluster and its user? Read and merged as by client-go.
 
-use super::ConfigError;
+use crate::api_server::client::config_error::ConfigError;
 use kube::config::{AuthInfo, Cluster, Kubeconfig};
 use std::{
     fs::File,
@@ -29,9 +29,10 @@ pub(super) fn read(path: &Path) -> Result<Kubeconfig, ConfigError> {
     file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     let text = text(bytes).map_err(unreadable)?;
     let invalid = |reason| ConfigError::Invalid { origin: path.display().to_string(), reason };
-    let mut kubeconfig = Kubeconfig::from_yaml(&text).map_err(|error| invalid(error.to_string()))?;
+    let mut kubeconfig =
+        Kubeconfig::from_yaml(&text).map_err(|error| invalid(without_content(&error.to_string())))?;
     if let Some(kind) = kubeconfig.kind.as_ref().filter(|kind| !matches!(&***kind, "Config" | "")) {
-        return Err(invalid(format!("it is a {kind}, not a kubeconfig (kind: Config)")));
+        return Err(invalid(format!("it is a {}, not a kubeconfig (kind: Config)", kind.escape_debug())));
     }
     // An empty name is no name, which hides none of another file.
     kubeconfig.current_context.take_if(|name| name.is_empty());
@@ -74,7 +75,9 @@ pub(super) fn choose(
     if clusters.is_empty() && contexts.is_empty() && auth_infos.is_empty() && current_context.is_none() {
         return Err(ConfigError::Empty(origin));
     }
-    let names = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let names = |names: Vec<&str>| {
+        if names.is_empty() { "none".to_owned() } else { names.join(", ").escape_debug().to_string() }
+    };
     let known = names(contexts.iter().map(|named| &*named.name).collect());
     let Some(name) = context.or(current_context.as_deref()).filter(|name| !name.is_empty()) else {
         return Err(ConfigError::NoContext { origin, known });
@@ -120,6 +123,20 @@ fn resolve(kubeconfig: &mut Kubeconfig, folder: &Path) {
     }
 }
 
+/// First line of a parser's message, without strings of the kubeconfig, which may be secrets: what follows is a piece of
+/// the file.
+fn without_content(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    // What is between quotation marks is from the file.
+    let (mut pieces, mut shown) = (line.split('"'), String::new());
+    shown.push_str(pieces.next().unwrap_or_default());
+    while pieces.next().is_some() {
+        shown.push_str("\"...\"");
+        shown.push_str(pieces.next().unwrap_or_default());
+    }
+    shown
+}
+
 /// Text of a file in UTF-8 or, with its mark, UTF-16, as PowerShell writes it.
 fn text(bytes: Vec<u8>) -> io::Result<String> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
@@ -141,6 +158,24 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parser_shows_nothing_of_the_file() {
+        for text in [
+            "users:\n- name: u\n  user: {token: secret, x: [}\n",
+            "users:\n- {name: u, user: {token: {a: secret}}}\n",
+            "users:\n- {name: u, user: secret}\n",
+            "users: [{name: u, user: {exec: secret}}]\n",
+            "users: [{name: u, user: {as-groups: secret}}]\n",
+            "clusters: [{name: k, cluster: {insecure-skip-tls-verify: secret}}]\n",
+            "-----BEGIN PRIVATE KEY-----\nsecret\n",
+        ] {
+            let error = Kubeconfig::from_yaml(text).unwrap_err().to_string();
+            let shown = without_content(&error);
+            assert!(shown.contains("kubeconfig YAML") && !shown.contains("secret"), "{shown}");
+            assert_eq!(shown.lines().count(), 1);
+        }
+    }
 
     #[test]
     fn text_is_read_in_each_encoding_and_half_a_character_is_refused() {

@@ -1,7 +1,7 @@
 //! Which URL does an operator mean by the text for an API server? The rules of client-go's `DefaultServerURL`: text
 //! without a scheme is a host with a port, by `https` if TLS is configured.
 
-use super::UrlError;
+use crate::api_server::client::config_error::UrlError;
 use http::{Uri, uri::Authority};
 
 /// URL for the text of a kubeconfig or of `--api-server`, without query. `tls` tells whether an authority, a client

@@ -1,8 +1,9 @@
 //! How does the user of a kubeconfig prove who it is? By the precedence of client-go.
 
-use super::{Authentication, data};
 use crate::api_server::client::{
+    access::Authentication,
     credentials::{Plugin, PluginCluster, basic, bearer},
+    data,
     tls::Identity,
 };
 use kube::config::AuthInfo;

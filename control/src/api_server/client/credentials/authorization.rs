@@ -1,7 +1,7 @@
 //! Which `Authorization` header does each request carry? A token is read, or asked for, again in time.
 
 use super::{Plugin, token_file::TokenFile};
-use crate::api_server::client::config::PluginError;
+use crate::api_server::client::config_error::PluginError;
 use http::{HeaderValue, Request, header::AUTHORIZATION};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use std::{

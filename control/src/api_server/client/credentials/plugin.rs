@@ -1,7 +1,7 @@
 //! How is a plugin asked for credentials? A program that the kubeconfig names, run as client-go runs it.
 
 use super::PluginCredentials;
-use crate::api_server::client::config::PluginError;
+use crate::api_server::client::config_error::PluginError;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Uri;
 use kube::config::{Cluster, ExecConfig, ExecInteractiveMode};

@@ -1,7 +1,7 @@
 //! Which credentials does a plugin's answer hold? The `ExecCredential` of `client.authentication.k8s.io`.
 
 use super::bearer;
-use crate::api_server::client::{config::Data, tls::Identity};
+use crate::api_server::client::{data::Data, tls::Identity};
 use http::HeaderValue;
 use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;

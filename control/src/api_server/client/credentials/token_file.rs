@@ -5,7 +5,7 @@
 //! long.
 
 use super::bearer;
-use crate::api_server::client::config::ConfigError;
+use crate::api_server::client::config_error::ConfigError;
 use http::HeaderValue;
 use std::{
     fs::File,

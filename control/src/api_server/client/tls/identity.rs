@@ -4,7 +4,7 @@ use super::{
     key_format::{self, USABLE},
     pem, provider,
 };
-use crate::api_server::client::config::Data;
+use crate::api_server::client::data::Data;
 use rustls::{
     InconsistentKeys,
     client::ResolvesClientCert,

@@ -18,10 +18,10 @@ const GO_STANDARD: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Bytes of one entry, and how an operator finds that entry.
-pub(in crate::api_server::client) struct Data {
-    pub(in crate::api_server::client) bytes: Vec<u8>,
+pub(super) struct Data {
+    pub(super) bytes: Vec<u8>,
     /// Name of the field, or path of the file.
-    pub(in crate::api_server::client) origin: String,
+    pub(super) origin: String,
 }
 
 /// Bytes of the field `NAME-data`, else of the file that the field `NAME` names; `None` if both are absent or empty.
