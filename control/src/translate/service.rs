@@ -28,8 +28,8 @@ impl Translate for ApiService {
         &self.metadata
     }
 
-    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        service(self, scope, problems).map(|service| Some(Object::Service(Box::new(service))))
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        service(self, scope, problems).map(|service| Object::Service(Box::new(service)))
     }
 }
 

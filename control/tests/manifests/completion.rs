@@ -181,6 +181,15 @@ fn what_a_slice_leaves_out_is_named() {
     assert_said(&of("name: \"\", ", ""), &["line 18", "ports[0].name: is missing"], None);
     assert_said(&of(", port: 8080", ""), &["ports[0].port: is missing"], None);
     assert_said(&of("[\"10.0.0.1\"]", "[]"), &["line 20", "endpoints[0].addresses: is empty"], None);
+    let headless = of(
+        "  labels:\n    kubernetes",
+        "  labels:\n    service.kubernetes.io/headless: \"\"\n    kubernetes",
+    );
+    assert_said(
+        &headless,
+        &["line 15", "headless]: says that the Service is headless"],
+        Some(LeftOut::Headless),
+    );
     assert_said(&of("IPv4", "FQDN"), &["addressType: FQDN"], Some(LeftOut::NoIpAddresses));
 }
 
