@@ -201,8 +201,12 @@ fn orphans(served: &HashMap<&ObjectKey, &Entry>, refused: &HashSet<&ObjectKey>) 
         let in_namespace =
             |key: &&&ObjectKey| key.kind == Kind::Service && key.namespace == service.namespace;
         let names = served.keys().filter(in_namespace).map(|key| &*key.name).take(MAX_NAMES);
+        let elsewhere = |key: &&&ObjectKey| key.kind == Kind::Service && key.name == service.name;
         let meant = match index < MAX_COMPARED {
-            true => did_you_mean(&service.name, &names.collect::<Vec<_>>()),
+            true => match served.keys().find(elsewhere) {
+                Some(key) => format!(" (there is one in namespace {})", key.namespace),
+                None => did_you_mean(&service.name, &names.collect::<Vec<_>>()),
+            },
             false => String::new(),
         };
         let message = format_args!(

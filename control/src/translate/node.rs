@@ -29,8 +29,8 @@ impl Translate for ApiNode {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(Some(Object::Node(node(self, problems))))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        Ok(Object::Node(node(self, problems)))
     }
 }
 
@@ -41,8 +41,8 @@ impl Translate for ServiceCIDR {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(Some(Object::ServiceCidr(service_cidr(self, problems))))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        Ok(Object::ServiceCidr(service_cidr(self, problems)))
     }
 }
 

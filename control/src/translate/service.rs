@@ -21,6 +21,9 @@ use weir_core::{PortSpec, Protocol, Service, ServiceKey, Settings};
 /// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.
 const AFFINITY_TIMEOUT: i32 = 10_800;
 
+/// Ports of a Service whose names are compared with each other.
+const MAX_COMPARED: usize = 100;
+
 impl Translate for ApiService {
     const KIND: Kind = Kind::Service;
 
@@ -28,8 +31,8 @@ impl Translate for ApiService {
         &self.metadata
     }
 
-    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        service(self, scope, problems).map(|service| Some(Object::Service(Box::new(service))))
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        service(self, scope, problems).map(|service| Object::Service(Box::new(service)))
     }
 }
 
@@ -115,6 +118,27 @@ fn check_words(spec: &ServiceSpec, problems: &mut Problems) {
     let ports = spec.ports.as_deref().unwrap_or_default();
     if ports.is_empty() {
         problems.add("spec.ports", "is empty; nothing is served");
+    }
+    for (index, port) in ports.iter().enumerate().skip(1) {
+        let name = port.name.as_deref().unwrap_or_default();
+        // A list of thousands of ports is not compared with itself.
+        if ports
+            .iter()
+            .take(index.min(MAX_COMPARED))
+            .any(|other| other.name.as_deref().unwrap_or_default() == name)
+        {
+            let message =
+                || format!("{} is the name of another port, too, which an API server refuses", quoted(name));
+            problems.add_with(format_args!("spec.ports[{index}].name"), message);
+        }
+    }
+    if spec.type_.as_deref() == Some("LoadBalancer")
+        && is_external_local(spec)
+        && spec.health_check_node_port.is_none()
+    {
+        let message = "is missing, where an API server would allocate a port; load balancers cannot ask for the health of \
+                       this node";
+        problems.add("spec.healthCheckNodePort", message);
     }
     let is_node_port = spec.type_.as_deref() == Some("NodePort");
     for (index, _) in ports.iter().enumerate().filter(|(_, port)| is_node_port && port.node_port.is_none()) {

@@ -39,8 +39,8 @@ impl Translate for ApiSlice {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(slice(self, problems)?.map(Object::EndpointSlice))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        slice(self, problems).map(Object::EndpointSlice)
     }
 
     fn triggered(&self, problems: &mut Problems) -> Option<SystemTime> {
@@ -48,11 +48,12 @@ impl Translate for ApiSlice {
     }
 }
 
-fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<Option<EndpointSlice>, Problem> {
+fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<EndpointSlice, Problem> {
     let labels = labels(&object.metadata);
-    // The Service says itself that it is headless.
     if labels.contains_key(HEADLESS) {
-        return Ok(None);
+        let field = format_args!("metadata.labels[{HEADLESS}]");
+        let message = "says that the Service is headless: the slice is left out";
+        return Err(problems.left_out(LeftOut::Headless, field, message));
     }
     let family = family(&object.address_type, problems)?;
     let owner = labels.get(SERVICE_NAME).map_or("", String::as_str);
@@ -66,13 +67,13 @@ fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<Option<EndpointSl
     for (index, endpoint) in object.endpoints.iter().enumerate() {
         endpoints.extend(slice_endpoint(endpoint, index, &mut hints, problems));
     }
-    Ok(Some(EndpointSlice {
+    Ok(EndpointSlice {
         name: key.name,
         service: ServiceKey::new(key.namespace, owner),
         family,
         ports: ports(object, problems)?,
         endpoints,
-    }))
+    })
 }
 
 /// IP family of a slice's addresses. Case counts, as in the API.

@@ -27,9 +27,8 @@ pub trait Translate: Sized {
     /// Metadata of the object.
     fn metadata(&self) -> &ObjectMeta;
 
-    /// What weir keeps of the object; `None` if it is not for this proxy. An error refuses the whole object, or leaves it
-    /// out.
-    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem>;
+    /// What weir keeps of the object. An error refuses the whole object, or leaves it out because it is not for this proxy.
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Object, Problem>;
 
     /// Time of the cause of the object's last change; `None` if the object does not say.
     fn triggered(&self, _problems: &mut Problems) -> Option<SystemTime> {
@@ -51,8 +50,7 @@ pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
 pub(crate) fn translate_with<T: Translate>(object: &T, scope: &Scope, mut problems: Problems) -> Translation {
     let key = object.key();
     let event = match checked(object, &key, scope, &mut problems) {
-        Ok(Some(object)) => Event::Put(key, object),
-        Ok(None) => Event::Delete(key),
+        Ok(object) => Event::Put(key, object),
         Err(problem) => {
             let left_out = problem.left_out.is_some();
             problems.add_first(problem);
@@ -68,7 +66,7 @@ fn checked<T: Translate>(
     key: &ObjectKey,
     scope: &Scope,
     problems: &mut Problems,
-) -> Result<Option<Object>, Problem> {
+) -> Result<Object, Problem> {
     if key.name.is_empty() {
         return Err(problems.refusal("metadata.name", "is missing; the object is refused"));
     }

@@ -66,6 +66,11 @@ fn an_address_that_an_api_server_would_allocate_is_named() {
     assert_said(&text, &["spec.ipFamilies[0]: IPv4 has no address", "over IPv4"], None);
     let text = spec("type: NodePort, clusterIP: 10.96.1.1, ports: [{port: 80}]");
     assert_said(&text, &["spec.ports[0].nodePort: is missing", "API server"], None);
+    let text =
+        spec("type: LoadBalancer, externalTrafficPolicy: Local, clusterIP: 10.96.1.1, ports: [{port: 80}]");
+    assert_said(&text, &["spec.healthCheckNodePort: is missing"], None);
+    let text = spec("clusterIP: 10.96.1.1, ports: [{port: 80}, {port: 81}]");
+    assert_said(&text, &["spec.ports[1].name: \"\" is the name of another port"], None);
     let text = spec(
         "clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1, 'fd00::1'], ipFamilies: [IPv4], ports: [{port: 80}]",
     );
@@ -181,6 +186,15 @@ fn what_a_slice_leaves_out_is_named() {
     assert_said(&of("name: \"\", ", ""), &["line 18", "ports[0].name: is missing"], None);
     assert_said(&of(", port: 8080", ""), &["ports[0].port: is missing"], None);
     assert_said(&of("[\"10.0.0.1\"]", "[]"), &["line 20", "endpoints[0].addresses: is empty"], None);
+    let headless = of(
+        "  labels:\n    kubernetes",
+        "  labels:\n    service.kubernetes.io/headless: \"\"\n    kubernetes",
+    );
+    assert_said(
+        &headless,
+        &["line 15", "headless]: says that the Service is headless"],
+        Some(LeftOut::Headless),
+    );
     assert_said(&of("IPv4", "FQDN"), &["addressType: FQDN"], Some(LeftOut::NoIpAddresses));
 }
 

@@ -6,7 +6,7 @@ use super::{
     node_ports,
     node_view::{self, NodeView},
     plan::{self, Plan, PlanContext, loopback::Loopback},
-    report::{self, Applied, Conflicts, FrontendRow},
+    report::{Applied, FrontendRow, Mistakes},
     sockets::{Desired, Sockets},
 };
 use crate::{
@@ -53,7 +53,7 @@ pub(crate) struct Reconciler {
     /// Frontends that the workers know of (node mode).
     known_frontends: KnownFrontends,
     bridges: Bridges,
-    conflicts: Conflicts,
+    mistakes: Mistakes,
     gauges: FrontendGauges,
 }
 
@@ -80,7 +80,7 @@ impl Reconciler {
             loopback: Loopback::default(),
             known_frontends: KnownFrontends::default(),
             bridges: Bridges::default(),
-            conflicts: Conflicts::default(),
+            mistakes: Mistakes::new(std::time::Instant::now()),
             gauges: FrontendGauges::register(),
         };
         reconciler.observe_node(&Snapshot::default());
@@ -164,9 +164,9 @@ impl Reconciler {
     /// Opens and closes sockets until the touched addresses are as planned, and forbids connections to endpoints there.
     async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
-        let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
+        let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, mistakes, .. } = self;
         let desired = Desired { plan, node_context, runtimes, bound };
-        touched.iter().for_each(|&listen| conflicts.report(plan, listen));
+        touched.iter().for_each(|&listen| mistakes.report_claims(plan, listen));
         let is_bound = |listen: &Frontend| *bound.get(Family::of(listen.address.ip()));
         let to_bind = touched.iter().copied().filter(|listen| is_bound(listen) || sockets.knows(*listen));
         let to_bind: Vec<_> = to_bind.collect();
@@ -247,7 +247,7 @@ impl Reconciler {
         let key = (port.key.clone(), port.family);
         match self.runtimes.get(&key) {
             None if port.key.protocol == Protocol::Sctp => {
-                report::warn_unsupported(port, self.snapshot.get(&port.key.service));
+                self.mistakes.warn_unsupported(port, self.snapshot.get(&port.key.service));
             }
             Some(runtime) => {
                 let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
