@@ -118,6 +118,20 @@ fn every_mapped_address_that_run_prints_is_what_resolve_and_explain_name() {
 }
 
 #[test]
+fn where_bind_mode_has_no_socket_explain_says_that_clients_are_refused() {
+    let local =
+        service("web", "10.96.0.10", 20_080).replace("spec: {", "spec: {internalTrafficPolicy: Local, ");
+    let endpoints = "{addresses: [10.244.0.1], nodeName: node-b}";
+    let manifests = local + &slice("web", "IPv4", "{name: http, port: 8080}", endpoints);
+    let flow = ["--from", "127.0.0.1", "--to", "10.96.0.10:20080/TCP"];
+    let local = "internalTrafficPolicy is Local, and no endpoint on this node can serve\n";
+    let (_, page, _) = ask("explain", &flow, &manifests);
+    assert!(page.contains(&format!("verdict   DROP: {local}")), "{page}");
+    let (_, page, _) = ask("explain", &[&["--map", "loopback"], &flow[..]].concat(), &manifests);
+    assert!(page.contains(&format!("verdict   REJECT: {local}")), "{page}");
+}
+
+#[test]
 fn explain_takes_the_cluster_ip_too_and_says_where_to_connect() {
     let manifests = service("web", "10.96.0.10", 20_080)
         + &service("a", "10.96.0.10", 20_080)

@@ -64,6 +64,21 @@ fn each_of_the_commonest_mistakes_is_named_in_the_row_of_the_service_port() {
 }
 
 #[test]
+fn json_has_the_lines_of_standard_error_beside_what_is_served_and_only_if_there_are_any() {
+    let resolved = |manifests: &str| {
+        let (_, json, problems) = ask("resolve", &["-o", "json"], manifests);
+        (serde_json::from_str::<Value>(&json).unwrap(), problems)
+    };
+    let (report, problems) = resolved(&web(""));
+    let lines = report["problems"].as_array().unwrap().iter();
+    let lines = lines.map(|line| format!("{}: {}\n", line["severity"], line["message"]).replace('"', ""));
+    assert_eq!(lines.collect::<String>(), problems.replace('"', ""));
+    let (report, _) = resolved(&web(&slice("web", "IPv4", HTTP, POD)));
+    let fields: Vec<&String> = report.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["IPv4", "IPv6"], "what golden vectors compare is all");
+}
+
+#[test]
 fn what_guards_refuse_is_not_taken_for_a_selector_that_matches_nothing() {
     let manifests = web(&slice("web", "IPv4", HTTP, "{addresses: [127.0.0.1]}"));
     let (_, table, problems) = ask("resolve", &["--guards"], &manifests);
