@@ -14,9 +14,10 @@ use std::{
     future::poll_fn,
     mem,
     task::{Context, Poll},
+    time::Instant,
 };
 use tokio::net::TcpStream;
-use weir_core::Lease;
+use weir_core::{Lease, MAX_END_AT_ONCE};
 
 /// One client and one endpoint, connected. The value is complete at any await: nothing but its parts is needed to go
 /// on relaying elsewhere.
@@ -62,14 +63,15 @@ impl Relay {
     /// has reset the connection before it was of any use, and another one may be tried.
     pub(super) fn close(mut self, cx: &ConnectionContext, reason: Closed) -> Option<Box<ConnectState>> {
         if reason == Closed::EndpointReset
-            && let Some(mut connect_state) = self.connect_state.take()
+            && let Some(mut connect_state) =
+                self.connect_state.take_if(|connect_state| connect_state.may_retry)
             && connect_state.may_retry_after_reset(cx, &self.lease)
         {
             (connect_state.client, connect_state.request) =
                 (Some(self.client), self.to_endpoint.for_another_endpoint());
             return Some(connect_state);
         }
-        self.confirm_endpoint(cx);
+        self.judge_endpoint(cx, reason == Closed::EndpointReset);
         if reason != Closed::Finished {
             // A peer that is gone already needs no reset.
             let _ = self.client.set_zero_linger();
@@ -78,10 +80,35 @@ impl Relay {
         None
     }
 
-    /// Records that the endpoint is of use: bytes were relayed, or it has not failed for a while.
+    /// Records that the endpoint is of use: it sent bytes, or it has not failed for a while.
     fn confirm_endpoint(&mut self, cx: &ConnectionContext) {
         if self.connect_state.take().is_some() {
-            self.lease.load().answered(cx.worker.clock.get().into_std());
+            self.lease.load().served(cx.worker.clock.get().into_std());
+        }
+    }
+
+    /// Records how the connection ended, unless the endpoint was of use: at once by the endpoint, or otherwise. A client
+    /// that ended its side first may be why the endpoint ended its own.
+    fn judge_endpoint(&mut self, cx: &ConnectionContext, ended_by_endpoint: bool) {
+        let Some(connect_state) = self.connect_state.take() else { return };
+        let now = Instant::now();
+        let load = self.lease.load();
+        let at_once = now.saturating_duration_since(connect_state.accepted) < MAX_END_AT_ONCE;
+        if !(ended_by_endpoint && at_once) || self.to_endpoint.is_ended() {
+            return load.abandoned(now);
+        }
+        let siblings_serve = || {
+            let connection = &cx.connection;
+            let routing = connection.frontend.runtime.routing();
+            let traffic = connection.frontend.traffic(&routing, connection.peer());
+            let balancer = traffic.ok().and_then(|traffic| routing.balancer(traffic));
+            let endpoint = connection.endpoint.get();
+            balancer
+                .zip(endpoint)
+                .is_some_and(|(balancer, endpoint)| balancer.siblings_serve(endpoint, rand::random()))
+        };
+        if load.ended_at_once(now, siblings_serve) {
+            cx.worker.metrics.ejections.increment(1);
         }
     }
 
@@ -100,8 +127,13 @@ impl Relay {
         // The reply first: what an endpoint sent before it failed is passed on before its failure is.
         let (to_client, reply) = self.pump(cx, Direction::ToClient, context);
         let (to_endpoint, request) = self.pump(cx, Direction::ToEndpoint, context);
-        if to_client + to_endpoint > 0 {
+        if to_client > 0 {
             self.confirm_endpoint(cx);
+        } else if to_endpoint > 0
+            && let Some(connect_state) = &mut self.connect_state
+        {
+            // What the endpoint was sent cannot be sent to another one.
+            connect_state.may_retry = false;
         }
         if let Err(reason) = reply.and(request) {
             return Poll::Ready(reason);
@@ -114,6 +146,9 @@ impl Relay {
             cx.connection.record_activity(cx.worker.clock.get());
         }
         if half_closed {
+            if self.to_client.is_ended() {
+                self.judge_endpoint(cx, true);
+            }
             cx.connection.mark_half_closed();
             cx.watch_deadline();
         }
