@@ -3,6 +3,7 @@
 use super::{
     captured::{self, KnownFrontends},
     health_check::HealthChecks,
+    health_report::HealthReport,
     node_ports,
     node_view::{self, NodeView},
     plan::{self, Plan, PlanContext, loopback::Loopback},
@@ -44,6 +45,7 @@ pub(crate) struct Reconciler {
     endpoints: Endpoints,
     services: ServiceUsages,
     checks: HealthChecks,
+    health_report: HealthReport,
     runtimes: PortRuntimes,
     /// Runtimes of ports that are gone; connections may still hold them.
     retired: Vec<Weak<PortRuntime>>,
@@ -74,6 +76,7 @@ impl Reconciler {
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
             checks: HealthChecks::new(Egress { mark, source: None }),
+            health_report: HealthReport::default(),
             runtimes: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
@@ -212,6 +215,11 @@ impl Reconciler {
         self.sockets.next_retry()
     }
 
+    /// Logs which endpoints and Service ports have failed or work again since the last call.
+    pub(crate) fn report_health(&mut self) {
+        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints);
+    }
+
     /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
@@ -238,6 +246,7 @@ impl Reconciler {
         for port in &served.ports {
             self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
+            self.health_report.update(port);
         }
         let mapped = self.loopback.get(&served.key);
         plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.plan_context, mapped))
@@ -286,6 +295,7 @@ impl Reconciler {
                 continue;
             }
             self.checks.remove(&(port.key.clone(), port.family));
+            self.health_report.remove(port);
             if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
                 runtime.retire();
                 self.send_removed(&runtime, RemovedEndpoints::Port);

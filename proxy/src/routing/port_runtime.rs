@@ -6,7 +6,11 @@ use super::{
     node_context::NodeContext,
     routing_table::RoutingTable,
 };
-use crate::{limits::service_usage::ServiceUsage, telemetry::metrics::PortMetrics};
+use crate::{
+    limits::service_usage::ServiceUsage,
+    shared::connect_fault::ConnectFault,
+    telemetry::{close_reason::Closed, metrics::PortMetrics},
+};
 use arc_swap::{ArcSwap, Guard};
 use std::{
     collections::HashMap,
@@ -19,7 +23,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use weir_core::{
-    Balancer, EndpointRemoved, Family, Lease, PortKey, Queue, Request, ServicePort, Target, Traffic,
+    Balancer, EndpointRemoved, Family, Lease, Outage, PortKey, Queue, Request, ServicePort, Target, Traffic,
 };
 
 /// One Service port in one family, for as long as the port exists. Shared by the reconciler, workers and connections;
@@ -34,6 +38,8 @@ pub(crate) struct PortRuntime {
     pub(crate) room: Notify,
     /// Usage of the whole Service.
     pub(crate) service: Arc<ServiceUsage>,
+    /// Whether the last client found no endpoint that works.
+    pub(crate) outage: Outage,
     /// Whether the port was removed.
     retired: AtomicBool,
     /// Metrics of the port.
@@ -63,6 +69,7 @@ impl PortRuntime {
             queue: Queue::default(),
             service: Arc::default(),
             room: Notify::new(),
+            outage: Outage::new(endpoints.outages()),
             retired: AtomicBool::new(false),
             metrics,
         }
@@ -159,6 +166,13 @@ impl PortRuntime {
         let routing = self.routing();
         if let Some(timeout) = routing.port.affinity {
             self.affinity.landed(Visit { client, now, timeout, epoch: routing.epoch }, address);
+        }
+    }
+
+    /// Records that a client could not be served, if that was for its endpoints.
+    pub(crate) fn record_unserved(&self, reason: Closed) {
+        if let Some(failure) = ConnectFault::failure_of(reason) {
+            self.outage.begin(failure);
         }
     }
 

@@ -30,6 +30,12 @@ impl ConnectFault {
         }
     }
 
+    /// The fault of the endpoints tried by the close reason of a client that was not connected; `None` if that was
+    /// something else.
+    pub(crate) fn failure_of(reason: Closed) -> Option<ConnectFailure> {
+        ConnectFailure::ALL.into_iter().find(|&failure| Self::Endpoint(failure).reason() == reason)
+    }
+
     /// The close reason of a client that is not given to another endpoint.
     pub(crate) fn reason(self) -> Closed {
         match self {

@@ -15,10 +15,8 @@ pub(super) fn record_sent(
 }
 
 /// Records that nobody listens at the port of the endpoint of a flow.
-pub(super) fn record_endpoint_refusal(worker: &WorkerContext, frontend: &LocalFrontend, flow: &UdpFlow) {
+pub(super) fn record_endpoint_refusal(worker: &WorkerContext, flow: &UdpFlow) {
     if flow.refuse() {
         worker.metrics.ejections.increment(1);
-        let service = frontend.port_key();
-        tracing::info!(endpoint = %flow.endpoint, %service, "endpoint ejected: nobody listens at its port");
     }
 }

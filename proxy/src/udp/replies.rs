@@ -54,7 +54,7 @@ fn forward_waiting(
     let DatagramScratch { received, sender, .. } = scratch;
     match flow.upstream.receive(received) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            record_endpoint_refusal(&udp.worker, frontend, flow)
+            record_endpoint_refusal(&udp.worker, flow)
         }
         // The host or network is unreachable for now; the flow lives until it is idle for too long.
         Ok(_) | Err(_) => {}

@@ -93,13 +93,14 @@ impl<F: Clone> Entry<F> {
         if self.fault.replace(fault.clone()).is_none() {
             self.since = now;
         }
+        let is_held_back = now < self.since + self.hold();
         match &mut self.said {
             Some((said, _)) if is_same(said, &fault) => None,
             Some((said, _)) => {
                 *said = fault.clone();
                 Some(Line::Changed(fault))
             }
-            None if now < self.since + self.hold() => None,
+            None if is_held_back => None,
             None => {
                 self.level = self.level.saturating_add(1);
                 self.said = Some((fault.clone(), self.since));
@@ -153,10 +154,10 @@ mod tests {
         let mut simulation = Simulation::new();
         assert_eq!(simulation.at(0, &[("a", 1), ("b", 2)]), [("a", Line::Began(1)), ("b", Line::Began(2))]);
         assert_eq!(simulation.at(1, &[("a", 1), ("b", 2)]), []);
-        assert_eq!(simulation.at(5, &[("a", 3)]), [
-            ("a", Line::Changed(3)),
-            ("b", Line::Ended(2, Duration::from_secs(5)))
-        ]);
+        assert_eq!(
+            simulation.at(5, &[("a", 3)]),
+            [("a", Line::Changed(3)), ("b", Line::Ended(2, Duration::from_secs(5)))]
+        );
         assert_eq!(simulation.at(9, &[]), [("a", Line::Ended(3, Duration::from_secs(9)))]);
         assert_eq!(simulation.at(10, &[]), []);
     }

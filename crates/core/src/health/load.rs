@@ -33,7 +33,7 @@ impl HealthChanges {
     }
 
     /// Adds a change.
-    fn add(&self) {
+    pub(super) fn add(&self) {
         self.count.fetch_add(1, Release);
     }
 
@@ -59,7 +59,7 @@ pub struct Load {
     connect_time: AtomicU64,
     /// Milliseconds at which the last connect ended. They may wrap: then the peak decays late once.
     sampled: AtomicU32,
-    /// The last [`ConnectFailure`] as its number plus one; 0 without one.
+    /// The last [`ConnectFailure`] of a connect or check as its number plus one; 0 without one.
     last_failure: AtomicU8,
     down: AtomicBool,
     forbidden: AtomicBool,
@@ -164,6 +164,11 @@ impl Load {
         taken
     }
 
+    /// Records why the last active check failed.
+    pub fn check_failed(&self, failure: ConnectFailure) {
+        self.last_failure.store(failure as u8 + 1, Relaxed);
+    }
+
     /// Sets whether active checks find the endpoint down.
     pub fn set_down(&self, down: bool) {
         if self.down.swap(down, Relaxed) != down {
@@ -203,7 +208,7 @@ impl Load {
         self.record().cause() == Cause::EndsAtOnce
     }
 
-    /// The reason of the last failed connect; `None` if no connect has failed.
+    /// The reason of the last failed connect or check; `None` if none has failed.
     pub fn last_failure(&self) -> Option<ConnectFailure> {
         ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
     }
