@@ -50,8 +50,8 @@ pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
     HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
-    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
-    UnknownProtocol, address,
+    Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort,
+    UnknownPolicy, UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
     Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
