@@ -3,5 +3,6 @@
 pub(crate) mod host;
 pub(crate) mod marks;
 pub(crate) mod pipe;
+pub(crate) mod port_unreachable;
 pub(crate) mod socket;
 pub(crate) mod source_filter;

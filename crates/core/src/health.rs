@@ -6,8 +6,8 @@ mod connect_time;
 mod end_record;
 mod journal;
 mod load;
-mod outage;
 mod outlier;
+mod unserved;
 
 pub use check::{Health, HealthTracker};
 pub use connect_failure::ConnectFailure;
@@ -16,5 +16,5 @@ pub use end_record::MAX_END_AT_ONCE;
 pub(crate) use end_record::do_serve;
 pub use journal::{Journal, Line};
 pub use load::{HealthChanges, Lease, Load};
-pub use outage::Outage;
 pub use outlier::MIN_FAILURES_TO_EJECT;
+pub use unserved::Unserved;

@@ -42,7 +42,7 @@ mod tcp;
 pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
 pub use health::{
     ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Journal, Lease, Line, Load,
-    MAX_END_AT_ONCE, MIN_FAILURES_TO_EJECT, Outage,
+    MAX_END_AT_ONCE, MIN_FAILURES_TO_EJECT, Unserved,
 };
 pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};

@@ -26,11 +26,11 @@ const MAX_LINES: usize = 20;
 pub(super) struct HealthReport {
     /// Service ports without any usable endpoint in the whole cluster, with their number.
     empty: BTreeMap<Port, NonZeroU16>,
-    /// Whether the last look found an endpoint or outage that fails.
+    /// Whether the last look found an endpoint or a Service port that fails.
     is_failing: bool,
     /// Whether [`Self::empty`] or the endpoints of a Service port changed since the last look.
     is_updated: bool,
-    /// Counts of changes of endpoints and of outages up to which everything is known.
+    /// Counts of changes of endpoints, and of clients that were not served, up to which everything is known.
     seen: (u64, u64),
     ports: Journal<Port, PortFault>,
     endpoints: Journal<(SocketAddr, Protocol), EndpointFault>,
@@ -84,7 +84,7 @@ impl HealthReport {
 
     /// Logs what has changed at `now`. Costs nothing if nothing has.
     pub(super) fn look(&mut self, now: Instant, runtimes: &PortRuntimes, endpoints: &Endpoints) {
-        let seen = (endpoints.standings().count(), endpoints.outages().count());
+        let seen = (endpoints.standings().count(), endpoints.unserved().count());
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let is_due = is_due(self.ports.next_look()) || is_due(self.endpoints.next_look());
         if !self.is_updated && self.seen == seen && !is_due {
@@ -142,7 +142,7 @@ impl Faults {
                 }
             }
         }
-        let unserved = runtime.outage.failure().map(|failure| failure.as_str());
+        let unserved = runtime.unserved.failure().map(|failure| failure.as_str());
         if let Some(reason) = unserved.or(failing.filter(|_| !works)) {
             let endpoints = balancers.into_iter().flatten().map(|balancer| balancer.targets().len()).max();
             let fault = PortFault::Fails { number, endpoints: endpoints.unwrap_or_default(), reason };

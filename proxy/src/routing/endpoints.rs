@@ -19,7 +19,7 @@ pub(crate) struct Endpoints {
     /// Number of endpoints that were in use at the last sweep.
     in_use: usize,
     standings: Arc<HealthChanges>,
-    outages: Arc<HealthChanges>,
+    unserved: Arc<HealthChanges>,
     self_addresses: SelfAddresses,
 }
 
@@ -43,9 +43,9 @@ impl Endpoints {
         &self.standings
     }
 
-    /// Counter of the outages of Service ports that began or ended.
-    pub(crate) fn outages(&self) -> &Arc<HealthChanges> {
-        &self.outages
+    /// Counter of how often Service ports began and ceased to leave clients unserved.
+    pub(crate) fn unserved(&self) -> &Arc<HealthChanges> {
+        &self.unserved
     }
 
     /// Whether something uses the endpoint.

@@ -23,7 +23,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use weir_core::{
-    Balancer, EndpointRemoved, Family, Lease, Outage, PortKey, Queue, Request, ServicePort, Target, Traffic,
+    Balancer, EndpointRemoved, Family, Lease, PortKey, Queue, Request, ServicePort, Target, Traffic, Unserved,
 };
 
 /// One Service port in one family, for as long as the port exists. Shared by the reconciler, workers and connections;
@@ -39,7 +39,7 @@ pub(crate) struct PortRuntime {
     /// Usage of the whole Service.
     pub(crate) service: Arc<ServiceUsage>,
     /// Whether the last client found no endpoint that works.
-    pub(crate) outage: Outage,
+    pub(crate) unserved: Unserved,
     /// Whether the port was removed.
     retired: AtomicBool,
     /// Metrics of the port.
@@ -69,7 +69,7 @@ impl PortRuntime {
             queue: Queue::default(),
             service: Arc::default(),
             room: Notify::new(),
-            outage: Outage::new(endpoints.outages()),
+            unserved: Unserved::new(endpoints.unserved()),
             retired: AtomicBool::new(false),
             metrics,
         }
@@ -172,7 +172,7 @@ impl PortRuntime {
     /// Records that a client could not be served, if that was for its endpoints.
     pub(crate) fn record_unserved(&self, reason: Closed) {
         if let Some(failure) = ConnectFault::failure_of(reason) {
-            self.outage.begin(failure);
+            self.unserved.begin(failure);
         }
     }
 

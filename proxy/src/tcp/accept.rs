@@ -211,7 +211,7 @@ async fn back_off(
     if failures_before == 0
         && let Some(others) = admission.may_log_accept_error(Instant::now())
     {
-        tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
+        tracing::warn!(%error, frontend = frontend.map(tracing::field::display), others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
     }
     tokio::time::sleep(ACCEPT_BACKOFF.wait(failures_before)).await;
 }

@@ -83,7 +83,7 @@ impl Relay {
     /// Records that the endpoint is of use: it sent bytes, or it has not failed for a while.
     fn confirm_endpoint(&mut self, cx: &ConnectionContext) {
         if self.connect_state.take().is_some() {
-            cx.connection.frontend.runtime.outage.end();
+            cx.connection.frontend.runtime.unserved.end();
             self.lease.load().served(cx.worker.clock.get().into_std());
         }
     }
@@ -92,7 +92,7 @@ impl Relay {
     /// that ended its side first may be why the endpoint ended its own.
     fn judge_endpoint(&mut self, cx: &ConnectionContext, ended_by_endpoint: bool) {
         let Some(connect_state) = self.connect_state.take() else { return };
-        cx.connection.frontend.runtime.outage.end();
+        cx.connection.frontend.runtime.unserved.end();
         let now = Instant::now();
         let load = self.lease.load();
         let at_once = now.saturating_duration_since(connect_state.accepted) < MAX_END_AT_ONCE;

@@ -10,6 +10,7 @@ mod bridge;
 mod held_ports;
 mod marks;
 mod origin;
+mod refusals;
 mod rules;
 mod sources;
 mod start;

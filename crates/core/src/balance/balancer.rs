@@ -122,6 +122,12 @@ impl Balancer {
         health::do_serve(some.filter(in_use).map(|target| target.load.ends()))
     }
 
+    /// Whether another endpoint than this one has not failed last, as far as is known.
+    pub fn has_sound_sibling(&self, endpoint: SocketAddr) -> bool {
+        let is_sound = |target: &Target| target.load.is_sound() && !target.load.is_unusable();
+        self.targets.iter().any(|target| target.address != endpoint && is_sound(target))
+    }
+
     /// Whether an endpoint gets flows although it is ejected or down, because too few others are left.
     pub fn is_last_resort(&self, target: &Target) -> bool {
         let failing = target.load.is_ejected() || target.load.is_unusable();

@@ -203,6 +203,11 @@ impl Load {
         self.record().is_ejected()
     }
 
+    /// Whether the endpoint is not ejected and the last connect to it did not fail, as far as is known.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.record().is_clean()
+    }
+
     /// Whether the endpoint was last ejected because it ends connections at once.
     pub fn ends_at_once(&self) -> bool {
         self.record().cause() == Cause::EndsAtOnce

@@ -167,7 +167,7 @@ fn a_client_that_no_endpoint_serves_in_time_is_enough_and_the_next_one_that_is_s
     runtime.record_unserved(crate::telemetry::close_reason::Closed::ConnectTimeout);
     assert_eq!(simulation.log(), [""; 0]);
     runtime.record_unserved(crate::telemetry::close_reason::Closed::QueueFull);
-    runtime.outage.end();
+    runtime.unserved.end();
     assert!(simulation.log()[0].starts_with("INFO the Service has a working endpoint again"));
 }
 

@@ -8,14 +8,14 @@ use std::sync::{
 
 /// Whether the last client of a Service port found no endpoint that works. Costs one load for each client that is served.
 #[derive(Debug)]
-pub struct Outage {
-    /// Why the last endpoint that was tried failed, as its number plus one; 0 without an outage.
+pub struct Unserved {
+    /// Why the last endpoint that was tried failed, as its number plus one; 0 without an unserved.
     failure: AtomicU8,
     changes: Arc<HealthChanges>,
 }
 
-impl Outage {
-    /// No outage; `changes` counts how often outages begin and end.
+impl Unserved {
+    /// Starts with no client that was not served; `changes` counts how often that begins and ends.
     pub fn new(changes: &Arc<HealthChanges>) -> Self {
         Self { failure: AtomicU8::new(0), changes: Arc::clone(changes) }
     }
@@ -34,7 +34,7 @@ impl Outage {
         }
     }
 
-    /// Why the last endpoint that was tried failed; `None` without an outage.
+    /// Why the last endpoint that was tried failed; `None` without an unserved.
     pub fn failure(&self) -> Option<ConnectFailure> {
         let number = self.failure.load(Relaxed);
         ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == number)
@@ -46,16 +46,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_lasts_from_the_first_client_that_is_not_served_to_the_next_that_is() {
+    fn it_lasts_from_the_first_client_that_is_not_served_to_the_next_that_is() {
         let changes = Arc::default();
-        let outage = Outage::new(&changes);
-        outage.end();
-        assert_eq!((outage.failure(), changes.count()), (None, 0));
-        outage.begin(ConnectFailure::Refused);
-        outage.begin(ConnectFailure::TimedOut);
-        assert_eq!((outage.failure(), changes.count()), (Some(ConnectFailure::TimedOut), 1));
-        outage.end();
-        outage.end();
-        assert_eq!((outage.failure(), changes.count()), (None, 2));
+        let unserved = Unserved::new(&changes);
+        unserved.end();
+        assert_eq!((unserved.failure(), changes.count()), (None, 0));
+        unserved.begin(ConnectFailure::Refused);
+        unserved.begin(ConnectFailure::TimedOut);
+        assert_eq!((unserved.failure(), changes.count()), (Some(ConnectFailure::TimedOut), 1));
+        unserved.end();
+        unserved.end();
+        assert_eq!((unserved.failure(), changes.count()), (None, 2));
     }
 }
