@@ -186,7 +186,7 @@ fn an_endpoint_that_refuses_is_ejected_logged_and_counted_and_clients_do_not_not
         assert_eq!(greeting(service).unwrap(), "a");
         get(admin, "/metrics").is_some_and(|text| text.contains(ejected))
     });
-    let said = format!("endpoint={refusing} service=default/web port={} reason=\"refused\"", service.port());
+    let said = format!("endpoint={refusing} service=default/web port={} reason=refused", service.port());
     wait_for("the line", || weir.log().contains(&said));
     let log = weir.log();
     assert!(log.contains("endpoint ejected") && log.matches(&said).count() == 1, "{log}");

@@ -60,7 +60,9 @@ enum State {
     Ejected,
     /// Active checks fail.
     Down,
-    /// It fails, and is used all the same: too few others are left.
+    /// It fails, and is used all the same: too few others would be left.
+    Spared,
+    /// It fails, and is used all the same: nothing else is left.
     LastResort,
 }
 
@@ -132,14 +134,16 @@ impl Faults {
         let mut failing = None;
         let mut works = false;
         for balancer in balancers.into_iter().flatten() {
+            let fault = |target| EndpointFault::of((&port.0, number), balancer, target);
+            let any_works = balancer.targets().iter().any(|target| fault(target).is_none());
+            works |= any_works;
             for target in balancer.targets() {
-                match EndpointFault::of((&port.0, number), balancer, target) {
-                    None => works = true,
-                    Some(fault) => {
-                        failing = Some(fault.reason);
-                        self.add_endpoint((target.address, port.0.protocol), fault);
-                    }
+                let Some(mut fault) = fault(target) else { continue };
+                if fault.state == State::LastResort && any_works {
+                    fault.state = State::Spared;
                 }
+                failing = Some(fault.reason);
+                self.add_endpoint((target.address, port.0.protocol), fault);
             }
         }
         let unserved = runtime.unserved.failure().map(|failure| failure.as_str());
@@ -194,13 +198,13 @@ fn log_port((port, family): &Port, line: &Line<PortFault>) {
     match (line, fault) {
         (Line::Ended(_, after), _) => {
             let after = rounded(*after);
-            tracing::info!(%service, %port, %protocol, family, %after, "the Service has a working endpoint again");
+            tracing::info!(%service, %port, %protocol, %family, %after, "the Service has a working endpoint again");
         }
         (_, PortFault::Empty { .. }) => {
-            tracing::warn!(%service, %port, %protocol, family, "the Service has no endpoint: its clients are refused");
+            tracing::warn!(%service, %port, %protocol, %family, "the Service has no endpoint: its clients are refused");
         }
         (_, PortFault::Fails { endpoints, reason, .. }) => tracing::warn!(
-            %service, %port, %protocol, family, endpoints, reason,
+            %service, %port, %protocol, %family, endpoints, %reason,
             "the Service has no working endpoint: failing ones are used all the same, as nothing else is left"
         ),
     }
@@ -213,14 +217,15 @@ fn log_endpoint(endpoint: SocketAddr, line: &Line<EndpointFault>) {
     let what = match (line, state) {
         (Line::Ended(_, after), _) => {
             let after = rounded(*after);
-            tracing::info!(%endpoint, %service, %port, reason, %after, "endpoint works again");
+            tracing::info!(%endpoint, %service, %port, %reason, %after, "endpoint works again");
             return;
         }
+        (_, State::Spared) => "endpoint fails and is used all the same, as too few others would be left",
         (_, State::LastResort) => "endpoint fails and is used all the same, as nothing else is left",
         (_, State::Down) => "endpoint is down: its checks fail",
         (_, State::Ejected) => "endpoint ejected: it fails, and gets no clients for a while",
     };
-    tracing::warn!(%endpoint, %service, %port, reason, "{what}");
+    tracing::warn!(%endpoint, %service, %port, %reason, "{what}");
 }
 
 /// Name of a port; its number without one.

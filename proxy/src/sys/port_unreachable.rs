@@ -18,10 +18,10 @@ use std::{
     os::fd::AsRawFd,
 };
 
-/// Addresses of documentation (RFC 5737, RFC 3849), which no host has. The socket is bound there and each datagram names
+/// The dummy address of IPv4 (RFC 7600) and one of IPv6's discard-only addresses (RFC 6666), which no host has; addresses of
+/// documentation are in use in many labs. The socket is bound there and each datagram names
 /// its source: the client's own address and port may be taken, by a client on this host or by weir towards an endpoint.
-const NOBODY: (Ipv4Addr, Ipv6Addr) =
-    (Ipv4Addr::new(192, 0, 2, 1), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+const NOBODY: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(192, 0, 0, 8), Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1));
 
 /// Makes the kernel send `client` an ICMP port unreachable for `frontend`. The rules of the host must reject datagrams with
 /// `mark`. Fails if they do not, if there is no route to the frontend, or if the port of the client is taken at all addresses
