@@ -17,13 +17,10 @@ use crate::{
         node_context::NodeContext,
         port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::{
-        command::{Command, RemovedEndpoints},
-        config::Config,
-    },
+    shared::{command::RemovedEndpoints, config::Config},
     sys::{host, socket::Egress},
     telemetry::metrics::FrontendGauges,
-    worker::handle::WorkerHandle,
+    worker::handle::{self, WorkerHandle},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -31,8 +28,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey,
-    ServicePort, Snapshot, termination,
+    Bridges, Changes, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey, ServicePort,
+    Snapshot, termination,
 };
 
 /// Makes runtimes and sockets what the Snapshot asks for. Owned by one thread, which steers all workers.
@@ -262,7 +259,11 @@ impl Reconciler {
                 let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
                 if !removed.is_empty() {
-                    self.send_removed(runtime, RemovedEndpoints::endpoints(removed));
+                    handle::send_removed(
+                        self.sockets.workers(),
+                        runtime,
+                        RemovedEndpoints::endpoints(removed),
+                    );
                 }
             }
             None => {
@@ -270,19 +271,6 @@ impl Reconciler {
                 let runtime = runtime.of_service(self.services.of(&port.key.service));
                 self.runtimes.insert(key, Arc::new(runtime));
             }
-        }
-    }
-
-    /// Sends removed endpoints to the workers, unless the Service keeps their connections.
-    fn send_removed(&self, runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
-        let port = Arc::clone(&runtime.routing().port);
-        let rule = port.settings.on_endpoint_removed;
-        if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
-            return;
-        }
-        for worker in self.workers() {
-            let (runtime, removed) = (Arc::clone(runtime), removed.clone());
-            worker.send(Command::EndpointsRemoved { runtime, removed, rule });
         }
     }
 
@@ -298,7 +286,7 @@ impl Reconciler {
             self.health_report.remove(port);
             if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
                 runtime.retire();
-                self.send_removed(&runtime, RemovedEndpoints::Port);
+                handle::send_removed(self.sockets.workers(), &runtime, RemovedEndpoints::Port);
                 self.retired.push(Arc::downgrade(&runtime));
             }
         }

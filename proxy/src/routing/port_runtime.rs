@@ -6,11 +6,7 @@ use super::{
     node_context::NodeContext,
     routing_table::RoutingTable,
 };
-use crate::{
-    limits::service_usage::ServiceUsage,
-    shared::connect_fault::ConnectFault,
-    telemetry::{close_reason::Closed, metrics::PortMetrics},
-};
+use crate::{limits::service_usage::ServiceUsage, telemetry::metrics::PortMetrics};
 use arc_swap::{ArcSwap, Guard};
 use std::{
     collections::HashMap,
@@ -166,13 +162,6 @@ impl PortRuntime {
         let routing = self.routing();
         if let Some(timeout) = routing.port.affinity {
             self.affinity.landed(Visit { client, now, timeout, epoch: routing.epoch }, address);
-        }
-    }
-
-    /// Records that a client could not be served, if that was for its endpoints.
-    pub(crate) fn record_unserved(&self, reason: Closed) {
-        if let Some(failure) = ConnectFault::failure_of(reason) {
-            self.unserved.begin(failure);
         }
     }
 

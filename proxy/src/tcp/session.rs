@@ -86,7 +86,7 @@ async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> 
         let mut relay = match Box::pin(connect_state.connect(cx)).await {
             Ok(connected) => Relay::new(cx, connect_state, connected),
             Err(reason) => {
-                cx.connection.frontend.runtime.record_unserved(reason);
+                cx.connection.frontend.record_unserved(reason);
                 return connect_state.refuse(reason);
             }
         };

@@ -41,7 +41,7 @@ pub(super) fn record_endpoint_refusal(udp: &UdpContext, frontend: &LocalFrontend
     if balancer.is_some_and(|balancer| balancer.has_sound_sibling(flow.endpoint)) {
         return;
     }
-    frontend.runtime.record_unserved(Closed::ConnectRefused);
+    frontend.record_unserved(Closed::ConnectRefused);
     let Some(node_mode) = &routing.node_context.node_mode else { return };
     if !udp.unreachables.try_take(Instant::now(), UNREACHABLES) {
         return;

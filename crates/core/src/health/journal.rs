@@ -1,7 +1,7 @@
 //! Which faults are worth a line in a log, and when are they over?
 //!
-//! A fault is said once when it begins and once when it is over. One that comes and goes is said less and less often: each
-//! fault that comes back soon must last twice as long before it is said.
+//! A fault is said once when it begins and once when it is over. One that comes and goes is said less and less often: after
+//! three times each fault that comes back soon must last twice as long before it is said.
 
 use crate::limits::Backoff;
 use std::{
@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Time that a fault must last to be said, if it came back soon after the last one that was said.
+/// Faults of one subject that are said at once, if there is not enough peace in between.
+const MAX_SAID_AT_ONCE: u32 = 3;
+
+/// Time that a fault must last to be said after so many others.
 const HOLD: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(120));
 
 /// Time without a fault after which the next one is said at once again.
@@ -117,7 +120,7 @@ impl<F: Clone> Entry<F> {
     }
 
     fn hold(&self) -> Duration {
-        if self.level == 0 { Duration::ZERO } else { HOLD.wait(self.level - 1) }
+        self.level.checked_sub(MAX_SAID_AT_ONCE).map_or(Duration::ZERO, |more| HOLD.wait(more))
     }
 
     fn next_look(&self) -> Option<Instant> {
@@ -177,7 +180,7 @@ mod tests {
         let lines: usize = (0..3600)
             .map(|second| simulation.at(second, if second % 2 == 0 { &[("a", 1)] } else { &[] }).len())
             .sum();
-        assert_eq!(lines, 2);
+        assert_eq!(lines, 6);
         // Once it lasts, that is said, and its whole length.
         let lines: Vec<_> = (3600..3610).flat_map(|second| simulation.at(second, &[("a", 1)])).collect();
         assert_eq!(lines, [("a", Line::Began(1))]);
@@ -191,11 +194,13 @@ mod tests {
     fn it_says_when_to_look_again() {
         let mut simulation = Simulation::new();
         assert_eq!(simulation.journal.next_look(), None);
-        simulation.at(0, &[("a", 1)]);
-        assert_eq!(simulation.journal.next_look(), None);
-        simulation.at(1, &[]);
-        simulation.at(2, &[("a", 1)]);
-        assert_eq!(simulation.journal.next_look(), Some(simulation.start + Duration::from_secs(4)));
-        assert_eq!(simulation.at(4, &[("a", 1)]), [("a", Line::Began(1))]);
+        for second in [0, 2, 4] {
+            simulation.at(second, &[("a", 1)]);
+            assert_eq!(simulation.journal.next_look(), None);
+            simulation.at(second + 1, &[]);
+        }
+        simulation.at(6, &[("a", 1)]);
+        assert_eq!(simulation.journal.next_look(), Some(simulation.start + Duration::from_secs(8)));
+        assert_eq!(simulation.at(8, &[("a", 1)]), [("a", Line::Began(1))]);
     }
 }

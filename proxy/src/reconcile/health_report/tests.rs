@@ -160,13 +160,12 @@ fn a_client_that_no_endpoint_serves_in_time_is_enough_and_the_next_one_that_is_s
     let mut simulation = Simulation::new();
     simulation.serve("web", &[11]);
     let runtime = Arc::clone(simulation.runtimes.values().next().unwrap());
-    runtime.record_unserved(crate::telemetry::close_reason::Closed::ConnectTimeout);
-    runtime.record_unserved(crate::telemetry::close_reason::Closed::ConnectTimeout);
+    runtime.unserved.begin(ConnectFailure::TimedOut);
+    runtime.unserved.begin(ConnectFailure::TimedOut);
     let log = simulation.log();
     assert!(log.len() == 1 && log[0].ends_with("endpoints=1 reason=timed_out"), "{log:#?}");
-    runtime.record_unserved(crate::telemetry::close_reason::Closed::ConnectTimeout);
+    runtime.unserved.begin(ConnectFailure::TimedOut);
     assert_eq!(simulation.log(), [""; 0]);
-    runtime.record_unserved(crate::telemetry::close_reason::Closed::QueueFull);
     runtime.unserved.end();
     assert!(simulation.log()[0].starts_with("INFO the Service has a working endpoint again"));
 }
