@@ -58,3 +58,40 @@ async fn endpoints_that_all_end_connections_at_once_get_one_after_another() {
     }
     assert_eq!(servers.map(|server| server.accepted()), [30; 3]);
 }
+
+/// Connects from an address of the client, and ends the sending side at once with or without a request; reads to the end.
+async fn visit(source: &str, frontend: SocketAddr, request: &[u8]) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+    assert_eq!(common::exchange_over(socket, frontend, request).await.unwrap(), request);
+}
+
+#[tokio::test]
+async fn clients_that_leave_at_once_eject_nobody() {
+    let servers = [server(Behaviour::Echo).await, server(Behaviour::Echo).await];
+    let mut web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    web.service.affinity = Some(std::time::Duration::from_secs(3600));
+    let _proxy = serving(&[&web]).await;
+    // By affinity a client stays with its endpoint until that is ejected.
+    let mut busy = None;
+    let leaving = loop {
+        let source = format!("127.0.1.{}", 1 + rand::random_range(0..250u8));
+        let before = servers.each_ref().map(TcpServer::accepted);
+        visit(&source, web.address(), b"hello").await;
+        let own = servers.iter().zip(before).position(|(server, before)| server.accepted() > before);
+        match (&busy, own) {
+            (None, _) => busy = Some((source, own)),
+            (Some((_, other)), own) if *other != own => break source,
+            _ => {}
+        }
+    };
+    let (busy, own) = busy.unwrap();
+    for _ in 0..20 {
+        visit(&busy, web.address(), b"hello").await;
+    }
+    let before = servers[own.unwrap()].accepted();
+    for _ in 0..20 {
+        visit(&leaving, web.address(), b"").await;
+    }
+    assert_eq!(servers[own.unwrap()].accepted(), before, "the endpoint that clients left was ejected");
+}

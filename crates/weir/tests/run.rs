@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::Command,
 };
-use weir_testkit::{Behaviour, OwnThread, Program, TcpServer, UdpBehaviour, UdpServer};
+use weir_testkit::{Behaviour, BlackHole, OwnThread, Program, TcpServer, UdpBehaviour, UdpServer};
 
 #[test]
 fn a_service_is_served_and_follows_its_manifest() {
@@ -315,4 +315,32 @@ fn a_name_with_a_newline_in_a_manifest_forges_no_line_of_the_log() {
     wait_for("a line", || weir.log().contains(refused));
     let log = weir.log();
     assert!(!log.lines().any(|line| line.starts_with("2026 WARN")) && !log.contains('\u{1b}'), "{log}");
+}
+
+#[test]
+fn a_service_whose_endpoints_only_time_out_and_one_whose_udp_endpoints_refuse_are_said_to_have_none_that_works()
+ {
+    let hole = BlackHole::start("127.0.0.2:0".parse().unwrap()).unwrap();
+    let [service, other] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let slow = manifest(service, &[hole.address()]).replace(
+        "metadata: {name: web}",
+        "metadata: {name: web, annotations: {weir.dev/connect-timeout: 1s}}",
+    );
+    let refusing = free(Ipv4Addr::new(127, 0, 0, 2));
+    let dns = manifest(other, &[refusing]).replace("web", "dns").replace("port:", "protocol: UDP, port:");
+    let weir = Weir::ready(&format!("{slow}---\n{dns}"), &[]);
+    assert!(greeting(service).is_err());
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"x", other).unwrap();
+    for (name, protocol, reason) in [("web", "TCP", "timed_out"), ("dns", "UDP", "refused")] {
+        let line = |log: &str| {
+            let of_service = format!("service=default/{name} ");
+            log.lines().any(|line| {
+                line.contains("the Service has no working endpoint")
+                    && line.contains(&of_service)
+                    && line.contains(&format!("protocol={protocol} family=IPv4 endpoints=1 reason={reason}"))
+            })
+        };
+        wait_for(name, || line(&weir.log()));
+    }
 }
