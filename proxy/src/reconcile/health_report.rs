@@ -134,11 +134,10 @@ impl Faults {
         let mut failing = None;
         let mut works = false;
         for balancer in balancers.into_iter().flatten() {
-            let fault = |target| EndpointFault::of((&port.0, number), balancer, target);
-            let any_works = balancer.targets().iter().any(|target| fault(target).is_none());
+            let any_works = balancer.targets().iter().any(|target| !is_failing(target));
             works |= any_works;
-            for target in balancer.targets() {
-                let Some(mut fault) = fault(target) else { continue };
+            for target in balancer.targets().iter().filter(|target| is_failing(target)) {
+                let mut fault = EndpointFault::of((&port.0, number), balancer, target);
                 if fault.state == State::LastResort && any_works {
                     fault.state = State::Spared;
                 }
@@ -163,6 +162,10 @@ impl Faults {
     }
 }
 
+fn is_failing(target: &Target) -> bool {
+    target.load.is_ejected() || target.load.is_down()
+}
+
 impl PortFault {
     fn is_same(&self, other: &Self) -> bool {
         matches!(self, Self::Empty { .. }) == matches!(other, Self::Empty { .. })
@@ -175,19 +178,18 @@ impl PortFault {
 }
 
 impl EndpointFault {
-    fn of((port, number): (&PortKey, NonZeroU16), balancer: &Balancer, target: &Target) -> Option<Self> {
+    fn of((port, number): (&PortKey, NonZeroU16), balancer: &Balancer, target: &Target) -> Self {
         let load: &Load = &target.load;
-        let state = match (load.is_down(), load.is_ejected()) {
-            (false, false) => return None,
+        let state = match load.is_down() {
             _ if balancer.is_last_resort(target) => State::LastResort,
-            (true, _) => State::Down,
-            (false, true) => State::Ejected,
+            true => State::Down,
+            false => State::Ejected,
         };
         let reason = match load.last_failure() {
             _ if !load.is_down() && load.ends_at_once() => "ends_at_once",
             failure => failure.map_or("unknown", |failure| failure.as_str()),
         };
-        Some(Self { port: port.clone(), number, reason, state })
+        Self { port: port.clone(), number, reason, state }
     }
 }
 

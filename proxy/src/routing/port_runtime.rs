@@ -93,6 +93,10 @@ impl PortRuntime {
         if routing.port.affinity.is_none() && previous.port.affinity.is_some() {
             self.affinity.clear();
         }
+        // A new endpoint is given the benefit of the doubt.
+        if self.unserved.failure().is_some() && has_newcomer(&previous.port, port) {
+            self.unserved.end();
+        }
         self.routing.store(Arc::new(routing));
         self.room.notify_waiters();
     }
@@ -178,6 +182,13 @@ impl PortRuntime {
             self.affinity.sweep(now, timeout);
         }
     }
+}
+
+/// Whether an endpoint is reachable that was not before.
+fn has_newcomer(before: &ServicePort, after: &ServicePort) -> bool {
+    let known = before.reachable();
+    let is_new = |address| !known.iter().any(|endpoint| endpoint.address == address);
+    after.reachable().iter().any(|endpoint| is_new(endpoint.address))
 }
 
 impl Selected {

@@ -171,6 +171,22 @@ fn a_client_that_no_endpoint_serves_in_time_is_enough_and_the_next_one_that_is_s
 }
 
 #[test]
+fn a_service_whose_failing_endpoint_is_replaced_works_until_a_client_finds_otherwise() {
+    let mut simulation = Simulation::new();
+    simulation.serve("web", &[11, 12]);
+    let runtime = Arc::clone(simulation.runtimes.values().next().unwrap());
+    runtime.unserved.begin(ConnectFailure::TimedOut);
+    assert_eq!(simulation.log().len(), 1);
+    simulation.serve("web", &[11]);
+    assert_eq!(simulation.log(), [""; 0], "one of the two that failed is left");
+    simulation.serve("web", &[]);
+    assert!(simulation.log()[0].starts_with("WARN the Service has no endpoint"));
+    simulation.serve("web", &[13]);
+    assert!(simulation.log()[0].starts_with("INFO the Service has a working endpoint again"));
+    assert_eq!(simulation.log(), [""; 0]);
+}
+
+#[test]
 fn a_service_without_endpoints_is_said_once_until_it_has_some() {
     let mut simulation = Simulation::new();
     simulation.serve("web", &[]);
