@@ -25,11 +25,17 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
 use weir_core::{Bridges, CaptureSockets, Snapshot};
 
 /// Time between two looks at the addresses of this host.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Time between two looks at the health of endpoints, for the log.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time between two sweeps, which drop what nothing refers to any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -136,6 +142,8 @@ impl Proxy {
         mut applied: impl FnMut(Option<&Snapshot>, Applied),
     ) {
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
+        let mut health = tokio::time::interval(HEALTH_INTERVAL);
+        health.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         if snapshots.borrow().generation > 0 {
             snapshots.mark_changed();
@@ -163,6 +171,7 @@ impl Proxy {
                 }
                 () = due => applied(None, self.reconciler.retry().await),
                 _ = refresh.tick() => applied(None, self.reconciler.refresh().await),
+                _ = health.tick() => self.reconciler.report_health(),
                 _ = sweep.tick() => self.reconciler.sweep(),
             }
         }

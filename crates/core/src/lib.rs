@@ -42,15 +42,17 @@ mod tcp;
 
 pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
 pub use health::{
-    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Lease, Load, MIN_FAILURES_TO_EJECT,
+    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Journal, Lease, Line, Load,
+    MAX_END_AT_ONCE, MIN_FAILURES_TO_EJECT, Unserved,
 };
 pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
-    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Protocol, ProxyProtocol, Ratio,
-    Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, address,
+    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable, Protocol,
+    ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
     Audience, EndpointUse, Localhost, NodePortAddresses, Pods, Shortage, SourceRules, Traffic, Unused,

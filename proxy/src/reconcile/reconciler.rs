@@ -3,6 +3,7 @@
 use super::{
     captured::{self, KnownFrontends},
     health_check::HealthChecks,
+    health_report::HealthReport,
     node_ports,
     node_view::{self, NodeView},
     plan::{self, Plan, PlanContext, loopback::Loopback},
@@ -16,13 +17,10 @@ use crate::{
         node_context::NodeContext,
         port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::{
-        command::{Command, RemovedEndpoints},
-        config::Config,
-    },
+    shared::{command::RemovedEndpoints, config::Config},
     sys::{host, socket::Egress},
     telemetry::metrics::FrontendGauges,
-    worker::handle::WorkerHandle,
+    worker::handle::{self, WorkerHandle},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -30,8 +28,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey,
-    ServicePort, Snapshot, termination,
+    Bridges, Changes, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey, ServicePort,
+    Snapshot, termination,
 };
 
 /// Makes runtimes and sockets what the Snapshot asks for. Owned by one thread, which steers all workers.
@@ -44,6 +42,7 @@ pub(crate) struct Reconciler {
     endpoints: Endpoints,
     services: ServiceUsages,
     checks: HealthChecks,
+    health_report: HealthReport,
     runtimes: PortRuntimes,
     /// Runtimes of ports that are gone; connections may still hold them.
     retired: Vec<Weak<PortRuntime>>,
@@ -74,6 +73,7 @@ impl Reconciler {
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
             checks: HealthChecks::new(Egress { mark, source: None }),
+            health_report: HealthReport::default(),
             runtimes: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
@@ -212,6 +212,11 @@ impl Reconciler {
         self.sockets.next_retry()
     }
 
+    /// Logs which endpoints and Service ports have failed or work again since the last call.
+    pub(crate) fn report_health(&mut self) {
+        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints);
+    }
+
     /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
@@ -238,6 +243,7 @@ impl Reconciler {
         for port in &served.ports {
             self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
+            self.health_report.update(port);
         }
         let mapped = self.loopback.get(&served.key);
         plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.plan_context, mapped))
@@ -253,7 +259,11 @@ impl Reconciler {
                 let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
                 if !removed.is_empty() {
-                    self.send_removed(runtime, RemovedEndpoints::endpoints(removed));
+                    handle::send_removed(
+                        self.sockets.workers(),
+                        runtime,
+                        RemovedEndpoints::endpoints(removed),
+                    );
                 }
             }
             None => {
@@ -261,19 +271,6 @@ impl Reconciler {
                 let runtime = runtime.of_service(self.services.of(&port.key.service));
                 self.runtimes.insert(key, Arc::new(runtime));
             }
-        }
-    }
-
-    /// Sends removed endpoints to the workers, unless the Service keeps their connections.
-    fn send_removed(&self, runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
-        let port = Arc::clone(&runtime.routing().port);
-        let rule = port.settings.on_endpoint_removed;
-        if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
-            return;
-        }
-        for worker in self.workers() {
-            let (runtime, removed) = (Arc::clone(runtime), removed.clone());
-            worker.send(Command::EndpointsRemoved { runtime, removed, rule });
         }
     }
 
@@ -286,9 +283,10 @@ impl Reconciler {
                 continue;
             }
             self.checks.remove(&(port.key.clone(), port.family));
+            self.health_report.remove(port);
             if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
                 runtime.retire();
-                self.send_removed(&runtime, RemovedEndpoints::Port);
+                handle::send_removed(self.sockets.workers(), &runtime, RemovedEndpoints::Port);
                 self.retired.push(Arc::downgrade(&runtime));
             }
         }

@@ -191,7 +191,7 @@ impl Egress {
 }
 
 /// Lets a socket have an address that is not this host's (ip(7), IP_TRANSPARENT; needs CAP_NET_ADMIN).
-fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+pub(super) fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     match address {
         SocketAddr::V4(_) => socket.set_ip_transparent_v4(true),
         SocketAddr::V6(_) => socket.set_ip_transparent_v6(true),

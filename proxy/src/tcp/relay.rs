@@ -19,9 +19,10 @@ use std::{
     future::poll_fn,
     mem,
     task::{Context, Poll},
+    time::Instant,
 };
 use tokio::net::TcpStream;
-use weir_core::Lease;
+use weir_core::{Lease, MAX_END_AT_ONCE};
 
 /// One client and one endpoint, connected. The value is complete at any await: nothing but its parts is needed to go
 /// on relaying elsewhere.
@@ -91,14 +92,15 @@ impl Relay {
         if reason == Closed::EndpointReset
             // A client that was told of an end expects nothing more.
             && self.to_client.failure().is_none_or(|failure| !failure.followed_end)
-            && let Some(mut connect_state) = self.connect_state.take()
+            && let Some(mut connect_state) =
+                self.connect_state.take_if(|connect_state| connect_state.may_retry)
             && connect_state.may_retry_after_reset(cx, &self.lease)
         {
             (connect_state.client, connect_state.request) =
                 (Some(self.client), self.to_endpoint.for_another_endpoint());
             return Some(connect_state);
         }
-        self.confirm_endpoint(cx);
+        self.judge_endpoint(cx, reason == Closed::EndpointReset);
         if reason != Closed::Finished {
             // A peer that is gone already needs no reset.
             let _ = self.client.set_zero_linger();
@@ -107,10 +109,46 @@ impl Relay {
         None
     }
 
-    /// Records that the endpoint is of use: bytes were relayed, or it has not failed for a while.
+    /// Records that the endpoint is of use: it sent bytes, or it has not failed for a while.
     fn confirm_endpoint(&mut self, cx: &ConnectionContext) {
         if self.connect_state.take().is_some() {
-            self.lease.load().answered(cx.worker.clock.get().into_std());
+            cx.connection.frontend.runtime.unserved.end();
+            self.lease.load().served(cx.worker.clock.get().into_std());
+        }
+    }
+
+    /// Records how the connection ended, unless the endpoint was of use: at once by the endpoint, or otherwise. A client
+    /// that ended its side first may be why the endpoint ended its own.
+    fn judge_endpoint(&mut self, cx: &ConnectionContext, ended_by_endpoint: bool) {
+        let Some(connect_state) = self.connect_state.take() else { return };
+        cx.connection.frontend.runtime.unserved.end();
+        let now = Instant::now();
+        let load = self.lease.load();
+        let at_once = now.saturating_duration_since(connect_state.accepted) < MAX_END_AT_ONCE;
+        if !(ended_by_endpoint && at_once) || self.to_endpoint.is_ended() {
+            return load.abandoned(now);
+        }
+        let siblings_serve = || {
+            let connection = &cx.connection;
+            let routing = connection.frontend.runtime.routing();
+            let traffic = connection.frontend.traffic(&routing, connection.peer());
+            let balancer = traffic.ok().and_then(|traffic| routing.balancer(traffic));
+            let endpoint = connection.endpoint.get();
+            balancer
+                .zip(endpoint)
+                .is_some_and(|(balancer, endpoint)| balancer.siblings_serve(endpoint, rand::random()))
+        };
+        if load.ended_at_once(now, siblings_serve) {
+            cx.worker.metrics.ejections.increment(1);
+        }
+    }
+
+    /// Records that bytes moved: the endpoint is of use if they came from it, and what it was sent cannot be sent to another.
+    fn record_progress(&mut self, cx: &ConnectionContext, direction: Direction) {
+        match (direction, &mut self.connect_state) {
+            (Direction::ToClient, _) => self.confirm_endpoint(cx),
+            (Direction::ToEndpoint, Some(connect_state)) => connect_state.may_retry = false,
+            (Direction::ToEndpoint, None) => {}
         }
     }
 
@@ -139,8 +177,8 @@ impl Relay {
         for direction in [Direction::ToClient, Direction::ToEndpoint] {
             let (bytes, result) = self.pump(cx, direction, context);
             moved += bytes;
-            if moved > 0 {
-                self.confirm_endpoint(cx);
+            if bytes > 0 {
+                self.record_progress(cx, direction);
             }
             if let Err(error) = result {
                 // The other direction is left alone: the kernel tells of a reset once, and after that what can be read
@@ -160,6 +198,9 @@ impl Relay {
         }
         cx.look_at_peers(&self.client, &self.upstream);
         if half_closed {
+            if self.to_client.is_ended() {
+                self.judge_endpoint(cx, true);
+            }
             cx.connection.mark_half_closed();
             cx.watch_deadline();
         }
@@ -178,14 +219,14 @@ impl Relay {
         let Some(Failure { reason, .. }) = self.half(last_words).failure() else { return Poll::Pending };
         let (moved, result) = self.pump(cx, last_words, context);
         if moved > 0 {
-            self.confirm_endpoint(cx);
+            self.record_progress(cx, last_words);
             cx.connection.record_activity(cx.worker.clock.get());
         }
         if must_end || result.is_err() || self.half(last_words).is_ended() {
             return Poll::Ready(reason);
         }
         // Until then the client may yet be given to another endpoint, with all that it has said.
-        if self.connect_state.is_none() {
+        if !self.connect_state.as_ref().is_some_and(|connect_state| connect_state.may_retry) {
             linger::mark(cx, reason);
             let (words, waiting, left) = match last_words {
                 Direction::ToEndpoint => (&mut self.to_endpoint, &mut self.to_client, &mut self.upstream),

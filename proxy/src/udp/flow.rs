@@ -175,10 +175,12 @@ impl UdpFlow {
     }
 
     /// Records that the endpoint refuses; the flow moves with its next datagram. Returns whether the endpoint was
-    /// ejected for that.
-    pub(super) fn refuse(&self) -> bool {
+    /// ejected for that; `None` if the flow was refused before.
+    pub(super) fn refuse(&self) -> Option<bool> {
         let first = !self.refused.replace(true);
-        first && self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, ConnectFailure::Refused)
+        let failed =
+            || self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, ConnectFailure::Refused);
+        first.then(failed)
     }
 
     /// Records datagrams of the client that went to the endpoint.
@@ -189,6 +191,7 @@ impl UdpFlow {
     /// Records datagrams that came from the endpoint.
     pub(super) fn record_replies(&self, datagrams: usize) {
         if datagrams > 0 && self.from_endpoint.get() == 0 {
+            self.runtime.unserved.end();
             self.lease.load().answered(Instant::now().into_std());
         }
         self.record_datagrams(&self.from_endpoint, datagrams);

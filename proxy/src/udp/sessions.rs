@@ -114,7 +114,7 @@ impl Sessions {
                 flow.record_requests(sent.datagrams);
                 record_sent(&udp.worker, frontend, Direction::ToEndpoint, &sent);
                 if sent.refused {
-                    record_endpoint_refusal(&udp.worker, frontend, flow);
+                    record_endpoint_refusal(udp, frontend, flow);
                 }
                 sent.refused
             };

@@ -11,6 +11,7 @@ mod held_ports;
 mod marks;
 mod origin;
 mod paused;
+mod refusals;
 mod rules;
 mod sources;
 mod start;

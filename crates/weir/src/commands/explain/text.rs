@@ -3,12 +3,14 @@
 use super::answer::{Answer, EndpointAnswer, ServiceAnswer};
 use crate::output::table::Table;
 use std::fmt::Write;
+use weir_core::Printable;
 
 /// Formats an answer as lines, then a table of endpoints.
 pub(super) fn page(answer: &Answer<'_>) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(page, "{name:<10}{value}");
+        // Names in manifests are anything: none may look like another line.
+        let _ = writeln!(page, "{name:<10}{}", Printable(value));
     };
     line("from", &format!("{} ({})", answer.from, answer.origin));
     line("to", &answer.to);
