@@ -1,12 +1,13 @@
 //! Why did a list or watch fail, in words for an operator, and what may help?
 
+mod tls;
+
 use super::{
     backoff::{REFUSED, UNAVAILABLE},
-    client::{AnswerBeginning, FOREIGN, PluginError, is_authority_as_server},
+    client::{AnswerBeginning, FOREIGN, PluginError},
     target::{Requirement, Target},
 };
 use kube::{core::Status, runtime::watcher};
-use rustls::CertificateError;
 use std::{error::Error, io, time::Duration};
 use weir_core::Backoff;
 
@@ -194,7 +195,8 @@ impl Request<'_> {
         let Self { verb, resource, server, .. } = self;
         let chain = chain(cause);
         if let Some(error) = find::<rustls::Error>(&chain) {
-            let message = format!("no trusted connection to the API server at {server}: {}", tls(error));
+            let message =
+                format!("no trusted connection to the API server at {server}: {}", tls::words(error));
             return Failure::new(Reason::Tls, message);
         }
         if let Some(error) = find::<PluginError>(&chain) {
@@ -236,32 +238,6 @@ impl Request<'_> {
 /// Text of a server, fit for one line of a log: short, without control characters.
 fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect()
-}
-
-fn tls(error: &rustls::Error) -> String {
-    use CertificateError as Certificate;
-    match error {
-        // BadSignature: another authority of the same name, as after a cluster was set up anew.
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
-            "its certificate is from an authority we do not know; check certificate-authority in the kubeconfig (a \
-             server's own certificate there is trusted only as long as the server shows it)"
-                .into()
-        }
-        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            "its certificate has expired".into()
-        }
-        rustls::Error::InvalidCertificate(
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        ) => "its certificate is not for this name or address; use one that it names, or set \
-              tls-server-name in the kubeconfig"
-            .into(),
-        rustls::Error::InvalidCertificate(Certificate::Other(other)) if is_authority_as_server(other) => {
-            "its certificate is that of an authority (CA:TRUE), which is trusted as a server's only if \
-             certificate-authority in the kubeconfig names exactly it"
-                .into()
-        }
-        other => other.to_string(),
-    }
 }
 
 /// An error and its causes. The standard library does not count what an I/O error wraps as a cause.

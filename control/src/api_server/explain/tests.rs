@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Selection;
+use rustls::CertificateError;
 
 fn of_service(cause: impl Error + Send + Sync + 'static) -> Failure {
     let error = watcher::Error::WatchStartFailed(kube::Error::Service(Box::new(cause)));
@@ -30,6 +31,19 @@ fn a_bad_certificate_is_found_inside_an_io_error_and_named() {
             failure.message.contains(words) && failure.message.contains("https://api:6443"),
             "{failure:?}"
         );
+    }
+}
+
+#[test]
+fn a_server_that_refuses_our_certificate_or_speaks_no_tls_is_told_from_one_that_is_not_trusted() {
+    let alert = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
+    let plain = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    for (error, words) in
+        [(alert, "does not accept our client certificate (UnknownCA)"), (plain, "does not speak TLS")]
+    {
+        let failure = of_service(io::Error::other(error));
+        assert_eq!(failure.reason, Reason::Tls);
+        assert!(failure.message.contains(words), "{failure:?}");
     }
 }
 

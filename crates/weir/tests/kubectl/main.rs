@@ -5,8 +5,9 @@
 mod common;
 
 mod cases;
+mod users;
 
-use cases::{CASES, Case, Expected};
+use cases::{Case, Expected, SERVERS};
 use common::{WEIR, folder};
 use std::{
     fs,
@@ -14,6 +15,7 @@ use std::{
     path::PathBuf,
     process::{Command, Stdio},
 };
+use users::USERS;
 use weir_testkit::{ApiServer, Authority, OwnThread, Program, Sighting, installed, wait_until};
 
 /// An API server by TLS, one without, and a folder with all that kubeconfigs of the cases name.
@@ -49,11 +51,19 @@ impl Bed {
             ("pkcs1", &["rsa", "-traditional", "-in", "rsa.key"][..]),
             ("sec1", &["ec", "-in", "p256.key"]),
             ("encrypted", &["pkcs8", "-topk8", "-passout", "pass:secret", "-in", "p256.key"]),
+            ("old-encrypted", &["ec", "-aes256", "-passout", "pass:secret", "-in", "p256.key"]),
+            ("der", &["ec", "-outform", "DER", "-in", "p256.key"]),
+            ("short", &["genrsa", "1024"]),
+            ("secp256k1", &["ecparam", "-name", "secp256k1", "-genkey"]),
+            ("ed448", &["genpkey", "-algorithm", "ed448"]),
         ] {
             let mut openssl = Command::new("openssl");
-            openssl.args(options).arg("-out").arg(format!("{kind}.key")).current_dir(&folder);
+            let (command, options) = options.split_first().unwrap();
+            openssl.arg(command).arg("-out").arg(format!("{kind}.key")).args(options).current_dir(&folder);
             assert!(openssl.output().unwrap().status.success(), "{kind}");
         }
+        let pkcs8 = fs::read_to_string(folder.join("rsa.key")).unwrap();
+        fs::write(folder.join("mislabelled.key"), pkcs8.replace("PRIVATE KEY", "RSA PRIVATE KEY")).unwrap();
         fs::write(folder.join("token"), "from-file\n").unwrap();
         let plugin = "#!/bin/sh\nprintf '{\"kind\": \"ExecCredential\", \"apiVersion\": \
                       \"client.authentication.k8s.io/v1\", \"status\": {\"token\": \"from-plugin\"}}\\n'\n";
@@ -199,7 +209,8 @@ fn weir_comes_as_kubectl_does_with_the_same_kubeconfig_or_refuses_it_likewise() 
     let with_kubectl = installed("kubectl");
     let bed = Bed::new();
     let mut wrong = Vec::new();
-    for case in CASES {
+    let cases: Vec<&Case> = SERVERS.iter().chain(USERS).collect();
+    for case in &cases {
         let kubeconfig = bed.write(case);
         let mut compare = |who: &str, expected: &str, outcome: String| {
             if !is_as(expected, &outcome) {
@@ -218,7 +229,7 @@ fn weir_comes_as_kubectl_does_with_the_same_kubeconfig_or_refuses_it_likewise() 
     }
     println!(
         "{} kubeconfigs were read as expected, compared with kubectl: {with_kubectl}",
-        CASES.len() - wrong.len()
+        cases.len() - wrong.len()
     );
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), CASES.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }

@@ -1,7 +1,8 @@
 //! What do the files of a kubeconfig say about one cluster and its user? Read and merged as by client-go.
 
 use crate::api_server::client::config_error::ConfigError;
-use kube::config::{AuthInfo, Cluster, Kubeconfig};
+use kube::config::{AuthInfo, Cluster, Kubeconfig, KubeconfigError};
+use serde_json::Value;
 use std::{
     fs::File,
     io::{self, Read},
@@ -29,8 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Kubeconfig, ConfigError> {
     file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     let text = text(bytes).map_err(unreadable)?;
     let invalid = |reason| ConfigError::Invalid { origin: path.display().to_string(), reason };
-    let mut kubeconfig =
-        Kubeconfig::from_yaml(&text).map_err(|error| invalid(without_content(&error.to_string())))?;
+    let mut kubeconfig = parsed(&text).map_err(|error| invalid(without_content(&error.to_string())))?;
     if let Some(kind) = kubeconfig.kind.as_ref().filter(|kind| !matches!(&***kind, "Config" | "")) {
         return Err(invalid(format!("it is a {}, not a kubeconfig (kind: Config)", kind.escape_debug())));
     }
@@ -123,6 +123,35 @@ fn resolve(kubeconfig: &mut Kubeconfig, folder: &Path) {
     }
 }
 
+/// Parses a kubeconfig. What Go leaves at its zero value may be missing or null.
+fn parsed(text: &str) -> Result<Kubeconfig, KubeconfigError> {
+    Kubeconfig::from_yaml(text).or_else(|error| forgiving(text).ok_or(error))
+}
+
+fn forgiving(text: &str) -> Option<Kubeconfig> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).ok()?;
+    documents.into_iter().try_fold(Kubeconfig::default(), |merged, mut document| {
+        remove_nulls(&mut document);
+        for context in document.get_mut("contexts").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(context) = context.get_mut("context").and_then(Value::as_object_mut) {
+                context.entry("cluster").or_insert_with(|| "".into());
+            }
+        }
+        merged.merge(serde_json::from_value(document).ok()?).ok()
+    })
+}
+
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(remove_nulls);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(remove_nulls),
+        _ => {}
+    }
+}
+
 /// First line of a parser's message, without strings of the kubeconfig, which may be secrets: what follows is a piece of
 /// the file.
 fn without_content(message: &str) -> String {
@@ -160,6 +189,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_go_leaves_empty_may_be_missing_or_null() {
+        let text = "contexts: [{name: a, context: {}}, {name: c, context: {cluster: k, user: u}}]\n\
+                    clusters: [{name: k, cluster: {server: s, extensions: null}}]\nextensions: null\n\
+                    users: [{name: u, user: {exec: {command: p, provideClusterInfo: null}, as-groups: null}}]\n";
+        let kubeconfig = parsed(text).unwrap();
+        let chosen = choose(kubeconfig, "here", Some("c")).unwrap();
+        assert_eq!(chosen.cluster.server.as_deref(), Some("s"));
+        assert_eq!(chosen.user.exec.unwrap().command.as_deref(), Some("p"));
+        let broken = choose(parsed(text).unwrap(), "here", Some("a")).err().unwrap().to_string();
+        assert!(
+            broken.contains("its context \"a\" names the cluster \"\", which it does not have; it has: k"),
+            "{broken}"
+        );
+    }
+
+    #[test]
     fn a_parser_shows_nothing_of_the_file() {
         for text in [
             "users:\n- name: u\n  user: {token: secret, x: [}\n",
@@ -170,7 +215,7 @@ mod tests {
             "clusters: [{name: k, cluster: {insecure-skip-tls-verify: secret}}]\n",
             "-----BEGIN PRIVATE KEY-----\nsecret\n",
         ] {
-            let error = Kubeconfig::from_yaml(text).unwrap_err().to_string();
+            let error = parsed(text).unwrap_err().to_string();
             let shown = without_content(&error);
             assert!(shown.contains("kubeconfig YAML") && !shown.contains("secret"), "{shown}");
             assert_eq!(shown.lines().count(), 1);

@@ -4,12 +4,18 @@
 use crate::api_server::client::config_error::UrlError;
 use http::{Uri, uri::Authority};
 
+/// Longest URL, in bytes: the paths of requests are put behind it, and all of that must be a URL.
+const MAX_BYTES: usize = 4096;
+
 /// URL for the text of a kubeconfig or of `--api-server`, without query. `tls` tells whether an authority, a client
 /// certificate or `insecure-skip-tls-verify` is configured, which makes text without a scheme mean `https`.
 pub(in crate::api_server::client) fn parse(text: &str, tls: bool) -> Result<Uri, UrlError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(UrlError::Empty);
+    }
+    if text.len() > MAX_BYTES {
+        return Err(UrlError::Malformed);
     }
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
@@ -130,6 +136,7 @@ mod tests {
         ] {
             assert_eq!(parsed(text, false), error, "{text:?}");
         }
+        assert_eq!(parsed(&format!("https://api/{}", "a".repeat(MAX_BYTES)), false), "Malformed");
     }
 
     proptest! {

@@ -15,7 +15,9 @@ pub(super) fn describe(bytes: &[u8], wanted: &str) -> String {
         (_, false) => format!("holds {} and no {wanted}", labels.join(", ")),
         (b"", _) => "is empty".into(),
         // The sequence that every certificate and key begins with.
-        ([0x30, 0x80..=0xff, ..], _) => "is in DER; weir reads PEM (-----BEGIN ...)".into(),
+        ([0x30, length, ..], _) if *length >= 0x80 || usize::from(*length) + 2 == bytes.len() => {
+            "is in DER; weir reads PEM (-----BEGIN ...)".into()
+        }
         _ => format!("holds no {wanted} in PEM (-----BEGIN ...)"),
     }
 }
@@ -29,6 +31,8 @@ mod tests {
         for (bytes, words) in [
             (&b""[..], "is empty"),
             (b"\x30\x82\x01\x0a\xff", "is in DER"),
+            (b"\x30\x02\x05\x00", "is in DER"),
+            (b"0x", "holds no CERTIFICATE in PEM"),
             (b"hello", "holds no CERTIFICATE in PEM"),
             (b"-----BEGIN PRIVATE KEY-----\nabc\n", "holds PRIVATE KEY and no CERTIFICATE"),
             (b"-----BEGIN CERTIFICATE-----\nabc\n", "holds a damaged CERTIFICATE"),
