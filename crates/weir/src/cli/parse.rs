@@ -65,7 +65,8 @@ Examples:
 const RESOLVE_NOTES: &str = "\
 What is wrong goes to standard error. 'error' is an object, a document or a file that is lost, which makes the
 exit code 1; 'warning' is what would be served in part, or not as it is written: with --strict these make the
-exit code 1, too. Endpoints that are not ready, on other nodes or not there yet are no problem.
+exit code 1, too, and so does an object of a kind that weir reads which would not be served (headless, for
+another proxy). Endpoints that are not ready, on other nodes or not there yet are no problem.
 
 Examples:
   weir resolve --manifests ./manifests --strict         in CI, before manifests are applied

@@ -10,6 +10,9 @@ pub(crate) struct Finding {
     pub(crate) severity: Severity,
     /// What it is about, what is wrong, and what follows, on one line.
     pub(crate) message: String,
+    /// Whether something that is written would not be served, or not as it is written.
+    #[serde(skip)]
+    is_lost: bool,
 }
 
 /// Weight of a finding.
@@ -26,22 +29,22 @@ pub(crate) enum Severity {
 
 impl Finding {
     pub(crate) fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, message: message.into() }
+        Self { severity: Severity::Warning, message: message.into(), is_lost: true }
     }
 
     pub(crate) fn note(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, message: message.into() }
+        Self { severity: Severity::Note, message: message.into(), is_lost: false }
     }
 
-    /// Error if something is refused as a whole, note if it is left out on purpose. What the API server itself would
-    /// tolerate is a warning (semantics A2, A3, A5).
+    /// Error if something is refused as a whole. What the API server itself would tolerate is a warning (semantics A2, A3,
+    /// A5), and what is left out as its author wants it a note.
     fn of(refused: bool, left_out: Option<LeftOut>, problem: &impl ToString) -> Self {
-        let severity = match refused {
-            true => Severity::Error,
-            false if left_out.is_some_and(LeftOut::is_wanted) => Severity::Note,
-            false => Severity::Warning,
+        let severity = match left_out {
+            _ if refused => Severity::Error,
+            Some(reason) if reason.is_wanted() => Severity::Note,
+            _ => Severity::Warning,
         };
-        Self { severity, message: problem.to_string() }
+        Self { severity, message: problem.to_string(), is_lost: true }
     }
 }
 
@@ -74,15 +77,11 @@ pub(crate) fn findings(loaded: &Loaded) -> Vec<Finding> {
     found
 }
 
-/// Reports findings to standard error. A failure, if something is lost as a whole; with `strict`, if anything is wrong.
+/// Reports findings to standard error. A failure, if something is lost as a whole; with `strict`, if anything is lost.
 pub(crate) fn report(findings: &[Finding], strict: bool) -> ExitCode {
     for finding in findings {
         eprintln!("{finding}");
     }
-    let fails = |finding: &Finding| match finding.severity {
-        Severity::Error => true,
-        Severity::Warning => strict,
-        Severity::Note => false,
-    };
+    let fails = |finding: &Finding| finding.severity == Severity::Error || (strict && finding.is_lost);
     if findings.iter().any(fails) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

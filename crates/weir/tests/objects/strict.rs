@@ -51,3 +51,28 @@ fn every_part_that_would_not_be_served_is_a_problem() {
     let loopback = web(pod).replace("10.244.0.1", "127.0.0.1");
     assert_eq!((code(&loopback, &[]), code(&loopback, &["--guards"])), (0, 1), "a refused address");
 }
+
+#[test]
+fn every_object_that_is_read_and_left_out_is_a_problem_also_one_that_is_meant_so() {
+    let pod = "{addresses: [10.244.0.1]}";
+    let other =
+        |spec: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: other}}\nspec: {spec}\n");
+    for left_out in [
+        other("{clusterIP: None, ports: [{port: 80}]}"),
+        other("{type: ExternalName, externalName: example.org}"),
+        other("{ports: [{port: 80}]}"),
+        other("{clusterIP: 10.96.0.11, ports: [{port: 80}]}")
+            .replace("name: other", "name: other, labels: {service.kubernetes.io/service-proxy-name: x}"),
+        slice("nobody", "IPv4", HTTP, pod),
+        slice("web", "IPv4", HTTP, pod)
+            .replace("addressType", "addresType")
+            .replace("name: web-", "name: x-"),
+        slice("web", "IPv4", HTTP, pod).replace("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"),
+    ] {
+        let (code, _, problems) = ask("resolve", &["--strict"], &(web(pod) + &left_out));
+        assert_eq!((code, problems.lines().count() > 0), (1, true), "{left_out}{problems}");
+    }
+    let (code, ..) = ask("resolve", &[], &(web(pod) + &other("{clusterIP: None, ports: [{port: 80}]}")));
+    assert_eq!(code, 0, "without --strict nothing is lost that anybody wanted");
+    assert_eq!(ask("resolve", &["--strict"], "").0, 1, "an empty input");
+}
