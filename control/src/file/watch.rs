@@ -138,8 +138,13 @@ impl Watch {
     fn note(&mut self, noticed: Noticed) {
         let now = Instant::now();
         match noticed {
-            Some((happened, path)) => self.settling.note(happened, &path, now),
-            None => self.settling.note_loss(now),
+            Noticed::Change(happened, path) => self.settling.note(happened, &path, now),
+            Noticed::Loss => self.settling.note_loss(now),
+            Noticed::End => {
+                self.notifier = None;
+                self.settling.note_loss(now);
+                self.say_unnoticed("the thread that reads the notices has ended".to_owned());
+            }
         }
     }
 
@@ -150,20 +155,25 @@ impl Watch {
         if is_given_up || self.places.is_empty() {
             return;
         }
-        let unnoticed = match self.try_to_watch() {
-            Ok(unnoticed) => unnoticed,
+        match self.try_to_watch() {
+            Ok(None) => {}
+            Ok(Some(reason)) => self.say_unnoticed(reason),
             Err(reason) => {
                 self.notifier = None;
-                Some(reason)
+                self.say_unnoticed(reason);
             }
-        };
-        if let (Some(reason), None) = (&unnoticed, &self.unnoticed) {
+        }
+    }
+
+    /// Says that changes may come without a notice, unless that was said.
+    fn say_unnoticed(&mut self, reason: String) {
+        if self.unnoticed.is_none() {
             let interval = humantime::format_duration(self.source.poll_interval);
             warn!(
                 "changes of the manifests may be noticed only within {interval} instead of at once: {reason}"
             );
+            self.unnoticed = Some(reason);
         }
-        self.unnoticed = unnoticed.or(self.unnoticed.take());
     }
 
     fn try_to_watch(&mut self) -> Result<Option<String>, String> {

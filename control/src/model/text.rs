@@ -32,17 +32,19 @@ struct Line {
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for char in text.chars() {
-            if self.left == 0 {
-                self.text.push('…');
-                return Err(fmt::Error);
-            }
-            self.left -= 1;
             let escaped = char.escape_debug();
             // Quotes and backslashes print, and stay as they are.
-            match char {
-                '"' | '\'' | '\\' => self.text.push(char),
-                _ if escaped.len() > 1 => self.text.extend(escaped),
-                _ => self.text.push(char),
+            let is_plain = matches!(char, '"' | '\'' | '\\') || escaped.len() == 1;
+            let width = if is_plain { 1 } else { escaped.len() };
+            let Some(left) = self.left.checked_sub(width) else {
+                self.left = 0;
+                self.text.push('…');
+                return Err(fmt::Error);
+            };
+            self.left = left;
+            match is_plain {
+                true => self.text.push(char),
+                false => self.text.extend(escaped),
             }
         }
         Ok(())
@@ -65,6 +67,7 @@ mod tests {
         assert_eq!(shown("ééé", 3), "ééé");
         assert_eq!(shown("éééé", 3), "ééé…");
         assert_eq!(shown("x".repeat(1 << 20), 128).chars().count(), 129);
+        assert!(shown("\u{202e}".repeat(1 << 20), 128).len() < 140, "what is escaped counts as it is shown");
     }
 
     #[test]

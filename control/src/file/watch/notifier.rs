@@ -24,8 +24,16 @@ const CAPACITY: usize = 1024;
 /// Identity of a directory that has to be watched anew. Inode 0 is none.
 const UNKNOWN: (u64, u64) = (0, 0);
 
-/// Something that happened to a path; `None`: changes were lost.
-pub(super) type Noticed = Option<(Happened, PathBuf)>;
+/// Notice of the kernel.
+#[derive(Debug)]
+pub(super) enum Noticed {
+    /// Something happened to a path.
+    Change(Happened, PathBuf),
+    /// Changes were lost.
+    Loss,
+    /// There will be no further notices.
+    End,
+}
 
 /// Watch of directories by the kernel. Dropping it ends its thread.
 pub(super) struct Notifier {
@@ -95,15 +103,16 @@ impl Notifier {
         let noticed = self.noticed.recv().await;
         if self.shared.lost.swap(false, Relaxed) {
             self.watched.values_mut().for_each(|identity| *identity = UNKNOWN);
-            return None;
+            return Noticed::Loss;
         }
+        let Some((happened, path)) = noticed else { return Noticed::End };
         // A directory that comes to this path again may get the inode that has become free: what was watched is gone.
-        if let Some((Happened::Gone, path)) = &noticed
-            && let Some(identity) = self.watched.get_mut(path)
+        if happened == Happened::Gone
+            && let Some(identity) = self.watched.get_mut(&path)
         {
             *identity = UNKNOWN;
         }
-        noticed
+        Noticed::Change(happened, path)
     }
 }
 
