@@ -1,21 +1,22 @@
 //! How do the bytes of one direction move?
 
 pub(super) mod failure;
+mod half;
 pub(super) mod side;
 mod splice_mode;
 
-use super::pump::{
-    failure::{Failure, PumpError},
+pub(in crate::tcp) use self::half::Half;
+use self::{
+    failure::PumpError,
+    half::{Pending, State},
     side::{Sink, Source},
-    splice_mode::SpliceMode,
 };
 use crate::{
     buffers::{
-        buffer_budget::{BufferBudget, Buffered},
+        buffer_budget::BufferBudget,
         pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
-    telemetry::close_reason::Closed,
 };
 use std::{
     pin::Pin,
@@ -33,36 +34,12 @@ const MAX_BURST_READS: usize = 16;
 /// Bytes that are peeked at in one go while there is no memory for what cannot be written.
 const MAX_PEEK_BYTES: usize = 16 * 1024;
 
-/// One direction of a relay.
-#[derive(Debug, Default)]
-pub(in crate::tcp) struct Half {
-    pending: Pending,
-    splice_mode: SpliceMode,
-    state: State,
-    /// Failure of the sender.
-    failure: Option<Failure>,
-}
-
-/// Bytes that were read but not yet written. Nothing pending takes no memory and no descriptor.
-#[derive(Debug, Default)]
-enum Pending {
-    #[default]
-    Nothing,
-    /// Copied bytes. Boxed: few connections have any, and all would be larger for it.
-    Bytes(Box<Buffered>),
-    /// Spliced bytes.
-    Piped(PooledPipe),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    /// The sender may still send.
-    #[default]
-    Open,
-    /// The sender has ended; pending bytes are still to be written.
-    Ending,
-    /// The end was passed on.
-    Ended,
+/// What comes after a read.
+enum Next {
+    /// Whatever is next.
+    Go,
+    /// Other tasks; then the next read.
+    Yield,
 }
 
 /// One look at a direction: its two sides, and resources of the worker.
@@ -81,67 +58,6 @@ pub(super) struct Pump<'a, From, To> {
     pub(super) moved: u64,
 }
 
-impl Half {
-    /// Turns the direction towards another endpoint: an end that was passed on is passed on once more, and a header is
-    /// left out.
-    pub(super) fn for_another_endpoint(self) -> Self {
-        let state = if self.state == State::Ended { State::Ending } else { self.state };
-        let pending = match self.pending {
-            Pending::Bytes(buffered) => Pending::of(buffered.without_header()),
-            pending => pending,
-        };
-        Self { state, pending, ..self }
-    }
-
-    /// Puts a header in front of pending bytes, held in `buffers`.
-    pub(in crate::tcp) fn with_header(self, header: &[u8], buffers: &Rc<BufferBudget>) -> Self {
-        let rest = match &self.pending {
-            Pending::Bytes(buffered) => buffered.rest(),
-            // Nothing is spliced before much was relayed, and then no header comes any more.
-            Pending::Nothing | Pending::Piped(_) => &[][..],
-        };
-        let pending = Pending::of(buffers.hold(&[header, rest].concat(), header.len()));
-        Self { pending, ..self }
-    }
-
-    /// Whether a header, and nothing else, is pending.
-    fn is_at_header(&self) -> bool {
-        self.state == State::Open && matches!(&self.pending, Pending::Bytes(buffered) if buffered.is_header())
-    }
-
-    /// Whether the end of this direction was passed on.
-    pub(super) fn is_ended(&self) -> bool {
-        self.state == State::Ended
-    }
-
-    /// Marks the sender as failed. `followed_end` is whether it had ended its stream in order before.
-    pub(super) fn fail(&mut self, reason: Closed, followed_end: bool) {
-        self.failure = Some(Failure::new(reason, followed_end || self.state != State::Open));
-    }
-
-    /// Failure of the sender.
-    pub(super) fn failure(&self) -> Option<Failure> {
-        self.failure
-    }
-
-    /// Failure of the sender, to be changed.
-    pub(super) fn failure_mut(&mut self) -> Option<&mut Failure> {
-        self.failure.as_mut()
-    }
-
-    /// Whether the next bytes are spliced.
-    #[cfg(test)]
-    pub(super) fn is_spliced(&self) -> bool {
-        self.splice_mode.is_spliced()
-    }
-}
-
-impl Pending {
-    fn of(buffered: Buffered) -> Self {
-        if buffered.rest().is_empty() { Self::Nothing } else { Self::Bytes(Box::new(buffered)) }
-    }
-}
-
 impl<From: Source, To: Sink> Pump<'_, From, To> {
     /// Moves bytes until one of the two sides is not ready, the direction has ended, or a burst is done.
     pub(super) fn poll(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
@@ -152,7 +68,10 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
             ready!(self.flush(half, context))?;
             match half.state {
                 State::Open if self.moved >= MAX_BURST_BYTES => break,
-                State::Open => ready!(self.read(half, context))?,
+                State::Open => match ready!(self.read(half, context))? {
+                    Next::Go => {}
+                    Next::Yield => break,
+                },
                 State::Ending if self.last => half.state = State::Ended,
                 State::Ending => {
                     // Fails only when the connection is gone, which reading from that side reports.
@@ -189,22 +108,30 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     }
 
     /// Reads once and writes at once; holds what could not be written.
-    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
-        let pipe = if half.splice_mode.is_spliced() { self.pipes.lend() } else { None };
-        let spliced = match pipe {
-            Some(pipe) => ready!(self.splice(half, pipe, context))?,
-            None => None,
-        };
-        let length = match spliced {
-            Some(length) => length,
-            None if self.buffers.has_room(self.scratch.len()) => ready!(self.copy(half, context))?,
+    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<Next, PumpError>> {
+        let pipe = if half.splice_mode.is_spliced() && !half.is_stuck { self.pipes.lend() } else { None };
+        let is_copied = pipe.is_none() && self.buffers.has_room(self.scratch.len());
+        let length = match pipe {
+            Some(pipe) => match ready!(self.splice(half, pipe, context))? {
+                Some(length) => length,
+                // Bytes that have just come are spliced the next time; what is copied then cannot be.
+                None => {
+                    half.is_stuck = true;
+                    return Poll::Ready(Ok(Next::Yield));
+                }
+            },
+            None if is_copied => ready!(self.copy(half, context))?,
             None => ready!(self.copy_at_once(context))?,
         };
-        match length {
-            0 => half.state = State::Ending,
-            length => half.splice_mode.learn(length),
+        half.is_stuck = false;
+        if length == 0 {
+            half.state = State::Ending;
+            return Poll::Ready(Ok(Next::Go));
         }
-        Poll::Ready(Ok(()))
+        half.splice_mode.learn(length);
+        // Reading on at once would bring little at a time from a sender that is about as fast.
+        let yields = is_copied && length < self.scratch.len() && self.from.has_more();
+        Poll::Ready(Ok(if yields { Next::Yield } else { Next::Go }))
     }
 
     fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {

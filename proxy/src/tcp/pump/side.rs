@@ -19,11 +19,14 @@ pub(in crate::tcp) trait Source: Unpin {
     /// Reads the next bytes; none at the end.
     fn poll_receive(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Whether there are more bytes after a read that did not fill the buffer. If not, the next read waits.
+    fn has_more(&mut self) -> bool;
+
     /// Peeks at the next bytes, which stay there.
     fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Fills an empty pipe; returns the number of bytes, 0 at the end. `None` if there are bytes that cannot be spliced
-    /// now.
+    /// Fills an empty pipe; returns the number of bytes, 0 at the end. `None` if nothing could be spliced though there are
+    /// bytes: they have just come, or cannot be spliced.
     fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>>;
 }
 
@@ -34,8 +37,7 @@ pub(in crate::tcp) trait Sink: AsyncWrite + Unpin {
 }
 
 impl Source for TcpStream {
-    /// Unlike tokio's own, reads until there is nothing more: a read ends in front of an urgent byte (tcp(7)), so that one
-    /// which brings little does not mean that nothing is left.
+    /// Unlike tokio's own, takes a read that brings little for the last one only if [`Source::has_more`] says so.
     fn poll_receive(&mut self, buffer: &mut ReadBuf<'_>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_read_ready(context))?;
@@ -56,11 +58,20 @@ impl Source for TcpStream {
         Self::poll_peek(self, context, buffer).map_ok(|_| ())
     }
 
+    /// A read ends in front of an urgent byte (tcp(7)), and no event tells of what is behind it.
+    fn has_more(&mut self) -> bool {
+        if ioctl_fionread(&*self).is_ok_and(|bytes| bytes > 0) {
+            return true;
+        }
+        let _ = self.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        false
+    }
+
     fn poll_fill(&mut self, pipe: &mut Pipe, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
         loop {
             ready!(self.poll_read_ready(context))?;
             let fill = || match pipe.fill(&*self) {
-                // An urgent byte is next, which splice(2) never takes.
+                // splice(2) never takes an urgent byte that is next.
                 Err(error) if is_passing(&error) && ioctl_fionread(&*self)? > 0 => Ok(None),
                 result => result.map(Some),
             };

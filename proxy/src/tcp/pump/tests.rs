@@ -72,6 +72,10 @@ impl Source for TestSource {
         Poll::Ready(Ok(()))
     }
 
+    fn has_more(&mut self) -> bool {
+        self.urgent.contains(&self.sent)
+    }
+
     fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let room = buffer.remaining();
         let Some(next) = self.next() else { return Poll::Pending };

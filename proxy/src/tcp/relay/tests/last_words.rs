@@ -13,6 +13,8 @@ enum End {
 
 /// Says something and ends, with everything unread. The relay does not know when this returns: it has not been polled.
 fn say_and_end(side: TcpStream, words: &[u8], end: End) {
+    // What Nagle's algorithm holds back would be lost in the kernel of the side itself.
+    side.set_nodelay(true).unwrap();
     assert_eq!(side.try_write(words).unwrap(), words.len());
     if end == End::EndAndReset {
         SockRef::from(&side).shutdown(std::net::Shutdown::Write).unwrap();
