@@ -5,10 +5,8 @@
 //! ```
 
 mod contents;
-mod duplicates;
-mod fields;
+mod document;
 mod kinds;
-mod lines;
 mod load;
 mod loaded;
 mod location;

@@ -1,7 +1,7 @@
 //! What is known from one file, and what stays known when it changes for the worse?
 
 use super::{
-    lines,
+    document::lines,
     location::Location,
     objects::{Found, Objects},
     parse::{self, Document},

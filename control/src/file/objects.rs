@@ -1,9 +1,8 @@
 //! Which objects does a document hold? Lists are unpacked; kinds that weir does not read are skipped.
 
 use super::{
-    fields::Fields,
+    document::{fields::Fields, lines},
     kinds::{api_type, mistaken},
-    lines,
     location::Location,
     parse::{self, Document},
     report::MAX_PROBLEMS,

@@ -1,6 +1,6 @@
 //! Which documents does a file hold, and what does each say? YAML or JSON; each document stands for itself.
 
-use super::duplicates;
+use super::document::duplicates;
 use serde_json::Value;
 use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options};
 

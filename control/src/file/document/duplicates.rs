@@ -12,7 +12,7 @@ use std::{cell::RefCell, collections::HashSet, fmt};
 const MAX_NAMED: usize = 10;
 
 /// Paths of the first fields that are there twice.
-pub(super) fn find(json: &str) -> Vec<String> {
+pub(in crate::file) fn find(json: &str) -> Vec<String> {
     let found = RefCell::new(Vec::new());
     let mut deserializer = serde_json::Deserializer::from_str(json);
     // A document that does not parse has a greater problem.

@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 16 << 20;
 
 /// Finds the line of each field in a document of YAML or JSON, from 1. A field that is not there has the line of the
 /// innermost field around it that is; `None` in a document of more than 16 MiB.
-pub(super) fn find(text: &str, mut options: Options, fields: &[&str]) -> Vec<Option<usize>> {
+pub(in crate::file) fn find(text: &str, mut options: Options, fields: &[&str]) -> Vec<Option<usize>> {
     if text.len() > MAX_BYTES {
         return vec![None; fields.len()];
     }

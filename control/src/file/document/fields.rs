@@ -15,7 +15,7 @@ use std::{cell::RefCell, fmt, slice};
 
 /// Deserializer of a value that reports the fields that a struct does not have.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a> {
+pub(in crate::file) struct Fields<'a> {
     value: &'a Value,
     path: Path<'a>,
     problems: &'a RefCell<Problems>,
@@ -23,7 +23,7 @@ pub(super) struct Fields<'a> {
 
 /// Path of a value, as a list from the inside out.
 #[derive(Clone, Copy)]
-pub(super) enum Path<'a> {
+pub(in crate::file) enum Path<'a> {
     Root,
     Field(&'a Path<'a>, &'a str),
     Item(&'a Path<'a>, usize),
@@ -41,7 +41,7 @@ impl fmt::Display for Path<'_> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(value: &'a Value, problems: &'a RefCell<Problems>) -> Self {
+    pub(in crate::file) fn of(value: &'a Value, problems: &'a RefCell<Problems>) -> Self {
         Self { value, path: Path::Root, problems }
     }
 
