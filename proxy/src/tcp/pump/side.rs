@@ -71,8 +71,9 @@ impl Source for TcpStream {
         loop {
             ready!(self.poll_read_ready(context))?;
             let fill = || match pipe.fill(&*self) {
-                // splice(2) never takes an urgent byte that is next.
+                // splice(2) never takes an urgent byte that is next: it says that nothing is there, or that all have come.
                 Err(error) if is_passing(&error) && ioctl_fionread(&*self)? > 0 => Ok(None),
+                Ok(0) if ioctl_fionread(&*self)? > 0 => Ok(None),
                 result => result.map(Some),
             };
             match self.try_io(Interest::READABLE, fill) {

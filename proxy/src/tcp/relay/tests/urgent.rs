@@ -57,8 +57,18 @@ async fn urgent_bytes_arrive_in_their_places_where_there_is_no_memory() {
 }
 
 #[tokio::test]
-async fn a_connection_with_urgent_bytes_ends_in_order() {
-    let Pair { relay, mut client, mut endpoint, cx } = pair(IDLE).await;
+async fn a_connection_whose_last_bytes_are_urgent_ends_in_order_where_bytes_are_copied() {
+    end_with_urgent(pair(IDLE).await).await;
+}
+
+#[tokio::test]
+async fn a_connection_whose_last_bytes_are_urgent_ends_in_order_where_bytes_are_spliced() {
+    let mut spliced = pair(IDLE).await;
+    last_words::become_spliced(&mut spliced).await;
+    end_with_urgent(spliced).await;
+}
+
+async fn end_with_urgent(Pair { relay, mut client, mut endpoint, cx }: Pair) {
     let talk = async {
         let mut received = String::new();
         send_urgent(&client, b"bye!");
