@@ -85,7 +85,10 @@ fn yaml(text: &str) -> Vec<Document<'_>> {
         let content = serde_saphyr::from_str_with_options::<Value>(chunk, options.clone());
         let content = content.map_err(|error| {
             let error = error.without_snippet();
-            let message = format!("is not valid YAML: {}", DefaultMessageFormatter.format_message(error));
+            let said = DefaultMessageFormatter.format_message(error);
+            // The rest of its messages is for programmers.
+            let said = said.split(", set ").next().unwrap_or_default();
+            let message = format!("is not valid YAML: {said}");
             let offset = error.location().and_then(|at| usize::try_from(at.line()).ok()).unwrap_or(1);
             SyntaxError { line: line + offset.saturating_sub(1), message }
         });
@@ -177,6 +180,10 @@ mod tests {
         let mistake = documents[1].content.as_ref().unwrap_err();
         assert!((4..=5).contains(&mistake.line) && mistake.message.contains("not valid YAML"), "{mistake:?}");
         assert!(!mistake.message.contains("line"), "{mistake:?}");
+
+        let documents = super::documents("a: 1\na: 2\n", false);
+        let twice = documents[0].content.as_ref().unwrap_err();
+        assert_eq!(twice.message, "is not valid YAML: duplicate mapping key: a", "no word for programmers");
 
         let documents = super::documents("{\"a\": 1}\n{\"b\": \n]", true);
         let mistake = documents[1].content.as_ref().unwrap_err();
