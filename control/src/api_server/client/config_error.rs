@@ -72,7 +72,7 @@ pub enum ConfigError {
     #[error("{0:?} is not the URL of an API server, such as https://192.0.2.10:6443: {1}")]
     Url(String, UrlError),
     /// The plugin that gives credentials failed, or is not installed.
-    #[error("cannot use the credentials for the API server: {0}")]
+    #[error("cannot use the credentials for the API server")]
     Plugin(#[from] PluginError),
     /// A certificate, a key or a value for a header cannot be used.
     #[error("cannot use the credentials for the API server: {0}")]
