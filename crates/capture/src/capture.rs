@@ -3,6 +3,7 @@
 mod desired;
 mod metric_families;
 mod metrics;
+mod removal;
 mod repair_schedule;
 
 pub use metric_families::METRIC_FAMILIES;
@@ -11,7 +12,7 @@ use crate::{
     Error, Options,
     host::{obstacles, requirements},
     monitor::Monitor,
-    nft::{self, TABLE, program},
+    nft::{self, program},
     ownership::{CaptureLock, LOCK_SOCKET, TableOwner},
     plan::Plan,
     route::Routes,
@@ -163,23 +164,6 @@ impl Capture {
     /// Whether another weir has taken over. Connections of this one go on; new ones are for the other.
     pub fn is_superseded(&self) -> bool {
         self.superseded
-    }
-
-    /// Removes the rules and routes, unless another weir has taken over.
-    ///
-    /// # Errors
-    /// When rules or routes could not be removed.
-    pub async fn remove(self) -> Result<(), Error> {
-        if self.superseded || self.desired.is_none() {
-            return Ok(());
-        }
-        let script =
-            format!("flush chain {TABLE} {}{}\ndelete table {TABLE}\n", nft::OWNER_CHAIN, self.owner);
-        program::run_transaction(&script).await.outcome?;
-        for family in Family::ALL {
-            self.routes.remove(family).await?;
-        }
-        Ok(())
     }
 
     fn note_disturbance(&mut self, disturbance: Disturbance) {

@@ -215,6 +215,20 @@ fn removing_takes_everything_away() {
 }
 
 #[test]
+fn routes_go_even_if_the_table_is_gone_already() {
+    let Some(hosts) = Hosts::create() else { return };
+    let body = || async {
+        let stand_in = StandIn::open();
+        let mut capture = Capture::start(options()).await.unwrap();
+        apply(&mut capture, &snapshot(&[]), &stand_in).await;
+        run("nft delete table inet weir");
+        capture.remove().await.unwrap();
+        assert_eq!(cleanup().await.unwrap(), Removed::default());
+    };
+    hosts.node.run(body).unwrap();
+}
+
+#[test]
 fn a_family_that_is_not_served_is_left_alone() {
     let Some(hosts) = Hosts::create() else { return };
     let body = || async {
