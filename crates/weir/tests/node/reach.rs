@@ -187,5 +187,10 @@ fn a_udp_client_is_refused_at_once_when_nobody_listens_at_the_only_endpoint() {
     }
     let said = "the Service has no working endpoint: failing ones are used all the same, as nothing else is left \
                 service=default/dead port=udp-80 protocol=UDP family=IPv4 endpoints=1 reason=refused";
-    eventually("the line", true, || bed.weir_mut("node-a").log().unwrap().contains(said));
+    // Asked until then: the last endpoint may have come after the last question.
+    eventually("the line", true, || {
+        let to = SocketAddr::new(cluster_ips(10)[0], 80);
+        expect(bed.cluster.pod("a-2"), Protocol::Udp, to, Err(Failure::Refused));
+        bed.weir_mut("node-a").log().unwrap().contains(said)
+    });
 }
