@@ -15,7 +15,7 @@ use std::{net::IpAddr, sync::LazyLock};
 use weir_control::{Event, Kind, Object, ObjectKey, Store};
 use weir_core::{
     EndpointSet, ServiceKey, ServicePort, Snapshot,
-    guards::{ExternalIps, Refusal},
+    guards::{ExternalIps, GuardRules, Refusal},
 };
 
 fn service() -> Event {
@@ -33,11 +33,12 @@ fn slice(name: &str, endpoints: Value) -> Event {
 }
 
 /// External IPs are allowed everywhere: those are looked at elsewhere.
-fn rules() -> ExternalIps {
-    ExternalIps {
+fn rules() -> GuardRules {
+    let external_ips = ExternalIps {
         allowed: ["0.0.0.0/0", "::/0"].map(|text| text.parse().unwrap()).into(),
         ..Default::default()
-    }
+    };
+    GuardRules { external_ips, refused_endpoints: vec!["198.51.100.0/24".parse().unwrap()] }
 }
 
 fn gone(kind: Kind, name: &str) -> Event {

@@ -2,7 +2,7 @@
 
 use super::{
     defaults::node_name,
-    values::{NodePortAddress, network, node_port_addresses, selection},
+    values::{NodePortAddress, network, node_port_addresses, refused_endpoints, selection},
 };
 use clap::{ArgAction, Args};
 use ipnet::IpNet;
@@ -38,6 +38,11 @@ pub(super) struct ManifestArgs {
     #[arg(long, value_name = "CIDR", requires = "guards", value_delimiter = ',', action = ArgAction::Append,
         value_parser = network)]
     allow_external_ips: Vec<IpNet>,
+
+    /// Networks whose addresses --guards refuses as endpoints, comma separated [default: the metadata services of clouds]
+    #[arg(long, value_name = "CIDR", requires = "guards", value_delimiter = ',', action = ArgAction::Append,
+        value_parser = network)]
+    refuse_endpoints: Option<Vec<IpNet>>,
 }
 
 /// Manifests to read, and the node that they are read for.
@@ -71,6 +76,7 @@ impl ManifestArgs {
                 selection: selection(self.service_proxy_name),
                 guards: Some(self.guards),
                 external_ips,
+                refused_endpoints: refused_endpoints(self.refuse_endpoints),
                 ..Scope::default()
             },
             node_port_addresses: node_port_addresses(&self.node_port_addresses)?,
