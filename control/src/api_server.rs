@@ -4,12 +4,14 @@ mod api_object;
 mod backoff;
 mod client;
 mod explain;
+mod list_once;
 mod source;
 mod start;
 mod target;
 mod watch;
 
-pub use client::ConfigError;
+pub use client::{ConfigError, PluginError, UrlError};
 pub(crate) use client::{address, url};
+pub use list_once::{ListError, load_api_server};
 pub use source::KubeSource;
 pub(crate) use start::{start, start_with_retries};

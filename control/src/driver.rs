@@ -5,6 +5,7 @@ mod commit_limiter;
 mod input;
 mod kube_proxy_metrics;
 mod log;
+mod log_budget;
 mod log_deduplicator;
 mod metrics;
 mod outage;
@@ -70,7 +71,7 @@ impl Driver {
             store,
             commit_limiter: CommitLimiter::new(now),
             pending: false,
-            log: Log::default(),
+            log: Log::new(now),
             outage: Outage::default(),
             metrics: Metrics::register(),
             kube_proxy_metrics: KubeProxyMetrics::register(),
@@ -91,6 +92,10 @@ impl Driver {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
                 () = self.outage.until_due() => {
                     self.log_outage();
+                    continue;
+                }
+                () = self.log.until_summary() => {
+                    self.log.log_summary();
                     continue;
                 }
             };
@@ -135,7 +140,10 @@ impl Driver {
         for input in batch.drain(..) {
             match input {
                 Input::Object(Translation { event, problems, triggered }, received) => {
-                    self.log.problems(&event, problems).iter().for_each(|&kind| self.metrics.problem(kind));
+                    self.log
+                        .problems(&event, problems)
+                        .iter()
+                        .for_each(|new| self.metrics.problem(&event, new));
                     self.record_change(&event, triggered, received);
                     if let (Some(restored), Event::Complete(kind)) = (&mut self.restored, &event) {
                         restored.complete(*kind);
@@ -250,7 +258,7 @@ impl Driver {
             status.problems = all;
             changed
         });
-        self.metrics.file_problems.increment(new as u64);
+        new.iter().for_each(|problem| self.metrics.file_problem(problem));
     }
 
     fn observe_watch(&mut self, kind: Kind, state: WatchState) {

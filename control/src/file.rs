@@ -5,7 +5,10 @@
 //! ```
 
 mod contents;
+mod document;
+mod kinds;
 mod load;
+mod loaded;
 mod location;
 mod manifests;
 mod objects;
@@ -15,7 +18,8 @@ mod report;
 mod source;
 mod watch;
 
-pub use load::{Loaded, load_manifests, load_manifests_with};
+pub use load::{load_manifests, load_manifests_with};
+pub use loaded::Loaded;
 pub use report::Report;
 pub use source::FileSource;
 pub(crate) use watch::start;

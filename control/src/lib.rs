@@ -16,10 +16,12 @@ pub mod source;
 pub mod store;
 pub mod translate;
 
-pub use api_server::{ConfigError, KubeSource};
+pub use api_server::{ConfigError, KubeSource, ListError, PluginError, UrlError, load_api_server};
 pub use driver::{ClockReading, EndpointChange, PublishedChanges, Status, WatchState};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use metric_families::METRIC_FAMILIES;
-pub use model::{Event, FileProblem, Kind, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection};
+pub use model::{
+    Event, FileProblem, Kind, LeftOut, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection,
+};
 pub use source::{Control, Credentials, Source, StartError, start};
 pub use store::{Commit, Refusals, State, Store};

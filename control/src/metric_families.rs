@@ -15,6 +15,12 @@ pub(crate) const PROBLEMS: MetricFamily = MetricFamily::counter(
     &["kind"],
     "Parts of objects that could not be used, by kind of object; of files by kind manifest",
 );
+pub(crate) const LEFT_OUT: MetricFamily = MetricFamily::counter(
+    "weir_control_left_out_total",
+    &["reason"],
+    "Services and EndpointSlices that are read and not served, by reason (headless, no_cluster_ip, external_name, \
+     other_proxy, no_ports, no_service_name, no_ip_addresses, no_service)",
+);
 pub(crate) const WATCH_ERRORS: MetricFamily = MetricFamily::counter(
     "weir_control_watch_errors_total",
     &["kind", "reason"],
@@ -94,6 +100,7 @@ pub(crate) const LAST_QUEUED: MetricFamily = MetricFamily::gauge(
 pub const METRIC_FAMILIES: &[MetricFamily] = &[
     EVENTS,
     PROBLEMS,
+    LEFT_OUT,
     WATCH_ERRORS,
     CONNECTED,
     OUTAGE_SINCE,

@@ -1,9 +1,14 @@
 //! Which objects does the control plane read, for what, and what can be wrong with them?
 
+mod left_out;
 mod object;
 mod problem;
 mod scope;
+mod text;
 
+pub use left_out::LeftOut;
 pub use object::{Event, Kind, Object, ObjectKey};
+pub(crate) use problem::grouped;
 pub use problem::{FileProblem, Problem};
 pub use scope::{SERVICE_PROXY_NAME, Scope, Selection};
+pub(crate) use text::{MAX_TEXT_CHARS, quoted, shown};

@@ -63,7 +63,7 @@ fn a_refused_endpoint_does_not_count_as_one() {
     let with_stand_in = port(&store.commit().snapshot);
     assert_eq!(addresses(with_stand_in.cluster.as_ref()), ["10.0.0.1:8080"], "nothing else is ready");
     assert_eq!(*with_stand_in.external_ips, ["203.0.113.1".parse::<IpAddr>().unwrap()]);
-    store.apply(slice("a", json!([{ "addresses": ["169.254.169.254"] }])));
+    store.apply(slice("a", json!([{ "addresses": ["169.254.169.254"] }, { "addresses": ["198.51.100.7"] }])));
     let without = port(&store.commit().snapshot);
     assert_eq!((addresses(without.cluster.as_ref()), without.has_any), (vec![], false));
 }

@@ -25,6 +25,7 @@ pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use proxy::{Drained, Proxy};
 pub use reconcile::{
     bind_failure::BindFailure,
+    plan::mapping::LoopbackMapping,
     report::{Applied, FrontendRow, FrontendState},
 };
 pub use shared::command::ConnectionInfo;

@@ -18,17 +18,24 @@ use crate::{
     worker::{
         clock::Clock,
         handle::{WorkerHandle, answers},
+        peer_answers,
     },
 };
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
 use weir_core::{Bridges, CaptureSockets, Snapshot};
 
 /// Time between two looks at the addresses of this host.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Time between two looks at the health of endpoints, for the log.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time between two sweeps, which drop what nothing refers to any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -66,7 +73,8 @@ impl Proxy {
         let admission = Admission::new(config.max_connections, Arc::clone(&descriptors));
         metrics.set_limits(admission.max_connections(), descriptors.limit());
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
-        let share = Share { admission, udp_flows, relay_memory };
+        let peer_questions = peer_answers::start()?;
+        let share = Share { admission, udp_flows, relay_memory, peer_questions };
         let workers = WorkerHandle::start_all(count, &share, &metrics)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
         let (capture_sockets, capture_descriptors) = match &config.node_mode {
@@ -134,6 +142,8 @@ impl Proxy {
         mut applied: impl FnMut(Option<&Snapshot>, Applied),
     ) {
         let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
+        let mut health = tokio::time::interval(HEALTH_INTERVAL);
+        health.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         if snapshots.borrow().generation > 0 {
             snapshots.mark_changed();
@@ -161,6 +171,7 @@ impl Proxy {
                 }
                 () = due => applied(None, self.reconciler.retry().await),
                 _ = refresh.tick() => applied(None, self.reconciler.refresh().await),
+                _ = health.tick() => self.reconciler.report_health(),
                 _ = sweep.tick() => self.reconciler.sweep(),
             }
         }

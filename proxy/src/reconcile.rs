@@ -4,6 +4,7 @@ pub(crate) mod bind_failure;
 pub(crate) mod capture_sockets;
 mod captured;
 mod health_check;
+mod health_report;
 mod listener_group;
 mod node_ports;
 mod node_view;

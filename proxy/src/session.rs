@@ -8,6 +8,7 @@ pub(crate) mod connections;
 pub(crate) mod context;
 pub(crate) mod frontend;
 pub(crate) mod local_metrics;
+pub(crate) mod peer_watch;
 pub(crate) mod siblings;
 pub(crate) mod termination;
 pub(crate) mod yielding;

@@ -5,3 +5,4 @@ pub(crate) mod command;
 pub(crate) mod config;
 pub(crate) mod connect_fault;
 pub(crate) mod error;
+pub(crate) mod peer_question;

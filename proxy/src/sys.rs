@@ -2,6 +2,11 @@
 
 pub(crate) mod host;
 pub(crate) mod marks;
+pub(crate) mod peer;
 pub(crate) mod pipe;
+pub(crate) mod port_unreachable;
+pub(crate) mod self_connect;
+pub(crate) mod send_queue;
+pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod source_filter;

@@ -4,4 +4,5 @@ pub(crate) mod clock;
 mod event_loop;
 pub(crate) mod handle;
 mod listener;
+pub(crate) mod peer_answers;
 mod tick;

@@ -195,3 +195,90 @@ async fn deleting_a_service_with_on_endpoint_removed_reset_and_thousands_of_conn
     );
     assert!(longest < 10 * PAUSE, "{longest:?}");
 }
+
+/// Repetitions of what was lost in a fifth of the cases.
+const TIMES: usize = 150;
+
+/// Serves connections one after another on a thread of its own.
+fn serve(mut connection: impl FnMut(std::net::TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(|accepted| connection(accepted.unwrap())));
+    address
+}
+
+/// How often a client that sends so much gets the answer of an endpoint that closes with most of it unread.
+fn answers(address: SocketAddr, request_bytes: usize) -> usize {
+    let request = vec![b'Q'; request_bytes];
+    let is_answered = |_: &usize| {
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(common::HANG)).unwrap();
+        // Fails when the endpoint has closed.
+        let _ = client.write_all(&request);
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer);
+        answer == ANSWER
+    };
+    (0..TIMES).filter(is_answered).count()
+}
+
+const ANSWER: &[u8] = b"HTTP/1.1 413 Content Too Large\r\n\r\n";
+
+#[tokio::test]
+async fn the_answer_of_an_endpoint_that_closes_with_the_request_unread_always_arrives() {
+    let endpoint = serve(|mut served| {
+        let _ = served.read(&mut [0; 1000]);
+        let _ = served.write_all(ANSWER);
+    });
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[endpoint]);
+    let _proxy = serving(&[&web]).await;
+    for request_bytes in [1_000_000, 3_000_000] {
+        let [direct, relayed] = [endpoint, web.address()].map(|address| answers(address, request_bytes));
+        println!("{request_bytes} bytes: {direct} of {TIMES} answers directly, {relayed} through weir");
+        assert_eq!(relayed, TIMES, "{request_bytes} bytes; {direct} directly");
+    }
+}
+
+/// Begins a long answer, and hears what a client says before it closes with most of the answer unread.
+fn last_words(address: SocketAddr, heard: &std::sync::mpsc::Receiver<Vec<u8>>) -> usize {
+    let is_heard = |_: &usize| {
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client.read_exact(&mut [0; 1000]).unwrap();
+        client.write_all(b"enough, thanks").unwrap();
+        drop(client);
+        heard.recv_timeout(common::HANG).unwrap() == b"enough, thanks"
+    };
+    (0..TIMES).filter(is_heard).count()
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_client_that_closes_with_the_answer_unread_always_arrive() {
+    let (hear, heard) = std::sync::mpsc::channel();
+    let endpoint = serve(move |mut served| {
+        while served.write_all(&[b'A'; 100_000]).is_ok() {}
+        let mut words = Vec::new();
+        let _ = served.read_to_end(&mut words);
+        hear.send(words).unwrap();
+    });
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[endpoint]);
+    let _proxy = serving(&[&web]).await;
+    let [direct, relayed] = [endpoint, web.address()].map(|address| last_words(address, &heard));
+    println!("{direct} of {TIMES} clients were heard directly, {relayed} through weir");
+    assert_eq!(relayed, TIMES, "{direct} directly");
+}
+
+#[tokio::test]
+async fn urgent_bytes_arrive_in_their_places_and_the_connection_ends_in_order() {
+    let echo = server(Behaviour::Echo).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&[echo.address()]);
+    let _proxy = serving(&[&web]).await;
+    let mut client = connect(web.address()).await.unwrap();
+    client.write_all(b"abc").await.unwrap();
+    socket2::SockRef::from(&client).send_out_of_band(b"!").unwrap();
+    client.write_all(b"def").await.unwrap();
+    client.shutdown().await.unwrap();
+    // The server of the test does not ask for urgent bytes, and gets the one all the same.
+    let mut answer = String::new();
+    within(client.read_to_string(&mut answer)).await.unwrap();
+    assert_eq!(answer, "abc!def");
+}

@@ -295,3 +295,21 @@ async fn whose_headers_are_believed_follows_the_annotation() {
         assert_eq!(hear(&endpoint, expected.len()).await.1, expected);
     }
 }
+
+#[tokio::test]
+async fn a_header_with_an_urgent_byte_in_it_is_understood() {
+    for version in VERSIONS {
+        let (mut web, endpoint) = played("127.0.0.9").await;
+        believe(&mut web, "127.0.0.0/8");
+        web.settings().proxy_protocol = Some(version);
+        let _proxy = serving(&[&web]).await;
+        let mut client = connect(web.address()).await.unwrap();
+        let named = header(version, "192.0.2.7:4711".parse().unwrap(), web.address());
+        let (begin, rest) = named.split_at(named.len() / 2);
+        // The last byte of what is sent like this is urgent.
+        socket2::SockRef::from(&client).send_out_of_band(begin).unwrap();
+        client.write_all(&[rest, b"hello"].concat()).await.unwrap();
+        let (_, heard) = hear(&endpoint, named.len() + 5).await;
+        assert_eq!(heard, [&named[..], b"hello"].concat());
+    }
+}

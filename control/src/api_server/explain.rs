@@ -1,11 +1,13 @@
 //! Why did a list or watch fail, in words for an operator, and what may help?
 
+mod tls;
+
 use super::{
     backoff::{REFUSED, UNAVAILABLE},
+    client::{AnswerBeginning, FOREIGN, PluginError},
     target::{Requirement, Target},
 };
 use kube::{core::Status, runtime::watcher};
-use rustls::CertificateError;
 use std::{error::Error, io, time::Duration};
 use weir_core::Backoff;
 
@@ -65,6 +67,8 @@ pub(super) enum Reason {
     Tls,
     /// An established watch broke off, or sent something unintelligible.
     Broken,
+    /// The client itself has ended: a new one is needed.
+    ClientGone,
 }
 
 impl Reason {
@@ -77,13 +81,18 @@ impl Reason {
             Self::Refused => "refused",
             Self::Unreachable => "unreachable",
             Self::Tls => "tls",
-            Self::Broken => "broken",
+            Self::Broken | Self::ClientGone => "broken",
         }
     }
 }
 
 /// Explains a watcher's error.
-pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> Failure {
+pub(super) fn explain(
+    error: &watcher::Error,
+    target: &Target,
+    server: &str,
+    answer: &AnswerBeginning,
+) -> Failure {
     let (verb, cause): (_, &(dyn Error + 'static)) = match error {
         watcher::Error::InitialListFailed(cause) => ("list", cause),
         watcher::Error::WatchStartFailed(cause) | watcher::Error::WatchFailed(cause) => ("watch", cause),
@@ -92,10 +101,14 @@ pub(super) fn explain(error: &watcher::Error, target: &Target, server: &str) -> 
     };
     let request = Request { verb, resource: target.kind.resource(), server, requirement: target.requirement };
     match error {
-        watcher::Error::WatchError(status) => request.answered(status),
+        watcher::Error::InitialListFailed(kube::Error::SerdeError(_)) => request.unintelligible(answer),
+        watcher::Error::WatchFailed(kube::Error::SerdeError(_)) if !answer.is_event() => {
+            request.unintelligible(answer)
+        }
+        watcher::Error::WatchError(status) => request.answered(status, answer),
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => request.answered(status),
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => request.answered(status, answer),
         watcher::Error::WatchFailed(_) => request.broken_off(cause),
         _ => request.not_answered(cause),
     }
@@ -110,16 +123,26 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn answered(&self, status: &Status) -> Failure {
+    fn answered(&self, status: &Status, answer: &AnswerBeginning) -> Failure {
         let Self { verb, resource, server, .. } = self;
         let code = status.code;
         let detail = one_line(&status.message);
+        // What is no event may pass for a Status of which nothing is known.
+        if code == 0 && detail.is_empty() && !answer.is_event() {
+            return self.unintelligible(answer);
+        }
+        // An API server answers with a Status; what else answers is shown.
+        let foreign = |separator: &str| match status.reason == FOREIGN && !detail.is_empty() {
+            true => format!("{separator}{detail}"),
+            false => String::new(),
+        };
         let (reason, message) = match code {
             401 => (
                 Reason::Unauthorized,
                 format!(
                     "the API server at {server} does not accept our credentials (401 Unauthorized on {verb} \
-                     {resource}): the token or certificate is wrong or has expired; log in again or renew it"
+                     {resource}{}): the token or certificate is wrong or has expired; log in again or renew it",
+                    foreign("; ")
                 ),
             ),
             403 => (
@@ -132,7 +155,11 @@ impl Request<'_> {
             ),
             404 => (
                 Reason::NotFound,
-                format!("the API server at {server} does not offer {resource} (404){}", self.effect()),
+                format!(
+                    "the API server at {server} does not offer {resource} (404{}){}",
+                    foreign(": "),
+                    self.effect()
+                ),
             ),
             410 => (Reason::Expired, format!("the watch of {resource} was away for too long; listing again")),
             _ => (
@@ -152,12 +179,36 @@ impl Request<'_> {
         }
     }
 
+    fn unintelligible(&self, answer: &AnswerBeginning) -> Failure {
+        let Self { verb, resource, server, .. } = self;
+        let failed = match *verb {
+            "watch" => format!("the watch of {resource} at {server} broke off"),
+            _ => format!("cannot {verb} {resource} at {server}"),
+        };
+        let message = format!(
+            "{failed}: no usable answer ({answer}); is that the API server, or a proxy or login page in front of it?"
+        );
+        Failure::new(Reason::Broken, message)
+    }
+
     fn not_answered(&self, cause: &(dyn Error + 'static)) -> Failure {
         let Self { verb, resource, server, .. } = self;
         let chain = chain(cause);
         if let Some(error) = find::<rustls::Error>(&chain) {
-            let message = format!("no trusted connection to the API server at {server}: {}", tls(error));
+            let message =
+                format!("no trusted connection to the API server at {server}: {}", tls::words(error));
             return Failure::new(Reason::Tls, message);
+        }
+        if let Some(error) = find::<PluginError>(&chain) {
+            return Failure::new(
+                Reason::Unauthorized,
+                format!("no credentials for the API server at {server}: {error}"),
+            );
+        }
+        if find::<tower::buffer::error::Closed>(&chain).is_some() {
+            let message =
+                format!("the client of the API server at {server} has ended unexpectedly; making a new one");
+            return Failure::new(Reason::ClientGone, message);
         }
         let io = find::<io::Error>(&chain).map(io::Error::kind);
         let words = chain.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -187,26 +238,6 @@ impl Request<'_> {
 /// Text of a server, fit for one line of a log: short, without control characters.
 fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(300).collect()
-}
-
-fn tls(error: &rustls::Error) -> String {
-    use CertificateError as Certificate;
-    match error {
-        // BadSignature: another authority of the same name, as after a cluster was set up anew.
-        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
-            "its certificate is from an authority we do not know; check certificate-authority in the kubeconfig"
-                .into()
-        }
-        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
-            "its certificate has expired".into()
-        }
-        rustls::Error::InvalidCertificate(
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        ) => "its certificate is not for this name or address; use one that it names, or set \
-              tls-server-name in the kubeconfig"
-            .into(),
-        other => other.to_string(),
-    }
 }
 
 /// An error and its causes. The standard library does not count what an I/O error wraps as a cause.

@@ -47,7 +47,7 @@ async fn reload(client: Arc<SharedClient>, mut requests: watch::Receiver<u64>) {
     while requests.changed().await.is_ok() {
         match client.reload().await {
             Ok(client) => info!("read the credentials again; watching the API server at {}", client.server),
-            Err(error) => warn!("keeping the credentials that are in use: {error}"),
+            Err(error) => warn!("keeping the credentials that are in use: {}", error.line()),
         }
     }
 }
@@ -63,7 +63,7 @@ pub(crate) async fn start_with_retries(
     let (mut tasks, mut retries) = (JoinSet::new(), Retries::default());
     while let Err(error) = start(source.clone(), &scope, &inputs, &reloads, &mut tasks).await {
         for kind in [Kind::Service, Kind::EndpointSlice] {
-            let state = WatchState::Failing(error.to_string());
+            let state = WatchState::Failing(error.line());
             if inputs.send(Input::Watch(kind, state)).await.is_err() {
                 return;
             }

@@ -179,7 +179,8 @@ impl Watch {
             Err(error) => {
                 let error = watcher::Error::InitialListFailed(error);
                 // A client that may only watch cannot know.
-                if !explain(&error, &self.target, &client.server).is_final() {
+                let answer = self.shared_client.history().answer(&path);
+                if !explain(&error, &self.target, &client.server, &answer).is_final() {
                     return self.fail(&error, list, client).await;
                 }
                 None
@@ -200,7 +201,8 @@ impl Watch {
         list: &mut List,
         client: &ApiClient,
     ) -> Result<(), Next> {
-        let failure = explain(error, &self.target, &client.server);
+        let answer = self.shared_client.history().answer(&ApiObject::url_path(&self.target.kind, None));
+        let failure = explain(error, &self.target, &client.server, &answer);
         let refused = matches!(error, watcher::Error::WatchStartFailed(_)) && failure.is_final();
         // The refusal may also come in the stream, after an answer that began well.
         let in_stream = matches!(error, watcher::Error::WatchError(_)) && failure.is_final();
@@ -220,10 +222,10 @@ impl Watch {
             self.send(Input::Watch(kind, self.state(failure))).await?;
         }
         // Certificates and tokens are renewed on disk; the configuration names the new ones.
-        if matches!(reason, Reason::Unauthorized | Reason::Tls) {
+        if matches!(reason, Reason::Unauthorized | Reason::Tls | Reason::ClientGone) {
             let renewed = self.shared_client.renew(client).await;
             if let Err(error) = &renewed {
-                self.send(Input::Watch(kind, WatchState::Failing(error.to_string()))).await?;
+                self.send(Input::Watch(kind, WatchState::Failing(error.clone()))).await?;
             }
             if renewed.is_err() || !fresh {
                 sleep(delay).await;

@@ -18,7 +18,7 @@ use weir_core::{EndpointRemoved, EndpointSlice, Node, Service, Settings};
 const MAGIC: &[u8; 9] = b"weirstate";
 
 /// Version of the body's format. Other versions are not read.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;
@@ -204,6 +204,7 @@ fn durations_of(settings: &Settings) -> impl Iterator<Item = Duration> {
     [
         settings.connect_timeout,
         settings.idle_timeout,
+        settings.half_closed_timeout,
         settings.udp_idle_timeout,
         settings.udp_assured_timeout,
         settings.dead_peer_timeout,

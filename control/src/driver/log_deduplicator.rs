@@ -1,48 +1,59 @@
 //! What was already logged? A problem is logged once until it changes, however often its object comes by.
 
 use crate::{Kind, WatchState};
-use std::{collections::HashMap, hash::Hash, mem, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash, RandomState},
+    mem,
+    time::Duration,
+};
 use tokio::time::Instant;
 
-/// Logged problems of each subject. Bounded: a full deduplicator forgets everything, and problems may be logged
-/// again.
-#[derive(Debug)]
-pub(super) struct LogDeduplicator<K, P> {
-    /// Problems of each subject, sorted.
-    logged: HashMap<K, Vec<P>>,
+/// What was logged of each subject, remembered as hashes with a secret key: texts would fill the memory. Bounded: a full
+/// deduplicator forgets everything, and problems may be logged again.
+#[derive(Debug, Default)]
+pub(super) struct LogDeduplicator {
+    keys: RandomState,
+    /// Sorted hashes of the problems of each subject, by the subject's hash.
+    logged: HashMap<u64, Box<[u64]>>,
+    /// Number of hashes of all problems.
+    hashes: usize,
 }
 
-impl<K, P> Default for LogDeduplicator<K, P> {
-    fn default() -> Self {
-        Self { logged: HashMap::new() }
-    }
-}
-
-impl<K: Hash + Eq + Clone, P: Ord + Clone> LogDeduplicator<K, P> {
+impl LogDeduplicator {
     /// Largest number of subjects with logged problems.
-    const MAX_SUBJECTS: usize = 4096;
+    const MAX_SUBJECTS: usize = 16_384;
 
-    /// Records what is wrong with a subject now; returns the problems that were not logged yet.
-    pub(super) fn unlogged(&mut self, subject: &K, problems: impl IntoIterator<Item = P>) -> Vec<P> {
+    /// Largest number of remembered problems of all subjects.
+    const MAX_PROBLEMS: usize = 65_536;
+
+    /// Records what is wrong with a subject now; returns the problems that were not logged yet, each once, in order.
+    pub(super) fn unlogged<P: Ord + Hash>(
+        &mut self,
+        subject: &impl Hash,
+        problems: impl IntoIterator<Item = P>,
+    ) -> Vec<P> {
+        let subject = self.keys.hash_one(subject);
         let mut problems: Vec<P> = problems.into_iter().collect();
         problems.sort_unstable();
         problems.dedup();
+        let logged = self.logged.remove(&subject).unwrap_or_default();
+        self.hashes -= logged.len();
         if problems.is_empty() {
-            self.logged.remove(subject);
-            return Vec::new();
+            return problems;
         }
-        let new = match self.logged.get(subject) {
-            Some(logged) => {
-                let new = problems.iter().filter(|problem| logged.binary_search(problem).is_err());
-                new.cloned().collect()
-            }
-            None => problems.clone(),
-        };
-        if self.logged.len() >= Self::MAX_SUBJECTS && !self.logged.contains_key(subject) {
+        let mut hashes: Vec<u64> = problems.iter().map(|problem| self.keys.hash_one(problem)).collect();
+        let mut known = hashes.iter().map(|hash| logged.binary_search(hash).is_ok());
+        problems.retain(|_| !known.next().unwrap_or(false));
+        hashes.sort_unstable();
+        hashes.truncate(Self::MAX_PROBLEMS);
+        if self.logged.len() >= Self::MAX_SUBJECTS || self.hashes + hashes.len() > Self::MAX_PROBLEMS {
             self.logged.clear();
+            self.hashes = 0;
         }
-        self.logged.insert(subject.clone(), problems);
-        new
+        self.hashes += hashes.len();
+        self.logged.insert(subject, hashes.into());
+        problems
     }
 }
 
@@ -69,6 +80,7 @@ impl WatchLogDeduplicator {
             WatchState::Failing(message) => (message, false),
             WatchState::Off(message) => (message, true),
         };
+        let message = &in_common(kind, message);
         if self
             .logged
             .iter()
@@ -86,6 +98,11 @@ impl WatchLogDeduplicator {
     }
 }
 
+/// Message without what differs from kind to kind when one cause stops all of them.
+fn in_common(kind: Kind, message: &str) -> String {
+    message.replace(kind.resource(), "objects").replace(" list objects", " watch objects")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,16 +113,26 @@ mod tests {
         assert_eq!(deduplicator.unlogged(&"web", ["a", "b"]), ["a", "b"]);
         assert!(deduplicator.unlogged(&"web", ["b", "a"]).is_empty());
         assert_eq!(deduplicator.unlogged(&"web", ["a", "c"]), ["c"]);
-        assert!(deduplicator.unlogged(&"web", []).is_empty());
+        assert!(deduplicator.unlogged(&"web", [] as [&str; 0]).is_empty());
         assert_eq!(deduplicator.unlogged(&"web", ["a"]), ["a"]);
     }
 
     #[test]
     fn the_number_of_subjects_is_bounded() {
         let mut deduplicator = LogDeduplicator::default();
-        for subject in 0..10 * LogDeduplicator::<usize, &str>::MAX_SUBJECTS {
+        for subject in 0..3 * LogDeduplicator::MAX_SUBJECTS {
             deduplicator.unlogged(&subject, ["a"]);
-            assert!(deduplicator.logged.len() <= LogDeduplicator::<usize, &str>::MAX_SUBJECTS);
+            assert!(deduplicator.logged.len() <= LogDeduplicator::MAX_SUBJECTS);
+        }
+    }
+
+    #[test]
+    fn the_number_of_remembered_problems_is_bounded() {
+        let mut deduplicator = LogDeduplicator::default();
+        for subject in 0..50 {
+            deduplicator.unlogged(&subject, 0..100_000_u32);
+            let remembered: usize = deduplicator.logged.values().map(|hashes| hashes.len()).sum();
+            assert!(remembered == deduplicator.hashes && remembered <= LogDeduplicator::MAX_PROBLEMS);
         }
     }
 
@@ -135,6 +162,17 @@ mod tests {
         let start = Instant::now();
         assert!(deduplicator.should_log(Kind::Service, &off, start));
         assert!(!deduplicator.should_log(Kind::Service, &off, start + Duration::from_secs(3600)));
+    }
+
+    #[test]
+    fn one_cause_that_stops_all_kinds_is_logged_once_although_each_names_its_kind() {
+        let (mut deduplicator, now) = (WatchLogDeduplicator::default(), Instant::now());
+        let logged = Kind::ALL.map(|kind| {
+            let verb = if kind == Kind::Node { "list" } else { "watch" };
+            let message = format!("the API server refuses to {verb} {} (503: no leader)", kind.resource());
+            deduplicator.should_log(kind, &WatchState::Failing(message), now)
+        });
+        assert_eq!(logged, [true, false, false, false]);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::propagation::Unclear;
 use crate::{
-    Event, Kind, WatchState,
+    Event, FileProblem, Kind, LeftOut, Problem, WatchState,
     metric_families::{
-        CONNECTED, EVENTS, GENERATION, OUTAGE_SINCE, PROBLEMS, REFUSED_ENDPOINTS, REFUSED_FRONTENDS,
-        UNCLEAR_PROPAGATION,
+        CONNECTED, EVENTS, GENERATION, LEFT_OUT, OUTAGE_SINCE, PROBLEMS, REFUSED_ENDPOINTS,
+        REFUSED_FRONTENDS, UNCLEAR_PROPAGATION,
     },
 };
 use metrics::{Counter, Gauge, counter, gauge};
@@ -19,7 +19,8 @@ pub(super) struct Metrics {
     outage_since: Gauge,
     refused_endpoints: [Counter; Refusal::ALL.len()],
     refused_frontends: [Counter; Refusal::ALL.len()],
-    pub(super) file_problems: Counter,
+    left_out: [Counter; LeftOut::ALL.len()],
+    file_problems: Counter,
     pub(super) generation: Gauge,
     clock_differs: Counter,
     too_many: Counter,
@@ -36,6 +37,7 @@ impl Metrics {
             problems: Kind::ALL.map(|kind| counter!(PROBLEMS.name, "kind" => kind.as_str())),
             connected: Kind::ALL.map(|kind| gauge!(CONNECTED.name, "kind" => kind.as_str())),
             outage_since: gauge!(OUTAGE_SINCE.name),
+            left_out: LeftOut::ALL.map(|reason| counter!(LEFT_OUT.name, "reason" => reason.as_str())),
             file_problems: counter!(PROBLEMS.name, "kind" => "manifest"),
             generation: gauge!(GENERATION.name),
             clock_differs: counter!(UNCLEAR_PROPAGATION.name, "reason" => "clock_differs"),
@@ -58,8 +60,20 @@ impl Metrics {
         counter.increment(changes as u64);
     }
 
-    pub(super) fn problem(&self, kind: Kind) {
-        self.problems[kind as usize].increment(1);
+    /// Counts a new problem with the object of an event.
+    pub(super) fn problem(&self, event: &Event, problem: &Problem) {
+        let (Event::Put(key, _) | Event::Keep(key) | Event::Delete(key)) = event else { return };
+        self.count(&self.problems[key.kind as usize], problem.left_out, problem.count);
+    }
+
+    /// Counts a new problem with manifests.
+    pub(super) fn file_problem(&self, problem: &FileProblem) {
+        self.count(&self.file_problems, problem.left_out, problem.count);
+    }
+
+    fn count(&self, problems: &Counter, left_out: Option<LeftOut>, count: usize) {
+        let counter = left_out.map_or(problems, |reason| &self.left_out[reason as usize]);
+        counter.increment(count as u64);
     }
 
     pub(super) fn refused(&self, refused: &Refused) {

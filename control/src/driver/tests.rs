@@ -1,5 +1,6 @@
 //! When does the driver publish, and what?
 
+mod flood;
 mod outage;
 mod restored;
 

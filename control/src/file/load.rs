@@ -1,28 +1,16 @@
 //! How are manifests read at the start, or only once?
 
 use super::{
+    loaded::Loaded,
     manifests::{Load, Manifests},
     paths::{self, Scan},
-    report::Report,
 };
-use crate::{FileProblem, Problem, Scope, Store};
+use crate::{FileProblem, Scope, Store};
 use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
-use weir_core::Snapshot;
-
-/// Outcome of [`load_manifests`].
-#[derive(Debug)]
-pub struct Loaded {
-    /// Snapshot that the node would serve.
-    pub snapshot: Snapshot,
-    /// Objects and problems that were found.
-    pub report: Report,
-    /// Addresses that guards refused; empty without guards.
-    pub refused: Vec<Problem>,
-}
 
 /// Reads manifests once and computes the Snapshot that the node would serve. Blocks.
 pub fn load_manifests(paths: &[PathBuf], scope: &Scope) -> Result<Loaded, FileProblem> {
@@ -39,9 +27,7 @@ pub fn load_manifests_with(
     let load = first_load(&mut manifests, paths, &paths::scan(paths), stdin)?;
     let mut store = Store::new(&scope.node_name).with_guards(scope.guards(false));
     load.events.into_iter().for_each(|event| store.apply(event));
-    let commit = store.commit();
-    let refused = commit.refusals.iter().flat_map(|refusals| refusals.problems().into_values()).collect();
-    Ok(Loaded { snapshot: commit.snapshot, report: load.report, refused })
+    Ok(Loaded { report: load.report, ..Loaded::of(store) })
 }
 
 /// Largest file that is read, in bytes.

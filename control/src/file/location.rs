@@ -1,7 +1,11 @@
 //! Where in which file is an object?
 
 use crate::{FileProblem, Problem};
-use std::{fmt, path::Path, sync::Arc};
+use std::{
+    fmt::{self, Display},
+    path::Path,
+    sync::Arc,
+};
 
 /// Location of an object in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +19,7 @@ pub(super) struct Location {
 
 impl Location {
     /// Creates a problem with the object at this location.
-    pub(super) fn problem(&self, message: impl Into<String>) -> FileProblem {
+    pub(super) fn problem(&self, message: impl Display) -> FileProblem {
         FileProblem {
             document: Some(self.document),
             line: Some(self.line),
@@ -29,15 +33,19 @@ impl Location {
         if self.item.is_empty() { String::new() } else { format!("{}.", self.item) }
     }
 
-    /// Locates a problem with a field of the object at this location.
+    /// Locates a problem with a field of the object at this location, or with the whole object.
     pub(super) fn field_problem(&self, problem: Problem) -> FileProblem {
-        let Problem { object, field, message, refused } = problem;
-        let field = format!("{}{field}", self.prefix());
-        FileProblem { object: Some(object), field: Some(field), refused, ..self.problem(message) }
+        let Problem { object, field, message, refused, left_out, count } = problem;
+        let field = match &*field {
+            "" if self.item.is_empty() => None,
+            "" => Some(self.item.clone()),
+            field => Some(format!("{}{field}", self.prefix())),
+        };
+        FileProblem { object: Some(object), field, refused, left_out, count, ..self.problem(message) }
     }
 }
 
-impl fmt::Display for Location {
+impl Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: document {}, line {}", self.file.display(), self.document, self.line)?;
         if self.item.is_empty() { Ok(()) } else { write!(f, ": {}", self.item) }

@@ -3,11 +3,15 @@
 use super::{
     contents::{Contents, Entry},
     paths::{Fingerprint, Root, Scan, ScannedFile, is_stdin},
-    report::Report,
+    report::{MAX_PROBLEMS, Report, more_problems},
 };
-use crate::{Event, FileProblem, Kind, ObjectKey, Scope};
+use crate::{
+    Event, FileProblem, Kind, LeftOut, ObjectKey, Scope,
+    model::quoted,
+    translate::{SERVICE_NAME, did_you_mean},
+};
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{HashMap, HashSet, hash_map},
     path::Path,
     sync::Arc,
 };
@@ -69,6 +73,7 @@ impl Manifests {
                         self.files.push(known);
                     }
                 }
+                Root::Empty(path, others) => problems.push(empty(path, *others)),
                 Root::Files(files) => {
                     for seen in files {
                         let known = self.renew(root, seen, before.remove(&seen.path), read);
@@ -78,7 +83,7 @@ impl Manifests {
             }
         }
         let broken = self.files.iter().find_map(|known| known.contents.unreadable.clone());
-        let unreadable = problems.first().cloned().or(broken);
+        let unreadable = problems.iter().find(|problem| problem.refused).cloned().or(broken);
         let (events, report) = self.merge(problems);
         Load { events, report, unreadable }
     }
@@ -130,6 +135,8 @@ impl Manifests {
         for entry in contents().flat_map(|contents| &contents.entries).filter(|entry| entry.kept) {
             served.entry(&entry.key).or_insert(entry);
         }
+        let refused: HashSet<&ObjectKey> = contents().flat_map(|contents| &contents.refused).collect();
+        problems.extend(orphans(&served, &refused));
         for contents in contents() {
             problems.extend(contents.problems.iter().cloned());
             for (kind, count) in &contents.skipped {
@@ -148,6 +155,11 @@ impl Manifests {
         }
         events.extend(Kind::ALL.map(Event::Complete));
         problems.sort_unstable();
+        if problems.len() > MAX_PROBLEMS + 1 {
+            let more = problems.split_off(MAX_PROBLEMS).iter().map(|problem| problem.count).sum();
+            let last = problems.last().map(|problem| Arc::clone(&problem.file));
+            problems.extend(last.and_then(|path| more_problems(&path, more)));
+        }
         report.objects = delivered.len();
         report.problems = problems;
         self.delivered = delivered;
@@ -166,7 +178,49 @@ fn unreadable(path: &Arc<Path>, reason: &str, known: bool) -> FileProblem {
 }
 
 fn duplicate(entry: &Entry, first: &Entry) -> FileProblem {
-    let message = format!("is defined twice; the first in {} is used", first.location);
-    let field = Some(format!("{}metadata.name", entry.location.prefix()));
-    FileProblem { object: Some(entry.key.to_string()), field, ..entry.location.problem(message) }
+    let message = format_args!("is defined twice; the first in {} is used", first.location);
+    entry.problem("metadata.name", message)
 }
+
+fn empty(path: &Arc<Path>, others: usize) -> FileProblem {
+    let others = match others {
+        0 => String::new(),
+        others => format!("; {others} other files and directories in it are not read"),
+    };
+    let message = format_args!("holds no manifest (*.yaml, *.yml or *.json){others}");
+    FileProblem { refused: false, ..FileProblem::of_file(path, message) }
+}
+
+/// Problems with slices whose Service is not there. A bounded number: each is compared with the names that are.
+fn orphans(served: &HashMap<&ObjectKey, &Entry>, refused: &HashSet<&ObjectKey>) -> Vec<FileProblem> {
+    let is_there = |service: &ObjectKey| served.contains_key(service) || refused.contains(service);
+    let orphans = served.values().filter_map(|entry| Some((*entry, entry.service()?)));
+    let mut orphans: Vec<_> = orphans.filter(|(_, service)| !is_there(service)).collect();
+    orphans.sort_unstable_by(|(a, _), (b, _)| a.key.cmp(&b.key));
+    let problem = |(index, (entry, service)): (usize, &(&Entry, ObjectKey))| {
+        let in_namespace =
+            |key: &&&ObjectKey| key.kind == Kind::Service && key.namespace == service.namespace;
+        let names = served.keys().filter(in_namespace).map(|key| &*key.name).take(MAX_NAMES);
+        let elsewhere = |key: &&&ObjectKey| key.kind == Kind::Service && key.name == service.name;
+        let meant = match index < MAX_COMPARED {
+            true => match served.keys().find(elsewhere) {
+                Some(key) => format!(" (there is one in namespace {})", key.namespace),
+                None => did_you_mean(&service.name, &names.collect::<Vec<_>>()),
+            },
+            false => String::new(),
+        };
+        let message = format_args!(
+            "{} is no Service in namespace {}{meant}; nothing is served from the slice",
+            quoted(&service.name),
+            service.namespace
+        );
+        let field = format!("metadata.labels[{SERVICE_NAME}]");
+        let problem = entry.problem(&field, message);
+        FileProblem { refused: false, left_out: Some(LeftOut::NoService), ..problem }
+    };
+    orphans.iter().enumerate().take(MAX_PROBLEMS).map(problem).collect()
+}
+
+/// Slices without a Service for which the nearest name is looked for, and names that each is compared with.
+const MAX_COMPARED: usize = 20;
+const MAX_NAMES: usize = 200;

@@ -1,20 +1,25 @@
 //! Which objects does a document hold? Lists are unpacked; kinds that weir does not read are skipped.
 
-use super::location::Location;
-use crate::{
-    Event, FileProblem, Kind, Object, ObjectKey, Problem, Scope,
-    translate::{Translate, translate},
+use super::{
+    document::{fields::Fields, lines},
+    kinds::{api_type, mistaken},
+    location::Location,
+    parse::{self, Document},
+    report::MAX_PROBLEMS,
 };
-use k8s_openapi::{
-    Resource,
-    api::{
-        core::v1::{Node, Service},
-        discovery::v1::EndpointSlice,
-        networking::v1::ServiceCIDR,
-    },
+use crate::{
+    Event, FileProblem, Kind, Object, ObjectKey, Scope,
+    model::{MAX_TEXT_CHARS, quoted, shown},
+    translate::{Problems, Translate, Translation, translate_with},
+};
+use k8s_openapi::api::{
+    core::v1::{Node, Service},
+    discovery::v1::EndpointSlice,
+    networking::v1::ServiceCIDR,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::cell::RefCell;
 
 /// Outcome of reading one object of a document.
 #[derive(Debug)]
@@ -29,11 +34,13 @@ pub(super) enum Found {
     Unknown,
 }
 
-/// Reader of the objects of one document.
+/// Reader of the objects of one file.
 pub(super) struct Objects<'a> {
-    pub(super) scope: &'a Scope,
+    scope: &'a Scope,
     pub(super) found: Vec<(Location, Found)>,
     pub(super) problems: Vec<FileProblem>,
+    /// Number of problems beyond those that are listed.
+    pub(super) more: usize,
 }
 
 /// `apiVersion` and `kind` of items that do not say them, as in a `ServiceList`.
@@ -43,9 +50,38 @@ struct Defaults<'a> {
     kind: &'a str,
 }
 
-impl Objects<'_> {
-    pub(super) fn read(&mut self, location: Location, value: Value) {
+impl<'a> Objects<'a> {
+    pub(super) fn new(scope: &'a Scope) -> Self {
+        Self { scope, found: Vec::new(), problems: Vec::new(), more: 0 }
+    }
+
+    /// Reads the objects of a document, and finds the lines of the fields that have problems.
+    pub(super) fn read(&mut self, location: Location, value: Value, document: &Document<'_>) {
+        let before = self.problems.len();
+        for path in &document.duplicates {
+            let message = format!("duplicate field {}; the last one is used", quoted(path));
+            let field = Some(shown(path, MAX_TEXT_CHARS));
+            self.add(FileProblem { refused: false, field, ..location.problem(message) });
+        }
         self.read_item(location, value, Defaults { api_version: "", kind: "" });
+        let (_, new) = self.problems.split_at_mut(before);
+        if new.is_empty() {
+            return;
+        }
+        let fields: Vec<&str> =
+            new.iter().map(|problem| problem.field.as_deref().unwrap_or_default()).collect();
+        let lines = lines::find(document.text, parse::options(), &fields);
+        for (problem, line) in new.iter_mut().zip(lines) {
+            problem.line = line.map(|line| document.text_line + line - 1).or(problem.line);
+        }
+    }
+
+    /// Adds a problem, if there are not too many already.
+    pub(super) fn add(&mut self, problem: FileProblem) {
+        match self.problems.len() < MAX_PROBLEMS {
+            true => self.problems.push(problem),
+            false => self.more += problem.count,
+        }
     }
 
     fn read_item(&mut self, location: Location, mut value: Value, defaults: Defaults<'_>) {
@@ -85,47 +121,59 @@ impl Objects<'_> {
         } else if is(api_type::<ServiceCIDR>()) {
             self.read_object::<ServiceCIDR>(location, value);
         } else {
-            let api_type = format!("{api_version} {kind}").chars().take(MAX_KIND_CHARS).collect();
-            self.found.push((location, Found::Skipped(api_type)));
+            self.skip(location, &api_version, &kind);
         }
     }
 
     fn read_object<T: Translate + DeserializeOwned>(&mut self, location: Location, value: Value) {
         let key = key(T::KIND, &value);
-        let object = match serde_path_to_error::deserialize::<_, T>(value) {
-            Ok(object) => object,
+        let problems = RefCell::new(match &key {
+            Some(key) => Problems::of(key),
+            None => Problems::of(T::KIND),
+        });
+        let read = serde_path_to_error::deserialize::<_, T>(Fields::of(&value, &problems));
+        let mut problems = problems.into_inner();
+        let (found, problems) = match read {
+            Ok(object) => {
+                let Translation { event, problems, .. } = translate_with(&object, self.scope, problems);
+                (found(event), problems)
+            }
             Err(error) => {
                 let field = error.path().to_string();
-                let message = error.into_inner().to_string();
-                let object = key.as_ref().map_or_else(|| T::KIND.to_string(), ObjectKey::to_string);
-                self.problems.push(location.field_problem(Problem { object, field, message, refused: true }));
-                let found = key.map_or(Found::Unknown, Found::Refused);
-                return self.found.push((location, found));
+                problems.add_first(problems.refusal(field, error.into_inner()));
+                (key.map_or(Found::Unknown, Found::Refused), problems.list())
             }
         };
-        let translation = translate(&object, self.scope);
-        self.problems.extend(translation.problems.into_iter().map(|problem| location.field_problem(problem)));
-        let found = match translation.event {
-            Event::Put(key, object) => Found::Object(key, Some(object)),
-            Event::Delete(key) => Found::Object(key, None),
-            Event::Keep(key) if key.name.is_empty() => Found::Unknown,
-            Event::Keep(key) => Found::Refused(key),
-            Event::Begin(_) | Event::Complete(_) => Found::Unknown,
-        };
+        for problem in problems {
+            self.add(location.field_problem(problem));
+        }
         self.found.push((location, found));
     }
 
+    /// Skips an object of a kind that weir does not read.
+    fn skip(&mut self, location: Location, api_version: &str, kind: &str) {
+        if let Some(message) = mistaken(api_version, kind) {
+            self.add(FileProblem { refused: false, ..location.problem(message) });
+            return;
+        }
+        let api_type = shown(format_args!("{api_version} {kind}"), MAX_TEXT_CHARS);
+        self.found.push((location, Found::Skipped(api_type)));
+    }
+
     fn unknown(&mut self, location: Location, message: &str) {
-        self.problems.push(location.problem(message));
+        self.add(location.problem(message));
         self.found.push((location, Found::Unknown));
     }
 }
 
-/// Largest number of characters that are shown of an unknown kind's name.
-const MAX_KIND_CHARS: usize = 100;
-
-fn api_type<T: Resource>() -> (&'static str, &'static str) {
-    (T::API_VERSION, T::KIND)
+fn found(event: Event) -> Found {
+    match event {
+        Event::Put(key, object) => Found::Object(key, Some(object)),
+        Event::Delete(key) => Found::Object(key, None),
+        Event::Keep(key) if key.name.is_empty() => Found::Unknown,
+        Event::Keep(key) => Found::Refused(key),
+        Event::Begin(_) | Event::Complete(_) => Found::Unknown,
+    }
 }
 
 /// Key of an object that may be malformed otherwise.

@@ -1,15 +1,22 @@
 //! Which documents does a file hold, and what does each say? YAML or JSON; each document stands for itself.
 
+use super::document::duplicates;
 use serde_json::Value;
 use serde_saphyr::{DefaultMessageFormatter, MessageFormatter, Options};
 
 /// One document of a file.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(super) struct Document<'a> {
     /// Number of the document, from 1; empty ones do not count.
     pub(super) number: usize,
     /// First line of the document in the file, from 1.
     pub(super) line: usize,
+    /// Text of the document.
+    pub(super) text: &'a str,
+    /// Line of the beginning of the text in the file, from 1.
+    pub(super) text_line: usize,
+    /// Paths of fields that are there twice.
+    pub(super) duplicates: Vec<String>,
     /// Content of the document, or why it cannot be read.
     pub(super) content: Result<Value, SyntaxError>,
 }
@@ -23,7 +30,7 @@ pub(super) struct SyntaxError {
 }
 
 /// Reads all documents of a text.
-pub(super) fn documents(text: &str, named_json: bool) -> Vec<Document> {
+pub(super) fn documents(text: &str, named_json: bool) -> Vec<Document<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if named_json || text.trim_start().starts_with('{') {
         let documents = json(text);
@@ -36,7 +43,7 @@ pub(super) fn documents(text: &str, named_json: bool) -> Vec<Document> {
     yaml(text)
 }
 
-fn json(text: &str) -> Vec<Document> {
+fn json(text: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
     let (mut counted, mut line) = (0, 1);
@@ -51,7 +58,10 @@ fn json(text: &str) -> Vec<Document> {
             line: error.line().max(1),
             message: format!("is not valid JSON: {}", without_position(&error.to_string())),
         });
-        documents.push(Document { number: documents.len() + 1, line, content });
+        let number = documents.len() + 1;
+        let text = text.get(start..stream.byte_offset()).unwrap_or_default();
+        let duplicates = duplicates::find(text);
+        documents.push(Document { number, line, text, text_line: line, duplicates, content });
         if broken {
             return documents;
         }
@@ -66,7 +76,7 @@ fn newlines(text: &str) -> usize {
     text.bytes().filter(|&byte| byte == b'\n').count()
 }
 
-fn yaml(text: &str) -> Vec<Document> {
+fn yaml(text: &str) -> Vec<Document<'_>> {
     let options = options();
     let mut documents = Vec::new();
     for (line, chunk) in chunks(text) {
@@ -75,11 +85,16 @@ fn yaml(text: &str) -> Vec<Document> {
         let content = serde_saphyr::from_str_with_options::<Value>(chunk, options.clone());
         let content = content.map_err(|error| {
             let error = error.without_snippet();
-            let message = format!("is not valid YAML: {}", DefaultMessageFormatter.format_message(error));
+            let said = DefaultMessageFormatter.format_message(error);
+            // The rest of its messages is for programmers.
+            let said = said.split(", set ").next().unwrap_or_default();
+            let message = format!("is not valid YAML: {said}");
             let offset = error.location().and_then(|at| usize::try_from(at.line()).ok()).unwrap_or(1);
             SyntaxError { line: line + offset.saturating_sub(1), message }
         });
-        documents.push(Document { number: documents.len() + 1, line: line + blank, content });
+        let number = documents.len() + 1;
+        let (line, text_line) = (line + blank, line);
+        documents.push(Document { number, line, text: chunk, text_line, duplicates: Vec::new(), content });
     }
     documents
 }
@@ -115,7 +130,7 @@ fn has_content(line: &str) -> bool {
 
 /// Limits of a YAML document: room for 44,000 Services and their slices in one List, but anchors may not
 /// multiply what was written.
-fn options() -> Options {
+pub(super) fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: 50_000_000,
@@ -165,6 +180,10 @@ mod tests {
         let mistake = documents[1].content.as_ref().unwrap_err();
         assert!((4..=5).contains(&mistake.line) && mistake.message.contains("not valid YAML"), "{mistake:?}");
         assert!(!mistake.message.contains("line"), "{mistake:?}");
+
+        let documents = super::documents("a: 1\na: 2\n", false);
+        let twice = documents[0].content.as_ref().unwrap_err();
+        assert_eq!(twice.message, "is not valid YAML: duplicate mapping key: a", "no word for programmers");
 
         let documents = super::documents("{\"a\": 1}\n{\"b\": \n]", true);
         let mistake = documents[1].content.as_ref().unwrap_err();

@@ -1,7 +1,7 @@
 //! What did loading manifests find?
 
-use crate::FileProblem;
-use std::collections::BTreeMap;
+use crate::{FileProblem, model::grouped};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Findings of loading manifests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,4 +12,14 @@ pub struct Report {
     pub problems: Vec<FileProblem>,
     /// Kinds that weir does not read (`apps/v1 Deployment`), with the number of skipped objects.
     pub skipped: BTreeMap<String, usize>,
+}
+
+/// Largest number of problems and of unknown kinds that are listed for one file; a hostile file has millions.
+pub(super) const MAX_PROBLEMS: usize = 1000;
+
+/// Stands for `count` problems of a file or directory that are not listed; `None` if all are.
+pub(super) fn more_problems(path: &Arc<Path>, count: usize) -> Option<FileProblem> {
+    let s = if count == 1 { "" } else { "s" };
+    let problem = FileProblem::of_file(path, format_args!("has {} more problem{s}", grouped(count)));
+    (count > 0).then_some(FileProblem { count, ..problem })
 }

@@ -33,13 +33,8 @@ impl Refusals {
         let groups = refused.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
         let problem = |group: &[(Role, Refusal, IpAddr)]| {
             let (role, reason, _) = group[0];
-            let problem = Problem {
-                object: format!("Service {}", self.service),
-                field: field(role, reason).to_owned(),
-                message: message(role, reason, group),
-                refused: false,
-            };
-            ((role, reason), problem)
+            let object = format_args!("Service {}", self.service);
+            ((role, reason), Problem::new(object, field(role, reason), message(role, reason, group)))
         };
         groups.map(problem).collect()
     }

@@ -51,6 +51,11 @@ impl State {
         self.objects.iter().flat_map(|(_, parts)| parts.slices())
     }
 
+    /// EndpointSlices that name a Service, by name, which is the order in which they are merged.
+    pub fn slices_of(&self, service: &ServiceKey) -> impl Iterator<Item = &EndpointSlice> + Clone + use<'_> {
+        self.parts(service).into_iter().flat_map(Parts::slices)
+    }
+
     /// Node of this proxy.
     pub fn node(&self) -> &Node {
         &self.node

@@ -1,8 +1,9 @@
 //! What do identity, labels and optional names say, whether or not they are there?
 
-use crate::{Kind, ObjectKey};
+use super::problems::Problems;
+use crate::{Kind, ObjectKey, Problem, model::quoted};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Display, sync::Arc};
 
 /// Key of an object of a kind. Services and EndpointSlices without a namespace are in `default`.
 pub(crate) fn key(kind: Kind, metadata: &ObjectMeta) -> ObjectKey {
@@ -18,4 +19,36 @@ pub(super) fn labels(metadata: &ObjectMeta) -> &BTreeMap<String, String> {
 
 pub(super) fn text(value: Option<&str>) -> Arc<str> {
     value.unwrap_or_default().into()
+}
+
+/// Longest name that the API allows, in bytes.
+const MAX_NAME_BYTES: usize = 253;
+
+/// Whether a text may be a name: weir writes names into its log and its metrics. Wider than what the API allows.
+pub(super) fn is_name(text: &str) -> bool {
+    text.len() <= MAX_NAME_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+}
+
+/// Refuses an object for a name that an API server would refuse.
+pub(super) fn check_name(problems: &Problems, field: impl Display, name: &str) -> Result<(), Problem> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let message =
+        format!("{} is not a name (a-z, 0-9, '-' and '.', up to 253); the object is refused", quoted(name));
+    Err(problems.refusal(field, message))
+}
+
+/// Reads a name on which little depends: one that is none counts as absent.
+pub(super) fn optional_name(
+    problems: &mut Problems,
+    field: impl Display,
+    name: Option<&str>,
+) -> Option<Arc<str>> {
+    let name = name?;
+    if !is_name(name) {
+        problems.add_with(field, || format!("{} is not a name; it is ignored", quoted(name)));
+        return None;
+    }
+    Some(name.into())
 }

@@ -1,7 +1,11 @@
 //! What do a core/v1 Node and a networking/v1 ServiceCIDR say? (semantics S7, A4, N5, T3, Z2)
 
-use super::{metadata::labels, problems::Problems, translation::Translate};
-use crate::{Kind, Object, Problem, Scope};
+use super::{
+    metadata::{labels, optional_name},
+    problems::Problems,
+    translation::Translate,
+};
+use crate::{Kind, Object, Problem, Scope, model::quoted};
 use ipnet::IpNet;
 use k8s_openapi::{
     api::{core::v1::Node as ApiNode, networking::v1::ServiceCIDR},
@@ -25,8 +29,8 @@ impl Translate for ApiNode {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(Some(Object::Node(node(self, problems))))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        Ok(Object::Node(node(self, problems)))
     }
 }
 
@@ -37,8 +41,8 @@ impl Translate for ServiceCIDR {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(Some(Object::ServiceCidr(service_cidr(self, problems))))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        Ok(Object::ServiceCidr(service_cidr(self, problems)))
     }
 }
 
@@ -46,16 +50,18 @@ fn node(object: &ApiNode, problems: &mut Problems) -> Node {
     let taints = object.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     Node {
         name: object.key().name,
-        zone: labels(&object.metadata)
-            .get(ZONE)
-            .filter(|zone| !zone.is_empty())
-            .map(|zone| Arc::from(&**zone)),
+        zone: zone(object, problems),
         internal_ips: internal_ips(object, problems),
         pod_cidrs: pod_cidrs(object, problems),
         known: true,
         leaving: object.metadata.deletion_timestamp.is_some()
             || taints.iter().any(|taint| taint.key == TO_BE_DELETED),
     }
+}
+
+fn zone(object: &ApiNode, problems: &mut Problems) -> Option<Arc<str>> {
+    let zone = labels(&object.metadata).get(ZONE).filter(|zone| !zone.is_empty());
+    optional_name(problems, format_args!("metadata.labels[{ZONE}]"), zone.map(String::as_str))
 }
 
 fn internal_ips(object: &ApiNode, problems: &mut Problems) -> Vec<IpAddr> {
@@ -66,8 +72,8 @@ fn internal_ips(object: &ApiNode, problems: &mut Problems) -> Vec<IpAddr> {
         match parse_ip(&address.address) {
             Some(ip) => found.push(ip),
             None => {
-                let message = format_args!("{:?} is not an IP address; it is ignored", address.address);
-                problems.add(format_args!("status.addresses[{index}].address"), message);
+                let message = || format!("{} is not an IP address; it is ignored", quoted(&address.address));
+                problems.add_with(format_args!("status.addresses[{index}].address"), message);
             }
         }
     }
@@ -93,8 +99,9 @@ fn cidrs(field: &str, texts: &[String], problems: &mut Problems) -> Vec<IpNet> {
     for (index, cidr) in texts.iter().enumerate() {
         match parse_cidr(cidr) {
             Some(net) => found.push(net),
-            None => problems
-                .add(format_args!("{field}[{index}]"), format_args!("{cidr:?} is not a CIDR; it is ignored")),
+            None => problems.add_with(format_args!("{field}[{index}]"), || {
+                format!("{} is not a CIDR; it is ignored", quoted(cidr))
+            }),
         }
     }
     found

@@ -1,25 +1,28 @@
 //! What does a core/v1 Service ask for? (semantics S1-S4, A1-A6, P1, P5, F1, H1)
 
+mod addresses;
+
 use super::{
-    metadata::{labels, text},
+    metadata::{check_name, labels, text},
+    nearest::did_you_mean,
     problems::Problems,
     settings,
     translation::Translate,
 };
-use crate::{Kind, Object, Problem, SERVICE_PROXY_NAME, Scope};
-use ipnet::IpNet;
+use crate::{Kind, LeftOut, Object, Problem, SERVICE_PROXY_NAME, Scope, model::quoted};
+use addresses::{cluster_ip, cluster_ips, external_ips, load_balancer_ips, source_ranges};
 use k8s_openapi::{
     api::core::v1::{Service as ApiService, ServiceSpec},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
-use weir_core::{
-    Family, PerFamily, PortSpec, Protocol, Service, ServiceKey, Settings,
-    address::{parse_cidr, parse_ip},
-};
+use std::{fmt::Display, sync::Arc, time::Duration};
+use weir_core::{PortSpec, Protocol, Service, ServiceKey, Settings};
 
 /// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.
 const AFFINITY_TIMEOUT: i32 = 10_800;
+
+/// Ports of a Service whose names are compared with each other.
+const MAX_COMPARED: usize = 100;
 
 impl Translate for ApiService {
     const KIND: Kind = Kind::Service;
@@ -28,26 +31,27 @@ impl Translate for ApiService {
         &self.metadata
     }
 
-    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(service(self, scope, problems)?.map(|service| Object::Service(Box::new(service))))
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        service(self, scope, problems).map(|service| Object::Service(Box::new(service)))
     }
 }
 
-fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Result<Option<Service>, Problem> {
-    let Some(spec) = &object.spec else { return Ok(None) };
-    if labels(&object.metadata).get(SERVICE_PROXY_NAME) != scope.selection.service_proxy_name.as_ref() {
-        return Ok(None);
+fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Result<Service, Problem> {
+    let labelled = labels(&object.metadata).get(SERVICE_PROXY_NAME);
+    if labelled != scope.selection.service_proxy_name.as_ref() {
+        return Err(of_another_proxy(labelled, problems));
     }
-    let external_name = spec.type_.as_deref() == Some("ExternalName");
-    if external_name || matches!(spec.cluster_ip.as_deref(), None | Some("" | "None")) {
-        return Ok(None);
-    }
+    let Some(spec) = &object.spec else {
+        return Err(problems.left_out(LeftOut::NoPorts, "spec", "is missing; the Service is left out"));
+    };
+    check_has_address(spec, problems)?;
+    check_words(spec, problems);
     let external_local = is_external_local(spec);
     let settings = settings::settings(&object.metadata, &scope.defaults, problems);
     let ports = ports(spec, problems)?;
     report_unchecked(&settings, &ports, problems);
     let key = object.key();
-    Ok(Some(Service {
+    Ok(Service {
         key: ServiceKey { namespace: key.namespace, name: key.name },
         cluster_ips: cluster_ips(spec, problems)?,
         external_ips: external_ips(spec, problems),
@@ -63,91 +67,84 @@ fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Resul
         },
         ports,
         settings: Arc::new(settings),
-    }))
+    })
 }
 
-fn cluster_ips(spec: &ServiceSpec, problems: &Problems) -> Result<PerFamily<Option<IpAddr>>, Problem> {
-    let mut found = PerFamily::default();
-    let families = spec.ip_families.as_deref().unwrap_or_default();
-    let cluster_ips = spec.cluster_ips.as_deref().unwrap_or_default();
-    let read = |field: String, text: &str| {
-        parse_ip(text).ok_or_else(|| problems.refusal(field, format_args!("{text:?} is not an IP address")))
+fn of_another_proxy(labelled: Option<&String>, problems: &Problems) -> Problem {
+    let field = format_args!("metadata.labels[{SERVICE_PROXY_NAME}]");
+    let message = match labelled {
+        Some(name) => format!("hands the Service to the proxy {}; it is left out", quoted(name)),
+        None => "is missing, and this weir serves only Services with --service-proxy-name; it is left out"
+            .to_owned(),
     };
-    if families.is_empty() {
-        let ip = read("spec.clusterIP".into(), spec.cluster_ip.as_deref().unwrap_or_default())?;
-        *found.get_mut(Family::of(ip)) = Some(ip);
-        return Ok(found);
-    }
-    for (index, (family, cluster_ip)) in families.iter().zip(cluster_ips).enumerate() {
-        let Some(family) = Family::ALL.into_iter().find(|known| known.as_str() == family) else {
-            let message = format_args!("{family:?} is not IPv4 or IPv6");
-            return Err(problems.refusal(format_args!("spec.ipFamilies[{index}]"), message));
-        };
-        let field = format!("spec.clusterIPs[{index}]");
-        let ip = read(field.clone(), cluster_ip)?;
-        if Family::of(ip) != family {
-            return Err(problems.refusal(field, format_args!("{ip} is not an {family} address")));
-        }
-        found.get_mut(family).get_or_insert(ip);
-    }
-    Ok(found)
+    problems.left_out(LeftOut::OtherProxy, field, message)
 }
 
-fn external_ips(spec: &ServiceSpec, problems: &mut Problems) -> PerFamily<Box<[IpAddr]>> {
-    let mut found = PerFamily::<Vec<IpAddr>>::default();
-    for (index, text) in spec.external_ips.iter().flatten().enumerate() {
-        match parse_ip(text.trim()) {
-            Some(ip) => found.get_mut(Family::of(ip)).push(ip),
-            None if text.trim().is_empty() => {}
-            None => {
-                let message = format_args!("{text:?} is not an IP address; it is ignored");
-                problems.add(format_args!("spec.externalIPs[{index}]"), message);
-            }
-        }
+/// Leaves out a Service without an address of its own (semantics S2, S3).
+fn check_has_address(spec: &ServiceSpec, problems: &Problems) -> Result<(), Problem> {
+    if spec.type_.as_deref() == Some("ExternalName") {
+        let message =
+            "ExternalName is a matter of DNS: there is nothing to serve, and the Service is left out";
+        return Err(problems.left_out(LeftOut::ExternalName, "spec.type", message));
     }
-    found.map(Vec::into_boxed_slice)
+    match cluster_ip(spec) {
+        Some("None") => {
+            let message = "None: a headless Service has no address to serve; clients dial its endpoints. It is left out";
+            Err(problems.left_out(LeftOut::Headless, "spec.clusterIP", message))
+        }
+        None => {
+            let message = "is missing, where an API server would allocate an address; the Service is left out. Write one, \
+                           or take the object from a cluster (kubectl get service -o yaml)";
+            Err(problems.left_out(LeftOut::NoClusterIp, "spec.clusterIP", message))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
-fn load_balancer_ips(object: &ApiService, problems: &mut Problems) -> PerFamily<Box<[IpAddr]>> {
-    let mut found = PerFamily::<Vec<IpAddr>>::default();
-    let status = object.status.as_ref().and_then(|status| status.load_balancer.as_ref());
-    let ingress = status.and_then(|load_balancer| load_balancer.ingress.as_deref()).unwrap_or_default();
-    for (index, ingress) in ingress.iter().enumerate() {
-        let text = ingress.ip.as_deref().unwrap_or_default();
-        // With ipMode Proxy the load balancer rewrites the destination: weir does not answer at the address.
-        if text.is_empty() || !matches!(ingress.ip_mode.as_deref(), None | Some("VIP")) {
-            continue;
-        }
-        match parse_ip(text) {
-            Some(ip) => found.get_mut(Family::of(ip)).push(ip),
-            None => {
-                let message = format_args!("{text:?} is not an IP address; it is ignored");
-                problems.add(format_args!("status.loadBalancer.ingress[{index}].ip"), message);
-            }
+/// Reports words that an API server would refuse, and values that it would write.
+fn check_words(spec: &ServiceSpec, problems: &mut Problems) {
+    let types = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
+    problems.check_word("spec.type", spec.type_.as_deref(), &types, "the Service counts as ClusterIP");
+    let affinity = spec.session_affinity.as_deref();
+    problems.check_word("spec.sessionAffinity", affinity, &["ClientIP", "None"], "there is no affinity");
+    for (field, policy) in [
+        ("spec.internalTrafficPolicy", &spec.internal_traffic_policy),
+        ("spec.externalTrafficPolicy", &spec.external_traffic_policy),
+    ] {
+        problems.check_word(field, policy.as_deref(), &["Cluster", "Local"], "it counts as Cluster");
+    }
+    let policies = ["SingleStack", "PreferDualStack", "RequireDualStack"];
+    problems.check_word("spec.ipFamilyPolicy", spec.ip_family_policy.as_deref(), &policies, "it is ignored");
+    let ports = spec.ports.as_deref().unwrap_or_default();
+    if ports.is_empty() {
+        problems.add("spec.ports", "is empty; nothing is served");
+    }
+    for (index, port) in ports.iter().enumerate().skip(1) {
+        let name = port.name.as_deref().unwrap_or_default();
+        // A list of thousands of ports is not compared with itself.
+        if ports
+            .iter()
+            .take(index.min(MAX_COMPARED))
+            .any(|other| other.name.as_deref().unwrap_or_default() == name)
+        {
+            let message =
+                || format!("{} is the name of another port, too, which an API server refuses", quoted(name));
+            problems.add_with(format_args!("spec.ports[{index}].name"), message);
         }
     }
-    found.map(Vec::into_boxed_slice)
-}
-
-fn source_ranges(spec: &ServiceSpec, problems: &mut Problems) -> PerFamily<Box<[IpNet]>> {
-    let mut found = PerFamily::<Vec<IpNet>>::default();
-    for (index, text) in spec.load_balancer_source_ranges.iter().flatten().enumerate() {
-        match parse_cidr(text.trim()) {
-            Some(net) => found.get_mut(Family::of(net.addr())).push(net),
-            None if text.trim().is_empty() => {}
-            None => {
-                let message = format_args!("{text:?} is not a CIDR; it is ignored");
-                problems.add(format_args!("spec.loadBalancerSourceRanges[{index}]"), message);
-            }
-        }
+    if spec.type_.as_deref() == Some("LoadBalancer")
+        && is_external_local(spec)
+        && spec.health_check_node_port.is_none()
+    {
+        let message = "is missing, where an API server would allocate a port; load balancers cannot ask for the health of \
+                       this node";
+        problems.add("spec.healthCheckNodePort", message);
     }
-    for family in Family::ALL {
-        let ranges = found.get_mut(family);
-        if ranges.iter().any(|net| net.prefix_len() == 0) {
-            ranges.clear();
-        }
+    let is_node_port = spec.type_.as_deref() == Some("NodePort");
+    for (index, _) in ports.iter().enumerate().filter(|(_, port)| is_node_port && port.node_port.is_none()) {
+        let message = "is missing, where an API server would allocate a port; no node port is served";
+        problems.add(format_args!("spec.ports[{index}].nodePort"), message);
     }
-    found.map(Vec::into_boxed_slice)
 }
 
 fn is_external_local(spec: &ServiceSpec) -> bool {
@@ -172,19 +169,32 @@ fn affinity(spec: &ServiceSpec, problems: &Problems) -> Result<Option<Duration>,
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-fn ports(spec: &ServiceSpec, problems: &Problems) -> Result<Vec<PortSpec>, Problem> {
-    let mut ports = Vec::with_capacity(spec.ports.as_ref().map_or(0, Vec::len));
-    for (index, port) in spec.ports.iter().flatten().enumerate() {
+fn ports(spec: &ServiceSpec, problems: &mut Problems) -> Result<Vec<PortSpec>, Problem> {
+    let listed = spec.ports.as_deref().unwrap_or_default();
+    let mut ports: Vec<PortSpec> = Vec::with_capacity(listed.len());
+    for (index, port) in listed.iter().enumerate() {
         let field = |name| format!("spec.ports[{index}].{name}");
-        let protocol = port.protocol.as_deref().unwrap_or("TCP").parse::<Protocol>();
-        ports.push(PortSpec {
+        check_name(problems, field("name"), port.name.as_deref().unwrap_or_default())?;
+        let spec = PortSpec {
             name: text(port.name.as_deref()),
-            protocol: protocol.map_err(|error| problems.refusal(field("protocol"), error))?,
+            protocol: protocol(problems, field("protocol"), port.protocol.as_deref())?,
             port: problems.port(field("port"), port.port)?,
             node_port: problems.optional_port(field("nodePort"), port.node_port)?,
-        });
+        };
+        ports.push(spec);
     }
     Ok(ports)
+}
+
+/// Reads a protocol, which is TCP where it is not written.
+pub(super) fn protocol(
+    problems: &Problems,
+    field: impl Display,
+    word: Option<&str>,
+) -> Result<Protocol, Problem> {
+    let word = word.filter(|word| !word.is_empty()).unwrap_or("TCP");
+    let meant = || did_you_mean(word, &["TCP", "UDP", "SCTP"]);
+    word.parse::<Protocol>().map_err(|error| problems.refusal(field, format!("{error}{}", meant())))
 }
 
 /// Reports ports that a health check leaves out: it connects, which only TCP can.

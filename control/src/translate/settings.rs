@@ -6,7 +6,8 @@ mod values;
 
 pub use annotations::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
 
-use super::problems::Problems;
+use super::{nearest::nearest, problems::Problems};
+use crate::model::quoted;
 use annotations::Draft;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use weir_core::Settings;
@@ -16,10 +17,19 @@ pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mu
     let mut draft = Draft::new(defaults);
     for (key, value) in metadata.annotations.iter().flatten() {
         let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else { continue };
-        if let Err(message) = draft.set(name, value.trim()) {
-            let shown: String = value.chars().take(64).collect();
-            let field = format_args!("metadata.annotations[{key}]");
-            problems.add(field, format_args!("{shown:?}: {message}; the default is used"));
+        let field = format_args!("metadata.annotations[{key}]");
+        match annotations::find(name) {
+            None => problems.add_with(field, || {
+                let nearest = nearest(name, &annotations::names());
+                let nearest = nearest.map(|name| format!(" (did you mean {ANNOTATION_PREFIX}{name}?)"));
+                let nearest = nearest.unwrap_or_default();
+                format!("{}: no such setting{nearest}; the default is used", quoted(value))
+            }),
+            Some(annotation) => {
+                if let Err(message) = draft.set(annotation, value.trim()) {
+                    problems.add_with(field, || format!("{}: {message}; the default is used", quoted(value)));
+                }
+            }
         }
     }
     draft.settings()

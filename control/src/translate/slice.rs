@@ -1,11 +1,15 @@
 //! Which endpoints does a discovery/v1 EndpointSlice list, and for which Service? (semantics S5, E1-E4, O1-O4, R1)
 
 use super::{
-    metadata::{labels, text},
+    metadata::{check_name, labels, optional_name, text},
+    nearest::did_you_mean,
     problems::Problems,
     translation::Translate,
 };
-use crate::{Kind, Object, Problem, Scope};
+use crate::{
+    Kind, LeftOut, Object, Problem, Scope,
+    model::{MAX_TEXT_CHARS, quoted, shown},
+};
 use k8s_openapi::{
     api::discovery::v1::{Endpoint, EndpointHints, EndpointSlice as ApiSlice},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -17,7 +21,10 @@ use weir_core::{
 };
 
 /// Label that names the Service of a slice.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// Address type of host names, which need a name server.
+const FQDN: &str = "FQDN";
 
 /// Label of slices that belong to a headless Service.
 const HEADLESS: &str = "service.kubernetes.io/headless";
@@ -32,8 +39,8 @@ impl Translate for ApiSlice {
         &self.metadata
     }
 
-    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem> {
-        Ok(slice(self, problems)?.map(Object::EndpointSlice))
+    fn object(&self, _: &Scope, problems: &mut Problems) -> Result<Object, Problem> {
+        slice(self, problems).map(Object::EndpointSlice)
     }
 
     fn triggered(&self, problems: &mut Problems) -> Option<SystemTime> {
@@ -41,26 +48,64 @@ impl Translate for ApiSlice {
     }
 }
 
-fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<Option<EndpointSlice>, Problem> {
+fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<EndpointSlice, Problem> {
     let labels = labels(&object.metadata);
+    if labels.contains_key(HEADLESS) {
+        let field = format_args!("metadata.labels[{HEADLESS}]");
+        let message = "says that the Service is headless: the slice is left out";
+        return Err(problems.left_out(LeftOut::Headless, field, message));
+    }
+    let family = family(&object.address_type, problems)?;
     let owner = labels.get(SERVICE_NAME).map_or("", String::as_str);
-    let family = Family::ALL.into_iter().find(|family| family.as_str() == object.address_type);
-    let (Some(family), false) = (family, owner.is_empty() || labels.contains_key(HEADLESS)) else {
-        return Ok(None);
-    };
+    if owner.is_empty() {
+        return Err(without_owner(labels.keys(), problems));
+    }
+    check_name(problems, format_args!("metadata.labels[{SERVICE_NAME}]"), owner)?;
     let key = object.key();
     let mut hints = HintsOfSlice::default();
     let mut endpoints = Vec::with_capacity(object.endpoints.len());
     for (index, endpoint) in object.endpoints.iter().enumerate() {
         endpoints.extend(slice_endpoint(endpoint, index, &mut hints, problems));
     }
-    Ok(Some(EndpointSlice {
+    Ok(EndpointSlice {
         name: key.name,
         service: ServiceKey::new(key.namespace, owner),
         family,
         ports: ports(object, problems)?,
         endpoints,
-    }))
+    })
+}
+
+/// IP family of a slice's addresses. Case counts, as in the API.
+fn family(address_type: &str, problems: &Problems) -> Result<Family, Problem> {
+    let field = "addressType";
+    match Family::ALL.into_iter().find(|family| family.as_str() == address_type) {
+        Some(family) => Ok(family),
+        None if address_type == FQDN => {
+            let message = "FQDN: a proxy can serve only IPv4 and IPv6; the slice is left out";
+            Err(problems.left_out(LeftOut::NoIpAddresses, field, message))
+        }
+        None if address_type.is_empty() => {
+            Err(problems.refusal(field, "is missing; write IPv4 or IPv6. The slice is refused"))
+        }
+        None => {
+            let known = [Family::V4.as_str(), Family::V6.as_str(), FQDN];
+            let (word, meant) = (quoted(address_type), did_you_mean(address_type, &known));
+            let message = format!("{word} is none of {}{meant}; the slice is refused", known.join(", "));
+            Err(problems.refusal(field, message))
+        }
+    }
+}
+
+/// Problem with a slice that names no Service. Another label may be the one that was meant.
+fn without_owner<'a>(labels: impl Iterator<Item = &'a String>, problems: &Problems) -> Problem {
+    let is_meant = |label: &&String| !did_you_mean(label, &[SERVICE_NAME]).is_empty();
+    let meant = labels.filter(|&label| label != SERVICE_NAME).find(is_meant);
+    let meant =
+        meant.map(|label| format!(", {} is another one", shown(label, MAX_TEXT_CHARS))).unwrap_or_default();
+    let field = format_args!("metadata.labels[{SERVICE_NAME}]");
+    let message = format_args!("is missing{meant}: the slice belongs to no Service, and is left out");
+    problems.left_out(LeftOut::NoServiceName, field, message)
 }
 
 /// Time of the last cause of a change (RFC 3339). A wrong one costs a measurement and nothing else.
@@ -74,14 +119,22 @@ fn triggered(object: &ApiSlice, problems: &mut Problems) -> Option<SystemTime> {
     time.ok().map(SystemTime::from)
 }
 
-fn ports(object: &ApiSlice, problems: &Problems) -> Result<Vec<SlicePort>, Problem> {
+fn ports(object: &ApiSlice, problems: &mut Problems) -> Result<Vec<SlicePort>, Problem> {
     let mut ports = Vec::new();
     for (index, port) in object.ports.iter().flatten().enumerate() {
-        let number = problems.optional_port(format_args!("ports[{index}].port"), port.port)?;
-        let (Some(name), Some(number)) = (port.name.as_deref(), number) else { continue };
-        let protocol = port.protocol.as_deref().unwrap_or("TCP").parse();
-        let protocol =
-            protocol.map_err(|error| problems.refusal(format_args!("ports[{index}].protocol"), error))?;
+        let field = |name| format!("ports[{index}].{name}");
+        let Some(number) = problems.optional_port(field("port"), port.port)? else {
+            problems.add(field("port"), "is missing; the port is left out");
+            continue;
+        };
+        // As kube-proxy does (semantics O1); an API server writes the empty name there.
+        let Some(name) = port.name.as_deref() else {
+            let message = "is missing; the port is left out. Write the name of the Service's port, or \"\" if it has none";
+            problems.add(field("name"), message);
+            continue;
+        };
+        check_name(problems, field("name"), name)?;
+        let protocol = super::service::protocol(problems, field("protocol"), port.protocol.as_deref())?;
         ports.push(SlicePort { name: text(Some(name)), protocol, port: number });
     }
     Ok(ports)
@@ -93,10 +146,14 @@ fn slice_endpoint(
     hints: &mut HintsOfSlice,
     problems: &mut Problems,
 ) -> Option<SliceEndpoint> {
-    let address = endpoint.addresses.first()?;
+    let Some(address) = endpoint.addresses.first() else {
+        problems.add(format_args!("endpoints[{index}].addresses"), "is empty; the endpoint is ignored");
+        return None;
+    };
     let Some(ip) = parse_ip(address) else {
-        let message = format_args!("{address:?} is not an IP address; the endpoint is ignored");
-        problems.add(format_args!("endpoints[{index}].addresses[0]"), message);
+        let field = format_args!("endpoints[{index}].addresses[0]");
+        problems
+            .add_with(field, || format!("{} is not an IP address; the endpoint is ignored", quoted(address)));
         return None;
     };
     let conditions = endpoint.conditions.as_ref();
@@ -107,8 +164,12 @@ fn slice_endpoint(
             serving: conditions.and_then(|c| c.serving).unwrap_or(true),
             terminating: conditions.and_then(|c| c.terminating).unwrap_or(false),
         },
-        node: endpoint.node_name.as_deref().map(Arc::from),
-        zone: endpoint.zone.as_deref().map(Arc::from),
+        node: optional_name(
+            problems,
+            format_args!("endpoints[{index}].nodeName"),
+            endpoint.node_name.as_deref(),
+        ),
+        zone: optional_name(problems, format_args!("endpoints[{index}].zone"), endpoint.zone.as_deref()),
         hints: hints.share(endpoint.hints.as_ref()),
     })
 }

@@ -1,6 +1,9 @@
 //! What is a translation, and what can be translated?
 
-use super::{metadata::key, problems::Problems};
+use super::{
+    metadata::{check_name, key},
+    problems::Problems,
+};
 use crate::{Event, Kind, Object, ObjectKey, Problem, Scope};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::time::SystemTime;
@@ -24,8 +27,8 @@ pub trait Translate: Sized {
     /// Metadata of the object.
     fn metadata(&self) -> &ObjectMeta;
 
-    /// What weir keeps of the object; `None` if it is not for this proxy. An error refuses the whole object.
-    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Option<Object>, Problem>;
+    /// What weir keeps of the object. An error refuses the whole object, or leaves it out because it is not for this proxy.
+    fn object(&self, scope: &Scope, problems: &mut Problems) -> Result<Object, Problem>;
 
     /// Time of the cause of the object's last change; `None` if the object does not say.
     fn triggered(&self, _problems: &mut Problems) -> Option<SystemTime> {
@@ -40,21 +43,34 @@ pub trait Translate: Sized {
 
 /// Translates an object that exists.
 pub fn translate<T: Translate>(object: &T, scope: &Scope) -> Translation {
+    translate_with(object, scope, Problems::of(object.key()))
+}
+
+/// Translates an object like [`translate`], with the problems that were found while it was read.
+pub(crate) fn translate_with<T: Translate>(object: &T, scope: &Scope, mut problems: Problems) -> Translation {
     let key = object.key();
-    let mut problems = Problems { object: key.to_string(), list: Vec::new() };
-    let event = if key.name.is_empty() {
-        problems.list.push(problems.refusal("metadata.name", "is missing; the object is refused"));
-        Event::Keep(key)
-    } else {
-        match object.object(scope, &mut problems) {
-            Ok(Some(object)) => Event::Put(key, object),
-            Ok(None) => Event::Delete(key),
-            Err(problem) => {
-                problems.list.push(problem);
-                Event::Keep(key)
-            }
+    let event = match checked(object, &key, scope, &mut problems) {
+        Ok(object) => Event::Put(key, object),
+        Err(problem) => {
+            let left_out = problem.left_out.is_some();
+            problems.add_first(problem);
+            if left_out { Event::Delete(key) } else { Event::Keep(key) }
         }
     };
     let triggered = matches!(event, Event::Put(..)).then(|| object.triggered(&mut problems)).flatten();
-    Translation { event, problems: problems.list, triggered }
+    Translation { event, problems: problems.list(), triggered }
+}
+
+fn checked<T: Translate>(
+    object: &T,
+    key: &ObjectKey,
+    scope: &Scope,
+    problems: &mut Problems,
+) -> Result<Object, Problem> {
+    if key.name.is_empty() {
+        return Err(problems.refusal("metadata.name", "is missing; the object is refused"));
+    }
+    check_name(problems, "metadata.name", &key.name)?;
+    check_name(problems, "metadata.namespace", &key.namespace)?;
+    object.object(scope, problems)
 }

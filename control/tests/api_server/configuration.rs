@@ -28,7 +28,12 @@ async fn a_kubeconfig_that_is_none() {
     let error = error_of_kubeconfig("a: [", None).await;
     assert!(error.starts_with("the kubeconfig ") && error.contains("cannot be used"), "{error}");
     let error = error_of_kubeconfig("", None).await;
+    assert!(error.starts_with("the kubeconfig ") && error.ends_with(" is empty"), "{error}");
+    let error =
+        error_of_kubeconfig("contexts: []\ncurrent-context: \"\"\nclusters: [{name: k}]\n", None).await;
     assert!(error.contains("has no current context; choose one with --context: none"), "{error}");
+    let error = error_of_kubeconfig("apiVersion: v1\nkind: Pod\n", None).await;
+    assert!(error.contains("it is a Pod, not a kubeconfig"), "{error}");
 }
 
 #[tokio::test]
@@ -56,12 +61,14 @@ async fn a_proxy_or_a_plugin_that_cannot_be_used() {
     assert!(error.contains("proxy-url, which weir does not support"), "{error}");
     let exec = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: /does/not/exist, interactiveMode: Never}}";
     let error = error_of_kubeconfig(&content("", exec), None).await;
-    assert!(error.starts_with("cannot use the credentials for the API server: "), "{error}");
+    let words =
+        "cannot use the credentials for the API server: the plugin \"/does/not/exist\" is not installed";
+    assert!(error.starts_with(words), "{error}");
 }
 
 #[tokio::test]
 async fn a_url_that_is_none() {
-    for url in ["not a url", "10.0.0.1:6443", "ftp://10.0.0.1"] {
+    for url in ["not a url", "10.0.0.1:99999", "ftp://10.0.0.1", "https://a:b@10.0.0.1"] {
         let server = ApiServer::start().await.unwrap();
         let kubeconfig = TempFile::new(&server.kubeconfig());
         let source = KubeSource {

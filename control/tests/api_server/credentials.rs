@@ -3,7 +3,7 @@
 use super::{Scope, TempFile, Watching, failures::server_with, served, service, streams::impatient};
 use std::fs;
 use weir_control::Kind;
-use weir_testkit::{Authority, Resource};
+use weir_testkit::{ApiServer, Authority, Resource};
 
 #[tokio::test]
 async fn a_server_that_comes_back_with_another_authority_is_refused_until_that_is_on_disk() {
@@ -98,4 +98,70 @@ async fn a_request_to_read_credentials_again_ends_the_wait_of_a_weir_that_could_
     fs::write(&weir.kubeconfig.0, server.kubeconfig()).unwrap();
     weir.control.credentials().read_again();
     weir.is("back", |status| status.outage_since.is_none()).await;
+}
+
+/// A kubeconfig whose user is this YAML (in braces) and whose server is the test's.
+fn with_user(server: &ApiServer, user: &str) -> String {
+    format!(
+        "clusters: [{{name: k, cluster: {{server: \"{}\"}}}}]\nusers: [{{name: u, user: {user}}}]\n\
+         contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\ncurrent-context: c\n",
+        server.url()
+    )
+}
+
+#[tokio::test]
+async fn a_bad_credential_that_is_read_again_ends_nothing_and_the_next_good_one_is_used() {
+    let plugin = |token: &str| {
+        format!(
+            "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: echo, args: \
+             ['{{\"status\": {{\"token\": \"{token}\"}}}}']}}}}"
+        )
+    };
+    for (bad, words) in [
+        ("{token: \"a\\nb\"}".to_owned(), "user \"u\": its token has a line end"),
+        ("{token: \"a\\u0000b\"}".to_owned(), "user \"u\": its token has a line end"),
+        (plugin("a\\nb"), "\"echo\" gave no usable answer: its token has a line end"),
+        ("{token: t, as: \"a\\nb\"}".to_owned(), "user \"u\": its as \"a\\nb\""),
+        ("{tokenFile: /does/not/exist}".to_owned(), "/does/not/exist: No such file"),
+        ("{client-certificate: /does/not/exist, client-key: x}".to_owned(), "client-certificate"),
+        (
+            "{exec: {apiVersion: client.authentication.k8s.io/v1, command: weir-gone}}".to_owned(),
+            "\"weir-gone\"",
+        ),
+        ("{}}\nnonsense: [".to_owned(), "cannot be used"),
+    ] {
+        let server = server_with(&["web"]).await;
+        server.require_token("old");
+        let mut weir = Watching::start(&with_user(&server, "{token: \"old\\n\"}")).await;
+        let before = weir.serves(&["web:80->"]).await;
+        fs::write(&weir.kubeconfig.0, with_user(&server, &bad)).unwrap();
+        server.require_token("new");
+        server.drop_streams();
+        weir.fails(Kind::Service, &[words]).await;
+        assert_eq!(*weir.control.snapshots.borrow(), before, "{bad}");
+        fs::write(&weir.kubeconfig.0, with_user(&server, &plugin("new\\n"))).unwrap();
+        weir.control.credentials().read_again();
+        server.apply(service("dns", 2)).unwrap();
+        weir.serves(&["dns:80->", "web:80->"]).await;
+        weir.is("back", |status| status.outage_since.is_none()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_is_asked_again_before_its_token_ends() {
+    let server = server_with(&["web"]).await;
+    server.require_token("first");
+    let answer = TempFile::new("{status: {token: first, expirationTimestamp: \"2020-01-01T00:00:00Z\"}}");
+    let plugin = format!(
+        "{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: cat, args: [\"{}\"]}}}}",
+        answer.0.display()
+    );
+    let mut weir = Watching::start(&with_user(&server, &plugin)).await;
+    weir.serves(&["web:80->"]).await;
+    fs::write(&answer.0, "{status: {token: second}}").unwrap();
+    server.require_token("second");
+    server.drop_streams();
+    server.apply(service("dns", 2)).unwrap();
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    assert_eq!(server.requests(Resource::Services).refused, 0, "no request needed to be refused first");
 }

@@ -6,6 +6,7 @@ mod cluster;
 mod configuration;
 mod credentials;
 mod failures;
+mod list_once;
 mod old_server;
 mod refusals;
 mod restarts;
@@ -13,6 +14,7 @@ mod restored;
 mod rights;
 mod scenarios;
 mod streams;
+mod tls;
 
 use cluster::{Cluster, slice};
 use serde_json::{Value, json};

@@ -23,7 +23,34 @@ async fn endures(fault: impl Fn(&ApiServer), words: &[&str], end: impl Fn(&ApiSe
 #[tokio::test]
 async fn a_page_of_something_else_instead_of_an_answer_changes_nothing() {
     let page = |server: &ApiServer| server.answer_next(1000, "text/html", "<html>please log in</html>\n");
-    endures(page, &["services", "broke off"], |server| server.answer_next(0, "", "")).await;
+    let words = [
+        "services",
+        "broke off",
+        "200 OK, text/html: \"<html>please log in</html>\\n\"",
+        "login page in front",
+    ];
+    endures(page, &words, |server| server.answer_next(0, "", "")).await;
+    let in_a_list = |server: &ApiServer| {
+        server.refuse_streaming_lists(422);
+        server.compact();
+        page(server);
+    };
+    endures(in_a_list, &["services", "200 OK, text/html: \"<html>please"], |server| {
+        server.answer_next(0, "", "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_is_none_is_shown_as_it_begins() {
+    const LIST: &str = "{\"kind\":\"ServiceList\",\"items\":\"none\"}";
+    let list = |server: &ApiServer| {
+        server.refuse_streaming_lists(422);
+        server.compact();
+        server.answer_next(1000, "application/json", LIST);
+    };
+    let words = ["services", "no usable answer", "200 OK, application/json", "ServiceList"];
+    endures(list, &words, |server| server.answer_next(0, "", "")).await;
 }
 
 #[tokio::test]

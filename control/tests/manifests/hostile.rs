@@ -63,7 +63,7 @@ fn a_file_full_of_mistakes_reports_a_bounded_number() {
     let text = "---\n: [\n".repeat(20_000);
     let loaded = load(text.as_bytes());
     assert_eq!(loaded.report.problems.len(), 1001);
-    assert!(loaded.report.problems.iter().any(|problem| problem.message == "has 19000 more problems"));
+    assert!(loaded.report.problems.iter().any(|problem| problem.message == "has 19,000 more problems"));
 }
 
 #[test]
@@ -202,7 +202,7 @@ proptest! {
         }
         let scope = Scope { guards: Some(guards), ..Scope::default() };
         let loaded = load_manifests_with(&["-".into()], text.as_bytes(), &scope).unwrap();
-        prop_assert!(guards || loaded.refused.is_empty());
+        prop_assert!(guards || loaded.refusals.is_empty());
     }
 }
 

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
+mod completion;
 mod hostile;
+mod latency;
 mod loading;
 mod mistakes;
 mod watching;

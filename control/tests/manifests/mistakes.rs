@@ -39,7 +39,7 @@ fn an_object_that_does_not_say_what_it_is() {
 #[test]
 fn a_port_out_of_range() {
     let bad = service("bad", 70000);
-    let place = "all.yaml: document 2, line 10: Service default/bad: spec.ports[0].port: 70000 is not a port";
+    let place = "all.yaml: document 2, line 17: Service default/bad: spec.ports[0].port: 70000 is not a port";
     assert_said(&bad, &[place]);
     assert_said(&bad.replace("70000", "-1"), &["spec.ports[0].port: -1 is not a port"]);
     assert_said(&bad.replace("70000", "99999999999"), &["spec.ports[0].port: ", "99999999999"]);
@@ -48,20 +48,20 @@ fn a_port_out_of_range() {
 #[test]
 fn a_field_of_the_wrong_type() {
     let bad = service("bad", 80).replace("port: 80", "port: eighty");
-    let place = "all.yaml: document 2, line 10: Service default/bad: spec.ports[0].port: ";
+    let place = "all.yaml: document 2, line 17: Service default/bad: spec.ports[0].port: ";
     assert_said(&bad, &[place, "eighty"]);
-    let bad = slice("bad", "10.0.0.1").replace("[\"10.0.0.1\"]", "10.0.0.1");
-    assert_said(&bad, &["EndpointSlice default/bad-1: endpoints[0].addresses: ", "sequence"]);
+    let bad = slice("first", "10.0.0.1").replace("[\"10.0.0.1\"]", "10.0.0.1");
+    assert_said(&bad, &["EndpointSlice default/first-1: endpoints[0].addresses: ", "sequence"]);
 }
 
 #[test]
 fn an_address_that_does_not_parse() {
     let bad = service("bad", 80).replace("10.96.0.", "10.96.0.300.");
     assert_said(&bad, &["document 2", "Service default/bad: spec.clusterIP: ", "is not an IP address"]);
-    let bad = slice("bad", "10.0.0.256");
+    let bad = slice("first", "10.0.0.256");
     assert_said(
         &bad,
-        &["EndpointSlice default/bad-1: endpoints[0].addresses[0]: \"10.0.0.256\" is not an IP"],
+        &["EndpointSlice default/first-1: endpoints[0].addresses[0]: \"10.0.0.256\" is not an IP"],
     );
 }
 
@@ -92,7 +92,7 @@ fn an_item_of_a_list() {
          "spec": {"clusterIP": "10.96.0.1", "ports": [{"port": 0}]}}]}"#;
     assert_said(
         bad,
-        &["all.yaml: document 2, line 10: Service default/bad: items[1].spec.ports[0].port: 0 is"],
+        &["all.yaml: document 2, line 14: Service default/bad: items[1].spec.ports[0].port: 0 is"],
     );
 }
 
@@ -150,7 +150,7 @@ fn a_health_check_of_a_port_that_is_not_tcp_is_reported_and_the_service_is_serve
     assert_eq!(served(&loaded.snapshot), ["dns:53", "web:80"]);
     assert_eq!(
         problems(&folder, &loaded),
-        ["a.yaml: document 1, line 1: Service default/dns: metadata.annotations[weir.dev/health-check]: \
+        ["a.yaml: document 1, line 4: Service default/dns: metadata.annotations[weir.dev/health-check]: \
           is for TCP only; port 53/UDP is not checked"]
     );
 }

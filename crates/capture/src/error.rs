@@ -37,7 +37,7 @@ pub enum Error {
     TimedOut(Duration),
     /// `nft` cannot be run.
     #[error("cannot run nft: {0}; is the package nftables installed, and in $PATH?")]
-    Nft(#[source] io::Error),
+    Nft(io::Error),
     /// The kernel refused the policy rule or its route.
     #[error("cannot route captured packets to this host (policy rule and table {table}): {why}")]
     Route {
@@ -48,7 +48,14 @@ pub enum Error {
     },
     /// Netlink cannot be used.
     #[error("cannot use netlink: {0}")]
-    Netlink(#[from] io::Error),
+    Netlink(io::Error),
+}
+
+// Not by #[from], which would also make it the source: the message has its words already.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Netlink(error)
+    }
 }
 
 /// What the kernel's word for a refusal says about its cause, as the middle of a sentence.
@@ -71,6 +78,15 @@ fn likely_cause(said: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        for error in [Error::Nft(missing()), Error::from(missing())] {
+            assert!(std::error::Error::source(&error).is_none(), "{error}");
+            assert!(error.to_string().contains("not found"), "{error}");
+        }
+    }
 
     #[test]
     fn a_refusal_names_the_cause_that_the_kernel_gave_and_guesses_none() {

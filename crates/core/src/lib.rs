@@ -8,6 +8,7 @@
 //!   -> Snapshot       what does this node serve as a whole, and what differs between two generations?
 //!   -> guards         which addresses may be neither frontends nor endpoints?                              policy
 //!   -> Traffic        which list of endpoints does a new flow choose from?
+//!   -> EndpointUse    which endpoints does a Service port use, and why not the others?
 //!   -> verdict        what does a new flow get: an endpoint, a refusal, silence, or nothing?
 //!   -> Balancer       which endpoint does it get?                                                          balance
 //!   -> Load           how busy is that endpoint, and does it work?                                         health
@@ -41,23 +42,28 @@ mod tcp;
 
 pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
 pub use health::{
-    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Lease, Load, MIN_FAILURES_TO_EJECT,
+    ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Journal, Lease, Line, Load,
+    MAX_END_AT_ONCE, MIN_FAILURES_TO_EJECT, Unserved,
 };
 pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
-    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind,
-    HALF_CLOSED_TIMEOUT, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
-    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
-    UnknownProtocol, address,
+    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
+    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable, Protocol,
+    ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
-    Audience, Localhost, NodePortAddresses, Pods, SourceRules, Traffic, Verdict, guards, is_hairpin, verdict,
+    Audience, EndpointUse, Localhost, NodePortAddresses, Pods, Shortage, SourceRules, Traffic, Unused,
+    Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
     Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,
     PortReport, Rank, ResolveReport, ResolvedService, ServicePort, SharedMap, Snapshot, claims, resolve,
     resolve_static,
 };
-pub use tcp::{ConnectSchedule, ConnectStep, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, termination};
+pub use tcp::{
+    ConnectSchedule, ConnectStep, Liveness, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, PeerReport,
+    PeerVerdict, termination,
+};

@@ -9,6 +9,7 @@ mod family;
 mod flow;
 mod frontend;
 mod node;
+mod printable;
 mod ratio;
 mod service;
 mod settings;
@@ -22,8 +23,7 @@ pub use flow::Flow;
 pub(crate) use flow::{address_bytes, stable_hasher};
 pub use frontend::{Frontend, FrontendKind, Origin};
 pub use node::Node;
+pub use printable::{Printable, is_unprintable};
 pub use ratio::{NotARatio, Ratio};
 pub use service::{PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
-pub use settings::{
-    ActiveCheck, EndpointRemoved, HALF_CLOSED_TIMEOUT, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy,
-};
+pub use settings::{ActiveCheck, EndpointRemoved, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy};

@@ -1,12 +1,15 @@
 //! What does a new flow from somewhere to a frontend get?
 
+mod endpoint_use;
 pub mod guards;
+mod list_rule;
 mod node_ports;
 mod pods;
 mod source;
 mod traffic;
 pub mod verdict;
 
+pub use endpoint_use::{EndpointUse, Shortage, Unused};
 pub use node_ports::{Localhost, NodePortAddresses};
 pub use pods::Pods;
 pub use source::{SourceRules, is_hairpin};

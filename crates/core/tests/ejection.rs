@@ -50,7 +50,7 @@ fn an_ejected_endpoint_is_left_alone_by_every_policy_until_one_connection_probes
         assert_eq!(picks(&balancer, now, &[]), HashSet::from([0, 1, 3]), "{policy}");
         assert!(picks(&balancer, now + Duration::from_secs(1), &[]).contains(&2), "{policy}: the probe");
         assert!(!picks(&balancer, now + Duration::from_secs(1), &[]).contains(&2), "{policy}: one only");
-        targets[2].load.connected(now, Duration::from_micros(1));
+        targets[2].load.served(now);
         assert_eq!(picks(&balancer, now, &[]).len(), 4, "{policy}");
     }
 }

@@ -29,8 +29,9 @@ pub mod services;
 
 pub use api_server::{
     ApiServer, Authority, Backup, EndlessList, Misbehaviour, Parameters, RealApiServer, Requests, Resource,
+    Sighting,
 };
-pub use machine::{Namespace, UNKNOWN_AUTHORITY, in_a_pod, or_skip, scaled, scaled_connections};
+pub use machine::{Namespace, UNKNOWN_AUTHORITY, in_a_pod, installed, scaled, scaled_connections};
 pub use process::{HANG, Program, eventually, http_get, idle, output, wait_until, without_test_settings};
 pub use servers::{
     Behaviour, BlackHole, OwnThread, TcpServer, UdpBehaviour, UdpServer, WAIT_LIMIT, refused_address,

@@ -10,5 +10,5 @@ pub(crate) use folder::Folder;
 pub use namespace::Namespace;
 pub use scale::{scaled, scaled_connections};
 pub use service_account::{UNKNOWN_AUTHORITY, in_a_pod};
-pub use skip::or_skip;
+pub use skip::installed;
 pub(crate) use skip::skipped;

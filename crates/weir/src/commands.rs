@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod execute;
 mod explain;
+mod load;
 mod problems;
 mod resolve;
 mod run;

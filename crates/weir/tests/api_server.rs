@@ -93,9 +93,33 @@ fn the_flag_beats_the_variable() {
 #[test]
 fn in_a_pod_the_service_account_is_used_and_its_token() {
     let cluster = Cluster::start();
-    let Some(mut command) = in_a_pod(WEIR, "secret") else { return };
+    let Some(mut command) = in_a_pod(WEIR, "secret\n") else { return };
     command.env_remove("KUBECONFIG").env("HOME", "/nowhere").env("WEIR_API_SERVER", cluster.server.url());
     cluster.is_served_by(command);
+}
+
+#[test]
+fn a_running_weir_whose_credentials_go_bad_serves_on_says_so_once_and_takes_the_next_good_ones() {
+    let cluster = Cluster::start();
+    let good = fs::read_to_string(cluster.kubeconfig()).unwrap();
+    let mut command = weir();
+    command.args(["run", "--guards=false"]).env("WEIR_NODE_NAME", "node-a");
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    let mut weir = Weir::spawn(command, cluster.folder.clone());
+    weir.wait_until_ready();
+    wait_for("the Service", || greeting(cluster.service).is_ok());
+    fs::write(cluster.kubeconfig(), good.replace("\"secret\"", "\"sec\\nret\"")).unwrap();
+    cluster.server.require_token("renewed");
+    cluster.server.drop_streams();
+    let (refused, unusable) = ("does not accept our credentials", "its token has a line end");
+    let lines = |log: &str, words: &str| log.lines().filter(|line| line.contains(words)).count();
+    wait_for("the reason", || lines(&weir.log(), unusable) > 0);
+    fs::write(cluster.kubeconfig(), good.replace("\"secret\"", "\"renewed\\n\"")).unwrap();
+    wait_for("the end of the outage", || weir.log().contains(" again"));
+    assert!(greeting(cluster.service).is_ok_and(|name| name == "a"));
+    let log = weir.log();
+    assert_eq!((lines(&log, refused), lines(&log, unusable)), (1, 1), "once for four kinds: {log}");
+    assert!(!weir.has_ended() && !log.contains("sec\nret"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     process::Command,
 };
-use weir_testkit::{Behaviour, OwnThread, Program, TcpServer, UdpBehaviour, UdpServer};
+use weir_testkit::{Behaviour, BlackHole, OwnThread, Program, TcpServer, UdpBehaviour, UdpServer};
 
 #[test]
 fn a_service_is_served_and_follows_its_manifest() {
@@ -186,8 +186,10 @@ fn an_endpoint_that_refuses_is_ejected_logged_and_counted_and_clients_do_not_not
         assert_eq!(greeting(service).unwrap(), "a");
         get(admin, "/metrics").is_some_and(|text| text.contains(ejected))
     });
+    let said = format!("endpoint={refusing} service=default/web port={} reason=refused", service.port());
+    wait_for("the line", || weir.log().contains(&said));
     let log = weir.log();
-    assert!(log.contains("endpoint ejected") && log.contains(&refusing.to_string()), "{log}");
+    assert!(log.contains("endpoint ejected") && log.matches(&said).count() == 1, "{log}");
     let metrics = get(admin, "/metrics").unwrap();
     assert!(metrics.contains("\nweir_connect_attempts_total{result=\"connect_refused\"} 3"), "{metrics}");
     assert!(metrics.contains("\nweir_connects_retried_total 3"), "{metrics}");
@@ -268,7 +270,7 @@ fn an_endpoint_that_checks_find_down_gets_no_client_until_they_find_it_up() {
     let shows = |line: &str| get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}")));
     wait_for("the end of b", || shows("weir_endpoints_down 1"));
     assert!(shows("weir_health_checks_total{result=\"refused\"} "), "why");
-    assert!(weir.log().contains("checks find an endpoint down"));
+    wait_for("the line", || weir.log().contains("endpoint is down: its checks fail"));
 
     // It is up again only after a hundred checks, since the stricter Service wants that.
     let _b = OwnThread::start(move || TcpServer::start(b, Behaviour::Greet("b".into()))).unwrap();
@@ -278,5 +280,67 @@ fn an_endpoint_that_checks_find_down_gets_no_client_until_they_find_it_up() {
     weir.write(&checked(service, 1, "web"));
     wait_for("b", || greeting(service).is_ok_and(|name| name == "b"));
     wait_for("the metric", || shows("weir_endpoints_down 0"));
+    wait_for("the line", || weir.log().contains("endpoint works again"));
     drop(weir);
+}
+
+#[test]
+fn a_service_without_a_working_endpoint_is_said_once_until_a_client_is_served() {
+    let refusing = free(Ipv4Addr::new(127, 0, 0, 2));
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let weir = Weir::ready(&manifest(service, &[refusing]), &[]);
+    let none = "the Service has no working endpoint";
+    for _ in 0..20 {
+        assert!(greeting(service).is_err());
+    }
+    wait_for(none, || weir.log().contains(none));
+    assert_eq!(weir.log().matches(none).count(), 1);
+    let _back = OwnThread::start(move || TcpServer::start(refusing, Behaviour::Greet("a".into()))).unwrap();
+    wait_for("the endpoint", || greeting(service).is_ok_and(|name| name == "a"));
+    let again = "the Service has a working endpoint again";
+    wait_for(again, || weir.log().contains(again));
+    assert!(!weir.log().contains("Some("), "{}", weir.log());
+    weir.write(&manifest(service, &[]));
+    let empty = "the Service has no endpoint: its clients are refused";
+    wait_for(empty, || weir.log().contains(empty));
+    assert_eq!(weir.log().matches(none).count(), 1, "{}", weir.log());
+}
+
+#[test]
+fn a_name_with_a_newline_in_a_manifest_forges_no_line_of_the_log() {
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let manifest = manifest(service, &[]).replace("name: web", r#"name: "web\n2026 WARN weir: forged\e[2J""#);
+    let weir = Weir::ready(&manifest, &[]);
+    let refused = r"web\n2026 WARN weir: forged";
+    wait_for("a line", || weir.log().contains(refused));
+    let log = weir.log();
+    assert!(!log.lines().any(|line| line.starts_with("2026 WARN")) && !log.contains('\u{1b}'), "{log}");
+}
+
+#[test]
+fn a_service_whose_endpoints_only_time_out_and_one_whose_udp_endpoints_refuse_are_said_to_have_none_that_works()
+ {
+    let hole = BlackHole::start("127.0.0.2:0".parse().unwrap()).unwrap();
+    let [service, other] = [9, 10].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
+    let slow = manifest(service, &[hole.address()]).replace(
+        "metadata: {name: web}",
+        "metadata: {name: web, annotations: {weir.dev/connect-timeout: 1s}}",
+    );
+    let refusing = free(Ipv4Addr::new(127, 0, 0, 2));
+    let dns = manifest(other, &[refusing]).replace("web", "dns").replace("port:", "protocol: UDP, port:");
+    let weir = Weir::ready(&format!("{slow}---\n{dns}"), &[]);
+    assert!(greeting(service).is_err());
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"x", other).unwrap();
+    for (name, protocol, reason) in [("web", "TCP", "timed_out"), ("dns", "UDP", "refused")] {
+        let line = |log: &str| {
+            let of_service = format!("service=default/{name} ");
+            log.lines().any(|line| {
+                line.contains("the Service has no working endpoint")
+                    && line.contains(&of_service)
+                    && line.contains(&format!("protocol={protocol} family=IPv4 endpoints=1 reason={reason}"))
+            })
+        };
+        wait_for(name, || line(&weir.log()));
+    }
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{WEIR, Weir, folder, free, greeter, greeting, manifest, wait_for};
+use common::{WEIR, Weir, folder, free, get, greeter, greeting, manifest, wait_for};
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -114,7 +114,9 @@ fn a_weir_that_never_had_a_terminal_goes_on_at_sighup() {
     command.args(["run", "--admin-address=", "--health-address", &health, "--manifests"]);
     command.arg(folder());
     let weir = Program::start("weir", &mut command).unwrap();
-    wait_for("the health server", || TcpStream::connect(&health).is_ok());
+    wait_for("the start", || {
+        get(health.parse().unwrap(), "/readyz").is_some_and(|answer| answer.contains(" 200 "))
+    });
     weir.signal("HUP").unwrap();
     wait_for("the answer", || weir.log().unwrap().contains("SIGHUP: read again"));
 }

@@ -1,14 +1,12 @@
 //! Which local sockets serve which Service addresses? (bind mode; pure)
 
 pub(crate) mod loopback;
+pub(crate) mod mapping;
 
 use crate::routing::binding::Binding;
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    num::NonZeroU16,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use weir_core::{
-    Claim, Claims, Family, Frontend, FrontendKind, Protocol, ResolvedService, ServiceKey, claims,
+    Claim, Claims, Frontend, FrontendKind, PerFamily, Protocol, ResolvedService, ServiceKey, claims,
 };
 
 /// Distance by which a port below the lowest one that may be bound is shifted up (`--map loopback`).
@@ -31,36 +29,39 @@ pub(crate) struct PlanContext {
     pub(crate) map_loopback: Option<u16>,
 }
 
-/// The bindings of one Service. `mapped` is its loopback address if its cluster IPs are not local.
+/// The bindings of one Service. `mapped` are the loopback addresses of cluster IPs that are not local.
 pub(crate) fn bindings(
     served: &ResolvedService,
     plan_context: &PlanContext,
-    mapped: Option<Ipv4Addr>,
+    mapped: PerFamily<Option<Ipv4Addr>>,
 ) -> Vec<Binding> {
-    let mut found = Vec::new();
-    let both_families = served.ports.iter().any(|port| port.family == Family::V4);
-    for Claim { frontend, kind, port } in claims(served, &plan_context.node_addresses) {
-        let address = match (kind, mapped) {
-            _ if frontend.protocol == Protocol::Sctp => continue,
-            // A mapped Service has one address; a second family would claim the same.
-            (FrontendKind::ClusterIp, Some(_)) if both_families && port.family == Family::V6 => continue,
-            (FrontendKind::ClusterIp, Some(ip)) => {
-                SocketAddr::new(ip.into(), shifted(port.port, plan_context.map_loopback.unwrap_or(1)))
-            }
-            _ => frontend.address,
-        };
-        let listen = Frontend { protocol: frontend.protocol, address };
-        found.push(Binding { listen, frontend: frontend.address, kind, port });
-    }
-    found
+    let lowest = plan_context.map_loopback.unwrap_or(1);
+    let claims = claims(served, &plan_context.node_addresses);
+    let relayed = claims.filter(|claim| claim.frontend.protocol != Protocol::Sctp);
+    let binding = |Claim { frontend, kind, port }| Binding {
+        listen: listen(frontend, kind, *mapped.get(port.family), lowest),
+        frontend: frontend.address,
+        kind,
+        port,
+    };
+    relayed.map(binding).collect()
+}
+
+/// Where a frontend is listened for. `mapped` is the loopback address of the cluster IP, `lowest` the lowest port that may be
+/// bound there.
+fn listen(frontend: Frontend, kind: FrontendKind, mapped: Option<Ipv4Addr>, lowest: u16) -> Frontend {
+    let (FrontendKind::ClusterIp, Some(ip)) = (kind, mapped) else { return frontend };
+    let address = SocketAddr::new(ip.into(), shifted(frontend.address.port(), lowest));
+    Frontend { address, ..frontend }
 }
 
 /// The port to bind for `port`, shifted up if it is below `lowest`. A port that is too high to shift stays, and its
 /// failure to bind is reported.
-fn shifted(port: NonZeroU16, lowest: u16) -> u16 {
-    let allowed = port.get() >= lowest;
-    let shifted = port.checked_add(PORT_SHIFT).filter(|_| !allowed);
-    shifted.unwrap_or(port).get()
+fn shifted(port: u16, lowest: u16) -> u16 {
+    match port >= lowest {
+        true => port,
+        false => port.checked_add(PORT_SHIFT).unwrap_or(port),
+    }
 }
 
 #[cfg(test)]

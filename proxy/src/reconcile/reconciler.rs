@@ -3,10 +3,11 @@
 use super::{
     captured::{self, KnownFrontends},
     health_check::HealthChecks,
+    health_report::HealthReport,
     node_ports,
     node_view::{self, NodeView},
     plan::{self, Plan, PlanContext, loopback::Loopback},
-    report::{self, Applied, Conflicts, FrontendRow},
+    report::{Applied, FrontendRow, Mistakes},
     sockets::{Desired, Sockets},
 };
 use crate::{
@@ -16,13 +17,10 @@ use crate::{
         node_context::NodeContext,
         port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::{
-        command::{Command, RemovedEndpoints},
-        config::Config,
-    },
+    shared::{command::RemovedEndpoints, config::Config},
     sys::{host, socket::Egress},
     telemetry::metrics::FrontendGauges,
-    worker::handle::WorkerHandle,
+    worker::handle::{self, WorkerHandle},
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -30,8 +28,8 @@ use std::{
     time::Instant,
 };
 use weir_core::{
-    Bridges, Changes, EndpointRemoved, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey,
-    ServicePort, Snapshot, termination,
+    Bridges, Changes, Family, Frontend, PerFamily, Protocol, ResolvedService, ServiceKey, ServicePort,
+    Snapshot, termination,
 };
 
 /// Makes runtimes and sockets what the Snapshot asks for. Owned by one thread, which steers all workers.
@@ -44,6 +42,7 @@ pub(crate) struct Reconciler {
     endpoints: Endpoints,
     services: ServiceUsages,
     checks: HealthChecks,
+    health_report: HealthReport,
     runtimes: PortRuntimes,
     /// Runtimes of ports that are gone; connections may still hold them.
     retired: Vec<Weak<PortRuntime>>,
@@ -53,7 +52,7 @@ pub(crate) struct Reconciler {
     /// Frontends that the workers know of (node mode).
     known_frontends: KnownFrontends,
     bridges: Bridges,
-    conflicts: Conflicts,
+    mistakes: Mistakes,
     gauges: FrontendGauges,
 }
 
@@ -74,13 +73,14 @@ impl Reconciler {
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
             checks: HealthChecks::new(Egress { mark, source: None }),
+            health_report: HealthReport::default(),
             runtimes: HashMap::new(),
             retired: Vec::new(),
             plan: Plan::default(),
             loopback: Loopback::default(),
             known_frontends: KnownFrontends::default(),
             bridges: Bridges::default(),
-            conflicts: Conflicts::default(),
+            mistakes: Mistakes::new(std::time::Instant::now()),
             gauges: FrontendGauges::register(),
         };
         reconciler.observe_node(&Snapshot::default());
@@ -164,9 +164,9 @@ impl Reconciler {
     /// Opens and closes sockets until the touched addresses are as planned, and forbids connections to endpoints there.
     async fn settle(&mut self, touched: HashSet<Frontend>) -> Applied {
         let (in_node_mode, bound) = (self.config.node_mode.is_some(), self.bound());
-        let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, conflicts, .. } = self;
+        let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, mistakes, .. } = self;
         let desired = Desired { plan, node_context, runtimes, bound };
-        touched.iter().for_each(|&listen| conflicts.report(plan, listen));
+        touched.iter().for_each(|&listen| mistakes.report_claims(plan, listen));
         let is_bound = |listen: &Frontend| *bound.get(Family::of(listen.address.ip()));
         let to_bind = touched.iter().copied().filter(|listen| is_bound(listen) || sockets.knows(*listen));
         let to_bind: Vec<_> = to_bind.collect();
@@ -212,6 +212,11 @@ impl Reconciler {
         self.sockets.next_retry()
     }
 
+    /// Logs which endpoints and Service ports have failed or work again since the last call.
+    pub(crate) fn report_health(&mut self) {
+        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints);
+    }
+
     /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
     pub(crate) fn sweep(&mut self) {
         let now = Instant::now();
@@ -238,6 +243,7 @@ impl Reconciler {
         for port in &served.ports {
             self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
+            self.health_report.update(port);
         }
         let mapped = self.loopback.get(&served.key);
         plan::replace(&mut self.plan, &served.key, plan::bindings(served, &self.plan_context, mapped))
@@ -247,13 +253,17 @@ impl Reconciler {
         let key = (port.key.clone(), port.family);
         match self.runtimes.get(&key) {
             None if port.key.protocol == Protocol::Sctp => {
-                report::warn_unsupported(port, self.snapshot.get(&port.key.service));
+                self.mistakes.warn_unsupported(port, self.snapshot.get(&port.key.service));
             }
             Some(runtime) => {
                 let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
                 if !removed.is_empty() {
-                    self.send_removed(runtime, RemovedEndpoints::endpoints(removed));
+                    handle::send_removed(
+                        self.sockets.workers(),
+                        runtime,
+                        RemovedEndpoints::endpoints(removed),
+                    );
                 }
             }
             None => {
@@ -261,19 +271,6 @@ impl Reconciler {
                 let runtime = runtime.of_service(self.services.of(&port.key.service));
                 self.runtimes.insert(key, Arc::new(runtime));
             }
-        }
-    }
-
-    /// Sends removed endpoints to the workers, unless the Service keeps their connections.
-    fn send_removed(&self, runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
-        let port = Arc::clone(&runtime.routing().port);
-        let rule = port.settings.on_endpoint_removed;
-        if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
-            return;
-        }
-        for worker in self.workers() {
-            let (runtime, removed) = (Arc::clone(runtime), removed.clone());
-            worker.send(Command::EndpointsRemoved { runtime, removed, rule });
         }
     }
 
@@ -286,9 +283,10 @@ impl Reconciler {
                 continue;
             }
             self.checks.remove(&(port.key.clone(), port.family));
+            self.health_report.remove(port);
             if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
                 runtime.retire();
-                self.send_removed(&runtime, RemovedEndpoints::Port);
+                handle::send_removed(self.sockets.workers(), &runtime, RemovedEndpoints::Port);
                 self.retired.push(Arc::downgrade(&runtime));
             }
         }

@@ -5,10 +5,14 @@ use crate::routing::binding::Binding;
 use std::{
     collections::HashMap,
     fmt,
+    hash::{BuildHasher, RandomState},
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::{Duration, Instant},
 };
-use weir_core::{Audience, Frontend, FrontendKind, PortKey, ResolvedService, ServicePort};
+use weir_core::{
+    Audience, Frontend, FrontendKind, PortKey, Quota, RateLimiter, ResolvedService, ServicePort,
+};
 
 /// Outcome of one step of reconciling.
 #[derive(Clone, Debug, Default)]
@@ -90,40 +94,75 @@ pub(super) fn warn(failures: &[(FrontendRow, BindFailure)]) {
     }
 }
 
-/// Warns that a port is not served, unless `before`, the Service in the Snapshot before, had the port already.
-pub(super) fn warn_unsupported(port: &ServicePort, before: Option<&Arc<ResolvedService>>) {
-    if !before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
-        tracing::warn!("{} is not served: weir does not relay SCTP", port.key);
+/// Lines about mistakes in Services: a few at once after a quiet time, then ten a minute.
+const MISTAKES: Quota = Quota::new(Duration::from_secs(6), 20);
+
+/// Mistakes in Services, each of which is logged once and within a budget: whoever may edit Services could fill the log.
+#[derive(Debug)]
+pub(super) struct Mistakes {
+    /// Hash of the claims of an address that were reported last.
+    reported: HashMap<Frontend, u64>,
+    keys: RandomState,
+    limiter: RateLimiter,
+    /// Lines that were held back since the last one.
+    held_back: usize,
+}
+
+impl Mistakes {
+    /// Creates the value for no Service.
+    pub(super) fn new(start: Instant) -> Self {
+        Self {
+            reported: HashMap::new(),
+            keys: RandomState::new(),
+            limiter: RateLimiter::new(start),
+            held_back: 0,
+        }
     }
-}
 
-/// Addresses that several Services claim: a mistake, which is logged once.
-#[derive(Debug, Default)]
-pub(super) struct Conflicts {
-    reported: HashMap<Frontend, Vec<PortKey>>,
-}
+    /// Warns that a port is not served, unless `before`, the Service in the Snapshot before, had the port already.
+    pub(super) fn warn_unsupported(&mut self, port: &ServicePort, before: Option<&Arc<ResolvedService>>) {
+        if before.is_some_and(|before| before.ports.iter().any(|known| known.key == port.key)) {
+            return;
+        }
+        if let Some(others) = self.may_warn(Instant::now()) {
+            tracing::warn!(others, "{} is not served: weir does not relay SCTP", port.key);
+        }
+    }
 
-impl Conflicts {
-    /// Warns if several Services claim an address, and others than before.
-    pub(super) fn report(&mut self, plan: &Plan, frontend: Frontend) {
-        let Some(winner) = plan.winner(frontend) else {
+    /// Warns if several Service ports claim an address, and others than before.
+    pub(super) fn report_claims(&mut self, plan: &Plan, frontend: Frontend) {
+        let Some(contest) = plan.contest(frontend) else {
             self.reported.remove(&frontend);
             return;
         };
-        let others = plan.losers(frontend).filter(|loser| loser.port.key.service != winner.port.key.service);
-        let claims: Vec<PortKey> =
-            std::iter::once(winner).chain(others).map(|binding| binding.port.key.clone()).collect();
-        if claims.len() == 1 {
-            self.reported.remove(&frontend);
-        } else if self.reported.get(&frontend) != Some(&claims) {
-            let Frontend { protocol, address } = frontend;
-            let others: Vec<String> = claims[1..].iter().map(ToString::to_string).collect();
-            tracing::warn!(
-                "{address}/{protocol} is claimed by {} and {}; the first is served",
-                claims[0],
-                others.join(", ")
-            );
-            self.reported.insert(frontend, claims);
+        let claims = self.keys.hash_one(&contest);
+        if self.reported.insert(frontend, claims) == Some(claims) {
+            return;
         }
+        if let Some(others) = self.may_warn(Instant::now()) {
+            tracing::warn!(others, "{contest}");
+        }
+    }
+
+    /// Whether a line may be written at `now`: with the number of lines held back before it.
+    fn may_warn(&mut self, now: Instant) -> Option<usize> {
+        if self.limiter.try_take(now, MISTAKES) {
+            return Some(std::mem::take(&mut self.held_back));
+        }
+        self.held_back += 1;
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_of_mistakes_are_a_few_lines_and_the_next_one_tells_how_many_there_were() {
+        let start = Instant::now();
+        let mut mistakes = Mistakes::new(start);
+        assert_eq!((0..5000).filter_map(|_| mistakes.may_warn(start)).count(), 20);
+        assert_eq!(mistakes.may_warn(start + Duration::from_secs(6)), Some(4980));
     }
 }

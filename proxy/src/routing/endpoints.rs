@@ -19,6 +19,7 @@ pub(crate) struct Endpoints {
     /// Number of endpoints that were in use at the last sweep.
     in_use: usize,
     standings: Arc<HealthChanges>,
+    unserved: Arc<HealthChanges>,
     self_addresses: SelfAddresses,
 }
 
@@ -35,6 +36,21 @@ impl Endpoints {
             *entry = Arc::downgrade(&load);
             load
         })
+    }
+
+    /// Counter of the changes of endpoints' health.
+    pub(crate) fn standings(&self) -> &Arc<HealthChanges> {
+        &self.standings
+    }
+
+    /// Counter of how often Service ports began and ceased to leave clients unserved.
+    pub(crate) fn unserved(&self) -> &Arc<HealthChanges> {
+        &self.unserved
+    }
+
+    /// Whether something uses the endpoint.
+    pub(crate) fn contains(&self, protocol: Protocol, address: SocketAddr) -> bool {
+        self.loads.get(&(protocol, address)).is_some_and(|load| load.strong_count() > 0)
     }
 
     /// Records the Service address that this proxy serves at `listen`, `None` if no socket is open there. Endpoints at

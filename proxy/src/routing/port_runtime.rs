@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::sync::Notify;
 use weir_core::{
-    Balancer, EndpointRemoved, Family, Lease, PortKey, Queue, Request, ServicePort, Target, Traffic,
+    Balancer, EndpointRemoved, Family, Lease, PortKey, Queue, Request, ServicePort, Target, Traffic, Unserved,
 };
 
 /// One Service port in one family, for as long as the port exists. Shared by the reconciler, workers and connections;
@@ -34,6 +34,8 @@ pub(crate) struct PortRuntime {
     pub(crate) room: Notify,
     /// Usage of the whole Service.
     pub(crate) service: Arc<ServiceUsage>,
+    /// Whether the last client found no endpoint that works.
+    pub(crate) unserved: Unserved,
     /// Whether the port was removed.
     retired: AtomicBool,
     /// Metrics of the port.
@@ -63,6 +65,7 @@ impl PortRuntime {
             queue: Queue::default(),
             service: Arc::default(),
             room: Notify::new(),
+            unserved: Unserved::new(endpoints.unserved()),
             retired: AtomicBool::new(false),
             metrics,
         }
@@ -89,6 +92,10 @@ impl PortRuntime {
         let routing = RoutingTable::build(port, node_context, Some(&previous), endpoints);
         if routing.port.affinity.is_none() && previous.port.affinity.is_some() {
             self.affinity.clear();
+        }
+        // A new endpoint is given the benefit of the doubt.
+        if self.unserved.failure().is_some() && has_newcomer(&previous.port, port) {
+            self.unserved.end();
         }
         self.routing.store(Arc::new(routing));
         self.room.notify_waiters();
@@ -175,6 +182,13 @@ impl PortRuntime {
             self.affinity.sweep(now, timeout);
         }
     }
+}
+
+/// Whether an endpoint is reachable that was not before.
+fn has_newcomer(before: &ServicePort, after: &ServicePort) -> bool {
+    let known = before.reachable();
+    let is_new = |address| !known.iter().any(|endpoint| endpoint.address == address);
+    after.reachable().iter().any(|endpoint| is_new(endpoint.address))
 }
 
 impl Selected {

@@ -9,13 +9,15 @@ use crate::{
 use std::{
     cell::{Cell, OnceCell},
     net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
     rc::Rc,
     time::{Duration, Instant},
 };
 use tokio::time;
+use tracing::field;
 use weir_core::{
-    EndpointRemoved, Flow, HALF_CLOSED_TIMEOUT,
-    termination::{lifetime, time_left},
+    EndpointRemoved, Flow,
+    termination::{LINGER_TIMEOUT, lifetime, time_left},
 };
 
 /// A live connection: all that its worker needs to list it and to end it from outside.
@@ -32,19 +34,40 @@ pub(crate) struct Connection {
     pub(crate) permit: Cell<Option<ConnectionPermit>>,
     /// Endpoint; `None` until one has accepted.
     pub(crate) endpoint: Cell<Option<SocketAddr>>,
+    /// Attempts to reach an endpoint so far.
+    attempts: Cell<u8>,
+    /// Microseconds until an endpoint had accepted.
+    connect_micros: Cell<Option<NonZeroU32>>,
     pub(crate) to_endpoint: Cell<u64>,
     pub(crate) to_client: Cell<u64>,
     /// Ends the task of the connection.
     pub(crate) close_signal: CloseSignal,
-    /// Whether the connection has just become old enough for its peers to be watched (keepalive).
-    matured: Cell<bool>,
-    idle_timeout: Duration,
+    peers: Cell<Peers>,
+    /// Milliseconds that the connection may be silent: up to 49 days, more than a Service may ask for.
+    idle_millis: Cell<u32>,
     last_active: Cell<time::Instant>,
-    half_closed: Cell<bool>,
+    /// Close reason of a connection that was silent for too long.
+    silent_as: Cell<Closed>,
     /// Time at which the connection ends at the latest, by its age or the removal of its endpoint.
     ends_at: Cell<Option<Instant>>,
     /// Close reason at `ends_at`.
     ends_as: Cell<Closed>,
+}
+
+/// Whether the peers of a connection are watched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Peers {
+    /// Not at all: most connections end before anything could be noticed.
+    #[default]
+    Young,
+    /// The connection has just become old enough (keepalive is set then).
+    Matured,
+    /// By keepalive only: nothing waits to be acknowledged.
+    Idle,
+    /// Something may wait to be acknowledged.
+    Watched,
+    /// As [`Self::Watched`], and it is time to look.
+    Due,
 }
 
 impl Connection {
@@ -60,13 +83,15 @@ impl Connection {
             opened: now.into_std(),
             permit: Cell::default(),
             endpoint: Cell::default(),
+            attempts: Cell::default(),
+            connect_micros: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             close_signal: CloseSignal::default(),
-            matured: Cell::default(),
-            idle_timeout: settings.idle_timeout,
+            peers: Cell::default(),
+            idle_millis: Cell::new(as_millis(settings.idle_timeout)),
             last_active: Cell::new(now),
-            half_closed: Cell::default(),
+            silent_as: Cell::new(Closed::IdleTimeout),
             ends_at: Cell::new(ends_at),
             ends_as: Cell::new(Closed::MaxAge),
             frontend,
@@ -80,6 +105,7 @@ impl Connection {
         let connection = Self::new(self.id, Rc::clone(&self.frontend), flow);
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
         connection.permit.set(self.permit.take());
+        connection.peers.set(self.peers.get());
         connection
     }
 
@@ -104,18 +130,94 @@ impl Connection {
 
     /// Marks one side as ended: the connection may be silent for less long from now on.
     pub(crate) fn mark_half_closed(&self) {
-        self.half_closed.set(true);
+        let most = self.frontend.runtime.routing().port.settings.half_closed_timeout;
+        self.shorten_silence(most);
+        self.silent_as.set(Closed::HalfClosedTimeout);
+    }
+
+    fn shorten_silence(&self, most: Duration) {
+        self.idle_millis.set(self.idle_millis.get().min(as_millis(most)));
+    }
+
+    /// Marks one side as failed: the connection only delivers what that side has said, and ends for `reason`. Returns
+    /// whether that is new, and the deadline earlier.
+    pub(crate) fn mark_failed(&self, reason: Closed, now: time::Instant) -> bool {
+        let is_new = self.silent_as.replace(reason) != reason;
+        if is_new {
+            self.shorten_silence(LINGER_TIMEOUT);
+            self.last_active.set(now);
+        }
+        is_new
     }
 
     /// Marks the connection as old enough for its peers to be watched, and wakes the task.
     pub(crate) fn mark_mature(&self) {
-        self.matured.set(true);
+        self.peers.set(Peers::Matured);
         self.close_signal.wake();
     }
 
-    /// Whether the connection was marked as mature since the last call.
+    /// Whether the connection was marked as mature since the last call. Its peers may be watched from now on.
     pub(crate) fn has_matured(&self) -> bool {
-        self.matured.take()
+        self.was(Peers::Matured, Peers::Idle)
+    }
+
+    /// Marks the watched peers to be looked at, and wakes the task.
+    pub(crate) fn mark_look(&self) {
+        self.peers.set(Peers::Due);
+        self.close_signal.wake();
+    }
+
+    /// Whether the peers were marked to be looked at since the last call.
+    pub(crate) fn must_look(&self) -> bool {
+        self.was(Peers::Due, Peers::Watched)
+    }
+
+    fn was(&self, state: Peers, next: Peers) -> bool {
+        let was = self.peers.get() == state;
+        if was {
+            self.peers.set(next);
+        }
+        was
+    }
+
+    /// Whether the peers may be watched and are not.
+    pub(crate) fn may_watch_peers(&self) -> bool {
+        self.peers.get() == Peers::Idle
+    }
+
+    /// Whether the peers are watched.
+    pub(crate) fn are_peers_watched(&self) -> bool {
+        matches!(self.peers.get(), Peers::Watched | Peers::Due)
+    }
+
+    /// Records whether the peers are watched.
+    pub(crate) fn set_peers_watched(&self, watched: bool) {
+        self.peers.set(if watched { Peers::Watched } else { Peers::Idle });
+    }
+
+    /// Time without an answer after which a peer counts as dead.
+    pub(crate) fn dead_peer_timeout(&self) -> Duration {
+        self.frontend.runtime.routing().port.settings.dead_peer_timeout
+    }
+
+    /// Time of the last activity, at most a tick too early.
+    pub(crate) fn last_active(&self) -> Instant {
+        self.last_active.get().into_std()
+    }
+
+    /// Counts an attempt to reach an endpoint.
+    pub(crate) fn count_attempt(&self) {
+        self.attempts.set(self.attempts.get().saturating_add(1));
+    }
+
+    /// Records the time from the beginning of the connection until an endpoint accepted.
+    pub(crate) fn record_connect_time(&self, took: Duration) {
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        self.connect_micros.set(NonZeroU32::new(micros.max(1)));
+    }
+
+    fn connect_time(&self) -> Option<Duration> {
+        self.connect_micros.get().map(|micros| Duration::from_micros(micros.get().into()))
     }
 
     /// Records the endpoint that accepted, and applies the rule for removed endpoints if it was removed during the
@@ -156,16 +258,14 @@ impl Connection {
     /// Time at which the connection has been silent for too long. Never too early: the last activity may be up to a
     /// tick later than recorded.
     fn idle_deadline(&self) -> Instant {
-        let max = if self.half_closed.get() { HALF_CLOSED_TIMEOUT } else { Duration::MAX };
-        self.last_active.get().into_std() + self.idle_timeout.min(max) + TICK
+        self.last_active.get().into_std() + Duration::from_millis(self.idle_millis.get().into()) + TICK
     }
 
     /// Close reason of a connection whose deadline has come.
     pub(crate) fn overdue(&self, now: Instant) -> Closed {
         match self.ends_at.get() {
             Some(ends_at) if ends_at <= now => self.ends_as.get(),
-            _ if self.half_closed.get() => Closed::HalfClosedTimeout,
-            _ => Closed::IdleTimeout,
+            _ => self.silent_as.get(),
         }
     }
 
@@ -173,8 +273,10 @@ impl Connection {
     pub(crate) fn log_end(&self, reason: Closed) {
         tracing::debug!(
             client = %self.flow.client, frontend = %self.flow.frontend, service = %self.frontend.port_key(),
-            endpoint = ?self.endpoint.get(), to_endpoint = self.to_endpoint.get(),
-            to_client = self.to_client.get(), %reason, "connection closed"
+            endpoint = self.endpoint.get().map(field::display), attempts = self.attempts.get(),
+            connect_time = self.connect_time().map(field::debug), duration = ?self.opened.elapsed(),
+            to_endpoint = self.to_endpoint.get(), to_client = self.to_client.get(), %reason,
+            "connection closed"
         );
     }
 
@@ -190,3 +292,10 @@ impl Connection {
         }
     }
 }
+
+fn as_millis(time: Duration) -> u32 {
+    time.as_millis().try_into().unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -36,8 +36,9 @@ impl Connections {
     pub(crate) fn remove(&mut self, id: u64) {
         self.live.remove(&id);
         let Self { live, deadlines, .. } = self;
-        // Three deadlines at most: from its start, since it was half closed, and since its endpoint was removed.
-        deadlines.compact(3 * live.len(), |id| live.contains_key(&id));
+        // Four deadlines at most: from its start, since it was half closed, since its endpoint was removed, and since one of
+        // its sides failed.
+        deadlines.compact(4 * live.len(), |id| live.contains_key(&id));
     }
 
     /// Registers a connection's deadline; to be called again once the deadline became earlier.

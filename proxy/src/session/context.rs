@@ -1,9 +1,12 @@
 //! What do all connections and flows of one worker use?
 
-use super::{connections::Connections, local_metrics::UnflushedMetrics, siblings::Siblings};
+use super::{
+    connections::Connections, local_metrics::UnflushedMetrics, peer_watch::PeerWatch, siblings::Siblings,
+};
 use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::admission::Admission,
+    shared::{command::Side, peer_question::PeerQuestions},
     telemetry::metrics::ProcessMetrics,
 };
 use std::{
@@ -15,6 +18,7 @@ use tokio::{
     sync::{Mutex, oneshot},
     time::Instant,
 };
+use weir_core::PeerReport;
 
 /// Bytes of the buffer that is lent for one read or write of a relay.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -42,6 +46,8 @@ pub(crate) struct WorkerContext {
     pub(crate) draining: Cell<bool>,
     /// The live connections.
     pub(crate) connections: RefCell<Connections>,
+    /// Those whose peers may not have acknowledged everything.
+    pub(crate) peer_watch: RefCell<PeerWatch>,
     /// Time of the last tick: exact enough for time-outs of minutes, and free to read.
     pub(crate) clock: Cell<Instant>,
     /// Commands to answer when the last connection has ended.
@@ -59,6 +65,8 @@ pub(crate) struct Share {
     pub(crate) udp_flows: usize,
     /// Bytes that relays of the worker may hold between reading and writing.
     pub(crate) relay_memory: usize,
+    /// Where questions about peers go; `None` where the kernel cannot be asked.
+    pub(crate) peer_questions: Option<PeerQuestions>,
 }
 
 impl WorkerContext {
@@ -75,6 +83,7 @@ impl WorkerContext {
             siblings,
             draining: Cell::new(false),
             connections: RefCell::default(),
+            peer_watch: RefCell::new(PeerWatch::new(share.peer_questions.clone())),
             clock: Cell::new(Instant::now()),
             drained: RefCell::default(),
             terminating: Mutex::default(),
@@ -96,6 +105,35 @@ impl WorkerContext {
         let held = self.buffers.held();
         let before = self.buffered_reported.replace(held);
         self.metrics.relay_memory.increment(held as f64 - before as f64);
+    }
+
+    /// Wakes connections whose peers are to be looked at, at most `max`; returns whether there may be more.
+    pub(crate) fn wake_to_look(&self, now: std::time::Instant, max: usize) -> bool {
+        let connections = self.connections.borrow();
+        let watch = &mut *self.peer_watch.borrow_mut();
+        for _ in 0..max {
+            let Some(id) = watch.pop_due(now) else { return false };
+            if let Some(connection) = connections.get(id) {
+                connection.mark_look();
+            }
+        }
+        true
+    }
+
+    /// Judges one side of a connection by what the kernel said at `at`, as [`Command::PeerReport`].
+    ///
+    /// [`Command::PeerReport`]: crate::shared::command::Command::PeerReport
+    pub(crate) fn judge_peer(
+        &self,
+        connection: u64,
+        side: Side,
+        written: u64,
+        at: std::time::Instant,
+        report: &PeerReport,
+    ) {
+        if let Some(connection) = self.connections.borrow().get(connection) {
+            self.peer_watch.borrow_mut().judge(connection, side, written, at, report);
+        }
     }
 
     /// Answers commands that wait for a drain, once nothing new is accepted and the last connection has ended.

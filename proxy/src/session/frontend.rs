@@ -4,6 +4,7 @@ use super::local_metrics::LocalMetrics;
 use crate::{
     limits::admission::Admission,
     routing::{binding::Binding, port_runtime::PortRuntime, routing_table::RoutingTable},
+    shared::connect_fault::ConnectFault,
     sys::socket::Egress,
     telemetry::close_reason::Closed,
 };
@@ -67,6 +68,13 @@ impl LocalFrontend {
         if let Some(others) = admission.may_log_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
             tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
+        }
+    }
+
+    /// Records that a client could not be served, if that was for its endpoints.
+    pub(crate) fn record_unserved(&self, reason: Closed) {
+        if let Some(failure) = ConnectFault::failure_of(reason) {
+            self.runtime.unserved.begin(failure);
         }
     }
 

@@ -28,6 +28,16 @@ pub(crate) enum Direction {
     ToClient,
 }
 
+impl Direction {
+    /// The other direction.
+    pub(crate) fn opposite(self) -> Self {
+        match self {
+            Self::ToEndpoint => Self::ToClient,
+            Self::ToClient => Self::ToEndpoint,
+        }
+    }
+}
+
 impl LocalMetrics {
     pub(crate) fn new(metrics: Arc<PortMetrics>) -> Rc<Self> {
         Rc::new(Self {

@@ -41,6 +41,11 @@ impl Siblings {
         Self { all: Arc::clone(all), index }
     }
 
+    /// Sender of commands to this worker itself.
+    pub(crate) fn own_commands(&self) -> Option<WeakUnboundedSender<Command>> {
+        self.all.get(self.index).map(|sibling| sibling.commands.clone())
+    }
+
     /// Counts a connection that this worker serves.
     pub(crate) fn add(&self) {
         self.all.get(self.index).map(|sibling| sibling.connections.fetch_add(1, Relaxed));

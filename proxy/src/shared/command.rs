@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
-use weir_core::{EndpointRemoved, Flow, Frontend, FrontendKind, Origin, PortKey, Protocol};
+use weir_core::{EndpointRemoved, Flow, Frontend, FrontendKind, Origin, PeerReport, PortKey, Protocol};
 
 /// Time between two [`Command::Tick`]s: how often counts reach the metrics, and how late a connection that has been
 /// silent for too long may end.
@@ -42,6 +42,9 @@ pub(crate) enum Command {
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
     /// [`TICK`] has passed.
     Tick,
+    /// Judge one side of a connection by what the kernel said `at` this time. `written` bytes had been written to that
+    /// side when it was asked.
+    PeerReport { connection: u64, side: Side, written: u64, at: Instant, report: PeerReport },
     /// Serve a client that another worker has accepted.
     Adopt(HandedOver),
     /// End the UDP flow of `client` that has been idle for longest. A worker without one passes the command on, to at
@@ -51,6 +54,13 @@ pub(crate) enum Command {
     Count { done: oneshot::Sender<usize> },
     /// List the live TCP connections.
     List { done: oneshot::Sender<Vec<ConnectionInfo>> },
+}
+
+/// A side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Endpoint,
 }
 
 /// Number of a listening socket, equal on all workers that listen at one address.

@@ -30,6 +30,12 @@ impl ConnectFault {
         }
     }
 
+    /// The fault of the endpoints tried by the close reason of a client that was not connected; `None` if that was
+    /// something else.
+    pub(crate) fn failure_of(reason: Closed) -> Option<ConnectFailure> {
+        ConnectFailure::ALL.into_iter().find(|&failure| Self::Endpoint(failure).reason() == reason)
+    }
+
     /// The close reason of a client that is not given to another endpoint.
     pub(crate) fn reason(self) -> Closed {
         match self {
@@ -46,3 +52,15 @@ impl ConnectFault {
 const ENFILE: i32 = rustix::io::Errno::NFILE.raw_os_error();
 const EMFILE: i32 = rustix::io::Errno::MFILE.raw_os_error();
 const ENOBUFS: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_at_fault_for_clients_that_none_of_them_served_and_for_no_others() {
+        assert_eq!(ConnectFault::failure_of(Closed::ConnectTimeout), Some(ConnectFailure::TimedOut));
+        let others = [Closed::QueueFull, Closed::LoopRefused, Closed::LocalLimit, Closed::NoEndpoints];
+        assert!(others.iter().all(|&reason| ConnectFault::failure_of(reason).is_none()));
+    }
+}

@@ -29,4 +29,9 @@ pub enum Error {
     /// The clock's thread could not be started.
     #[error("cannot start the clock's thread; is the limit of threads reached (ulimit -u)?")]
     Clock(#[source] io::Error),
+    /// The thread that asks the kernel about peers, or its socket, could not be started.
+    #[error(
+        "cannot begin to ask the kernel about silent peers; is the limit of threads or descriptors reached (ulimit -u, -n)?"
+    )]
+    Peers(#[source] io::Error),
 }

@@ -1,6 +1,7 @@
 //! How are packets of this process marked, so that the rules of the host know them?
 
-/// The marks (SO_MARK) of packets that this process sends, by which the rules leave them alone.
+/// The marks (SO_MARK) of packets that this process sends, by which the rules leave them alone. A UDP datagram with both is one
+/// that the rules must reject: its source, a client, hears an ICMP port unreachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marks {
     /// Mark of packets to clients. The lower 16 bits must be zero: where a process of this host holds the port that UDP
@@ -8,4 +9,11 @@ pub struct Marks {
     pub to_clients: u32,
     /// Mark of packets to endpoints.
     pub to_endpoints: u32,
+}
+
+impl Marks {
+    /// Mark of datagrams that the rules reject.
+    pub(crate) fn rejected(self) -> u32 {
+        self.to_clients | self.to_endpoints
+    }
 }

@@ -1,13 +1,13 @@
 //! How are sockets opened? Every socket option of the data plane is set here.
 
-use super::source_filter;
+use super::{peer::watch_peer, self_connect, source_filter};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
     sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr, RcvBufForce, SndBufForce},
 };
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
-use socket2::{Domain, Protocol as Transport, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol as Transport, SockRef, Socket, Type};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -124,6 +124,7 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
         socket.set_tcp_nodelay(true)?;
+        socket.set_out_of_band_inline(true)?;
         watch_peer(&socket, dead_peer_timeout)?;
     }
     if allowed_sources.is_some() {
@@ -148,16 +149,6 @@ pub(crate) fn set_allowed_sources(
             _ => Ok(()),
         },
     }
-}
-
-/// Makes the kernel end a connection whose peer leaves data or probes unacknowledged for `timeout` (tcp(7),
-/// TCP_USER_TIMEOUT, which overrides the number of probes). A silent peer is probed twice in that time (TCP_KEEPIDLE
-/// and TCP_KEEPINTVL, whole seconds).
-pub(crate) fn watch_peer(socket: &impl AsFd, timeout: Duration) -> io::Result<()> {
-    let socket = SockRef::from(socket);
-    let interval = (timeout / 2).max(Duration::from_secs(1));
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(interval).with_interval(interval))?;
-    socket.set_tcp_user_timeout(Some(timeout))
 }
 
 /// Mark and source address of a socket to an endpoint.
@@ -200,7 +191,7 @@ impl Egress {
 }
 
 /// Lets a socket have an address that is not this host's (ip(7), IP_TRANSPARENT; needs CAP_NET_ADMIN).
-fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+pub(super) fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     match address {
         SocketAddr::V4(_) => socket.set_ip_transparent_v4(true),
         SocketAddr::V6(_) => socket.set_ip_transparent_v6(true),
@@ -219,6 +210,8 @@ fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStr
     let socket =
         Socket::new(Domain::for_address(endpoint), Type::STREAM.nonblocking(), Some(Transport::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    // An urgent byte is one like others, and nobody asks for it by itself.
+    socket.set_out_of_band_inline(true)?;
     if egress.source.is_some() {
         // The client has the same port towards each endpoint.
         socket.set_reuse_address(true)?;
@@ -242,7 +235,10 @@ fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSoc
     set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER_BYTES, egress.mark.is_some())?;
     egress.apply(&socket, endpoint)?;
     socket.connect(&endpoint.into())?;
-    Ok(socket.into())
+    match self_connect::refusal(&socket, endpoint) {
+        Some(error) => Err(error),
+        None => Ok(socket.into()),
+    }
 }
 
 /// Sets the options of both sides of a flow: datagrams keep their DSCP and ECN, and may be fragmented. The size of a

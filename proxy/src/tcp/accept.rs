@@ -7,7 +7,7 @@ use super::{
 use crate::{
     limits::admission::Admission,
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
-    sys::socket::{MAX_BACKLOG, watch_peer},
+    sys::{peer::watch_peer, socket::MAX_BACKLOG},
 };
 use socket2::SockRef;
 use std::{
@@ -211,7 +211,8 @@ async fn back_off(
     if failures_before == 0
         && let Some(others) = admission.may_log_accept_error(Instant::now())
     {
-        tracing::warn!(%error, ?frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
+        let frontend = frontend.map(tracing::field::display);
+        tracing::warn!(%error, frontend, others, "cannot accept connections; are descriptors used up (ulimit -n)? Retrying");
     }
     tokio::time::sleep(ACCEPT_BACKOFF.wait(failures_before)).await;
 }

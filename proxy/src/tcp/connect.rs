@@ -32,8 +32,8 @@ pub(crate) struct Connected {
 /// Time after which a client in the queue looks by itself: another Service may share an endpoint.
 const QUEUE_RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A client that is being connected, with its attempts so far. Kept until a byte is relayed: until then the client can
-/// be given to another endpoint without noticing.
+/// A client that is being connected, with its attempts so far. Kept until the endpoint has proven to be of use: until a
+/// byte is relayed the client can be given to another one without noticing.
 pub(crate) struct ConnectState {
     /// Socket of the client; `None` while it is relayed.
     pub(super) client: Option<TcpStream>,
@@ -43,6 +43,10 @@ pub(crate) struct ConnectState {
     attempted: Attempted,
     race: Race,
     failure: Closed,
+    /// Whether the client may be given to another endpoint: nothing was relayed yet.
+    pub(super) may_retry: bool,
+    /// When the endpoint that is relayed to accepted.
+    pub(super) accepted: Instant,
 }
 
 /// The endpoint of a failed attempt, and the time until the failure.
@@ -86,6 +90,8 @@ impl ConnectState {
             attempted: Attempted::none(),
             race: Race::default(),
             failure: Closed::NoEndpoints,
+            may_retry: true,
+            accepted: connection.opened,
         })
     }
 
@@ -188,6 +194,7 @@ impl ConnectState {
         extra: Option<DescriptorPermit>,
     ) {
         self.attempted.push(selected.address);
+        cx.connection.count_attempt();
         let metrics = &cx.worker.metrics;
         match (self.race.is_empty(), self.attempted.len()) {
             (true, 1) => {}
@@ -228,6 +235,8 @@ impl ConnectState {
             self.end_race(cx, now);
         }
         self.dial.won();
+        cx.connection.record_connect_time(now.saturating_duration_since(cx.connection.opened));
+        self.accepted = now;
         let client = self.client.take()?;
         Some(Connected { client, upstream: stream, address: selected.address, lease: selected.lease })
     }
@@ -257,8 +266,6 @@ impl ConnectState {
         let ConnectFault::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
             metrics.ejections.increment(1);
-            let service = service();
-            tracing::info!(endpoint = %address, %service, reason = %failure, "endpoint ejected: it cannot be reached");
         }
     }
 

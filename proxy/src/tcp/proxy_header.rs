@@ -8,7 +8,10 @@ use crate::{
     session::{connection::Connection, connection_context::ConnectionContext},
     telemetry::close_reason::Closed,
 };
-use rustix::net::{RecvFlags, recv};
+use rustix::{
+    io::ioctl_fionread,
+    net::{RecvFlags, recv},
+};
 use std::{
     io::ErrorKind,
     net::{IpAddr, SocketAddr},
@@ -74,23 +77,30 @@ fn expects_header(connection: &Connection) -> Option<Duration> {
 /// Reads a header and nothing of what follows it. `None` means that the sender speaks for itself.
 async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
     let mut buffer = [0; MAX_HEADER_BYTES];
+    // Bytes in front of an urgent one, beyond which no read goes that has begun before it.
+    let mut taken = 0;
     loop {
         let ready = client.ready(Interest::READABLE).await.map_err(|_| Closed::LocalLimit)?;
         let look = || {
-            // Bytes that are only peeked at stay in the socket, and are found again together with what comes next.
-            let (_, length) = recv(client, &mut buffer[..], RecvFlags::PEEK)?;
-            match decode(&buffer[..length]) {
-                // Makes the runtime wait for more, unless nothing is to come.
-                Decoded::Partial if !ready.is_read_closed() && length > 0 => {
-                    Err(ErrorKind::WouldBlock.into())
+            loop {
+                // Bytes that are only peeked at stay in the socket, and are found again together with what comes next.
+                let (_, length) = recv(client, &mut buffer[taken..], RecvFlags::PEEK)?;
+                match decode(&buffer[..taken + length]) {
+                    Decoded::Partial if length > 0 && ioctl_fionread(client)? > length as u64 => {
+                        taken += recv(client, &mut buffer[taken..][..length], RecvFlags::empty())?.1;
+                    }
+                    // Makes the runtime wait for more, unless nothing is to come.
+                    Decoded::Partial if !ready.is_read_closed() && length > 0 => {
+                        return Err(ErrorKind::WouldBlock.into());
+                    }
+                    decoded => return Ok(decoded),
                 }
-                decoded => Ok(decoded),
             }
         };
         match client.try_io(Interest::READABLE, look) {
             Ok(Decoded::Header { length, client: named }) => {
-                let taken = recv(client, &mut buffer[..length], RecvFlags::empty());
-                let whole = taken.is_ok_and(|(_, taken)| taken == length);
+                let rest = recv(client, &mut buffer[taken..length], RecvFlags::empty());
+                let whole = rest.is_ok_and(|(_, rest)| taken + rest == length);
                 return if whole { Ok(named) } else { Err(Closed::ClientGone) };
             }
             Ok(Decoded::Partial | Decoded::Malformed) => return Err(Closed::ProxyProtocolError),

@@ -1,17 +1,19 @@
 //! How do the bytes of one direction move?
 
 pub(super) mod failure;
-mod side;
+mod half;
+pub(super) mod side;
 mod splice_mode;
 
-use super::pump::{
+pub(in crate::tcp) use self::half::Half;
+use self::{
     failure::PumpError,
+    half::{Pending, State},
     side::{Sink, Source},
-    splice_mode::SpliceMode,
 };
 use crate::{
     buffers::{
-        buffer_budget::{BufferBudget, Buffered},
+        buffer_budget::BufferBudget,
         pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
@@ -32,34 +34,12 @@ const MAX_BURST_READS: usize = 16;
 /// Bytes that are peeked at in one go while there is no memory for what cannot be written.
 const MAX_PEEK_BYTES: usize = 16 * 1024;
 
-/// One direction of a relay.
-#[derive(Debug, Default)]
-pub(in crate::tcp) struct Half {
-    pending: Pending,
-    splice_mode: SpliceMode,
-    state: State,
-}
-
-/// Bytes that were read but not yet written. Nothing pending takes no memory and no descriptor.
-#[derive(Debug, Default)]
-enum Pending {
-    #[default]
-    Nothing,
-    /// Copied bytes. Boxed: few connections have any, and all would be larger for it.
-    Bytes(Box<Buffered>),
-    /// Spliced bytes.
-    Piped(PooledPipe),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    /// The sender may still send.
-    #[default]
-    Open,
-    /// The sender has ended; pending bytes are still to be written.
-    Ending,
-    /// The end was passed on.
-    Ended,
+/// What comes after a read.
+enum Next {
+    /// Whatever is next.
+    Go,
+    /// Other tasks; then the next read.
+    Yield,
 }
 
 /// One look at a direction: its two sides, and resources of the worker.
@@ -72,50 +52,10 @@ pub(super) struct Pump<'a, From, To> {
     pub(super) pipes: &'a Rc<PipePool>,
     /// The worker's memory for what cannot be written yet.
     pub(super) buffers: &'a Rc<BufferBudget>,
-    /// Whether the other direction has ended: closing `to` passes the end on then, and no call before.
+    /// Whether no call passes the end on: closing `to` does, when the other direction has ended.
     pub(super) last: bool,
     /// Bytes relayed so far.
     pub(super) moved: u64,
-}
-
-impl Half {
-    /// Turns the direction towards another endpoint: an end that was passed on is passed on once more, and a header is
-    /// left out.
-    pub(super) fn for_another_endpoint(self) -> Self {
-        let state = if self.state == State::Ended { State::Ending } else { self.state };
-        let pending = match self.pending {
-            Pending::Bytes(buffered) => Pending::of(buffered.without_header()),
-            pending => pending,
-        };
-        Self { state, pending, ..self }
-    }
-
-    /// Puts a header in front of pending bytes, held in `buffers`.
-    pub(in crate::tcp) fn with_header(self, header: &[u8], buffers: &Rc<BufferBudget>) -> Self {
-        let rest = match &self.pending {
-            Pending::Bytes(buffered) => buffered.rest(),
-            // Nothing is spliced before much was relayed, and then no header comes any more.
-            Pending::Nothing | Pending::Piped(_) => &[][..],
-        };
-        let pending = Pending::of(buffers.hold(&[header, rest].concat(), header.len()));
-        Self { pending, ..self }
-    }
-
-    /// Whether a header, and nothing else, is pending.
-    fn is_at_header(&self) -> bool {
-        self.state == State::Open && matches!(&self.pending, Pending::Bytes(buffered) if buffered.is_header())
-    }
-
-    /// Whether the end of this direction was passed on.
-    pub(super) fn is_ended(&self) -> bool {
-        self.state == State::Ended
-    }
-}
-
-impl Pending {
-    fn of(buffered: Buffered) -> Self {
-        if buffered.rest().is_empty() { Self::Nothing } else { Self::Bytes(Box::new(buffered)) }
-    }
 }
 
 impl<From: Source, To: Sink> Pump<'_, From, To> {
@@ -128,7 +68,10 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
             ready!(self.flush(half, context))?;
             match half.state {
                 State::Open if self.moved >= MAX_BURST_BYTES => break,
-                State::Open => ready!(self.read(half, context))?,
+                State::Open => match ready!(self.read(half, context))? {
+                    Next::Go => {}
+                    Next::Yield => break,
+                },
                 State::Ending if self.last => half.state = State::Ended,
                 State::Ending => {
                     // Fails only when the connection is gone, which reading from that side reports.
@@ -149,7 +92,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
             return Ok(());
         }
         let mut buffer = ReadBuf::new(self.scratch);
-        let Poll::Ready(read) = Pin::new(&mut *self.from).poll_read(context, &mut buffer) else {
+        let Poll::Ready(read) = self.from.poll_receive(&mut buffer, context) else {
             return Ok(());
         };
         read.map_err(PumpError::Reading)?;
@@ -165,23 +108,35 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     }
 
     /// Reads once and writes at once; holds what could not be written.
-    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
-        let pipe = if half.splice_mode.is_spliced() { self.pipes.lend() } else { None };
-        let length = ready!(match pipe {
-            Some(pipe) => self.splice(half, pipe, context),
-            None if self.buffers.has_room(self.scratch.len()) => self.copy(half, context),
-            None => self.copy_at_once(context),
-        })?;
-        match length {
-            0 => half.state = State::Ending,
-            length => half.splice_mode.learn(length),
+    fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<Next, PumpError>> {
+        let pipe = if half.splice_mode.is_spliced() && !half.is_stuck { self.pipes.lend() } else { None };
+        let is_copied = pipe.is_none() && self.buffers.has_room(self.scratch.len());
+        let length = match pipe {
+            Some(pipe) => match ready!(self.splice(half, pipe, context))? {
+                Some(length) => length,
+                // Bytes that have just come are spliced the next time; what is copied then cannot be.
+                None => {
+                    half.is_stuck = true;
+                    return Poll::Ready(Ok(Next::Yield));
+                }
+            },
+            None if is_copied => ready!(self.copy(half, context))?,
+            None => ready!(self.copy_at_once(context))?,
+        };
+        half.is_stuck = false;
+        if length == 0 {
+            half.state = State::Ending;
+            return Poll::Ready(Ok(Next::Go));
         }
-        Poll::Ready(Ok(()))
+        half.splice_mode.learn(length);
+        // Reading on at once would bring little at a time from a sender that is about as fast.
+        let yields = is_copied && length < self.scratch.len() && self.from.has_more();
+        Poll::Ready(Ok(if yields { Next::Yield } else { Next::Go }))
     }
 
     fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
         let mut buffer = ReadBuf::new(self.scratch);
-        ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
+        ready!(self.from.poll_receive(&mut buffer, context)).map_err(PumpError::Reading)?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
@@ -216,7 +171,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         while rest > 0 {
             let mut buffer = ReadBuf::new(&mut self.scratch[..rest]);
             // The bytes are there: they were seen, and nobody else reads.
-            ready!(Pin::new(&mut *self.from).poll_read(context, &mut buffer)).map_err(PumpError::Reading)?;
+            ready!(self.from.poll_receive(&mut buffer, context)).map_err(PumpError::Reading)?;
             match buffer.filled().len() {
                 0 => break,
                 taken => rest -= taken,
@@ -225,17 +180,19 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         Poll::Ready(Ok(written))
     }
 
+    /// Splices once; `None` if the next bytes must be copied.
     fn splice(
         &mut self,
         half: &mut Half,
         mut pipe: PooledPipe,
         context: &mut Context<'_>,
-    ) -> Poll<Result<usize, PumpError>> {
-        let length = ready!(self.from.poll_fill(&mut pipe, context)).map_err(PumpError::Reading)?;
+    ) -> Poll<Result<Option<usize>, PumpError>> {
+        let filled = ready!(self.from.poll_fill(&mut pipe, context)).map_err(PumpError::Reading)?;
+        let Some(length) = filled else { return Poll::Ready(Ok(None)) };
         half.pending = Pending::Piped(pipe);
         match self.flush(half, context) {
             Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
-            _ => Poll::Ready(Ok(length)),
+            _ => Poll::Ready(Ok(Some(length))),
         }
     }
 

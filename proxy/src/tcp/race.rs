@@ -3,7 +3,10 @@
 use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::port_runtime::Selected,
-    sys::socket::{Egress, tcp_connecting},
+    sys::{
+        self_connect,
+        socket::{Egress, tcp_connecting},
+    },
 };
 use std::{
     future::Future,
@@ -64,7 +67,10 @@ impl Attempt {
             Poll::Ready(Ok(ready)) => ready.is_error() || ready.is_write_closed(),
             Poll::Ready(Err(_)) | Poll::Pending => true,
         };
-        Poll::Ready(failed.then(|| self.stream.take_error().unwrap_or_else(Some)).flatten())
+        Poll::Ready(match failed {
+            true => self.stream.take_error().unwrap_or_else(Some),
+            false => self_connect::refusal(&self.stream, self.selected.address),
+        })
     }
 }
 
@@ -97,5 +103,31 @@ impl Race {
     /// Whether no attempt is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.attempts.iter().all(Option::is_none)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::{future::poll_fn, io::ErrorKind, sync::Arc};
+    use weir_core::Load;
+
+    #[tokio::test]
+    async fn a_connect_that_reaches_itself_is_refused_and_leaves_the_port_free() {
+        let address = weir_testkit::refused_address().unwrap();
+        // The source that the kernel would choose by chance.
+        let egress = Egress { mark: None, source: Some(address) };
+        let selected = Selected { address, lease: Arc::new(Load::default()).lease() };
+        let Ok(attempt) = Attempt::begin(selected, egress, Instant::now(), None) else {
+            panic!("the kernel refuses it");
+        };
+        let mut race = Race::default();
+        race.add(attempt);
+        let ended = poll_fn(|context| race.poll(context)).await;
+        assert_eq!(ended.error.unwrap().kind(), ErrorKind::ConnectionRefused);
+        drop(ended.attempt);
+        // Without SO_REUSEADDR, so that TIME_WAIT would be in the way.
+        Socket::new(Domain::IPV4, Type::STREAM, None).unwrap().bind(&address.into()).unwrap();
     }
 }

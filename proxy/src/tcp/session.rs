@@ -85,7 +85,10 @@ async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> 
         // Boxed, as connecting takes a moment and relaying takes long: the memory of connecting is given back then.
         let mut relay = match Box::pin(connect_state.connect(cx)).await {
             Ok(connected) => Relay::new(cx, connect_state, connected),
-            Err(reason) => return connect_state.refuse(reason),
+            Err(reason) => {
+                cx.connection.frontend.record_unserved(reason);
+                return connect_state.refuse(reason);
+            }
         };
         let reason = relay.run(cx).await;
         connect_state = match relay.close(cx, reason) {

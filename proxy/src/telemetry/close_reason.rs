@@ -11,9 +11,9 @@ pub enum Closed {
     ClientReset,
     /// The endpoint reset the connection.
     EndpointReset,
-    /// The client stopped answering: keepalive or TCP_USER_TIMEOUT ran out.
+    /// The client stopped answering: it left keepalive, or bytes and probes of its window, unacknowledged.
     ClientTimeout,
-    /// The endpoint stopped answering: keepalive or TCP_USER_TIMEOUT ran out.
+    /// The endpoint stopped answering: it left keepalive, or bytes and probes of its window, unacknowledged.
     EndpointTimeout,
     /// No byte for longer than the idle time-out.
     IdleTimeout,

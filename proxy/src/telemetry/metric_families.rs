@@ -77,7 +77,7 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     MetricFamily::counter(
         "weir_endpoint_ejections_total",
         &[],
-        "Ejections of endpoints because connects to them kept failing",
+        "Ejections of endpoints because connects to them kept failing, or because they ended connections at once",
     ),
     MetricFamily::counter(
         "weir_health_checks_total",

@@ -138,7 +138,7 @@ pub(crate) struct ProcessMetrics {
     pub(crate) retried: Counter,
     /// Clients that wait because all endpoints are full.
     waiting: Gauge,
-    /// Endpoints ejected because connects to them kept failing.
+    /// Endpoints ejected because connects to them kept failing, or because they ended connections at once.
     pub(crate) ejections: Counter,
     /// Seconds that it took to apply a Snapshot.
     pub(crate) sync_duration: Histogram,

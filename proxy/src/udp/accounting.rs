@@ -1,7 +1,20 @@
-//! What is counted and logged of datagrams that were sent, dropped or refused?
+//! What follows for counts, clients and logs when datagrams were sent, dropped or refused?
 
-use super::{datagrams::sender::Sent, flow::UdpFlow};
-use crate::session::{context::WorkerContext, frontend::LocalFrontend, local_metrics::Direction};
+use super::{context::UdpContext, datagrams::sender::Sent, flow::UdpFlow};
+use crate::{
+    session::{context::WorkerContext, frontend::LocalFrontend, local_metrics::Direction},
+    sys::port_unreachable::send_port_unreachable,
+    telemetry::close_reason::Closed,
+};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use weir_core::Quota;
+
+/// Port unreachables that one worker has sent, each of which takes a socket: as many as the kernel by default sends ICMP
+/// errors at all (`icmp_msgs_per_sec`, `icmp_msgs_burst`).
+const UNREACHABLES: Quota = Quota::new(Duration::from_millis(1), 50);
 
 /// Counts datagrams that were sent or dropped.
 pub(super) fn record_sent(
@@ -14,11 +27,27 @@ pub(super) fn record_sent(
     worker.unflushed.dropped(&frontend.local_metrics, sent.dropped);
 }
 
-/// Records that nobody listens at the port of the endpoint of a flow.
-pub(super) fn record_endpoint_refusal(worker: &WorkerContext, frontend: &LocalFrontend, flow: &UdpFlow) {
-    if flow.refuse() {
-        worker.metrics.ejections.increment(1);
-        let service = frontend.port_key();
-        tracing::info!(endpoint = %flow.endpoint, %service, "endpoint ejected: nobody listens at its port");
+/// Records that nobody listens at the port of the endpoint of a flow. In node mode the client hears of that, as with
+/// kernel translation, unless another endpoint may serve what the client sends next.
+pub(super) fn record_endpoint_refusal(udp: &UdpContext, frontend: &LocalFrontend, flow: &UdpFlow) {
+    let Some(ejected) = flow.refuse() else { return };
+    if ejected {
+        udp.worker.metrics.ejections.increment(1);
+    }
+    let routing = frontend.runtime.routing();
+    let client = flow.client.ip().to_canonical();
+    let traffic = frontend.traffic(&routing, client);
+    let balancer = traffic.ok().and_then(|traffic| routing.balancer(traffic));
+    if balancer.is_some_and(|balancer| balancer.has_sound_sibling(flow.endpoint)) {
+        return;
+    }
+    frontend.record_unserved(Closed::ConnectRefused);
+    let Some(node_mode) = &routing.node_context.node_mode else { return };
+    if !udp.unreachables.try_take(Instant::now(), UNREACHABLES) {
+        return;
+    }
+    let client = SocketAddr::new(client, flow.client.port());
+    if let Err(error) = send_port_unreachable(client, frontend.address, node_mode.marks.rejected()) {
+        tracing::debug!(%client, frontend = %frontend.address, %error, "cannot tell a client that endpoints refuse");
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     session::{context::WorkerContext, frontend::LocalFrontend},
     telemetry::close_reason::Closed,
 };
-use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc};
+use std::{cell::RefCell, net::IpAddr, rc::Rc, sync::Arc, time::Instant};
+use weir_core::RateLimiter;
 
 /// The context of UDP on one worker thread: the worker's, and what only UDP needs.
 pub(crate) struct UdpContext {
@@ -19,12 +20,19 @@ pub(crate) struct UdpContext {
     pub(crate) flows: RefCell<FlowTable>,
     /// Buffers lent while a batch of datagrams is forwarded.
     pub(super) scratch: RefCell<DatagramScratch>,
+    /// Port unreachables that clients are sent.
+    pub(super) unreachables: RateLimiter,
 }
 
 impl UdpContext {
     /// Creates the context of a worker with at most `max_flows` flows.
     pub(crate) fn new(worker: Rc<WorkerContext>, max_flows: usize) -> Rc<Self> {
-        Rc::new(Self { worker, flows: RefCell::new(FlowTable::new(max_flows)), scratch: RefCell::default() })
+        Rc::new(Self {
+            worker,
+            flows: RefCell::new(FlowTable::new(max_flows)),
+            scratch: RefCell::default(),
+            unreachables: RateLimiter::new(Instant::now()),
+        })
     }
 
     /// Permits for another flow of a client, if need be instead of the flow that has been idle for longest. `None` if no

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weir_core::{ConnectFailure, Lease};
+use weir_core::{ConnectFailure, Lease, MAX_CONNECT_ATTEMPTS};
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const MIN_ASSURED_DATAGRAMS: u32 = 2;
@@ -64,6 +64,8 @@ pub(crate) struct UdpFlow {
     assured_timeout: Duration,
     /// Whether the endpoint said that nobody listens there; the next datagram moves the flow.
     refused: Cell<bool>,
+    /// Endpoints that refused the client one after another before this one, which are tried last.
+    refused_before: Box<[SocketAddr]>,
     /// Ends the task of the flow; holds the reason afterwards.
     pub(super) close_signal: CloseSignal,
     /// Counts the flow as load of its endpoint.
@@ -108,6 +110,7 @@ impl UdpFlow {
         runtime: &Arc<PortRuntime>,
         routing: &RoutingTable,
         permits: FlowPermits,
+        refused_before: Box<[SocketAddr]>,
     ) -> Self {
         Self {
             client,
@@ -125,6 +128,7 @@ impl UdpFlow {
             timeout: routing.port.settings.udp_idle_timeout,
             assured_timeout: routing.port.settings.udp_assured_timeout,
             refused: Cell::new(false),
+            refused_before,
             close_signal: CloseSignal::default(),
             lease: selected.lease,
             permits,
@@ -174,11 +178,22 @@ impl UdpFlow {
         }
     }
 
+    /// Endpoints that the next flow of the client shall not get while others are left, if this one's refuses.
+    pub(super) fn refusing_endpoints(&self) -> Vec<SocketAddr> {
+        let has_served = self.from_endpoint.get() > 0;
+        let before = if has_served { &[] } else { &*self.refused_before };
+        // The latest ones: the client of very many endpoints does not go through all of them.
+        let before = &before[before.len().saturating_sub(MAX_CONNECT_ATTEMPTS - 1)..];
+        [before, &[self.endpoint]].concat()
+    }
+
     /// Records that the endpoint refuses; the flow moves with its next datagram. Returns whether the endpoint was
-    /// ejected for that.
-    pub(super) fn refuse(&self) -> bool {
+    /// ejected for that; `None` if the flow was refused before.
+    pub(super) fn refuse(&self) -> Option<bool> {
         let first = !self.refused.replace(true);
-        first && self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, ConnectFailure::Refused)
+        let failed =
+            || self.lease.load().failed(Instant::now().into_std(), Duration::ZERO, ConnectFailure::Refused);
+        first.then(failed)
     }
 
     /// Records datagrams of the client that went to the endpoint.
@@ -189,6 +204,7 @@ impl UdpFlow {
     /// Records datagrams that came from the endpoint.
     pub(super) fn record_replies(&self, datagrams: usize) {
         if datagrams > 0 && self.from_endpoint.get() == 0 {
+            self.runtime.unserved.end();
             self.lease.load().answered(Instant::now().into_std());
         }
         self.record_datagrams(&self.from_endpoint, datagrams);

@@ -14,13 +14,26 @@ use crate::{
 use std::{
     future::poll_fn,
     io::ErrorKind,
+    pin::pin,
     task::{Context, Poll, ready},
 };
 
 /// Forwards replies until the close signal of the flow, which the worker's clock sends for instance; returns the
 /// reason.
 pub(super) async fn forward(udp: &UdpContext, frontend: &LocalFrontend, flow: &UdpFlow) -> Closed {
-    poll_fn(|context| poll(udp, frontend, flow, context)).await
+    let mut failed = pin!(flow.upstream.failed());
+    let mut is_sound = true;
+    poll_fn(|context| {
+        if is_sound && let Poll::Ready(result) = failed.as_mut().poll(context) {
+            // Any other error is about one datagram, as in every network.
+            is_sound = false;
+            if result.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+                record_endpoint_refusal(udp, frontend, flow);
+            }
+        }
+        poll(udp, frontend, flow, context)
+    })
+    .await
 }
 
 /// Forwards replies that wait, up to a burst.
@@ -54,7 +67,7 @@ fn forward_waiting(
     let DatagramScratch { received, sender, .. } = scratch;
     match flow.upstream.receive(received) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            record_endpoint_refusal(&udp.worker, frontend, flow)
+            record_endpoint_refusal(udp, frontend, flow)
         }
         // The host or network is unreachable for now; the flow lives until it is idle for too long.
         Ok(_) | Err(_) => {}

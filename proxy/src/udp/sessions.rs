@@ -114,7 +114,7 @@ impl Sessions {
                 flow.record_requests(sent.datagrams);
                 record_sent(&udp.worker, frontend, Direction::ToEndpoint, &sent);
                 if sent.refused {
-                    record_endpoint_refusal(&udp.worker, frontend, flow);
+                    record_endpoint_refusal(udp, frontend, flow);
                 }
                 sent.refused
             };
@@ -193,11 +193,14 @@ impl Sessions {
     ) -> Option<Rc<UdpFlow>> {
         flow.close_signal.send(reason);
         self.flows.borrow_mut().remove(&flow.client);
-        let attempted = [flow.endpoint];
-        self.open(cx, flow.client, if reason == Closed::ConnectRefused { &attempted } else { &[] })
+        match reason {
+            Closed::ConnectRefused => self.open(cx, flow.client, &flow.refusing_endpoints()),
+            _ => self.open(cx, flow.client, &[]),
+        }
     }
 
-    /// Opens a flow of a client. `None` if the client cannot be served.
+    /// Opens a flow of a client, with an endpoint that was not attempted if one is left. `None` if the client cannot be
+    /// served.
     fn open(
         self: &Rc<Self>,
         cx: ForwardContext<'_>,
@@ -211,18 +214,20 @@ impl Sessions {
         }
         let flow = frontend.flow(Protocol::Udp, client);
         let traffic = frontend.traffic(routing, flow.client.ip()).ok()?;
-        let request = |tried| Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
-        // With nothing else left, the endpoint that refused gets another chance.
-        let selected = runtime
-            .pick(routing, traffic, &request(attempted))
-            .or_else(|| runtime.pick(routing, traffic, &request(&[])))?;
+        let pick = |tried: &[SocketAddr]| {
+            let request = Request { flow: &flow, now: Instant::now(), entropy: rand::random(), tried };
+            Some((runtime.pick(routing, traffic, &request)?, tried.into()))
+        };
+        // With nothing else left, endpoints that refused get another chance.
+        let (selected, refused_before) = pick(attempted).or_else(|| pick(&[]))?;
         if selected.lease.load().is_forbidden() {
             worker.metrics.attempt(Some(Closed::LoopRefused));
             return None;
         }
         let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;
         let sockets = self.open_sockets(cx, client, selected.address)?;
-        let flow = Rc::new(UdpFlow::new(client, selected, sockets, runtime, routing, permits));
+        let flow =
+            Rc::new(UdpFlow::new(client, selected, sockets, runtime, routing, permits, refused_before));
         self.start(udp, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)

@@ -80,6 +80,9 @@ impl EventLoop {
                 spawn_local(async move { termination::end_removed(&worker, &runtime, &removed, rule).await });
             }
             Command::Tick => ticker.tick(),
+            Command::PeerReport { connection, side, written, at, report } => {
+                worker.judge_peer(connection, side, written, at, &report);
+            }
             Command::Adopt(handed_over) => adopt(worker, handed_over),
             Command::EvictFlow { service, client, left } => {
                 let evicted = udp.flows.borrow_mut().evict_of(&service, client);

@@ -2,11 +2,15 @@
 
 use super::event_loop;
 use crate::{
+    routing::port_runtime::PortRuntime,
     session::{
         context::{Share, WorkerContext},
         siblings::{Sibling, Siblings},
     },
-    shared::{command::Command, error::Error},
+    shared::{
+        command::{Command, RemovedEndpoints},
+        error::Error,
+    },
     telemetry::metrics::ProcessMetrics,
 };
 use std::{io, sync::Arc, thread::JoinHandle};
@@ -14,6 +18,7 @@ use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
 };
+use weir_core::{EndpointRemoved, Protocol};
 
 /// A worker thread, seen from the thread that steers it.
 #[derive(Debug)]
@@ -74,6 +79,19 @@ impl Drop for WorkerHandle {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Sends removed endpoints of a Service port to the workers, unless the Service keeps their connections.
+pub(crate) fn send_removed(workers: &[WorkerHandle], runtime: &Arc<PortRuntime>, removed: RemovedEndpoints) {
+    let port = Arc::clone(&runtime.routing().port);
+    let rule = port.settings.on_endpoint_removed;
+    if rule == EndpointRemoved::Keep || port.key.protocol != Protocol::Tcp {
+        return;
+    }
+    for worker in workers {
+        let (runtime, removed) = (Arc::clone(runtime), removed.clone());
+        worker.send(Command::EndpointsRemoved { runtime, removed, rule });
     }
 }
 

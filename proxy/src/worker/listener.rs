@@ -3,7 +3,7 @@
 use crate::{
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
     shared::command::ListenTarget,
-    sys::socket,
+    sys::{peer::watch_peer, socket},
     tcp::accept::{self, Acceptor},
     udp::{captured::CapturedSessions, context::UdpContext, requests, sessions::Sessions},
 };
@@ -92,7 +92,7 @@ impl Listener {
         match &self.kind {
             Kind::Tcp(acceptor) => {
                 socket::set_allowed_sources(&acceptor.socket, address, allowed_sources)?;
-                socket::watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
+                watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
                 acceptor.redirect(frontend);
             }
             Kind::Udp(sessions) => {

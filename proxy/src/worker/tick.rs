@@ -42,8 +42,9 @@ async fn finish(udp: &UdpContext) {
 fn end_due(udp: &UdpContext) -> bool {
     let now = udp.worker.clock.get().into_std();
     let connections = udp.worker.connections.borrow_mut().signal_due(now, MAX_BURST_ENDS);
+    let peers = udp.worker.wake_to_look(now, MAX_BURST_ENDS);
     let flows = udp.flows.borrow_mut().end_idle(now, MAX_BURST_ENDS);
-    connections || flows
+    connections || peers || flows
 }
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ pub(crate) fn bed_with(pods: Pods, change: impl FnOnce(&mut Config) + Send) -> O
         (Namespace::create("client")?, Namespace::with_nft("node")?, Namespace::create("backend")?);
     connect(&node, &client, NODE_TO_CLIENTS, OUTSIDE);
     connect(&node, &backend, NODE_TO_ENDPOINTS, ENDPOINTS);
+    for host in [&node, &backend] {
+        // Several tests of a second may ask for refusals.
+        host.set_parameter("net/ipv4/icmp_ratelimit", "0").unwrap();
+        host.set_parameter("net/ipv6/icmp/ratelimit", "0").unwrap();
+    }
     for pod in POD {
         client.ip(&["address", "add", pod, "dev", "lo"]).unwrap();
     }

@@ -10,6 +10,8 @@ mod bridge;
 mod held_ports;
 mod marks;
 mod origin;
+mod paused;
+mod refusals;
 mod rules;
 mod sources;
 mod start;

@@ -81,6 +81,7 @@ fn script(capture_sockets: CaptureSockets, bridges: &Bridges) -> String {
           }}
           chain output {{
             type route hook output priority raw
+            meta mark & 0x30000000 == 0x30000000 meta l4proto udp reject
             meta l4proto udp udp sport set meta mark & 0x1000ffff map @reply_ports counter meta mark set meta mark & 0xffff0000
             meta mark & 0x30000000 != 0 notrack accept
             {output}

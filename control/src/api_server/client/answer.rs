@@ -3,7 +3,7 @@
 use super::{request::is_watch, watch_history::WatchHistory};
 use futures::{StreamExt, stream};
 use http::{Request, Response, header};
-use http_body_util::{BodyStream, StreamBody};
+use http_body_util::{BodyExt, BodyStream, StreamBody};
 use kube::{
     client::DynBody,
     core::{Status, response::StatusDetails},
@@ -20,6 +20,12 @@ const MAX_PAGE_BYTES: usize = 256 << 20;
 
 /// Bytes that are read of the body of a failure.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
+
+/// Characters of an answer that no API server gives which are shown.
+const MAX_SHOWN_CHARACTERS: usize = 120;
+
+/// Reason in the status of an answer that no API server gives.
+pub(in crate::api_server) const FOREIGN: &str = "Foreign";
 
 /// Rate at which a page may arrive however large it is, in bytes a second.
 const MIN_BYTES_PER_SECOND: f64 = 16_384.0;
@@ -81,7 +87,7 @@ where
         if let Err(endless) = history.record_request(request.uri()) {
             return Box::pin(async { Err(endless.into()) });
         }
-        let watched = is_watch(request.uri()).then(|| request.uri().clone());
+        let uri = request.uri().clone();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let begun = Instant::now();
@@ -90,16 +96,35 @@ where
             if !answer.status().is_success() {
                 return Err(refusal(answer, begun + answer_timeout).await.into());
             }
-            let progress = match watched {
-                Some(uri) => {
+            history.record_head(uri.path(), head(&answer));
+            let progress = match is_watch(&uri) {
+                true => {
                     history.record_answer(&uri);
                     BodyProgress::Watch { end: begun + watch_limit, line: 0 }
                 }
-                None => BodyProgress::Page { begun, answer_timeout, received: 0 },
+                false => BodyProgress::Page { begun, answer_timeout, received: 0 },
             };
-            Ok(answer.map(|body| progress.bound(body)))
+            Ok(answer.map(|body| progress.bound(shown(body, history, uri))))
         })
     }
+}
+
+/// Status and content type of an answer.
+fn head<B>(answer: &Response<B>) -> String {
+    let content_type = answer.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    let content_type = String::from_utf8_lossy(content_type.unwrap_or(b"no content type"));
+    format!("{}, {}", answer.status(), content_type.chars().take(80).collect::<String>())
+}
+
+/// Body whose beginning is recorded.
+fn shown(body: Box<DynBody>, history: Arc<WatchHistory>, uri: http::Uri) -> Box<DynBody> {
+    let mut room = true;
+    Box::new(body.map_frame(move |frame| {
+        if let Some(bytes) = frame.data_ref().filter(|_| room) {
+            room = history.record_body(uri.path(), bytes);
+        }
+        frame
+    }))
 }
 
 /// Progress of an answer's body, and its limits.
@@ -172,8 +197,10 @@ async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Err
         ),
         None => {
             let body = beginning(body, deadline).await;
-            serde_json::from_slice(&body)
-                .unwrap_or_else(|_| Status::failure(String::from_utf8_lossy(&body).trim(), "Unknown"))
+            let status = serde_json::from_slice(&body).ok();
+            // Any object passes for a Status of which nothing is known.
+            let status = status.filter(|status: &Status| status.code != 0 || !status.message.is_empty());
+            status.unwrap_or_else(|| foreign(text_of(header::CONTENT_TYPE), &body))
         }
     };
     status.code = head.status.as_u16();
@@ -183,6 +210,20 @@ async fn refusal(answer: Response<Box<DynBody>>, deadline: Instant) -> kube::Err
         details.retry_after_seconds = details.retry_after_seconds.max(retry_after);
     }
     kube::Error::Api(status.boxed())
+}
+
+/// Status of an answer that no API server gives, which shows what it is.
+fn foreign(content_type: Option<&str>, body: &[u8]) -> Status {
+    let text = String::from_utf8_lossy(body);
+    let message = match content_type {
+        Some(content_type) if !content_type.starts_with("text/plain") && !text.trim().is_empty() => {
+            let beginning: String = text.trim().chars().take(MAX_SHOWN_CHARACTERS).collect();
+            let content_type: String = content_type.chars().take(MAX_SHOWN_CHARACTERS).collect();
+            format!("{content_type}: {beginning:?}")
+        }
+        _ => text.trim().to_owned(),
+    };
+    Status::failure(&message, FOREIGN)
 }
 
 fn no_details() -> StatusDetails {

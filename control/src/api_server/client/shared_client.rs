@@ -1,21 +1,34 @@
 //! How is the API server reached? One client, renewed when its credentials or certificates are refused.
 
 use super::{
+    access::{Access, Authentication},
     answer::AnswerLimits,
-    config::{self, ConfigError},
-    token::Token,
+    config,
+    config_error::ConfigError,
+    credentials::{Authorization, PluginCredentials, TokenFile},
+    transport::Transport,
     watch_history::WatchHistory,
     watch_rate_limiter::WatchRateLimiter,
 };
 use crate::{KubeSource, blocking::blocking};
-use kube::{Client, Config, client::ClientBuilder};
-use std::{net::IpAddr, sync::Arc};
+use futures::FutureExt;
+use kube::{
+    Client, Config,
+    client::{ClientBuilder, ConfigExt},
+};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
-    runtime::Handle,
     sync::{Mutex, watch},
     time::Instant,
 };
 use weir_core::address::parse_ip;
+
+/// Time that a watch may be silent after it should have ended.
+const READ_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
+
+/// Time for which a configuration that could not be used is not tried again: all watches ask at the same moment, and a
+/// plugin is to be asked once.
+const RENEWAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// Client that all watches share.
 pub(in crate::api_server) struct SharedClient {
@@ -35,6 +48,8 @@ pub(in crate::api_server) struct ApiClient {
     /// Time at which the configuration was read last.
     read: Instant,
     epoch: u64,
+    /// Time of the last attempt to replace this client that has failed, and why.
+    renewal_failed: Option<(Instant, String)>,
 }
 
 impl SharedClient {
@@ -46,7 +61,7 @@ impl SharedClient {
     }
 
     /// Time after which a watch is renewed.
-    pub(in crate::api_server) fn watch_timeout(&self) -> std::time::Duration {
+    pub(in crate::api_server) fn watch_timeout(&self) -> Duration {
         self.source.watch_timeout
     }
 
@@ -61,10 +76,24 @@ impl SharedClient {
 
     /// Reads the configuration again, for a client that was refused. The first watch that calls does it for
     /// all.
-    pub(in crate::api_server) async fn renew(&self, refused: &ApiClient) -> Result<(), ConfigError> {
+    /// An error is in words, and that of one watch is that of all which fail at the same time.
+    pub(in crate::api_server) async fn renew(&self, refused: &ApiClient) -> Result<(), String> {
         let mut current = self.current.lock().await;
-        if current.epoch == refused.epoch {
-            *current = connect(&self.source, &self.history, refused.epoch + 1).await?;
+        if current.epoch != refused.epoch {
+            return Ok(());
+        }
+        if let Some((_, words)) =
+            current.renewal_failed.as_ref().filter(|(at, _)| at.elapsed() < RENEWAL_PAUSE)
+        {
+            return Err(words.clone());
+        }
+        match connect(&self.source, &self.history, refused.epoch + 1).await {
+            Ok(renewed) => *current = renewed,
+            Err(error) => {
+                let words = error.line();
+                current.renewal_failed = Some((Instant::now(), words.clone()));
+                return Err(words);
+            }
         }
         Ok(())
     }
@@ -103,8 +132,8 @@ impl SharedClient {
 
 /// URL of the API server as configured. Reads files only.
 pub(crate) async fn url(source: &KubeSource) -> Result<String, ConfigError> {
-    let (source, runtime) = (source.clone(), Handle::current());
-    blocking(move || runtime.block_on(config::load(&source)).map(|config| server(&config))).await
+    let source = source.clone();
+    contained(blocking(move || config::load(&source).map(|access| server(&access)))).await
 }
 
 /// IP address in a URL; `None` for a name.
@@ -113,36 +142,84 @@ pub(crate) fn address(url: &str) -> Option<IpAddr> {
     parse_ip(url.host()?.trim_start_matches('[').trim_end_matches(']'))
 }
 
-/// Builds a client from the current configuration.
+/// Builds a client from the current configuration. Whatever happens while doing so is an error.
 async fn connect(
     source: &Arc<KubeSource>,
     history: &Arc<WatchHistory>,
     epoch: u64,
 ) -> Result<ApiClient, ConfigError> {
-    // Two providers in one program panic at the first connection; the first one that is installed counts.
-    _ = rustls::crypto::ring::default_provider().install_default();
-    let limits = AnswerLimits {
-        answer_timeout: source.answer_timeout,
-        watch_limit: source.watch_timeout + config::READ_TIMEOUT_MARGIN,
-        history: Arc::clone(history),
-    };
-    let (source, runtime) = (Arc::clone(source), Handle::current());
-    blocking(move || {
-        let mut config = runtime.block_on(config::load(&source))?;
-        let server = server(&config).into();
-        // A token in the configuration itself takes precedence over one in a file.
-        let file = config.auth_info.token_file.take().filter(|_| config.auth_info.token.is_none());
-        let token = Token::from_file(file.map(Into::into))?;
-        let client = ClientBuilder::try_from(config).map_err(|error| ConfigError::Client(Box::new(error)))?;
-        let client =
-            client.with_layer(&token).with_layer(&limits).with_layer(&WatchRateLimiter::default()).build();
-        Ok(ApiClient { client, server, read: Instant::now(), epoch })
-    })
-    .await
+    contained(Box::pin(build(Arc::clone(source), Arc::clone(history), epoch))).await
 }
 
-fn server(config: &Config) -> String {
-    config.cluster_url.to_string().trim_end_matches('/').to_owned()
+/// Runs work that reads what others wrote. A panic in it, or in a library, becomes an error.
+async fn contained<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ConfigError>> + Send + 'static,
+) -> Result<T, ConfigError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(done) => done,
+        Err(_) => Err(ConfigError::Panicked),
+    }
+}
+
+async fn build(
+    source: Arc<KubeSource>,
+    history: Arc<WatchHistory>,
+    epoch: u64,
+) -> Result<ApiClient, ConfigError> {
+    // Two providers in one program panic at the first connection; the first one that is installed counts.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    let read_timeout = source.watch_timeout + READ_TIMEOUT_MARGIN;
+    let limits = AnswerLimits { answer_timeout: source.answer_timeout, watch_limit: read_timeout, history };
+    let Access { server: url, mut tls, authentication, impersonation } =
+        blocking(move || config::load(&source)).await?;
+    let authorization = match authentication {
+        Authentication::None => Authorization::None,
+        Authentication::Header(header) => Authorization::Header(header),
+        Authentication::TokenFile { path, otherwise } => {
+            Authorization::File(Arc::new(blocking(move || TokenFile::open(path, otherwise)).await?))
+        }
+        Authentication::Plugin(plugin) => {
+            let PluginCredentials { header, identity, expires } = plugin.run().await?;
+            if identity.is_some() {
+                tls.identity = identity;
+            }
+            match header {
+                Some(header) => Authorization::of_plugin(plugin, header, expires),
+                None => Authorization::None,
+            }
+        }
+    };
+    let server = text(&url).into();
+    let headers = impersonation.layer().map_err(|error| ConfigError::Credentials(error.to_string()))?;
+    let config = Config::new(url);
+    blocking(move || {
+        let transport =
+            Transport::new(&config.cluster_url, tls, read_timeout).map_err(ConfigError::Credentials)?;
+        let client = ClientBuilder::new(transport, &*config.default_namespace)
+            .with_layer(&config.base_uri_layer())
+            .with_layer(&headers)
+            .with_layer(&authorization)
+            .with_layer(&limits)
+            .with_layer(&WatchRateLimiter::default());
+        Ok((client, server))
+    })
+    .await
+    // The client starts a task of the runtime.
+    .map(|(client, server)| ApiClient {
+        client: client.build(),
+        server,
+        read: Instant::now(),
+        epoch,
+        renewal_failed: None,
+    })
+}
+
+fn server(access: &Access) -> String {
+    text(&access.server)
+}
+
+fn text(url: &http::Uri) -> String {
+    url.to_string().trim_end_matches('/').to_owned()
 }
 
 #[cfg(test)]

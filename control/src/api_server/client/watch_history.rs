@@ -5,6 +5,7 @@ use super::request::{is_watch, parameter};
 use http::Uri;
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Mutex, PoisonError},
 };
 
@@ -27,6 +28,31 @@ struct Requests {
     pages: u32,
     /// Value of `continue` in the newest request for a page.
     page: Option<String>,
+    answer: AnswerBeginning,
+}
+
+/// Beginning of an answer, to be shown when the answer is of no use.
+#[derive(Clone, Debug, Default)]
+pub(in crate::api_server) struct AnswerBeginning {
+    /// Status and content type.
+    head: String,
+    body: Vec<u8>,
+}
+
+impl AnswerBeginning {
+    /// Bytes of the body that are kept.
+    const MAX_BYTES: usize = 120;
+
+    /// Whether the answer begins as that to a watch does.
+    pub(in crate::api_server) fn is_event(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(br#"{"type":"#)
+    }
+}
+
+impl fmt::Display for AnswerBeginning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", self.head, String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl WatchHistory {
@@ -53,6 +79,28 @@ impl WatchHistory {
     pub(super) fn record_answer(&self, uri: &Uri) {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.entry(uri.path().to_owned()).or_default().watch_answered = true;
+    }
+
+    /// Records status and content type of the newest answer for a path.
+    pub(super) fn record_head(&self, path: &str, head: String) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.entry(path.to_owned()).or_default().answer = AnswerBeginning { head, body: Vec::new() };
+    }
+
+    /// Records the next bytes of the newest answer for a path; returns whether there is room for more.
+    pub(super) fn record_body(&self, path: &str, bytes: &[u8]) -> bool {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = &mut kinds.entry(path.to_owned()).or_default().answer.body;
+        body.extend(
+            bytes.iter().take(AnswerBeginning::MAX_BYTES - body.len().min(AnswerBeginning::MAX_BYTES)),
+        );
+        body.len() < AnswerBeginning::MAX_BYTES
+    }
+
+    /// Beginning of the newest answer for a path.
+    pub(in crate::api_server) fn answer(&self, path: &str) -> AnswerBeginning {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(path).map(|requests| requests.answer.clone()).unwrap_or_default()
     }
 
     /// Whether the newest watch of a path was answered.

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What is logged on this thread until it is dropped.
-struct Log {
+pub(super) struct Log {
     lines: Arc<Lines>,
     _guard: tracing::subscriber::DefaultGuard,
 }
@@ -32,14 +32,18 @@ impl io::Write for &Lines {
 }
 
 impl Log {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         let lines = Arc::<Lines>::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&lines)).finish();
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lines.lock()).into_owned()
+    }
+
     fn count(&self, words: &str) -> usize {
-        String::from_utf8_lossy(&self.lines.lock()).matches(words).count()
+        self.text().matches(words).count()
     }
 }
 

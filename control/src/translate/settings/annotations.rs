@@ -50,11 +50,7 @@ impl Draft {
     }
 
     /// Takes the value of an annotation.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
-        let Some(annotation) = ANNOTATIONS.iter().find(|annotation| annotation.name == name) else {
-            let names: Vec<&str> = ANNOTATIONS.iter().map(|annotation| annotation.name).collect();
-            return Err(format!("no such setting; there are {}", names.join(", ")));
-        };
+    pub(super) fn set(&mut self, annotation: &Annotation, value: &str) -> Result<(), String> {
         (annotation.set)(self, value)
     }
 
@@ -62,6 +58,16 @@ impl Draft {
         let health_check = if self.is_checked { Some(self.check) } else { self.settings.health_check };
         Settings { health_check, ..self.settings }
     }
+}
+
+/// Annotation of a name without [`ANNOTATION_PREFIX`].
+pub(super) fn find(name: &str) -> Option<&'static Annotation> {
+    ANNOTATIONS.iter().find(|annotation| annotation.name == name)
+}
+
+/// Names of all annotations, without [`ANNOTATION_PREFIX`].
+pub(super) fn names() -> Vec<&'static str> {
+    ANNOTATIONS.iter().map(|annotation| annotation.name).collect()
 }
 
 const fn seconds(seconds: u64) -> Duration {
@@ -83,7 +89,7 @@ const ACCEPT_RATE: RangeInclusive<u32> = 1..=1_000_000;
 const PROXY_PROTOCOLS: [(&str, ProxyProtocol); 2] = [("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
 
 /// Every annotation.
-pub static ANNOTATIONS: [Annotation; 21] = [
+pub static ANNOTATIONS: [Annotation; 22] = [
     Annotation {
         name: "balance",
         values: || words(&Policy::ALL.map(Policy::as_str)),
@@ -107,6 +113,14 @@ pub static ANNOTATIONS: [Annotation; 21] = [
         meaning: "Time without a byte in either direction after which a TCP connection ends.",
     },
     Annotation {
+        name: "half-closed-timeout",
+        values: || times(IDLE_TIMEOUT),
+        default: |settings| time(settings.half_closed_timeout),
+        set: |draft, value| set(&mut draft.settings.half_closed_timeout, duration(value, IDLE_TIMEOUT)),
+        meaning: "Time without a byte after which a TCP connection ends once one side has ended its stream; \
+                  `idle-timeout`, if that is shorter.",
+    },
+    Annotation {
         name: "udp-idle-timeout",
         values: || times(UDP_IDLE_TIMEOUT),
         default: |settings| {
@@ -126,8 +140,8 @@ pub static ANNOTATIONS: [Annotation; 21] = [
         values: || times(DEAD_PEER_TIMEOUT),
         default: |settings| time(settings.dead_peer_timeout),
         set: |draft, value| set(&mut draft.settings.dead_peer_timeout, duration(value, DEAD_PEER_TIMEOUT)),
-        meaning: "Time that a client or endpoint may leave data or keepalive probes unanswered; then it has vanished, and \
-                  the other side of the connection is reset.",
+        meaning: "Time for which the host of a client or endpoint may acknowledge nothing, neither data nor probes; then \
+                  it has vanished, and the other side of the connection is reset. One that only pauses reading lives.",
     },
     Annotation {
         name: "max-connection-age",

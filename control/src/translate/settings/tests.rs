@@ -16,9 +16,9 @@ fn names() -> Vec<&'static str> {
 fn read(annotations: &[(&str, &str)]) -> (Settings, Vec<String>) {
     let annotations = annotations.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
-    let mut problems = Problems { object: "Service default/web".into(), list: Vec::new() };
+    let mut problems = Problems::of("Service default/web");
     let settings = settings(&metadata, &Settings::default(), &mut problems);
-    (settings, problems.list.iter().map(ToString::to_string).collect())
+    (settings, problems.list().iter().map(ToString::to_string).collect())
 }
 
 #[test]
@@ -27,6 +27,7 @@ fn every_setting_can_be_set() {
         ("balance", "maglev"),
         ("connect-timeout", "500ms"),
         ("idle-timeout", "1h30m"),
+        ("half-closed-timeout", "20s"),
         ("udp-idle-timeout", "5s"),
         ("dead-peer-timeout", "10s"),
         ("max-connection-age", "1h"),
@@ -55,6 +56,7 @@ fn every_setting_can_be_set() {
         balance: Policy::Maglev,
         connect_timeout: Duration::from_millis(500),
         idle_timeout: seconds(5400),
+        half_closed_timeout: seconds(20),
         udp_idle_timeout: seconds(5),
         udp_assured_timeout: seconds(5),
         dead_peer_timeout: seconds(10),
@@ -91,7 +93,7 @@ fn what_is_not_set_is_as_the_operator_wants_it_for_all_services() {
     let defaults = Settings { limits, ..Settings::default() };
     let annotations = [("weir.dev/accept-rate".to_owned(), "7".to_owned())].into();
     let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
-    let mut problems = Problems { object: "Service default/web".into(), list: Vec::new() };
+    let mut problems = Problems::of("Service default/web");
     let settings = super::settings(&metadata, &defaults, &mut problems);
     let limits = settings.limits;
     assert_eq!((limits.connections, limits.accept_rate), (Some(NonZeroU32::MIN), NonZeroU32::new(7)));
@@ -108,6 +110,7 @@ fn a_setting_that_does_not_parse_is_named_and_the_default_is_used() {
     for (key, value) in [
         ("balance", "fair"),
         ("connect-timeout", "0s"),
+        ("half-closed-timeout", "0s"),
         ("idle-timeout", "soon"),
         ("balanse", "random"),
         ("on-endpoint-removed", "drain"),
@@ -128,6 +131,27 @@ fn a_setting_that_does_not_parse_is_named_and_the_default_is_used() {
             "{problem}"
         );
     }
+}
+
+#[test]
+fn a_misspelt_annotation_is_said_with_the_nearest_one() {
+    for (misspelt, meant) in
+        [("balanse", "balance"), ("Balance", "balance"), ("conect-timeout", "connect-timeout")]
+    {
+        let (_, problems) = read(&[(&format!("weir.dev/{misspelt}"), "x")]);
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert!(problem.contains(&format!("did you mean weir.dev/{meant}?")), "{problem}");
+    }
+}
+
+#[test]
+fn fifteen_thousand_unknown_annotations_are_ten_lines_and_a_number() {
+    let long = "x".repeat(200);
+    let keys: Vec<String> = (0..15_000).map(|number| format!("weir.dev/{number}-{long}")).collect();
+    let (_, problems) = read(&keys.iter().map(|key| (key.as_str(), "\n")).collect::<Vec<_>>());
+    assert_eq!(problems.len(), 11);
+    assert!(problems[10].contains("and 14,990 more"), "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.len() < 300 && !problem.contains('\n')), "{problems:?}");
 }
 
 proptest! {

@@ -92,7 +92,8 @@ fn unallocated(table: &Table) -> Vec<String> {
 
 /// Rules for packets of this node. Those to Services are routed to `lo`, where they meet the same rules as all others.
 fn output(table: &Table) -> Vec<String> {
-    let mut rules = vec![reply_port(), format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
+    let mut rules =
+        vec![unreachable(), reply_port(), format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
     for family in table.families() {
         if let Some(networks) = networks_of(&table.pod_networks, family) {
             let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");
@@ -116,6 +117,13 @@ fn output(table: &Table) -> Vec<String> {
         rules.push(format!("{ip} daddr @cluster_ips{digit} notrack {captured} accept"));
     }
     rules
+}
+
+/// The rule that rejects datagrams which weir sends in the name of a client, from the client's address: so the kernel tells
+/// the client that nobody listens, also where the Service's address is not of this host.
+fn unreachable() -> String {
+    let both = TO_CLIENT | TO_ENDPOINT;
+    format!("meta mark & {both:#x} == {both:#x} meta l4proto udp reject")
 }
 
 /// The rule that gives datagrams to clients the port that these dialled, where a process of this host holds that port. The

@@ -39,6 +39,13 @@ fn networks_are_merged_so_that_none_overlaps_another() {
 }
 
 #[test]
+fn datagrams_that_weir_sends_to_be_rejected_are_so_before_any_other_rule_sees_them() {
+    let text = whole(&table(), &nothing());
+    let output = lines(&text).into_iter().skip_while(|line| !line.starts_with("chain output {")).nth(2);
+    assert_eq!(output, Some("meta mark & 0x30000000 == 0x30000000 meta l4proto udp reject"));
+}
+
+#[test]
 fn a_family_that_is_not_received_has_no_rules() {
     assert!(!whole(&table(), &nothing()).contains("ip6"));
     let neither = Table { capture_sockets: CaptureSockets::default(), ..table() };

@@ -10,8 +10,11 @@ use super::{
     target::{Request, Target},
     topology::SetLoad,
 };
-use crate::model::Policy;
+use crate::{health, model::Policy};
 use std::{net::SocketAddr, num::NonZeroU32};
+
+/// Endpoints that are looked at to judge one of their siblings.
+const MAX_SIBLINGS: usize = 16;
 
 /// Spreads flows over one set of endpoints by one policy. Immutable but for rotations and caches: when the set changes,
 /// another balancer is built.
@@ -105,6 +108,31 @@ impl Balancer {
             Algorithm::PeakEwma => peak_ewma::pick(candidates, request.entropy),
             Algorithm::Maglev(table) => table.pick(candidates, request.flow.hash()),
         }
+    }
+
+    /// Whether siblings of an endpoint serve, so that the endpoint is an outlier if it ends connections at once. Of many
+    /// siblings that are in use some are looked at, chosen by `entropy`.
+    pub fn siblings_serve(&self, endpoint: SocketAddr, entropy: u64) -> bool {
+        let start = entropy as usize % self.targets.len().max(1);
+        let (before, after) = self.targets.split_at(start);
+        let in_use = |target: &&Target| {
+            target.address != endpoint && !target.load.is_ejected() && !target.load.is_unusable()
+        };
+        let some = after.iter().chain(before).take(MAX_SIBLINGS);
+        health::do_serve(some.filter(in_use).map(|target| target.load.ends()))
+    }
+
+    /// Whether another endpoint than this one has not failed last, as far as is known.
+    pub fn has_sound_sibling(&self, endpoint: SocketAddr) -> bool {
+        let is_sound = |target: &Target| target.load.is_sound() && !target.load.is_unusable();
+        self.targets.iter().any(|target| target.address != endpoint && is_sound(target))
+    }
+
+    /// Whether an endpoint gets flows although it is ejected or down, because too few others are left.
+    pub fn is_last_resort(&self, target: &Target) -> bool {
+        let failing = target.load.is_ejected() || target.load.is_unusable();
+        failing
+            && !self.exclusion.now(&self.targets).is_some_and(|exclusion| exclusion.excludes(&target.load))
     }
 
     /// Whether affinity may give a client the endpoint at `position` of the list: it was not tried, and is neither excluded

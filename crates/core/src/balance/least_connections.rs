@@ -4,10 +4,10 @@
 //! newcomer to the same idle one (Mitzenmacher 2001, "The Power of Two Choices in Randomized Load Balancing").
 
 use super::candidates::Candidates;
+use crate::health::Load;
 
 pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
-    let (first, second) = candidates.two(entropy)?;
-    let live = |index: usize| candidates.targets[index].load.live();
     // The first is uniform by itself, so equal loads give a uniform spread.
-    Some(if live(second) < live(first) { second } else { first })
+    let two = candidates.two(entropy)?;
+    Some(candidates.cheaper(two, entropy, Load::live))
 }

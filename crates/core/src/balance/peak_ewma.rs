@@ -8,9 +8,5 @@ use super::candidates::Candidates;
 pub(super) fn pick(candidates: &Candidates<'_>, entropy: u64) -> Option<usize> {
     let first = candidates.any(entropy)?;
     let second = candidates.any(entropy.rotate_left(32)).unwrap_or(first);
-    let cost = |index: usize| {
-        let load = &candidates.targets[index].load;
-        load.connect_time().cost(load.live())
-    };
-    Some(if cost(second) < cost(first) { second } else { first })
+    Some(candidates.cheaper((first, second), entropy, |load| load.connect_time().cost(load.live())))
 }

@@ -1,6 +1,11 @@
 //! How busy is an endpoint on this node, how fast does it accept, and does it work?
 
-use super::{connect_failure::ConnectFailure, connect_time::ConnectTime, outlier::OutlierRecord};
+use super::{
+    connect_failure::ConnectFailure,
+    connect_time::ConnectTime,
+    end_record::EndRecord,
+    outlier::{Cause, OutlierRecord},
+};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -28,7 +33,7 @@ impl HealthChanges {
     }
 
     /// Adds a change.
-    fn add(&self) {
+    pub(super) fn add(&self) {
         self.count.fetch_add(1, Release);
     }
 
@@ -46,13 +51,15 @@ pub struct Load {
     live: AtomicUsize,
     /// An [`OutlierRecord`] as a word.
     record: AtomicU64,
+    /// An [`EndRecord`] as a word.
+    ends: AtomicU32,
     /// Number of the health change that ejected the endpoint: the order of ejections.
     rank: AtomicU64,
     /// Mean and peak of a [`ConnectTime`], as the bits of two `f32`.
     connect_time: AtomicU64,
     /// Milliseconds at which the last connect ended. They may wrap: then the peak decays late once.
     sampled: AtomicU32,
-    /// The last [`ConnectFailure`] as its number plus one; 0 without one.
+    /// The last [`ConnectFailure`] of a connect or check as its number plus one; 0 without one.
     last_failure: AtomicU8,
     down: AtomicBool,
     forbidden: AtomicBool,
@@ -86,14 +93,38 @@ impl Load {
         taken.is_ok().then(|| Lease { load: Arc::clone(self) })
     }
 
-    /// Records that the endpoint accepted a connection after `took`.
+    /// Records that the endpoint accepted a connection after `took`. That alone re-admits no endpoint: it may end the
+    /// connection at once.
     pub fn connected(&self, now: Instant, took: Duration) {
         let millis = self.changes.millis(now);
         self.sample(millis, |connect_time, since| connect_time.after_success(since, took));
-        self.note_success(millis);
     }
 
-    /// Records that the endpoint answered: a byte was relayed, or a datagram came back.
+    /// Records that the endpoint sent a byte over a connection, or that the connection has lasted.
+    pub fn served(&self, now: Instant) {
+        if !self.ends().is_settled() {
+            self.update_ends(EndRecord::served);
+        }
+        self.answered(now);
+    }
+
+    /// Records that the endpoint ended a connection at once without a byte ([`MAX_END_AT_ONCE`](crate::MAX_END_AT_ONCE));
+    /// `siblings_serve` is asked whether that makes it an outlier. Returns whether that ejected the endpoint.
+    pub fn ended_at_once(&self, now: Instant, siblings_serve: impl FnOnce() -> bool) -> bool {
+        let outlier = self.update_ends(EndRecord::ended_at_once).is_suspect() && siblings_serve();
+        let millis = self.changes.millis(now);
+        self.change(|record| record.ended_at_once(millis, outlier))
+    }
+
+    /// Records that a client ended a connection before the endpoint had shown anything but that it accepts.
+    pub fn abandoned(&self, now: Instant) {
+        if !self.record().is_clean() {
+            let millis = self.changes.millis(now);
+            self.change(|record| record.abandoned(millis));
+        }
+    }
+
+    /// Records that the endpoint answered a datagram.
     pub fn answered(&self, now: Instant) {
         if !self.record().is_clean() {
             self.note_success(self.changes.millis(now));
@@ -105,9 +136,14 @@ impl Load {
         let millis = self.changes.millis(now);
         self.last_failure.store(failure as u8 + 1, Relaxed);
         self.sample(millis, |connect_time, since| connect_time.after_failure(since, took));
-        let before = self.update(|record| Some(record.failed(millis))).unwrap_or_default();
-        let after = before.failed(millis);
-        if before == after || !after.is_ejected() {
+        self.change(|record| record.failed(millis))
+    }
+
+    /// Replaces the record, and counts a change of the standing; returns whether the endpoint is ejected for it.
+    fn change(&self, next: impl Fn(OutlierRecord) -> OutlierRecord) -> bool {
+        let before = self.update(|record| Some(next(record))).unwrap_or_default();
+        let after = next(before);
+        if before == after || !(before.is_ejected() || after.is_ejected()) {
             return false;
         }
         let ejected = !before.is_ejected();
@@ -126,6 +162,11 @@ impl Load {
             self.changes.add();
         }
         taken
+    }
+
+    /// Records why the last active check failed.
+    pub fn check_failed(&self, failure: ConnectFailure) {
+        self.last_failure.store(failure as u8 + 1, Relaxed);
     }
 
     /// Sets whether active checks find the endpoint down.
@@ -162,7 +203,17 @@ impl Load {
         self.record().is_ejected()
     }
 
-    /// The reason of the last failed connect; `None` if no connect has failed.
+    /// Whether the endpoint is not ejected and the last connect to it did not fail, as far as is known.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.record().is_clean()
+    }
+
+    /// Whether the endpoint was last ejected because it ends connections at once.
+    pub fn ends_at_once(&self) -> bool {
+        self.record().cause() == Cause::EndsAtOnce
+    }
+
+    /// The reason of the last failed connect or check; `None` if none has failed.
     pub fn last_failure(&self) -> Option<ConnectFailure> {
         ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
     }
@@ -178,6 +229,16 @@ impl Load {
         OutlierRecord::from(self.record.load(Acquire))
     }
 
+    /// How the last connections went.
+    pub(crate) fn ends(&self) -> EndRecord {
+        EndRecord::from(self.ends.load(Relaxed))
+    }
+
+    fn update_ends(&self, next: impl Fn(EndRecord) -> EndRecord) -> EndRecord {
+        let word = self.ends.update(Relaxed, Relaxed, |word| next(EndRecord::from(word)).into());
+        next(EndRecord::from(word))
+    }
+
     /// Number of the health change that ejected the endpoint.
     pub(crate) fn rank(&self) -> u64 {
         self.rank.load(Relaxed)
@@ -188,10 +249,7 @@ impl Load {
         if self.record().is_clean() {
             return;
         }
-        let before = self.update(|record| Some(record.succeeded(millis))).unwrap_or_default();
-        if before.is_ejected() {
-            self.changes.add();
-        }
+        self.change(|record| record.succeeded(millis));
     }
 
     /// Replaces the record by `next` of it; returns the record before, or `None` if there is no next one.
@@ -228,56 +286,4 @@ impl Drop for Lease {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lease_counts_exactly_as_long_as_it_lives() {
-        let load = Arc::new(Load::default());
-        let first = load.lease();
-        let second = load.lease();
-        assert_eq!(load.live(), 2);
-        drop(first);
-        assert_eq!(load.live(), 1);
-        drop(second);
-        assert_eq!(load.live(), 0);
-    }
-
-    #[test]
-    fn a_limit_is_never_exceeded() {
-        let load = Arc::new(Load::default());
-        let leases: Vec<_> = (0..5).map_while(|_| load.lease_within(3)).collect();
-        assert_eq!((leases.len(), load.live()), (3, 3));
-    }
-
-    #[test]
-    fn changes_of_standing_are_told_and_nothing_else_is() {
-        let changes = Arc::default();
-        let load = Load::new(&changes);
-        let (now, took) = (Instant::now(), Duration::from_millis(1));
-        load.connected(now, took);
-        assert!(
-            !load.failed(now, took, ConnectFailure::Refused)
-                && !load.failed(now, took, ConnectFailure::Refused)
-        );
-        assert_eq!(changes.count(), 0);
-        assert!(load.failed(now, took, ConnectFailure::TimedOut));
-        assert_eq!((changes.count(), load.is_ejected(), load.rank()), (1, true, 1));
-        assert!(!load.failed(now, took, ConnectFailure::Refused), "it is ejected already");
-        assert_eq!((changes.count(), load.last_failure()), (1, Some(ConnectFailure::Refused)));
-        load.connected(now, took);
-        assert_eq!((changes.count(), load.is_ejected()), (2, false));
-    }
-
-    #[test]
-    fn a_failed_probe_leaves_its_rank_among_the_ejected() {
-        let changes = Arc::default();
-        let load = Load::new(&changes);
-        let start = Instant::now();
-        (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, ConnectFailure::Refused));
-        let later = start + Duration::from_secs(1);
-        assert!(load.probe(changes.millis(later)) && !load.probe(changes.millis(later)));
-        assert!(!load.failed(later, Duration::ZERO, ConnectFailure::Refused));
-        assert_eq!((load.is_ejected(), load.rank()), (true, 1));
-    }
-}
+mod tests;

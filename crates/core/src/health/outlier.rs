@@ -1,8 +1,10 @@
-//! When is an endpoint ejected because connects to it keep failing, and when is it tried again? (Envoy: outlier detection)
+//! When is an endpoint ejected because connections to it keep failing, and when is it tried again? (Envoy: outlier
+//! detection)
 //!
-//! Three failed connects in a row eject an endpoint for a second. Then one connection probes the endpoint: a success
-//! re-admits it, a failure ejects it for twice as long, up to a minute. A re-admitted endpoint has to work for as long as it
-//! was ejected, or else the next ejection goes on doubling.
+//! Three failed connects in a row eject an endpoint for a second, and so do connections that it ended at once while its
+//! siblings serve ([`super::end_record`]). Then one connection probes the endpoint: a success re-admits it, a failure ejects it
+//! for twice as long, up to a minute. A re-admitted endpoint has to work for as long as it was ejected, or else the next
+//! ejection goes on doubling.
 
 use crate::limits::Backoff;
 use std::time::Duration;
@@ -25,6 +27,7 @@ pub struct OutlierRecord {
     /// Ejections without enough time of success in between; the length of an ejection follows.
     level: u8,
     state: State,
+    cause: Cause,
     /// Milliseconds until which the state lasts.
     until: u64,
 }
@@ -41,6 +44,16 @@ enum State {
     Probed,
 }
 
+/// Why an endpoint was last ejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// Connects to it failed.
+    #[default]
+    FailedConnects,
+    /// It accepted connections and ended them at once, which its siblings do not.
+    EndsAtOnce,
+}
+
 impl OutlierRecord {
     /// The record after a failed connect.
     #[must_use]
@@ -51,27 +64,50 @@ impl OutlierRecord {
                 if failures < MIN_FAILURES_TO_EJECT {
                     return Self { failures, ..self };
                 }
-                let level = if now < self.until { self.level } else { 0 };
-                Self { level, ..self }.eject(now)
+                self.eject(now, Cause::FailedConnects)
             }
-            State::Probed => self.eject(now),
+            State::Probed => self.eject(now, Cause::FailedConnects),
             // The connect was begun before the ejection.
             State::Ejected => self,
         }
     }
 
-    fn eject(self, now: u64) -> Self {
-        let level = self.level.saturating_add(1);
-        Self { failures: 0, level, state: State::Ejected, until: now + length(level) }
+    /// The record after a connection that the endpoint ended at once; `outlier` says whether its siblings serve.
+    #[must_use]
+    pub fn ended_at_once(self, now: u64, outlier: bool) -> Self {
+        match self.state {
+            State::InUse | State::Probed if outlier => self.eject(now, Cause::EndsAtOnce),
+            // It accepts, and does as its siblings do.
+            State::Probed => self.succeeded(now),
+            State::InUse => Self { failures: 0, ..self },
+            State::Ejected => self,
+        }
     }
 
-    /// The record after a connect that succeeded, or a datagram that was answered.
+    /// The record after a connection that the client ended before the endpoint had shown anything but that it accepts.
+    #[must_use]
+    pub fn abandoned(self, now: u64) -> Self {
+        match (self.state, self.cause) {
+            // Another connection probes at once.
+            (State::Probed, Cause::EndsAtOnce) => Self { until: now, ..self },
+            (State::Ejected, _) => self,
+            (State::InUse, _) | (State::Probed, Cause::FailedConnects) => self.succeeded(now),
+        }
+    }
+
+    fn eject(self, now: u64, cause: Cause) -> Self {
+        let soon = self.state == State::Probed || now < self.until;
+        let level = if soon { self.level.saturating_add(1) } else { 1 };
+        Self { failures: 0, level, state: State::Ejected, cause, until: now + length(level) }
+    }
+
+    /// The record after the endpoint has sent a byte, or a connection has lasted.
     #[must_use]
     pub fn succeeded(self, now: u64) -> Self {
         match self.state {
             State::InUse => Self { failures: 0, ..self },
             State::Ejected | State::Probed => {
-                Self { failures: 0, level: self.level, state: State::InUse, until: now + length(self.level) }
+                Self { failures: 0, state: State::InUse, until: now + length(self.level), ..self }
             }
         }
     }
@@ -86,6 +122,11 @@ impl OutlierRecord {
     /// Whether the endpoint gets no flows.
     pub fn is_ejected(self) -> bool {
         self.state != State::InUse
+    }
+
+    /// Why the endpoint was last ejected.
+    pub fn cause(self) -> Cause {
+        self.cause
     }
 
     /// Whether a success would change nothing.
@@ -108,22 +149,23 @@ fn length(level: u8) -> u64 {
     millis(EJECTIONS.wait(u32::from(level.saturating_sub(1))))
 }
 
-/// Packs a record into one word: 44 bits of time, then state, level and failures.
+/// Packs a record into one word: 44 bits of time, then cause and state, level and failures.
 impl From<OutlierRecord> for u64 {
     fn from(record: OutlierRecord) -> Self {
-        let state = record.state as u64;
+        let state = (record.cause as u64) << 2 | record.state as u64;
         record.until << 20 | state << 16 | u64::from(record.level) << 8 | u64::from(record.failures)
     }
 }
 
 impl From<u64> for OutlierRecord {
     fn from(word: u64) -> Self {
-        let state = match word >> 16 & 0xf {
+        let state = match word >> 16 & 0b11 {
             1 => State::Ejected,
             2 => State::Probed,
             _ => State::InUse,
         };
-        Self { failures: word as u8, level: (word >> 8) as u8, state, until: word >> 20 }
+        let cause = if word >> 18 & 1 == 1 { Cause::EndsAtOnce } else { Cause::FailedConnects };
+        Self { failures: word as u8, level: (word >> 8) as u8, state, cause, until: word >> 20 }
     }
 }
 
@@ -179,15 +221,35 @@ mod tests {
         assert_eq!(failed(back, 3, 2000).probe_due(), Some(2000 + 1000));
     }
 
+    #[test]
+    fn an_outlier_that_ends_at_once_is_ejected_for_longer_each_time_until_its_siblings_do_so_too() {
+        let mut record = OutlierRecord::default().ended_at_once(0, false).ended_at_once(0, true);
+        assert_eq!((record.probe_due(), record.cause()), (Some(1000), Cause::EndsAtOnce));
+        record = record.probe(1000).unwrap().ended_at_once(1001, true);
+        assert_eq!(record.probe_due(), Some(3001));
+        assert!(!record.probe(3001).unwrap().ended_at_once(3002, false).is_ejected());
+    }
+
+    #[test]
+    fn a_client_that_leaves_a_probe_decides_nothing_about_one_that_ends_at_once() {
+        let probed = OutlierRecord::default().ended_at_once(0, true).probe(1000).unwrap();
+        let left = probed.abandoned(1005);
+        assert!(left.is_ejected() && left.probe(1005).is_some());
+        let refused = failed(OutlierRecord::default(), 3, 0).probe(1000).unwrap();
+        assert!(!refused.abandoned(1005).is_ejected(), "it accepts again");
+    }
+
     proptest! {
         #[test]
-        fn whatever_happens_it_fits_a_word_and_comes_back_within_a_minute(steps in prop::collection::vec((0u8..3, 0u64..90_000), 0..60)) {
+        fn whatever_happens_it_fits_a_word_and_comes_back_within_a_minute(steps in prop::collection::vec((0u8..6, 0u64..90_000), 0..60)) {
             let (mut record, mut now) = (OutlierRecord::default(), 0);
             for (step, after) in steps {
                 now += after;
                 record = match step {
                     0 => record.failed(now),
                     1 => record.succeeded(now),
+                    2 => record.abandoned(now),
+                    3 | 4 => record.ended_at_once(now, step == 3),
                     _ => record.probe(now).unwrap_or(record),
                 };
                 prop_assert_eq!(OutlierRecord::from(u64::from(record)), record);

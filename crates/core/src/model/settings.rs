@@ -66,11 +66,14 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Time that a TCP connection may stay without a byte in either direction.
     pub idle_timeout: Duration,
+    /// Time that a TCP connection may stay without a byte once one side has ended.
+    pub half_closed_timeout: Duration,
     /// Time that a UDP flow may stay without a datagram in either direction.
     pub udp_idle_timeout: Duration,
     /// Time that a UDP flow may stay without a datagram once both sides have spoken repeatedly.
     pub udp_assured_timeout: Duration,
-    /// Time that a peer of a TCP connection may leave data or keepalive probes unanswered before the connection is reset.
+    /// Time for which the host of a peer of a TCP connection may acknowledge nothing, neither data nor probes, before the
+    /// connection is reset. A peer that only pauses reading is acknowledged for by its host.
     pub dead_peer_timeout: Duration,
     /// Time that a TCP connection may live; each ends up to a tenth earlier, at random. `None` is no limit.
     pub max_connection_age: Option<Duration>,
@@ -96,6 +99,8 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             // What kube-proxy's conntrack settings allow an established connection.
             idle_timeout: Duration::from_secs(24 * 3600),
+            // And one in CLOSE_WAIT.
+            half_closed_timeout: Duration::from_secs(3600),
             udp_idle_timeout: Duration::from_secs(30),
             udp_assured_timeout: Duration::from_secs(120),
             dead_peer_timeout: Duration::from_secs(30),
@@ -181,6 +186,3 @@ pub enum ProxyProtocol {
     /// Version 2: a binary header.
     V2,
 }
-
-/// Time that a half-closed TCP connection may stay without a byte: kube-proxy's CLOSE_WAIT time-out.
-pub const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(3600);

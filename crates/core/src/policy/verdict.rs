@@ -1,14 +1,15 @@
 //! What does a new flow get on this node, and why? (semantics P1-P7, N1-N5, M1-M3)
 
 use super::{
+    list_rule::ListRule,
     node_ports::{Localhost, NodePortAddresses},
     pods::Pods,
     source::{SourceRules, is_hairpin},
     traffic::{Traffic, Verdict},
 };
 use crate::{
-    model::{Endpoint, Frontend, Node, Origin},
-    resolve::{Claim, Claims, ClusterRule, Eligibility, LocalRule, Snapshot, claims},
+    model::{Endpoint, Frontend, FrontendKind, Node, Origin},
+    resolve::{Claim, Claims, Eligibility, Snapshot, claims},
 };
 use ipnet::IpNet;
 use std::{
@@ -143,6 +144,15 @@ impl Index {
     /// The frontends of a Snapshot on a node with `network`. Leave the Snapshot's Service CIDRs empty if this proxy does not
     /// serve all Services (`--service-proxy-name`): other addresses in them belong to other proxies then.
     pub fn of(snapshot: &Snapshot, network: Network) -> Self {
+        Self::placed(snapshot, network, |_, frontend| frontend)
+    }
+
+    /// The frontends of a Snapshot as [`Self::of`], each at the address where `place` says that it is served.
+    pub fn placed(
+        snapshot: &Snapshot,
+        network: Network,
+        place: impl Fn(&Claim, Frontend) -> Frontend,
+    ) -> Self {
         let mut index = Self {
             node: Arc::clone(&snapshot.node),
             network,
@@ -151,9 +161,12 @@ impl Index {
             service_cidrs: Arc::clone(&snapshot.service_cidrs),
         };
         for service in snapshot.services() {
-            let claims = claims(service, &index.network.node_port_addresses);
-            index.claims.replace(&service.key, claims.map(|claim| (claim.frontend, claim)));
-            index.cluster_ips.extend(service.ports.iter().map(|port| port.cluster_ip));
+            let claims = claims(service, &index.network.node_port_addresses)
+                .map(|claim| Claim { frontend: place(&claim, claim.frontend), ..claim });
+            let claims: Vec<Claim> = claims.collect();
+            let of_cluster = claims.iter().filter(|claim| claim.kind == FrontendKind::ClusterIp);
+            index.cluster_ips.extend(of_cluster.map(|claim| claim.frontend.address.ip()));
+            index.claims.replace(&service.key, claims.into_iter().map(|claim| (claim.frontend, claim)));
         }
         index
     }
@@ -193,6 +206,11 @@ impl Index {
         Matched { claim, ranges, admitted, traffic, candidates: port.merged.iter().map(candidate).collect() }
     }
 
+    /// The claim that gets a frontend; `None` if no Service claims it.
+    pub fn winner(&self, dialled: Frontend) -> Option<&Claim> {
+        self.claims.winner(dialled)
+    }
+
     /// The claims that do not get a frontend, by rank.
     pub fn losers(&self, dialled: Frontend) -> impl Iterator<Item = &Claim> {
         self.claims.losers(dialled)
@@ -227,28 +245,5 @@ impl<'a> Judgement<'a> {
             _ => &[],
         };
         candidates.iter().filter(|candidate| candidate.eligibility.is_ok()).copied()
-    }
-}
-
-/// The rule of one of the two lists.
-#[derive(Clone, Copy, Debug)]
-enum ListRule {
-    Cluster(ClusterRule),
-    Local(LocalRule),
-}
-
-impl ListRule {
-    fn of(traffic: Traffic, endpoints: &[Endpoint], node: &Node) -> Self {
-        match traffic {
-            Traffic::Cluster => Self::Cluster(ClusterRule::of(endpoints, node)),
-            Traffic::Local => Self::Local(LocalRule::of(endpoints, node)),
-        }
-    }
-
-    fn judge(self, endpoint: &Endpoint, node: &Node) -> Eligibility {
-        match self {
-            Self::Cluster(rule) => rule.judge(endpoint, node),
-            Self::Local(rule) => rule.judge(endpoint, node),
-        }
     }
 }

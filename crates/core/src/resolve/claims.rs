@@ -1,9 +1,14 @@
 //! Which frontends does a Service have, and which Service gets one that several claim? (semantics A1-A4, A7, A8)
 
-use super::{service::ResolvedService, service_port::ServicePort};
-use crate::model::{Family, Frontend, FrontendKind, PortKey, Protocol, ServiceKey};
+use super::{
+    rank::{Claimant, Rank},
+    service::ResolvedService,
+    service_port::ServicePort,
+};
+use crate::model::{Family, Frontend, FrontendKind, ServiceKey};
 use std::{
     collections::HashMap,
+    fmt,
     hash::Hash,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -49,41 +54,6 @@ pub fn claims<'a>(
                 port: Arc::clone(port),
             })
     })
-}
-
-/// The order of claims on one address; the least wins: that of a cluster IP, then of an external or load-balancer IP, then of
-/// a node port (semantics A8); among equals that of the Service that comes first by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank<'a> {
-    class: u8,
-    service: &'a ServiceKey,
-    port: Option<(&'a str, Protocol)>,
-    kind: u8,
-}
-
-impl<'a> Rank<'a> {
-    /// The rank of a Service port at an address of a kind.
-    pub fn of(kind: FrontendKind, port: &'a PortKey) -> Self {
-        Self { port: Some((&port.name, port.protocol)), ..Self::of_service(kind, &port.service) }
-    }
-
-    /// The rank of a Service that claims an address for itself instead of one of its ports.
-    pub fn of_service(kind: FrontendKind, service: &'a ServiceKey) -> Self {
-        let (class, kind) = match kind {
-            FrontendKind::ClusterIp => (0, 0),
-            // An address that is both in one Service is the kind that source ranges guard (semantics A8).
-            FrontendKind::LoadBalancerIp => (1, 0),
-            FrontendKind::ExternalIp => (1, 1),
-            FrontendKind::NodePort => (2, 0),
-        };
-        Self { class, service, port: None, kind }
-    }
-}
-
-/// A claim on an address, made for a Service.
-pub trait Claimant {
-    /// The rank of the claim; of all claims on an address the least wins.
-    fn rank(&self) -> Rank<'_>;
 }
 
 /// All claims of all Services, with one winner for each address. Replacing the claims of a Service takes time in proportion
@@ -144,6 +114,28 @@ impl<Address: Copy + Ord + Hash, Claim: Claimant> Claims<Address, Claim> {
         self.by_address.get(&address).into_iter().flat_map(|claims| claims.iter().skip(1))
     }
 
+    /// Who claims an address, who gets it and why, as a sentence; `None` if only one Service port claims it. Of many losers
+    /// the first are named.
+    pub fn contest(&self, address: Address) -> Option<String>
+    where
+        Address: fmt::Display,
+    {
+        let winner = self.winner(address)?.rank();
+        let losers = self.losers(address).map(Claimant::rank);
+        let mut others = losers.filter(|loser| !loser.is_of_same_port(&winner)).peekable();
+        let why = winner.precedence(*others.peek()?);
+        let named: Vec<String> =
+            others.by_ref().take(MAX_NAMED_LOSERS).map(|loser| loser.to_string()).collect();
+        let more = match others.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "{address} is claimed by {winner} and {}{more}; the first is served: {why}",
+            named.join(", ")
+        ))
+    }
+
     /// All claimed addresses with the claims that get them, in no order.
     pub fn winners(&self) -> impl Iterator<Item = (Address, &Claim)> {
         self.by_address.iter().filter_map(|(address, claims)| Some((*address, claims.first()?)))
@@ -160,6 +152,9 @@ impl<Address: Copy + Ord + Hash, Claim: Claimant> Claims<Address, Claim> {
     }
 }
 
+/// Losers of an address that are named; more are counted.
+const MAX_NAMED_LOSERS: usize = 3;
+
 /// Inserts a claim into a list that is sorted by rank, in place of one of equal rank.
 fn insert<Claim: Claimant>(claims: &mut Vec<Claim>, claim: Claim) {
     match claims.binary_search_by(|other| other.rank().cmp(&claim.rank())) {
@@ -174,20 +169,73 @@ fn insert<Claim: Claimant>(claims: &mut Vec<Claim>, claim: Claim) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{PortKey, Protocol};
+
+    /// A claim of a Service in `default`, made for a port of that name.
+    struct Asked(FrontendKind, PortKey);
+
+    impl Claimant for Asked {
+        fn rank(&self) -> Rank<'_> {
+            Rank::of(self.0, &self.1)
+        }
+    }
+
+    fn contest(claims: &[(FrontendKind, &str, &str)]) -> Option<String> {
+        let at = Frontend { protocol: Protocol::Tcp, address: "10.96.0.10:80".parse().unwrap() };
+        let mut all = Claims::default();
+        let services: std::collections::BTreeSet<&str> = claims.iter().map(|claim| claim.1).collect();
+        for name in services {
+            let service = ServiceKey::new("default", name);
+            let key =
+                |port: &str| PortKey { service: service.clone(), name: port.into(), protocol: Protocol::Tcp };
+            let of_service = claims.iter().filter(|claim| claim.1 == name);
+            let asked = of_service.map(|&(kind, _, port)| (at, Asked(kind, key(port))));
+            all.replace(&service, asked.collect::<Vec<_>>());
+        }
+        all.contest(at)
+    }
 
     #[test]
-    fn a_virtual_address_beats_a_node_port_whatever_the_services_are_called() {
-        let [a, x, y, z] = ["a", "x", "y", "z"].map(|name| {
-            let service = ServiceKey::new("default", name);
-            PortKey { service, name: "".into(), protocol: Protocol::Tcp }
-        });
-        let ranks = [
-            Rank::of(FrontendKind::ClusterIp, &z),
-            Rank::of(FrontendKind::ExternalIp, &x),
-            Rank::of(FrontendKind::LoadBalancerIp, &y),
-            Rank::of(FrontendKind::ExternalIp, &y),
-            Rank::of(FrontendKind::NodePort, &a),
-        ];
-        assert!(ranks.is_sorted(), "{ranks:?}");
+    fn who_gets_an_address_and_why_is_said_in_one_line() {
+        let (cluster, external, node) =
+            (FrontendKind::ClusterIp, FrontendKind::ExternalIp, FrontendKind::NodePort);
+        for (claims, expected) in [
+            (vec![(cluster, "a", "http")], None),
+            (vec![(external, "a", "http"), (FrontendKind::LoadBalancerIp, "a", "http")], None),
+            (
+                vec![(cluster, "b", "http"), (cluster, "a", "")],
+                Some("default/a/TCP and default/b:http/TCP; the first is served: it comes first by name"),
+            ),
+            (
+                vec![(node, "a", "x"), (cluster, "b", "x")],
+                Some(
+                    "default/b:x/TCP and default/a:x/TCP; the first is served: a cluster IP goes before a node port",
+                ),
+            ),
+            (
+                vec![(cluster, "a", "y"), (cluster, "a", "x")],
+                Some(
+                    "default/a:x/TCP and default/a:y/TCP; the first is served: it is the first by name of the \
+                     Service's ports",
+                ),
+            ),
+            (
+                vec![
+                    (cluster, "a", "x"),
+                    (cluster, "b", "x"),
+                    (cluster, "c", "x"),
+                    (cluster, "d", "x"),
+                    (cluster, "e", "x\n"),
+                    (cluster, "f", "x"),
+                ],
+                Some(
+                    "default/a:x/TCP and default/b:x/TCP, default/c:x/TCP, default/d:x/TCP and 2 more; the first is \
+                     served: it comes first by name",
+                ),
+            ),
+        ] {
+            let expected = expected.map(|text| format!("10.96.0.10:80/TCP is claimed by {text}"));
+            assert_eq!(contest(&claims), expected);
+        }
     }
 }

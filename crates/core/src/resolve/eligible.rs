@@ -3,7 +3,7 @@
 use crate::model::{Endpoint, Node};
 
 /// Why an endpoint receives no new flows of a kind of traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ineligible {
     /// The endpoint is neither ready nor terminating.
     NotReady,
@@ -29,6 +29,18 @@ impl Ineligible {
             Self::HintedForOtherNode => "other-node-hint",
             Self::HintedForOtherZone => "other-zone-hint",
             Self::OnOtherNode => "other-node",
+        }
+    }
+
+    /// The reason after "the endpoint is".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::NotReady => "not ready",
+            Self::TerminatedServing => "terminating and no longer serving",
+            Self::Terminating => "terminating, while others are ready",
+            Self::HintedForOtherNode => "hinted for other nodes",
+            Self::HintedForOtherZone => "hinted for other zones",
+            Self::OnOtherNode => "not on this node, and the traffic policy is Local",
         }
     }
 }

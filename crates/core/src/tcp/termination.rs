@@ -6,6 +6,10 @@ use crate::{
 };
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
+/// Time that a connection of which one side has failed may go on without the other side taking something of what the failed one
+/// has said; then that side is reset as well.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Lifetime of a connection that may become `max_age` old: up to a tenth less, so that connections that began together do not
 /// end together. `entropy` is uniform over all its values.
 pub fn lifetime(max_age: Duration, entropy: u32) -> Duration {

@@ -12,6 +12,7 @@ use super::authority::Authority;
 use super::http::Port;
 use super::requests::Requests;
 use super::resource::Resource;
+use super::sighting::Sighting;
 use super::state::State;
 
 /// A handle of a test API server over real HTTP/1.1 on a loopback port.
@@ -157,6 +158,11 @@ impl ApiServer {
     ) -> io::Result<Requests> {
         self.state.seen.wait_for("requests", |_| wanted(&self.requests(resource))).await?;
         Ok(self.requests(resource))
+    }
+
+    /// How clients came since this was asked last, in the order of their requests; at most the newest hundred.
+    pub fn take_sightings(&self) -> Vec<Sighting> {
+        self.state.take_sightings()
     }
 
     /// Number of watches that are open now.

@@ -1,6 +1,6 @@
 //! What do the connections of one test API server share?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use super::faults::Faults;
 use super::requests::{Parameters, Requests};
 use super::resource::{Resource, Target};
+use super::sighting::{MAX_SIGHTINGS, Sighting};
 use super::store::{Pages, Store};
 use crate::servers::Counter;
 
@@ -22,6 +23,7 @@ pub(super) struct State {
     faults: Mutex<Faults>,
     requests: Mutex<BTreeMap<Resource, Requests>>,
     tls: Mutex<Option<TlsAcceptor>>,
+    sightings: Mutex<VecDeque<Sighting>>,
     /// Wakes the watch streams.
     pub(super) signals: watch::Sender<Signals>,
     /// Numbers the watch streams.
@@ -85,6 +87,20 @@ impl State {
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         locked(&self.faults)
+    }
+
+    /// Remembers how a client came.
+    pub(super) fn record(&self, sighting: Sighting) {
+        let mut sightings = locked(&self.sightings);
+        if sightings.len() == MAX_SIGHTINGS {
+            sightings.pop_front();
+        }
+        sightings.push_back(sighting);
+    }
+
+    /// Removes and returns what was remembered of clients.
+    pub(super) fn take_sightings(&self) -> Vec<Sighting> {
+        locked(&self.sightings).drain(..).collect()
     }
 
     /// Sets the TLS of connections that are accepted from now on; `None` is without TLS.

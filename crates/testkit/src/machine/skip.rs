@@ -15,11 +15,22 @@ pub(crate) fn skipped(why: &str) {
     let _ = writeln!(stderr(), "SKIPPED: {why}");
 }
 
+/// Whether a program can be run; if not, that is said loudly.
+///
+/// # Panics
+/// Where it cannot although the environment variable `WEIR_REQUIRE_NETNS` is set, as CI sets it.
+pub fn installed(program: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|folders| std::env::split_paths(&folders).any(|folder| folder.join(program).is_file()));
+    let outcome = if found { Ok(()) } else { Err("it is not installed") };
+    or_skip(&format!("a comparison with {program}"), outcome).is_some()
+}
+
 /// The value of `outcome`; `None`, said loudly, where this process may not have it.
 ///
 /// # Panics
 /// Where it may not although the environment variable `WEIR_REQUIRE_NETNS` is set.
-pub fn or_skip<T>(what: &str, outcome: Result<T, impl Display>) -> Option<T> {
+pub(crate) fn or_skip<T>(what: &str, outcome: Result<T, impl Display>) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
         Err(error) => {

@@ -1,8 +1,8 @@
 //! Which settings does `weir explain` take?
 
 use super::{
-    manifests::{ManifestArgs, Manifests},
     network::{ClusterNetwork, NetworkArgs},
+    objects::{ObjectArgs, ObjectOptions},
     options::Output,
     values::{self, usage},
 };
@@ -26,7 +26,7 @@ pub(super) struct ExplainArgs {
     flows: Option<PathBuf>,
 
     /// Addresses of the node, comma separated; the first of each family is the primary one
-    /// [default: the InternalIPs of the Node among the manifests]
+    /// [default: the InternalIPs of the Node among the objects]
     #[arg(long, value_name = "IP", value_delimiter = ',', action = ArgAction::Append, value_parser = values::address)]
     node_addresses: Vec<IpAddr>,
 
@@ -35,7 +35,7 @@ pub(super) struct ExplainArgs {
     output: Output,
 
     #[command(flatten)]
-    manifests: ManifestArgs,
+    objects: ObjectArgs,
 
     #[command(flatten)]
     network: NetworkArgs,
@@ -44,8 +44,8 @@ pub(super) struct ExplainArgs {
 /// Settings of `weir explain`, checked and complete.
 #[derive(Clone, Debug)]
 pub struct ExplainOptions {
-    /// Manifests to read, and the node that they are judged for.
-    pub(crate) manifests: Manifests,
+    /// Objects to read, and the node that they are judged for.
+    pub(crate) objects: ObjectOptions,
     /// Addresses of the node; empty for the InternalIPs of its Node object.
     pub(crate) node_addresses: Vec<IpAddr>,
     /// Network of the cluster.
@@ -63,7 +63,7 @@ pub(crate) enum Question {
     Many(PathBuf),
 }
 
-/// Flow that is asked about; both addresses are of one family.
+/// Flow that is asked about; both addresses are of one family, unless Service addresses are mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AskedFlow {
     /// The client's address.
@@ -99,19 +99,24 @@ impl std::str::FromStr for AskedFlow {
 impl ExplainArgs {
     /// Checks the flags together.
     pub(super) fn options(self) -> Result<ExplainOptions, clap::Error> {
-        let manifests = self.manifests.manifests(&self.node_addresses)?;
+        let objects = self.objects.options(&self.node_addresses)?;
         let question = match (self.flows, self.from, self.to) {
             (None, Some(from), Some(to)) => {
-                Question::One(AskedFlow::new(from, to).map_err(usage)?, self.output)
+                // A mapped address is IPv4 for IPv6 cluster IPs, too.
+                let flow = match objects.map_loopback {
+                    true => AskedFlow { from, to },
+                    false => AskedFlow::new(from, to).map_err(usage)?,
+                };
+                Question::One(flow, self.output)
             }
-            (Some(path), ..) if path.as_os_str() == "-" && manifests.read_standard_input() => {
+            (Some(path), ..) if path.as_os_str() == "-" && objects.read_standard_input() => {
                 return Err(usage("--flows and --manifests cannot both be standard input"));
             }
             (Some(path), ..) => Question::Many(path),
             _ => return Err(usage("give --from and --to, or --flows")),
         };
         Ok(ExplainOptions {
-            manifests,
+            objects,
             node_addresses: self.node_addresses,
             network: self.network.network()?,
             question,

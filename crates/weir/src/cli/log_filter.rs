@@ -1,7 +1,7 @@
 //! Which log lines are asked for? A level, or parts of weir with a level each: `info`, `warn,weir_proxy=debug`.
 
-use super::nearest::hint;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use weir_control::translate::did_you_mean;
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
@@ -43,7 +43,7 @@ fn check(directive: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "{name:?} is no part of weir that logs{}; parts are {}",
-            hint(name, TARGETS),
+            did_you_mean(name, &TARGETS),
             TARGETS.join(", ")
         )),
     }
@@ -54,7 +54,7 @@ fn level(word: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!(
             "{word:?} is not a log level{}; levels are {}; {FORM}",
-            hint(word, LEVELS),
+            did_you_mean(word, &LEVELS),
             LEVELS.join(", ")
         )),
     }

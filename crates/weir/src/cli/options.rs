@@ -1,7 +1,7 @@
 //! Which settings do `weir demo`, `weir resolve`, `weir doctor` and `weir cleanup` take?
 
 use super::{
-    manifests::{ManifestArgs, Manifests},
+    objects::{ObjectArgs, ObjectOptions},
     run::workers,
     values::network,
 };
@@ -61,7 +61,11 @@ pub struct CleanupOptions {
 #[derive(Args, Debug)]
 pub(super) struct ResolveArgs {
     #[command(flatten)]
-    manifests: ManifestArgs,
+    objects: ObjectArgs,
+
+    /// Exit with 1 if anything is wrong: an object or a part of one that would not be served as it is written
+    #[arg(long)]
+    strict: bool,
 
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
@@ -71,8 +75,10 @@ pub(super) struct ResolveArgs {
 /// Settings of `weir resolve`, checked and complete.
 #[derive(Clone, Debug)]
 pub struct ResolveOptions {
-    /// Manifests to read, and the node that they are read for.
-    pub(crate) manifests: Manifests,
+    /// Objects to read, and the node that they are read for.
+    pub(crate) objects: ObjectOptions,
+    /// Whether every problem makes the exit code 1.
+    pub(crate) strict: bool,
     /// Output format.
     pub(crate) output: Output,
 }
@@ -80,7 +86,7 @@ pub struct ResolveOptions {
 impl ResolveArgs {
     /// Checks the flags together.
     pub(super) fn options(self) -> Result<ResolveOptions, clap::Error> {
-        Ok(ResolveOptions { manifests: self.manifests.manifests(&[])?, output: self.output })
+        Ok(ResolveOptions { objects: self.objects.options(&[])?, strict: self.strict, output: self.output })
     }
 }
 

@@ -40,9 +40,10 @@ enum Subcommands {
     Run(Box<RunArgs>),
     /// Show how weir works: a Service with endpoints inside this process, and a command to try.
     Demo(DemoOptions),
-    /// Print what a node would serve for given manifests.
+    /// Print what a node would serve for given objects, and why not the rest.
+    #[command(after_help = RESOLVE_NOTES)]
     Resolve(ResolveArgs),
-    /// Explain what a flow gets on a node, and why, for given manifests.
+    /// Explain what a flow gets on a node, and why, for given objects.
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(Box<ExplainArgs>),
     /// Check whether this host is fit for node mode; changes nothing.
@@ -53,32 +54,49 @@ enum Subcommands {
 }
 
 const RUN_NOTES: &str = "\
-Instead of --drain-timeout 25s you can set WEIR_DRAIN_TIMEOUT=25s, or write 'drain-timeout: 25s'
-into the --config file; so for each flag. Flags override variables, variables override the file.
+Instead of --drain-timeout 25s you can set WEIR_DRAIN_TIMEOUT=25s, or write 'drain-timeout: 25s' into the --config file; \
+so for each flag. Flags override variables, variables override the file.
+
+SIGTERM and SIGINT let connections finish and end weir, a second one ends it at once. SIGHUP reads the --config file and the \
+credentials again. Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.
 
 Examples:
   weir run --kubeconfig ~/.kube/config --map loopback
   weir run --manifests ./manifests --service-proxy-name weir
   weir run --mode node --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16";
 
-const EXPLAIN_NOTES: &str = "\
-The answer is for weir in node mode. Verdicts: ACCEPT (one of the eligible endpoints), REJECT (a refusal), DROP
-(silence), NONE (no address of a Service: the host's own rules decide). For each endpoint SOURCE says
-whether it would see the client's address (kept) or the node's (replaced).
+const RESOLVE_NOTES: &str = "\
+What is wrong goes to standard error. 'error' is an object, a document or a file that is lost, which makes the exit code 1; \
+'warning' is what would be served in part, or not as it is written: with --strict these make the exit code 1, too, and so \
+does an object of a kind that weir reads which would not be served (headless, for another proxy). Endpoints that are not \
+ready, on other nodes or not there yet are no problem.
 
-With --flows each line that is not blank gets one line: {\"verdict\":\"REJECT\"} and so on, for ACCEPT also the
-endpoints: \"masq\" with the source replaced, \"plain\" with the source kept. A line that cannot be read gets
-{\"error\":\"...\"} and makes the exit code 1.
+Examples:
+  weir resolve --manifests ./manifests --strict         to check manifests in CI
+  weir resolve --kubeconfig ~/.kube/config              what a node would serve
+  weir resolve --manifests ./manifests --map loopback   and at which addresses";
+
+const EXPLAIN_NOTES: &str = "\
+The answer is for weir in node mode; with --map loopback for 'weir run --map loopback' on this host. Verdicts: ACCEPT (one \
+of the eligible endpoints), REJECT (a refusal), DROP (silence), NONE (no address of a Service: the host's own rules decide). \
+For each endpoint SOURCE says whether it would see the client's address (kept) or the node's (replaced).
+
+With --flows each line that is not blank gets one line: {\"verdict\":\"REJECT\"} and so on, for ACCEPT also the endpoints: \
+\"masq\" with the source replaced, \"plain\" with the source kept. A line that cannot be read gets {\"error\":\"...\"} and \
+makes the exit code 1.
 
 Examples:
   weir explain --manifests ./manifests --cluster-cidr 10.244.0.0/16 \\
       --from 10.244.1.7 --to 10.96.0.10:80/TCP
+  weir explain --kubeconfig ~/.kube/config --node-name node-a \\
+      --from 10.244.1.7 --to 10.96.0.10:80/TCP
   kubectl get services,endpointslices,nodes -A -o yaml |
-      weir explain --manifests - --node-name node-a --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
+      weir explain --manifests - --node-name node-a \\
+      --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
 
 const DOCTOR_NOTES: &str = "\
-Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code
-is 1 if anything failed. Run it as weir will run: as root, with the network of the host.";
+Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code is 1 if anything failed. \
+Run it as weir will run: as root, with the network of the host.";
 
 /// Command that weir was given, with its settings.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ mod arguments;
 mod options;
 mod settings;
 
-pub(super) use arguments::RunArgs;
+pub(super) use arguments::{Map, RunArgs};
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;
 pub(super) use options::workers;

@@ -3,6 +3,7 @@
 use super::{cleanup::cleanup, demo::demo, doctor::doctor, explain::explain, resolve::resolve, run::run};
 use crate::cli::Command;
 use std::process::ExitCode;
+use weir_core::Printable;
 
 /// Runs a command to its end. An error goes to standard error, as one line.
 pub fn execute(command: Command) -> ExitCode {
@@ -15,7 +16,7 @@ pub fn execute(command: Command) -> ExitCode {
         Command::Doctor(options) => doctor(&options),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", Printable(format_args!("{error:#}")));
         ExitCode::FAILURE
     })
 }

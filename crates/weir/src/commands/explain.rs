@@ -1,9 +1,11 @@
-//! What would a flow get on this node, and why? `weir explain` judges flows by manifests.
+//! What would a flow get on this node, and why? `weir explain` judges flows by objects.
 
 mod answer;
+mod ask;
 mod flows;
 mod judge;
+mod mapped;
 mod notes;
 mod text;
 
-pub(crate) use judge::explain;
+pub(crate) use ask::explain;

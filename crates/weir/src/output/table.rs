@@ -1,6 +1,7 @@
 //! How does a table for people look? As kubectl's: a header in capitals, columns as wide as their widest cell.
 
 use std::fmt;
+use weir_core::Printable;
 
 /// Blanks between two columns.
 const GAP: usize = 3;
@@ -19,7 +20,8 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
     /// Adds a row.
     pub(crate) fn push(&mut self, row: [String; COLUMNS]) {
-        self.rows.push(row);
+        // Names in manifests are anything: none may look like another row.
+        self.rows.push(row.map(|cell| Printable(cell).to_string()));
     }
 }
 
@@ -39,6 +41,14 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_a_newline_forges_no_row() {
+        let mut table = Table::new(["service", "address"]);
+        table.push(["web\nforged   10.96.0.1:80".into(), "\u{1b}[2J".into()]);
+        assert_eq!(table.to_string().lines().count(), 2);
+        assert!(!table.to_string().contains('\u{1b}'));
+    }
 
     #[test]
     fn columns_are_aligned_and_lines_end_without_blanks() {

@@ -93,6 +93,19 @@ impl Bed {
         });
     }
 
+    /// Starts weir on a node with the capabilities that its Pod has (`examples/deploy`) and no other, and waits until it serves.
+    pub(crate) fn start_weir_as_in_its_pod(&mut self, node: &str) {
+        let state = self.state_dir().join(node);
+        let variables = [("WEIR_STATE_DIR", state.to_str().unwrap())];
+        let bounds = ["--bounding-set", "-all,+net_admin,+net_bind_service", "--inh-caps", "-all", WEIR];
+        let arguments = [&bounds[..], &self.arguments(node, &[])].concat();
+        let program = self.cluster.node(node).spawn("setpriv", &arguments, &variables).unwrap();
+        self.weirs.push((node.to_owned(), program));
+        eventually(&format!("readiness on {node}"), Some(true), || {
+            self.probe(node, "/readyz").map(|status| status == 200)
+        });
+    }
+
     /// Starts weir on a node.
     pub(crate) fn spawn_weir(&self, node: &str, flags: &[&str]) -> Program {
         let state = self.state_dir().join(node);

@@ -168,3 +168,24 @@ fn endpoints_on_the_host_network_are_reached() {
         }
     }
 }
+
+#[test]
+fn a_udp_client_is_refused_at_once_when_nobody_listens_at_the_only_endpoint() {
+    let plans = [NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)];
+    let Some(mut bed) = Bed::without_weir(&plans) else { return };
+    bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1"), ("node-b", "b-2")]);
+    ["node-a", "node-b"].iter().for_each(|node| bed.start_weir_as_in_its_pod(node));
+    let service = Service::new("dead", 10).port("UDP", 80);
+    for pod in ["a-1", "b-1"] {
+        service.slices(bed.cluster.api(), "", 9999, &[bed.ready(pod)]);
+        service.apply(bed.cluster.api());
+        for to in cluster_ips(10).map(|ip| SocketAddr::new(ip, 80)) {
+            for client in [bed.cluster.pod("a-2"), bed.cluster.node("node-a"), bed.cluster.pod("b-2")] {
+                expect(client, Protocol::Udp, to, Err(Failure::Refused));
+            }
+        }
+    }
+    let said = "the Service has no working endpoint: failing ones are used all the same, as nothing else is left \
+                service=default/dead port=udp-80 protocol=UDP family=IPv4 endpoints=1 reason=refused";
+    eventually("the line", true, || bed.weir_mut("node-a").log().unwrap().contains(said));
+}

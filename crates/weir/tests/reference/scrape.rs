@@ -11,15 +11,15 @@ use std::{
     path::Path,
     process::Command,
 };
-use weir_testkit::{ApiServer, OwnThread, UdpBehaviour, UdpServer, or_skip};
+use weir_testkit::{ApiServer, OwnThread, UdpBehaviour, UdpServer, installed};
 
 /// Lets Prometheus' own linter look at a scrape, where it is installed.
 fn lint(scrape: &str) {
-    let mut promtool = Command::new("promtool");
-    let linted = weir_testkit::output(promtool.args(["check", "metrics"]), scrape);
-    let Some(linted) = or_skip("checking metrics needs promtool (Debian: prometheus)", linted) else {
+    if !installed("promtool") {
         return;
-    };
+    }
+    let mut promtool = Command::new("promtool");
+    let linted = weir_testkit::output(promtool.args(["check", "metrics"]), scrape).unwrap();
     let said = [linted.stdout, linted.stderr].concat();
     assert!(linted.status.success() && said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }

@@ -3,7 +3,7 @@
 use crate::{
     shared::connect_fault::ConnectFault,
     sys::{
-        host,
+        host, self_connect,
         socket::{Egress, tcp_connecting},
     },
 };
@@ -121,23 +121,18 @@ impl Prober {
         self.record(terms, failure);
     }
 
-    /// Records the result of a check, and logs a change of the health.
+    /// Records the result of a check.
     fn record(&mut self, terms: &CheckTerms, failure: Option<ConnectFailure>) {
         let Self { endpoint, load, shared, checked } = self;
         failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
+        if let Some(failure) = failure {
+            load.check_failed(failure);
+        }
         let Some(before) = checked.record(&terms.check, failure.is_none()) else { return };
         let (from, to, service) = (before.as_str(), checked.health().as_str(), &terms.service);
         let is_down = checked.health() == Health::Down;
         load.set_down(is_down);
-        match (failure, before) {
-            (Some(error), _) => {
-                tracing::info!(%endpoint, %service, from, to, %error, "checks find an endpoint down");
-            }
-            (None, Health::Down) => {
-                tracing::info!(%endpoint, %service, from, to, "checks find an endpoint up again");
-            }
-            (None, _) => tracing::debug!(%endpoint, %service, from, to, "checks find an endpoint up"),
-        }
+        tracing::debug!(%endpoint, %service, from, to, "checks have found another health");
         match (before == Health::Down, is_down) {
             (false, true) => shared.down.increment(1.0),
             (true, false) => shared.down.decrement(1.0),
@@ -160,5 +155,6 @@ pub(super) async fn connect(endpoint: SocketAddr, egress: Egress) -> io::Result<
     let stream = TcpStream::from_std(tcp_connecting(endpoint, egress)?)?;
     stream.set_zero_linger()?;
     stream.ready(Interest::WRITABLE | Interest::ERROR).await?;
-    stream.take_error()?.map_or(Ok(()), Err)
+    let error = stream.take_error()?.or_else(|| self_connect::refusal(&stream, endpoint));
+    error.map_or(Ok(()), Err)
 }

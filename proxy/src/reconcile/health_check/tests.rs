@@ -86,6 +86,19 @@ async fn a_check_leaves_a_reset_and_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_check_that_reaches_itself_is_refused_and_leaves_the_port_free() {
+    let endpoint = weir_testkit::refused_address().unwrap();
+    let egress = Egress { mark: None, source: Some(endpoint) };
+    let refused = prober::connect(endpoint, egress).await.unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    // Without SO_REUSEADDR, so that TIME_WAIT would be in the way.
+    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+        .unwrap()
+        .bind(&endpoint.into())
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_check_waits_while_too_many_others_are_made() {
     let (_listener, address) = listening("127.0.0.2:0").await;
     let shared = Shared::new(Egress::default());

@@ -2,8 +2,10 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::sync::Arc;
-use weir_core::{PerFamily, PortSpec, Service, ServicePort, resolve_static};
+use std::{num::NonZeroU16, sync::Arc};
+use weir_core::{PortSpec, Service, ServicePort, resolve_static};
+
+const NOT_MAPPED: PerFamily<Option<Ipv4Addr>> = PerFamily { v4: None, v6: None };
 
 fn port(service: &str, cluster_ip: &str, number: u16) -> ServicePort {
     let port = NonZeroU16::new(number).unwrap();
@@ -37,7 +39,7 @@ fn every_kind_of_address_is_bound() {
     web.external_ips = ["203.0.113.7".parse().unwrap()].into();
     web.load_balancer_ips = ["198.51.100.9".parse().unwrap()].into();
     web.node_port = NonZeroU16::new(30080);
-    let bindings = bindings(&service_of(vec![web]), &on_node(&["192.168.0.2", "2001:db8::1"]), None);
+    let bindings = bindings(&service_of(vec![web]), &on_node(&["192.168.0.2", "2001:db8::1"]), NOT_MAPPED);
     let expected = [
         ("10.96.0.10:80", "cluster-ip"),
         ("203.0.113.7:80", "external-ip"),
@@ -51,13 +53,13 @@ fn every_kind_of_address_is_bound() {
 fn sctp_is_not_bound() {
     let mut sig = port("sig", "10.96.0.10", 80);
     sig.key.protocol = Protocol::Sctp;
-    assert_eq!(bindings(&service_of(vec![sig]), &on_node(&[]), None), []);
+    assert_eq!(bindings(&service_of(vec![sig]), &on_node(&[]), NOT_MAPPED), []);
 }
 
 #[test]
 fn a_mapped_service_listens_on_its_loopback_address_and_above_privileged_ports() {
     let plan_context = PlanContext { node_addresses: vec![], map_loopback: Some(1024) };
-    let mapped = Some(Ipv4Addr::new(127, 96, 0, 10));
+    let mapped = PerFamily { v4: Some(Ipv4Addr::new(127, 96, 0, 10)), v6: Some(Ipv4Addr::new(127, 1, 2, 3)) };
     let both = service_of(vec![
         port("web", "10.96.0.10", 80),
         port("web", "10.96.0.10", 8080),
@@ -66,17 +68,17 @@ fn a_mapped_service_listens_on_its_loopback_address_and_above_privileged_ports()
     let bindings = bindings(&both, &plan_context, mapped);
     assert_eq!(
         listens(&bindings).iter().map(|(address, _)| &**address).collect::<Vec<_>>(),
-        ["127.96.0.10:20080", "127.96.0.10:8080"]
+        ["127.96.0.10:20080", "127.96.0.10:8080", "127.1.2.3:20080"],
+        "a second family has an address of its own"
     );
     assert_eq!(bindings[0].frontend.to_string(), "10.96.0.10:80");
 }
 
 #[test]
 fn a_port_that_cannot_be_shifted_stays_and_is_reported_when_it_cannot_be_bound() {
-    let port = |number| NonZeroU16::new(number).unwrap();
-    assert_eq!(shifted(port(80), 1024), 20080);
-    assert_eq!(shifted(port(1024), 1024), 1024);
-    assert_eq!(shifted(port(49_000), 50_000), 49_000);
+    assert_eq!(shifted(80, 1024), 20080);
+    assert_eq!(shifted(1024, 1024), 1024);
+    assert_eq!(shifted(49_000, 50_000), 49_000);
 }
 
 #[test]
@@ -86,7 +88,7 @@ fn a_cluster_ip_cannot_be_taken_by_another_services_external_ip() {
     let (thief, web) = (service_of(vec![thief]), service_of(vec![port("web", "10.96.0.10", 80)]));
     let mut plan = Plan::default();
     for service in [&thief, &web] {
-        replace(&mut plan, &service.key, bindings(service, &on_node(&[]), None));
+        replace(&mut plan, &service.key, bindings(service, &on_node(&[]), NOT_MAPPED));
     }
     let listen = Frontend { protocol: Protocol::Tcp, address: "10.96.0.10:80".parse().unwrap() };
     assert_eq!(&*plan.winner(listen).unwrap().port.key.service.name, "web");
@@ -111,13 +113,13 @@ proptest! {
         let mut straight = Plan::default();
         for claim in &claims {
             let service = service(claim);
-            replace(&mut straight, &service.key, bindings(&service, &on_node(&[]), None));
+            replace(&mut straight, &service.key, bindings(&service, &on_node(&[]), NOT_MAPPED));
         }
         let mut services: Vec<_> = last.values().collect();
         let middle = order.index(services.len());
         services.rotate_left(middle);
         let mut rotated = Plan::default();
-        for service in services { replace(&mut rotated, &service.key, bindings(service, &on_node(&[]), None)); }
+        for service in services { replace(&mut rotated, &service.key, bindings(service, &on_node(&[]), NOT_MAPPED)); }
         prop_assert_eq!(straight.len(), rotated.len());
         for ip in 0..4 {
             let listen = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 96, 1, ip], 80)) };

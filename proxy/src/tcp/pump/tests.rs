@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
     task::{Context, Poll, Waker},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncWrite, ReadBuf};
 
 mod header;
 mod resets;
@@ -30,12 +30,15 @@ struct TestSource {
     schedule: Schedule,
     /// Bytes after which the side resets.
     resets_at: usize,
+    /// Positions of urgent bytes: no call goes past one before it has begun there, and none is spliced.
+    urgent: Vec<usize>,
 }
 
 impl TestSource {
     fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
         let schedule = schedule.into_iter();
-        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule, resets_at: usize::MAX }
+        let urgent = Vec::new();
+        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule, resets_at: usize::MAX, urgent }
     }
 
     fn reset(&self) -> io::Result<()> {
@@ -48,17 +51,14 @@ impl TestSource {
             Some(most) => most,
             None => usize::MAX,
         };
-        let rest = &self.bytes[self.sent..self.bytes.len().min(self.resets_at)];
+        let mark = self.urgent.iter().copied().filter(|&at| at > self.sent).min().unwrap_or(usize::MAX);
+        let rest = &self.bytes[self.sent..self.bytes.len().min(self.resets_at).min(mark)];
         Some(&rest[..most.min(rest.len())])
     }
 }
 
-impl AsyncRead for TestSource {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+impl Source for TestSource {
+    fn poll_receive(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.reset()?;
         let room = buffer.remaining();
         let next = match std::mem::take(&mut self.seen) {
@@ -71,9 +71,11 @@ impl AsyncRead for TestSource {
         self.sent += count;
         Poll::Ready(Ok(()))
     }
-}
 
-impl Source for TestSource {
+    fn has_more(&mut self) -> bool {
+        self.urgent.contains(&self.sent)
+    }
+
     fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let room = buffer.remaining();
         let Some(next) = self.next() else { return Poll::Pending };
@@ -83,13 +85,16 @@ impl Source for TestSource {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
         self.reset()?;
+        if self.urgent.contains(&self.sent) {
+            return Poll::Ready(Ok(None));
+        }
         let Some(next) = self.next() else { return Poll::Pending };
         let count = pipe.put(next);
         self.sent += count;
         self.spliced += count;
-        Poll::Ready(Ok(count))
+        Poll::Ready(Ok(Some(count)))
     }
 }
 
@@ -229,9 +234,11 @@ proptest! {
         scratch in prop_oneof![1_000usize..5_000, Just(65_536)],
         last in any::<bool>(),
         memory in prop_oneof![Just(0), 0usize..100_000, Just(1 << 20)],
+        urgent in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
+        from.urgent = urgent.into_iter().map(|at| at.index(length.max(1))).collect();
         let setup = Setup { scratch, buffers: BufferBudget::new(memory), ..setup(last) };
         relay(Half::default(), &mut from, &mut to, &setup).unwrap();
         prop_assert_eq!(to.shut_down, !last, "the end is passed on, by closing if nothing comes the other way");

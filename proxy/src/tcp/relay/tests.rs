@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     session::connection_context::ConnectionContext,
     shared::command::TICK,
+    sys::socket::{Egress, Options, open_group, tcp_connecting},
     tcp::{
         fixture::{self, Fixture},
         pump::failure::PumpError,
@@ -12,6 +13,7 @@ use crate::{
 use allocation_counter::measure;
 use std::{
     io::{self, ErrorKind},
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -22,10 +24,13 @@ use tokio::{
     runtime::Builder,
     time::Instant,
 };
-use weir_core::{HALF_CLOSED_TIMEOUT, Load, Protocol, Settings};
+use weir_core::{Frontend, Load, Protocol, Settings, termination::LINGER_TIMEOUT};
 
 mod endings;
+mod last_words;
+mod peers;
 mod resets;
+mod urgent;
 
 const IDLE: Duration = Duration::from_secs(600);
 
@@ -54,10 +59,24 @@ fn assert_passed(start: Instant, timeout: Duration) {
     assert!(elapsed >= timeout && elapsed <= timeout + 2 * TICK + Duration::from_millis(1), "{elapsed:?}");
 }
 
-async fn connected() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// A client, and its socket at a frontend.
+async fn accepted() -> (TcpStream, TcpStream) {
+    let address = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+    let dead_peer_timeout = Settings::default().dead_peer_timeout;
+    let options = Options { allowed_sources: None, dead_peer_timeout, foreign: None };
+    let listening = open_group(address, options, 1, 64).unwrap().remove(0);
+    let listener = TcpListener::from_std(listening.into()).unwrap();
     let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     (near.unwrap(), far.unwrap().0)
+}
+
+/// A socket to an endpoint, and the endpoint.
+async fn dialled() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let near = tcp_connecting(listener.local_addr().unwrap(), Egress::default()).unwrap();
+    let near = TcpStream::from_std(near).unwrap();
+    near.writable().await.unwrap();
+    (near, listener.accept().await.unwrap().0)
 }
 
 async fn pair(idle_timeout: Duration) -> Pair {
@@ -65,9 +84,12 @@ async fn pair(idle_timeout: Duration) -> Pair {
 }
 
 async fn pair_with(settings: Settings) -> Pair {
-    let Fixture { worker, frontend } = fixture::frontend_with(settings, &[]);
-    let (client, accepted) = connected().await;
-    let (upstream, endpoint) = connected().await;
+    pair_of(fixture::frontend_with(settings, &[])).await
+}
+
+async fn pair_of(Fixture { worker, frontend }: Fixture) -> Pair {
+    let (client, accepted) = accepted().await;
+    let (upstream, endpoint) = dialled().await;
     let address = upstream.peer_addr().unwrap();
     let flow = frontend.flow(Protocol::Tcp, client.local_addr().unwrap());
     let cx = ConnectionContext::new(&worker, &frontend, flow);
@@ -108,16 +130,33 @@ async fn every_byte_in_either_direction_restarts_the_idle_time_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_half_closed_connection_ends_at_its_own_time_out() {
-    let Pair { mut relay, mut client, mut endpoint, cx } = pair(2 * HALF_CLOSED_TIMEOUT).await;
+    let short = Settings { half_closed_timeout: Duration::from_secs(20), ..Settings::default() };
+    for settings in [Settings::default(), short] {
+        let timeout = settings.half_closed_timeout;
+        let Pair { mut relay, mut client, mut endpoint, cx } = pair_with(settings).await;
+        let start = Instant::now();
+        let end = async {
+            client.shutdown().await.unwrap();
+            assert_eq!(endpoint.read(&mut [0]).await.unwrap(), 0);
+        };
+        let (reason, ()) = tokio::join!(run(&mut relay, &cx), end);
+        assert_eq!(reason, Closed::HalfClosedTimeout);
+        assert_passed(start, timeout);
+        drop(client);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_idle_time_out_holds_for_half_closed_connections_if_it_is_shorter() {
+    let Pair { mut relay, mut client, mut endpoint, cx } = pair(IDLE).await;
     let start = Instant::now();
     let end = async {
-        client.shutdown().await.unwrap();
-        assert_eq!(endpoint.read(&mut [0]).await.unwrap(), 0);
+        endpoint.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
     };
-    let (reason, ()) = tokio::join!(run(&mut relay, &cx), end);
-    assert_eq!(reason, Closed::HalfClosedTimeout);
-    assert_passed(start, HALF_CLOSED_TIMEOUT);
-    drop(client);
+    tokio::join!(run(&mut relay, &cx), end);
+    assert_passed(start, IDLE);
+    drop(endpoint);
 }
 
 #[tokio::test]
@@ -185,11 +224,15 @@ async fn an_endpoint_is_watched_once_its_connection_has_lived_through_a_tick() {
     let mut pair = pair(IDLE).await;
     let watched = |relay: &Relay| {
         let socket = socket2::SockRef::from(&relay.upstream);
-        (socket.keepalive().unwrap(), socket.tcp_user_timeout().unwrap())
+        let [idle, interval] =
+            [socket.tcp_keepalive_time(), socket.tcp_keepalive_interval()].map(Result::unwrap);
+        let silence = idle + interval * socket.tcp_keepalive_retries().unwrap();
+        (socket.keepalive().unwrap(), silence, socket.tcp_user_timeout().unwrap())
     };
-    assert_eq!(watched(&pair.relay), (false, None));
+    assert!(!watched(&pair.relay).0);
     tokio::time::timeout(3 * TICK, run(&mut pair.relay, &pair.cx)).await.unwrap_err();
-    assert_eq!(watched(&pair.relay), (true, Some(Settings::default().dead_peer_timeout)));
+    // Not by TCP_USER_TIMEOUT, which ends connections of peers that only pause.
+    assert_eq!(watched(&pair.relay), (true, Settings::default().dead_peer_timeout, None));
 }
 
 /// Sends a message to the endpoint and back, so many times, beside the relay.

@@ -111,6 +111,13 @@ impl BatchSocket {
         self.socket.poll_recv_ready(context)
     }
 
+    /// Resolves with the error that waits in a connected socket, such as that the peer has no socket at its port. An error
+    /// makes a socket neither readable nor writable.
+    pub(in crate::udp) async fn failed(&self) -> io::Result<()> {
+        self.socket.ready(Interest::ERROR).await?;
+        self.socket.take_error()?.map_or(Ok(()), Err)
+    }
+
     pub(in crate::udp) fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
     }

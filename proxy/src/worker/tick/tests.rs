@@ -17,7 +17,7 @@ use tokio::{
     time::{advance, pause},
 };
 use tokio_util::sync::CancellationToken;
-use weir_core::HALF_CLOSED_TIMEOUT;
+use weir_core::Settings;
 use weir_testkit::scaled_connections;
 
 /// Number of connections in the test, with two descriptors each.
@@ -60,6 +60,7 @@ async fn tick(udp: &UdpContext) {
 #[test]
 fn ten_thousand_half_closed_connections_are_reaped() {
     let many = thousands();
+    let half_closed_timeout = Settings::default().half_closed_timeout;
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     runtime.block_on(async {
         let (_endpoints, addresses): (Vec<_>, Vec<_>) = (0..4).map(|_| unattended()).unzip();
@@ -78,11 +79,11 @@ fn ten_thousand_half_closed_connections_are_reaped() {
             tokio::task::yield_now().await;
         }
         let start = std::time::Instant::now();
-        until(&worker, |connection| connection.deadline() < start + 2 * HALF_CLOSED_TIMEOUT).await;
+        until(&worker, |connection| connection.deadline() < start + 2 * half_closed_timeout).await;
         let live = || worker.connections.borrow().len();
 
         pause();
-        advance(HALF_CLOSED_TIMEOUT - Duration::from_secs(60)).await;
+        advance(half_closed_timeout - Duration::from_secs(60)).await;
         tick(&udp).await;
         assert_eq!(live(), many, "none ends early");
         advance(Duration::from_secs(62)).await;

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::answer::answer;
+use crate::api_server::sighting::Sighting;
 use crate::api_server::state::State;
 use crate::servers::{Spawner, Tasks, listen};
 
@@ -96,15 +97,24 @@ async fn accept(listener: Arc<TcpListener>, state: Arc<State>, spawner: Spawner)
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
     let watching = Arc::new(AtomicBool::new(false));
-    let service = service_fn(|request| answer(Arc::clone(&state), Arc::clone(&watching), request));
+    let certificate = AtomicBool::new(false);
+    let tls = state.tls();
+    let by_tls = tls.is_some();
+    let service = service_fn(|request| {
+        state.record(Sighting::of(&request, by_tls, certificate.load(Ordering::Relaxed)));
+        answer(Arc::clone(&state), Arc::clone(&watching), request)
+    });
     // Small answers on a kept-alive connection would wait for delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let connection = async {
         let http = http1::Builder::new();
-        match state.tls() {
+        match tls {
             None => http.serve_connection(TokioIo::new(stream), service).await.is_ok(),
             Some(tls) => match tls.accept(stream).await {
-                Ok(stream) => http.serve_connection(TokioIo::new(stream), service).await.is_ok(),
+                Ok(stream) => {
+                    certificate.store(stream.get_ref().1.peer_certificates().is_some(), Ordering::Relaxed);
+                    http.serve_connection(TokioIo::new(stream), service).await.is_ok()
+                }
                 Err(_) => false,
             },
         }

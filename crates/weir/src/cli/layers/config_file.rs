@@ -1,10 +1,11 @@
 //! What does a `--config` file say? It is a YAML map whose keys are the long flags of `weir run`.
 
 use super::layer::{self, Layer};
-use crate::cli::{nearest::hint, values::usage};
+use crate::cli::values::usage;
 use clap::{Arg, ArgAction, Command, Error};
 use serde_json::Value;
 use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
+use weir_control::translate::did_you_mean;
 
 /// Id of the flag `--config`.
 pub(in crate::cli) const CONFIG: &str = "config";
@@ -22,7 +23,8 @@ fn parse(text: &str, run: &Command) -> Result<Layer, String> {
     let mut layer = Layer::default();
     for (key, value) in entries.unwrap_or_default() {
         let Some(arg) = flag(run, &key) else {
-            let meant = hint(&key, keys(run).map(|(long, _)| long));
+            let known: Vec<&str> = keys(run).map(|(long, _)| long).collect();
+            let meant = did_you_mean(&key, &known);
             return Err(format!("unknown key {key:?}{meant}; allowed are {}", allowed(run)));
         };
         let added = texts(arg, value).map_err(str::to_owned).and_then(|values| layer.add(run, arg, values));

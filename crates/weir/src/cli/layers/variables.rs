@@ -1,9 +1,9 @@
 //! Which variables take the place of flags, and which are mistakes?
 
 use super::layer::{self, Layer};
-use crate::cli::nearest::hint;
 use clap::Command;
 use std::{collections::BTreeMap, ffi::OsString};
+use weir_control::translate::did_you_mean;
 
 /// What the names of weir's variables begin with.
 const PREFIX: &str = "WEIR_";
@@ -43,7 +43,8 @@ impl Variables {
         }
         for (name, value) in &self.0 {
             if !known.contains(name) && !is_of_kubernetes(name, value) {
-                let meant = hint(name, known.iter().map(|name| &**name));
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                let meant = did_you_mean(name, &known);
                 return Err(format!(
                     "variable {name}: no flag of weir run has this name{meant}; WEIR_WORKERS stands for --workers, and so \
                      on: 'weir run --help' lists all flags"

@@ -169,7 +169,7 @@ fn guards_are_as_the_source_wants_them_unless_they_are_switched() {
         let arguments =
             ["weir", "resolve", "--manifests", "-"].iter().chain(flag).map(|&text| text.to_owned());
         let Ok(Command::Resolve(options)) = parse(arguments, []) else { panic!("{flag:?}") };
-        options.manifests.scope.guards
+        options.objects.scope.guards
     };
     assert_eq!((resolve(&[]), resolve(&["--guards"])), (Some(false), Some(true)));
 }
@@ -193,7 +193,7 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
         parse(manifests.iter().chain(flags).map(|&text| text.to_owned()), [])
     };
     let Ok(Command::Resolve(options)) = resolve(&["--guards"]) else { panic!() };
-    assert_eq!(options.manifests.scope.external_ips.allowed.len(), 1);
+    assert_eq!(options.objects.scope.external_ips.allowed.len(), 1);
     assert!(resolve(&[]).unwrap_err().to_string().contains("--guards"), "without guards it means nothing");
 }
 
@@ -201,7 +201,7 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
 fn resolve_takes_an_empty_node_name_as_no_node() {
     let parsed = parse(["weir", "resolve", "--manifests", "-", "--node-name", "", "-o", "json"], []);
     let Ok(Command::Resolve(options)) = parsed else { panic!("{parsed:?}") };
-    assert_eq!((&*options.manifests.scope.node_name, options.output), ("", Output::Json));
+    assert_eq!((&*options.objects.scope.node_name, options.output), ("", Output::Json));
 }
 
 fn explain(flags: &[&str]) -> Result<ExplainOptions, String> {

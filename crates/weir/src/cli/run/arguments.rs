@@ -154,6 +154,6 @@ pub(super) enum Mode {
 
 /// Places where Services are served whose addresses are not local.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Map {
+pub(in crate::cli) enum Map {
     Loopback,
 }

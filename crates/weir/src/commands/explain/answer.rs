@@ -1,11 +1,13 @@
 //! How is a judgement written down? The form of `weir explain -o json`, which its page for people shows too.
 
-use crate::cli::AskedFlow;
+use super::judge::Judge;
+use crate::{cli::AskedFlow, commands::load::shortage};
 use ipnet::IpNet;
 use serde::Serialize;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use weir_control::Loaded;
 use weir_core::{
-    FrontendKind, Origin, Traffic,
+    EndpointUse, FrontendKind, Origin, Traffic, Unused,
     verdict::{Candidate, Cause, Judgement, Matched, Outcome},
 };
 
@@ -18,6 +20,9 @@ pub(super) struct Answer<'a> {
     pub(super) origin: &'static str,
     /// Frontend that is dialled, as in `10.96.0.10:80/TCP`.
     pub(super) to: String,
+    /// Where `weir run --map loopback` serves the cluster IP, and the cluster IP that is served there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mapped: Option<MappedAnswer>,
     /// `ACCEPT`, `REJECT`, `DROP` or `NONE`.
     pub(super) verdict: &'static str,
     /// Cause of the verdict, as a sentence.
@@ -28,6 +33,15 @@ pub(super) struct Answer<'a> {
     pub(super) endpoints: Vec<EndpointAnswer<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
+}
+
+/// Cluster IP that is served elsewhere.
+#[derive(Debug, Serialize)]
+pub(super) struct MappedAnswer {
+    /// Cluster IP and port, as in `10.96.0.10:80/TCP`.
+    pub(super) address: String,
+    /// Where to connect to, as in `127.96.0.10:20080/TCP`.
+    pub(super) listen: String,
 }
 
 /// Service port that the frontend belongs to.
@@ -51,7 +65,8 @@ pub(super) struct ServiceAnswer {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EndpointAnswer<'a> {
-    pub(super) address: SocketAddr,
+    /// Address and port; without a port if its EndpointSlice says none for the Service port.
+    pub(super) address: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) node: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,26 +75,42 @@ pub(super) struct EndpointAnswer<'a> {
     /// Reason why the endpoint is not eligible.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
+    /// What the objects say that makes it so, where the reason alone does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) detail: Option<String>,
     /// `kept` or `replaced`: whose address the endpoint would see, the client's or the node's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<&'static str>,
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn of(flow: AskedFlow, judgement: &Judgement<'a>, notes: Vec<String>) -> Self {
+    pub(super) fn of(
+        flow: AskedFlow,
+        judge: &Judge,
+        judgement: &Judgement<'a>,
+        loaded: &'a Loaded,
+        notes: Vec<String>,
+    ) -> Self {
         let matched = match &judgement.cause {
             Cause::Frontend(matched) => Some(matched),
             _ => None,
         };
-        let candidates = matched.into_iter().flat_map(|matched| &matched.candidates);
+        let candidates = matched.into_iter().flat_map(|matched| &matched.candidates).map(EndpointAnswer::of);
+        let left_out = matched.into_iter().flat_map(|matched| left_out(matched, loaded));
+        let listen = judge.dialled(flow.to);
+        let mapped = judge
+            .mapped
+            .frontend(listen)
+            .map(|frontend| MappedAnswer { address: frontend.to_string(), listen: listen.to_string() });
         Self {
             from: flow.from,
             origin: origin(judgement.origin),
             to: flow.to.to_string(),
+            mapped,
             verdict: judgement.outcome.as_str(),
-            because: because(judgement),
+            because: because(judgement, loaded),
             service: matched.map(|matched| ServiceAnswer::of(matched, judgement.origin)),
-            endpoints: candidates.map(EndpointAnswer::of).collect(),
+            endpoints: candidates.chain(left_out).collect(),
             notes,
         }
     }
@@ -107,11 +138,12 @@ impl<'a> EndpointAnswer<'a> {
     fn of(candidate: &Candidate<'a>) -> Self {
         let Candidate { endpoint, eligibility, masquerade } = *candidate;
         Self {
-            address: endpoint.address,
+            address: endpoint.address.to_string(),
             node: endpoint.node.as_deref(),
             zone: endpoint.zone.as_deref(),
             eligible: eligibility.is_ok(),
             reason: eligibility.err().map(|reason| reason.as_str()),
+            detail: None,
             source: eligibility.is_ok().then_some(if masquerade { "replaced" } else { "kept" }),
         }
     }
@@ -146,20 +178,48 @@ fn policy(matched: &Matched<'_>, origin: Origin) -> String {
     }
 }
 
-fn because(judgement: &Judgement<'_>) -> String {
+fn because(judgement: &Judgement<'_>, loaded: &Loaded) -> String {
     let matched = match &judgement.cause {
         Cause::Frontend(matched) => matched,
         Cause::UndefinedPort => return "a cluster IP, without this port and protocol".to_owned(),
         Cause::Unallocated(network) => return format!("no Service has this address of {network}"),
         Cause::NoService => return "not an address of a Service".to_owned(),
     };
+    let port = &matched.claim.port;
     match judgement.outcome {
-        Outcome::Drop if !matched.admitted => "the client is outside loadBalancerSourceRanges".to_owned(),
-        Outcome::Drop => format!("{} is Local, and no endpoint on this node can serve", field(matched).0),
-        Outcome::Reject | Outcome::None => "no endpoint can serve, on any node".to_owned(),
         Outcome::Accept => match judgement.endpoints().count() {
             1 => "1 endpoint is eligible".to_owned(),
             count => format!("{count} endpoints are eligible"),
         },
+        _ if !matched.admitted => "the client is outside loadBalancerSourceRanges".to_owned(),
+        _ if port.has_any => format!("{} is Local, and no endpoint on this node can serve", field(matched).0),
+        _ => match shortage(loaded, port, matched.traffic) {
+            Some(why) => format!("no endpoint can serve, on any node: {why}"),
+            None => "no endpoint can serve, on any node".to_owned(),
+        },
     }
+}
+
+/// Endpoints of the Service that the port leaves out, although the Service's slices list them.
+fn left_out<'a>(matched: &Matched<'a>, loaded: &'a Loaded) -> impl Iterator<Item = EndpointAnswer<'a>> {
+    let port = &matched.claim.port;
+    let slices = loaded.state.slices_of(&port.key.service);
+    let uses = EndpointUse::of(port, matched.traffic, slices, &loaded.snapshot.node);
+    let left_out: Vec<EndpointAnswer<'a>> = uses
+        .into_iter()
+        .filter(|endpoint| endpoint.port.is_none())
+        .filter_map(|endpoint| {
+            let why = endpoint.usable.err()?;
+            Some(EndpointAnswer {
+                address: endpoint.ip.to_string(),
+                node: endpoint.node,
+                zone: endpoint.zone,
+                eligible: false,
+                reason: Some(why.as_str()),
+                detail: matches!(why, Unused::OtherPort(_)).then(|| why.to_string()),
+                source: None,
+            })
+        })
+        .collect();
+    left_out.into_iter()
 }

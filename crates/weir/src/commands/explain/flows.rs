@@ -1,5 +1,6 @@
 //! How are many flows answered? One line in, one line of JSON out.
 
+use super::judge::Judge;
 use crate::{
     cli::AskedFlow,
     output::stdout::{self, Reader},
@@ -11,7 +12,7 @@ use std::{
     io::{self, BufRead, BufReader},
     path::Path,
 };
-use weir_core::verdict::{Index, Judgement, Outcome};
+use weir_core::verdict::{Judgement, Outcome};
 
 /// Length of the longest line that is read. An IPv6 address has at most 45 characters.
 const MAX_LINE_BYTES: usize = 1024;
@@ -36,16 +37,16 @@ enum Brief {
 
 /// Answers each line of a file that is not blank; `-` is standard input. A line that cannot be read gets an answer, too,
 /// so that lines and answers stay in step, and is named on standard error.
-pub(super) fn answer(path: &Path, index: &Index) -> anyhow::Result<Answered> {
+pub(super) fn answer(path: &Path, judge: &Judge) -> anyhow::Result<Answered> {
     if path.as_os_str() == "-" {
-        return answer_lines(io::stdin().lock(), "standard input", index);
+        return answer_lines(io::stdin().lock(), "standard input", judge);
     }
     let name = path.display().to_string();
     let file = File::open(path).with_context(|| format!("cannot read the flows of {name}"))?;
-    answer_lines(BufReader::new(file), &name, index)
+    answer_lines(BufReader::new(file), &name, judge)
 }
 
-fn answer_lines(lines: impl BufRead, name: &str, index: &Index) -> anyhow::Result<Answered> {
+fn answer_lines(lines: impl BufRead, name: &str, judge: &Judge) -> anyhow::Result<Answered> {
     let mut answered = Answered::All;
     for (number, line) in (1u64..).zip(lines.split(b'\n')) {
         let line = line.with_context(|| format!("cannot read the flows of {name}"))?;
@@ -53,7 +54,7 @@ fn answer_lines(lines: impl BufRead, name: &str, index: &Index) -> anyhow::Resul
             continue;
         }
         let brief = match read(&line) {
-            Ok(flow) => Brief::of(&index.judge(flow.from, flow.to)),
+            Ok(flow) => Brief::of(&judge.judge(flow)),
             Err(problem) => {
                 answered = Answered::Some;
                 eprintln!("error: {name}, line {number}: {problem}");

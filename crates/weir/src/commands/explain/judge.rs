@@ -1,72 +1,92 @@
-//! What would a flow get on this node, and why? `weir explain` reads manifests once and judges flows by them.
+//! By what is a flow judged? The Snapshot that follows from all objects, and the network of the node.
 
-use super::{answer::Answer, flows, notes, text};
-use crate::{
-    cli::{AskedFlow, ExplainOptions, Output, Question},
-    commands::problems::report,
-    output::stdout,
-};
-use anyhow::Context;
-use std::{collections::BTreeSet, net::IpAddr, process::ExitCode, sync::Arc};
-use weir_control::Loaded;
+use super::mapped::Mapped;
+use crate::cli::{AskedFlow, ExplainOptions};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use weir_core::{
-    Family, Snapshot,
-    verdict::{Index, Network},
+    Family, Frontend, Node, Origin, Snapshot, SourceRules,
+    verdict::{Cause, Index, Judgement, Network, Outcome},
 };
 
-/// Answers a question about flows. Problems of the manifests go to standard error, as for `weir resolve`.
-pub(crate) fn explain(options: &ExplainOptions) -> anyhow::Result<ExitCode> {
-    let mut loaded = options.manifests.load()?;
-    let index = index(&mut loaded.snapshot, options);
-    match &options.question {
-        Question::One(flow, output) => one(&index, *flow, *output, options, &loaded),
-        Question::Many(path) => {
-            let answered = flows::answer(path, &index)?;
-            let reported = report(&loaded);
-            Ok(if answered == flows::Answered::All { reported } else { ExitCode::FAILURE })
+/// Judge of flows.
+pub(super) struct Judge {
+    pub(super) index: Index,
+    pub(super) mapped: Mapped,
+}
+
+impl Judge {
+    /// Judge by everything that the node of a Snapshot serves.
+    pub(super) fn new(snapshot: &mut Snapshot, options: &ExplainOptions) -> Self {
+        let given = &options.node_addresses;
+        if !given.is_empty() {
+            let node = Arc::make_mut(&mut snapshot.node);
+            let primary = |family| given.iter().copied().find(|ip| Family::of(*ip) == family);
+            node.internal_ips = Family::ALL.into_iter().filter_map(primary).collect();
+            // Their Node object would say the same.
+            node.known = true;
         }
+        if options.objects.map_loopback {
+            return Self::of_bind_mode(snapshot, options);
+        }
+        let cluster = &options.network;
+        let network = Network::of(
+            &snapshot.node,
+            addresses(&snapshot.node, given),
+            &options.objects.node_port_addresses,
+            cluster.pods.clone(),
+            cluster.masquerade_all,
+        );
+        // Other addresses of the Service networks belong to Services of the other proxy.
+        let exclusive = options.objects.scope.selection.service_proxy_name.is_none();
+        let service_cidrs = cluster.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied();
+        snapshot.service_cidrs = service_cidrs.filter(|_| exclusive).collect();
+        Self { index: Index::of(snapshot, network), mapped: Mapped::default() }
+    }
+
+    /// Judge of what this host serves with `--map loopback`, where endpoints see this host as their client.
+    fn of_bind_mode(snapshot: &mut Snapshot, options: &ExplainOptions) -> Self {
+        let (cluster, node) = (&options.network, &snapshot.node);
+        let mut addresses = addresses(node, &options.node_addresses);
+        addresses.extend(weir_proxy::interface_addresses());
+        let network = Network {
+            addresses,
+            node_port_addresses: options.objects.bind_mode_node_ports(node),
+            pods: cluster.pods.clone(),
+            sources: SourceRules::of(&cluster.pods, node, true),
+        };
+        // Nothing is captured, so that nobody is silent for addresses without a Service.
+        snapshot.service_cidrs = Arc::default();
+        let mapped = Mapped::of(snapshot);
+        let index = Index::placed(snapshot, network, |claim, frontend| mapped.place(claim, frontend));
+        Self { index, mapped }
+    }
+
+    /// What a flow gets.
+    pub(super) fn judge(&self, flow: AskedFlow) -> Judgement<'_> {
+        let mut judgement = self.index.judge(flow.from, self.dialled(flow.to));
+        if self.mapped.is_on() {
+            // Where bind mode has nobody to connect to it has no socket, so that the kernel refuses.
+            if judgement.outcome == Outcome::Drop {
+                judgement.outcome = Outcome::Reject;
+            }
+            if let Cause::Frontend(matched) = &mut judgement.cause {
+                matched.candidates.iter_mut().for_each(|candidate| candidate.masquerade = true);
+            }
+        }
+        judgement
+    }
+
+    /// Where a client has to connect to for what was asked.
+    pub(super) fn dialled(&self, asked: Frontend) -> Frontend {
+        self.mapped.dialled(asked)
+    }
+
+    /// Whether it matters if a client is recognised as a pod.
+    pub(super) fn asks_for_pods(&self, judgement: &Judgement<'_>) -> bool {
+        judgement.origin == Origin::Outside && !self.mapped.is_on()
     }
 }
 
-fn one(
-    index: &Index,
-    flow: AskedFlow,
-    output: Output,
-    options: &ExplainOptions,
-    loaded: &Loaded,
-) -> anyhow::Result<ExitCode> {
-    let judgement = index.judge(flow.from, flow.to);
-    let notes = notes::notes(index, flow, &judgement, &options.network.pods);
-    let answer = Answer::of(flow, &judgement, notes);
-    stdout::print(&match output {
-        Output::Json => serde_json::to_string_pretty(&answer).context("cannot write JSON")? + "\n",
-        Output::Table => text::page(&answer),
-    })?;
-    Ok(report(loaded))
-}
-
-/// Index of everything that the node serves, by which flows are judged.
-fn index(snapshot: &mut Snapshot, options: &ExplainOptions) -> Index {
-    let given = &options.node_addresses;
-    if !given.is_empty() {
-        let node = Arc::make_mut(&mut snapshot.node);
-        let primary = |family| given.iter().copied().find(|ip| Family::of(*ip) == family);
-        node.internal_ips = Family::ALL.into_iter().filter_map(primary).collect();
-        // Their Node object would say the same.
-        node.known = true;
-    }
-    let addresses: BTreeSet<IpAddr> = given.iter().chain(&snapshot.node.internal_ips).copied().collect();
-    let cluster = &options.network;
-    let network = Network::of(
-        &snapshot.node,
-        addresses,
-        &options.manifests.node_port_addresses,
-        cluster.pods.clone(),
-        cluster.masquerade_all,
-    );
-    // Other addresses of the Service networks belong to Services of the other proxy.
-    let exclusive = options.manifests.scope.selection.service_proxy_name.is_none();
-    let service_cidrs = cluster.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied();
-    snapshot.service_cidrs = service_cidrs.filter(|_| exclusive).collect();
-    Index::of(snapshot, network)
+fn addresses(node: &Node, given: &[IpAddr]) -> BTreeSet<IpAddr> {
+    given.iter().chain(&node.internal_ips).copied().collect()
 }

@@ -3,15 +3,20 @@
 use super::answer::{Answer, EndpointAnswer, ServiceAnswer};
 use crate::output::table::Table;
 use std::fmt::Write;
+use weir_core::Printable;
 
 /// Formats an answer as lines, then a table of endpoints.
 pub(super) fn page(answer: &Answer<'_>) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(page, "{name:<10}{value}");
+        // Names in manifests are anything: none may look like another line.
+        let _ = writeln!(page, "{name:<10}{}", Printable(value));
     };
     line("from", &format!("{} ({})", answer.from, answer.origin));
     line("to", &answer.to);
+    if let Some(mapped) = &answer.mapped {
+        line("mapped", &format!("{} is served at {}", mapped.address, mapped.listen));
+    }
     if let Some(service) = &answer.service {
         line("service", &named(service));
         line("kind", service.kind);
@@ -42,10 +47,14 @@ fn table(endpoints: &[EndpointAnswer<'_>]) -> Table<5> {
     let mut table = Table::new(["endpoint", "node", "zone", "eligible", "source"]);
     for endpoint in endpoints {
         table.push([
-            endpoint.address.to_string(),
+            endpoint.address.clone(),
             endpoint.node.unwrap_or("-").to_owned(),
             endpoint.zone.unwrap_or("-").to_owned(),
-            endpoint.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")),
+            match (endpoint.reason, &endpoint.detail) {
+                (None, _) => "yes".to_owned(),
+                (Some(reason), None) => format!("no: {reason}"),
+                (Some(reason), Some(detail)) => format!("no: {reason}: {detail}"),
+            },
             endpoint.source.unwrap_or("-").to_owned(),
         ]);
     }

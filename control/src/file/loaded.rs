@@ -1,0 +1,37 @@
+//! What was found by reading all objects once?
+
+use super::report::Report;
+use crate::{Problem, Refusals, State, Store};
+use weir_core::Snapshot;
+
+/// All objects of a source, read once.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Snapshot that the node would serve.
+    pub snapshot: Snapshot,
+    /// Objects that the Snapshot follows from, without the addresses that guards refused.
+    pub state: State,
+    /// Objects and problems that were found in manifests; empty for an API server.
+    pub report: Report,
+    /// Problems with objects of an API server; empty for manifests.
+    pub problems: Vec<Problem>,
+    /// Addresses that guards refused, by Service; empty without guards.
+    pub refusals: Vec<Refusals>,
+    /// What could not be read, and what that means, each as a sentence.
+    pub notes: Vec<String>,
+}
+
+impl Loaded {
+    /// What follows from all objects of a store.
+    pub(crate) fn of(mut store: Store) -> Self {
+        let commit = store.commit();
+        Self {
+            snapshot: commit.snapshot,
+            state: store.state(),
+            report: Report::default(),
+            problems: Vec::new(),
+            refusals: commit.refusals,
+            notes: Vec::new(),
+        }
+    }
+}

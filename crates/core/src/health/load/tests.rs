@@ -1,0 +1,54 @@
+//! Is every change of an endpoint's standing counted, and nothing else?
+
+use super::*;
+
+#[test]
+fn a_lease_counts_exactly_as_long_as_it_lives() {
+    let load = Arc::new(Load::default());
+    let first = load.lease();
+    let second = load.lease();
+    assert_eq!(load.live(), 2);
+    drop(first);
+    assert_eq!(load.live(), 1);
+    drop(second);
+    assert_eq!(load.live(), 0);
+}
+
+#[test]
+fn a_limit_is_never_exceeded() {
+    let load = Arc::new(Load::default());
+    let leases: Vec<_> = (0..5).map_while(|_| load.lease_within(3)).collect();
+    assert_eq!((leases.len(), load.live()), (3, 3));
+}
+
+#[test]
+fn changes_of_standing_are_told_and_nothing_else_is() {
+    let changes = Arc::default();
+    let load = Load::new(&changes);
+    let (now, took) = (Instant::now(), Duration::from_millis(1));
+    load.connected(now, took);
+    assert!(
+        !load.failed(now, took, ConnectFailure::Refused) && !load.failed(now, took, ConnectFailure::Refused)
+    );
+    assert_eq!(changes.count(), 0);
+    assert!(load.failed(now, took, ConnectFailure::TimedOut));
+    assert_eq!((changes.count(), load.is_ejected(), load.rank()), (1, true, 1));
+    assert!(!load.failed(now, took, ConnectFailure::Refused), "it is ejected already");
+    assert_eq!((changes.count(), load.last_failure()), (1, Some(ConnectFailure::Refused)));
+    load.connected(now, took);
+    assert_eq!((changes.count(), load.is_ejected()), (1, true), "it may accept and end at once");
+    load.served(now);
+    assert_eq!((changes.count(), load.is_ejected()), (2, false));
+}
+
+#[test]
+fn a_failed_probe_leaves_its_rank_among_the_ejected() {
+    let changes = Arc::default();
+    let load = Load::new(&changes);
+    let start = Instant::now();
+    (0..3).for_each(|_| _ = load.failed(start, Duration::ZERO, ConnectFailure::Refused));
+    let later = start + Duration::from_secs(1);
+    assert!(load.probe(changes.millis(later)) && !load.probe(changes.millis(later)));
+    assert!(!load.failed(later, Duration::ZERO, ConnectFailure::Refused));
+    assert_eq!((load.is_ejected(), load.rank()), (true, 1));
+}

@@ -1,0 +1,153 @@
+//! Which objects do `weir resolve` and `weir explain` read, and for which node?
+
+use super::{
+    defaults::node_name,
+    run::Map,
+    values::{NodePortAddress, network, node_port_addresses, refused_endpoints, selection, usage},
+};
+use clap::{ArgAction, Args};
+use ipnet::IpNet;
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+use weir_control::{KubeSource, Scope};
+use weir_core::{Localhost, Node, NodePortAddresses, guards::ExternalIps};
+
+/// Longest time until an answer of an API server begins: somebody waits for it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Flags about the objects to read.
+#[derive(Args, Debug)]
+pub(super) struct ObjectArgs {
+    /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable); required unless an API
+    /// server is named, whose objects are listed once
+    #[arg(long, value_name = "PATH", action = ArgAction::Append,
+        required_unless_present_any = ["kubeconfig", "context", "api_server"],
+        conflicts_with_all = ["kubeconfig", "context", "api_server"])]
+    manifests: Vec<PathBuf>,
+
+    /// Kubeconfig [default: $KUBECONFIG, else the Pod's service account, else ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Context in the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+
+    /// API server to use instead of the one in the kubeconfig, as in https://10.0.0.1:6443
+    #[arg(long, value_name = "URL")]
+    api_server: Option<String>,
+
+    /// Show what 'weir run --map loopback' would serve on this host, and where
+    #[arg(long, value_enum, value_name = "WHERE")]
+    map: Option<Map>,
+
+    /// Node whose view is shown; endpoints on it are local [default: $NODE_NAME, else the host name]
+    #[arg(long, value_name = "NAME")]
+    node_name: Option<String>,
+
+    /// Where node ports would be served: 'primary' or networks, comma separated
+    #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
+    node_port_addresses: Vec<NodePortAddress>,
+
+    /// Only Services with this value of the label service.kubernetes.io/service-proxy-name
+    #[arg(long, value_name = "NAME")]
+    service_proxy_name: Option<String>,
+
+    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
+    /// external IPs [default: true for objects from an API server, false for manifests]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    guards: Option<bool>,
+
+    /// Networks in which guards allow external IPs, comma separated
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
+    allow_external_ips: Vec<IpNet>,
+
+    /// Networks whose addresses guards refuse as endpoints, comma separated [default: the metadata services of clouds]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
+    refuse_endpoints: Option<Vec<IpNet>>,
+}
+
+/// Objects to read, and the node that they are read for.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectOptions {
+    /// Where the objects are read.
+    pub(crate) source: ObjectSource,
+    /// Node and selection that the objects are read for.
+    pub(crate) scope: Scope,
+    /// Addresses where node ports would be served.
+    pub(crate) node_port_addresses: NodePortAddresses,
+    /// Whether cluster IPs that are not local are shown at their loopback addresses.
+    pub(crate) map_loopback: bool,
+}
+
+/// Where objects are read, once.
+#[derive(Clone, Debug)]
+pub(crate) enum ObjectSource {
+    /// Files and directories; `-` is standard input.
+    Manifests(Vec<PathBuf>),
+    /// API server of a cluster.
+    ApiServer(KubeSource),
+}
+
+impl ObjectArgs {
+    /// Checks the flags together, for a host that is known to have these addresses. An empty `--node-name` means that no
+    /// endpoint is local.
+    pub(super) fn options(self, host: &[IpAddr]) -> Result<ObjectOptions, clap::Error> {
+        let node_name = match &self.node_name {
+            Some(name) => node_name::normalized(name),
+            None => node_name::node_name(None),
+        };
+        let guards = self.guards.unwrap_or(self.manifests.is_empty());
+        for (flag, is_given) in [
+            ("--allow-external-ips", !self.allow_external_ips.is_empty()),
+            ("--refuse-endpoints", self.refuse_endpoints.is_some()),
+        ] {
+            if !guards && is_given {
+                return Err(usage(format_args!("{flag} means nothing without --guards")));
+            }
+        }
+        let source = match self.manifests.is_empty() {
+            false => ObjectSource::Manifests(self.manifests),
+            true => ObjectSource::ApiServer(KubeSource {
+                kubeconfig: self.kubeconfig,
+                context: self.context,
+                api_server: self.api_server,
+                answer_timeout: ANSWER_TIMEOUT,
+                ..KubeSource::default()
+            }),
+        };
+        let external_ips = ExternalIps {
+            allowed: self.allow_external_ips,
+            host: host.iter().copied().collect(),
+            ..ExternalIps::default()
+        };
+        Ok(ObjectOptions {
+            source,
+            scope: Scope {
+                node_name,
+                selection: selection(self.service_proxy_name),
+                guards: Some(guards),
+                external_ips,
+                refused_endpoints: refused_endpoints(self.refuse_endpoints),
+                ..Scope::default()
+            },
+            node_port_addresses: node_port_addresses(&self.node_port_addresses)?,
+            map_loopback: self.map == Some(Map::Loopback),
+        })
+    }
+}
+
+impl ObjectOptions {
+    /// Addresses of this host at which bind mode would serve the node ports of a node.
+    pub(crate) fn bind_mode_node_ports(&self, node: &Node) -> Vec<IpAddr> {
+        let local = weir_proxy::interface_addresses();
+        self.node_port_addresses.resolve(node, &local, |ip| local.contains(&ip), Localhost::Served)
+    }
+
+    /// Whether standard input is among the manifests.
+    pub(crate) fn read_standard_input(&self) -> bool {
+        match &self.source {
+            ObjectSource::Manifests(paths) => paths.iter().any(|path| path.as_os_str() == "-"),
+            ObjectSource::ApiServer(_) => false,
+        }
+    }
+}
