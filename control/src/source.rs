@@ -101,7 +101,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
         }
         Source::Kube(source) => {
             let url = api_server::url(&source).await?;
-            guards.iter_mut().for_each(|rules| rules.api_server = api_server::address(&url));
+            guards.iter_mut().for_each(|rules| rules.external_ips.api_server = api_server::address(&url));
             let mut restored = false;
             if let Some(folder) = source.state_dir.clone() {
                 let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());

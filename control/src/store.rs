@@ -21,7 +21,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
-use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::ExternalIps, resolve};
+use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::GuardRules, resolve};
 
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]
@@ -78,10 +78,10 @@ impl Store {
         }
     }
 
-    /// Refuses special addresses, and external IPs that `rules` does not allow (see [`weir_core::guards`]);
+    /// Refuses special addresses, and what `rules` refuses (see [`weir_core::guards`]);
     /// `None` refuses nothing. For an empty store.
     #[must_use]
-    pub fn with_guards(self, rules: Option<ExternalIps>) -> Self {
+    pub fn with_guards(self, rules: Option<GuardRules>) -> Self {
         Self { guard: rules.map(Guard::new), ..self }
     }
 

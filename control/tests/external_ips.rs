@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use weir_control::{Commit, Event, Kind, ObjectKey, Store};
 use weir_core::{
     EndpointSet, ServiceKey,
-    guards::{ExternalIps, Refusal},
+    guards::{ExternalIps, GuardRules, Refusal},
 };
 
 fn service(name: &str, cluster_ip: &str, external_ips: &[&str]) -> Event {
@@ -44,7 +44,8 @@ fn slice(service: &str, addresses: &[&str]) -> Event {
 /// A guarded store that allows external IPs in these networks, with a Service that wants the address.
 fn store(allowed: &[&str], wanted: &str) -> Store {
     let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
-    let rules = ExternalIps { allowed, ..ExternalIps::default() };
+    let external_ips = ExternalIps { allowed, ..ExternalIps::default() };
+    let rules = GuardRules { external_ips, ..GuardRules::default() };
     let mut store = Store::new("node-a").with_guards(Some(rules));
     store.apply(service("web", "10.96.0.10", &[wanted]));
     store
@@ -203,7 +204,9 @@ proptest! {
     fn what_is_served_and_refused_follows_from_the_objects_and_not_from_their_order(
         changes in prop::collection::vec((change(), any::<bool>()), 1..30),
     ) {
-        let rules = ExternalIps { allowed: vec!["0.0.0.0/0".parse().unwrap()], ..ExternalIps::default() };
+        let external_ips =
+            ExternalIps { allowed: vec!["0.0.0.0/0".parse().unwrap()], ..ExternalIps::default() };
+        let rules = GuardRules { external_ips, ..GuardRules::default() };
         let [mut gradual, mut at_once] = [(); 2].map(|()| Store::new("node-a").with_guards(Some(rules.clone())));
         let mut reported = BTreeMap::new();
         let mut note = |commit: &Commit| {

@@ -91,7 +91,7 @@ impl Listing {
     async fn list(&mut self, source: KubeSource, scope: &Scope) -> Result<(), ListError> {
         let mut guards = scope.guards(true);
         let url = url(&source).await?;
-        guards.iter_mut().for_each(|rules| rules.api_server = address(&url));
+        guards.iter_mut().for_each(|rules| rules.external_ips.api_server = address(&url));
         self.store = Store::new(&scope.node_name).with_guards(guards);
         let (inputs, mut received) = driver::channel();
         // Dropped at the end, which ends the watches.

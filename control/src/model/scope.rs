@@ -1,6 +1,10 @@
 //! Which Services and which node are objects read for?
 
-use weir_core::{Settings, guards::ExternalIps};
+use ipnet::IpNet;
+use weir_core::{
+    Settings,
+    guards::{ExternalIps, GuardRules, METADATA_SERVICES},
+};
 
 /// Label that hands a Service to another proxy (semantics S4).
 pub const SERVICE_PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
@@ -14,7 +18,7 @@ pub struct Selection {
 }
 
 /// What objects are read for: a node, a selection of Services, and the operator's settings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Scope {
     /// Name of this proxy's node; empty when it runs on none.
     pub node_name: String,
@@ -28,12 +32,29 @@ pub struct Scope {
     /// External IPs that guards let through. The control plane adds the address of the API server that it
     /// reads.
     pub external_ips: ExternalIps,
+    /// Networks whose addresses guards refuse as endpoints.
+    pub refused_endpoints: Vec<IpNet>,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            node_name: String::new(),
+            selection: Selection::default(),
+            defaults: Settings::default(),
+            guards: None,
+            external_ips: ExternalIps::default(),
+            refused_endpoints: METADATA_SERVICES.into(),
+        }
+    }
 }
 
 impl Scope {
-    /// External IPs that guards let through; `None` if guards are off. `default` decides where the operator
-    /// does not say.
-    pub(crate) fn guards(&self, default: bool) -> Option<ExternalIps> {
-        self.guards.unwrap_or(default).then(|| self.external_ips.clone())
+    /// What guards refuse; `None` if guards are off. `default` decides where the operator does not say.
+    pub(crate) fn guards(&self, default: bool) -> Option<GuardRules> {
+        self.guards.unwrap_or(default).then(|| GuardRules {
+            external_ips: self.external_ips.clone(),
+            refused_endpoints: self.refused_endpoints.clone(),
+        })
     }
 }

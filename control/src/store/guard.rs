@@ -11,7 +11,7 @@ use std::{
 };
 use weir_core::{
     Node, PerFamily, Service, ServiceKey,
-    guards::{ExternalIps, Refusal, Refused, Role, guard_service, guard_slice},
+    guards::{GuardRules, Refusal, Refused, Role, guard_service, guard_slice},
 };
 
 /// Refused addresses of one Service, when they have changed.
@@ -75,6 +75,7 @@ fn message(role: Role, reason: Refusal, refused: &[(Role, Refusal, IpAddr)]) -> 
             "is outside the networks of --allow-external-ips; name its network there if everybody who may edit \
              Services may take what is sent to {first} (CVE-2020-8554)"
         ),
+        Refusal::NotDialled => "is in --refuse-endpoints; take it out of the EndpointSlice".to_owned(),
         special => return format!("{first}{more} is a {special} address, which is {fate} (--guards)"),
     };
     format!("{first}{more} is {fate}: it {why}")
@@ -83,7 +84,7 @@ fn message(role: Role, reason: Refusal, refused: &[(Role, Refusal, IpAddr)]) -> 
 /// Removes addresses that must be neither served nor dialled from objects, and remembers them.
 #[derive(Debug)]
 pub(super) struct Guard {
-    rules: ExternalIps,
+    rules: GuardRules,
     /// Index of who holds and who wants which address.
     pub(super) addresses: Addresses,
     /// Addresses refused regardless of other objects, by the object that names them. Most objects name none.
@@ -95,7 +96,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(rules: ExternalIps) -> Self {
+    pub(super) fn new(rules: GuardRules) -> Self {
         Self {
             rules,
             addresses: Addresses::default(),
@@ -109,7 +110,7 @@ impl Guard {
     pub(super) fn check(&mut self, key: &ObjectKey, object: &mut Object) {
         let refused = match object {
             Object::Service(service) => guard_service(service),
-            Object::EndpointSlice(slice) => guard_slice(slice),
+            Object::EndpointSlice(slice) => guard_slice(slice, &self.rules.refused_endpoints),
             Object::Node(_) | Object::ServiceCidr(_) => return,
         };
         if refused.is_empty() {
@@ -136,7 +137,7 @@ impl Guard {
         let mut refused = Refused::new();
         let mut is_allowed = |ip: &IpAddr| {
             let holder = self.addresses.holder(*ip, key, service_cidrs);
-            let reason = self.rules.refusal(*ip, node, holder);
+            let reason = self.rules.external_ips.refusal(*ip, node, holder);
             refused.extend(reason.map(|reason| (Role::Frontend, reason, *ip)));
             reason.is_none()
         };

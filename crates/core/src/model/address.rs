@@ -49,6 +49,19 @@ pub fn parse_cidr(text: &str) -> Option<IpNet> {
     IpNet::new(ip, length).ok().map(|net| net.trunc())
 }
 
+/// The IPv4 address that an IPv6 address stands for; `None` if it stands for none: mapped (::ffff:0:0/96), translated
+/// (64:ff9b::/96, RFC 6052), 6to4 (2002::/16, RFC 3056) or compatible (::/96, RFC 4291).
+pub fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let join = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match ip.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(join(high, low))
+        }
+        [0x2002, high, low, ..] => Some(join(high, low)),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::{
     defaults::node_name,
     run::Map,
-    values::{NodePortAddress, network, node_port_addresses, selection, usage},
+    values::{NodePortAddress, network, node_port_addresses, refused_endpoints, selection, usage},
 };
 use clap::{ArgAction, Args};
 use ipnet::IpNet;
@@ -60,6 +60,10 @@ pub(super) struct ObjectArgs {
     /// Networks in which guards allow external IPs, comma separated
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
     allow_external_ips: Vec<IpNet>,
+
+    /// Networks whose addresses guards refuse as endpoints, comma separated [default: the metadata services of clouds]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
+    refuse_endpoints: Option<Vec<IpNet>>,
 }
 
 /// Objects to read, and the node that they are read for.
@@ -93,8 +97,13 @@ impl ObjectArgs {
             None => node_name::node_name(None),
         };
         let guards = self.guards.unwrap_or(self.manifests.is_empty());
-        if !guards && !self.allow_external_ips.is_empty() {
-            return Err(usage("--allow-external-ips means nothing without --guards"));
+        for (flag, is_given) in [
+            ("--allow-external-ips", !self.allow_external_ips.is_empty()),
+            ("--refuse-endpoints", self.refuse_endpoints.is_some()),
+        ] {
+            if !guards && is_given {
+                return Err(usage(format_args!("{flag} means nothing without --guards")));
+            }
         }
         let source = match self.manifests.is_empty() {
             false => ObjectSource::Manifests(self.manifests),
@@ -118,6 +127,7 @@ impl ObjectArgs {
                 selection: selection(self.service_proxy_name),
                 guards: Some(guards),
                 external_ips,
+                refused_endpoints: refused_endpoints(self.refuse_endpoints),
                 ..Scope::default()
             },
             node_port_addresses: node_port_addresses(&self.node_port_addresses)?,

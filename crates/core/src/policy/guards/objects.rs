@@ -1,7 +1,8 @@
 //! Which addresses do Services and EndpointSlices lose to the guards?
 
-use super::refusal::Refusal;
+use super::{endpoints, refusal::Refusal};
 use crate::model::{EndpointSlice, PerFamily, Service};
+use ipnet::IpNet;
 use std::{collections::BTreeSet, mem, net::IpAddr};
 
 /// What a refused address was to be.
@@ -16,10 +17,14 @@ pub enum Role {
 /// The refused addresses of an object, each with its role and the reason, without duplicates.
 pub type Refused = BTreeSet<(Role, Refusal, IpAddr)>;
 
-/// Removes endpoints that must not be connected to from a slice; returns their addresses.
-pub fn guard_slice(slice: &mut EndpointSlice) -> Refused {
+/// Removes endpoints that must not be connected to from a slice, those in `refused_networks` among them; returns their
+/// addresses.
+pub fn guard_slice(slice: &mut EndpointSlice, refused_networks: &[IpNet]) -> Refused {
     let mut refused = Refused::new();
-    slice.endpoints.retain(|endpoint| is_allowed(&mut refused, Role::Endpoint, endpoint.ip));
+    slice.endpoints.retain(|endpoint| {
+        let reason = endpoints::refusal(endpoint.ip, refused_networks);
+        keep(&mut refused, Role::Endpoint, endpoint.ip, reason)
+    });
     refused
 }
 
@@ -27,7 +32,7 @@ pub fn guard_slice(slice: &mut EndpointSlice) -> Refused {
 /// in that family (semantics A1).
 pub fn guard_service(service: &mut Service) -> Refused {
     let mut refused = Refused::new();
-    let mut allowed = |ip: &IpAddr| is_allowed(&mut refused, Role::Frontend, *ip);
+    let mut allowed = |ip: &IpAddr| keep(&mut refused, Role::Frontend, *ip, Refusal::of(*ip));
     let PerFamily { v4, v6 } = &mut service.cluster_ips;
     for cluster_ip in [v4, v6] {
         *cluster_ip = cluster_ip.filter(&mut allowed);
@@ -40,8 +45,8 @@ pub fn guard_service(service: &mut Service) -> Refused {
     refused
 }
 
-fn is_allowed(refused: &mut Refused, role: Role, ip: IpAddr) -> bool {
-    let reason = Refusal::of(ip);
+/// Notes the reason to refuse an address; whether there is none.
+fn keep(refused: &mut Refused, role: Role, ip: IpAddr, reason: Option<Refusal>) -> bool {
     refused.extend(reason.map(|reason| (role, reason, ip)));
     reason.is_none()
 }
@@ -70,11 +75,17 @@ mod tests {
             service: ServiceKey::new("default", "web"),
             family: Family::V4,
             ports: Vec::new(),
-            endpoints: ["127.0.0.1", "10.0.0.1", "127.0.0.1", "169.254.169.254"].map(endpoint).into(),
+            endpoints: ["127.0.0.1", "10.0.0.1", "127.0.0.1", "169.254.169.254", "203.0.113.7"]
+                .map(endpoint)
+                .into(),
         };
-        let refused = guard_slice(&mut slice);
+        let refused = guard_slice(&mut slice, &["203.0.113.0/24".parse().unwrap()]);
         assert_eq!(slice.endpoints, [endpoint("10.0.0.1")]);
-        let expected = [(Refusal::Loopback, "127.0.0.1"), (Refusal::LinkLocal, "169.254.169.254")];
+        let expected = [
+            (Refusal::Loopback, "127.0.0.1"),
+            (Refusal::LinkLocal, "169.254.169.254"),
+            (Refusal::NotDialled, "203.0.113.7"),
+        ];
         assert_eq!(refused, expected.map(|(reason, text)| (Role::Endpoint, reason, ip(text))).into());
     }
 

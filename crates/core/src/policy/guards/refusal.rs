@@ -1,11 +1,15 @@
 //! Why may an address be neither a frontend nor an endpoint?
 
-use std::{fmt, net::IpAddr};
+use crate::model::address::embedded_v4;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// The reason for which an address is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
-    /// The address is 0.0.0.0 or ::, which reach this host itself.
+    /// The address is ::, or in 0.0.0.0/8: "this host on this network" (RFC 1122 3.2.1.3).
     Unspecified,
     /// The address is in 127.0.0.0/8, or is ::1.
     Loopback,
@@ -23,11 +27,13 @@ pub enum Refusal {
     ClusterIp,
     /// The operator does not allow the external IP.
     NotAllowed,
+    /// The operator does not allow the endpoint: its address is in `--refuse-endpoints`.
+    NotDialled,
 }
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Refusal; 9] = [
+    pub const ALL: [Refusal; 10] = [
         Self::Unspecified,
         Self::Loopback,
         Self::LinkLocal,
@@ -37,6 +43,7 @@ impl Refusal {
         Self::Node,
         Self::ClusterIp,
         Self::NotAllowed,
+        Self::NotDialled,
     ];
 
     /// The word for logs and metrics.
@@ -51,22 +58,30 @@ impl Refusal {
             Self::Node => "node",
             Self::ClusterIp => "cluster-ip",
             Self::NotAllowed => "not-allowed",
+            Self::NotDialled => "not-dialled",
         }
     }
 
-    /// The reason to refuse an address in any role; `None` if there is none. An IPv4-mapped IPv6 address counts as IPv4.
+    /// The reason to refuse an address in any role; `None` if there is none. An IPv6 address that stands for an IPv4
+    /// address is judged as that, too: translators and tunnels of the network may take it there.
     pub fn of(ip: IpAddr) -> Option<Self> {
-        let ip = ip.to_canonical();
-        let link_local = match ip {
-            IpAddr::V4(ip) => ip.is_link_local(),
-            IpAddr::V6(ip) => ip.is_unicast_link_local(),
-        };
         match ip {
-            _ if ip.is_unspecified() => Some(Self::Unspecified),
+            IpAddr::V4(ip) => Self::of_v4(ip),
+            IpAddr::V6(ip) if ip.is_unspecified() => Some(Self::Unspecified),
+            IpAddr::V6(ip) if ip.is_loopback() => Some(Self::Loopback),
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Some(Self::LinkLocal),
+            IpAddr::V6(ip) if ip.is_multicast() => Some(Self::Multicast),
+            IpAddr::V6(ip) => embedded_v4(ip).and_then(Self::of_v4),
+        }
+    }
+
+    fn of_v4(ip: Ipv4Addr) -> Option<Self> {
+        match ip {
+            _ if ip.octets()[0] == 0 => Some(Self::Unspecified),
             _ if ip.is_loopback() => Some(Self::Loopback),
-            _ if link_local => Some(Self::LinkLocal),
+            _ if ip.is_link_local() => Some(Self::LinkLocal),
             _ if ip.is_multicast() => Some(Self::Multicast),
-            IpAddr::V4(ip) if ip.is_broadcast() => Some(Self::Broadcast),
+            _ if ip.is_broadcast() => Some(Self::Broadcast),
             _ => None,
         }
     }
@@ -91,7 +106,11 @@ mod tests {
     fn special_addresses_are_refused_in_every_form_and_others_are_not() {
         for (texts, reason) in [
             (["0.0.0.0", "::", "::ffff:0.0.0.0"], Some(Refusal::Unspecified)),
+            (["0.0.0.1", "0.255.255.255", "64:ff9b::0.1.2.3"], Some(Refusal::Unspecified)),
             (["127.0.0.1", "127.255.255.255", "::ffff:127.9.9.9"], Some(Refusal::Loopback)),
+            (["64:ff9b::127.0.0.1", "2002:7f00:1::1", "::127.0.0.1"], Some(Refusal::Loopback)),
+            (["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::169.254.169.254"], Some(Refusal::LinkLocal)),
+            (["64:ff9b::10.0.0.1", "2002:a00:1::1", "64:ff9b:1::127.0.0.1"], None),
             (["::1", "::1", "::ffff:127.0.0.1"], Some(Refusal::Loopback)),
             (["169.254.0.0", "169.254.169.254", "::ffff:169.254.1.1"], Some(Refusal::LinkLocal)),
             (["fe80::1", "fe80:1::1", "febf:ffff::"], Some(Refusal::LinkLocal)),

@@ -281,6 +281,17 @@ fn node_mode_is_probed_from_anywhere_and_owns_the_cluster_unless_it_serves_one_n
 }
 
 #[test]
+fn metadata_services_are_refused_as_endpoints_unless_the_operator_names_others() {
+    let refused = |flags: &[&str]| {
+        let networks = run(flags, &[], "").unwrap().scope.refused_endpoints;
+        networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    assert!(refused(&[]).contains("168.63.129.16/32") && refused(&[]).contains("fd00:ec2::254/128"));
+    assert_eq!(refused(&["--refuse-endpoints", "192.0.2.0/24,2001:db8::/32"]), "192.0.2.0/24 2001:db8::/32");
+    assert!(run(&["--refuse-endpoints", "192.0.2.1"], &[], "").unwrap_err().contains("192.0.2.1"));
+}
+
+#[test]
 fn pods_are_recognised_as_kube_proxy_names_it() {
     let pods = |flags: &[&str]| {
         run(&[&["--mode=node"], flags].concat(), &[], "").map(|o| o.node.unwrap().network.pods)

@@ -90,6 +90,10 @@ pub(super) struct ServedArgs {
     /// other Services stay refused, an address on an interface here is allowed if it is named itself (/32, /128)
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = values::network)]
     pub(super) allow_external_ips: Vec<IpNet>,
+
+    /// Networks whose addresses guards refuse as endpoints, comma separated [default: the metadata services of clouds]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = values::network)]
+    pub(super) refuse_endpoints: Option<Vec<IpNet>>,
 }
 
 #[derive(Args, Debug)]

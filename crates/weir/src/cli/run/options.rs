@@ -127,6 +127,7 @@ impl RunArgs {
                     host: weir_proxy::interface_addresses(),
                     api_server: None,
                 },
+                refused_endpoints: values::refused_endpoints(served.refuse_endpoints),
             },
             map_loopback: served.map == Some(Map::Loopback),
             node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,
