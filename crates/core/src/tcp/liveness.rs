@@ -95,7 +95,11 @@ impl Liveness {
         let last_ack = now.checked_sub(report.silence).unwrap_or(now);
         let is_written = self.waiting.is_none_or(|before| last_written > before.last_written);
         let waiting = match self.waiting {
-            Some(before) if last_ack <= before.last_ack + INEXACTNESS => Waiting { last_written, ..before },
+            // The same acknowledgement, or one that came so shortly after it that it answers nothing that was asked since.
+            Some(before) if last_ack <= before.last_ack + INEXACTNESS => {
+                let (last_ack, since) = (last_ack.max(before.last_ack), last_ack.max(before.since));
+                Waiting { last_ack, since, last_written, ..before }
+            }
             _ => {
                 self.asked = 0;
                 // What waits may have been written long after the last acknowledgement, of bytes before.

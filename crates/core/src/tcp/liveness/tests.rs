@@ -219,6 +219,14 @@ fn a_peer_that_acknowledged_everything_need_not_be_looked_at() {
     assert!(!liveness.wants_probe(now + TIMEOUT));
 }
 
+#[test]
+fn an_answer_shortly_after_another_one_counts_as_well() {
+    let (timeout, vanishes) = (seconds(9), ms(501_001));
+    let mut simulated = Simulated::new(Peer::Pauses { vanishes }, seconds(45), true);
+    let dead = simulated.run(timeout, seconds(4000)).0.unwrap();
+    assert!(dead >= simulated.last_ack + timeout, "{dead:?} after an answer at {:?}", simulated.last_ack);
+}
+
 proptest! {
     #[test]
     fn whoever_answers_lives_and_whoever_does_not_is_found(
