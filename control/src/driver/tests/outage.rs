@@ -1,45 +1,23 @@
 //! Do status and log say since when the API server is away, and when it is back?
 
 use super::*;
-use std::{
-    io,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use weir_testkit::LoggedText;
 
 /// What is logged on this thread until it is dropped.
 pub(super) struct Log {
-    lines: Arc<Lines>,
+    lines: Arc<LoggedText>,
     _guard: tracing::subscriber::DefaultGuard,
-}
-
-#[derive(Default)]
-struct Lines(Mutex<Vec<u8>>);
-
-impl Lines {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl io::Write for &Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Log {
     pub(super) fn begin() -> Self {
-        let lines = Arc::<Lines>::default();
+        let lines = Arc::<LoggedText>::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&lines)).finish();
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.lines.lock()).into_owned()
+        self.lines.text()
     }
 
     fn count(&self, words: &str) -> usize {

@@ -2,31 +2,9 @@
 
 use super::*;
 use crate::routing::node_context::NodeContext;
-use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::Arc;
 use weir_core::{ConnectFailure, PortSpec, Service, ServiceKey, resolve_static};
-
-/// Lines that were logged on this thread.
-#[derive(Default)]
-struct Lines(Mutex<Vec<u8>>);
-
-impl Lines {
-    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl io::Write for &Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use weir_testkit::LoggedText;
 
 /// Services in simulated time.
 struct Simulation {
@@ -92,14 +70,14 @@ impl Simulation {
     /// What is logged after a second, without time and place.
     fn log(&mut self) -> Vec<String> {
         self.seconds += 1;
-        let lines = Arc::<Lines>::default();
+        let lines = Arc::<LoggedText>::default();
         let format = tracing_subscriber::fmt().with_ansi(false).without_time().with_target(false);
         let subscriber = format.with_writer(Arc::clone(&lines)).finish();
         let now = self.now();
         tracing::subscriber::with_default(subscriber, || {
             self.report.look(now, &self.runtimes, &self.endpoints);
         });
-        String::from_utf8_lossy(&lines.lock()).lines().map(|line| line.trim().to_owned()).collect()
+        lines.text().lines().map(|line| line.trim().to_owned()).collect()
     }
 }
 
