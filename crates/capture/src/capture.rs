@@ -251,8 +251,7 @@ impl Capture {
         let changes = Changes::between(&installed.desired.snapshot, &desired.snapshot);
         let edits = installed.plan.follow(&changes, &desired.snapshot.node, &desired.node_port_addresses);
         if !edits.is_empty() {
-            let owner = &desired.table.owner;
-            self.transact(&nft::edits(owner, &installed.plan, &edits)).await?;
+            self.transact(&nft::edits(&desired.table, &installed.plan, &edits)).await?;
         }
         self.installed(Installed { desired, ..installed });
         Ok(())

@@ -10,7 +10,11 @@ use rtnetlink::packet_route::{
     address::{AddressAttribute, AddressMessage},
     link::{InfoBridge, InfoData, InfoKind, LinkAttribute, LinkInfo, LinkMessage},
 };
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket},
+};
 use weir_core::{BridgeNetwork, Bridges, Family, PerFamily};
 
 /// Looks at this host's bridges.
@@ -19,6 +23,7 @@ use weir_core::{BridgeNetwork, Bridges, Family, PerFamily};
 /// When netlink cannot be used.
 pub async fn bridges() -> Result<Bridges, Error> {
     let routes = Routes::open()?;
+    let here = PerFamily::from_fn(has_family);
     let for_all =
         PerFamily::from_fn(|family| fs::read_to_string(setting(family)).is_ok_and(|on| on.trim() == "1"));
     let mut found = Bridges::default();
@@ -27,7 +32,8 @@ pub async fn bridges() -> Result<Bridges, Error> {
     while let Some(link) = links.try_next().await? {
         let Some(bridge) = Bridge::of(&link) else { continue };
         for family in Family::ALL {
-            *found.bound.get_mut(family) |= *for_all.get(family) || *bridge.calls_iptables.get(family);
+            *found.bound.get_mut(family) |=
+                *here.get(family) && (*for_all.get(family) || *bridge.calls_iptables.get(family));
         }
         names.insert(link.header.index, bridge.name);
     }
@@ -39,6 +45,16 @@ pub async fn bridges() -> Result<Bridges, Error> {
     }
     found.networks.sort_unstable();
     Ok(found)
+}
+
+/// Whether this host has a family: on many IPv6 is off (`disable_ipv6`), whatever the settings of bridges say of it. What can
+/// have no socket on localhost is not captured either.
+fn has_family(family: Family) -> bool {
+    let localhost: IpAddr = match family {
+        Family::V4 => Ipv4Addr::LOCALHOST.into(),
+        Family::V6 => Ipv6Addr::LOCALHOST.into(),
+    };
+    UdpSocket::bind((localhost, 0)).is_ok()
 }
 
 /// The setting that concerns all bridges of the network namespace.

@@ -3,22 +3,25 @@
 use super::{
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit},
     syntax::{commas, ranges_rule},
+    table::Table,
 };
 use crate::plan::{Edit, Edits, Plan, Treatment};
 use std::fmt::Write;
 use weir_core::{Family, Frontend};
 
-/// The script for `edits`, which led to `plan`. The kernel refuses the whole script when the table is another owner's.
-pub(crate) fn edits(owner: &str, plan: &Plan, edits: &Edits) -> String {
+/// The script for `edits`, which led to `plan`. The kernel refuses the whole script when `table` is no longer there, or
+/// another owner's.
+pub(crate) fn edits(table: &Table, plan: &Plan, edits: &Edits) -> String {
     // Changes nothing, but fails where this chain is not.
-    let mut script = format!("flush chain {TABLE} {OWNER_CHAIN}{owner}\n");
+    let mut script = format!("flush chain {TABLE} {OWNER_CHAIN}{}\n", table.owner);
     for id in &edits.new_ranges {
         if let Some((family, networks)) = plan.ranges().get(*id) {
             let (chain, rule) = (RangesChain(*id), ranges_rule(*family, networks));
             let _ = writeln!(script, "add chain {TABLE} {chain}\nadd rule {TABLE} {chain} {rule}");
         }
     }
-    for family in Family::ALL {
+    // What is not captured has no sets.
+    for family in table.families() {
         elements(&mut script, family, edits);
     }
     let reply_ports: Vec<_> = edits.reply_ports.iter().collect();

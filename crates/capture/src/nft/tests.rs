@@ -77,9 +77,9 @@ fn a_change_says_only_what_differs_and_whose_the_table_must_be() {
         ],
         ..Edits::default()
     };
-    let text = edits("0_1", &nothing(), &changes);
+    let text = edits(&table(), &nothing(), &changes);
     let expected = [
-        "flush chain inet weir owner_0_1",
+        "flush chain inet weir owner_0000000000000001_7",
         "delete element inet weir frontends4 { 10.96.0.1 . tcp . 81 }",
         "delete element inet weir exceptions4 { 10.96.0.1 . tcp . 81, 10.96.0.1 . tcp . 82 }",
         "add element inet weir exceptions4 { 10.96.0.1 . tcp . 80 : goto refuse, \
@@ -96,14 +96,28 @@ fn a_reply_that_left_from_another_port_is_given_the_one_in_its_mark() {
         ..Edits::default()
     };
     let expected = [
-        "flush chain inet weir owner_0_1",
+        "flush chain inet weir owner_0000000000000001_7",
         "delete element inet weir reply_ports { 0x10000035 }",
         "add element inet weir reply_ports { 0x10004000 : 16384 }",
     ];
-    assert_eq!(lines(&edits("0_1", &nothing(), &changes)), expected);
+    assert_eq!(lines(&edits(&table(), &nothing(), &changes)), expected);
     let text = whole(&table(), &nothing());
     let rule = "udp sport set meta mark & 0x1000ffff map @reply_ports meta mark set meta mark & 0xffff0000";
     assert!(text.contains(rule), "{text}");
+}
+
+#[test]
+fn a_change_of_a_family_that_is_not_received_touches_no_set_that_is_not_there() {
+    let key = Frontend { protocol: Protocol::Tcp, address: "[fd00::1]:80".parse().unwrap() };
+    let added = Edits {
+        frontends: vec![Edit { key, before: None, after: Some(Treatment::default()) }],
+        cluster_ips: vec![Edit { key: key.address.ip(), before: None, after: Some(()) }],
+        ..Edits::default()
+    };
+    assert_eq!(
+        lines(&edits(&table(), &nothing(), &added)),
+        ["flush chain inet weir owner_0000000000000001_7"]
+    );
 }
 
 #[test]
