@@ -11,7 +11,7 @@ use crate::{
 use ipnet::IpNet;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
-use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
+use weir_core::{Audience, Family, Frontend, FrontendKind, Origin, PortKey, Protocol, Verdict};
 
 /// Open sockets on one address, one on each of some workers.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ pub(super) struct ListenSpec {
     family: Family,
     kind: FrontendKind,
     pub(super) frontend: SocketAddr,
-    audience: Audience,
+    /// Clients that can be served now; `None` for none but those of UDP flows in progress.
+    audience: Option<Audience>,
     /// Networks whose packets get through; `None` means all.
     allowed_sources: Option<Arc<[IpNet]>>,
     /// Silence after which TCP clients count as dead; `None` for UDP.
@@ -57,12 +58,15 @@ pub(super) struct WantedListener<'a> {
 }
 
 impl ListenSpec {
-    /// The spec of the sockets of a binding; `None` without a usable endpoint.
+    /// The spec of the sockets of a binding; `None` if none are to be open.
     pub(super) fn of(binding: &Binding, node_context: &NodeContext) -> Option<Self> {
-        let audience = binding.audience()?;
+        let audience = binding.audience();
+        if audience.is_none() && !is_open_in_silence(binding, node_context) {
+            return None;
+        }
         Some(Self {
-            allowed_sources: node_context
-                .allowed_sources(&binding.port, binding.kind, audience)
+            allowed_sources: audience
+                .and_then(|audience| node_context.allowed_sources(&binding.port, binding.kind, audience))
                 .map(Arc::from),
             audience,
             port: binding.port.key.clone(),
@@ -86,10 +90,21 @@ impl ListenSpec {
     }
 }
 
+/// Whether UDP sockets are open although no new client is served. In node mode they are where policy is silent, as capture
+/// sockets are: flows in progress go on (semantics C3), and a closed socket would refuse (N2). In bind mode nothing can be
+/// silent.
+fn is_open_in_silence(binding: &Binding, node_context: &NodeContext) -> bool {
+    let verdict = |origin| binding.port.verdict(binding.kind, origin);
+    node_context.node_mode.is_some()
+        && binding.listen.protocol == Protocol::Udp
+        && [Origin::Node, Origin::Outside].map(verdict).contains(&Verdict::Drop)
+}
+
 impl WantedListener<'_> {
-    /// Report that the address is served.
-    pub(super) fn listening(&self) -> FrontendRow {
-        FrontendRow::of(self.binding, FrontendState::Listening(self.spec.audience))
+    /// Report of whom the address serves.
+    pub(super) fn row(&self) -> FrontendRow {
+        let state = self.spec.audience.map_or(FrontendState::NoEndpoints, FrontendState::Listening);
+        FrontendRow::of(self.binding, state)
     }
 
     fn target(&self) -> ListenTarget {

@@ -206,7 +206,7 @@ impl Sockets {
                 failed.extend(self.open.remove(&listen));
                 again.push(wanted);
             } else {
-                applied.rows.push(wanted.listening());
+                applied.rows.push(wanted.row());
             }
         }
         self.close(&failed).await;
@@ -221,7 +221,7 @@ impl Sockets {
             match self.open(&wanted, planned) {
                 Ok(()) => {
                     self.retries.forget(listen);
-                    applied.rows.push(wanted.listening());
+                    applied.rows.push(wanted.row());
                 }
                 Err(failure) => {
                     if self.retries.fail(listen, now, failure) {
@@ -275,7 +275,7 @@ impl Sockets {
     }
 }
 
-/// The listener for a binding; `None` when no client could be served now.
+/// The listener for a binding; `None` when none is to be open now.
 fn wanted<'a>(binding: &'a Binding, desired: Desired<'a>) -> Option<WantedListener<'a>> {
     let spec = ListenSpec::of(binding, desired.node_context)?;
     let runtime = desired.runtimes.get(&(binding.port.key.clone(), binding.port.family));
