@@ -33,6 +33,38 @@ pub(crate) enum Protocol {
 
 pub(crate) const BOTH: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
+/// How the nodes of this test program join their pods. The folders `node_on_bridges` and `node_on_filtered_bridges` are links
+/// to this one, so that every test here runs once on each layout.
+const LAYOUT: Layout = match env!("CARGO_CRATE_NAME").as_bytes() {
+    b"node" => Layout::Mixed,
+    b"node_on_bridges" => Layout::Bridges { netfilter: false },
+    b"node_on_filtered_bridges" => Layout::Bridges { netfilter: true },
+    _ => panic!("a test program has the name of one of these folders"),
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Routed pods on every node but node-b, whose pods are on a bridge.
+    Mixed,
+    /// One bridge on each node, whose packets pass nftables (`bridge-nf-call-iptables`) or not.
+    Bridges { netfilter: bool },
+}
+
+/// A node as this layout has it. Tests that are about one way of joining pods ask for that one instead.
+pub(crate) fn plan(name: &str) -> NodePlan<'_> {
+    match LAYOUT {
+        Layout::Mixed if name == "node-b" => NodePlan::bridged(name, false),
+        Layout::Mixed => NodePlan::routed(name),
+        Layout::Bridges { netfilter } => NodePlan::bridged(name, netfilter),
+    }
+}
+
+/// Whether weir binds each Service address on this layout's nodes, where a process of the host that has the port on all
+/// addresses is in the way (docs/node-mode.md).
+pub(crate) fn frontends_are_bound() -> bool {
+    LAYOUT == Layout::Bridges { netfilter: true }
+}
+
 /// A cluster with weir on its nodes.
 pub(crate) struct Bed {
     weirs: Vec<(String, Program)>,
@@ -41,18 +73,18 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    /// Routed pods a-1, a-2 on node-a, and b-1, b-2 on the bridge of node-b; weir on both nodes.
+    /// Pods a-1, a-2 on node-a, and b-1, b-2 on node-b; weir on both nodes.
     pub(crate) fn standard() -> Option<Self> {
-        let mut bed = Self::without_weir(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])?;
+        let mut bed = Self::without_weir(&[plan("node-a"), plan("node-b")])?;
         bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1"), ("node-b", "b-2")]);
         bed.start_weir("node-a", &[]);
         bed.start_weir("node-b", &[]);
         Some(bed)
     }
 
-    /// The routed pods a-1 and a-2, and weir on their node.
+    /// The pods a-1 and a-2, and weir on their node.
     pub(crate) fn single() -> Option<Self> {
-        let mut bed = Self::without_weir(&[NodePlan::routed("node-a")])?;
+        let mut bed = Self::without_weir(&[plan("node-a")])?;
         bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
         bed.start_weir("node-a", &[]);
         Some(bed)

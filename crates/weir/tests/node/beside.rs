@@ -1,11 +1,11 @@
 //! Does weir serve one labelled Service while kube-proxy serves the others?
 
 use crate::{
-    bed::{BOTH, Bed, ask, eventually, expect},
+    bed::{BOTH, Bed, ask, eventually, expect, plan},
     objects::{Service, cluster_ips},
 };
 use std::net::SocketAddr;
-use weir_testkit::cluster::{Host, NodePlan, POD_PORT};
+use weir_testkit::cluster::{Host, POD_PORT};
 
 /// What kube-proxy in nftables mode has for one Service (172.30.0.30) with one endpoint, as far as it matters here:
 /// destination translation, "other ports of a cluster IP are refused" and "other Service addresses are dropped".
@@ -53,8 +53,7 @@ fn kube_proxy(endpoint: &Host) -> String {
 
 #[test]
 fn weir_serves_its_labelled_service_beside_kube_proxy_and_leaves_it_the_others() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])
-    else {
+    let Some(mut bed) = Bed::without_weir(&[plan("node-a"), plan("node-b")]) else {
         return;
     };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1")]);

@@ -1,11 +1,11 @@
 //! Do weir's rules in the kernel survive others, and do they say what is missing?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, ask, expect},
+    bed::{BOTH, Bed, Protocol, ask, expect, plan},
     objects::{Endpoint, Service, cluster_ips},
 };
 use std::{collections::BTreeSet, fs, net::SocketAddr};
-use weir_testkit::cluster::{Host, NodePlan};
+use weir_testkit::cluster::Host;
 
 #[test]
 fn rules_that_others_remove_are_put_back() {
@@ -73,7 +73,7 @@ fn tracked(host: &Host) -> BTreeSet<String> {
 
 #[test]
 fn without_nft_weir_says_what_is_missing_and_which_package_has_it() {
-    let Some(bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     let arguments = bed.arguments("node-a", &[]);
     let arguments = [&["PATH=/nowhere", crate::bed::WEIR], &arguments[..]].concat();
     let mut weir = bed.cluster.node("node-a").spawn("env", &arguments, &[]).unwrap();

@@ -65,7 +65,7 @@ fn source_ranges_let_only_their_clients_through_and_only_at_vips() {
 
 #[test]
 fn an_external_ip_is_served_where_the_operator_allows_it() {
-    let Some(mut bed) = Bed::without_weir(&[weir_testkit::cluster::NodePlan::routed("node-a")]) else {
+    let Some(mut bed) = Bed::without_weir(&[crate::bed::plan("node-a")]) else {
         return;
     };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);

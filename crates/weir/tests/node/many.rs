@@ -1,7 +1,7 @@
 //! Does it hold with many Services, and with many queries at once?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, ask, eventually, expect},
+    bed::{BOTH, Bed, Protocol, ask, eventually, expect, plan},
     objects::{Service, cluster_ips},
 };
 use serde_json::json;
@@ -10,7 +10,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
-use weir_testkit::{cluster::NodePlan, scaled};
+use weir_testkit::scaled;
 
 /// A Service of IPv4 alone at any address of the Service network.
 fn numbered(number: u16) -> (Service, SocketAddr) {
@@ -23,7 +23,7 @@ fn numbered(number: u16) -> (Service, SocketAddr) {
 
 #[test]
 fn ten_thousand_services_are_served_and_changes_do_not_wait_for_them() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let count = u16::try_from(scaled(10_000)).unwrap();
     for number in 256..256 + count {

@@ -1,11 +1,11 @@
 //! Who reaches a Service, and at which of its addresses?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, ask, eventually, expect, expect_names},
+    bed::{BOTH, Bed, Protocol, ask, eventually, expect, expect_names, plan},
     objects::{Endpoint, Service, cluster_ips},
 };
 use std::net::SocketAddr;
-use weir_testkit::cluster::{Failure, NodePlan, POD_PORT};
+use weir_testkit::cluster::{Failure, POD_PORT};
 
 /// Pods, nodes and an outside client reach a Service on whatever node: the checks that hold with any pod network.
 pub(crate) fn everybody_reaches_a_service(bed: &Bed) {
@@ -133,7 +133,7 @@ fn large_transfers_and_datagrams_that_are_sent_in_fragments_arrive_whole() {
 
 #[test]
 fn node_ports_are_served_only_where_the_operator_says() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1")]);
     let node = bed.cluster.node("node-a");
     node.namespace().ip(&["address", "add", "192.0.2.7/32", "dev", "lo"]).unwrap();
@@ -171,7 +171,7 @@ fn endpoints_on_the_host_network_are_reached() {
 
 #[test]
 fn a_udp_client_is_refused_at_once_when_nobody_listens_at_the_only_endpoint() {
-    let plans = [NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)];
+    let plans = [plan("node-a"), plan("node-b")];
     let Some(mut bed) = Bed::without_weir(&plans) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1"), ("node-b", "b-2")]);
     ["node-a", "node-b"].iter().for_each(|node| bed.start_weir_as_in_its_pod(node));

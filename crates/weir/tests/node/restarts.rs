@@ -1,11 +1,11 @@
 //! What do clients see while weir ends, is killed, comes back, or comes twice?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, WEIR, eventually, expect},
+    bed::{BOTH, Bed, Protocol, WEIR, eventually, expect, plan},
     objects::{Service, cluster_ips},
 };
 use std::{collections::BTreeMap, env, fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf};
-use weir_testkit::cluster::{Cluster, Failure, Host, NodePlan};
+use weir_testkit::cluster::{Cluster, Failure, Host};
 
 fn single_with_service() -> Option<Bed> {
     let bed = Bed::single()?;
@@ -65,7 +65,7 @@ fn a_second_weir_with_takeover_serves_new_clients_while_the_first_ones_connectio
 
 #[test]
 fn a_missing_cluster_cidr_and_a_node_name_that_no_node_has_are_said_at_the_start() {
-    let Some(bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     let mut arguments = bed.arguments("node-b", &[]);
     let at = arguments.iter().position(|argument| *argument == "--cluster-cidr").unwrap();
     arguments.drain(at..at + 2);
@@ -88,7 +88,7 @@ fn slow_nft() -> PathBuf {
 
 #[test]
 fn ctrl_c_while_nft_runs_does_not_kill_it_and_leaves_nothing_if_rules_shall_go() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let before = traces(&bed.cluster);
     let folder = slow_nft();
@@ -127,7 +127,7 @@ fn printed(host: &Host, command: &[&str]) -> String {
 
 #[test]
 fn cleanup_removes_every_trace_and_may_be_repeated() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let before = traces(&bed.cluster);
     bed.start_weir("node-a", &[]);

@@ -1,7 +1,7 @@
 //! Which address does an endpoint see? (semantics M1-M3)
 
 use crate::{
-    bed::{BOTH, Bed, expect},
+    bed::{BOTH, Bed, expect, plan},
     objects::{Endpoint, Service, cluster_ips},
 };
 use serde_json::json;
@@ -160,7 +160,7 @@ fn pods_are_recognised_by_the_interface_or_bridge_that_they_send_from() {
 
 #[test]
 fn with_masquerade_all_pods_are_masqueraded_too() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", &["--masquerade-all"]);
     bed.serve(&Service::web("web", 10), &["a-1"]);
