@@ -21,13 +21,14 @@ use desired::{Desired, Installed};
 use metrics::CaptureMetrics;
 use repair_schedule::RepairSchedule;
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
-use weir_core::{CaptureSockets, Changes, Family, PerFamily, Snapshot};
+use weir_core::{CaptureSockets, Changes, Family, Frontend, PerFamily, Snapshot};
 
 /// The time between two checks of the policy routes, whose end the kernel does not always announce.
 const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -107,10 +108,12 @@ impl Capture {
         capture_sockets: &CaptureSockets,
         node_port_addresses: &[IpAddr],
         bound: PerFamily<bool>,
+        stand_in_ports: &Arc<BTreeMap<Frontend, u16>>,
     ) -> Result<(), Error> {
         let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound)?;
         let node_port_addresses = node_port_addresses.to_vec();
-        self.desired = Some(Arc::new(Desired { snapshot: snapshot.clone(), node_port_addresses, table }));
+        let (snapshot, stand_in_ports) = (snapshot.clone(), Arc::clone(stand_in_ports));
+        self.desired = Some(Arc::new(Desired { snapshot, node_port_addresses, stand_in_ports, table }));
         let outcome = self.reconcile().await;
         self.record(outcome)
     }
@@ -238,7 +241,7 @@ impl Capture {
     }
 
     async fn replace(&mut self, desired: Arc<Desired>) -> Result<(), Error> {
-        let plan = Plan::of(&desired.snapshot, &desired.node_port_addresses);
+        let plan = Plan::of(&desired.snapshot, &desired.node_port_addresses, &desired.stand_in_ports);
         self.ensure_routes().await?;
         self.monitor.discard_pending();
         self.transact(&nft::whole(&desired.table, &plan)).await?;
@@ -249,7 +252,8 @@ impl Capture {
 
     async fn change(&mut self, mut installed: Installed, desired: Arc<Desired>) -> Result<(), Error> {
         let changes = Changes::between(&installed.desired.snapshot, &desired.snapshot);
-        let edits = installed.plan.follow(&changes, &desired.snapshot.node, &desired.node_port_addresses);
+        let Desired { snapshot, node_port_addresses, stand_in_ports, .. } = &*desired;
+        let edits = installed.plan.follow(&changes, &snapshot.node, node_port_addresses, stand_in_ports);
         if !edits.is_empty() {
             self.transact(&nft::edits(&desired.table, &installed.plan, &edits)).await?;
         }

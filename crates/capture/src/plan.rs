@@ -2,17 +2,20 @@
 
 mod edit;
 mod ranges;
+mod stand_in_ports;
 mod treatment;
 mod use_counts;
 
 pub(crate) use edit::{Edit, Edits};
 pub(crate) use ranges::RangesId;
+pub(crate) use stand_in_ports::{StandInPorts, with_port};
 pub(crate) use treatment::{Exception, Treatment};
 
 use ranges::Ranges;
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
+    sync::Arc,
 };
 use treatment::treatment;
 use use_counts::UseCounts;
@@ -31,22 +34,43 @@ pub(crate) struct Plan {
     /// Number of elements that `frontends` takes.
     frontend_elements: usize,
     reply_ports: UseCounts<u16>,
+    stand_in_ports: StandInPorts,
     ranges: Ranges,
 }
 
+/// Sets in which a port that stands in for another has an element.
+const SETS_OF_STAND_IN_PORTS: usize = 3;
+
 impl Plan {
     /// The plan for all Services of a Snapshot.
-    pub(crate) fn of(snapshot: &Snapshot, node_port_addresses: &[IpAddr]) -> Self {
-        let mut plan = Self::default();
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        node_port_addresses: &[IpAddr],
+        stand_in_ports: &StandInPorts,
+    ) -> Self {
+        let mut plan = Self { stand_in_ports: Arc::clone(stand_in_ports), ..Self::default() };
         plan.update(snapshot.services().map(|served| &**served), &[], &snapshot.node, node_port_addresses);
         plan.ranges.drain_changes();
         plan
     }
 
-    /// Follows a change of Services. Returns what changes in the rules.
-    pub(crate) fn follow(&mut self, changes: &Changes, node: &Node, node_port_addresses: &[IpAddr]) -> Edits {
+    /// Follows a change of Services, and of the ports at which they are listened for. Returns what changes in the rules.
+    pub(crate) fn follow(
+        &mut self,
+        changes: &Changes,
+        node: &Node,
+        node_port_addresses: &[IpAddr],
+        stand_in_ports: &StandInPorts,
+    ) -> Edits {
         let changed = changes.changed.iter().map(|served| &**served);
-        self.update(changed, &changes.removed, node, node_port_addresses)
+        let edits = self.update(changed, &changes.removed, node, node_port_addresses);
+        let before = std::mem::replace(&mut self.stand_in_ports, Arc::clone(stand_in_ports));
+        Edits { stand_in_ports: stand_in_ports::differences(&before, stand_in_ports), ..edits }
+    }
+
+    /// Bound frontends, and the ports of their addresses that stand in for theirs.
+    pub(crate) fn stand_in_ports(&self) -> impl Iterator<Item = (Frontend, u16)> {
+        self.stand_in_ports.iter().map(|(frontend, port)| (*frontend, *port))
     }
 
     /// All captured addresses, in no order.
@@ -71,7 +95,10 @@ impl Plan {
 
     /// Number of elements of all sets.
     pub(crate) fn elements(&self) -> usize {
-        self.cluster_ips.len() + self.reply_ports.len() + self.frontend_elements
+        self.cluster_ips.len()
+            + self.reply_ports.len()
+            + self.frontend_elements
+            + SETS_OF_STAND_IN_PORTS * self.stand_in_ports.len()
     }
 
     fn update<'a>(

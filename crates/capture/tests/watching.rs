@@ -130,8 +130,15 @@ fn a_weir_that_has_not_noticed_the_other_yet_changes_nothing() {
         let of_second = rules();
         let other = service("other", ["10.96.0.20", "fd00:96::14"]);
         let (capture_sockets, addresses) = (&stand_in.capture_sockets, node_port_addresses());
-        let outcome =
-            first.apply(&snapshot(&[&other]), capture_sockets, &addresses, PerFamily::default()).await;
+        let outcome = first
+            .apply(
+                &snapshot(&[&other]),
+                capture_sockets,
+                &addresses,
+                PerFamily::default(),
+                &Default::default(),
+            )
+            .await;
         assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
         assert!(rules() == of_second);
         timeout(HANG, first.disturbed()).await.unwrap();
@@ -152,8 +159,9 @@ fn a_change_that_fails_is_made_good_when_it_is_time_to_try_again() {
         apply(&mut capture, &snapshot(&[]), &stand_in).await;
         run("nft flush ruleset");
         let (capture_sockets, addresses) = (&stand_in.capture_sockets, node_port_addresses());
-        let outcome =
-            capture.apply(&snapshot(&[&web]), capture_sockets, &addresses, PerFamily::default()).await;
+        let outcome = capture
+            .apply(&snapshot(&[&web]), capture_sockets, &addresses, PerFamily::default(), &Default::default())
+            .await;
         assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
         assert_eq!(timeout(HANG, capture.disturbed()).await, Ok(Disturbance::Failed));
         capture.repair().await.unwrap();
@@ -239,7 +247,10 @@ fn a_family_that_is_not_served_is_left_alone() {
             udp: PerFamily { v6: None, ..stand_in.capture_sockets.udp },
         };
         let web = service("web", ["10.96.0.10", "fd00:96::a"]);
-        capture.apply(&snapshot(&[&web]), &only_v4, &[], PerFamily::default()).await.unwrap();
+        capture
+            .apply(&snapshot(&[&web]), &only_v4, &[], PerFamily::default(), &Default::default())
+            .await
+            .unwrap();
         assert_eq!(tcp(&hosts.outside, WEB), Outcome::Served("outside".into()));
         assert!(!rules().contains("fd00"), "{}", rules());
         assert!(!printed("ip -6 rule").contains("20736"));

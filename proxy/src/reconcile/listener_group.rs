@@ -9,7 +9,12 @@ use crate::{
     worker::handle::WorkerHandle,
 };
 use ipnet::IpNet;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::oneshot;
 use weir_core::{Audience, Family, Frontend, FrontendKind, Origin, PortKey, Protocol, Verdict};
 
@@ -20,6 +25,8 @@ pub(super) struct ListenerGroup {
     /// Numbers of the workers that listen.
     members: Vec<usize>,
     pub(super) spec: ListenSpec,
+    /// The port that the sockets have if a process of this host holds the frontend's: the rules bring clients there.
+    pub(super) stand_in_port: Option<u16>,
     /// Descriptors of the sockets.
     _descriptors: DescriptorPermit,
 }
@@ -117,7 +124,8 @@ impl WantedListener<'_> {
 }
 
 impl ListenerGroup {
-    /// Opens an address on `members` of `workers`.
+    /// Opens an address on `members` of `workers`; in node mode another port of it if a process of this host has the port,
+    /// there or at all addresses.
     pub(super) fn open(
         id: ListenerId,
         wanted: &WantedListener<'_>,
@@ -129,11 +137,22 @@ impl ListenerGroup {
         let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
         let options = Options { allowed_sources, dead_peer_timeout, foreign };
-        let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
+        let listen = wanted.binding.listen;
+        let open = |listen| socket::open_group(listen, options, members.len(), backlog);
+        let (sockets, stand_in_port) = match open(listen) {
+            // In bind mode nobody would come to another port.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && foreign.is_some() => {
+                let any_port = SocketAddr::new(listen.address.ip(), 0);
+                let sockets = open(Frontend { address: any_port, ..listen })?;
+                let port = socket::port(sockets.first().ok_or(error)?)?;
+                (sockets, Some(port))
+            }
+            sockets => (sockets?, None),
+        };
         for (&member, socket) in members.iter().zip(sockets) {
             workers[member].send(Command::Listen { id, socket, target: wanted.target() });
         }
-        Ok(Self { id, members, spec: wanted.spec.clone(), _descriptors: permit })
+        Ok(Self { id, members, spec: wanted.spec.clone(), stand_in_port, _descriptors: permit })
     }
 
     /// Redirects the open sockets to another target; each worker answers when its own is redirected.
@@ -154,6 +173,11 @@ impl ListenerGroup {
     pub(super) fn close(&self, workers: &[WorkerHandle]) -> Vec<oneshot::Receiver<()>> {
         let close = |&member: &usize| workers[member].call(|done| Command::Close { id: self.id, done });
         self.members.iter().map(close).collect()
+    }
+
+    /// The frontend whose port another port stands in for. In node mode a frontend is listened for at its own address.
+    pub(super) fn listen(&self) -> Frontend {
+        Frontend { protocol: self.spec.port.protocol, address: self.spec.frontend }
     }
 
     /// Number of descriptors that the group holds.

@@ -3,7 +3,7 @@
 use super::{bind_failure::BindFailure, plan::Plan};
 use crate::routing::binding::Binding;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     hash::{BuildHasher, RandomState},
     net::{IpAddr, SocketAddr},
@@ -21,6 +21,9 @@ pub struct Applied {
     pub rows: Vec<FrontendRow>,
     /// Addresses at which node ports are served now.
     pub node_port_addresses: Vec<IpAddr>,
+    /// Frontends whose port a process of this host holds, and the ports of their addresses that are listened at instead. The
+    /// rules are to bring clients there (node mode, where frontends are bound).
+    pub stand_in_ports: Arc<BTreeMap<Frontend, u16>>,
     /// Number of Services that were looked at.
     pub visited: usize,
 }

@@ -15,7 +15,7 @@ use crate::{
     worker::handle::{WorkerHandle, answers},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
     sync::Arc,
@@ -33,6 +33,8 @@ pub(super) const MAX_WORKER_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Sockets {
     workers: Vec<WorkerHandle>,
     open: HashMap<Frontend, ListenerGroup>,
+    /// Open addresses with another port than their own ([`Applied::stand_in_ports`]).
+    stand_in_ports: Arc<BTreeMap<Frontend, u16>>,
     /// Planned addresses without a usable endpoint, reported once.
     without_endpoints: HashSet<Frontend>,
     retries: Retries,
@@ -72,6 +74,7 @@ impl Sockets {
         Self {
             workers,
             open: HashMap::new(),
+            stand_in_ports: Arc::default(),
             without_endpoints: HashSet::new(),
             retries: Retries::default(),
             budget: config.listener_budget,
@@ -118,6 +121,7 @@ impl Sockets {
         drop(closing);
         opening.extend(self.redirect(redirecting, &mut applied).await);
         self.open_all(opening, desired.plan.len(), &mut applied);
+        applied.stand_in_ports = Arc::clone(&self.stand_in_ports);
         applied
     }
 
@@ -175,6 +179,9 @@ impl Sockets {
 
     async fn close(&mut self, closing: &[ListenerGroup]) {
         self.open_descriptors -= closing.iter().map(ListenerGroup::descriptors).sum::<usize>();
+        for group in closing.iter().filter(|group| group.stand_in_port.is_some()) {
+            Arc::make_mut(&mut self.stand_in_ports).remove(&group.listen());
+        }
         let asked = closing.iter().flat_map(|group| group.close(&self.workers)).collect();
         if timeout(MAX_WORKER_WAIT, answers(asked)).await.is_err() {
             tracing::warn!(
@@ -244,6 +251,9 @@ impl Sockets {
             .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
         self.next_id += 1;
         self.open_descriptors += group.descriptors();
+        if let Some(port) = group.stand_in_port {
+            Arc::make_mut(&mut self.stand_in_ports).insert(wanted.binding.listen, port);
+        }
         self.open.insert(wanted.binding.listen, group);
         Ok(())
     }

@@ -104,6 +104,12 @@ pub(crate) fn open_group(
     Ok(group)
 }
 
+/// The port of a bound socket.
+pub(crate) fn port(socket: &Socket) -> io::Result<u16> {
+    let address = socket.local_addr()?.as_socket();
+    Ok(address.map_or(0, |address| address.port()))
+}
+
 fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
     let Options { allowed_sources, dead_peer_timeout, foreign } = options;
     let (kind, transport) = match address.protocol {

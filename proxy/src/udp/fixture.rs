@@ -29,7 +29,7 @@ pub(super) fn bound(endpoint: &UdpSocket) -> Fixture {
     let group = socket::open_group(any, options, 1, 0).unwrap();
     let socket: std::net::UdpSocket = group.into_iter().next().unwrap().into();
     let frontend = frontend(socket.local_addr().unwrap(), endpoint.local_addr().unwrap());
-    Fixture { udp: udp(), sessions: Sessions::new(frontend, socket).unwrap() }
+    Fixture { udp: udp(), sessions: Sessions::new(frontend, socket, false).unwrap() }
 }
 
 /// UDP of a worker that has nothing else.

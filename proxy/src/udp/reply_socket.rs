@@ -48,9 +48,11 @@ pub(super) enum ReplySockets {
 }
 
 impl ReplySockets {
-    /// Replies through a bound socket, whose descriptor its listener holds.
-    pub(super) fn bound(socket: BatchSocket) -> Self {
-        Self::Bound(Rc::new(ReplySocket { socket, max_segment: usize::MAX, _descriptors: None }))
+    /// Replies through a bound socket, whose descriptor its listener holds. `is_stand_in` says that the rules change the port
+    /// of what it sends.
+    pub(super) fn bound(socket: BatchSocket, is_stand_in: bool) -> Self {
+        let max_segment = if is_stand_in { MAX_SEGMENT_OF_CHANGED } else { usize::MAX };
+        Self::Bound(Rc::new(ReplySocket { socket, max_segment, _descriptors: None }))
     }
 
     /// The socket for another flow; `None` if there is no descriptor left for it.
@@ -84,18 +86,19 @@ struct Opened {
     max_segment: usize,
 }
 
+/// Datagrams that the rules change are not cut by the kernel: on a device that computes no checksums the kernel computes them
+/// after the change, counts the change a second time and gets them wrong.
+const MAX_SEGMENT_OF_CHANGED: usize = 0;
+
 /// Opens a socket for replies from `address`. If a process of this host holds the port, at this address or at all,
 /// replies leave from any other port, and the rules change it to the port in their mark.
-///
-/// Datagrams that the rules change are not cut by the kernel (`max_segment` 0): on a device that computes no checksums
-/// the kernel computes them after the change, counts the change a second time and gets them wrong.
 fn open_at(address: SocketAddr, mark: Option<u32>) -> io::Result<Opened> {
     match (udp_replying(address, mark), mark) {
         (Err(error), Some(mark)) if error.kind() == ErrorKind::AddrInUse => {
             tracing::debug!(%address, "a process of this host holds the port; replies leave from another one");
             let mark = mark | u32::from(address.port());
             let socket = udp_replying(SocketAddr::new(address.ip(), 0), Some(mark))?;
-            Ok(Opened { socket, max_segment: 0 })
+            Ok(Opened { socket, max_segment: MAX_SEGMENT_OF_CHANGED })
         }
         (socket, _) => Ok(Opened { socket: socket?, max_segment: usize::MAX }),
     }

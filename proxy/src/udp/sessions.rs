@@ -49,10 +49,15 @@ struct ForwardContext<'a> {
 }
 
 impl Sessions {
-    /// Creates the sessions of a bound socket, from which replies leave, too.
-    pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: UdpSocket) -> io::Result<Rc<Self>> {
+    /// Creates the sessions of a bound socket, from which replies leave, too. `is_stand_in` says that the socket has another
+    /// port than clients dial, which the rules write into replies.
+    pub(crate) fn new(
+        frontend: Rc<LocalFrontend>,
+        socket: UdpSocket,
+        is_stand_in: bool,
+    ) -> io::Result<Rc<Self>> {
         let from = if socket.local_addr()?.is_ipv4() { ReceiveMode::AnyV4 } else { ReceiveMode::AnyV6 };
-        Ok(Self::with(frontend, ReplySockets::bound(BatchSocket::new(socket, from)?)))
+        Ok(Self::with(frontend, ReplySockets::bound(BatchSocket::new(socket, from)?, is_stand_in)))
     }
 
     /// Creates the sessions of a captured frontend, whose packets arrive at capture sockets (node mode).

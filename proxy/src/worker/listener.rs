@@ -38,7 +38,8 @@ impl Listener {
         let stop = CancellationToken::new();
         let (kind, closed) = match binding.listen.protocol {
             Protocol::Udp => {
-                let sessions = Sessions::new(frontend, socket.into())?;
+                let is_stand_in = socket::port(&socket)? != binding.listen.address.port();
+                let sessions = Sessions::new(frontend, socket.into(), is_stand_in)?;
                 let task = requests::listen(Rc::clone(udp), Rc::clone(&sessions), stop.clone());
                 (Kind::Udp(sessions), tokio::task::spawn_local(task))
             }

@@ -1,6 +1,9 @@
 //! Which rules are wanted, and which are known to be in force?
 
-use crate::{nft::Table, plan::Plan};
+use crate::{
+    nft::Table,
+    plan::{Plan, StandInPorts},
+};
 use std::{net::IpAddr, sync::Arc};
 use weir_core::{Family, Snapshot};
 
@@ -9,6 +12,7 @@ use weir_core::{Family, Snapshot};
 pub(super) struct Desired {
     pub(super) snapshot: Snapshot,
     pub(super) node_port_addresses: Vec<IpAddr>,
+    pub(super) stand_in_ports: StandInPorts,
     pub(super) table: Table,
 }
 

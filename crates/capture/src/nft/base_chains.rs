@@ -50,6 +50,12 @@ fn prerouting(table: &Table) -> Vec<String> {
     let captured = mark(CAPTURED);
     for family in table.families() {
         let (ip, digit) = (ip(family), digit(family));
+        if *table.bound.get(family) {
+            // Only what was sent to the frontend may come to the port that stands in for its own.
+            rules.push(format!(
+                "meta l4proto {{ tcp, udp }} {ip} daddr . meta l4proto . th dport @stand_ins{digit} goto refuse"
+            ));
+        }
         rules.push(format!(
             "meta l4proto {{ tcp, udp }} {ip} daddr . meta l4proto . th dport @frontends{digit} goto frontend{digit}"
         ));
@@ -92,8 +98,9 @@ fn unallocated(table: &Table) -> Vec<String> {
 
 /// Rules for packets of this node. Those to Services are routed to `lo`, where they meet the same rules as all others.
 fn output(table: &Table) -> Vec<String> {
-    let mut rules =
-        vec![unreachable(), reply_port(), format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
+    let mut rules = vec![unreachable(), reply_port()];
+    rules.extend(table.families().filter(|family| *table.bound.get(*family)).flat_map(original_port));
+    rules.push(format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept"));
     for family in table.families() {
         if let Some(networks) = networks_of(&table.pod_networks, family) {
             let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");
@@ -135,6 +142,15 @@ fn reply_port() -> String {
          meta mark set meta mark & {:#x}",
         !REPLY_PORT
     )
+}
+
+/// The rules that give packets to clients the port that these dialled, where another port stands in for it.
+fn original_port(family: Family) -> [String; 2] {
+    let (ip, digit) = (ip(family), digit(family));
+    let key = format!("{ip} saddr . meta l4proto . th sport");
+    ["tcp", "udp"].map(|protocol| {
+        format!("meta mark & {TO_CLIENT:#x} != 0 {protocol} sport set {key} map @original_ports{digit}")
+    })
 }
 
 /// Rules that mark the connections to endpoints, and capture replies of endpoints on this node.

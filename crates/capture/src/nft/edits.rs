@@ -5,7 +5,7 @@ use super::{
     syntax::{commas, ranges_rule},
     table::Table,
 };
-use crate::plan::{Edit, Edits, Plan, Treatment};
+use crate::plan::{Edit, Edits, Plan, Treatment, with_port};
 use std::fmt::Write;
 use weir_core::{Family, Frontend};
 
@@ -23,6 +23,9 @@ pub(crate) fn edits(table: &Table, plan: &Plan, edits: &Edits) -> String {
     // What is not captured has no sets.
     for family in table.families() {
         elements(&mut script, family, edits);
+        if *table.bound.get(family) {
+            stand_in_ports(&mut script, family, edits);
+        }
     }
     let reply_ports: Vec<_> = edits.reply_ports.iter().collect();
     change(
@@ -55,6 +58,25 @@ fn elements(script: &mut String, family: Family, edits: &Edits) {
     let cluster_ips: Vec<_> =
         edits.cluster_ips.iter().filter(|edit| Family::of(edit.key) == family).collect();
     change(script, &format!("cluster_ips{digit}"), &cluster_ips, |()| Some(()), |ip, ()| ip.to_string());
+}
+
+fn stand_in_ports(script: &mut String, family: Family, edits: &Edits) {
+    let digit = digit(family);
+    let of_family = edits.stand_in_ports.iter().filter(|edit| Family::of(edit.key.address.ip()) == family);
+    let there: Vec<_> = of_family.collect();
+    let original = |edit: &&Edit<Frontend, u16>| edit.key.address.port();
+    // Here the ports that stand in are keys.
+    let gone = there.iter().filter_map(|edit| Some((edit, edit.before?, Some(original(edit)), None)));
+    let new = there.iter().filter_map(|edit| Some((edit, edit.after?, None, Some(original(edit)))));
+    let back = gone.chain(new);
+    let back: Vec<_> = back
+        .map(|(edit, port, before, after)| Edit { key: with_port(edit.key, port), before, after })
+        .collect();
+    let back: Vec<_> = back.iter().collect();
+    let to = |key: &Frontend, port| format!("{} : {port}", Key(*key));
+    change(script, &format!("stand_in_ports{digit}"), &there, |port| Some(*port), to);
+    change(script, &format!("original_ports{digit}"), &back, |port| Some(*port), to);
+    change(script, &format!("stand_ins{digit}"), &back, |_| Some(()), |key, ()| Key(*key).to_string());
 }
 
 /// Deletes the elements of one set that are gone or have another value, then adds those that are new.

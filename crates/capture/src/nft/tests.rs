@@ -16,7 +16,7 @@ fn table() -> Table {
 }
 
 fn nothing() -> Plan {
-    Plan::of(&Snapshot::default(), &[])
+    Plan::of(&Snapshot::default(), &[], &Default::default())
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -59,6 +59,39 @@ fn bound_frontends_are_marked_but_not_given_to_a_socket() {
     let text = whole(&bound, &nothing());
     assert!(!text.contains("tproxy") && text.contains("meta mark set meta mark | 0x40000000 accept"));
     assert!(whole(&table(), &nothing()).contains("tproxy ip to 127.0.0.1:3"));
+}
+
+#[test]
+fn clients_of_a_bound_frontend_whose_port_is_held_are_brought_to_another_port_and_back() {
+    let bound = Table { bound: PerFamily { v4: true, v6: false }, ..table() };
+    let held = Frontend { protocol: Protocol::Tcp, address: ([10, 96, 0, 1], 443).into() };
+    let plan = Plan::of(&Snapshot::default(), &[], &std::sync::Arc::new([(held, 40_000)].into()));
+    let text = whole(&bound, &plan);
+    for expected in [
+        "tcp dport set ip daddr . meta l4proto . th dport map @stand_in_ports4",
+        "tcp sport set ip saddr . meta l4proto . th sport map @original_ports4",
+        "ip daddr . meta l4proto . th dport @stand_ins4 goto refuse",
+        "elements = { 10.96.0.1 . tcp . 443 : 40000 }",
+        "elements = { 10.96.0.1 . tcp . 40000 : 443 }",
+        "elements = { 10.96.0.1 . tcp . 40000 }",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!whole(&table(), &plan).contains("stand_in"), "captured frontends need none");
+    let moved = Edits {
+        stand_in_ports: vec![Edit { key: held, before: Some(40_000), after: Some(40_001) }],
+        ..Edits::default()
+    };
+    let expected = [
+        "flush chain inet weir owner_0000000000000001_7",
+        "delete element inet weir stand_in_ports4 { 10.96.0.1 . tcp . 443 }",
+        "add element inet weir stand_in_ports4 { 10.96.0.1 . tcp . 443 : 40001 }",
+        "delete element inet weir original_ports4 { 10.96.0.1 . tcp . 40000 }",
+        "add element inet weir original_ports4 { 10.96.0.1 . tcp . 40001 : 443 }",
+        "delete element inet weir stand_ins4 { 10.96.0.1 . tcp . 40000 }",
+        "add element inet weir stand_ins4 { 10.96.0.1 . tcp . 40001 }",
+    ];
+    assert_eq!(lines(&edits(&bound, &nothing(), &moved)), expected);
 }
 
 #[test]

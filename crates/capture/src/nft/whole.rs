@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     marks::CAPTURED,
-    plan::{Plan, Treatment},
+    plan::{Plan, Treatment, with_port},
 };
 use std::fmt::Write;
 use weir_core::{Family, Frontend, Origin, Protocol};
@@ -57,8 +57,23 @@ fn sets(text: &mut String, table: &Table, plan: &Plan, family: Family) {
     set(text, &format!("frontends{digit}"), &key, frontends().map(|(frontend, _)| Key(frontend)));
     set(text, &format!("guards{digit}"), &format!("{key} : verdict"), guards);
     set(text, &format!("exceptions{digit}"), &format!("{key} : verdict"), exceptions);
+    if *table.bound.get(family) {
+        stand_in_ports(text, plan, family, &key);
+    }
     let cluster_ips = plan.cluster_ips().filter(|ip| Family::of(*ip) == family);
     set(text, &format!("cluster_ips{digit}"), address, cluster_ips);
+}
+
+/// Writes the sets of ports that stand in for those of bound frontends which a process of this host holds.
+fn stand_in_ports(text: &mut String, plan: &Plan, family: Family, key: &str) {
+    let digit = digit(family);
+    let there = || plan.stand_in_ports().filter(|(key, _)| Family::of(key.address.ip()) == family);
+    let to = |frontend: Frontend, port: u16| format!("{} : {port}", Key(frontend));
+    let map = format!("{key} : inet_service");
+    set(text, &format!("stand_in_ports{digit}"), &map, there().map(|(key, port)| to(key, port)));
+    let back = there().map(|(key, port)| to(with_port(key, port), key.address.port()));
+    set(text, &format!("original_ports{digit}"), &map, back);
+    set(text, &format!("stand_ins{digit}"), key, there().map(|(key, port)| Key(with_port(key, port))));
 }
 
 /// Rules that decide by where a packet comes from; the last one is for outsiders.
@@ -80,6 +95,14 @@ fn origins(text: &mut String, table: &Table, family: Family) {
     for (name, origin) in [("pod", Origin::Pod), ("node", Origin::Node), ("outside", Origin::Outside)] {
         let mut rules = Vec::new();
         for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
+            if *table.bound.get(family) {
+                // By the name of its protocol: `th dport set` would leave the checksum as it was.
+                rules.push(format!(
+                    "{word} dport set {} daddr . meta l4proto . th dport map @stand_in_ports{}",
+                    ip(family),
+                    digit(family)
+                ));
+            }
             let give = match (table.capture_sockets.ports(protocol, family), family) {
                 // Only where a socket is there to receive it: for a closed one the kernel may stay silent.
                 _ if *table.bound.get(family) => "socket transparent 1 ".into(),

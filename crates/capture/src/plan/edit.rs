@@ -24,6 +24,8 @@ pub(crate) struct Edits {
     pub(crate) cluster_ips: Vec<Edit<IpAddr, ()>>,
     /// Changes of the ports that replies may have to be given. None comes or goes without a frontend.
     pub(crate) reply_ports: Vec<Edit<u16, ()>>,
+    /// Changes of ports that stand in for those of bound frontends.
+    pub(crate) stand_in_ports: Vec<Edit<Frontend, u16>>,
     /// Source ranges that come into use.
     pub(crate) new_ranges: Vec<RangesId>,
     /// Source ranges that nothing uses any more.
@@ -33,6 +35,9 @@ pub(crate) struct Edits {
 impl Edits {
     /// Whether the rules stay as they are.
     pub(crate) fn is_empty(&self) -> bool {
-        self.frontends.is_empty() && self.cluster_ips.is_empty() && self.new_ranges.is_empty()
+        self.frontends.is_empty()
+            && self.cluster_ips.is_empty()
+            && self.stand_in_ports.is_empty()
+            && self.new_ranges.is_empty()
     }
 }

@@ -104,8 +104,8 @@ fn snapshot(wanted: &[Wanted]) -> Snapshot {
 /// What a change of one Service does to the rules.
 fn edits(before: &Wanted, after: &Wanted) -> Edits {
     let (before, after) = (snapshot(std::slice::from_ref(before)), snapshot(std::slice::from_ref(after)));
-    let mut plan = Plan::of(&before, &NODE_PORT_ADDRESSES);
-    plan.follow(&Changes::between(&before, &after), &node(), &NODE_PORT_ADDRESSES)
+    let mut plan = Plan::of(&before, &NODE_PORT_ADDRESSES, &Default::default());
+    plan.follow(&Changes::between(&before, &after), &node(), &NODE_PORT_ADDRESSES, &Default::default())
 }
 
 #[test]
@@ -132,14 +132,15 @@ fn a_service_costs_what_it_claims_however_many_there_are() {
     let before = snapshot(&many);
     let mut after = before.clone();
     after.insert(Wanted { name: 7, load_balancer: None, node_port: None, ..web() }.serve());
-    let mut plan = Plan::of(&before, &NODE_PORT_ADDRESSES);
-    let edits = plan.follow(&Changes::between(&before, &after), &node(), &NODE_PORT_ADDRESSES);
+    let mut plan = Plan::of(&before, &NODE_PORT_ADDRESSES, &Default::default());
+    let edits =
+        plan.follow(&Changes::between(&before, &after), &node(), &NODE_PORT_ADDRESSES, &Default::default());
     assert_eq!((edits.frontends.len(), edits.cluster_ips.len()), (2, 1));
 }
 
 #[test]
 fn neither_sctp_nor_loopback_is_captured_but_the_cluster_ip_of_both_refuses() {
-    let plan = Plan::of(&snapshot(&[web()]), &NODE_PORT_ADDRESSES);
+    let plan = Plan::of(&snapshot(&[web()]), &NODE_PORT_ADDRESSES, &Default::default());
     for (frontend, _) in plan.frontends() {
         assert!(frontend.protocol != Protocol::Sctp && !frontend.address.ip().is_loopback(), "{frontend}");
     }
@@ -151,9 +152,11 @@ fn equal_ranges_are_one_list_that_goes_with_its_last_user() {
     let guarded = |name| Wanted { name, load_balancer: Some(name), ranges: Some(1), ..web() };
     let both = snapshot(&[guarded(1), guarded(2)]);
     let (one, none) = (snapshot(&[guarded(1)]), snapshot(&[]));
-    let mut plan = Plan::of(&both, &[]);
+    let mut plan = Plan::of(&both, &[], &Default::default());
     assert_eq!(plan.ranges().iter().count(), 1);
-    let mut follow = |from, to| plan.follow(&Changes::between(from, to), &node(), &[]).unused_ranges.len();
+    let mut follow = |from, to| {
+        plan.follow(&Changes::between(from, to), &node(), &[], &Default::default()).unused_ranges.len()
+    };
     assert_eq!((follow(&both, &one), follow(&one, &none)), (0, 1));
 }
 
@@ -161,7 +164,8 @@ fn equal_ranges_are_one_list_that_goes_with_its_last_user() {
 fn datagrams_are_weirs_to_judge_as_long_as_any_endpoint_is_usable() {
     let guarded = Wanted { ranges: Some(1), external_local: true, internal_local: true, ..web() };
     let exceptions = |wanted: &Wanted, protocol| {
-        let plan = Plan::of(&snapshot(std::slice::from_ref(wanted)), &NODE_PORT_ADDRESSES);
+        let plan =
+            Plan::of(&snapshot(std::slice::from_ref(wanted)), &NODE_PORT_ADDRESSES, &Default::default());
         let of_protocol = plan.frontends().filter(|(frontend, _)| frontend.protocol == protocol);
         of_protocol.filter(|(_, treatment)| *treatment != Treatment::default()).count()
     };
@@ -175,11 +179,11 @@ fn replies_may_have_to_be_given_the_ports_of_datagram_services_from_the_first_to
     let [one, two] = [1, 2].map(|name| Wanted { name, load_balancer: None, node_port: None, ..web() });
     let steps = [vec![one.clone()], vec![one, two.clone()], vec![two.clone()], vec![]];
     let mut before = snapshot(&[]);
-    let mut plan = Plan::of(&before, &[]);
+    let mut plan = Plan::of(&before, &[], &Default::default());
     let expected = [&[(80, true)][..], &[], &[], &[(80, false)]];
     for (step, expected) in steps.iter().zip(expected) {
         let after = snapshot(step);
-        let edits = plan.follow(&Changes::between(&before, &after), &node(), &[]);
+        let edits = plan.follow(&Changes::between(&before, &after), &node(), &[], &Default::default());
         let seen: Vec<_> = edits.reply_ports.iter().map(|edit| (edit.key, edit.after.is_some())).collect();
         assert_eq!(seen, expected, "{step:?}");
         before = after;
@@ -239,12 +243,12 @@ proptest! {
         steps in proptest::collection::vec(proptest::collection::vec(wanted(), 0..5), 1..6),
     ) {
         let mut before = snapshot(&[]);
-        let mut plan = Plan::of(&before, &NODE_PORT_ADDRESSES);
+        let mut plan = Plan::of(&before, &NODE_PORT_ADDRESSES, &Default::default());
         let mut kernel = Kernel::of(&plan);
         let mut chains = BTreeSet::new();
         for step in steps {
             let after = snapshot(&step);
-            let edits = plan.follow(&Changes::between(&before, &after), &node(), &NODE_PORT_ADDRESSES);
+            let edits = plan.follow(&Changes::between(&before, &after), &node(), &NODE_PORT_ADDRESSES, &Default::default());
             kernel.change(&plan, &edits);
             for id in &edits.new_ranges {
                 prop_assert!(chains.insert(*id));
@@ -252,7 +256,7 @@ proptest! {
             for id in &edits.unused_ranges {
                 prop_assert!(chains.remove(id));
             }
-            let anew = Plan::of(&after, &NODE_PORT_ADDRESSES);
+            let anew = Plan::of(&after, &NODE_PORT_ADDRESSES, &Default::default());
             prop_assert_eq!(&kernel, &Kernel::of(&anew));
             prop_assert_eq!(chains.len(), plan.ranges().iter().count());
             prop_assert_eq!(plan.elements(), anew.elements());

@@ -35,5 +35,8 @@ pub(crate) fn node_port_addresses() -> Vec<IpAddr> {
 /// Brings the rules into line with a Snapshot, for the sockets that stand in.
 pub(crate) async fn apply(capture: &mut Capture, snapshot: &Snapshot, stand_in: &StandIn) {
     let bound = PerFamily::default();
-    capture.apply(snapshot, &stand_in.capture_sockets, &node_port_addresses(), bound).await.unwrap();
+    capture
+        .apply(snapshot, &stand_in.capture_sockets, &node_port_addresses(), bound, &Default::default())
+        .await
+        .unwrap();
 }

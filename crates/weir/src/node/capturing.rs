@@ -2,15 +2,15 @@
 
 use super::health_checks::HealthChecks;
 use crate::{cli::NodeOptions, http::Probes};
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
 use tracing::{error, info, warn};
 use weir_capture::{Capture, Error, Options};
-use weir_core::{Bridges, CaptureSockets, NodePortAddresses, PerFamily, Snapshot};
-use weir_proxy::{Proxy, SetBridges};
+use weir_core::{Bridges, CaptureSockets, Frontend, NodePortAddresses, PerFamily, Snapshot};
+use weir_proxy::{Applied, Proxy, SetBridges};
 
 /// Time between two checks of this host's bridges: a network plugin makes one with the first pod.
 const BRIDGE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -22,14 +22,19 @@ pub(crate) struct AppliedState {
     pub(crate) snapshot: Option<Snapshot>,
     /// Addresses that node ports are served on.
     pub(crate) node_port_addresses: Vec<IpAddr>,
+    /// Frontends that are listened for at other ports of their addresses.
+    pub(crate) stand_in_ports: Arc<BTreeMap<Frontend, u16>>,
 }
 
 impl AppliedState {
     /// Replaces the state by a newer one; returns whether anything has changed.
-    pub(crate) fn follow(&mut self, snapshot: Option<&Snapshot>, node_port_addresses: Vec<IpAddr>) -> bool {
-        let news = snapshot.is_some() || self.node_port_addresses != node_port_addresses;
+    pub(crate) fn follow(&mut self, snapshot: Option<&Snapshot>, applied: Applied) -> bool {
+        let Applied { node_port_addresses, stand_in_ports, .. } = applied;
+        let news = snapshot.is_some()
+            || self.node_port_addresses != node_port_addresses
+            || !Arc::ptr_eq(&self.stand_in_ports, &stand_in_ports);
         self.snapshot = snapshot.cloned().or_else(|| self.snapshot.take());
-        self.node_port_addresses = node_port_addresses;
+        (self.node_port_addresses, self.stand_in_ports) = (node_port_addresses, stand_in_ports);
         news
     }
 }
@@ -115,12 +120,13 @@ impl NodeCapture {
     }
 
     async fn apply(&mut self) -> Result<(), Error> {
-        let AppliedState { snapshot: Some(snapshot), node_port_addresses } = &self.applied else {
+        let AppliedState { snapshot: Some(snapshot), node_port_addresses, stand_in_ports } = &self.applied
+        else {
             return Ok(());
         };
         self.health_checks.apply(snapshot, &self.node_ports.listening(node_port_addresses));
         let (capture_sockets, bound) = (self.capture_sockets, self.bridges.bound);
-        self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound).await
+        self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound, stand_in_ports).await
     }
 
     /// Applies what this host's bridges mean for capturing. Frontends stay bound for as long as the rules rely on it.

@@ -59,12 +59,6 @@ pub(crate) fn plan(name: &str) -> NodePlan<'_> {
     }
 }
 
-/// Whether weir binds each Service address on this layout's nodes, where a process of the host that has the port on all
-/// addresses is in the way (docs/node-mode.md).
-pub(crate) fn frontends_are_bound() -> bool {
-    LAYOUT == Layout::Bridges { netfilter: true }
-}
-
 /// A cluster with weir on its nodes.
 pub(crate) struct Bed {
     weirs: Vec<(String, Program)>,

@@ -1,7 +1,7 @@
-//! Are datagrams answered where a process of the host holds the port that was dialled?
+//! Are clients answered where a process of the host holds the port that was dialled?
 
 use crate::{
-    bed::{Bed, Protocol, ask, eventually, frontends_are_bound},
+    bed::{Bed, Protocol, ask, eventually},
     objects::{Service, cluster_ips},
 };
 use std::net::SocketAddr;
@@ -11,10 +11,7 @@ use weir_testkit::cluster::SERVICE_CIDR;
 const LARGE: usize = 60_000;
 
 #[test]
-fn datagrams_are_answered_from_a_port_that_a_process_of_the_host_holds() {
-    if frontends_are_bound() {
-        return;
-    }
+fn clients_are_answered_from_a_port_that_a_process_of_the_host_holds() {
     let Some(bed) = Bed::single() else { return };
     let (cluster, node) = (&bed.cluster, bed.cluster.node("node-a"));
     SERVICE_CIDR.split(',').for_each(|network| cluster.attract(network, "node-a"));
@@ -30,6 +27,8 @@ fn datagrams_are_answered_from_a_port_that_a_process_of_the_host_holds() {
         for client in [cluster.pod("a-2"), cluster.outside(), node] {
             for (ips, port) in [(cluster_ips(10), 80), ([node.v4(), node.v6()], 30080)] {
                 for to in ips.map(|ip| SocketAddr::new(ip, port)) {
+                    let answer = ask(client, Protocol::Tcp, to).map(|(name, _)| name);
+                    assert_eq!(answer.as_deref(), Ok("a-1"), "{} -> {to}, round {round}", client.name());
                     // It hears nobody but whom it has dialled.
                     let conversation = client.converse(to).unwrap();
                     for length in [0, 1_000, LARGE] {

@@ -1,7 +1,7 @@
 //! Does weir open what was closed before, and does it work on hosts that close or lack much?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, ask, eventually, expect, frontends_are_bound, plan},
+    bed::{BOTH, Bed, Protocol, ask, eventually, expect, plan},
     objects::{Service, cluster_ips},
 };
 use std::net::SocketAddr;
@@ -11,10 +11,9 @@ use weir_testkit::cluster::{Failure, NodePlan};
 fn nothing_that_listens_on_the_node_is_reachable_through_a_service_address() {
     let Some(bed) = Bed::single() else { return };
     let node = bed.cluster.node("node-a");
-    let mut everywhere = vec!["0.0.0.0:9999", "127.0.0.1:9998"];
-    everywhere.extend((!frontends_are_bound()).then_some("0.0.0.0:80"));
+    let everywhere = ["0.0.0.0:9999", "0.0.0.0:80", "127.0.0.1:9998"];
     let start = |address: &str| node.start_servers_at("host-process", address.parse().unwrap()).unwrap();
-    let _listening: Vec<_> = everywhere.into_iter().map(start).collect();
+    let _listening = everywhere.map(start);
     bed.cluster.attract("172.30.0.0/16", "node-a");
     bed.cluster.attract("198.51.100.0/24", "node-a");
     bed.serve(&Service::web("web", 10).node_port(30080).vips(&["198.51.100.10"]), &["a-1"]);

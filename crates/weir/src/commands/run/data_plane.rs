@@ -38,7 +38,7 @@ impl DataPlane {
                     in_force.send_replace(snapshot.generation);
                 }
             }
-            served.send_if_modified(|served| served.follow(snapshot, applied.node_port_addresses));
+            served.send_if_modified(|served| served.follow(snapshot, applied));
         });
         let capturing = async {
             match node {
