@@ -6,7 +6,7 @@ use crate::{
     sys::host,
 };
 use std::{net::IpAddr, sync::Arc};
-use weir_core::{Bridges, Localhost, Node, Pods, SourceRules};
+use weir_core::{Bridges, Localhost, Node, Pods, SourcePorts, SourceRules};
 
 /// The node and this host, as just observed.
 pub(super) struct NodeView {
@@ -28,7 +28,7 @@ pub(super) fn observe(config: &Config, bridges: &Bridges, node: &Arc<Node>) -> N
 }
 
 fn node_mode_context(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> NodeModeContext {
-    let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
+    let NodeMode { marks, ref pods, masquerade_all, ref source_ports } = *node_mode;
     let networks = match pods {
         Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
         Pods::OnInterfaces(prefix) => host::networks_of(|interface| interface.starts_with(prefix)),
@@ -38,6 +38,7 @@ fn node_mode_context(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> No
     NodeModeContext {
         marks,
         sources,
+        source_ports: SourcePorts::new(source_ports, &host::reserved_ports()),
         pods: networks,
         bridges: bridges.networks.iter().map(|on| on.network).collect(),
     }

@@ -7,7 +7,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
-use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules, guards::Refusal};
+use weir_core::{
+    Audience, FrontendKind, Node, Origin, ServicePort, SourcePorts, SourceRules, guards::Refusal,
+};
 
 /// The node and the host of this proxy.
 #[derive(Debug, Default, PartialEq)]
@@ -27,6 +29,8 @@ pub(crate) struct NodeModeContext {
     pub(crate) marks: Marks,
     /// Rules by which endpoints see clients' addresses.
     pub(crate) sources: SourceRules,
+    /// Ports of sockets that have clients' addresses.
+    pub(crate) source_ports: SourcePorts,
     /// Networks of pods, for clients whose origin no capture socket determines.
     pub(crate) pods: Vec<IpNet>,
     /// Networks of bridges to which pods are attached.
@@ -98,6 +102,7 @@ mod tests {
         NodeModeContext {
             marks: Marks { to_clients: 1, to_endpoints: 2 },
             sources: SourceRules::default(),
+            source_ports: SourcePorts::default(),
             pods: vec!["10.244.0.0/16".parse().unwrap()],
             bridges: vec!["10.244.1.0/24".parse().unwrap(), "fd00:244:1::/64".parse().unwrap()],
         }

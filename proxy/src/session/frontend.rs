@@ -92,15 +92,24 @@ impl LocalFrontend {
         }
     }
 
-    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M3). `client` is the
+    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M4). `client` is the
     /// source of the client's packets.
-    pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
+    pub(crate) fn egress<'a>(
+        &self,
+        routing: &'a RoutingTable,
+        client: SocketAddr,
+        endpoint: SocketAddr,
+    ) -> Egress<'a> {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
         let ip = client.ip();
         let keeps_address = node_mode.can_keep(ip, endpoint.ip())
             && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
             && !routing.is_hairpin(endpoint, ip);
-        Egress { mark: Some(node_mode.marks.to_endpoints), source: keeps_address.then_some(client) }
+        Egress {
+            mark: Some(node_mode.marks.to_endpoints),
+            source: keeps_address.then_some(client),
+            ports: Some(&node_mode.source_ports),
+        }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {
@@ -114,6 +123,7 @@ fn advice(reason: Closed) -> &'static str {
         Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
         Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
         Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
+        Closed::NoSourcePort => "all ports for this client's address are in use, see --source-ports",
         _ => "see the limit of open files (ulimit -Hn)",
     }
 }

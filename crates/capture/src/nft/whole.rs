@@ -1,7 +1,7 @@
 //! What does weir's table look like as a whole?
 
 use super::{
-    base_chains::base_chains,
+    base_chains::{base_chains, from_endpoint},
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
     syntax::{chain, mark, networks_of, ranges_rule, set},
     table::Table,
@@ -20,6 +20,7 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     let _ = writeln!(text, "add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{");
     chain(&mut text, &format!("{OWNER_CHAIN}{}", table.owner), &[]);
     chain(&mut text, "refuse", &["meta l4proto tcp reject with tcp reset".into(), "reject".into()]);
+    chain(&mut text, "from_endpoint", &from_endpoint());
     for (id, (family, networks)) in plan.ranges().iter() {
         chain(&mut text, &RangesChain(id).to_string(), &[ranges_rule(*family, networks)]);
     }

@@ -20,4 +20,5 @@ mod policies;
 mod reach;
 mod restarts;
 mod safety;
+mod source_ports;
 mod sources;
