@@ -50,9 +50,9 @@ pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
-    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable, Protocol,
-    ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
-    UnknownProtocol, address, is_unprintable,
+    LAST_BRIDGED_SERVER_PORT, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
+    Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort,
+    UnknownPolicy, UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
     Audience, EndpointUse, Localhost, NodePortAddresses, NotAPortRange, Pods, PortRange, Shortage,

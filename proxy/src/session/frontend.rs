@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
+use weir_core::{Family, Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct LocalFrontend {
@@ -101,15 +101,19 @@ impl LocalFrontend {
         endpoint: SocketAddr,
     ) -> Egress<'a> {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
-        let ip = client.ip();
-        let keeps_address = node_mode.can_keep(ip, endpoint.ip())
-            && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
+        let (ip, mark) = (client.ip(), Some(node_mode.marks.to_endpoints));
+        let origin = self.origin_of(routing, ip);
+        let is_on_this_node = || routing.is_on_this_node(endpoint);
+        let keeps_address = node_mode.can_keep(ip, endpoint, is_on_this_node)
+            && !node_mode.sources.masquerades(&routing.port, self.kind, origin)
             && !routing.is_hairpin(endpoint, ip);
-        Egress {
-            mark: Some(node_mode.marks.to_endpoints),
-            source: keeps_address.then_some(client),
-            ports: Some(&node_mode.source_ports),
+        if keeps_address {
+            return Egress { mark, source: Some(client), ports: Some(&node_mode.source_ports) };
         }
+        // The kernel would choose the address of the interface to the endpoint, which may be a bridge's.
+        let primary = *node_mode.primary.get(Family::of(endpoint.ip()));
+        let source = primary.filter(|_| origin == Origin::Node && is_on_this_node());
+        Egress { mark, source: source.map(|ip| SocketAddr::new(ip, 0)), ports: None }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {

@@ -2,6 +2,7 @@
 
 use super::{
     base_chains::{base_chains, from_endpoint},
+    bridge_table::bridge_table,
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
     syntax::{chain, mark, networks_of, ranges_rule, set},
     table::Table,
@@ -13,7 +14,7 @@ use crate::{
 use std::fmt::Write;
 use weir_core::{Family, Frontend, Origin, Protocol};
 
-/// The script that replaces whatever table was there by the whole new one, in one transaction.
+/// The script that replaces whatever tables were there by the whole new ones, in one transaction.
 pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     let mut text = String::new();
     // Deleting what is not there would fail, adding what is there does not.
@@ -33,6 +34,9 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     }
     base_chains(&mut text, table);
     text.push_str("}\n");
+    if let Some(networks) = &table.bridged {
+        text.push_str(&bridge_table(networks, &table.source_ports));
+    }
     text
 }
 

@@ -34,6 +34,20 @@ impl PortRange {
     /// ports of programs that ask for none (32768-60999 on Linux, 49152-65535 by RFC 6335).
     pub const DEFAULT_SOURCES: Self = Self { first: FIRST_ORDINARY, last: 32_767 };
 
+    /// All ports from which weir speaks in clients' names if these are the ordinary ones; none twice.
+    pub fn all_used(ordinary: &[Self]) -> Vec<Self> {
+        let mut ranges = [&[PRIVILEGED], ordinary].concat();
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, range| {
+            let overlaps = next.first <= range.last;
+            if overlaps {
+                range.last = range.last.max(next.last);
+            }
+            overlaps
+        });
+        ranges
+    }
+
     /// Whether any port of the range is privileged.
     pub fn has_privileged(self) -> bool {
         self.first < FIRST_ORDINARY
@@ -80,11 +94,6 @@ impl SourcePorts {
     /// The ports of these ranges but the `reserved` ones. Where nothing would be left, reserved ones are used, too.
     pub fn new(ranges: &[PortRange], reserved: &[PortRange]) -> Self {
         Self { ordinary: ports(ranges, reserved), privileged: ports(&[PRIVILEGED], reserved) }
-    }
-
-    /// The ranges of all ports that sockets may get if these are the ordinary ones.
-    pub fn all_ranges(ordinary: &[PortRange]) -> Vec<PortRange> {
-        [&[PRIVILEGED], ordinary].concat()
     }
 
     /// Ports to try for a client with this port of its own, in an order that `entropy` decides: none twice, never the
@@ -189,6 +198,12 @@ mod tests {
         let ports = SourcePorts::new(&[range(2000, 2001)], &[range(1, 65_535)]);
         assert_eq!(ports.candidates(40_000, 0).count(), 2);
         assert_eq!(ports.candidates(111, 0).count(), MAX_TRIED);
+    }
+
+    #[test]
+    fn ranges_in_use_do_not_overlap() {
+        let used = PortRange::all_used(&[range(3000, 4000), range(2000, 3000), range(5000, 6000)]);
+        assert_eq!(used, [PRIVILEGED, range(2000, 4000), range(5000, 6000)]);
     }
 
     #[test]
