@@ -72,6 +72,8 @@ fn neighbours(on: &BridgeNetwork, family: Family, ports: &str) -> Vec<String> {
     vec![
         format!("{first} {} update @fragments{digit} {{ {key} }}", answers("udp")),
         format!("{later} {key} @fragments{digit} {hand_over}"),
+        // What comes now in place of ports is content.
+        format!("{later} accept"),
         format!("meta l4proto {{ tcp, udp }} {} {hand_over}", answers("th")),
         format!(
             "{errors} @th,{source},16 {ports} @th,{},16 <= {LAST_BRIDGED_SERVER_PORT} {hand_over}",
