@@ -148,6 +148,22 @@ fn two_ports_are_enough_for_any_number_of_connections_that_end() {
 }
 
 #[test]
+fn ports_that_the_host_reserves_for_its_programs_are_not_used() {
+    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
+    let node = bed.cluster.node("node-a").namespace();
+    node.set_parameter("net/ipv4/ip_local_reserved_ports", "20000-20008,20010").unwrap();
+    bed.start_weir("node-a", &["--source-ports", "20000-20010"]);
+    bed.serve(&Service::web("web", 10), &["a-1"]);
+    bed.wait_until_served(10);
+    for to in cluster_ips(10).map(|ip| SocketAddr::new(ip, 80)) {
+        for _ in 0..5 {
+            assert_eq!(bed.cluster.pod("a-2").tcp(to).unwrap().source.port(), 20_009);
+        }
+    }
+}
+
+#[test]
 fn who_has_all_ports_towards_an_endpoint_in_use_is_told_so_and_others_are_served() {
     let Some(mut bed) = single(&["--source-ports", "20000-20001"]) else { return };
     bed.wait_until_served(10);
