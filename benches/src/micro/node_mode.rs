@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use tokio::runtime::{Builder, Runtime};
-use weir_core::{Pods, Snapshot};
+use weir_core::{Pods, PortRange, Snapshot};
 use weir_proxy::{Config, Marks, Proxy};
 
 /// Marks whose values do not matter, as no rules bring packets.
@@ -22,7 +22,12 @@ impl NodeMode {
     /// When no runtime can be had.
     pub fn start() -> Option<Self> {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        let node_mode = weir_proxy::NodeMode { marks: MARKS, pods: Pods::Unknown, masquerade_all: false };
+        let node_mode = weir_proxy::NodeMode {
+            marks: MARKS,
+            pods: Pods::Unknown,
+            masquerade_all: false,
+            source_ports: vec![PortRange::DEFAULT_SOURCES],
+        };
         let config = Config { workers: NonZeroUsize::MIN, node_mode: Some(node_mode), ..Config::default() };
         let started = runtime.block_on(async { Proxy::start(config) });
         match started {

@@ -1,5 +1,6 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
+mod bridge_table;
 mod desired;
 mod metric_families;
 mod metrics;
@@ -17,6 +18,7 @@ use crate::{
     plan::Plan,
     route::Routes,
 };
+use bridge_table::BridgeTable;
 use desired::{Desired, Installed};
 use metrics::CaptureMetrics;
 use repair_schedule::RepairSchedule;
@@ -28,7 +30,7 @@ use std::{
 };
 use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
-use weir_core::{CaptureSockets, Changes, Family, Frontend, PerFamily, Snapshot};
+use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Changes, Family, Frontend, Snapshot};
 
 /// The time between two checks of the policy routes, whose end the kernel does not always announce.
 const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -61,6 +63,7 @@ pub struct Capture {
     repair_schedule: RepairSchedule,
     next_route_check: Instant,
     superseded: bool,
+    bridge_table: BridgeTable,
 }
 
 impl Capture {
@@ -91,6 +94,7 @@ impl Capture {
             repair_schedule: RepairSchedule::default(),
             next_route_check: Instant::now() + ROUTE_CHECK_INTERVAL,
             superseded: false,
+            bridge_table: BridgeTable::find().await,
         })
     }
 
@@ -107,10 +111,11 @@ impl Capture {
         snapshot: &Snapshot,
         capture_sockets: &CaptureSockets,
         node_port_addresses: &[IpAddr],
-        bound: PerFamily<bool>,
+        bridges: &Bridges,
         stand_in_ports: &Arc<BTreeMap<Frontend, u16>>,
     ) -> Result<(), Error> {
-        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound)?;
+        let bridged = self.bridge_table.wanted(self.options.bridged(bridges));
+        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bridges, bridged)?;
         let node_port_addresses = node_port_addresses.to_vec();
         let (snapshot, stand_in_ports) = (snapshot.clone(), Arc::clone(stand_in_ports));
         self.desired = Some(Arc::new(Desired { snapshot, node_port_addresses, stand_in_ports, table }));
@@ -167,6 +172,15 @@ impl Capture {
     /// Whether another weir has taken over. Connections of this one go on; new ones are for the other.
     pub fn is_superseded(&self) -> bool {
         self.superseded
+    }
+
+    /// Whether rules in force hand answers on this bridge network over to this host.
+    pub fn hands_over(&self, on: &BridgeNetwork) -> bool {
+        let rules = self.installed.as_ref().and_then(|installed| installed.desired.table.bridged.as_ref());
+        let is_same = |known: &&BridgeNetwork| {
+            (known.network, known.hardware_address) == (on.network, on.hardware_address)
+        };
+        rules.is_some_and(|networks| networks.iter().any(|known| is_same(&known)))
     }
 
     fn note_disturbance(&mut self, disturbance: Disturbance) {

@@ -3,7 +3,7 @@
 use crate::{
     Error,
     host::requirements,
-    nft::{TABLE, TABLE_NAME, program},
+    nft::{BRIDGE_TABLE, TABLE, program},
     route::Routes,
 };
 use std::fmt;
@@ -12,8 +12,10 @@ use weir_core::{Family, PerFamily};
 /// What a clean-up has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Whether there was a table.
+    /// Whether there was a table for packets.
     pub table: bool,
+    /// Whether there was a table for frames on bridges.
+    pub bridge_table: bool,
     /// Number of policy rules.
     pub rules: PerFamily<usize>,
     /// Number of routes in weir's routing table.
@@ -27,6 +29,9 @@ impl fmt::Display for Removed {
         }
         if self.table {
             writeln!(f, "removed the nftables table {TABLE}")?;
+        }
+        if self.bridge_table {
+            writeln!(f, "removed the nftables table {BRIDGE_TABLE}")?;
         }
         for family in Family::ALL {
             let (rules, routes) = (*self.rules.get(family), *self.routes.get(family));
@@ -48,21 +53,21 @@ impl fmt::Display for Removed {
 pub async fn cleanup() -> Result<Removed, Error> {
     requirements::check_capability()?;
     let mut removed = Removed::default();
-    let table = remove_table().await;
+    let (table, bridge_table) = (remove_table(TABLE).await, remove_table(BRIDGE_TABLE).await);
     let routes = Routes::open()?;
     for family in Family::ALL {
         (*removed.rules.get_mut(family), *removed.routes.get_mut(family)) = routes.remove(family).await?;
     }
-    removed.table = table?;
+    (removed.table, removed.bridge_table) = (table?, bridge_table?);
     Ok(removed)
 }
 
-async fn remove_table() -> Result<bool, Error> {
+async fn remove_table(table: &str) -> Result<bool, Error> {
     let tables = program::query(&["list", "tables"]).await?;
-    if !tables.lines().any(|line| line.trim() == format!("table inet {TABLE_NAME}")) {
+    if !tables.lines().any(|line| line.trim().strip_prefix("table ") == Some(table)) {
         return Ok(false);
     }
     // Added first: deleting fails where somebody else was faster.
-    program::run_transaction(&format!("add table {TABLE}\ndelete table {TABLE}\n")).await.outcome?;
+    program::run_transaction(&format!("add table {table}\ndelete table {table}\n")).await.outcome?;
     Ok(true)
 }

@@ -24,6 +24,8 @@
 //! | `postrouting` | postrouting (nat) | srcnat - 1 (99) | before the masquerading of others: packets to this node's own processes keep their source |
 //! | `output_unallocated` | output | filter (0) | Services that are not there, as kube-proxy does for the node itself |
 //!
+//! Where pods are on a bridge, table `bridge weir` hands answers to clients' addresses over to this host.
+//!
 //! Sets of each family: `frontends` (all captured addresses), `guards` (to chains of source ranges), `exceptions` (to
 //! verdicts) and `cluster_ips` (whose other ports refuse). All of them are hash tables: a packet costs the same however
 //! many Services there are.

@@ -4,6 +4,7 @@
 //! no content of an object can make a script fail or mean something else.
 
 mod base_chains;
+mod bridge_table;
 mod edits;
 mod names;
 pub(crate) mod program;
@@ -11,8 +12,9 @@ mod syntax;
 mod table;
 mod whole;
 
+pub(crate) use bridge_table::bridge_table;
 pub(crate) use edits::edits;
-pub(crate) use names::{OWNER_CHAIN, TABLE, TABLE_NAME};
+pub(crate) use names::{BRIDGE_TABLE, OWNER_CHAIN, TABLE, TABLE_NAME};
 pub(crate) use table::Table;
 pub(crate) use whole::whole;
 

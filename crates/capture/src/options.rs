@@ -2,7 +2,7 @@
 
 use crate::{Error, nft::Table, ownership::TableOwner};
 use ipnet::IpNet;
-use weir_core::{CaptureSockets, PerFamily, Pods, Snapshot};
+use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Pods, PortRange, Snapshot};
 
 /// Settings of capturing, which do not change while weir runs.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Options {
     /// Whether all Services of the cluster are weir's: only then are packets to addresses of no Service dropped (semantics
     /// N5).
     pub exclusive: bool,
+    /// Ports of sockets that have clients' addresses (`--source-ports`).
+    pub source_ports: Vec<PortRange>,
     /// Whether to take over from another weir.
     pub takeover: bool,
 }
@@ -27,7 +29,8 @@ impl Options {
         owner: &TableOwner,
         snapshot: &Snapshot,
         capture_sockets: CaptureSockets,
-        bound: PerFamily<bool>,
+        bridges: &Bridges,
+        bridged: Option<Vec<BridgeNetwork>>,
     ) -> Result<Table, Error> {
         let service_cidrs = match self.exclusive {
             true => self.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied().collect(),
@@ -36,12 +39,25 @@ impl Options {
         Ok(Table {
             owner: owner.to_string(),
             capture_sockets,
-            bound,
+            bound: bridges.bound,
             pods: self.pods.networks(&snapshot.node).to_vec(),
             pod_interface: self.pods_interface()?,
             pod_networks: self.pod_networks.clone(),
             service_cidrs,
+            bridged,
+            source_ports: self.source_ports.clone(),
         })
+    }
+
+    /// The networks of bridges on which pods may be, as the rules know them.
+    pub(crate) fn bridged(&self, bridges: &Bridges) -> Vec<BridgeNetwork> {
+        let overlap = |one: &IpNet, other: &IpNet| one.contains(other) || other.contains(one);
+        let has_pods = |network: &IpNet| {
+            self.pod_networks.is_empty() || self.pod_networks.iter().any(|pods| overlap(pods, network))
+        };
+        let of_pods = bridges.networks.iter().filter(|on| has_pods(&on.network));
+        // What is elsewhere, and whether answers are handed over, is nothing that rules say.
+        of_pods.map(|on| BridgeNetwork { elsewhere: Vec::new(), hands_over: false, ..on.clone() }).collect()
     }
 
     /// Name of the pods' interface in rules, with `*` at its end for a prefix.

@@ -71,10 +71,7 @@ fn bound_frontends_are_reached_from_a_bridge_and_refuse_without_a_socket() {
         let absent = service("absent", ["10.96.0.11", "fd00:96::b"]);
         let none = service("none", ["10.96.0.12", "fd00:96::c"]).without_endpoints();
         let snapshot = snapshot(&[&web, &absent, &none]);
-        capture
-            .apply(&snapshot, &CaptureSockets::default(), &[], found.bound, &Default::default())
-            .await
-            .unwrap();
+        capture.apply(&snapshot, &CaptureSockets::default(), &[], &found, &Default::default()).await.unwrap();
         for from in [&hosts.pod, &hosts.outside, &hosts.node] {
             for to in ["10.96.0.10:80", "[fd00:96::a]:80"] {
                 assert_eq!(tcp(from, to), Outcome::Served("bound".into()), "{to}");

@@ -8,7 +8,7 @@ use common::{Hosts, Outcome, StandIn, apply, node_port_addresses, options, servi
 use std::{process::Command, time::Duration};
 use tokio::time::timeout;
 use weir_capture::{Capture, Disturbance, Error, Options, Removed, cleanup, is_running};
-use weir_core::{CaptureSockets, PerFamily, Pods};
+use weir_core::{Bridges, CaptureSockets, PerFamily, Pods};
 use weir_testkit::HANG;
 
 const WEB: &str = "10.96.0.10:80";
@@ -135,7 +135,7 @@ fn a_weir_that_has_not_noticed_the_other_yet_changes_nothing() {
                 &snapshot(&[&other]),
                 capture_sockets,
                 &addresses,
-                PerFamily::default(),
+                &Bridges::default(),
                 &Default::default(),
             )
             .await;
@@ -160,7 +160,7 @@ fn a_change_that_fails_is_made_good_when_it_is_time_to_try_again() {
         run("nft flush ruleset");
         let (capture_sockets, addresses) = (&stand_in.capture_sockets, node_port_addresses());
         let outcome = capture
-            .apply(&snapshot(&[&web]), capture_sockets, &addresses, PerFamily::default(), &Default::default())
+            .apply(&snapshot(&[&web]), capture_sockets, &addresses, &Bridges::default(), &Default::default())
             .await;
         assert!(matches!(outcome, Err(Error::Refused(_))), "{outcome:?}");
         assert_eq!(timeout(HANG, capture.disturbed()).await, Ok(Disturbance::Failed));
@@ -199,7 +199,10 @@ fn nothing_is_left_after_a_clean_up_which_may_be_repeated() {
         drop(capture);
         assert!(!is_running().unwrap());
         let both = PerFamily { v4: 1, v6: 1 };
-        assert_eq!(cleanup().await.unwrap(), Removed { table: true, rules: both, routes: both });
+        assert_eq!(
+            cleanup().await.unwrap(),
+            Removed { table: true, bridge_table: false, rules: both, routes: both }
+        );
         assert_eq!(cleanup().await.unwrap(), Removed::default());
         assert_eq!(printed("nft list ruleset"), "table inet other {\n}\n");
         for routes in ["ip rule", "ip -6 rule", "ip route show table all", "ip -6 route show table all"] {
@@ -248,7 +251,7 @@ fn a_family_that_is_not_served_is_left_alone() {
         };
         let web = service("web", ["10.96.0.10", "fd00:96::a"]);
         capture
-            .apply(&snapshot(&[&web]), &only_v4, &[], PerFamily::default(), &Default::default())
+            .apply(&snapshot(&[&web]), &only_v4, &[], &Bridges::default(), &Default::default())
             .await
             .unwrap();
         assert_eq!(tcp(&hosts.outside, WEB), Outcome::Served("outside".into()));

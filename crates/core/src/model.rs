@@ -14,7 +14,7 @@ mod ratio;
 mod service;
 mod settings;
 
-pub use bridges::{BridgeNetwork, Bridges};
+pub use bridges::{BridgeNetwork, Bridges, LAST_BRIDGED_SERVER_PORT};
 pub use capabilities::{Capabilities, Capability};
 pub use capture_sockets::{CapturePorts, CaptureSockets};
 pub use endpoint::{Conditions, Endpoint, EndpointSet, EndpointSlice, Hints, SliceEndpoint, SlicePort};

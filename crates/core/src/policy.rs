@@ -6,6 +6,7 @@ mod list_rule;
 mod node_ports;
 mod pods;
 mod source;
+mod source_ports;
 mod traffic;
 pub mod verdict;
 
@@ -13,4 +14,5 @@ pub use endpoint_use::{EndpointUse, Shortage, Unused};
 pub use node_ports::{Localhost, NodePortAddresses};
 pub use pods::Pods;
 pub use source::{SourceRules, is_hairpin};
+pub use source_ports::{NotAPortRange, PortRange, SourcePorts};
 pub use traffic::{Audience, Traffic, Verdict};

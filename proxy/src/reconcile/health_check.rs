@@ -44,7 +44,7 @@ struct Probed {
 
 impl HealthChecks {
     /// Creates an empty set of checks, whose connects leave this host as `egress` says.
-    pub(crate) fn new(egress: Egress) -> Self {
+    pub(crate) fn new(egress: Egress<'static>) -> Self {
         Self { wanted: HashMap::new(), probed: HashMap::new(), shared: Shared::new(egress) }
     }
 

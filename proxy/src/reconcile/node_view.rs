@@ -5,8 +5,8 @@ use crate::{
     shared::config::{Config, NodeMode},
     sys::host,
 };
-use std::{net::IpAddr, sync::Arc};
-use weir_core::{Bridges, Localhost, Node, Pods, SourceRules};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use weir_core::{Bridges, Family, Localhost, Node, PerFamily, Pods, SourcePorts, SourceRules};
 
 /// The node and this host, as just observed.
 pub(super) struct NodeView {
@@ -23,12 +23,18 @@ pub(super) fn observe(config: &Config, bridges: &Bridges, node: &Arc<Node>) -> N
         Some(_) => Localhost::Never,
     };
     let node_addresses = config.node_port_addresses.resolve(node, &addresses, host::is_local, localhost);
-    let node_mode = config.node_mode.as_ref().map(|node_mode| node_mode_context(node_mode, bridges, node));
+    let node_mode = config.node_mode.as_ref();
+    let node_mode = node_mode.map(|node_mode| node_mode_context(node_mode, bridges, node, &addresses));
     NodeView { node_context: NodeContext { node: Arc::clone(node), addresses, node_mode }, node_addresses }
 }
 
-fn node_mode_context(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> NodeModeContext {
-    let NodeMode { marks, ref pods, masquerade_all } = *node_mode;
+fn node_mode_context(
+    node_mode: &NodeMode,
+    bridges: &Bridges,
+    node: &Node,
+    addresses: &BTreeSet<IpAddr>,
+) -> NodeModeContext {
+    let NodeMode { marks, ref pods, masquerade_all, ref source_ports } = *node_mode;
     let networks = match pods {
         Pods::OnBridge(name) => host::networks_of(|interface| interface == name),
         Pods::OnInterfaces(prefix) => host::networks_of(|interface| interface.starts_with(prefix)),
@@ -38,7 +44,12 @@ fn node_mode_context(node_mode: &NodeMode, bridges: &Bridges, node: &Node) -> No
     NodeModeContext {
         marks,
         sources,
+        source_ports: SourcePorts::new(source_ports, &host::reserved_ports()),
         pods: networks,
-        bridges: bridges.networks.iter().map(|on| on.network).collect(),
+        bridges: bridges.networks.clone(),
+        primary: PerFamily::from_fn(|family| {
+            let of_family = |ip: &&IpAddr| Family::of(**ip) == family;
+            node.internal_ips.iter().find(of_family).copied().filter(|ip| addresses.contains(ip))
+        }),
     }
 }

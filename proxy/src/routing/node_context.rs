@@ -4,10 +4,13 @@ use crate::sys::marks::Marks;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
-use weir_core::{Audience, FrontendKind, Node, Origin, ServicePort, SourceRules, guards::Refusal};
+use weir_core::{
+    Audience, BridgeNetwork, FrontendKind, Node, Origin, PerFamily, ServicePort, SourcePorts, SourceRules,
+    guards::Refusal,
+};
 
 /// The node and the host of this proxy.
 #[derive(Debug, Default, PartialEq)]
@@ -27,10 +30,14 @@ pub(crate) struct NodeModeContext {
     pub(crate) marks: Marks,
     /// Rules by which endpoints see clients' addresses.
     pub(crate) sources: SourceRules,
+    /// Ports of sockets that have clients' addresses.
+    pub(crate) source_ports: SourcePorts,
     /// Networks of pods, for clients whose origin no capture socket determines.
     pub(crate) pods: Vec<IpNet>,
     /// Networks of bridges to which pods are attached.
-    pub(crate) bridges: Vec<IpNet>,
+    pub(crate) bridges: Vec<BridgeNetwork>,
+    /// The node's primary address of each family, if this host has it.
+    pub(crate) primary: PerFamily<Option<IpAddr>>,
 }
 
 impl NodeContext {
@@ -74,10 +81,17 @@ impl NodeContext {
 
 impl NodeModeContext {
     /// Whether a socket to an endpoint can have the client's address: answers of the endpoint must come back to this
-    /// host. A bridge would hand them to the client itself; loopback and link-local addresses lead nowhere else.
-    pub(crate) fn can_keep(&self, client: IpAddr, endpoint: IpAddr) -> bool {
-        let are_neighbours = |network: &IpNet| network.contains(&client) && network.contains(&endpoint);
-        !is_of_one_host(client) && !self.bridges.iter().any(are_neighbours)
+    /// host. A bridge takes them to the client itself, unless rules hand them over, which is for endpoints that
+    /// `is_on_this_node`; loopback and link-local addresses lead nowhere else.
+    pub(crate) fn can_keep(
+        &self,
+        client: IpAddr,
+        endpoint: SocketAddr,
+        is_on_this_node: impl FnOnce() -> bool,
+    ) -> bool {
+        let bridge = self.bridges.iter().find(|on| on.joins(client, endpoint.ip()));
+        let returns = |on: &BridgeNetwork| on.answers_return(client, endpoint) && is_on_this_node();
+        !is_of_one_host(client) && bridge.is_none_or(returns)
     }
 }
 
@@ -94,12 +108,24 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn bridge(network: &str) -> BridgeNetwork {
+        BridgeNetwork {
+            bridge: "cni0".into(),
+            hardware_address: [2; 6],
+            network: network.parse().unwrap(),
+            elsewhere: vec!["10.244.1.9/32".parse().unwrap()],
+            hands_over: false,
+        }
+    }
+
     fn node_mode_context() -> NodeModeContext {
         NodeModeContext {
             marks: Marks { to_clients: 1, to_endpoints: 2 },
             sources: SourceRules::default(),
+            source_ports: SourcePorts::default(),
             pods: vec!["10.244.0.0/16".parse().unwrap()],
-            bridges: vec!["10.244.1.0/24".parse().unwrap(), "fd00:244:1::/64".parse().unwrap()],
+            bridges: ["10.244.1.0/24", "fd00:244:1::/64"].map(bridge).to_vec(),
+            primary: PerFamily::default(),
         }
     }
 
@@ -121,13 +147,24 @@ mod tests {
             ("10.244.1.2", "10.244.2.3", true),
             ("10.244.1.2", "10.244.1.3", false),
             ("10.244.2.2", "10.244.1.3", true),
+            ("10.244.1.2", "10.244.1.9", true),
             ("fd00:244:1::2", "fd00:244:1::3", false),
             ("127.0.0.1", "10.244.2.3", false),
             ("169.254.1.1", "10.244.2.3", false),
             ("fe80::1", "fd00::3", false),
         ];
         for (client, endpoint, keeps) in cases {
-            assert_eq!(context.can_keep(ip(client), ip(endpoint)), keeps, "{client} to {endpoint}");
+            let endpoint = SocketAddr::new(ip(endpoint), 80);
+            assert_eq!(context.can_keep(ip(client), endpoint, || true), keeps, "{client} to {endpoint}");
         }
+    }
+
+    #[test]
+    fn on_its_bridge_a_clients_address_is_kept_towards_endpoints_here_whose_answers_rules_hand_over() {
+        let mut context = node_mode_context();
+        context.bridges.iter_mut().for_each(|on| on.hands_over = true);
+        let keeps =
+            |port, here| context.can_keep(ip("10.244.1.2"), SocketAddr::new(ip("10.244.1.3"), port), || here);
+        assert_eq!([keeps(80, true), keeps(80, false), keeps(40_000, true)], [true, false, false]);
     }
 }

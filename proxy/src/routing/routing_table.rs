@@ -109,6 +109,14 @@ impl RoutingTable {
                 .any(|known| known.address == endpoint && is_hairpin(&self.node_context.node, known, client))
     }
 
+    /// Whether an endpoint is on this node, by its slice.
+    pub(crate) fn is_on_this_node(&self, address: SocketAddr) -> bool {
+        let merged = &self.port.merged;
+        let known = self.position_of_serving(address).map(|position| &merged[position]);
+        let known = known.or_else(|| merged.iter().find(|endpoint| endpoint.address == address));
+        known.is_some_and(|endpoint| self.node_context.node.is_local(endpoint.node.as_deref()))
+    }
+
     /// Whether an EndpointSlice has the endpoint.
     pub(super) fn has(&self, address: SocketAddr) -> bool {
         self.is_serving(address) || self.port.merged.iter().any(|endpoint| endpoint.address == address)
@@ -122,8 +130,13 @@ impl RoutingTable {
 
     /// Whether an endpoint is serving, so that a UDP flow may stay with it.
     pub(crate) fn is_serving(&self, address: SocketAddr) -> bool {
-        let merged = &self.port.merged;
-        self.serving.binary_search_by_key(&address, |&position| merged[position as usize].address).is_ok()
+        self.position_of_serving(address).is_some()
+    }
+
+    fn position_of_serving(&self, address: SocketAddr) -> Option<usize> {
+        let address_of = |&position: &u32| self.port.merged[position as usize].address;
+        let found = self.serving.binary_search_by_key(&address, address_of).ok()?;
+        Some(self.serving[found] as usize)
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use weir_core::{Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
+use weir_core::{Family, Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct LocalFrontend {
@@ -92,15 +92,28 @@ impl LocalFrontend {
         }
     }
 
-    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M3). `client` is the
+    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M4). `client` is the
     /// source of the client's packets.
-    pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
+    pub(crate) fn egress<'a>(
+        &self,
+        routing: &'a RoutingTable,
+        client: SocketAddr,
+        endpoint: SocketAddr,
+    ) -> Egress<'a> {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
-        let ip = client.ip();
-        let keeps_address = node_mode.can_keep(ip, endpoint.ip())
-            && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
+        let (ip, mark) = (client.ip(), Some(node_mode.marks.to_endpoints));
+        let origin = self.origin_of(routing, ip);
+        let is_on_this_node = || routing.is_on_this_node(endpoint);
+        let keeps_address = node_mode.can_keep(ip, endpoint, is_on_this_node)
+            && !node_mode.sources.masquerades(&routing.port, self.kind, origin)
             && !routing.is_hairpin(endpoint, ip);
-        Egress { mark: Some(node_mode.marks.to_endpoints), source: keeps_address.then_some(client) }
+        if keeps_address {
+            return Egress { mark, source: Some(client), ports: Some(&node_mode.source_ports) };
+        }
+        // The kernel would choose the address of the interface to the endpoint, which may be a bridge's.
+        let primary = *node_mode.primary.get(Family::of(endpoint.ip()));
+        let source = primary.filter(|_| origin == Origin::Node && is_on_this_node());
+        Egress { mark, source: source.map(|ip| SocketAddr::new(ip, 0)), ports: None }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {
@@ -114,6 +127,7 @@ fn advice(reason: Closed) -> &'static str {
         Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
         Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
         Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
+        Closed::NoSourcePort => "all ports for this client's address are in use, see --source-ports",
         _ => "see the limit of open files (ulimit -Hn)",
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::sys::marks::Marks;
 use std::num::NonZeroUsize;
-use weir_core::{NodePortAddresses, Pods};
+use weir_core::{NodePortAddresses, Pods, PortRange};
 
 /// The set-up of a data plane.
 #[derive(Clone, Debug)]
@@ -40,6 +40,9 @@ pub struct NodeMode {
     pub pods: Pods,
     /// Whether endpoints see the node's address in all traffic to cluster IPs (`--masquerade-all`).
     pub masquerade_all: bool,
+    /// Ports of sockets that have a client's address, none of them privileged (`--source-ports`). Those that this host
+    /// reserves (`net.ipv4.ip_local_reserved_ports`) are not used, nor those of tunnels.
+    pub source_ports: Vec<PortRange>,
 }
 
 impl Default for Config {

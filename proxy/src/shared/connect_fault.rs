@@ -11,7 +11,9 @@ pub(crate) enum ConnectFault {
     Endpoint(ConnectFailure),
     /// Nobody: the endpoint is a frontend of this proxy itself.
     Loop,
-    /// This host, which lacks descriptors, ports or memory; no endpoint is to blame.
+    /// This host, which has no free port towards the endpoint; no endpoint is to blame.
+    SourcePorts,
+    /// This host, which lacks descriptors or memory; no endpoint is to blame.
     Host,
 }
 
@@ -23,8 +25,8 @@ impl ConnectFault {
                 Self::Endpoint(ConnectFailure::Refused)
             }
             ErrorKind::TimedOut => Self::Endpoint(ConnectFailure::TimedOut),
-            // No free port towards this endpoint, no descriptor, no memory.
-            ErrorKind::AddrNotAvailable | ErrorKind::OutOfMemory => Self::Host,
+            ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => Self::SourcePorts,
+            ErrorKind::OutOfMemory => Self::Host,
             _ if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS)) => Self::Host,
             _ => Self::Endpoint(ConnectFailure::Unreachable),
         }
@@ -44,6 +46,7 @@ impl ConnectFault {
             Self::Endpoint(ConnectFailure::TimedOut) => Closed::ConnectTimeout,
             Self::Endpoint(ConnectFailure::Reset) => Closed::EndpointReset,
             Self::Loop => Closed::LoopRefused,
+            Self::SourcePorts => Closed::NoSourcePort,
             Self::Host => Closed::LocalLimit,
         }
     }

@@ -8,7 +8,7 @@ use std::{
     fs,
     net::{IpAddr, SocketAddr, UdpSocket},
 };
-use weir_core::{Capabilities, Capability};
+use weir_core::{Capabilities, Capability, PortRange};
 
 /// Raises the limit of descriptors as far as this process may.
 pub(crate) fn raise_descriptor_limit() {
@@ -65,6 +65,18 @@ pub(crate) fn lowest_port() -> u16 {
     }
     let unprivileged = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
     unprivileged.ok().and_then(|start| start.trim().parse().ok()).unwrap_or(1024)
+}
+
+/// UDP ports on which tunnels between nodes listen at all addresses of a host: VXLAN, Geneve, and VXLAN as Linux has it by
+/// default. A tunnel could not be set up while a socket has its port at any address.
+const TUNNEL_PORTS: [u16; 3] = [4789, 6081, 8472];
+
+/// Ports that are not to be used as a matter of chance: those that the operator has reserved for programs of the host
+/// (`net.ipv4.ip_local_reserved_ports`, for both families), and those of tunnels.
+pub(crate) fn reserved_ports() -> Vec<PortRange> {
+    let reserved = fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
+    let reserved = reserved.trim().split(',').filter_map(|range| range.parse().ok());
+    reserved.chain(TUNNEL_PORTS.map(|port| PortRange { first: port, last: port })).collect()
 }
 
 #[cfg(test)]

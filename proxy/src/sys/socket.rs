@@ -14,7 +14,7 @@ use std::{
     os::fd::AsFd,
     time::Duration,
 };
-use weir_core::{Frontend, Protocol, Settings};
+use weir_core::{Frontend, Protocol, Settings, SourcePorts};
 
 /// Connections that may wait to be accepted; the kernel caps this at `net.core.somaxconn`.
 pub(crate) const MAX_BACKLOG: usize = 4096;
@@ -159,14 +159,16 @@ pub(crate) fn set_allowed_sources(
 
 /// Mark and source address of a socket to an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Egress {
+pub(crate) struct Egress<'a> {
     /// Mark of packets that leave the socket (socket(7), SO_MARK).
     pub(crate) mark: Option<u32>,
-    /// Address of the client that the endpoint is to see instead of this host; port 0 means any port.
+    /// Address that the endpoint is to see; port 0 means any port. `None` leaves both to the kernel.
     pub(crate) source: Option<SocketAddr>,
+    /// Ports to use instead of the source's own, which is a client's (semantics M4).
+    pub(crate) ports: Option<&'a SourcePorts>,
 }
 
-impl Egress {
+impl Egress<'_> {
     /// Marks a socket and gives it the source address.
     fn apply(self, socket: &Socket, endpoint: SocketAddr) -> io::Result<()> {
         if let Some(mark) = self.mark {
@@ -183,16 +185,20 @@ impl Egress {
         socket.bind(&source.into())
     }
 
-    /// Opens a socket; from another port of the client if the given one is not free towards the endpoint.
+    /// Opens a socket from one of the ports, whichever is free towards the endpoint. The kernel knows, also of sockets of
+    /// another weir: TCP fails when it connects from an address and port that are in use towards that very endpoint, and UDP
+    /// when it is bound where any other socket is (no SO_REUSEADDR, by which two might hear the same endpoint).
     fn open<T>(self, open: impl Fn(Self) -> io::Result<T>) -> io::Result<T> {
+        let (Some(source), Some(ports)) = (self.source, self.ports) else { return open(self) };
         let taken =
             |error: &io::Error| matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable);
-        match (open(self), self.source) {
-            (Err(error), Some(source)) if source.port() != 0 && taken(&error) => {
-                open(Self { source: Some(SocketAddr::new(source.ip(), 0)), ..self })
+        for port in ports.candidates(source.port(), rand::random()) {
+            match open(Self { source: Some(SocketAddr::new(source.ip(), port)), ports: None, ..self }) {
+                Err(error) if taken(&error) => {}
+                opened => return opened,
             }
-            (opened, _) => opened,
         }
+        Err(ErrorKind::AddrNotAvailable.into())
     }
 }
 
@@ -208,18 +214,18 @@ pub(super) fn set_transparent(socket: &Socket, address: SocketAddr) -> io::Resul
 ///
 /// The peer is not watched yet: connections that end at once need no watch, and four system calls are saved for each of
 /// them.
-pub(crate) fn tcp_connecting(endpoint: SocketAddr, egress: Egress) -> io::Result<std::net::TcpStream> {
+pub(crate) fn tcp_connecting(endpoint: SocketAddr, egress: Egress<'_>) -> io::Result<std::net::TcpStream> {
     egress.open(|egress| tcp_from(egress, endpoint))
 }
 
-fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStream> {
+fn tcp_from(egress: Egress<'_>, endpoint: SocketAddr) -> io::Result<std::net::TcpStream> {
     let socket =
         Socket::new(Domain::for_address(endpoint), Type::STREAM.nonblocking(), Some(Transport::TCP))?;
     socket.set_tcp_nodelay(true)?;
     // An urgent byte is one like others, and nobody asks for it by itself.
     socket.set_out_of_band_inline(true)?;
     if egress.source.is_some() {
-        // The client has the same port towards each endpoint.
+        // One port serves towards many endpoints.
         socket.set_reuse_address(true)?;
     }
     egress.apply(&socket, endpoint)?;
@@ -232,11 +238,11 @@ fn tcp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::TcpStr
 const EINPROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
 /// Opens a UDP socket that is connected to one endpoint.
-pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress) -> io::Result<std::net::UdpSocket> {
+pub(crate) fn udp_connected(endpoint: SocketAddr, egress: Egress<'_>) -> io::Result<std::net::UdpSocket> {
     egress.open(|egress| udp_from(egress, endpoint))
 }
 
-fn udp_from(egress: Egress, endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
+fn udp_from(egress: Egress<'_>, endpoint: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(endpoint), Type::DGRAM.nonblocking(), Some(Transport::UDP))?;
     set_datagram_options(&socket, endpoint, UDP_FLOW_BUFFER_BYTES, egress.mark.is_some())?;
     egress.apply(&socket, endpoint)?;

@@ -86,7 +86,11 @@ async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> 
         let mut relay = match Box::pin(connect_state.connect(cx)).await {
             Ok(connected) => Relay::new(cx, connect_state, connected),
             Err(reason) => {
-                cx.connection.frontend.record_unserved(reason);
+                let frontend = &cx.connection.frontend;
+                frontend.record_unserved(reason);
+                if reason == Closed::NoSourcePort {
+                    frontend.record_rejection(&cx.worker.admission, cx.connection.peer(), reason);
+                }
                 return connect_state.refuse(reason);
             }
         };

@@ -45,8 +45,10 @@ pub enum Closed {
     ServiceLimit,
     /// The client has as many connections to the Service as it may have.
     ClientLimit,
-    /// This host ran out of descriptors, ports or memory.
+    /// This host ran out of descriptors or memory.
     LocalLimit,
+    /// Every port from which weir may speak to the endpoints tried is in use there.
+    NoSourcePort,
     /// The endpoint was removed and the Service does not keep its connections; or the endpoint of a UDP flow stopped
     /// serving, and the next datagram gets another one.
     EndpointRemoved,
@@ -62,7 +64,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 26] = [
+    pub const ALL: [Closed; 27] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -84,6 +86,7 @@ impl Closed {
         Self::ServiceLimit,
         Self::ClientLimit,
         Self::LocalLimit,
+        Self::NoSourcePort,
         Self::EndpointRemoved,
         Self::MaxAge,
         Self::FrontendRemoved,
@@ -115,6 +118,7 @@ impl Closed {
             Self::ServiceLimit => "service_limit",
             Self::ClientLimit => "client_limit",
             Self::LocalLimit => "local_limit",
+            Self::NoSourcePort => "no_source_port",
             Self::EndpointRemoved => "endpoint_removed",
             Self::MaxAge => "max_age",
             Self::FrontendRemoved => "frontend_removed",

@@ -15,6 +15,7 @@ use crate::{
         frontend::LocalFrontend,
         local_metrics::{ActiveSession, Direction},
     },
+    shared::connect_fault::ConnectFault,
     sys::socket::{Egress, udp_connected},
     telemetry::close_reason::Closed,
 };
@@ -260,6 +261,9 @@ impl Sessions {
             }
             Err(error) => {
                 tracing::debug!(%error, %endpoint, "cannot open a socket for a UDP flow");
+                if ConnectFault::of(&error) == ConnectFault::SourcePorts {
+                    frontend.record_rejection(admission, client.ip().to_canonical(), Closed::NoSourcePort);
+                }
                 None
             }
         }
@@ -290,7 +294,7 @@ impl Sessions {
     }
 }
 
-fn upstream(endpoint: SocketAddr, egress: Egress) -> io::Result<BatchSocket> {
+fn upstream(endpoint: SocketAddr, egress: Egress<'_>) -> io::Result<BatchSocket> {
     BatchSocket::new(udp_connected(endpoint, egress)?, ReceiveMode::Connected)
 }
 

@@ -9,7 +9,7 @@ use std::{
     num::{NonZeroU16, NonZeroUsize},
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use weir_core::{Bridges, Pods, PortSpec, Protocol, Service, ServiceKey, Snapshot};
+use weir_core::{Bridges, Pods, PortRange, PortSpec, Protocol, Service, ServiceKey, Snapshot};
 use weir_proxy::{Applied, Config, NodeMode, Proxy};
 use weir_testkit::{Behaviour, Namespace, OwnThread, TcpServer, UdpBehaviour, UdpServer};
 
@@ -67,7 +67,12 @@ pub(crate) fn bed_with(pods: Pods, change: impl FnOnce(&mut Config) + Send) -> O
     for (family, via) in ["-4", "-6"].iter().zip(ENDPOINTS) {
         node.ip(&[family, "route", "add", "default", "via", via]).unwrap();
     }
-    let node_mode = NodeMode { marks: MARKS, pods, masquerade_all: false };
+    let node_mode = NodeMode {
+        marks: MARKS,
+        pods,
+        masquerade_all: false,
+        source_ports: vec![PortRange::DEFAULT_SOURCES],
+    };
     let mut config =
         Config { workers: NonZeroUsize::new(2).unwrap(), node_mode: Some(node_mode), ..Config::default() };
     change(&mut config);

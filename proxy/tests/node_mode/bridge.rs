@@ -54,8 +54,14 @@ fn bridged(iptables_sees: bool) -> Option<(Bed, Namespace)> {
 /// Sets the bridge: first in the data plane, then in the rules.
 fn bridges(bed: &mut Bed, bound: bool) -> Vec<FrontendState> {
     let networks = NETWORKS.map(|network| network.parse::<IpNet>().unwrap()).to_vec();
-    let networks =
-        networks.into_iter().map(|network| BridgeNetwork { bridge: "bridge".into(), network }).collect();
+    let on = |network| BridgeNetwork {
+        bridge: "bridge".into(),
+        hardware_address: [2; 6],
+        network,
+        elsewhere: Vec::new(),
+        hands_over: false,
+    };
+    let networks = networks.into_iter().map(on).collect();
     let bridges = Bridges { bound: PerFamily { v4: bound, v6: bound }, networks };
     let proxy = &mut bed.proxy;
     let applied = bed.node.run(|| proxy.set_bridges(bridges.clone())).unwrap();

@@ -2,12 +2,17 @@
 
 use crate::rules::{MARKS, sysctl};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use weir_core::Pods;
+use weir_core::{Pods, PortRange};
 use weir_proxy::{Config, Error, NodeMode, Proxy};
 use weir_testkit::Namespace;
 
 fn config() -> Config {
-    let node_mode = NodeMode { marks: MARKS, pods: Pods::Unknown, masquerade_all: false };
+    let node_mode = NodeMode {
+        marks: MARKS,
+        pods: Pods::Unknown,
+        masquerade_all: false,
+        source_ports: vec![PortRange::DEFAULT_SOURCES],
+    };
     Config { node_mode: Some(node_mode), ..Config::default() }
 }
 

@@ -1,9 +1,9 @@
 //! How do rules and routes go when weir ends and nothing of it shall stay?
 
-use super::Capture;
+use super::{Capture, bridge_table::BridgeTable};
 use crate::{
     Error,
-    nft::{OWNER_CHAIN, TABLE, TABLE_NAME, program},
+    nft::{self, OWNER_CHAIN, TABLE, TABLE_NAME, program},
     ownership::TableOwner,
 };
 use weir_core::Family;
@@ -18,12 +18,17 @@ impl Capture {
         if self.superseded || self.desired.is_none() {
             return Ok(());
         }
-        let script = format!("flush chain {TABLE} {OWNER_CHAIN}{}\ndelete table {TABLE}\n", self.owner);
+        let bridge_table = match self.bridge_table {
+            BridgeTable::Present => nft::bridge_table(&[], &[]),
+            BridgeTable::Absent | BridgeTable::Unsupported { .. } => String::new(),
+        };
+        let script =
+            format!("flush chain {TABLE} {OWNER_CHAIN}{}\ndelete table {TABLE}\n{bridge_table}", self.owner);
         if let Err(error) = program::run_transaction(&script).await.outcome {
             let listing = program::query(&["-t", "list", "table", "inet", TABLE_NAME]).await;
             match listing.as_deref().map(TableOwner::of_listing) {
                 // No table: weir ends before its first one was complete, or somebody was faster.
-                Err(Error::Refused(_)) => {}
+                Err(Error::Refused(_)) => program::run_transaction(&bridge_table).await.outcome?,
                 // The table of another weir, which needs the routes.
                 Ok(Some(owner)) if owner != self.owner => return Ok(()),
                 _ => return Err(error),

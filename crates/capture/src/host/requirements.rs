@@ -7,7 +7,9 @@ use crate::{
     plan::Plan,
 };
 use std::{fs, io};
-use weir_core::{Capabilities, Capability, CapturePorts, CaptureSockets, Family, PerFamily};
+use weir_core::{
+    BridgeNetwork, Capabilities, Capability, CapturePorts, CaptureSockets, Family, PerFamily, PortRange,
+};
 
 const NO_CAPABILITY: &str = "this process has no CAP_NET_ADMIN; run it as root, or give its container \
                              securityContext.capabilities.add: [NET_ADMIN] (and hostNetwork: true)";
@@ -42,6 +44,19 @@ pub(super) async fn check_rules(pod_interface: Option<&str>) -> Result<(), Error
     Err(Error::RequirementMissing(explain(&lacking, &error)))
 }
 
+/// Whether nft and the kernel accept rules for frames on bridges.
+pub(crate) async fn has_bridge_rules() -> bool {
+    let on = |network: &str| BridgeNetwork {
+        bridge: String::new(),
+        hardware_address: [0; 6],
+        network: network.parse().expect("it is a network"),
+        elsewhere: Vec::new(),
+        hands_over: false,
+    };
+    let script = nft::bridge_table(&["10.0.0.0/24", "fd00::/64"].map(on), &[PortRange::DEFAULT_SOURCES]);
+    program::check_script(&script).await.is_ok()
+}
+
 /// Checks that this process may change rules and routes.
 pub(crate) fn check_capability() -> Result<(), Error> {
     match is_capable(Capability::NetAdmin) {
@@ -69,5 +84,7 @@ fn representative(pod_interface: Option<&str>) -> Table {
         pod_interface: pod_interface.map(str::to_owned),
         pod_networks: networks.clone(),
         service_cidrs: networks,
+        bridged: None,
+        source_ports: vec![PortRange::DEFAULT_SOURCES],
     }
 }

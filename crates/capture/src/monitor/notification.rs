@@ -22,11 +22,14 @@ const NEW_GENERATION: u8 = 15;
 /// NFTA_SET_ELEM_LIST_TABLE and so on are all 1.
 const TABLE: u16 = 1;
 
-/// The changes of the `inet` table of this name that a datagram notifies of.
+/// The changes of the tables of this name that a datagram notifies of, of the families in which weir has one.
 pub(super) fn changes_of<'a>(datagram: &'a [u8], table: &'a str) -> impl Iterator<Item = TableChange> + 'a {
     Messages(datagram).filter_map(move |message| {
         let [kind, subsystem] = [*message.get(4)?, *message.get(5)?];
-        if subsystem != NFTABLES || kind == NEW_GENERATION || *message.get(HEADER)? != NFPROTO_INET {
+        if subsystem != NFTABLES
+            || kind == NEW_GENERATION
+            || ![NFPROTO_INET, NFPROTO_BRIDGE].contains(message.get(HEADER)?)
+        {
             return None;
         }
         let name = Attributes(message.get(HEADER + FAMILY_HEADER..)?).find(|(kind, _)| *kind == TABLE)?.1;
@@ -36,6 +39,7 @@ pub(super) fn changes_of<'a>(datagram: &'a [u8], table: &'a str) -> impl Iterato
 }
 
 const NFPROTO_INET: u8 = 1;
+const NFPROTO_BRIDGE: u8 = 7;
 
 fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))
@@ -99,10 +103,11 @@ mod tests {
             message(12, 2, 9, "weir"),
             message(NEW_GENERATION, NFPROTO_INET, 10, "weir"),
             message(12, NFPROTO_INET, 11, "weir"),
+            message(12, NFPROTO_BRIDGE, 12, "weir"),
         ]
         .concat();
         let senders: Vec<u32> = changes_of(&datagram, "weir").map(|change| change.sender).collect();
-        assert_eq!(senders, [7, 11]);
+        assert_eq!(senders, [7, 11, 12]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn prerouting(table: &Table) -> Vec<String> {
         // After the frontends: a socket that answers for one must not swallow what clients send to it.
         if let Some(networks) = networks_of(&table.pod_networks, family) {
             rules.push(format!(
-                "{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket transparent 1 notrack {captured} accept"
+                "{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket transparent 1 jump from_endpoint"
             ));
         }
         let errors = match family {
@@ -73,10 +73,21 @@ fn prerouting(table: &Table) -> Vec<String> {
         };
         // Errors of connections whose local address is a client's or a frontend's: the kernel would send them on.
         rules.push(format!("{errors} socket transparent 1 socket mark & {TO_CLIENT:#x} != 0 notrack"));
-        rules.push(format!("{errors} socket transparent 1 {captured} accept"));
+        rules.push(format!(
+            "{errors} socket transparent 1 socket mark & {TO_ENDPOINT:#x} != 0 {captured} accept"
+        ));
         rules.push(format!("{ip} daddr @cluster_ips{digit} goto refuse"));
     }
     rules
+}
+
+/// Rules for packets of pods for which there is a transparent socket: answers of endpoints come to weir, which another
+/// program's sockets get by the rules of that program. A socket in TIME_WAIT still says that it is transparent, but has no
+/// mark any more, so that neither of the first two rules matches.
+pub(super) fn from_endpoint() -> Vec<String> {
+    let (is_own, take) =
+        (format!("socket mark & {TO_ENDPOINT:#x}"), format!("notrack {} accept", mark(CAPTURED)));
+    vec![format!("{is_own} != 0 {take}"), format!("{is_own} == 0 return"), format!("meta l4proto tcp {take}")]
 }
 
 /// Rules for tracked connections: replies of endpoints that saw the client's address, and packets to addresses of no

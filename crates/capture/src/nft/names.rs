@@ -13,6 +13,9 @@ pub(crate) const TABLE: &str = "inet weir";
 /// Name of weir's table.
 pub(crate) const TABLE_NAME: &str = "weir";
 
+/// Family and name of weir's table for frames on bridges.
+pub(crate) const BRIDGE_TABLE: &str = "bridge weir";
+
 /// Prefix of the chain whose name tells which weir made the table.
 pub(crate) const OWNER_CHAIN: &str = "owner_";
 

@@ -1,7 +1,7 @@
 //! What is in weir's table that does not come from Services?
 
 use ipnet::IpNet;
-use weir_core::{CaptureSockets, Family, PerFamily};
+use weir_core::{BridgeNetwork, CaptureSockets, Family, PerFamily, PortRange};
 
 /// Everything in the table that does not come from Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub(crate) struct Table {
     pub(crate) pod_networks: Vec<IpNet>,
     /// Networks in which packets to addresses of no Service are dropped (semantics N5).
     pub(crate) service_cidrs: Vec<IpNet>,
+    /// Networks whose bridges hand answers to weir over to this host, by a table of their own; `None` leaves that table
+    /// alone.
+    pub(crate) bridged: Option<Vec<BridgeNetwork>>,
+    /// Ports of sockets that have clients' addresses.
+    pub(crate) source_ports: Vec<PortRange>,
 }
 
 impl Table {

@@ -1,6 +1,6 @@
 use super::{syntax::ranges_rule, *};
 use crate::plan::{Edit, Edits, Exception, Plan, Treatment};
-use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, PerFamily, Protocol, Snapshot};
+use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, PerFamily, PortRange, Protocol, Snapshot};
 
 fn table() -> Table {
     let ports = PerFamily { v4: Some(CapturePorts { pod: 1, node: 2, outside: 3 }), v6: None };
@@ -12,6 +12,8 @@ fn table() -> Table {
         pod_interface: None,
         pod_networks: vec!["10.244.0.0/16".parse().unwrap()],
         service_cidrs: vec!["10.96.0.0/12".parse().unwrap(), "10.100.0.0/16".parse().unwrap()],
+        bridged: None,
+        source_ports: vec![PortRange::DEFAULT_SOURCES],
     }
 }
 

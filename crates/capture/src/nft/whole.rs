@@ -1,7 +1,8 @@
 //! What does weir's table look like as a whole?
 
 use super::{
-    base_chains::base_chains,
+    base_chains::{base_chains, from_endpoint},
+    bridge_table::bridge_table,
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
     syntax::{chain, mark, networks_of, ranges_rule, set},
     table::Table,
@@ -13,13 +14,14 @@ use crate::{
 use std::fmt::Write;
 use weir_core::{Family, Frontend, Origin, Protocol};
 
-/// The script that replaces whatever table was there by the whole new one, in one transaction.
+/// The script that replaces whatever tables were there by the whole new ones, in one transaction.
 pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     let mut text = String::new();
     // Deleting what is not there would fail, adding what is there does not.
     let _ = writeln!(text, "add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{");
     chain(&mut text, &format!("{OWNER_CHAIN}{}", table.owner), &[]);
     chain(&mut text, "refuse", &["meta l4proto tcp reject with tcp reset".into(), "reject".into()]);
+    chain(&mut text, "from_endpoint", &from_endpoint());
     for (id, (family, networks)) in plan.ranges().iter() {
         chain(&mut text, &RangesChain(id).to_string(), &[ranges_rule(*family, networks)]);
     }
@@ -32,6 +34,9 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     }
     base_chains(&mut text, table);
     text.push_str("}\n");
+    if let Some(networks) = &table.bridged {
+        text.push_str(&bridge_table(networks, &table.source_ports));
+    }
     text
 }
 

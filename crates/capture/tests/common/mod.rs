@@ -13,7 +13,7 @@ pub(crate) use stand_in::{StandIn, transparent};
 
 use std::net::IpAddr;
 use weir_capture::{Capture, Options};
-use weir_core::{PerFamily, Pods, Snapshot};
+use weir_core::{Bridges, Pods, PortRange, Snapshot};
 
 /// The options of all tests, unless they say otherwise: pods are known by their network, which needs no tracking.
 pub(crate) fn options() -> Options {
@@ -22,6 +22,7 @@ pub(crate) fn options() -> Options {
         pods: Pods::Within(networks.clone()),
         pod_networks: networks,
         service_cidrs: ["10.96.0.0/12", "fd00:96::/108"].map(|text| text.parse().unwrap()).to_vec(),
+        source_ports: vec![PortRange::DEFAULT_SOURCES],
         exclusive: true,
         takeover: false,
     }
@@ -34,9 +35,9 @@ pub(crate) fn node_port_addresses() -> Vec<IpAddr> {
 
 /// Brings the rules into line with a Snapshot, for the sockets that stand in.
 pub(crate) async fn apply(capture: &mut Capture, snapshot: &Snapshot, stand_in: &StandIn) {
-    let bound = PerFamily::default();
+    let bridges = Bridges::default();
     capture
-        .apply(snapshot, &stand_in.capture_sockets, &node_port_addresses(), bound, &Default::default())
+        .apply(snapshot, &stand_in.capture_sockets, &node_port_addresses(), &bridges, &Default::default())
         .await
         .unwrap();
 }

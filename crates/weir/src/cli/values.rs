@@ -11,7 +11,7 @@ use std::{
 };
 use weir_control::Selection;
 use weir_core::{
-    Frontend, NodePortAddresses,
+    Frontend, NodePortAddresses, PortRange,
     address::{parse_cidr, parse_ip},
     guards::METADATA_SERVICES,
 };
@@ -96,6 +96,17 @@ pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
     parse_cidr(text.trim()).ok_or("must be a network, as in 203.0.113.0/24 or 203.0.113.7/32")
 }
 
+/// Parses a range of ports that are not privileged, as in `1024-32767`.
+pub(crate) fn source_ports(text: &str) -> Result<PortRange, String> {
+    let range: PortRange = text.parse().map_err(|error| format!("{error}"))?;
+    match range.has_privileged() {
+        true => {
+            Err("must not have ports below 1024: clients with such a port get one of 600-1023".to_owned())
+        }
+        false => Ok(range),
+    }
+}
+
 /// Parses an IP address, as in `10.244.0.1`.
 pub(crate) fn address(text: &str) -> Result<IpAddr, &'static str> {
     parse_ip(text.trim()).ok_or("must be an IP address, as in 10.244.0.1 or fd00::1")
@@ -173,6 +184,13 @@ mod tests {
     fn a_network_says_how_it_is_written() {
         assert_eq!(network(" 203.0.113.7/24"), Ok("203.0.113.0/24".parse().unwrap()));
         assert!(network("203.0.113.7").unwrap_err().contains("203.0.113.7/32"));
+    }
+
+    #[test]
+    fn source_ports_are_none_that_are_privileged() {
+        assert_eq!(source_ports("2000-3000"), Ok(PortRange { first: 2000, last: 3000 }));
+        assert!(source_ports("1000-3000").unwrap_err().contains("600-1023"));
+        assert!(source_ports("3000-2000").unwrap_err().contains("1024-32767"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 use weir_capture::{Capture, Error, Options};
-use weir_core::{Bridges, CaptureSockets, Frontend, NodePortAddresses, PerFamily, Snapshot};
+use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Frontend, NodePortAddresses, PerFamily, Snapshot};
 use weir_proxy::{Applied, Proxy, SetBridges};
 
 /// Time between two checks of this host's bridges: a network plugin makes one with the first pod.
@@ -46,6 +46,8 @@ pub(crate) struct NodeCapture {
     /// Tells the proxy about bridges.
     set_bridges: SetBridges,
     bridges: Bridges,
+    /// What the proxy was told about bridges.
+    told: Bridges,
     keep_rules: bool,
     node_ports: NodePortAddresses,
     health_checks: HealthChecks,
@@ -59,6 +61,7 @@ pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Captu
         pods: network.pods.clone(),
         pod_networks: network.pod_networks.clone(),
         service_cidrs: network.service_cidrs.clone(),
+        source_ports: options.source_ports.clone(),
         exclusive: options.exclusive,
         takeover: options.takeover,
     };
@@ -79,6 +82,7 @@ impl NodeCapture {
             capture_sockets: proxy.capture_sockets(),
             set_bridges: proxy.bridges(),
             bridges: Bridges::default(),
+            told: Bridges::default(),
             keep_rules: options.keep_rules,
             node_ports,
             health_checks: HealthChecks::start(probes.clone(), Arc::clone(proxy.descriptors())),
@@ -109,6 +113,9 @@ impl NodeCapture {
                     self.capture.repair().await
                 }
             };
+            if outcome.is_ok() {
+                self.tell_of_bridges(self.bridges.bound).await;
+            }
             match (outcome, &self.applied.snapshot) {
                 (Ok(()), Some(snapshot)) => drop(in_force.send_replace(snapshot.generation)),
                 (Ok(()), None) => {}
@@ -125,8 +132,10 @@ impl NodeCapture {
             return Ok(());
         };
         self.health_checks.apply(snapshot, &self.node_ports.listening(node_port_addresses));
-        let (capture_sockets, bound) = (self.capture_sockets, self.bridges.bound);
-        self.capture.apply(snapshot, &capture_sockets, node_port_addresses, bound, stand_in_ports).await
+        let capture_sockets = self.capture_sockets;
+        self.capture
+            .apply(snapshot, &capture_sockets, node_port_addresses, &self.bridges, stand_in_ports)
+            .await
     }
 
     /// Applies what this host's bridges mean for capturing. Frontends stay bound for as long as the rules rely on it.
@@ -135,14 +144,25 @@ impl NodeCapture {
         if found == self.bridges {
             return Ok(());
         }
-        let before = std::mem::replace(&mut self.bridges, found.clone()).bound;
-        let either = PerFamily { v4: before.v4 || found.bound.v4, v6: before.v6 || found.bound.v6 };
-        self.set_bridges.set(Bridges { bound: either, ..found.clone() }).await;
-        let outcome = if before == found.bound { Ok(()) } else { self.apply().await };
-        if either != found.bound {
-            self.set_bridges.set(found).await;
+        let before = std::mem::replace(&mut self.bridges, found).bound;
+        let bound = self.bridges.bound;
+        let either = PerFamily { v4: before.v4 || bound.v4, v6: before.v6 || bound.v6 };
+        self.tell_of_bridges(either).await;
+        self.apply().await
+    }
+
+    /// Tells the proxy about bridges, and for which of them it may rely on the rules in force, if that is news.
+    async fn tell_of_bridges(&mut self, bound: PerFamily<bool>) {
+        let capture = &self.capture;
+        let networks = self.bridges.networks.iter().map(|on| {
+            let hands_over = capture.hands_over(on);
+            BridgeNetwork { hands_over, ..on.clone() }
+        });
+        let bridges = Bridges { bound, networks: networks.collect() };
+        if bridges != self.told {
+            self.set_bridges.set(bridges.clone()).await;
+            self.told = bridges;
         }
-        outcome
     }
 
     /// Ends capturing: closes the health-check node ports, and removes the rules unless they are to stay. Connections go on.

@@ -20,4 +20,6 @@ mod policies;
 mod reach;
 mod restarts;
 mod safety;
+mod same_bridge;
+mod source_ports;
 mod sources;

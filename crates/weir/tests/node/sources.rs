@@ -50,20 +50,6 @@ fn outside_clients_keep_their_address_only_with_external_policy_local() {
 }
 
 #[test]
-fn a_clients_port_is_kept_with_its_address() {
-    let Some(bed) = Bed::single() else { return };
-    bed.serve(&Service::web("web", 10), &["a-1"]);
-    bed.wait_until_served(10);
-    let client = bed.cluster.pod("a-2");
-    for ip in cluster_ips(10) {
-        let connection = client.connect(SocketAddr::new(ip, 80)).unwrap();
-        assert_eq!(connection.reply().source, connection.local_address().unwrap());
-        let flow = client.converse(SocketAddr::new(ip, 80)).unwrap();
-        assert_eq!(flow.ask().unwrap().source, flow.socket().local_addr().unwrap());
-    }
-}
-
-#[test]
 fn an_off_cluster_client_of_a_cluster_ip_is_masqueraded() {
     let Some(bed) = Bed::single() else { return };
     bed.serve(&Service::web("web", 10), &["a-1"]);

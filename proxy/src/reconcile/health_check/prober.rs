@@ -27,7 +27,7 @@ const RESULTS: &str = "weir_health_checks_total";
 pub(super) struct Shared {
     /// Permits for checks that are made at the same time.
     pub(super) permits: Semaphore,
-    egress: Egress,
+    egress: Egress<'static>,
     succeeded: Counter,
     failed: [Counter; ConnectFailure::ALL.len()],
     /// Checks not made for want of descriptors, ports or memory.
@@ -37,7 +37,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Registers the metrics. Connects leave this host as `egress` says.
-    pub(super) fn new(egress: Egress) -> Arc<Self> {
+    pub(super) fn new(egress: Egress<'static>) -> Arc<Self> {
         let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
         // Descriptors of checks come from what connections leave to others, an eighth of the limit, of which half is
         // enough.
@@ -114,7 +114,7 @@ impl Prober {
                 ConnectFault::Endpoint(failure) => Some(failure),
                 ConnectFault::Loop => return,
                 // What this host lacks says nothing about the endpoint.
-                ConnectFault::Host => return shared.local_limit.increment(1),
+                ConnectFault::Host | ConnectFault::SourcePorts => return shared.local_limit.increment(1),
             },
             Err(_) => Some(ConnectFailure::TimedOut),
         };
@@ -151,7 +151,7 @@ impl Drop for Prober {
 }
 
 /// Connects and resets the connection, which leaves no socket behind in TIME_WAIT.
-pub(super) async fn connect(endpoint: SocketAddr, egress: Egress) -> io::Result<()> {
+pub(super) async fn connect(endpoint: SocketAddr, egress: Egress<'_>) -> io::Result<()> {
     let stream = TcpStream::from_std(tcp_connecting(endpoint, egress)?)?;
     stream.set_zero_linger()?;
     stream.ready(Interest::WRITABLE | Interest::ERROR).await?;

@@ -12,6 +12,7 @@ use crate::{
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
+use weir_core::PortRange;
 
 /// The flags of `weir run`.
 #[derive(Args, Debug)]
@@ -132,6 +133,12 @@ pub(super) struct ProcessArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Capturing, in node mode")]
 pub(super) struct CaptureArgs {
+    /// Ports, comma separated, from which weir speaks to endpoints that see a client's address: ports that clients do not
+    /// use for what they begin themselves. A client with a privileged port gets one of 600-1023
+    #[arg(long, value_name = "FIRST-LAST", value_delimiter = ',', action = ArgAction::Append,
+          value_parser = values::source_ports, default_value = "1024-32767")]
+    pub(super) source_ports: Vec<PortRange>,
+
     /// Take over from a weir that already runs on this node: its connections go on, new ones come to this weir
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(super) takeover: bool,

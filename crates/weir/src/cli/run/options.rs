@@ -21,7 +21,7 @@ use std::{
 };
 use weir_capture::marks;
 use weir_control::{FileSource, KubeSource, Scope, Source};
-use weir_core::{NodePortAddresses, guards::ExternalIps};
+use weir_core::{NodePortAddresses, PortRange, guards::ExternalIps};
 use weir_proxy::{Config, Marks, NodeMode};
 
 /// Port of probes, as in kube-proxy.
@@ -65,6 +65,8 @@ pub(crate) struct NodeOptions {
     pub(crate) network: ClusterNetwork,
     /// Whether all Services of the cluster are weir's.
     pub(crate) exclusive: bool,
+    /// Ports of sockets that have a client's address.
+    pub(crate) source_ports: Vec<PortRange>,
     /// Whether to take over from another weir.
     pub(crate) takeover: bool,
     /// Whether rules stay at the end.
@@ -78,6 +80,7 @@ impl NodeOptions {
             marks: Marks { to_clients: marks::TO_CLIENT, to_endpoints: marks::TO_ENDPOINT },
             pods: self.network.pods.clone(),
             masquerade_all: self.network.masquerade_all,
+            source_ports: self.source_ports.clone(),
         }
     }
 }
@@ -109,6 +112,7 @@ impl RunArgs {
             Mode::Node => Some(NodeOptions {
                 network: network.network()?,
                 exclusive: selection.service_proxy_name.is_none(),
+                source_ports: capture.source_ports,
                 takeover: capture.takeover,
                 keep_rules: capture.keep_rules,
             }),
