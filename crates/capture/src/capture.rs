@@ -2,6 +2,7 @@
 
 mod bridge_table;
 mod desired;
+mod hand_over;
 mod metric_families;
 mod metrics;
 mod removal;
@@ -30,7 +31,7 @@ use std::{
 };
 use tokio::time::{sleep_until, timeout_at};
 use tracing::{debug, info, warn};
-use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Changes, Family, Frontend, Snapshot};
+use weir_core::{Bridges, CaptureSockets, Changes, Family, Frontend, Snapshot};
 
 /// The time between two checks of the policy routes, whose end the kernel does not always announce.
 const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
@@ -172,15 +173,6 @@ impl Capture {
     /// Whether another weir has taken over. Connections of this one go on; new ones are for the other.
     pub fn is_superseded(&self) -> bool {
         self.superseded
-    }
-
-    /// Whether rules in force hand answers on this bridge network over to this host.
-    pub fn hands_over(&self, on: &BridgeNetwork) -> bool {
-        let rules = self.installed.as_ref().and_then(|installed| installed.desired.table.bridged.as_ref());
-        let is_same = |known: &&BridgeNetwork| {
-            (known.network, known.hardware_address) == (on.network, on.hardware_address)
-        };
-        rules.is_some_and(|networks| networks.iter().any(|known| is_same(&known)))
     }
 
     fn note_disturbance(&mut self, disturbance: Disturbance) {

@@ -11,7 +11,7 @@ use std::{
 };
 use weir_testkit::{
     Program,
-    cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, SERVICE_CIDR},
+    cluster::{CLUSTER_CIDR, Cluster, Failure, Host, NodePlan, PodNetwork, SERVICE_CIDR},
 };
 
 pub(crate) use weir_testkit::{eventually, idle};
@@ -191,6 +191,24 @@ impl Bed {
 
     pub(crate) fn ready(&self, pod: &str) -> Endpoint {
         Endpoint::ready(&self.cluster, pod)
+    }
+
+    /// The address that a pod sees of a client whose own is not kept, where the client's node is the pod's, too: the address
+    /// of the interface that leads to the pod, as with the kernel's masquerading. In the family of `to`.
+    pub(crate) fn masqueraded(&self, pod: &str, to: IpAddr) -> IpAddr {
+        let (node, pod) = (self.cluster.node(self.cluster.node_of(pod)), self.cluster.pod(pod));
+        match (plan(node.name()).network, pod.address_towards(to)) {
+            (PodNetwork::Routed, _) => node.address_towards(to),
+            (PodNetwork::Bridged { .. }, IpAddr::V4(ip)) => {
+                let [a, b, c, _] = ip.octets();
+                [a, b, c, 1].into()
+            }
+            (PodNetwork::Bridged { .. }, IpAddr::V6(ip)) => {
+                let mut segments = ip.segments();
+                segments[7] = 1;
+                segments.into()
+            }
+        }
     }
 
     /// Asks until somebody answers, over both protocols and in both families, on every node that has weir.

@@ -48,7 +48,7 @@ fn clients_connections_and_flows_take_no_place_in_the_kernels_connection_trackin
     let _open: Vec<_> = cluster_ips(10).map(|ip| pod.connect(SocketAddr::new(ip, 80)).unwrap()).into();
     for protocol in BOTH {
         for to in node_ports {
-            expect(outside, protocol, to, Ok(("a-1", node.address_towards(to.ip()))));
+            expect(outside, protocol, to, Ok(("a-1", bed.masqueraded("a-1", to.ip()))));
         }
     }
     // Both legs lie between the outside, Services and the pod network here, so nothing need be tracked.

@@ -94,7 +94,12 @@ fn a_service_that_is_deleted_is_gone_and_served_again_when_it_is_back() {
         for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
             expect(client, protocol, SocketAddr::new(ip, 80), Ok(("a-1", client.address_towards(ip))));
         }
-        expect(bed.cluster.outside(), Protocol::Tcp, node_port, Ok(("a-1", node.v4())));
+        expect(
+            bed.cluster.outside(),
+            Protocol::Tcp,
+            node_port,
+            Ok(("a-1", bed.masqueraded("a-1", node.v4()))),
+        );
         service.delete(bed.cluster.api());
         for (protocol, ip) in BOTH.into_iter().flat_map(|protocol| cluster_ips(10).map(|ip| (protocol, ip))) {
             expect(client, protocol, SocketAddr::new(ip, 80), Err(Failure::TimedOut));
@@ -129,10 +134,10 @@ fn a_node_port_may_change_its_protocol() {
     let to = SocketAddr::new(node.v4(), 30080);
     let of = |protocol: &str| Service::new("web", 10).port(protocol, 80).node_port(30080);
     bed.serve(&of("TCP"), &["a-1"]);
-    expect(outside, Protocol::Tcp, to, Ok(("a-1", node.v4())));
+    expect(outside, Protocol::Tcp, to, Ok(("a-1", bed.masqueraded("a-1", node.v4()))));
     expect(outside, Protocol::Udp, to, Err(Failure::Refused));
     bed.serve(&of("UDP"), &["a-1"]);
-    expect(outside, Protocol::Udp, to, Ok(("a-1", node.v4())));
+    expect(outside, Protocol::Udp, to, Ok(("a-1", bed.masqueraded("a-1", node.v4()))));
     expect(outside, Protocol::Tcp, to, Err(Failure::Refused));
 }
 

@@ -52,7 +52,7 @@ fn source_ranges_let_only_their_clients_through_and_only_at_vips() {
     for protocol in BOTH {
         for (index, to) in vips().into_iter().enumerate() {
             let from = |source: &str| ask_from(outside, source.parse().unwrap(), protocol, to);
-            let served = Ok(("a-1".to_owned(), node.address_towards(to.ip())));
+            let served = Ok(("a-1".to_owned(), bed.masqueraded("a-1", to.ip())));
             eventually("inside", served, || from(inside[index]));
             eventually("beyond", Err(Failure::TimedOut), || from(beyond[index]));
             expect(pod, protocol, to, Err(Failure::TimedOut));
@@ -76,8 +76,8 @@ fn an_external_ip_is_served_where_the_operator_allows_it() {
     bed.wait_until_served(10);
     let (outside, pod) = (bed.cluster.outside(), bed.cluster.pod("a-2"));
     for protocol in BOTH {
-        let node = bed.cluster.node("node-a").v4();
-        expect(outside, protocol, "198.51.100.20:80".parse().unwrap(), Ok(("a-1", node)));
+        let to: SocketAddr = "198.51.100.20:80".parse().unwrap();
+        expect(outside, protocol, to, Ok(("a-1", bed.masqueraded("a-1", to.ip()))));
         let stolen = crate::bed::ask(pod, protocol, "192.0.2.1:80".parse().unwrap());
         assert!(stolen.is_err(), "{stolen:?}");
     }

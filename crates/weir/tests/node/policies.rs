@@ -70,7 +70,7 @@ fn a_service_without_endpoints_is_refused_on_all_its_addresses_and_served_when_o
         for to in cluster_ips(10).map(|ip| SocketAddr::new(ip, 80)) {
             expect(pod, protocol, to, Ok(("a-1", pod.address_towards(to.ip()))));
         }
-        expect(outside, protocol, node_port, Ok(("a-1", node.v4())));
+        expect(outside, protocol, node_port, Ok(("a-1", bed.masqueraded("a-1", node.v4()))));
     }
 }
 

@@ -89,7 +89,7 @@ fn the_same_port_number_on_tcp_and_udp_belongs_to_whom_it_was_given() {
     let (client, node) = (bed.cluster.outside(), bed.cluster.node("node-a"));
     for ip in [node.v4(), node.v6()] {
         let to = SocketAddr::new(ip, 30053);
-        expect(client, Protocol::Tcp, to, Ok(("a-1", node.address_towards(ip))));
+        expect(client, Protocol::Tcp, to, Ok(("a-1", bed.masqueraded("a-1", ip))));
         expect(client, Protocol::Udp, to, Ok(("b-1", node.address_towards(ip))));
     }
     let pod = bed.cluster.pod("a-2");

@@ -63,7 +63,12 @@ fn a_host_without_ipv6_serves_ipv4() {
     let (pod, node) = (bed.cluster.pod("a-2"), bed.cluster.node("node-a"));
     for protocol in BOTH {
         expect(pod, protocol, SocketAddr::new(cluster_ips(10)[0], 80), Ok(("a-1", pod.v4())));
-        expect(bed.cluster.outside(), protocol, SocketAddr::new(node.v4(), 30080), Ok(("a-1", node.v4())));
+        expect(
+            bed.cluster.outside(),
+            protocol,
+            SocketAddr::new(node.v4(), 30080),
+            Ok(("a-1", bed.masqueraded("a-1", node.v4()))),
+        );
     }
     let log = bed.weir_mut("node-a").log().unwrap();
     assert!(!log.contains("ERROR"), "{log}");

@@ -51,6 +51,21 @@ fn a_pods_address_is_kept_towards_an_endpoint_on_its_bridge_whether_or_not_iptab
 }
 
 #[test]
+fn pods_that_join_the_bridge_later_keep_their_address_too() {
+    let Some(mut bed) = bridged(true, &[]) else { return };
+    a_2_keeps_its_address(&bed);
+    // A bridge without an address of its own has the lowest of its ports, which may change with each one.
+    for name in ["a-3", "a-4", "a-5"] {
+        bed.start_pods(&[("node-a", name)]);
+        let client = bed.cluster.pod(name);
+        for to in service_addresses() {
+            expect(client, Protocol::Tcp, to, Ok(("a-1", client.address_towards(to.ip()))));
+        }
+    }
+    a_2_keeps_its_address(&bed);
+}
+
+#[test]
 fn what_pods_on_a_bridge_send_each_other_directly_stays_on_the_bridge() {
     let Some(bed) = bridged(false, &[]) else { return };
     a_2_keeps_its_address(&bed);

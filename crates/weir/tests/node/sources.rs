@@ -43,7 +43,7 @@ fn outside_clients_keep_their_address_only_with_external_policy_local() {
     let (outside, node) = (bed.cluster.outside(), bed.cluster.node("node-a"));
     for protocol in BOTH {
         for ip in [node.v4(), node.v6()] {
-            expect(outside, protocol, SocketAddr::new(ip, 30080), Ok(("a-1", node.address_towards(ip))));
+            expect(outside, protocol, SocketAddr::new(ip, 30080), Ok(("a-1", bed.masqueraded("a-1", ip))));
             expect(outside, protocol, SocketAddr::new(ip, 30081), Ok(("a-1", outside.address_towards(ip))));
         }
     }
@@ -58,7 +58,7 @@ fn an_off_cluster_client_of_a_cluster_ip_is_masqueraded() {
     let node = bed.cluster.node("node-a");
     for protocol in BOTH {
         let to = SocketAddr::new(cluster_ips(10)[0], 80);
-        expect(bed.cluster.outside(), protocol, to, Ok(("a-1", node.v4())));
+        expect(bed.cluster.outside(), protocol, to, Ok(("a-1", bed.masqueraded("a-1", to.ip()))));
     }
 }
 
