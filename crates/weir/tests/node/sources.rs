@@ -55,7 +55,6 @@ fn an_off_cluster_client_of_a_cluster_ip_is_masqueraded() {
     bed.serve(&Service::web("web", 10), &["a-1"]);
     bed.wait_until_served(10);
     bed.cluster.attract("172.30.0.0/16", "node-a");
-    let node = bed.cluster.node("node-a");
     for protocol in BOTH {
         let to = SocketAddr::new(cluster_ips(10)[0], 80);
         expect(bed.cluster.outside(), protocol, to, Ok(("a-1", bed.masqueraded("a-1", to.ip()))));
