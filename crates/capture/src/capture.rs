@@ -117,7 +117,11 @@ impl Capture {
         node_port_addresses: &[IpAddr],
         bound: PerFamily<bool>,
     ) -> Result<(), Error> {
-        if self.forwards.is_none() {
+        // Also here, where nothing cuts a look short: objects may change all the time.
+        if self.monitor.take_change_beside() {
+            self.request_forward_check();
+        }
+        if self.forwards.is_none() || self.forward_check.is_due(Instant::now()) {
             self.decide_forwarding().await;
         }
         let forwards = self.forwards == Some(true);
