@@ -2,16 +2,19 @@
 
 mod bridge_table;
 mod desired;
+mod forwarding;
 mod hand_over;
 mod metric_families;
 mod metrics;
 mod removal;
 mod repair_schedule;
+mod watch;
 
 pub use metric_families::METRIC_FAMILIES;
 
 use crate::{
     Error, Options,
+    forwarding::ForwardCheck,
     host::{obstacles, requirements},
     monitor::Monitor,
     nft::{self, program},
@@ -23,18 +26,9 @@ use bridge_table::BridgeTable;
 use desired::{Desired, Installed};
 use metrics::CaptureMetrics;
 use repair_schedule::RepairSchedule;
-use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::time::{sleep_until, timeout_at};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Instant};
 use tracing::{debug, info, warn};
 use weir_core::{Bridges, CaptureSockets, Changes, Family, Frontend, Snapshot};
-
-/// The time between two checks of the policy routes, whose end the kernel does not always announce.
-const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why rules or routes are to be written anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +37,8 @@ pub enum Disturbance {
     Rules,
     /// Captured packets are no longer routed to this host.
     Routes,
+    /// Packets to endpoints are to take another way than before.
+    Forwarding,
     /// A change could not be made, and it is time to try again.
     Failed,
 }
@@ -61,6 +57,9 @@ pub struct Capture {
     /// The rules that are known to be in force; `None` after a failure.
     installed: Option<Installed>,
     disturbance: Option<Disturbance>,
+    /// Whether packets to endpoints are to take the way of forwarded ones; `None` before that was decided.
+    forwards: Option<bool>,
+    forward_check: ForwardCheck,
     repair_schedule: RepairSchedule,
     next_route_check: Instant,
     superseded: bool,
@@ -92,8 +91,10 @@ impl Capture {
             desired: None,
             installed: None,
             disturbance: None,
+            forwards: None,
+            forward_check: ForwardCheck::default(),
             repair_schedule: RepairSchedule::default(),
-            next_route_check: Instant::now() + ROUTE_CHECK_INTERVAL,
+            next_route_check: Instant::now(),
             superseded: false,
             bridge_table: BridgeTable::find().await,
         })
@@ -115,35 +116,22 @@ impl Capture {
         bridges: &Bridges,
         stand_in_ports: &Arc<BTreeMap<Frontend, u16>>,
     ) -> Result<(), Error> {
+        // Also here, where nothing cuts a look short: objects may change all the time.
+        if self.monitor.take_change_beside() {
+            self.request_forward_check();
+        }
+        if self.forwards.is_none() || self.forward_check.is_due(Instant::now()) {
+            self.decide_forwarding().await;
+        }
+        let forwards = self.forwards == Some(true);
         let bridged = self.bridge_table.wanted(self.options.bridged(bridges));
-        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bridges, bridged)?;
+        let table =
+            self.options.table(&self.owner, snapshot, *capture_sockets, bridges, bridged, forwards)?;
         let node_port_addresses = node_port_addresses.to_vec();
         let (snapshot, stand_in_ports) = (snapshot.clone(), Arc::clone(stand_in_ports));
         self.desired = Some(Arc::new(Desired { snapshot, node_port_addresses, stand_in_ports, table }));
         let outcome = self.reconcile().await;
         self.record(outcome)
-    }
-
-    /// Waits until rules or routes are not as they should be; then it is time to [`repair`](Self::repair). Never returns
-    /// once another weir has taken over. Safe to cancel.
-    pub async fn disturbed(&mut self) -> Disturbance {
-        loop {
-            match (self.repair_schedule.due(), self.disturbance) {
-                (Some(due), Some(disturbance)) if due <= Instant::now() => return disturbance,
-                _ => {}
-            }
-            let next_check = self.next_route_check;
-            let until = self.repair_schedule.due().map_or(next_check, |due| due.min(next_check));
-            if self.disturbance.is_some() || self.superseded || self.desired.is_none() {
-                sleep_until(until.into()).await;
-            } else if let Ok(outcome) = timeout_at(until.into(), self.monitor.foreign_change()).await {
-                if let Err(error) = outcome {
-                    warn!(%error, "cannot listen to changes of nftables; the rules are written anew");
-                }
-                self.note_disturbance(Disturbance::Rules);
-            }
-            self.check_periodically().await;
-        }
     }
 
     /// Puts right what [`disturbed`](Self::disturbed) has found. Whatever the rules have become, the whole table is written
@@ -160,6 +148,7 @@ impl Capture {
         let outcome = match disturbance {
             Some(Disturbance::Routes) => self.ensure_routes().await,
             _ => {
+                self.follow_forwarding();
                 self.installed = None;
                 self.rewrite().await
             }
@@ -175,29 +164,9 @@ impl Capture {
         self.superseded
     }
 
-    fn note_disturbance(&mut self, disturbance: Disturbance) {
-        self.disturbance = Some(disturbance);
-        self.repair_schedule.request(Instant::now());
-    }
-
-    /// Checks, every [`ROUTE_CHECK_INTERVAL`], what no notification announces: routes, and whether the capture lock is
-    /// free.
-    async fn check_periodically(&mut self) {
-        if Instant::now() < self.next_route_check {
-            return;
-        }
-        self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
-        if self.lock.is_none() {
-            self.lock = CaptureLock::acquire().ok().flatten();
-        }
-        if self.superseded || self.disturbance.is_some() || self.installed.is_none() {
-            return;
-        }
-        for family in self.families() {
-            if !self.routes.are_in_force(family).await {
-                self.note_disturbance(Disturbance::Routes);
-            }
-        }
+    /// Whether the desired rules send packets to endpoints the way of forwarded ones.
+    fn is_forwarding(&self) -> bool {
+        self.desired.as_ref().is_some_and(|desired| desired.table.forwards)
     }
 
     fn families(&self) -> Vec<Family> {
@@ -207,7 +176,7 @@ impl Capture {
     /// Counts a failure and asks for another attempt.
     fn record(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         if let Err(error) = &outcome {
-            if matches!(error, Error::Route { .. })
+            if matches!(error, Error::Route { .. } | Error::Pair(_))
                 && let Ok(routes) = Routes::open()
             {
                 // The connection itself may have failed.
@@ -269,6 +238,7 @@ impl Capture {
 
     fn installed(&mut self, installed: Installed) {
         self.metrics.elements.set(installed.plan.elements() as f64);
+        self.metrics.forwarding.set(f64::from(installed.desired.table.forwards));
         self.installed = Some(installed);
     }
 
@@ -287,6 +257,9 @@ impl Capture {
             if self.routes.ensure(family).await? {
                 info!(%family, "captured packets are now routed to this host");
             }
+        }
+        if self.is_forwarding() && self.routes.ensure_forwarding(&self.families()).await? {
+            info!("packets to endpoints are now routed by the interfaces weir0 and weir1");
         }
         Ok(())
     }

@@ -2,11 +2,14 @@
 
 mod bridges;
 mod features;
+mod forward_firewalls;
 mod obstacles;
 pub(crate) mod requirements;
 mod ruleset;
 
 pub use bridges::bridges;
+pub use forward_firewalls::ForwardFirewalls;
+pub(crate) use forward_firewalls::{legacy_tables, refusing};
 pub(crate) use obstacles::obstacles;
 pub use ruleset::{Chain, Ruleset};
 

@@ -1,6 +1,6 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, nft::Table, ownership::TableOwner};
+use crate::{Error, forwarding::Forwarding, nft::Table, ownership::TableOwner};
 use ipnet::IpNet;
 use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Pods, PortRange, Snapshot};
 
@@ -20,6 +20,8 @@ pub struct Options {
     pub source_ports: Vec<PortRange>,
     /// Whether to take over from another weir.
     pub takeover: bool,
+    /// Whether packets to endpoints take the way of forwarded packets.
+    pub forwarding: Forwarding,
 }
 
 impl Options {
@@ -31,6 +33,7 @@ impl Options {
         capture_sockets: CaptureSockets,
         bridges: &Bridges,
         bridged: Option<Vec<BridgeNetwork>>,
+        forwards: bool,
     ) -> Result<Table, Error> {
         let service_cidrs = match self.exclusive {
             true => self.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied().collect(),
@@ -40,6 +43,7 @@ impl Options {
             owner: owner.to_string(),
             capture_sockets,
             bound: bridges.bound,
+            forwards,
             pods: self.pods.networks(&snapshot.node).to_vec(),
             pod_interface: self.pods_interface()?,
             pod_networks: self.pod_networks.clone(),

@@ -120,7 +120,7 @@ mod tests {
 
     fn node_mode_context() -> NodeModeContext {
         NodeModeContext {
-            marks: Marks { to_clients: 1, to_endpoints: 2 },
+            marks: Marks { to_clients: 1, to_endpoints: 2, forwarded: 4 },
             sources: SourceRules::default(),
             source_ports: SourcePorts::default(),
             pods: vec!["10.244.0.0/16".parse().unwrap()],

@@ -92,7 +92,7 @@ impl LocalFrontend {
         }
     }
 
-    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M4). `client` is the
+    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M5). `client` is the
     /// source of the client's packets.
     pub(crate) fn egress<'a>(
         &self,
@@ -101,12 +101,14 @@ impl LocalFrontend {
         endpoint: SocketAddr,
     ) -> Egress<'a> {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
-        let (ip, mark) = (client.ip(), Some(node_mode.marks.to_endpoints));
-        let origin = self.origin_of(routing, ip);
+        let ip = client.ip();
+        let (origin, is_hairpin) = (self.origin_of(routing, ip), routing.is_hairpin(endpoint, ip));
+        // A policy never keeps a node from its pods, nor a pod from itself, which here has its node's address.
+        let mark = Some(node_mode.marks.towards_endpoint(origin != Origin::Node && !is_hairpin));
         let is_on_this_node = || routing.is_on_this_node(endpoint);
         let keeps_address = node_mode.can_keep(ip, endpoint, is_on_this_node)
             && !node_mode.sources.masquerades(&routing.port, self.kind, origin)
-            && !routing.is_hairpin(endpoint, ip);
+            && !is_hairpin;
         if keeps_address {
             return Egress { mark, source: Some(client), ports: Some(&node_mode.source_ports) };
         }
@@ -129,5 +131,49 @@ fn advice(reason: Closed) -> &'static str {
         Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
         Closed::NoSourcePort => "all ports for this client's address are in use, see --source-ports",
         _ => "see the limit of open files (ulimit -Hn)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        routing::{
+            endpoints::Endpoints,
+            node_context::{NodeContext, NodeModeContext},
+        },
+        sys::marks::Marks,
+    };
+    use std::num::NonZeroU16;
+    use weir_core::{PerFamily, PortSpec, Service, ServiceKey, SourcePorts, SourceRules, resolve_static};
+
+    /// The mark towards an endpoint for a client at this address and of this origin.
+    fn mark(client: &str, origin: Origin) -> Option<u32> {
+        let spec =
+            PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
+        let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
+        let endpoint = SocketAddr::from(([10, 244, 0, 9], 8080));
+        let port = Arc::clone(&resolve_static(&service, &[endpoint]).ports[0]);
+        let node_mode = NodeModeContext {
+            marks: Marks { to_clients: 1, to_endpoints: 2, forwarded: 4 },
+            sources: SourceRules::default(),
+            source_ports: SourcePorts::default(),
+            pods: Vec::new(),
+            bridges: Vec::new(),
+            primary: PerFamily::default(),
+        };
+        let context = NodeContext { node_mode: Some(node_mode), ..NodeContext::default() };
+        let runtime = PortRuntime::new(&port, &Arc::new(context), &mut Endpoints::default());
+        let address = SocketAddr::from(([10, 96, 0, 10], 1));
+        let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), Some(origin));
+        let client = SocketAddr::new(client.parse().unwrap(), 40_000);
+        frontend.egress(&frontend.runtime.routing(), client, endpoint).mark
+    }
+
+    #[test]
+    fn packets_of_clients_in_pods_and_outside_may_be_forwarded_and_those_of_the_node_may_not() {
+        assert_eq!(mark("10.244.0.2", Origin::Pod), Some(2 | 4));
+        assert_eq!(mark("203.0.113.1", Origin::Outside), Some(2 | 4));
+        assert_eq!(mark("192.168.0.2", Origin::Node), Some(2));
     }
 }

@@ -1,4 +1,4 @@
-//! How do rules and routes go when weir ends and nothing of it shall stay?
+//! How do rules, routes and interfaces go when weir ends and nothing of it shall stay?
 
 use super::{Capture, bridge_table::BridgeTable};
 use crate::{
@@ -37,6 +37,7 @@ impl Capture {
         for family in Family::ALL {
             self.routes.remove(family).await?;
         }
+        self.routes.remove_pair().await?;
         Ok(())
     }
 }

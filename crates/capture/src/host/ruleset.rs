@@ -28,7 +28,7 @@ pub struct Chain {
     pub hook: String,
     /// Whether the chain's policy is to drop.
     pub drops: bool,
-    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting` and `input` only.
+    /// The chain's rules as `nft` writes them. Not read of every chain.
     pub rules: Vec<String>,
 }
 
@@ -41,14 +41,23 @@ impl Ruleset {
         };
         let is_inbound = |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook);
         for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
-            // Names are part of a command.
-            if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {
-                let words = ["list", "chain", &chain.table, &chain.name];
-                // A chain that is gone by now is still known by its policy.
-                chain.rules = program::query(&words).await.map(|text| rules(&text)).unwrap_or_default();
-            }
+            chain.read_rules().await;
         }
         Ok(ruleset)
+    }
+}
+
+impl Chain {
+    /// Lists the chain's rules with `nft`, without the elements of sets. Returns whether that was possible: a chain that is
+    /// gone by now is still known by its policy.
+    pub(super) async fn read_rules(&mut self) -> bool {
+        // Names are part of a command.
+        if !self.table.split(' ').chain([&*self.name]).all(is_plain) {
+            return false;
+        }
+        let listing = program::query(&["-t", "list", "chain", &self.table, &self.name]).await;
+        self.rules = listing.as_deref().map(rules).unwrap_or_default();
+        listing.is_ok()
     }
 }
 
@@ -62,7 +71,7 @@ fn tables(text: &str) -> Vec<String> {
 }
 
 /// Parses the answer to `list chains`.
-fn chains(text: &str) -> Vec<Chain> {
+pub(super) fn chains(text: &str) -> Vec<Chain> {
     let (mut table, mut found) = ("", Vec::<Chain>::new());
     for line in text.lines().map(str::trim) {
         if let Some(name) = opens("table ", line) {

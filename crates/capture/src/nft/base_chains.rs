@@ -5,7 +5,10 @@ use super::{
     syntax::{chain, mark, networks_of},
     table::Table,
 };
-use crate::marks::{CAPTURED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT};
+use crate::{
+    marks::{ALL, CAPTURED, FORWARDED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
+    route::{GATEWAYS, PAIR_IN},
+};
 use weir_core::Family;
 
 /// Writes all base chains.
@@ -18,7 +21,7 @@ pub(super) fn base_chains(text: &mut String, table: &Table) {
         &prerouting_tracked(table),
     );
     base(text, "output", "route hook output priority raw", &output(table));
-    base(text, "output_tracked", "route hook output priority mangle", &output_tracked());
+    base(text, "output_tracked", "route hook output priority mangle", &output_tracked(table));
     base(text, "output_unallocated", "filter hook output priority filter", &unallocated(table));
     base(text, "postrouting", "nat hook postrouting priority srcnat - 1", &postrouting(table));
 }
@@ -45,8 +48,14 @@ fn postrouting(table: &Table) -> Vec<String> {
 
 /// Rules for all packets before connection tracking.
 fn prerouting(table: &Table) -> Vec<String> {
+    let mut rules = Vec::new();
+    if table.forwards {
+        // weir's own packets on the way of forwarded ones, which are nobody's from here on: the mark would bring them back
+        // to the pair of interfaces.
+        rules.push(format!("iifname \"{PAIR_IN}\" meta mark set meta mark & {:#x} accept", !ALL));
+    }
     // weir's own packets, on their way over lo.
-    let mut rules = vec![format!("meta mark & {:#x} != 0 accept", TO_CLIENT | TO_ENDPOINT)];
+    rules.push(format!("meta mark & {:#x} != 0 accept", TO_CLIENT | TO_ENDPOINT));
     let captured = mark(CAPTURED);
     for family in table.families() {
         let (ip, digit) = (ip(family), digit(family));
@@ -83,26 +92,42 @@ fn prerouting(table: &Table) -> Vec<String> {
 
 /// Rules for packets of pods for which there is a transparent socket: answers of endpoints come to weir, which another
 /// program's sockets get by the rules of that program. A socket in TIME_WAIT still says that it is transparent, but has no
-/// mark any more, so that neither of the first two rules matches.
-pub(super) fn from_endpoint() -> Vec<String> {
-    let (is_own, take) =
-        (format!("socket mark & {TO_ENDPOINT:#x}"), format!("notrack {} accept", mark(CAPTURED)));
-    vec![format!("{is_own} != 0 {take}"), format!("{is_own} == 0 return"), format!("meta l4proto tcp {take}")]
+/// mark any more, so that no rule matches but the last.
+pub(super) fn from_endpoint(table: &Table) -> Vec<String> {
+    let (is_own, captured) = (format!("socket mark & {TO_ENDPOINT:#x}"), mark(CAPTURED));
+    let take = format!("notrack {captured} accept");
+    let mut rules = Vec::new();
+    if table.forwards {
+        // Tracked, as what it answers: else no chain `forward` would ever see an established connection.
+        rules.push(format!("socket mark & {FORWARDED:#x} != 0 {captured} accept"));
+    }
+    rules.push(format!("{is_own} != 0 {take}"));
+    rules.push(format!("{is_own} == 0 return"));
+    rules.push(format!("meta l4proto tcp {take}"));
+    rules
 }
 
 /// Rules for tracked connections: replies of endpoints that saw the client's address, and packets to addresses of no
 /// Service. After other programs' translation, so that packets that they translate are not dropped.
 fn prerouting_tracked(table: &Table) -> Vec<String> {
-    let reply = format!("ct direction reply ct mark & {TO_ENDPOINT:#x} != 0 {} accept", mark(CAPTURED));
-    [vec![reply], unallocated(table)].concat()
+    let mut rules = Vec::new();
+    if table.forwards {
+        // A connection that lived before it took this way may have been seen first by a reply.
+        rules.push(format!(
+            "iifname \"{PAIR_IN}\" ct direction original ct mark set ct mark | {TO_ENDPOINT:#x} accept"
+        ));
+        rules.push(format!("iifname \"{PAIR_IN}\" accept"));
+    }
+    rules.push(format!("ct direction reply ct mark & {TO_ENDPOINT:#x} != 0 {} accept", mark(CAPTURED)));
+    rules.extend(unallocated(table));
+    rules
 }
 
 /// Rules that drop packets to addresses of no Service.
 fn unallocated(table: &Table) -> Vec<String> {
-    let own = TO_CLIENT | TO_ENDPOINT | CAPTURED;
     let rule = |family| {
         let networks = networks_of(&table.service_cidrs, family)?;
-        Some(format!("meta mark & {own:#x} == 0 {} daddr {networks} drop", ip(family)))
+        Some(format!("meta mark & {ALL:#x} == 0 {} daddr {networks} drop", ip(family)))
     };
     table.families().filter_map(rule).collect()
 }
@@ -112,6 +137,9 @@ fn output(table: &Table) -> Vec<String> {
     let mut rules = vec![unreachable(), reply_port()];
     rules.extend(table.families().filter(|family| *table.bound.get(*family)).flat_map(original_port));
     rules.push(format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept"));
+    if table.forwards {
+        rules.push(forward());
+    }
     for family in table.families() {
         if let Some(networks) = networks_of(&table.pod_networks, family) {
             let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");
@@ -135,6 +163,36 @@ fn output(table: &Table) -> Vec<String> {
         rules.push(format!("{ip} daddr @cluster_ips{digit} notrack {captured} accept"));
     }
     rules
+}
+
+/// The rule that sends packets to endpoints the way of forwarded ones: without [`TO_ENDPOINT`], weir's policy rule leads
+/// them to the pair of interfaces. The socket's own mark has both bits, so that its route, and with it source address and
+/// segment size, is what it would be without the pair. Endpoints that are this host's own stay as they are.
+///
+/// Not tracked here, as connections are by the second pass: nobody may translate addresses for the pair.
+fn forward() -> String {
+    let both = TO_ENDPOINT | FORWARDED;
+    format!(
+        "meta mark & {both:#x} == {both:#x} oif != \"lo\" notrack meta mark set meta mark & {:#x} accept",
+        !TO_ENDPOINT
+    )
+}
+
+/// Rules that drop packets on the way of forwarded ones which the policy rule did not lead to the pair, because somebody
+/// took the rule, the route or the pair away: packets that nothing has judged must not leave.
+fn strayed(table: &Table) -> Vec<String> {
+    let both = TO_ENDPOINT | FORWARDED;
+    let of_family = |family| {
+        let (protocol, ip) = match family {
+            Family::V4 => ("ipv4", ip(family)),
+            Family::V6 => ("ipv6", ip(family)),
+        };
+        let gateway = GATEWAYS.get(family);
+        format!(
+            "meta mark & {both:#x} == {FORWARDED:#x} meta nfproto {protocol} rt {ip} nexthop != {gateway} drop"
+        )
+    };
+    table.families().filter(|_| table.forwards).map(of_family).collect()
 }
 
 /// The rule that rejects datagrams which weir sends in the name of a client, from the client's address: so the kernel tells
@@ -165,11 +223,11 @@ fn original_port(family: Family) -> [String; 2] {
 }
 
 /// Rules that mark the connections to endpoints, and capture replies of endpoints on this node.
-fn output_tracked() -> Vec<String> {
+fn output_tracked(table: &Table) -> Vec<String> {
     let bit = format!("{TO_ENDPOINT:#x}");
-    vec![
-        format!("meta mark & {bit} != 0 ct mark set ct mark | {bit} accept"),
-        // Of an endpoint that is a process of this node.
-        format!("ct direction reply ct mark & {bit} != 0 {} accept", mark(CAPTURED)),
-    ]
+    let mut rules = strayed(table);
+    rules.push(format!("meta mark & {bit} != 0 ct mark set ct mark | {bit} accept"));
+    // Of an endpoint that is a process of this node, or of a firewall of this node that rejects.
+    rules.push(format!("ct direction reply ct mark & {bit} != 0 {} accept", mark(CAPTURED)));
+    rules
 }

@@ -12,7 +12,7 @@ pub(crate) use services::{NODE, TestService, node, service, snapshot};
 pub(crate) use stand_in::{StandIn, transparent};
 
 use std::net::IpAddr;
-use weir_capture::{Capture, Options};
+use weir_capture::{Capture, Forwarding, Options};
 use weir_core::{Bridges, Pods, PortRange, Snapshot};
 
 /// The options of all tests, unless they say otherwise: pods are known by their network, which needs no tracking.
@@ -25,6 +25,7 @@ pub(crate) fn options() -> Options {
         source_ports: vec![PortRange::DEFAULT_SOURCES],
         exclusive: true,
         takeover: false,
+        forwarding: Forwarding::Never,
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Captu
         source_ports: options.source_ports.clone(),
         exclusive: options.exclusive,
         takeover: options.takeover,
+        forwarding: options.forwarding,
     };
     Ok(Capture::start(options).await?)
 }

@@ -11,10 +11,13 @@ mod capture;
 mod changes;
 #[path = "../common/families.rs"]
 mod families;
+mod forward_firewalls;
+mod forwarding;
 mod held_ports;
 mod load_balancers;
 mod many;
 mod metrics;
+mod network_policies;
 mod objects;
 mod policies;
 mod reach;

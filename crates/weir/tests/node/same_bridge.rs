@@ -159,7 +159,9 @@ fn rules_for_bridges_go_at_an_orderly_end_and_with_a_clean_up() {
 
 #[test]
 fn without_a_bridge_no_rules_for_bridges_are_written() {
-    let Some(bed) = Bed::single() else { return };
+    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    bed.start_pods(&[("node-a", "a-1")]);
+    bed.start_weir("node-a", &[]);
     bed.serve(&Service::web("web", 10), &["a-1"]);
     bed.wait_until_served(10);
     assert_eq!(bridge_rules(&bed), "");

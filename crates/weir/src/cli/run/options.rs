@@ -19,7 +19,7 @@ use std::{
     num::NonZeroUsize,
     time::Duration,
 };
-use weir_capture::marks;
+use weir_capture::{Forwarding, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, PortRange, guards::ExternalIps};
 use weir_proxy::{Config, Marks, NodeMode};
@@ -69,6 +69,8 @@ pub(crate) struct NodeOptions {
     pub(crate) source_ports: Vec<PortRange>,
     /// Whether to take over from another weir.
     pub(crate) takeover: bool,
+    /// Whether packets to endpoints take the way of forwarded packets.
+    pub(crate) forwarding: Forwarding,
     /// Whether rules stay at the end.
     pub(crate) keep_rules: bool,
 }
@@ -77,7 +79,11 @@ impl NodeOptions {
     /// Settings of node mode that the data plane needs.
     fn mode(&self) -> NodeMode {
         NodeMode {
-            marks: Marks { to_clients: marks::TO_CLIENT, to_endpoints: marks::TO_ENDPOINT },
+            marks: Marks {
+                to_clients: marks::TO_CLIENT,
+                to_endpoints: marks::TO_ENDPOINT,
+                forwarded: marks::FORWARDED,
+            },
             pods: self.network.pods.clone(),
             masquerade_all: self.network.masquerade_all,
             source_ports: self.source_ports.clone(),
@@ -114,6 +120,7 @@ impl RunArgs {
                 exclusive: selection.service_proxy_name.is_none(),
                 source_ports: capture.source_ports,
                 takeover: capture.takeover,
+                forwarding: capture.forwarding.into(),
                 keep_rules: capture.keep_rules,
             }),
         };
