@@ -72,7 +72,7 @@ impl Reconciler {
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
-            checks: HealthChecks::new(Egress { mark, source: None }),
+            checks: HealthChecks::new(Egress { mark, ..Egress::default() }),
             health_report: HealthReport::default(),
             runtimes: HashMap::new(),
             retired: Vec::new(),

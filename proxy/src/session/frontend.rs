@@ -65,6 +65,11 @@ impl LocalFrontend {
     /// Counts a refused client, and logs at most one refusal a second.
     pub(crate) fn record_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         self.runtime.metrics.clients().rejected.get(reason).increment(1);
+        self.log_rejection(admission, client, reason);
+    }
+
+    /// Logs that a client was refused, at most once a second.
+    pub(crate) fn log_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         if let Some(others) = admission.may_log_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
             tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
@@ -100,7 +105,8 @@ impl LocalFrontend {
         let keeps_address = node_mode.can_keep(ip, endpoint.ip())
             && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
             && !routing.is_hairpin(endpoint, ip);
-        Egress { mark: Some(node_mode.marks.to_endpoints), source: keeps_address.then_some(client) }
+        let mark = Some(node_mode.marks.to_endpoints);
+        Egress { mark, source: keeps_address.then_some(client), hop_limit: None }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {
@@ -108,12 +114,13 @@ impl LocalFrontend {
     }
 }
 
-/// Advice to the operator: the limit to look at.
+/// Advice to the operator: where to look.
 fn advice(reason: Closed) -> &'static str {
     match reason {
         Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
         Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
         Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
+        Closed::HopLimit => "its packets had no hop left; do endpoints lead back to Service addresses?",
         _ => "see the limit of open files (ulimit -Hn)",
     }
 }

@@ -32,7 +32,7 @@ mod tests {
     fn a_udp_socket_that_would_hear_itself_is_not_used() {
         let endpoint = weir_testkit::refused_address().unwrap();
         // The source that the kernel would choose by chance.
-        let egress = Egress { mark: None, source: Some(endpoint) };
+        let egress = Egress { source: Some(endpoint), ..Egress::default() };
         assert_eq!(udp_connected(endpoint, egress).unwrap_err().kind(), ErrorKind::ConnectionRefused);
         udp_connected(endpoint, Egress::default()).unwrap();
     }

@@ -117,7 +117,7 @@ mod tests {
     async fn a_connect_that_reaches_itself_is_refused_and_leaves_the_port_free() {
         let address = weir_testkit::refused_address().unwrap();
         // The source that the kernel would choose by chance.
-        let egress = Egress { mark: None, source: Some(address) };
+        let egress = Egress { source: Some(address), ..Egress::default() };
         let selected = Selected { address, lease: Arc::new(Load::default()).lease() };
         let Ok(attempt) = Attempt::begin(selected, egress, Instant::now(), None) else {
             panic!("the kernel refuses it");

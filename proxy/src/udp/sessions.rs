@@ -1,9 +1,13 @@
 //! Which flow does a client's datagram belong to, and how does it get to an endpoint?
 
 use super::{
-    accounting::{record_endpoint_refusal, record_sent},
+    accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
-    datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
+    datagrams::{
+        batch::ReceiveMode,
+        batch_socket::BatchSocket,
+        gso::{Unsent, hop_limit},
+    },
     flow::{FlowSockets, UdpFlow},
     replies,
     reply_socket::{ReplySocket, ReplySockets},
@@ -107,8 +111,11 @@ impl Sessions {
         by_flow.sort(assigned, flows.len());
         assigned.clear();
         for (index, flow) in flows.drain(..).enumerate() {
-            let mut unsent = Unsent::new(by_flow.of(index));
+            let gro_batches = by_flow.of(index);
+            let hop_limit = hop_limit(gro_batches);
+            let mut unsent = Unsent::new(gro_batches);
             let mut refuses = |flow: &UdpFlow| {
+                flow.set_hop_limit(hop_limit);
                 let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());
                 socket.learn(sent.longest);
                 flow.record_requests(sent.datagrams);
@@ -138,6 +145,10 @@ impl Sessions {
         let DatagramScratch { received, flows, assigned, .. } = scratch;
         let mut last = None;
         for (client, gro_batch) in received.to(address) {
+            if !gro_batch.has_hops() {
+                record_used_up(&cx.udp.worker, cx.frontend, client, &gro_batch);
+                continue;
+            }
             let index = match last {
                 Some((sender, index)) if sender == client => index,
                 _ => self.index_of(cx, client, flows),

@@ -12,6 +12,7 @@ mod changes;
 #[path = "../common/families.rs"]
 mod families;
 mod held_ports;
+mod hops;
 mod load_balancers;
 mod many;
 mod metrics;

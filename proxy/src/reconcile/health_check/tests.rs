@@ -88,7 +88,7 @@ async fn a_check_leaves_a_reset_and_nothing_behind() {
 #[tokio::test]
 async fn a_check_that_reaches_itself_is_refused_and_leaves_the_port_free() {
     let endpoint = weir_testkit::refused_address().unwrap();
-    let egress = Egress { mark: None, source: Some(endpoint) };
+    let egress = Egress { source: Some(endpoint), ..Egress::default() };
     let refused = prober::connect(endpoint, egress).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     // Without SO_REUSEADDR, so that TIME_WAIT would be in the way.

@@ -1,6 +1,7 @@
 //! Which datagrams of a flow can leave in one send? Pure: GRO batches in, GSO batches out.
 
 use std::ops::Range;
+use weir_core::HopLimit;
 
 /// Datagrams that every kernel with UDP_SEGMENT can cut out of one send; newer ones cut more.
 pub(in crate::udp) const MAX_SEGMENTS: usize = 64;
@@ -21,6 +22,8 @@ pub(in crate::udp) struct GroBatch {
     pub(in crate::udp) segment: usize,
     /// DSCP and ECN, which go on to the receiver.
     pub(in crate::udp) tos: u8,
+    /// Hop limit with which the datagrams arrived; `None` from a socket that does not receive it.
+    pub(in crate::udp) hop_limit: Option<u8>,
 }
 
 /// Datagrams of equal size, but for a shorter last one, that one send can carry.
@@ -49,6 +52,11 @@ impl GroBatch {
         if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
     }
 
+    /// Whether the datagrams may go on: they have a hop left, or nobody knows.
+    pub(in crate::udp) fn has_hops(&self) -> bool {
+        self.hop_limit.is_none_or(|received| HopLimit::after(received).is_some())
+    }
+
     /// Range of all datagrams in the buffer.
     pub(in crate::udp) fn bytes(&self) -> Range<usize> {
         self.start..self.start + self.length
@@ -66,6 +74,11 @@ impl GroBatch {
             ..self
         })
     }
+}
+
+/// Hop limit with which datagrams go on, which is right for each of them; `None` if nobody knows.
+pub(in crate::udp) fn hop_limit(gro_batches: &[GroBatch]) -> Option<HopLimit> {
+    gro_batches.iter().filter_map(|gro_batch| gro_batch.hop_limit).min().and_then(HopLimit::after)
 }
 
 impl GsoBatch {
