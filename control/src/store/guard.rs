@@ -167,6 +167,7 @@ impl Guard {
         service: &ServiceKey,
         slices: impl Iterator<Item = &'a EndpointSlice> + Clone,
     ) -> Option<Vec<EndpointSlice>> {
+        self.node_ports.suspect(service, slices.clone());
         let Some((slices, refused)) = self.node_ports.guarded(slices) else {
             self.by_node_port.remove(service);
             return None;
@@ -179,6 +180,7 @@ impl Guard {
     pub(super) fn forget_service(&mut self, service: &ServiceKey) {
         self.by_external_ip.remove(service);
         self.by_node_port.remove(service);
+        self.node_ports.forget_service(service);
     }
 
     /// Forgets the refused addresses of a deleted object.

@@ -8,7 +8,7 @@ use super::{
     state::{Parts, State},
 };
 use crate::{Kind, ObjectKey};
-use std::sync::Arc;
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 use weir_core::{EndpointSlice, Node, Service, ServiceKey};
 
 impl Store {
@@ -85,6 +85,32 @@ impl Store {
     pub(super) fn node_keys(&self) -> Vec<ObjectKey> {
         let nodes = self.guard.iter().flat_map(|guard| guard.node_ports.node_names());
         nodes.map(|name| ObjectKey::new(Kind::Node, "", Arc::clone(name))).collect()
+    }
+
+    /// Replaces the addresses of all Nodes, as they were listed; returns whether Services have to be judged again.
+    pub(crate) fn know_nodes(&mut self, listed: Vec<IpAddr>) -> bool {
+        let Some(Guard { node_ports, .. }) = &mut self.guard else { return false };
+        let concerned = node_ports.put_listed(listed);
+        let any = !concerned.is_empty();
+        self.stale.services.extend(concerned);
+        any
+    }
+
+    /// Whether the addresses of all Nodes are wanted: by the last commit an endpoint may be one of them.
+    pub(crate) fn wants_nodes(&self) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.node_ports.has_suspects())
+    }
+
+    /// Whether the addresses of all Nodes would be wanted after a commit.
+    pub(crate) fn would_want_nodes(&self) -> bool {
+        let Some(Guard { node_ports, .. }) = &self.guard else { return false };
+        node_ports.concerned().iter().any(|key| node_ports.may_be_nodes(self.state.slices_of(key)))
+    }
+
+    /// Number of Nodes that endpoints name, about as many as there are.
+    pub(crate) fn known_node_names(&self) -> usize {
+        let endpoints = self.state.slices().flat_map(|slice| &slice.endpoints);
+        endpoints.filter_map(|endpoint| endpoint.node.as_deref()).collect::<HashSet<_>>().len()
     }
 
     /// All objects as they are now, without the endpoints that guards refuse because of other objects.

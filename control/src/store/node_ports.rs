@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    EndpointSlice, Node, Protocol, Service, ServiceKey,
+    EndpointSlice, Node, Protocol, Service, ServiceKey, SliceEndpoint, SlicePort,
     guards::{Refused, guard_node_ports},
 };
 
@@ -21,6 +21,10 @@ type Port = (Protocol, NonZeroU16);
 pub(super) struct NodePorts {
     /// InternalIPs of each known Node.
     nodes: HashMap<Arc<str>, Vec<IpAddr>>,
+    /// Addresses of all Nodes as listed last, in order; empty while nothing made them be listed.
+    listed: Vec<IpAddr>,
+    /// Services with an endpoint at a node port that may be a Node which is not known.
+    suspects: HashSet<ServiceKey>,
     /// Number of Nodes at each address.
     addresses: HashMap<IpAddr, usize>,
     /// Number of Service ports with each node port.
@@ -48,6 +52,50 @@ impl NodePorts {
         self.concerned()
     }
 
+    /// Replaces the addresses of all Nodes, as they were listed; returns the Services that this may concern.
+    pub(super) fn put_listed(&mut self, mut listed: Vec<IpAddr>) -> BTreeSet<ServiceKey> {
+        listed.sort_unstable();
+        if listed == self.listed {
+            return BTreeSet::new();
+        }
+        listed.iter().for_each(|ip| *self.addresses.entry(*ip).or_default() += 1);
+        let gone = std::mem::replace(&mut self.listed, listed);
+        self.leave(gone);
+        self.concerned()
+    }
+
+    /// Whether some Service has an endpoint that may be a Node which is not known.
+    pub(super) fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// Whether an endpoint among these is at a node port and may be a Node which is not known. Endpoints that a controller
+    /// writes for pods have the name of their node.
+    pub(super) fn may_be_nodes<'a>(&self, mut slices: impl Iterator<Item = &'a EndpointSlice>) -> bool {
+        let is_node_port = |port: &SlicePort| self.node_ports.contains_key(&(port.protocol, port.port));
+        let may_be_node =
+            |endpoint: &SliceEndpoint| endpoint.node.is_none() && !self.addresses.contains_key(&endpoint.ip);
+        slices.any(|slice| slice.ports.iter().any(is_node_port) && slice.endpoints.iter().any(may_be_node))
+    }
+
+    /// Notes whether an endpoint of a Service, which has these slices, may be a Node.
+    pub(super) fn suspect<'a>(
+        &mut self,
+        service: &ServiceKey,
+        slices: impl Iterator<Item = &'a EndpointSlice>,
+    ) {
+        if self.may_be_nodes(slices) {
+            self.suspects.insert(service.clone());
+        } else if !self.suspects.is_empty() {
+            self.suspects.remove(service);
+        }
+    }
+
+    /// Forgets a deleted Service.
+    pub(super) fn forget_service(&mut self, service: &ServiceKey) {
+        self.suspects.remove(service);
+    }
+
     /// Names of all known Nodes.
     pub(super) fn node_names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.nodes.keys()
@@ -58,7 +106,7 @@ impl NodePorts {
     }
 
     /// Services that have endpoints at some node port, of which there are few.
-    fn concerned(&self) -> BTreeSet<ServiceKey> {
+    pub(super) fn concerned(&self) -> BTreeSet<ServiceKey> {
         let ports = self.node_ports.keys();
         ports.filter_map(|port| self.by_endpoint_port.get(port)).flatten().cloned().collect()
     }

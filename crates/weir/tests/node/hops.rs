@@ -1,7 +1,7 @@
 //! Do packets that go round between nodes come to an end?
 
 use crate::{
-    bed::{BOTH, Bed, Protocol, ask, eventually, idle},
+    bed::{BOTH, Bed, Protocol, ask, eventually, expect, idle},
     objects::{Endpoint, Service, cluster_ips},
 };
 use std::{net::SocketAddr, time::Duration};
@@ -125,6 +125,38 @@ fn a_loop_of_several_endpoints_does_not_multiply_connections_without_bound() {
     let Some(bed) = nodes(3) else { return };
     serve_loop(&bed, &[&NODES, &NODES]);
     expect_an_end(&bed, 4_000);
+}
+
+#[test]
+fn endpoints_that_are_node_ports_of_other_nodes_are_refused_by_default() {
+    let plans = NODES.map(NodePlan::routed);
+    let Some(mut bed) = Bed::without_weir(&plans[..2]) else { return };
+    bed.start_pods(&[("node-a", "a-1"), ("node-b", "b-1")]);
+    NODES[..2].iter().for_each(|node| bed.start_weir(node, &[]));
+    let (one, other) = (Service::web("one", 10).node_port(30080), Service::web("other", 11).node_port(30081));
+    for (service, port, node) in [(&one, 30081, "node-b"), (&other, 30080, "node-a")] {
+        let node = bed.cluster.node(node);
+        // Without the name of a node, as an author writes it.
+        service.slices(bed.cluster.api(), "", port, &[Endpoint::at([node.v4(), node.v6()], "")]);
+        service.apply(bed.cluster.api());
+    }
+    let pod = bed.cluster.pod("a-1");
+    for (number, protocol) in
+        [(10, Protocol::Tcp), (11, Protocol::Tcp), (10, Protocol::Udp), (11, Protocol::Udp)]
+    {
+        for ip in cluster_ips(number) {
+            expect(pod, protocol, SocketAddr::new(ip, 80), Err(Failure::Refused));
+        }
+    }
+    let said = "192.168.1.2 (and 1 more) is not dialled: it is a Node's, at the node port of a Service";
+    assert!(bed.weir_mut("node-a").log().unwrap().contains(said));
+    bed.serve(&one, &["b-1"]);
+    expect(
+        bed.cluster.pod("a-1"),
+        Protocol::Tcp,
+        SocketAddr::new(cluster_ips(10)[0], 80),
+        Ok(("b-1", bed.cluster.pod("a-1").v4())),
+    );
 }
 
 /// Rules that count packets to a port by hop limit.
