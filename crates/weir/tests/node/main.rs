@@ -9,6 +9,7 @@ mod beside;
 mod bridges;
 mod capture;
 mod changes;
+mod closed_udp;
 #[path = "../common/families.rs"]
 mod families;
 mod held_ports;
