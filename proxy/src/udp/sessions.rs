@@ -3,11 +3,7 @@
 use super::{
     accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
-    datagrams::{
-        batch::ReceiveMode,
-        batch_socket::BatchSocket,
-        gso::{Unsent, hop_limit},
-    },
+    datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
     flow::{FlowSockets, UdpFlow},
     replies,
     reply_socket::{ReplySocket, ReplySockets},
@@ -111,9 +107,8 @@ impl Sessions {
         by_flow.sort(assigned, flows.len());
         assigned.clear();
         for (index, flow) in flows.drain(..).enumerate() {
-            let gro_batches = by_flow.of(index);
-            let hop_limit = hop_limit(gro_batches);
-            let mut unsent = Unsent::new(gro_batches);
+            let mut unsent = Unsent::new(by_flow.of(index));
+            let hop_limit = unsent.hop_limit();
             let mut refuses = |flow: &UdpFlow| {
                 flow.set_hop_limit(hop_limit);
                 let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());

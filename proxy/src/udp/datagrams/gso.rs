@@ -76,11 +76,6 @@ impl GroBatch {
     }
 }
 
-/// Hop limit with which datagrams go on, which is right for each of them; `None` if nobody knows.
-pub(in crate::udp) fn hop_limit(gro_batches: &[GroBatch]) -> Option<HopLimit> {
-    gro_batches.iter().filter_map(|gro_batch| gro_batch.hop_limit).min().and_then(HopLimit::after)
-}
-
 impl GsoBatch {
     /// The GSO batch that the first of these GRO batches begins.
     pub(in crate::udp) fn first_of(gro_batches: &[GroBatch]) -> Self {
@@ -115,6 +110,11 @@ impl<'a> Unsent<'a> {
     /// GRO batches that have not left yet.
     pub(in crate::udp) fn gro_batches(&self) -> &[GroBatch] {
         &self.gro_batches[self.next..]
+    }
+
+    /// Hop limit with which the datagrams go on, which is right for each of them; `None` if nobody knows.
+    pub(in crate::udp) fn hop_limit(&self) -> Option<HopLimit> {
+        self.gro_batches().iter().filter_map(|gro_batch| gro_batch.hop_limit).min().and_then(HopLimit::after)
     }
 
     pub(in crate::udp) fn is_empty(&self) -> bool {

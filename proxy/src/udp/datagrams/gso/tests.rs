@@ -130,8 +130,8 @@ fn an_empty_datagram_or_another_mark_ends_a_gso_batch() {
 fn datagrams_go_on_with_one_hop_less_than_any_of_them_had() {
     let arrived = |hop_limit| GroBatch { hop_limit, ..gro_batch(100, 0) };
     let of = |hops: &[Option<u8>]| {
-        let gro_batches: Vec<_> = hops.iter().copied().map(arrived).collect();
-        hop_limit(&gro_batches).map(HopLimit::get)
+        let mut gro_batches: Vec<_> = hops.iter().copied().map(arrived).collect();
+        Unsent::new(&mut gro_batches).hop_limit().map(HopLimit::get)
     };
     assert_eq!(of(&[Some(64), Some(3), None]), Some(2));
     assert_eq!(of(&[None]), None);
