@@ -5,6 +5,7 @@ mod backoff;
 mod client;
 mod explain;
 mod list_once;
+mod nodes;
 mod source;
 mod start;
 mod target;

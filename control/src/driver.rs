@@ -8,6 +8,7 @@ mod log;
 mod log_budget;
 mod log_deduplicator;
 mod metrics;
+mod nodes_wanted;
 mod outage;
 mod propagation;
 mod restored;
@@ -15,6 +16,7 @@ mod status;
 
 pub use clock_reading::ClockReading;
 pub(crate) use input::{Input, Inputs, channel};
+pub(crate) use nodes_wanted::NodesWanted;
 pub use propagation::{EndpointChange, PublishedChanges};
 pub use status::{Status, WatchState};
 
@@ -23,7 +25,7 @@ use crate::{Commit, Event, FileProblem, Kind, Object, State, Store, disk, transl
 use commit_limiter::CommitLimiter;
 use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMetrics;
-use log::Log;
+use log::{Log, services};
 use outage::Outage;
 use propagation::{PendingChanges, Unclear};
 use restored::RestoredState;
@@ -54,6 +56,8 @@ pub(crate) struct Driver {
     status: watch::Sender<Status>,
     /// State from disk that is in force until the API server's lists are complete.
     restored: Option<RestoredState>,
+    /// Tells that the addresses of all Nodes are wanted.
+    nodes_wanted: watch::Sender<NodesWanted>,
     /// Sender of the states to be saved; `None` without a state folder.
     states: Option<watch::Sender<State>>,
 }
@@ -80,6 +84,7 @@ impl Driver {
             snapshots,
             status,
             restored: None,
+            nodes_wanted: watch::Sender::default(),
             states,
         }
     }
@@ -159,6 +164,7 @@ impl Driver {
                     self.report_file_problems(problems);
                 }
                 Input::Saved(state) => self.restore(state),
+                Input::Nodes(answer) => self.receive_nodes(answer),
                 Input::Watch(kind, state) => self.observe_watch(kind, state),
             }
         }
@@ -193,6 +199,7 @@ impl Driver {
             self.metrics.generation.set(commit.snapshot.generation as f64);
             self.snapshots.send_replace(commit.snapshot.clone());
         }
+        self.want_nodes();
         self.publish_changes(&commit);
         if let Some(restored) = self.restored.take_if(|restored| restored.is_replaced()) {
             restored.log_end();
@@ -282,14 +289,6 @@ impl Driver {
         // The start of an outage is computed from the current time of day: the gauge follows a clock that was
         // set.
         self.metrics.outage_since(self.outage.unix_time(now));
-    }
-}
-
-fn services(snapshot: &Snapshot) -> String {
-    match snapshot.services().count() {
-        0 => "there is no Service to serve".into(),
-        1 => "1 Service to serve".into(),
-        many => format!("{many} Services to serve"),
     }
 }
 

@@ -93,6 +93,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let mut first_load = None;
     let mut saving = None;
     let reloads = watch::Sender::default();
+    let (nodes_wanted, wanted) = watch::channel(None);
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
@@ -111,10 +112,17 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
             match restored {
                 true => {
                     let reloads = reloads.subscribe();
-                    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, reloads));
+                    tasks.spawn(api_server::start_with_retries(
+                        source,
+                        scope.clone(),
+                        inputs,
+                        reloads,
+                        wanted,
+                    ));
                 }
                 false => {
-                    api_server::start(source, &scope, &inputs, &reloads.subscribe(), &mut tasks).await?;
+                    let reloads = reloads.subscribe();
+                    api_server::start(source, &scope, &inputs, &reloads, &wanted, &mut tasks).await?;
                 }
             }
         }
@@ -124,7 +132,8 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (brought, changes) = mpsc::channel(UNMEASURED);
     let store = Store::new(&scope.node_name).with_guards(guards);
     let (states, saving) = saving.unzip();
-    tasks.spawn(Driver::new(store, snapshots, status, brought, states).run(received));
+    let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
+    tasks.spawn(driver.run(received));
     Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving, reloads })
 }
 

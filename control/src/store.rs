@@ -4,18 +4,18 @@
 mod addresses;
 mod guard;
 mod interner;
+mod judged;
 mod lists;
+mod node_ports;
 mod state;
 
 pub use guard::Refusals;
 pub use state::State;
 
 use crate::{Event, Kind, Object, ObjectKey};
-use addresses::Addresses;
 use guard::Guard;
 use interner::Interner;
 use lists::Lists;
-use state::Parts;
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
@@ -150,31 +150,6 @@ impl Store {
         Commit { snapshot: self.snapshot.clone(), changed, differing, visited: keys.len(), refusals }
     }
 
-    /// Adds the Services whose external IPs have to be judged again.
-    fn add_unsettled_claimants(&mut self, stale: &mut Stale) {
-        let Some(Guard { addresses, .. }) = &mut self.guard else { return };
-        let mut unsettled = stale.node_addresses || stale.service_cidrs;
-        for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
-            let slices = self.state.parts(key).into_iter().flat_map(Parts::slices);
-            unsettled |= addresses.set_api_servers(slices);
-        }
-        if unsettled {
-            stale.services.extend(addresses.claimants().cloned());
-        }
-    }
-
-    /// Refused addresses of one Service, if they have changed.
-    fn refusals(&mut self, key: &ServiceKey) -> Option<Refusals> {
-        let Self { guard, state, .. } = self;
-        let guard = guard.as_mut()?;
-        let object = |kind, name| ObjectKey::new(kind, Arc::clone(&key.namespace), name);
-        let ours = state.parts(key).filter(|parts| parts.service.is_some());
-        let service = ours.map(|_| object(Kind::Service, Arc::clone(&key.name)));
-        let slices = ours.into_iter().flat_map(Parts::slices);
-        let slices = slices.map(|slice| object(Kind::EndpointSlice, Arc::clone(&slice.name)));
-        guard.changed_refusals(key, service.into_iter().chain(slices))
-    }
-
     /// Computes one Service's part of the Snapshot; returns whether it differs.
     fn compute(&mut self, key: &ServiceKey, snapshot: &mut Snapshot) -> bool {
         let parts = self.state.parts(key);
@@ -182,11 +157,17 @@ impl Store {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
             return snapshot.remove(key).is_some();
         };
-        let service = match &mut self.guard {
-            Some(guard) => guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
-            None => Cow::Borrowed(service),
+        let (service, slices) = match &mut self.guard {
+            Some(guard) => (
+                guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
+                guard.guarded_slices(key, parts.slices()),
+            ),
+            None => (Cow::Borrowed(service), None),
         };
-        let resolved = resolve(&service, parts.slices(), &self.state.node);
+        let resolved = match &slices {
+            Some(slices) => resolve(&service, slices.iter(), &self.state.node),
+            None => resolve(&service, parts.slices(), &self.state.node),
+        };
         if snapshot.get(key).is_some_and(|known| **known == resolved) {
             return false;
         }
@@ -197,7 +178,7 @@ impl Store {
     fn put(&mut self, key: ObjectKey, object: Object) {
         match object {
             Object::Service(service) => {
-                self.index_addresses(&service.key, Some(&service));
+                self.index_service(&service.key, Some(&service));
                 self.stale.services.insert(service.key.clone());
                 self.state.put_service(*service);
             }
@@ -213,6 +194,7 @@ impl Store {
     }
 
     fn put_node(&mut self, node: Node) {
+        self.index_node(&node);
         let known = &self.state.node;
         if node.name != known.name || node == **known {
             return;
@@ -224,14 +206,6 @@ impl Store {
         self.state.node = Arc::new(node);
     }
 
-    /// Indexes the addresses of a Service; Services that want one of them as an external IP have to be judged
-    /// again.
-    fn index_addresses(&mut self, key: &ServiceKey, after: Option<&Service>) {
-        if let Some(Guard { addresses, .. }) = &mut self.guard {
-            self.stale.services.extend(addresses.replace(self.state.service(key), after));
-        }
-    }
-
     fn put_slice(&mut self, key: ObjectKey, slice: EndpointSlice) {
         let owner = slice.service.clone();
         match self.owners.insert(key.clone(), owner.clone()) {
@@ -239,11 +213,11 @@ impl Store {
             _ => {}
         }
         self.stale.services.insert(owner);
-        self.state.put_slice(slice);
+        self.put_indexed(slice);
     }
 
     fn take_slice(&mut self, owner: &ServiceKey, name: &str) {
-        self.state.take_slice(owner, name);
+        self.take_indexed(owner, name);
         self.stale.services.insert(owner.clone());
     }
 
@@ -254,7 +228,7 @@ impl Store {
         match key.kind {
             Kind::Service => {
                 let key = ServiceKey { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) };
-                self.index_addresses(&key, None);
+                self.index_service(&key, None);
                 if self.state.take_service(&key) {
                     self.stale.services.insert(key);
                 }
@@ -264,8 +238,8 @@ impl Store {
                     self.take_slice(&owner, &key.name);
                 }
             }
-            // A node that is deleted under a running proxy keeps its last known form (semantics S7).
-            Kind::Node => {}
+            // The own node, deleted under a running proxy, keeps its last known form (semantics S7).
+            Kind::Node => self.forget_node(&key.name),
             Kind::ServiceCidr => {
                 if self.state.service_cidrs.contains_key(&key.name) {
                     self.stale.service_cidrs = true;
@@ -284,7 +258,7 @@ impl Store {
                 self.state.services().map(key).collect()
             }
             Kind::EndpointSlice => self.owners.keys().cloned().collect(),
-            Kind::Node => Vec::new(),
+            Kind::Node => self.node_keys(),
             Kind::ServiceCidr => {
                 let names = self.state.service_cidrs.keys();
                 names.map(|name| ObjectKey::new(kind, "", Arc::clone(name))).collect()

@@ -1,5 +1,6 @@
 //! Which system calls does the data plane make?
 
+pub(crate) mod hop_limit;
 pub(crate) mod host;
 pub(crate) mod marks;
 pub(crate) mod peer;

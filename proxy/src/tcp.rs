@@ -6,6 +6,7 @@ mod connect;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod hand_over;
+mod hops;
 mod proxy_header;
 mod proxy_protocol;
 mod pump;

@@ -98,9 +98,16 @@ impl Listing {
         let mut watches = JoinSet::new();
         // Nobody asks for the credentials to be read again while a list is awaited.
         let (_, reloads) = watch::channel(0);
-        start(source, scope, &inputs, &reloads, &mut watches).await?;
+        let (nodes_wanted, wanted) = watch::channel(None);
+        start(source, scope, &inputs, &reloads, &wanted, &mut watches).await?;
         drop(inputs);
-        self.receive(&mut received).await
+        self.receive(&mut received).await?;
+        if self.store.would_want_nodes() {
+            // Nobody else asks at the same moment.
+            nodes_wanted.send_replace(Some(0));
+            self.receive_nodes(&mut received).await;
+        }
+        Ok(())
     }
 
     async fn receive(&mut self, received: &mut mpsc::Receiver<Input>) -> Result<(), ListError> {
@@ -114,12 +121,27 @@ impl Listing {
                     self.store.apply(translation.event);
                 }
                 Some(Input::Watch(kind, state)) => self.observe(kind, state)?,
-                // Neither comes from a watch.
-                Some(Input::Manifests { .. } | Input::Saved(_)) => {}
+                // None of them comes from a watch.
+                Some(Input::Manifests { .. } | Input::Saved(_) | Input::Nodes(_)) => {}
                 None => return Err(ListError::Failed("the watches have ended".to_owned())),
             }
         }
         Ok(())
+    }
+
+    /// Receives the addresses of all Nodes, or notes why there are none.
+    async fn receive_nodes(&mut self, received: &mut mpsc::Receiver<Input>) {
+        while let Some(input) = received.recv().await {
+            match input {
+                Input::Nodes(Ok(addresses)) => {
+                    self.store.know_nodes(addresses);
+                    return;
+                }
+                Input::Nodes(Err(message)) => return self.notes.push(message),
+                // The lists are complete; what changed after that is not asked for.
+                _ => {}
+            }
+        }
     }
 
     /// Follows the state of a watch. What is only recommended may fail, which is noted.

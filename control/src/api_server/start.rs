@@ -3,13 +3,14 @@
 use super::{
     backoff::{Retries, UNAVAILABLE},
     client::{ConfigError, SharedClient},
+    nodes,
     source::KubeSource,
     target::Target,
     watch::Watch,
 };
 use crate::{
     Kind, Scope, WatchState,
-    driver::{Input, Inputs},
+    driver::{Input, Inputs, NodesWanted},
 };
 use std::sync::Arc;
 use tokio::{
@@ -19,12 +20,14 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-/// Starts one watch for each kind, with its own back-off: none waits for another.
+/// Starts one watch for each kind, with its own back-off: none waits for another. `nodes_wanted` says when all Nodes are to
+/// be listed.
 pub(crate) async fn start(
     source: KubeSource,
     scope: &Scope,
     inputs: &Inputs,
     reloads: &watch::Receiver<u64>,
+    nodes_wanted: &watch::Receiver<NodesWanted>,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ConfigError> {
     let client = Arc::new(SharedClient::new(source).await?);
@@ -37,6 +40,7 @@ pub(crate) async fn start(
     for target in targets {
         tasks.spawn(Watch::new(&client, target, scope, inputs).run());
     }
+    tasks.spawn(nodes::list_wanted(Arc::clone(&client), scope.clone(), inputs.clone(), nodes_wanted.clone()));
     tasks.spawn(reload(client, reloads.clone()));
     Ok(())
 }
@@ -59,9 +63,10 @@ pub(crate) async fn start_with_retries(
     scope: Scope,
     inputs: Inputs,
     mut reloads: watch::Receiver<u64>,
+    nodes_wanted: watch::Receiver<NodesWanted>,
 ) {
     let (mut tasks, mut retries) = (JoinSet::new(), Retries::default());
-    while let Err(error) = start(source.clone(), &scope, &inputs, &reloads, &mut tasks).await {
+    while let Err(error) = start(source.clone(), &scope, &inputs, &reloads, &nodes_wanted, &mut tasks).await {
         for kind in [Kind::Service, Kind::EndpointSlice] {
             let state = WatchState::Failing(error.line());
             if inputs.send(Input::Watch(kind, state)).await.is_err() {

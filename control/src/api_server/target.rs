@@ -2,7 +2,7 @@
 //! S4, S5, S7).
 
 use crate::{Kind, SERVICE_PROXY_NAME, Selection};
-use kube::runtime::watcher;
+use kube::{api::ListParams, runtime::watcher};
 use std::time::Duration;
 
 /// Kind and selectors of one watch.
@@ -51,9 +51,26 @@ impl Target {
         Self { kind: Kind::Node, labels: None, fields: Some(format!("metadata.name={name}")), requirement }
     }
 
+    /// All Nodes, to be listed only.
+    pub(super) fn all_nodes() -> Self {
+        let requirement =
+            Requirement::Optional("endpoints that are node ports of other nodes are not refused");
+        Self { kind: Kind::Node, labels: None, fields: None, requirement }
+    }
+
     pub(super) fn service_cidrs() -> Self {
         let requirement = Requirement::Optional("undefined ports of cluster IPs are not refused");
         Self { kind: Kind::ServiceCidr, labels: None, fields: None, requirement }
+    }
+
+    /// Parameters of a list's first page.
+    pub(super) fn page(&self) -> ListParams {
+        ListParams {
+            label_selector: self.labels.clone(),
+            field_selector: self.fields.clone(),
+            limit: Some(PAGE_OBJECTS),
+            ..ListParams::default()
+        }
     }
 
     /// Configuration of the watcher, with or without a streaming list.

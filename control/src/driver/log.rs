@@ -11,7 +11,10 @@ use crate::{
 use std::path::Path;
 use tokio::time::Instant;
 use tracing::{info, warn};
-use weir_core::guards::{Refusal, Role};
+use weir_core::{
+    Snapshot,
+    guards::{Refusal, Role},
+};
 
 /// Log of the control plane, without repetitions and within a budget.
 pub(super) struct Log {
@@ -132,4 +135,13 @@ const MAX_WATCH_CHARS: usize = 1000;
 
 fn weight(left_out: Option<LeftOut>) -> Weight {
     if left_out.is_some_and(LeftOut::is_wanted) { Weight::Note } else { Weight::Problem }
+}
+
+/// Number of Services in a Snapshot, in words.
+pub(super) fn services(snapshot: &Snapshot) -> String {
+    match snapshot.services().count() {
+        0 => "there is no Service to serve".into(),
+        1 => "1 Service to serve".into(),
+        many => format!("{many} Services to serve"),
+    }
 }

@@ -27,7 +27,7 @@ impl Loaded {
         let commit = store.commit();
         Self {
             snapshot: commit.snapshot,
-            state: store.state(),
+            state: store.guarded_state(),
             report: Report::default(),
             problems: Vec::new(),
             refusals: commit.refusals,

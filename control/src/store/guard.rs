@@ -1,6 +1,6 @@
 //! Which addresses do guards refuse of each Service, and which of them are new?
 
-use super::addresses::Addresses;
+use super::{addresses::Addresses, node_ports::NodePorts};
 use crate::{Object, ObjectKey, Problem};
 use ipnet::IpNet;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     net::IpAddr,
 };
 use weir_core::{
-    Node, PerFamily, Service, ServiceKey,
+    EndpointSlice, Node, PerFamily, Service, ServiceKey,
     guards::{GuardRules, Refusal, Refused, Role, guard_service, guard_slice},
 };
 
@@ -75,6 +75,11 @@ fn message(role: Role, reason: Refusal, refused: &[(Role, Refusal, IpAddr)]) -> 
             "is outside the networks of --allow-external-ips; name its network there if everybody who may edit \
              Services may take what is sent to {first} (CVE-2020-8554)"
         ),
+        Refusal::NodePort => {
+            "is a Node's, at the node port of a Service: connections would go round between nodes; name \
+                              the pods or that Service's cluster IP in the EndpointSlice"
+                .to_owned()
+        }
         Refusal::NotDialled => "is in --refuse-endpoints; take it out of the EndpointSlice".to_owned(),
         special => return format!("{first}{more} is a {special} address, which is {fate} (--guards)"),
     };
@@ -87,10 +92,14 @@ pub(super) struct Guard {
     rules: GuardRules,
     /// Index of who holds and who wants which address.
     pub(super) addresses: Addresses,
+    /// Index of Nodes, node ports, and Services that have endpoints at node ports.
+    pub(super) node_ports: NodePorts,
     /// Addresses refused regardless of other objects, by the object that names them. Most objects name none.
     by_object: HashMap<ObjectKey, Refused>,
     /// External IPs refused because of other objects, by Service.
     by_external_ip: HashMap<ServiceKey, Refused>,
+    /// Endpoints refused because of other objects, by Service.
+    by_node_port: HashMap<ServiceKey, Refused>,
     /// Refused addresses of each Service, as reported last.
     reported: HashMap<ServiceKey, Refused>,
 }
@@ -100,8 +109,10 @@ impl Guard {
         Self {
             rules,
             addresses: Addresses::default(),
+            node_ports: NodePorts::default(),
             by_object: HashMap::new(),
             by_external_ip: HashMap::new(),
+            by_node_port: HashMap::new(),
             reported: HashMap::new(),
         }
     }
@@ -150,9 +161,26 @@ impl Guard {
         service
     }
 
-    /// Forgets the refused external IPs of a deleted Service.
+    /// The slices of a Service without the endpoints that are refused because of other objects; `None` if there are none.
+    pub(super) fn guarded_slices<'a>(
+        &mut self,
+        service: &ServiceKey,
+        slices: impl Iterator<Item = &'a EndpointSlice> + Clone,
+    ) -> Option<Vec<EndpointSlice>> {
+        self.node_ports.suspect(service, slices.clone());
+        let Some((slices, refused)) = self.node_ports.guarded(slices) else {
+            self.by_node_port.remove(service);
+            return None;
+        };
+        self.by_node_port.insert(service.clone(), refused);
+        Some(slices)
+    }
+
+    /// Forgets what was refused of a deleted Service because of other objects.
     pub(super) fn forget_service(&mut self, service: &ServiceKey) {
         self.by_external_ip.remove(service);
+        self.by_node_port.remove(service);
+        self.node_ports.forget_service(service);
     }
 
     /// Forgets the refused addresses of a deleted object.
@@ -166,12 +194,13 @@ impl Guard {
         service: &ServiceKey,
         objects: impl Iterator<Item = ObjectKey>,
     ) -> Option<Refusals> {
-        let Self { by_object, by_external_ip, reported, .. } = &*self;
-        if by_object.is_empty() && by_external_ip.is_empty() && reported.is_empty() {
+        let Self { by_object, by_external_ip, by_node_port, reported, .. } = &*self;
+        let of_others = [by_external_ip, by_node_port];
+        if by_object.is_empty() && of_others.iter().all(|refused| refused.is_empty()) && reported.is_empty() {
             return None;
         }
-        let by_external_ip = by_external_ip.get(service).into_iter();
-        let refused = objects.filter_map(|key| by_object.get(&key)).chain(by_external_ip);
+        let of_others = of_others.into_iter().filter_map(|refused| refused.get(service));
+        let refused = objects.filter_map(|key| by_object.get(&key)).chain(of_others);
         let refused: Refused = refused.flatten().copied().collect();
         let before = match refused.is_empty() {
             true => self.reported.remove(service),

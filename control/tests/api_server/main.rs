@@ -7,6 +7,7 @@ mod configuration;
 mod credentials;
 mod failures;
 mod list_once;
+mod node_ports;
 mod old_server;
 mod refusals;
 mod restarts;

@@ -14,7 +14,7 @@
 //!   -> Load           how busy is that endpoint, and does it work?                                         health
 //! ```
 //!
-//! Two folders answer what a proxy asks beside that: `limits` (who is refused, who waits, how long, and which flow ends first)
+//! Two folders answer what a proxy asks beside that: `limits` (who is refused, who waits, how long, how far packets may go, and which flow ends first)
 //! and `tcp` (when a connection tries the next endpoint, and when the proxy ends one). Imports go one way:
 //!
 //! ```text
@@ -45,7 +45,7 @@ pub use health::{
     ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Journal, Lease, Line, Load,
     MAX_END_AT_ONCE, MIN_FAILURES_TO_EJECT, Unserved,
 };
-pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
+pub use limits::{Backoff, HopLimit, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, fair_share};
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,

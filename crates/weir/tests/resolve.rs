@@ -153,6 +153,19 @@ fn with_guards_external_ips_are_shown_where_they_are_allowed_and_else_said_to_be
 }
 
 #[test]
+fn with_guards_endpoints_that_are_node_ports_of_nodes_in_the_manifests_are_said_to_be_refused() {
+    let node_b = "---\napiVersion: v1\nkind: Node\nmetadata: { name: node-b }\n\
+                  status: { addresses: [{ type: InternalIP, address: 192.168.0.3 }] }\n";
+    let web = WEB.replace("10.244.0.1", "192.168.0.3").replace("port: 8080", "port: 30080");
+    let resolved = |flags: &[&str]| texts(&weir(flags, &format!("{web}{node_b}")));
+    let (stdout, stderr) = resolved(&["--node-name", "node-a", "--guards", "-o", "json"]);
+    assert!(stderr.contains("endpoints: 192.168.0.3 is not dialled: it is a Node's"), "{stderr}");
+    assert!(!stdout.contains("192.168.0.3:30080") && stdout.contains("10.244.0.2:30080"), "{stdout}");
+    let (stdout, stderr) = resolved(&["--node-name", "node-a", "-o", "json"]);
+    assert!(stdout.contains("192.168.0.3:30080") && !stderr.contains("192.168.0.3"), "{stdout}{stderr}");
+}
+
+#[test]
 fn a_refused_object_or_document_is_an_error_and_exit_code_1_but_the_rest_is_printed() {
     let bad_port = "apiVersion: v1\nkind: Service\nmetadata: { name: bad }\n\
                     spec: { clusterIP: 10.96.0.11, ports: [{ port: 70000 }] }\n";

@@ -65,6 +65,11 @@ impl LocalFrontend {
     /// Counts a refused client, and logs at most one refusal a second.
     pub(crate) fn record_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         self.runtime.metrics.clients().rejected.get(reason).increment(1);
+        self.log_rejection(admission, client, reason);
+    }
+
+    /// Logs that a client was refused, at most once a second.
+    pub(crate) fn log_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
         if let Some(others) = admission.may_log_refusal(Instant::now()) {
             let (frontend, service) = (self.address, self.port_key());
             tracing::warn!(%client, %frontend, %service, %reason, others, "client refused; {}", advice(reason));
@@ -110,12 +115,17 @@ impl LocalFrontend {
             && !node_mode.sources.masquerades(&routing.port, self.kind, origin)
             && !is_hairpin;
         if keeps_address {
-            return Egress { mark, source: Some(client), ports: Some(&node_mode.source_ports) };
+            return Egress {
+                mark,
+                source: Some(client),
+                ports: Some(&node_mode.source_ports),
+                hop_limit: None,
+            };
         }
         // The kernel would choose the address of the interface to the endpoint, which may be a bridge's.
         let primary = *node_mode.primary.get(Family::of(endpoint.ip()));
         let source = primary.filter(|_| origin == Origin::Node && is_on_this_node());
-        Egress { mark, source: source.map(|ip| SocketAddr::new(ip, 0)), ports: None }
+        Egress { mark, source: source.map(|ip| SocketAddr::new(ip, 0)), ports: None, hop_limit: None }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {
@@ -123,13 +133,14 @@ impl LocalFrontend {
     }
 }
 
-/// Advice to the operator: the limit to look at.
+/// Advice to the operator: where to look.
 fn advice(reason: Closed) -> &'static str {
     match reason {
         Closed::OverCapacity => "see --max-connections and the limit of open files (ulimit -Hn)",
         Closed::ServiceLimit => "see weir.dev/max-connections and --max-connections-per-service",
         Closed::ClientLimit => "see weir.dev/max-connections-per-client and --max-connections-per-client",
         Closed::NoSourcePort => "all ports for this client's address are in use, see --source-ports",
+        Closed::HopLimit => "its packets had no hop left; do endpoints lead back to Service addresses?",
         _ => "see the limit of open files (ulimit -Hn)",
     }
 }

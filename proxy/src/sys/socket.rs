@@ -1,6 +1,6 @@
 //! How are sockets opened? Every socket option of the data plane is set here.
 
-use super::{peer::watch_peer, self_connect, source_filter};
+use super::{hop_limit, peer::watch_peer, self_connect, source_filter};
 use ipnet::IpNet;
 use nix::sys::socket::{
     setsockopt,
@@ -14,7 +14,7 @@ use std::{
     os::fd::AsFd,
     time::Duration,
 };
-use weir_core::{Frontend, Protocol, Settings, SourcePorts};
+use weir_core::{Frontend, HopLimit, Protocol, Settings, SourcePorts};
 
 /// Connections that may wait to be accepted; the kernel caps this at `net.core.somaxconn`.
 pub(crate) const MAX_BACKLOG: usize = 4096;
@@ -126,6 +126,7 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
     }
     if address.protocol == Protocol::Udp {
         set_datagram_options(&socket, address.address, UDP_BUFFER_BYTES, foreign.is_some())?;
+        hop_limit::receive_with_datagrams(&socket, address.address.is_ipv4())?;
     } else {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
@@ -157,7 +158,7 @@ pub(crate) fn set_allowed_sources(
     }
 }
 
-/// Mark and source address of a socket to an endpoint.
+/// Mark, source address and hop limit of a socket to an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Egress<'a> {
     /// Mark of packets that leave the socket (socket(7), SO_MARK).
@@ -166,11 +167,16 @@ pub(crate) struct Egress<'a> {
     pub(crate) source: Option<SocketAddr>,
     /// Ports to use instead of the source's own, which is a client's (semantics M4).
     pub(crate) ports: Option<&'a SourcePorts>,
+    /// Hop limit of packets that leave the socket; `None` for this host's own.
+    pub(crate) hop_limit: Option<HopLimit>,
 }
 
 impl Egress<'_> {
-    /// Marks a socket and gives it the source address.
+    /// Marks a socket and gives it the hop limit and the source address.
     fn apply(self, socket: &Socket, endpoint: SocketAddr) -> io::Result<()> {
+        if let Some(hop_limit) = self.hop_limit {
+            hop_limit::set(socket, endpoint.is_ipv4(), hop_limit)?;
+        }
         if let Some(mark) = self.mark {
             socket.set_mark(mark)?;
             // Also for a socket with an address of this host: by this option the rules know, even in TIME_WAIT, that

@@ -1,7 +1,8 @@
 //! Which endpoints has a connection tried?
 
-use std::net::SocketAddr;
-use weir_core::MAX_CONNECT_ATTEMPTS;
+use crate::routing::port_runtime::Selected;
+use std::{net::SocketAddr, time::Duration};
+use weir_core::{Load, MAX_CONNECT_ATTEMPTS};
 
 /// The endpoints that a connection has tried, in order.
 pub(super) struct Attempted {
@@ -28,5 +29,18 @@ impl Attempted {
     /// Number of endpoints that were tried.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+}
+
+/// The endpoint of a failed attempt, and the time until the failure.
+pub(super) struct FailedAttempt<'a> {
+    pub(super) address: SocketAddr,
+    pub(super) load: &'a Load,
+    pub(super) took: Duration,
+}
+
+impl<'a> FailedAttempt<'a> {
+    pub(super) fn of(selected: &'a Selected, took: Duration) -> Self {
+        Self { address: selected.address, load: selected.lease.load(), took }
     }
 }

@@ -1,7 +1,8 @@
 //! How does a client get connected to an endpoint?
 
 use super::{
-    attempted::Attempted,
+    attempted::{Attempted, FailedAttempt},
+    hops::Hops,
     pump::Half,
     race::{Attempt, Ended, Race},
 };
@@ -10,6 +11,7 @@ use crate::{
     routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
     shared::connect_fault::ConnectFault,
+    sys::socket::Egress,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -19,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{io::Interest, net::TcpStream};
-use weir_core::{ConnectFailure, ConnectSchedule, ConnectStep, Lease, Load, MAX_CONNECT_ATTEMPTS, Request};
+use weir_core::{ConnectFailure, ConnectSchedule, ConnectStep, Lease, MAX_CONNECT_ATTEMPTS, Request};
 
 /// A client and its endpoint, which has accepted.
 pub(crate) struct Connected {
@@ -41,25 +43,13 @@ pub(crate) struct ConnectState {
     pub(super) request: Half,
     dial: ConnectSchedule,
     attempted: Attempted,
+    hops: Hops,
     race: Race,
     failure: Closed,
     /// Whether the client may be given to another endpoint: nothing was relayed yet.
     pub(super) may_retry: bool,
     /// When the endpoint that is relayed to accepted.
     pub(super) accepted: Instant,
-}
-
-/// The endpoint of a failed attempt, and the time until the failure.
-struct FailedAttempt<'a> {
-    address: SocketAddr,
-    load: &'a Load,
-    took: Duration,
-}
-
-impl<'a> FailedAttempt<'a> {
-    fn of(selected: &'a Selected, took: Duration) -> Self {
-        Self { address: selected.address, load: selected.lease.load(), took }
-    }
 }
 
 /// The next step for a client that is being connected.
@@ -84,6 +74,7 @@ impl ConnectState {
     pub(super) fn new(connection: &Connection, client: TcpStream) -> Box<Self> {
         let timeout = connection.frontend.runtime.routing().port.settings.connect_timeout;
         Box::new(Self {
+            hops: Hops::of(connection, &client),
             client: Some(client),
             request: Half::default(),
             dial: ConnectSchedule::start(connection.opened, timeout),
@@ -98,6 +89,7 @@ impl ConnectState {
     /// Connects to an endpoint; on failure to another one, and to another one beside it if it does not answer soon, for as
     /// long as [`ConnectSchedule`] allows. A client that leaves ends the attempts.
     pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
+        self.hops.check(cx)?;
         let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
             let Next::Wait(until) = self.advance(cx, now, QueuePosition::Newcomer)? else {
@@ -135,7 +127,7 @@ impl ConnectState {
         }
         let failed = FailedAttempt { address, load: lease.load(), took: Duration::ZERO };
         self.failed(cx, failed, now, ConnectFault::Endpoint(ConnectFailure::Reset));
-        self.attempted.len() < MAX_CONNECT_ATTEMPTS
+        self.attempted.len() < MAX_CONNECT_ATTEMPTS && self.hops.take_retry()
     }
 
     /// Begins the attempts that are due, by the newest routing table.
@@ -207,6 +199,7 @@ impl ConnectState {
             return self.failed(cx, failed, now, ConnectFault::Loop);
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
+        let egress = Egress { hop_limit: self.hops.limit(), ..egress };
         match Attempt::begin(selected, egress, now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((selected, error)) => {

@@ -29,6 +29,9 @@ pub enum Closed {
     ConnectUnreachable,
     /// The endpoints tried are Service addresses that weir itself serves: a connection would come back to weir.
     LoopRefused,
+    /// The client's packets arrived with no hop left (TTL of IPv4, hop limit of IPv6), as what goes round between proxies
+    /// does in the end.
+    HopLimit,
     /// The client left before an endpoint was connected.
     ClientGone,
     /// The client had to begin with a PROXY protocol header and did not, or not with one that is understood.
@@ -64,7 +67,7 @@ pub enum Closed {
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 27] = [
+    pub const ALL: [Closed; 28] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -77,6 +80,7 @@ impl Closed {
         Self::ConnectTimeout,
         Self::ConnectUnreachable,
         Self::LoopRefused,
+        Self::HopLimit,
         Self::ClientGone,
         Self::ProxyProtocolError,
         Self::SourceDenied,
@@ -109,6 +113,7 @@ impl Closed {
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectUnreachable => "connect_unreachable",
             Self::LoopRefused => "loop_refused",
+            Self::HopLimit => "hop_limit",
             Self::ClientGone => "client_gone",
             Self::ProxyProtocolError => "proxy_protocol_error",
             Self::SourceDenied => "source_denied",

@@ -1,6 +1,10 @@
 //! What follows for counts, clients and logs when datagrams were sent, dropped or refused?
 
-use super::{context::UdpContext, datagrams::sender::Sent, flow::UdpFlow};
+use super::{
+    context::UdpContext,
+    datagrams::{gso::GroBatch, sender::Sent},
+    flow::UdpFlow,
+};
 use crate::{
     session::{context::WorkerContext, frontend::LocalFrontend, local_metrics::Direction},
     sys::port_unreachable::send_port_unreachable,
@@ -25,6 +29,17 @@ pub(super) fn record_sent(
 ) {
     worker.unflushed.datagrams(&frontend.local_metrics, direction, sent.datagrams, sent.bytes);
     worker.unflushed.dropped(&frontend.local_metrics, sent.dropped);
+}
+
+/// Counts datagrams of a client that have no hop left, which end here, and says so.
+pub(super) fn record_used_up(
+    worker: &WorkerContext,
+    frontend: &LocalFrontend,
+    client: SocketAddr,
+    gro_batch: &GroBatch,
+) {
+    worker.unflushed.dropped(&frontend.local_metrics, gro_batch.datagrams());
+    frontend.record_rejection(&worker.admission, client.ip().to_canonical(), Closed::HopLimit);
 }
 
 /// Records that nobody listens at the port of the endpoint of a flow. In node mode the client hears of that, as with

@@ -11,6 +11,7 @@ use crate::{
         routing_table::RoutingTable,
     },
     session::close_signal::CloseSignal,
+    sys::hop_limit,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -21,7 +22,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weir_core::{ConnectFailure, Lease, MAX_CONNECT_ATTEMPTS};
+use weir_core::{ConnectFailure, HopLimit, Lease, MAX_CONNECT_ATTEMPTS};
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const MIN_ASSURED_DATAGRAMS: u32 = 2;
@@ -49,6 +50,8 @@ pub(crate) struct UdpFlow {
     reply_socket: Rc<ReplySocket>,
     /// Index among the flows of the batch that is being forwarded, if the flow is there.
     pub(super) index: Cell<usize>,
+    /// Hop limit of datagrams to the endpoint; `None` for this host's own.
+    hop_limit: Cell<Option<HopLimit>>,
     /// Bytes of the largest datagrams that the kernel can cut out of a send to the endpoint.
     max_segment_to_endpoint: Cell<usize>,
     /// Bytes of the largest datagrams that the kernel can cut out of a send to the client.
@@ -119,6 +122,7 @@ impl UdpFlow {
             max_segment_to_client: Cell::new(reply_socket.max_segment()),
             reply_socket,
             index: Cell::new(0),
+            hop_limit: Cell::default(),
             max_segment_to_endpoint: Cell::new(usize::MAX),
             runtime: Arc::clone(runtime),
             epoch: Cell::new(routing.epoch),
@@ -156,6 +160,17 @@ impl UdpFlow {
         self.close_signal
             .reason()
             .or_else(|| (!routing.is_serving(self.endpoint)).then_some(Closed::EndpointRemoved))
+    }
+
+    /// Sets the hop limit of datagrams to the endpoint. Those of a client nearly always come with the same one, and only
+    /// another one costs a system call.
+    pub(super) fn set_hop_limit(&self, hop_limit: Option<HopLimit>) {
+        if let Some(hops) = hop_limit
+            && self.hop_limit.replace(hop_limit) != hop_limit
+            && let Err(error) = hop_limit::set(&self.upstream, self.endpoint.is_ipv4(), hops)
+        {
+            tracing::debug!(%error, endpoint = %self.endpoint, "cannot set the hop limit of a UDP flow");
+        }
     }
 
     /// Route of datagrams to the endpoint.

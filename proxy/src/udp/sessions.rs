@@ -1,7 +1,7 @@
 //! Which flow does a client's datagram belong to, and how does it get to an endpoint?
 
 use super::{
-    accounting::{record_endpoint_refusal, record_sent},
+    accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
     flow::{FlowSockets, UdpFlow},
@@ -114,7 +114,9 @@ impl Sessions {
         assigned.clear();
         for (index, flow) in flows.drain(..).enumerate() {
             let mut unsent = Unsent::new(by_flow.of(index));
+            let hop_limit = unsent.hop_limit();
             let mut refuses = |flow: &UdpFlow| {
+                flow.set_hop_limit(hop_limit);
                 let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());
                 socket.learn(sent.longest);
                 flow.record_requests(sent.datagrams);
@@ -144,6 +146,10 @@ impl Sessions {
         let DatagramScratch { received, flows, assigned, .. } = scratch;
         let mut last = None;
         for (client, gro_batch) in received.to(address) {
+            if !gro_batch.has_hops() {
+                record_used_up(&cx.udp.worker, cx.frontend, client, &gro_batch);
+                continue;
+            }
             let index = match last {
                 Some((sender, index)) if sender == client => index,
                 _ => self.index_of(cx, client, flows),

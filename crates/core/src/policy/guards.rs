@@ -6,6 +6,7 @@
 
 mod endpoints;
 mod external_ips;
+mod node_ports;
 mod objects;
 mod refusal;
 
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 
 pub use endpoints::METADATA_SERVICES;
 pub use external_ips::{ExternalIps, Holder};
+pub use node_ports::guard_node_ports;
 pub use objects::{Refused, Role, guard_service, guard_slice};
 pub use refusal::Refusal;
 

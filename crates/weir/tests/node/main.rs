@@ -9,11 +9,13 @@ mod beside;
 mod bridges;
 mod capture;
 mod changes;
+mod closed_udp;
 #[path = "../common/families.rs"]
 mod families;
 mod forward_firewalls;
 mod forwarding;
 mod held_ports;
+mod hops;
 mod load_balancers;
 mod many;
 mod metrics;

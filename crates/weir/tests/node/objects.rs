@@ -140,7 +140,7 @@ impl Endpoint {
         Self::at([host.v4(), host.v6()], node)
     }
 
-    /// Any ready address.
+    /// Any ready address; with an empty name on no node that is told.
     pub(crate) fn at(ips: [IpAddr; 2], node: &str) -> Self {
         let conditions = json!({ "ready": true, "serving": true, "terminating": false });
         Self { ips, node: node.to_owned(), conditions, hints: json!({}) }
@@ -169,6 +169,6 @@ impl Endpoint {
     }
 
     fn json(&self, family: usize) -> Value {
-        json!({ "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions, "hints": self.hints })
+        json!({ "addresses": [self.ips[family]], "nodeName": (!self.node.is_empty()).then_some(&self.node), "conditions": self.conditions, "hints": self.hints })
     }
 }

@@ -65,7 +65,7 @@ pub(in crate::udp) struct ReceiveBuffer {
     captured_v4: MultiHeaders<SockaddrIn>,
     captured_v6: MultiHeaders<SockaddrIn6>,
     peer: MultiHeaders<()>,
-    /// Control messages of a GRO batch: its segment size, its TOS and its original destination.
+    /// Control messages of a GRO batch: its segment size, its TOS, its hop limit and its original destination.
     control: Vec<u8>,
 }
 
@@ -73,7 +73,8 @@ impl ReceiveBuffer {
     pub(in crate::udp) fn new() -> Self {
         // IPV6_TCLASS takes an int and IP_TOS a byte; the space is the same.
         let tos = || Some(nix::cmsg_space!(i32));
-        let mut control = nix::cmsg_space!(i32, i32, sockaddr_in6);
+        let tos_and_hop_limit = || Some(nix::cmsg_space!(i32, i32));
+        let mut control = nix::cmsg_space!(i32, i32, i32, sockaddr_in6);
         control.resize(control.capacity(), 0);
         Self {
             buffer: vec![0; MAX_BATCH_MESSAGES * MESSAGE_STRIDE_BYTES].into(),
@@ -81,15 +82,15 @@ impl ReceiveBuffer {
             senders: Vec::with_capacity(MAX_BATCH_MESSAGES),
             destinations: Vec::with_capacity(MAX_BATCH_MESSAGES),
             addresses: Vec::with_capacity(MAX_BATCH_MESSAGES),
-            v4: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos()),
-            v6: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos()),
+            v4: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos_and_hop_limit()),
+            v6: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos_and_hop_limit()),
             captured_v4: MultiHeaders::preallocate(
                 MAX_BATCH_MESSAGES,
-                Some(nix::cmsg_space!(i32, sockaddr_in)),
+                Some(nix::cmsg_space!(i32, i32, sockaddr_in)),
             ),
             captured_v6: MultiHeaders::preallocate(
                 MAX_BATCH_MESSAGES,
-                Some(nix::cmsg_space!(i32, sockaddr_in6)),
+                Some(nix::cmsg_space!(i32, i32, sockaddr_in6)),
             ),
             peer: MultiHeaders::preallocate(MAX_BATCH_MESSAGES, tos()),
             control,
@@ -240,12 +241,17 @@ fn gro_batch<S>(index: usize, message: &RecvMsg<'_, '_, S>) -> GroBatch {
         length: message.bytes,
         segment: message.bytes,
         tos: 0,
+        hop_limit: None,
     };
     for control in message.cmsgs().into_iter().flatten() {
         match control {
             ControlMessageOwned::Ipv4Tos(tos) => gro_batch.tos = tos,
             // Eight bits of an int.
             ControlMessageOwned::Ipv6TClass(class) => gro_batch.tos = class as u8,
+            // Eight bits of an int.
+            ControlMessageOwned::Ipv4Ttl(hops) | ControlMessageOwned::Ipv6HopLimit(hops) => {
+                gro_batch.hop_limit = Some(hops as u8);
+            }
             ControlMessageOwned::UdpGroSegments(size) => {
                 gro_batch.segment =
                     usize::try_from(size).ok().filter(|&size| size > 0).unwrap_or(message.bytes);

@@ -1,6 +1,7 @@
 //! Which datagrams of a flow can leave in one send? Pure: GRO batches in, GSO batches out.
 
 use std::ops::Range;
+use weir_core::HopLimit;
 
 /// Datagrams that every kernel with UDP_SEGMENT can cut out of one send; newer ones cut more.
 pub(in crate::udp) const MAX_SEGMENTS: usize = 64;
@@ -21,6 +22,8 @@ pub(in crate::udp) struct GroBatch {
     pub(in crate::udp) segment: usize,
     /// DSCP and ECN, which go on to the receiver.
     pub(in crate::udp) tos: u8,
+    /// Hop limit with which the datagrams arrived; `None` from a socket that does not receive it.
+    pub(in crate::udp) hop_limit: Option<u8>,
 }
 
 /// Datagrams of equal size, but for a shorter last one, that one send can carry.
@@ -47,6 +50,11 @@ impl GroBatch {
     /// Number of datagrams, at least one; one may be empty.
     pub(in crate::udp) fn datagrams(&self) -> usize {
         if self.length <= self.segment { 1 } else { self.length.div_ceil(self.segment) }
+    }
+
+    /// Whether the datagrams may go on: they have a hop left, or nobody knows.
+    pub(in crate::udp) fn has_hops(&self) -> bool {
+        self.hop_limit.is_none_or(|received| HopLimit::after(received).is_some())
     }
 
     /// Range of all datagrams in the buffer.
@@ -102,6 +110,11 @@ impl<'a> Unsent<'a> {
     /// GRO batches that have not left yet.
     pub(in crate::udp) fn gro_batches(&self) -> &[GroBatch] {
         &self.gro_batches[self.next..]
+    }
+
+    /// Hop limit with which the datagrams go on, which is right for each of them; `None` if nobody knows.
+    pub(in crate::udp) fn hop_limit(&self) -> Option<HopLimit> {
+        self.gro_batches().iter().filter_map(|gro_batch| gro_batch.hop_limit).min().and_then(HopLimit::after)
     }
 
     pub(in crate::udp) fn is_empty(&self) -> bool {

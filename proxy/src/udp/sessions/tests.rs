@@ -10,6 +10,7 @@ use tokio::{net, runtime::Builder, task::LocalSet};
 use tokio_util::sync::CancellationToken;
 
 mod endings;
+mod hops;
 
 /// What a client sends again and again: this many datagrams of a size, in one send if by GSO.
 #[derive(Clone, Copy, Debug)]

@@ -29,11 +29,13 @@ pub enum Refusal {
     NotAllowed,
     /// The operator does not allow the endpoint: its address is in `--refuse-endpoints`.
     NotDialled,
+    /// The endpoint is a node port of a Node of the cluster: it leads back to a Service.
+    NodePort,
 }
 
 impl Refusal {
     /// All reasons.
-    pub const ALL: [Refusal; 10] = [
+    pub const ALL: [Refusal; 11] = [
         Self::Unspecified,
         Self::Loopback,
         Self::LinkLocal,
@@ -44,6 +46,7 @@ impl Refusal {
         Self::ClusterIp,
         Self::NotAllowed,
         Self::NotDialled,
+        Self::NodePort,
     ];
 
     /// The word for logs and metrics.
@@ -59,6 +62,7 @@ impl Refusal {
             Self::ClusterIp => "cluster-ip",
             Self::NotAllowed => "not-allowed",
             Self::NotDialled => "not-dialled",
+            Self::NodePort => "node-port",
         }
     }
 

@@ -59,7 +59,7 @@ fn batches() -> impl Strategy<Value = Vec<(usize, GroBatch)>> {
         let mut index = |(flow, segment, count, tail, tos): (usize, usize, usize, usize, u8)| {
             let whole = (segment * count).min(65_535 - 1400) / segment.max(1) * segment;
             let length = if count % 3 == 0 { whole + tail.min(segment) } else { segment };
-            let gro_batch = GroBatch { start, length, segment, tos };
+            let gro_batch = GroBatch { start, length, segment, tos, hop_limit: None };
             // A gap, so that empty datagrams differ, too.
             start += length + 1;
             gro_batch.cut().map(move |gro_batch| (flow, gro_batch)).collect::<Vec<_>>()
@@ -89,7 +89,13 @@ proptest! {
 
     #[test]
     fn a_gro_batch_is_cut_into_batches_that_one_send_can_carry(segment in 0..65_508usize, length in 0..65_536usize) {
-        let gro_batch = GroBatch { start: 7, length: if segment == 0 { 0 } else { length }, segment, tos: 3 };
+        let gro_batch = GroBatch {
+            start: 7,
+            length: if segment == 0 { 0 } else { length },
+            segment,
+            tos: 3,
+            hop_limit: Some(64),
+        };
         let cut: Vec<_> = gro_batch.cut().collect();
         prop_assert_eq!(cut.iter().copied().flat_map(datagrams).collect::<Vec<_>>(), datagrams(gro_batch));
         for gro_batch in cut {
@@ -100,7 +106,7 @@ proptest! {
 }
 
 fn gro_batch(length: usize, tos: u8) -> GroBatch {
-    GroBatch { start: 0, length, segment: length, tos }
+    GroBatch { start: 0, length, segment: length, tos, hop_limit: None }
 }
 
 #[test]
@@ -118,4 +124,17 @@ fn an_empty_datagram_or_another_mark_ends_a_gso_batch() {
         assert_eq!(GsoBatch::first_of(&[gro_batch(100, 0), next]).datagrams, 1, "{next:?}");
     }
     assert_eq!(GsoBatch::first_of(&[gro_batch(0, 0), gro_batch(0, 0)]).datagrams, 1);
+}
+
+#[test]
+fn datagrams_go_on_with_one_hop_less_than_any_of_them_had() {
+    let arrived = |hop_limit| GroBatch { hop_limit, ..gro_batch(100, 0) };
+    let of = |hops: &[Option<u8>]| {
+        let mut gro_batches: Vec<_> = hops.iter().copied().map(arrived).collect();
+        Unsent::new(&mut gro_batches).hop_limit().map(HopLimit::get)
+    };
+    assert_eq!(of(&[Some(64), Some(3), None]), Some(2));
+    assert_eq!(of(&[None]), None);
+    assert!(arrived(Some(2)).has_hops() && arrived(None).has_hops());
+    assert!(!arrived(Some(1)).has_hops() && !arrived(Some(0)).has_hops());
 }
