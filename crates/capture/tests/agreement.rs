@@ -60,7 +60,7 @@ fn dialled(service: &TestService) -> Vec<SocketAddr> {
 /// The network of the hosts, for the pure function.
 fn network() -> Network {
     let addresses = ["10.9.0.1", "10.244.0.1", "10.8.0.1"].map(|ip| ip.parse().unwrap()).into();
-    Network::of(&node(), addresses, &NodePortAddresses::Primary, options().pods, false)
+    Network::of(&node(), addresses, &NodePortAddresses::default(), options().pods, false)
 }
 
 /// What differs for one client.

@@ -55,8 +55,8 @@ pub use model::{
     UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
-    Audience, EndpointUse, Localhost, NodePortAddresses, Pods, Shortage, SourceRules, Traffic, Unused,
-    Verdict, guards, is_hairpin, verdict,
+    Audience, EndpointUse, Localhost, NodePortAddresses, NodePortChoice, Pods, Shortage, SourceRules,
+    Traffic, Unused, Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
     Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,

@@ -10,7 +10,7 @@ mod traffic;
 pub mod verdict;
 
 pub use endpoint_use::{EndpointUse, Shortage, Unused};
-pub use node_ports::{Localhost, NodePortAddresses};
+pub use node_ports::{Localhost, NodePortAddresses, NodePortChoice};
 pub use pods::Pods;
 pub use source::{SourceRules, is_hairpin};
 pub use traffic::{Audience, Traffic, Verdict};

@@ -29,7 +29,7 @@ pub(super) struct ListenerGroup {
 pub(super) struct ListenOptions {
     /// Clients that may wait on each socket.
     pub(super) backlog: usize,
-    /// Mark of packets to clients, as [`Options::foreign`].
+    /// Mark of packets to clients, as [`Options::foreign`]. Sockets on localhost are ordinary ones: nothing is captured there.
     pub(super) foreign: Option<u32>,
 }
 
@@ -61,9 +61,7 @@ impl ListenSpec {
     pub(super) fn of(binding: &Binding, node_context: &NodeContext) -> Option<Self> {
         let audience = binding.audience()?;
         Some(Self {
-            allowed_sources: node_context
-                .allowed_sources(&binding.port, binding.kind, audience)
-                .map(Arc::from),
+            allowed_sources: node_context.allowed_sources(binding, audience).map(Arc::from),
             audience,
             port: binding.port.key.clone(),
             family: binding.port.family,
@@ -113,6 +111,7 @@ impl ListenerGroup {
     ) -> io::Result<Self> {
         let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
+        let foreign = foreign.filter(|_| !wanted.binding.listen.address.ip().is_loopback());
         let options = Options { allowed_sources, dead_peer_timeout, foreign };
         let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {

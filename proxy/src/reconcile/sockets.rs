@@ -17,7 +17,7 @@ use crate::{
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -53,6 +53,14 @@ pub(super) struct Desired<'a> {
     pub(super) runtimes: &'a PortRuntimes,
     /// Families whose frontends are bound.
     pub(super) bound: PerFamily<bool>,
+}
+
+impl Desired<'_> {
+    /// Whether frontends at an address are bound: in their whole family, and always on localhost, where no packet can be
+    /// captured.
+    pub(super) fn binds(&self, ip: IpAddr) -> bool {
+        *self.bound.get(Family::of(ip)) || ip.is_loopback()
+    }
 }
 
 /// Actions that make the sockets as planned.
@@ -102,7 +110,7 @@ impl Sockets {
         self.retries.due(now)
     }
 
-    /// Closes, redirects and opens until the touched sockets are as planned, in the families whose frontends are bound.
+    /// Closes, redirects and opens until the touched sockets are as planned, where frontends are bound.
     ///
     /// Closing comes first and is waited for, so that clients find what is planned once this returns. An address that
     /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
@@ -131,7 +139,7 @@ impl Sockets {
         let mut steps = Steps::default();
         for listen in touched {
             let binding = desired.plan.winner(listen);
-            let is_bound = *desired.bound.get(Family::of(listen.address.ip()));
+            let is_bound = desired.binds(listen.address.ip());
             let wanted = binding.filter(|_| is_bound).and_then(|binding| wanted(binding, desired));
             let unchanged =
                 |group: &ListenerGroup| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);

@@ -13,6 +13,7 @@ mod changes;
 mod families;
 mod held_ports;
 mod load_balancers;
+mod local_node_ports;
 mod many;
 mod metrics;
 mod objects;
