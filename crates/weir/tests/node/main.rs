@@ -9,6 +9,7 @@ mod beside;
 mod bridges;
 mod capture;
 mod changes;
+mod connection_tracking;
 #[path = "../common/families.rs"]
 mod families;
 mod held_ports;
