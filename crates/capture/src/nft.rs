@@ -6,6 +6,8 @@
 mod base_chains;
 mod edits;
 mod names;
+mod origin;
+mod passing;
 pub(crate) mod program;
 mod syntax;
 mod table;

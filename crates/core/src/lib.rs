@@ -50,8 +50,8 @@ pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
-    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable, Protocol,
-    ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    Limits, NoLocalEndpoints, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable,
+    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
     UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{

@@ -5,13 +5,16 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntime},
     shared::command::{Command, ListenTarget, ListenerId},
-    sys::socket::{self, Options},
+    sys::{
+        marks,
+        socket::{self, Options},
+    },
     worker::handle::WorkerHandle,
 };
 use ipnet::IpNet;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
-use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
+use weir_core::{Audience, Family, Frontend, FrontendKind, Origin, PortKey, Protocol};
 
 /// Open sockets on one address, one on each of some workers.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ pub(super) struct ListenerGroup {
 pub(super) struct ListenOptions {
     /// Clients that may wait on each socket.
     pub(super) backlog: usize,
-    /// Mark of packets to clients, as [`Options::foreign`]. Sockets on localhost are ordinary ones: nothing is captured there.
+    /// Mark of packets to clients, as [`Options::foreign`].
     pub(super) foreign: Option<u32>,
 }
 
@@ -44,6 +47,8 @@ pub(super) struct ListenSpec {
     audience: Audience,
     /// Networks whose packets get through; `None` means all.
     allowed_sources: Option<Arc<[IpNet]>>,
+    /// Whether flows of clients from outside go on untouched meanwhile.
+    passes: bool,
     /// Silence after which TCP clients count as dead; `None` for UDP.
     dead_peer_timeout: Option<Duration>,
 }
@@ -63,6 +68,7 @@ impl ListenSpec {
         Some(Self {
             allowed_sources: node_context.allowed_sources(binding, audience).map(Arc::from),
             audience,
+            passes: binding.port.passes(binding.kind, Origin::Outside),
             port: binding.port.key.clone(),
             family: binding.port.family,
             kind: binding.kind,
@@ -90,11 +96,22 @@ impl WantedListener<'_> {
         FrontendRow::of(self.binding, FrontendState::Listening(self.spec.audience))
     }
 
-    fn target(&self) -> ListenTarget {
+    /// Mark of the sockets, where `foreign` is that of packets to clients. Sockets on localhost are ordinary ones: nothing
+    /// is captured there.
+    fn mark(&self, foreign: Option<u32>) -> Option<u32> {
+        let Frontend { protocol, address } = self.binding.listen;
+        let passes = self.spec.passes && protocol == Protocol::Tcp;
+        foreign
+            .filter(|_| !address.ip().is_loopback())
+            .map(|mark| if passes { marks::passing(mark) } else { mark })
+    }
+
+    fn target(&self, foreign: Option<u32>) -> ListenTarget {
         ListenTarget {
             binding: self.binding.clone(),
             runtime: Arc::clone(self.runtime),
             allowed_sources: self.spec.allowed_sources.clone(),
+            mark: self.mark(foreign),
         }
     }
 }
@@ -111,11 +128,10 @@ impl ListenerGroup {
     ) -> io::Result<Self> {
         let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
-        let foreign = foreign.filter(|_| !wanted.binding.listen.address.ip().is_loopback());
-        let options = Options { allowed_sources, dead_peer_timeout, foreign };
+        let options = Options { allowed_sources, dead_peer_timeout, foreign: wanted.mark(foreign) };
         let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
         for (&member, socket) in members.iter().zip(sockets) {
-            workers[member].send(Command::Listen { id, socket, target: wanted.target() });
+            workers[member].send(Command::Listen { id, socket, target: wanted.target(foreign) });
         }
         Ok(Self { id, members, spec: wanted.spec.clone(), _descriptors: permit })
     }
@@ -125,10 +141,11 @@ impl ListenerGroup {
         &mut self,
         wanted: &WantedListener<'_>,
         workers: &[WorkerHandle],
+        foreign: Option<u32>,
     ) -> Vec<oneshot::Receiver<io::Result<()>>> {
         self.spec = wanted.spec.clone();
         let redirect = |&member: &usize| {
-            let (id, target) = (self.id, wanted.target());
+            let (id, target) = (self.id, wanted.target(foreign));
             workers[member].call(|done| Command::Redirect { id, target, done })
         };
         self.members.iter().map(redirect).collect()

@@ -242,6 +242,9 @@ impl Reconciler {
     /// Updates the runtimes and bindings of one Service; returns the addresses that may be affected.
     fn update_service(&mut self, served: &ResolvedService) -> Vec<Frontend> {
         for port in &served.ports {
+            if self.config.node_mode.is_none() {
+                self.mistakes.warn_never_passing(port, self.snapshot.get(&port.key.service));
+            }
             self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
             self.health_report.update(port);

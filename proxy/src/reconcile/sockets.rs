@@ -201,7 +201,7 @@ impl Sockets {
         let mut asked = Vec::with_capacity(redirecting.len());
         for (mut group, wanted) in redirecting {
             let listen = wanted.binding.listen;
-            asked.push((listen, group.redirect(&wanted, &self.workers), wanted));
+            asked.push((listen, group.redirect(&wanted, &self.workers, self.options.foreign), wanted));
             self.open.insert(listen, group);
         }
         let (mut failed, mut again) = (Vec::new(), Vec::new());

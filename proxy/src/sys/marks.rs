@@ -11,6 +11,15 @@ pub struct Marks {
     pub to_endpoints: u32,
 }
 
+/// The bit, beside that of [`Marks::to_clients`], on TCP sockets that listen where flows of clients from outside pass: the rules
+/// must not take them for the sockets of these clients' open connections.
+const PASSING: u32 = 1;
+
+/// The mark of a TCP socket that listens for pods and this node, while flows from outside pass.
+pub(crate) fn passing(to_clients: u32) -> u32 {
+    to_clients | PASSING
+}
+
 impl Marks {
     /// Mark of datagrams that the rules reject.
     pub(crate) fn rejected(self) -> u32 {

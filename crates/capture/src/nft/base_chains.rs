@@ -2,6 +2,7 @@
 
 use super::{
     names::{digit, ip},
+    passing::remember,
     syntax::{chain, mark, networks_of},
     table::Table,
 };
@@ -92,8 +93,9 @@ fn unallocated(table: &Table) -> Vec<String> {
 
 /// Rules for packets of this node. Those to Services are routed to `lo`, where they meet the same rules as all others.
 fn output(table: &Table) -> Vec<String> {
-    let mut rules =
-        vec![unreachable(), reply_port(), format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
+    let mut rules = vec![unreachable(), reply_port()];
+    rules.extend(table.families().map(remember));
+    rules.push(format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept"));
     for family in table.families() {
         if let Some(networks) = networks_of(&table.pod_networks, family) {
             let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");

@@ -67,7 +67,7 @@ fn a_change_says_only_what_differs_and_whose_the_table_must_be() {
         protocol: Protocol::Tcp,
         address: std::net::SocketAddr::from(([10, 96, 0, 1], port)),
     };
-    let treatment = |exception| Some(Treatment { ranges: None, exception });
+    let treatment = |exception| Some(Treatment { exception, ..Treatment::default() });
     let refuse = treatment(Some(Exception::Refuse));
     let changes = Edits {
         frontends: vec![

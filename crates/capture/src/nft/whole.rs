@@ -3,7 +3,9 @@
 use super::{
     base_chains::base_chains,
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
-    syntax::{chain, mark, networks_of, ranges_rule, set},
+    origin::of_origin,
+    passing::passing,
+    syntax::{LATER, chain, mark, ranges_rule, set},
     table::Table,
 };
 use crate::{
@@ -27,6 +29,7 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     set(&mut text, "reply_ports", "mark : inet_service", reply_ports);
     for family in table.families() {
         sets(&mut text, table, plan, family);
+        passing(&mut text, table, plan, family);
         origins(&mut text, table, family);
         frontend(&mut text, family);
     }
@@ -51,28 +54,14 @@ fn sets(text: &mut String, table: &Table, plan: &Plan, family: Family) {
     let exceptions = frontends().filter_map(|(frontend, treatment)| {
         Some(format!("{} : {}", Key(frontend), Verdict(treatment.exception?, family)))
     });
-    let rules = ["return", "drop"].map(String::from);
-    let inside_only = of_origin(table, family, |_| rules[0].clone(), &rules[1]);
+    let mut inside_only = of_origin(table, family, |_| Some("return".into()));
+    inside_only.push("drop".into());
     chain(text, &format!("inside_only{digit}"), &inside_only);
     set(text, &format!("frontends{digit}"), &key, frontends().map(|(frontend, _)| Key(frontend)));
     set(text, &format!("guards{digit}"), &format!("{key} : verdict"), guards);
     set(text, &format!("exceptions{digit}"), &format!("{key} : verdict"), exceptions);
     let cluster_ips = plan.cluster_ips().filter(|ip| Family::of(*ip) == family);
     set(text, &format!("cluster_ips{digit}"), address, cluster_ips);
-}
-
-/// Rules that decide by where a packet comes from; the last one is for outsiders.
-fn of_origin(table: &Table, family: Family, inside: impl Fn(Origin) -> String, outside: &str) -> Vec<String> {
-    // A packet of this node was routed to lo. An outsider that uses an address of this node does not come from there.
-    let mut rules = vec![format!("iif \"lo\" fib saddr type local {}", inside(Origin::Node))];
-    if let Some(networks) = networks_of(&table.pods, family) {
-        rules.push(format!("{} saddr {networks} {}", ip(family), inside(Origin::Pod)));
-    }
-    if let Some(interface) = &table.pod_interface {
-        rules.push(format!("iifname \"{interface}\" {}", inside(Origin::Pod)));
-    }
-    rules.push(outside.into());
-    rules
 }
 
 /// Writes a chain for each origin, which gives packets to the capture socket of that origin, or refuses where there is none.
@@ -94,10 +83,11 @@ fn origins(text: &mut String, table: &Table, family: Family) {
         chain(text, &format!("from_{name}{}", digit(family)), &rules);
     }
     let inside = |origin| match origin {
-        Origin::Pod => format!("goto from_pod{}", digit(family)),
-        _ => format!("goto from_node{}", digit(family)),
+        Origin::Pod => Some(format!("goto from_pod{}", digit(family))),
+        _ => Some(format!("goto from_node{}", digit(family))),
     };
-    let rules = of_origin(table, family, inside, &format!("goto from_outside{}", digit(family)));
+    let mut rules = of_origin(table, family, inside);
+    rules.push(format!("goto from_outside{}", digit(family)));
     chain(text, &format!("give{}", digit(family)), &rules);
 }
 
@@ -105,12 +95,13 @@ fn origins(text: &mut String, table: &Table, family: Family) {
 /// connection, or a listener that resets.
 fn frontend(text: &mut String, family: Family) {
     let (ip, digit) = (ip(family), digit(family));
-    let later = "meta l4proto tcp tcp flags & (syn | ack) != syn";
     let rules = [
+        // First, since what is not tracked stays so.
+        format!("{ip} daddr . meta l4proto . th dport vmap @passing{digit}"),
         "notrack".into(),
         // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
-        format!("{later} socket transparent 1 {} accept", mark(CAPTURED)),
-        format!("{later} goto give{digit}"),
+        format!("{LATER} socket transparent 1 {} accept", mark(CAPTURED)),
+        format!("{LATER} goto give{digit}"),
         format!("{ip} daddr . meta l4proto . th dport vmap @guards{digit}"),
         format!("{ip} daddr . meta l4proto . th dport vmap @exceptions{digit}"),
         format!("goto give{digit}"),

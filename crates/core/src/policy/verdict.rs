@@ -230,8 +230,10 @@ impl Index {
 
 /// What a flow gets at a frontend; the source ranges come first (semantics A5).
 fn outcome(matched: &Matched<'_>, origin: Origin) -> Outcome {
-    match matched.claim.port.verdict(matched.claim.kind, origin) {
+    let Claim { kind, port, .. } = matched.claim;
+    match port.verdict(*kind, origin) {
         _ if !matched.admitted => Outcome::Drop,
+        _ if port.passes(*kind, origin) => Outcome::None,
         Verdict::Endpoint(_) => Outcome::Accept,
         Verdict::Reject => Outcome::Reject,
         Verdict::Drop => Outcome::Drop,

@@ -18,6 +18,7 @@ mod local_node_ports;
 mod many;
 mod metrics;
 mod objects;
+mod passing;
 mod policies;
 mod reach;
 mod restarts;

@@ -70,7 +70,8 @@ impl Judge {
         let mut judgement = self.index.judge(flow.from, self.dialled(flow.to));
         if self.mapped.is_on() {
             // Where bind mode has nobody to connect to it has no socket, so that the kernel refuses.
-            if judgement.outcome == Outcome::Drop {
+            let is_claimed = matches!(judgement.cause, Cause::Frontend(_));
+            if judgement.outcome == Outcome::Drop || (judgement.outcome == Outcome::None && is_claimed) {
                 judgement.outcome = Outcome::Reject;
             }
             if let Cause::Frontend(matched) = &mut judgement.cause {
