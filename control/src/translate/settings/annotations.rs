@@ -2,6 +2,7 @@
 //! reference (`docs/reference/annotations.md`) is written from.
 
 use super::{
+    draft::Draft,
     shown::{code, numbers, or, time, times, word, words},
     values::{count, duration, endpoint_removed, networks, number, one_of, parse},
 };
@@ -33,30 +34,10 @@ impl Annotation {
     pub fn default(&self) -> String {
         (self.default)(&Settings::default())
     }
-}
 
-/// Settings that are being read.
-#[derive(Debug)]
-pub(super) struct Draft {
-    settings: Settings,
-    /// Its annotations mean nothing without `health-check`.
-    check: ActiveCheck,
-    is_checked: bool,
-}
-
-impl Draft {
-    pub(super) fn new(defaults: &Settings) -> Self {
-        Self { settings: defaults.clone(), check: ActiveCheck::default(), is_checked: false }
-    }
-
-    /// Takes the value of an annotation.
-    pub(super) fn set(&mut self, annotation: &Annotation, value: &str) -> Result<(), String> {
-        (annotation.set)(self, value)
-    }
-
-    pub(super) fn settings(self) -> Settings {
-        let health_check = if self.is_checked { Some(self.check) } else { self.settings.health_check };
-        Settings { health_check, ..self.settings }
+    /// Takes a value of the annotation.
+    pub(super) fn set(&self, draft: &mut Draft, value: &str) -> Result<(), String> {
+        (self.set)(draft, value)
     }
 }
 

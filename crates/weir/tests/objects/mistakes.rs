@@ -124,3 +124,17 @@ fn many_mistakes_are_a_few_lines() {
         "{problems}"
     );
 }
+
+#[test]
+fn packets_that_shall_pass_although_every_node_uses_all_endpoints_are_a_mistake() {
+    let passing = "metadata: {name: web, annotations: {weir.dev/no-local-endpoints: pass}}";
+    let manifests = web(&slice("web", "IPv4", HTTP, POD)).replacen("metadata: {name: web}", passing, 1);
+    let said = "weir.dev/no-local-endpoints]: means nothing unless externalTrafficPolicy is Local";
+    assert!(ask("resolve", &[], &manifests).2.contains(said), "{}", ask("resolve", &[], &manifests).2);
+    let local = manifests.replacen("spec: {", "spec: {type: LoadBalancer, externalTrafficPolicy: Local, ", 1);
+    assert!(
+        !ask("resolve", &[], &local).2.contains("no-local-endpoints"),
+        "{}",
+        ask("resolve", &[], &local).2
+    );
+}
