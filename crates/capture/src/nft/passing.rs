@@ -52,29 +52,29 @@ fn connections(table: &Table, family: Family) -> Vec<String> {
         return Vec::new();
     }
     let stay = |origin| (origin == Origin::Node).then(|| "return".to_owned());
-    let own = format!("{LATER} socket transparent 1 return");
-    let of_others = format!("{LATER} accept");
-    [vec![own], of_origin(table, family, stay), vec![of_others]].concat()
+    [of_origin(table, family, stay), vec![format!("{LATER} accept")]].concat()
 }
 
-/// Rules that let packets go on unless they belong to a connection or flow of weir's, or to a client of an origin that is
-/// not to pass.
+/// Rules that let packets go on unless they belong to a flow of weir's, or to a client of an origin that is not to pass.
+/// Segments of weir's connections do not come here.
 fn rules(table: &Table, family: Family, stays: impl Fn(Origin) -> bool) -> Vec<String> {
     let (ip, digit) = (ip(family), digit(family));
-    // Where frontends are bound the socket that listens for pods and this node is found, too; it has one of these bits.
-    let connected = match *table.bound.get(family) {
-        true => format!(" socket mark & {REPLY_PORT:#x} == 0"),
-        false => String::new(),
-    };
-    let mut rules = vec![
-        format!("{LATER} socket transparent 1{connected} return"),
-        format!("meta l4proto udp {ip} saddr . udp sport . {ip} daddr . udp dport @flows{digit} return"),
-    ];
+    let flow = format!("{ip} saddr . udp sport . {ip} daddr . udp dport");
+    let mut rules = vec![format!("meta l4proto udp {flow} @flows{digit} return")];
     let stay = |origin| stays(origin).then(|| "return".to_owned());
     rules.extend(of_origin(table, family, stay));
     rules.push(format!("{ip} daddr . meta l4proto . th dport vmap @guards{digit}"));
     rules.push("accept".into());
     rules
+}
+
+/// Matches, after `socket transparent 1`, the socket of a connection. Where frontends are bound the one that listens for pods
+/// and this node while others pass is found, too; it has one of these bits.
+pub(super) fn is_connected(table: &Table, family: Family) -> String {
+    match *table.bound.get(family) {
+        true => format!(" socket mark & {REPLY_PORT:#x} == 0"),
+        false => String::new(),
+    }
 }
 
 /// The rule that remembers who gets datagrams from a frontend.

@@ -4,7 +4,7 @@ use super::{
     base_chains::base_chains,
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
     origin::of_origin,
-    passing::passing,
+    passing::{is_connected, passing},
     syntax::{LATER, chain, mark, ranges_rule, set},
     table::Table,
 };
@@ -31,7 +31,7 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
         sets(&mut text, table, plan, family);
         passing(&mut text, table, plan, family);
         origins(&mut text, table, family);
-        frontend(&mut text, family);
+        frontend(&mut text, table, family);
     }
     base_chains(&mut text, table);
     text.push_str("}\n");
@@ -93,18 +93,24 @@ fn origins(text: &mut String, table: &Table, family: Family) {
 
 /// Writes the chain for packets to frontends. Verdicts concern new flows only; any other segment finds the socket of its
 /// connection, or a listener that resets.
-fn frontend(text: &mut String, family: Family) {
-    let (ip, digit) = (ip(family), digit(family));
-    let rules = [
-        // First, since what is not tracked stays so.
-        format!("{ip} daddr . meta l4proto . th dport vmap @passing{digit}"),
-        "notrack".into(),
-        // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
-        format!("{LATER} socket transparent 1 {} accept", mark(CAPTURED)),
-        format!("{LATER} goto give{digit}"),
-        format!("{ip} daddr . meta l4proto . th dport vmap @guards{digit}"),
-        format!("{ip} daddr . meta l4proto . th dport vmap @exceptions{digit}"),
-        format!("goto give{digit}"),
-    ];
+fn frontend(text: &mut String, table: &Table, family: Family) {
+    let (ip, digit, captured) = (ip(family), digit(family), mark(CAPTURED));
+    let key = format!("{ip} daddr . meta l4proto . th dport");
+    // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
+    let mut rules = vec![format!(
+        "{LATER} socket transparent 1{} notrack {captured} accept",
+        is_connected(table, family)
+    )];
+    // Before the rule below, since what is not tracked stays so.
+    rules.push(format!("{key} vmap @passing{digit}"));
+    rules.push("notrack".into());
+    if *table.bound.get(family) {
+        rules.push(format!("{LATER} socket transparent 1 {captured} accept"));
+    }
+    rules.push(format!("{LATER} goto give{digit}"));
+    for map in ["guards", "exceptions"] {
+        rules.push(format!("{key} vmap @{map}{digit}"));
+    }
+    rules.push(format!("goto give{digit}"));
     chain(text, &format!("frontend{digit}"), &rules);
 }
