@@ -137,4 +137,13 @@ fn packets_that_shall_pass_although_every_node_uses_all_endpoints_are_a_mistake(
         "{}",
         ask("resolve", &[], &local).2
     );
+    let vip = local.replacen("ports: [", "externalIPs: [203.0.113.7], ports: [", 1);
+    let row = |manifests: &str| {
+        let table = ask("resolve", &[], manifests).1;
+        table.lines().find(|line| line.contains("203.0.113.7:80")).unwrap_or_default().to_owned()
+    };
+    assert!(row(&vip).contains("(this node only; in node mode others go on untouched)"), "{}", row(&vip));
+    let none =
+        vip.replace("{addresses: [10.244.0.1]", "{conditions: {ready: false}, addresses: [10.244.0.1]");
+    assert!(row(&none).contains("in node mode packets go on untouched"), "{}", row(&none));
 }
