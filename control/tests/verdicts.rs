@@ -64,13 +64,15 @@ fn index(case: &Value) -> Index {
         true => Pods::Unknown,
         false => Pods::Within(parsed(&["10.244.0.0/16", "fd00:10:244::/48"])),
     };
-    let network = Network::of(
+    let mut network = Network::of(
         &snapshot.node,
         parsed(&ADDRESSES).into_iter().collect(),
-        &NodePortAddresses::Within(networks),
+        &NodePortAddresses::within(networks),
         pods,
         config["masqueradeAll"] == true,
     );
+    // kube-proxy 1.36, which gave the answers, serves no node port there.
+    network.node_port_addresses.retain(|ip| !ip.is_loopback());
     Index::of(&snapshot, network)
 }
 

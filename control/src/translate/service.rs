@@ -16,7 +16,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use std::{fmt::Display, sync::Arc, time::Duration};
-use weir_core::{PortSpec, Protocol, Service, ServiceKey, Settings};
+use weir_core::{NoLocalEndpoints, PortSpec, Protocol, Service, ServiceKey, Settings};
 
 /// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.
 const AFFINITY_TIMEOUT: i32 = 10_800;
@@ -50,6 +50,7 @@ fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Resul
     let settings = settings::settings(&object.metadata, &scope.defaults, problems);
     let ports = ports(spec, problems)?;
     report_unchecked(&settings, &ports, problems);
+    report_never_passing(&settings, external_local, problems);
     let key = object.key();
     Ok(Service {
         key: ServiceKey { namespace: key.namespace, name: key.name },
@@ -144,6 +145,16 @@ fn check_words(spec: &ServiceSpec, problems: &mut Problems) {
     for (index, _) in ports.iter().enumerate().filter(|(_, port)| is_node_port && port.node_port.is_none()) {
         let message = "is missing, where an API server would allocate a port; no node port is served";
         problems.add(format_args!("spec.ports[{index}].nodePort"), message);
+    }
+}
+
+/// Reports a setting that means nothing without local external traffic.
+fn report_never_passing(settings: &Settings, external_local: bool, problems: &mut Problems) {
+    if settings.no_local_endpoints == NoLocalEndpoints::Pass && !external_local {
+        problems.add(
+            "metadata.annotations[weir.dev/no-local-endpoints]",
+            "means nothing unless externalTrafficPolicy is Local: all nodes use all endpoints",
+        );
     }
 }
 

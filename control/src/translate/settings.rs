@@ -1,6 +1,7 @@
 //! What did the user set for a Service? Annotations under `weir.dev/` become [`Settings`].
 
 mod annotations;
+mod draft;
 mod shown;
 mod values;
 
@@ -8,7 +9,7 @@ pub use annotations::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
 
 use super::{nearest::nearest, problems::Problems};
 use crate::model::quoted;
-use annotations::Draft;
+use draft::Draft;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use weir_core::Settings;
 
@@ -26,7 +27,7 @@ pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mu
                 format!("{}: no such setting{nearest}; the default is used", quoted(value))
             }),
             Some(annotation) => {
-                if let Err(message) = draft.set(annotation, value.trim()) {
+                if let Err(message) = annotation.set(&mut draft, value.trim()) {
                     problems.add_with(field, || format!("{}: {message}; the default is used", quoted(value)));
                 }
             }

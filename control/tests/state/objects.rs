@@ -13,8 +13,9 @@ use weir_control::{
     disk::{Identity, StateMetadata},
 };
 use weir_core::{
-    ActiveCheck, Conditions, EndpointRemoved, EndpointSlice, Family, Hints, Limits, Node, PerFamily, Policy,
-    PortSpec, Protocol, ProxyProtocol, Service, ServiceKey, Settings, SliceEndpoint, SlicePort,
+    ActiveCheck, Conditions, EndpointRemoved, EndpointSlice, Family, Hints, Limits, NoLocalEndpoints, Node,
+    PerFamily, Policy, PortSpec, Protocol, ProxyProtocol, Service, ServiceKey, Settings, SliceEndpoint,
+    SlicePort,
 };
 
 pub(crate) const NODE: &str = "node-a";
@@ -188,11 +189,12 @@ fn settings() -> impl Strategy<Value = Settings> {
         option::of(check),
         option::of(ratio),
         option::of(protocol),
+        prop::sample::select(&[NoLocalEndpoints::Drop, NoLocalEndpoints::Pass]),
     );
     let times = (duration(), duration(), duration(), option::of(duration()));
     (choices, times, option::of(any::<NonZeroU32>()), any::<u32>(), vec(network(), 0..3)).prop_map(
         |(
-            (balance, on_endpoint_removed, health_check, topology_spill, proxy_protocol),
+            (balance, on_endpoint_removed, health_check, topology_spill, proxy_protocol, no_local_endpoints),
             times,
             limit,
             queue,
@@ -204,6 +206,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             udp_idle_timeout: times.2,
             max_connection_age: times.3,
             on_endpoint_removed,
+            no_local_endpoints,
             health_check,
             topology_spill,
             limits: Limits { connections_per_client: limit, queue, ..Limits::default() },

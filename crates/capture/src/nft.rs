@@ -7,6 +7,8 @@ mod base_chains;
 mod bridge_table;
 mod edits;
 mod names;
+mod origin;
+mod passing;
 pub(crate) mod program;
 mod syntax;
 mod table;

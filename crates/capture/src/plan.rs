@@ -9,7 +9,7 @@ mod use_counts;
 pub(crate) use edit::{Edit, Edits};
 pub(crate) use ranges::RangesId;
 pub(crate) use stand_in_ports::{StandInPorts, with_port};
-pub(crate) use treatment::{Exception, Treatment};
+pub(crate) use treatment::{Exception, Passing, Treatment};
 
 use ranges::Ranges;
 use std::{

@@ -5,19 +5,22 @@
 mod common;
 
 use common::{Hosts, NODE, Outcome, StandIn, TestService, apply, node, options, service, snapshot, tcp};
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 use weir_capture::Capture;
 use weir_core::{
-    Frontend, NodePortAddresses, Origin, Protocol,
+    Frontend, NoLocalEndpoints, NodePortAddresses, Origin, Protocol,
     verdict::{self, Index, Network},
 };
 use weir_testkit::Namespace;
 
-/// One Service for each pair of policies, with no endpoint, one elsewhere and one here; every second one has source ranges
+/// One Service for each pair of policies, and two that let packets pass, with no endpoint, one elsewhere and one here; every second one has source ranges
 /// (semantics P1 to P7, N1 to N3, A5).
 fn services() -> Vec<TestService> {
     let mut services = Vec::new();
-    for policies in 0..4 {
+    for policies in 0..6 {
         for endpoints in 0..3 {
             let number = 10 + services.len() as u8;
             let (v4, v6) = (format!("10.96.0.{number}"), format!("fd00:96::{number}"));
@@ -30,6 +33,10 @@ fn services() -> Vec<TestService> {
             };
             services.push(made.edited(|service| {
                 (service.internal_local, service.external_local) = (policies & 1 != 0, policies & 2 != 0);
+                if policies >= 4 {
+                    service.external_local = true;
+                    Arc::make_mut(&mut service.settings).no_local_endpoints = NoLocalEndpoints::Pass;
+                }
                 service.external_ips.v4 = [[203, 0, 113, number].into()].into();
                 service.load_balancer_ips.v4 = [[198, 51, 100, number].into()].into();
                 if number % 2 == 1 {
@@ -60,7 +67,7 @@ fn dialled(service: &TestService) -> Vec<SocketAddr> {
 /// The network of the hosts, for the pure function.
 fn network() -> Network {
     let addresses = ["10.9.0.1", "10.244.0.1", "10.8.0.1"].map(|ip| ip.parse().unwrap()).into();
-    Network::of(&node(), addresses, &NodePortAddresses::Primary, options().pods, false)
+    Network::of(&node(), addresses, &NodePortAddresses::default(), options().pods, false)
 }
 
 /// What differs for one client.

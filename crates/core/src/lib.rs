@@ -50,13 +50,13 @@ pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
-    LAST_BRIDGED_SERVER_PORT, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec,
-    Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort,
-    UnknownPolicy, UnknownProtocol, address, is_unprintable,
+    LAST_BRIDGED_SERVER_PORT, Limits, NoLocalEndpoints, Node, NotARatio, Origin, PerFamily, Policy, PortKey,
+    PortSpec, Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint,
+    SlicePort, UnknownPolicy, UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
-    Audience, EndpointUse, Localhost, NodePortAddresses, NotAPortRange, Pods, PortRange, Shortage,
-    SourcePorts, SourceRules, Traffic, Unused, Verdict, guards, is_hairpin, verdict,
+    Audience, EndpointUse, Localhost, NodePortAddresses, NodePortChoice, NotAPortRange, Pods, PortRange,
+    Shortage, SourcePorts, SourceRules, Traffic, Unused, Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
     Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,

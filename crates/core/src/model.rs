@@ -26,4 +26,6 @@ pub use node::Node;
 pub use printable::{Printable, is_unprintable};
 pub use ratio::{NotARatio, Ratio};
 pub use service::{PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
-pub use settings::{ActiveCheck, EndpointRemoved, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy};
+pub use settings::{
+    ActiveCheck, EndpointRemoved, Limits, NoLocalEndpoints, Policy, ProxyProtocol, Settings, UnknownPolicy,
+};

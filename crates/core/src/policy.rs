@@ -11,7 +11,7 @@ mod traffic;
 pub mod verdict;
 
 pub use endpoint_use::{EndpointUse, Shortage, Unused};
-pub use node_ports::{Localhost, NodePortAddresses};
+pub use node_ports::{Localhost, NodePortAddresses, NodePortChoice};
 pub use pods::Pods;
 pub use source::{SourceRules, is_hairpin};
 pub use source_ports::{NotAPortRange, PortRange, SourcePorts};

@@ -229,6 +229,15 @@ impl Cluster {
         routed.unwrap_or_else(|error| panic!("{network} cannot be routed to {node}: {error}"));
     }
 
+    /// Sends what comes from anywhere but outside for this network to a host.
+    ///
+    /// # Panics
+    /// When the network is none.
+    pub fn route(&self, network: &str, host: &Host) {
+        let routed = wiring::route(&self.router, network, host);
+        routed.unwrap_or_else(|error| panic!("{network} cannot be routed to {}: {error}", host.name()));
+    }
+
     fn running(&self, name: &str) -> &Pod {
         let pod = self.pods.iter().find(|pod| pod.host.name() == name);
         pod.unwrap_or_else(|| panic!("there is no pod {name}"))

@@ -344,3 +344,16 @@ fn a_service_whose_endpoints_only_time_out_and_one_whose_udp_endpoints_refuse_ar
         wait_for(name, || line(&weir.log()));
     }
 }
+
+#[test]
+fn packets_that_shall_pass_are_a_problem_where_sockets_are_bound() {
+    let a = greeter("a");
+    let service = free(Ipv4Addr::new(127, 0, 0, 9));
+    let passing = "metadata: {name: web, annotations: {weir.dev/no-local-endpoints: pass}}\nspec: {externalIPs: \
+                   [127.0.0.8], externalTrafficPolicy: Local, ";
+    let manifest = manifest(service, &[a.address()]).replacen("metadata: {name: web}\nspec: {", passing, 1);
+    let weir = Weir::ready(&manifest, &[]);
+    wait_for("the problem", || weir.log().contains("default/web/TCP cannot let packets pass"));
+    assert!(weir.log().contains("--mode node"), "{}", weir.log());
+    assert_eq!(greeting(service).unwrap(), "a");
+}

@@ -5,7 +5,10 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntime},
     shared::command::{Command, ListenTarget, ListenerId},
-    sys::socket::{self, Options},
+    sys::{
+        marks,
+        socket::{self, Options},
+    },
     worker::handle::WorkerHandle,
 };
 use ipnet::IpNet;
@@ -52,6 +55,8 @@ pub(super) struct ListenSpec {
     audience: Option<Audience>,
     /// Networks whose packets get through; `None` means all.
     allowed_sources: Option<Arc<[IpNet]>>,
+    /// Whether flows of clients from outside go on untouched meanwhile.
+    passes: bool,
     /// Silence after which TCP clients count as dead; `None` for UDP.
     dead_peer_timeout: Option<Duration>,
 }
@@ -73,9 +78,10 @@ impl ListenSpec {
         }
         Some(Self {
             allowed_sources: audience
-                .and_then(|audience| node_context.allowed_sources(&binding.port, binding.kind, audience))
+                .and_then(|audience| node_context.allowed_sources(binding, audience))
                 .map(Arc::from),
             audience,
+            passes: binding.port.passes(binding.kind, Origin::Outside),
             port: binding.port.key.clone(),
             family: binding.port.family,
             kind: binding.kind,
@@ -114,11 +120,22 @@ impl WantedListener<'_> {
         FrontendRow::of(self.binding, state)
     }
 
-    fn target(&self) -> ListenTarget {
+    /// Mark of the sockets, where `foreign` is that of packets to clients. Sockets on localhost are ordinary ones: nothing
+    /// is captured there.
+    fn mark(&self, foreign: Option<u32>) -> Option<u32> {
+        let Frontend { protocol, address } = self.binding.listen;
+        let passes = self.spec.passes && protocol == Protocol::Tcp;
+        foreign
+            .filter(|_| !address.ip().is_loopback())
+            .map(|mark| if passes { marks::passing(mark) } else { mark })
+    }
+
+    fn target(&self, foreign: Option<u32>) -> ListenTarget {
         ListenTarget {
             binding: self.binding.clone(),
             runtime: Arc::clone(self.runtime),
             allowed_sources: self.spec.allowed_sources.clone(),
+            mark: self.mark(foreign),
         }
     }
 }
@@ -136,12 +153,12 @@ impl ListenerGroup {
     ) -> io::Result<Self> {
         let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
-        let options = Options { allowed_sources, dead_peer_timeout, foreign };
+        let options = Options { allowed_sources, dead_peer_timeout, foreign: wanted.mark(foreign) };
         let listen = wanted.binding.listen;
         let open = |listen| socket::open_group(listen, options, members.len(), backlog);
         let (sockets, stand_in_port) = match open(listen) {
-            // In bind mode nobody would come to another port.
-            Err(error) if error.kind() == ErrorKind::AddrInUse && foreign.is_some() => {
+            // Where no rules bring clients nobody would come to another port.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && options.foreign.is_some() => {
                 let any_port = SocketAddr::new(listen.address.ip(), 0);
                 let sockets = open(Frontend { address: any_port, ..listen })?;
                 let port = socket::port(sockets.first().ok_or(error)?)?;
@@ -150,7 +167,7 @@ impl ListenerGroup {
             sockets => (sockets?, None),
         };
         for (&member, socket) in members.iter().zip(sockets) {
-            workers[member].send(Command::Listen { id, socket, target: wanted.target() });
+            workers[member].send(Command::Listen { id, socket, target: wanted.target(foreign) });
         }
         Ok(Self { id, members, spec: wanted.spec.clone(), stand_in_port, _descriptors: permit })
     }
@@ -160,10 +177,11 @@ impl ListenerGroup {
         &mut self,
         wanted: &WantedListener<'_>,
         workers: &[WorkerHandle],
+        foreign: Option<u32>,
     ) -> Vec<oneshot::Receiver<io::Result<()>>> {
         self.spec = wanted.spec.clone();
         let redirect = |&member: &usize| {
-            let (id, target) = (self.id, wanted.target());
+            let (id, target) = (self.id, wanted.target(foreign));
             workers[member].call(|done| Command::Redirect { id, target, done })
         };
         self.members.iter().map(redirect).collect()

@@ -19,8 +19,8 @@ pub(super) struct NodeView {
 pub(super) fn observe(config: &Config, bridges: &Bridges, node: &Arc<Node>) -> NodeView {
     let addresses = host::interface_addresses();
     let localhost = match config.node_mode {
-        None => Localhost::Served,
-        Some(_) => Localhost::Never,
+        None => Localhost::LikeOthers,
+        Some(_) => Localhost::WhereNamed,
     };
     let node_addresses = config.node_port_addresses.resolve(node, &addresses, host::is_local, localhost);
     let node_mode = config.node_mode.as_ref();

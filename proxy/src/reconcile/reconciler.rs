@@ -167,15 +167,16 @@ impl Reconciler {
         let Self { sockets, plan, node_context, runtimes, endpoints, known_frontends, mistakes, .. } = self;
         let desired = Desired { plan, node_context, runtimes, bound };
         touched.iter().for_each(|&listen| mistakes.report_claims(plan, listen));
-        let is_bound = |listen: &Frontend| *bound.get(Family::of(listen.address.ip()));
+        let is_bound = |listen: &Frontend| desired.binds(listen.address.ip());
         let to_bind = touched.iter().copied().filter(|listen| is_bound(listen) || sockets.knows(*listen));
         let to_bind: Vec<_> = to_bind.collect();
         let mut steps = captured::Steps::default();
         if in_node_mode {
-            steps = known_frontends.settle(touched.iter().copied(), desired, sockets.workers()).await;
+            let capturable = touched.iter().copied().filter(|listen| !listen.address.ip().is_loopback());
+            steps = known_frontends.settle(capturable, desired, sockets.workers()).await;
         }
         let mut applied = sockets.settle(to_bind, desired).await;
-        let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
+        let is_row_bound = |row: &FrontendRow| desired.binds(row.listen.ip());
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
         node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
@@ -241,6 +242,9 @@ impl Reconciler {
     /// Updates the runtimes and bindings of one Service; returns the addresses that may be affected.
     fn update_service(&mut self, served: &ResolvedService) -> Vec<Frontend> {
         for port in &served.ports {
+            if self.config.node_mode.is_none() {
+                self.mistakes.warn_never_passing(port, self.snapshot.get(&port.key.service));
+            }
             self.update_runtime(port);
             self.checks.update(port, &mut self.endpoints);
             self.health_report.update(port);

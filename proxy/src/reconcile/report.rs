@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_core::{
-    Audience, Frontend, FrontendKind, PortKey, Quota, RateLimiter, ResolvedService, ServicePort,
+    Audience, Frontend, FrontendKind, NoLocalEndpoints, PortKey, Quota, RateLimiter, ResolvedService,
+    ServicePort,
 };
 
 /// Outcome of one step of reconciling.
@@ -129,6 +130,27 @@ impl Mistakes {
         }
         if let Some(others) = self.may_warn(Instant::now()) {
             tracing::warn!(others, "{} is not served: weir does not relay SCTP", port.key);
+        }
+    }
+
+    /// Warns that a port cannot let packets pass, unless `before`, the Service in the Snapshot before, asked for that already.
+    pub(super) fn warn_never_passing(&mut self, port: &ServicePort, before: Option<&Arc<ResolvedService>>) {
+        let asks = |port: &ServicePort| {
+            port.external_local && port.settings.no_local_endpoints == NoLocalEndpoints::Pass
+        };
+        let asked = |before: &&Arc<ResolvedService>| {
+            before.ports.iter().any(|known| known.key == port.key && asks(known))
+        };
+        if !asks(port) || before.as_ref().is_some_and(asked) {
+            return;
+        }
+        if let Some(others) = self.may_warn(Instant::now()) {
+            tracing::warn!(
+                others,
+                "{} cannot let packets pass (weir.dev/no-local-endpoints): that needs --mode node; a socket can only be \
+                 silent or refuse",
+                port.key
+            );
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -55,6 +55,14 @@ pub(super) struct Desired<'a> {
     pub(super) runtimes: &'a PortRuntimes,
     /// Families whose frontends are bound.
     pub(super) bound: PerFamily<bool>,
+}
+
+impl Desired<'_> {
+    /// Whether frontends at an address are bound: in their whole family, and always on localhost, where no packet can be
+    /// captured.
+    pub(super) fn binds(&self, ip: IpAddr) -> bool {
+        *self.bound.get(Family::of(ip)) || ip.is_loopback()
+    }
 }
 
 /// Actions that make the sockets as planned.
@@ -105,7 +113,7 @@ impl Sockets {
         self.retries.due(now)
     }
 
-    /// Closes, redirects and opens until the touched sockets are as planned, in the families whose frontends are bound.
+    /// Closes, redirects and opens until the touched sockets are as planned, where frontends are bound.
     ///
     /// Closing comes first and is waited for, so that clients find what is planned once this returns. An address that
     /// passes to another Service, or to other clients, stays open meanwhile: nobody is refused for it.
@@ -135,7 +143,7 @@ impl Sockets {
         let mut steps = Steps::default();
         for listen in touched {
             let binding = desired.plan.winner(listen);
-            let is_bound = *desired.bound.get(Family::of(listen.address.ip()));
+            let is_bound = desired.binds(listen.address.ip());
             let wanted = binding.filter(|_| is_bound).and_then(|binding| wanted(binding, desired));
             let unchanged =
                 |group: &ListenerGroup| wanted.as_ref().is_some_and(|wanted| wanted.spec == group.spec);
@@ -200,7 +208,7 @@ impl Sockets {
         let mut asked = Vec::with_capacity(redirecting.len());
         for (mut group, wanted) in redirecting {
             let listen = wanted.binding.listen;
-            asked.push((listen, group.redirect(&wanted, &self.workers), wanted));
+            asked.push((listen, group.redirect(&wanted, &self.workers, self.options.foreign), wanted));
             self.open.insert(listen, group);
         }
         let (mut failed, mut again) = (Vec::new(), Vec::new());

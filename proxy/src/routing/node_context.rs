@@ -1,5 +1,6 @@
 //! Where does this proxy run, which addresses are its own host's, and which are pods'?
 
+use super::binding::Binding;
 use crate::sys::marks::Marks;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::{
@@ -8,8 +9,7 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    Audience, BridgeNetwork, FrontendKind, Node, Origin, PerFamily, ServicePort, SourcePorts, SourceRules,
-    guards::Refusal,
+    Audience, BridgeNetwork, Node, Origin, PerFamily, SourcePorts, SourceRules, guards::Refusal,
 };
 
 /// The node and the host of this proxy.
@@ -47,18 +47,18 @@ impl NodeContext {
         Origin::of(client, &self.addresses, pods)
     }
 
-    /// Networks whose packets a frontend's sockets accept; `None` means all. In node mode rules give the verdicts,
-    /// before packets arrive here.
+    /// Networks whose packets the sockets of a binding accept; `None` means all. In node mode rules give the verdicts,
+    /// before packets arrive here; but on localhost, where no rule looks, all clients are processes of this host: what comes
+    /// there from elsewhere by `route_localnet` ends.
     pub(crate) fn allowed_sources(
         &self,
-        port: &ServicePort,
-        kind: FrontendKind,
+        Binding { listen, kind, port, .. }: &Binding,
         audience: Audience,
     ) -> Option<Vec<IpNet>> {
         if self.node_mode.is_some() {
-            return None;
+            return listen.address.ip().is_loopback().then(|| self.host_networks().collect());
         }
-        let sources = port.sources(kind, &self.node);
+        let sources = port.sources(*kind, &self.node);
         match audience {
             Audience::Everyone => sources,
             Audience::NodeOnly => {

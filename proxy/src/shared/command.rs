@@ -73,6 +73,8 @@ pub(crate) struct ListenTarget {
     pub(crate) runtime: Arc<PortRuntime>,
     /// Networks whose packets get through; `None` means all.
     pub(crate) allowed_sources: Option<Arc<[IpNet]>>,
+    /// Mark of the socket; `None` where it has none.
+    pub(crate) mark: Option<u32>,
 }
 
 /// A capture socket for one worker.

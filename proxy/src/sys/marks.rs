@@ -14,6 +14,15 @@ pub struct Marks {
     pub forwarded: u32,
 }
 
+/// The bit, beside that of [`Marks::to_clients`], on TCP sockets that listen where flows of clients from outside pass: the rules
+/// must not take them for the sockets of these clients' open connections.
+const PASSING: u32 = 1;
+
+/// The mark of a TCP socket that listens for pods and this node, while flows from outside pass.
+pub(crate) fn passing(to_clients: u32) -> u32 {
+    to_clients | PASSING
+}
+
 impl Marks {
     /// Mark of packets to an endpoint. `is_forwarded` says whether a kernel that translates addresses would forward them.
     pub(crate) fn towards_endpoint(self, is_forwarded: bool) -> u32 {

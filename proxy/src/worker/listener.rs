@@ -7,6 +7,7 @@ use crate::{
     tcp::accept::{self, Acceptor},
     udp::{captured::CapturedSessions, context::UdpContext, requests, sessions::Sessions},
 };
+use socket2::SockRef;
 use std::{io, rc::Rc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -87,13 +88,16 @@ impl Listener {
     /// Serves another target to new clients, without a moment in which the socket is closed. Connections keep their
     /// endpoints; UDP flows move with their next datagram if another Service port takes over.
     pub(crate) fn redirect(&self, target: ListenTarget) -> io::Result<()> {
-        let ListenTarget { binding, runtime, allowed_sources } = target;
+        let ListenTarget { binding, runtime, allowed_sources, mark } = target;
         let (address, allowed_sources) = (binding.listen, allowed_sources.as_deref());
         let frontend = LocalFrontend::new(&binding, runtime);
         match &self.kind {
             Kind::Tcp(acceptor) => {
                 socket::set_allowed_sources(&acceptor.socket, address, allowed_sources)?;
                 watch_peer(&acceptor.socket, binding.port.settings.dead_peer_timeout)?;
+                if let Some(mark) = mark {
+                    SockRef::from(&acceptor.socket).set_mark(mark)?;
+                }
                 acceptor.redirect(frontend);
             }
             Kind::Udp(sessions) => {

@@ -2,11 +2,12 @@
 //! reference (`docs/reference/annotations.md`) is written from.
 
 use super::{
-    shown::{code, numbers, or, time, times, words},
+    draft::Draft,
+    shown::{code, numbers, or, time, times, word, words},
     values::{count, duration, endpoint_removed, networks, number, one_of, parse},
 };
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
-use weir_core::{ActiveCheck, EndpointRemoved, Policy, ProxyProtocol, Settings};
+use weir_core::{ActiveCheck, EndpointRemoved, NoLocalEndpoints, Policy, ProxyProtocol, Settings};
 
 /// What the names of all annotations begin with.
 pub const ANNOTATION_PREFIX: &str = "weir.dev/";
@@ -33,30 +34,10 @@ impl Annotation {
     pub fn default(&self) -> String {
         (self.default)(&Settings::default())
     }
-}
 
-/// Settings that are being read.
-#[derive(Debug)]
-pub(super) struct Draft {
-    settings: Settings,
-    /// Its annotations mean nothing without `health-check`.
-    check: ActiveCheck,
-    is_checked: bool,
-}
-
-impl Draft {
-    pub(super) fn new(defaults: &Settings) -> Self {
-        Self { settings: defaults.clone(), check: ActiveCheck::default(), is_checked: false }
-    }
-
-    /// Takes the value of an annotation.
-    pub(super) fn set(&mut self, annotation: &Annotation, value: &str) -> Result<(), String> {
-        (annotation.set)(self, value)
-    }
-
-    pub(super) fn settings(self) -> Settings {
-        let health_check = if self.is_checked { Some(self.check) } else { self.settings.health_check };
-        Settings { health_check, ..self.settings }
+    /// Takes a value of the annotation.
+    pub(super) fn set(&self, draft: &mut Draft, value: &str) -> Result<(), String> {
+        (self.set)(draft, value)
     }
 }
 
@@ -86,10 +67,12 @@ const COUNT: RangeInclusive<u32> = 1..=u32::MAX;
 const QUEUE: RangeInclusive<u32> = 0..=65_536;
 const QUEUE_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=seconds(600);
 const ACCEPT_RATE: RangeInclusive<u32> = 1..=1_000_000;
+const NO_LOCAL_ENDPOINTS: [(&str, NoLocalEndpoints); 2] =
+    [("drop", NoLocalEndpoints::Drop), ("pass", NoLocalEndpoints::Pass)];
 const PROXY_PROTOCOLS: [(&str, ProxyProtocol); 2] = [("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
 
 /// Every annotation.
-pub static ANNOTATIONS: [Annotation; 22] = [
+pub static ANNOTATIONS: [Annotation; 23] = [
     Annotation {
         name: "balance",
         values: || words(&Policy::ALL.map(Policy::as_str)),
@@ -166,6 +149,14 @@ pub static ANNOTATIONS: [Annotation; 22] = [
                   within a time.",
     },
     Annotation {
+        name: "no-local-endpoints",
+        values: || words(&NO_LOCAL_ENDPOINTS.map(|(word, _)| word)),
+        default: |settings| word(&NO_LOCAL_ENDPOINTS, settings.no_local_endpoints),
+        set: |draft, value| set(&mut draft.settings.no_local_endpoints, one_of(value, &NO_LOCAL_ENDPOINTS)),
+        meaning: "Where `externalTrafficPolicy` is `Local` and no endpoint may serve: whether new flows to external and \
+                  load-balancer IPs get silence or a refusal, or go on untouched, to where the network takes them (node mode).",
+    },
+    Annotation {
         name: "health-check",
         values: || code("tcp"),
         default: |settings| or(settings.health_check.map(|_| code("tcp")), "none"),
@@ -205,7 +196,9 @@ pub static ANNOTATIONS: [Annotation; 22] = [
     Annotation {
         name: "proxy-protocol",
         values: || words(&PROXY_PROTOCOLS.map(|(word, _)| word)),
-        default: |settings| or(settings.proxy_protocol.map(version), "none"),
+        default: |settings| {
+            or(settings.proxy_protocol.map(|version| word(&PROXY_PROTOCOLS, version)), "none")
+        },
         set: |draft, value| {
             set(&mut draft.settings.proxy_protocol, one_of(value, &PROXY_PROTOCOLS).map(Some))
         },
@@ -288,9 +281,4 @@ fn set<T>(setting: &mut T, value: Result<T, String>) -> Result<(), String> {
 
 fn some_count(value: &str, range: RangeInclusive<u32>) -> Result<Option<NonZeroU32>, String> {
     count(value, range).map(Some)
-}
-
-fn version(version: ProxyProtocol) -> String {
-    let word = PROXY_PROTOCOLS.iter().find(|(_, of)| *of == version).map(|(word, _)| code(word));
-    word.unwrap_or_default()
 }

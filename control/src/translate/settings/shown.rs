@@ -25,6 +25,11 @@ pub(super) fn words<T: Display>(words: &[T]) -> String {
     words.iter().map(code).collect::<Vec<_>>().join(", ")
 }
 
+/// The word for a value.
+pub(super) fn word<T: PartialEq>(words: &[(&str, T)], value: T) -> String {
+    words.iter().find(|(_, of)| *of == value).map(|(word, _)| code(word)).unwrap_or_default()
+}
+
 pub(super) fn or(value: Option<String>, otherwise: &str) -> String {
     value.unwrap_or_else(|| otherwise.to_owned())
 }

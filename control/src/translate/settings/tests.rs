@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::{num::NonZeroU32, time::Duration};
-use weir_core::{ActiveCheck, EndpointRemoved, Limits, Policy, ProxyProtocol};
+use weir_core::{ActiveCheck, EndpointRemoved, Limits, NoLocalEndpoints, Policy, ProxyProtocol};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -32,6 +32,7 @@ fn every_setting_can_be_set() {
         ("dead-peer-timeout", "10s"),
         ("max-connection-age", "1h"),
         ("on-endpoint-removed", "drain=30s"),
+        ("no-local-endpoints", "pass"),
         ("health-check", "tcp"),
         ("health-check-interval", "1s"),
         ("health-check-rise", "1"),
@@ -62,6 +63,7 @@ fn every_setting_can_be_set() {
         dead_peer_timeout: seconds(10),
         max_connection_age: Some(seconds(3600)),
         on_endpoint_removed: EndpointRemoved::Drain(seconds(30)),
+        no_local_endpoints: NoLocalEndpoints::Pass,
         health_check: Some(ActiveCheck {
             interval: seconds(1),
             rise: NonZeroU32::MIN,

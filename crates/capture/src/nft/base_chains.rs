@@ -2,6 +2,7 @@
 
 use super::{
     names::{digit, ip},
+    passing::remember,
     syntax::{chain, mark, networks_of},
     table::Table,
 };
@@ -136,6 +137,8 @@ fn unallocated(table: &Table) -> Vec<String> {
 fn output(table: &Table) -> Vec<String> {
     let mut rules = vec![unreachable(), reply_port()];
     rules.extend(table.families().filter(|family| *table.bound.get(*family)).flat_map(original_port));
+    // After the port is what clients dialled.
+    rules.extend(table.families().map(remember));
     rules.push(format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept"));
     if table.forwards {
         rules.push(forward());

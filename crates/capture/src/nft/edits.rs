@@ -1,7 +1,7 @@
 //! How are changes of a plan said to nftables? One transaction that touches only what differs.
 
 use super::{
-    names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit},
+    names::{Key, OWNER_CHAIN, PassingVerdict, RangesChain, ReplyPort, TABLE, Verdict, digit},
     syntax::{commas, ranges_rule},
     table::Table,
 };
@@ -55,6 +55,12 @@ fn elements(script: &mut String, family: Family, edits: &Edits) {
     change(script, &format!("exceptions{digit}"), &frontends, exception, |key, exception| {
         format!("{} : {}", Key(*key), Verdict(exception, family))
     });
+    let passing = |treatment: &Treatment| treatment.passing;
+    change(script, &format!("passing{digit}"), &frontends, passing, |key, passing| {
+        format!("{} : {}", Key(*key), PassingVerdict(passing, family))
+    });
+    let remembers = |treatment: &Treatment| treatment.remembers.then_some(());
+    change(script, &format!("remembered{digit}"), &frontends, remembers, |key, ()| Key(*key).to_string());
     let cluster_ips: Vec<_> =
         edits.cluster_ips.iter().filter(|edit| Family::of(edit.key) == family).collect();
     change(script, &format!("cluster_ips{digit}"), &cluster_ips, |()| Some(()), |ip, ()| ip.to_string());

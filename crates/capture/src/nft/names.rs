@@ -2,7 +2,7 @@
 
 use crate::{
     marks::TO_CLIENT,
-    plan::{Exception, RangesId},
+    plan::{Exception, Passing, RangesId},
 };
 use std::fmt::{self, Display};
 use weir_core::{Family, Frontend, Protocol};
@@ -67,6 +67,19 @@ impl Display for Verdict {
             Exception::Refuse => f.write_str("goto refuse"),
             Exception::Silent => f.write_str("drop"),
             Exception::InsideOnly => write!(f, "jump inside_only{}", digit(self.1)),
+        }
+    }
+}
+
+/// Writes the verdict for packets that may go on untouched.
+pub(super) struct PassingVerdict(pub(super) Passing, pub(super) Family);
+
+impl Display for PassingVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Passing::Connections => write!(f, "jump pass_connections{}", digit(self.1)),
+            Passing::Outsiders => write!(f, "jump pass_outsiders{}", digit(self.1)),
+            Passing::AllButNode => write!(f, "jump pass_all_but_node{}", digit(self.1)),
         }
     }
 }

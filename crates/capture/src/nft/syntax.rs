@@ -5,6 +5,9 @@ use ipnet::IpNet;
 use std::fmt::{Display, Write};
 use weir_core::Family;
 
+/// Matches segments of TCP connections that are no requests for one.
+pub(super) const LATER: &str = "meta l4proto tcp tcp flags & (syn | ack) != syn";
+
 /// Writes a chain with these rules, for the body of a table.
 pub(super) fn chain(text: &mut String, name: &str, rules: &[String]) {
     let _ = writeln!(text, "\tchain {name} {{");

@@ -1,5 +1,5 @@
 use super::{syntax::ranges_rule, *};
-use crate::plan::{Edit, Edits, Exception, Plan, Treatment};
+use crate::plan::{Edit, Edits, Exception, Passing, Plan, Treatment};
 use weir_core::{CapturePorts, CaptureSockets, Family, Frontend, PerFamily, PortRange, Protocol, Snapshot};
 
 fn table() -> Table {
@@ -103,7 +103,7 @@ fn a_change_says_only_what_differs_and_whose_the_table_must_be() {
         protocol: Protocol::Tcp,
         address: std::net::SocketAddr::from(([10, 96, 0, 1], port)),
     };
-    let treatment = |exception| Some(Treatment { ranges: None, exception });
+    let treatment = |exception| Some(Treatment { exception, ..Treatment::default() });
     let refuse = treatment(Some(Exception::Refuse));
     let changes = Edits {
         frontends: vec![
@@ -122,6 +122,35 @@ fn a_change_says_only_what_differs_and_whose_the_table_must_be() {
          10.96.0.1 . tcp . 82 : jump inside_only4 }",
     ];
     assert_eq!(lines(&text), expected);
+}
+
+#[test]
+fn what_passes_is_changed_by_itself_and_weirs_own_segments_are_looked_for_first() {
+    let frontend =
+        Frontend { protocol: Protocol::Tcp, address: std::net::SocketAddr::from(([192, 0, 2, 1], 80)) };
+    let treatment = |passing| Some(Treatment { passing: Some(passing), ..Treatment::default() });
+    let (before, after) = (treatment(Passing::Connections), treatment(Passing::Outsiders));
+    let changes = Edits { frontends: vec![Edit { key: frontend, before, after }], ..Edits::default() };
+    let expected = [
+        "flush chain inet weir owner_0000000000000001_7",
+        "delete element inet weir passing4 { 192.0.2.1 . tcp . 80 }",
+        "add element inet weir passing4 { 192.0.2.1 . tcp . 80 : jump pass_outsiders4 }",
+    ];
+    assert_eq!(lines(&edits(&table(), &nothing(), &changes)), expected);
+    let first_of = |table: &Table| {
+        let text = whole(table, &nothing());
+        let rules =
+            text.lines().map(str::trim).skip_while(|line| *line != "chain frontend4 {").skip(1).take(3);
+        rules.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let bound = Table { bound: PerFamily { v4: true, v6: false }, ..table() };
+    for (table, condition) in
+        [(table(), "transparent 1 notrack"), (bound, "transparent 1 socket mark & 0xffff == 0 notrack")]
+    {
+        let rules = first_of(&table);
+        assert!(rules[0].contains(condition) && rules[1].ends_with("vmap @passing4"), "{rules:?}");
+        assert_eq!(rules[2], "notrack");
+    }
 }
 
 #[test]

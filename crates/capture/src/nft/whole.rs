@@ -4,7 +4,9 @@ use super::{
     base_chains::{base_chains, from_endpoint},
     bridge_table::bridge_table,
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
-    syntax::{chain, mark, networks_of, ranges_rule, set},
+    origin::of_origin,
+    passing::{is_connected, passing},
+    syntax::{LATER, chain, mark, ranges_rule, set},
     table::Table,
 };
 use crate::{
@@ -29,8 +31,9 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     set(&mut text, "reply_ports", "mark : inet_service", reply_ports);
     for family in table.families() {
         sets(&mut text, table, plan, family);
+        passing(&mut text, table, plan, family);
         origins(&mut text, table, family);
-        frontend(&mut text, family);
+        frontend(&mut text, table, family);
     }
     base_chains(&mut text, table);
     text.push_str("}\n");
@@ -56,8 +59,8 @@ fn sets(text: &mut String, table: &Table, plan: &Plan, family: Family) {
     let exceptions = frontends().filter_map(|(frontend, treatment)| {
         Some(format!("{} : {}", Key(frontend), Verdict(treatment.exception?, family)))
     });
-    let rules = ["return", "drop"].map(String::from);
-    let inside_only = of_origin(table, family, |_| rules[0].clone(), &rules[1]);
+    let mut inside_only = of_origin(table, family, |_| Some("return".into()));
+    inside_only.push("drop".into());
     chain(text, &format!("inside_only{digit}"), &inside_only);
     set(text, &format!("frontends{digit}"), &key, frontends().map(|(frontend, _)| Key(frontend)));
     set(text, &format!("guards{digit}"), &format!("{key} : verdict"), guards);
@@ -79,20 +82,6 @@ fn stand_in_ports(text: &mut String, plan: &Plan, family: Family, key: &str) {
     let back = there().map(|(key, port)| to(with_port(key, port), key.address.port()));
     set(text, &format!("original_ports{digit}"), &map, back);
     set(text, &format!("stand_ins{digit}"), key, there().map(|(key, port)| Key(with_port(key, port))));
-}
-
-/// Rules that decide by where a packet comes from; the last one is for outsiders.
-fn of_origin(table: &Table, family: Family, inside: impl Fn(Origin) -> String, outside: &str) -> Vec<String> {
-    // A packet of this node was routed to lo. An outsider that uses an address of this node does not come from there.
-    let mut rules = vec![format!("iif \"lo\" fib saddr type local {}", inside(Origin::Node))];
-    if let Some(networks) = networks_of(&table.pods, family) {
-        rules.push(format!("{} saddr {networks} {}", ip(family), inside(Origin::Pod)));
-    }
-    if let Some(interface) = &table.pod_interface {
-        rules.push(format!("iifname \"{interface}\" {}", inside(Origin::Pod)));
-    }
-    rules.push(outside.into());
-    rules
 }
 
 /// Writes a chain for each origin, which gives packets to the capture socket of that origin, or refuses where there is none.
@@ -122,26 +111,34 @@ fn origins(text: &mut String, table: &Table, family: Family) {
         chain(text, &format!("from_{name}{}", digit(family)), &rules);
     }
     let inside = |origin| match origin {
-        Origin::Pod => format!("goto from_pod{}", digit(family)),
-        _ => format!("goto from_node{}", digit(family)),
+        Origin::Pod => Some(format!("goto from_pod{}", digit(family))),
+        _ => Some(format!("goto from_node{}", digit(family))),
     };
-    let rules = of_origin(table, family, inside, &format!("goto from_outside{}", digit(family)));
+    let mut rules = of_origin(table, family, inside);
+    rules.push(format!("goto from_outside{}", digit(family)));
     chain(text, &format!("give{}", digit(family)), &rules);
 }
 
 /// Writes the chain for packets to frontends. Verdicts concern new flows only; any other segment finds the socket of its
 /// connection, or a listener that resets.
-fn frontend(text: &mut String, family: Family) {
-    let (ip, digit) = (ip(family), digit(family));
-    let later = "meta l4proto tcp tcp flags & (syn | ack) != syn";
-    let rules = [
-        "notrack".into(),
-        // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
-        format!("{later} socket transparent 1 {} accept", mark(CAPTURED)),
-        format!("{later} goto give{digit}"),
-        format!("{ip} daddr . meta l4proto . th dport vmap @guards{digit}"),
-        format!("{ip} daddr . meta l4proto . th dport vmap @exceptions{digit}"),
-        format!("goto give{digit}"),
-    ];
+fn frontend(text: &mut String, table: &Table, family: Family) {
+    let (ip, digit, captured) = (ip(family), digit(family), mark(CAPTURED));
+    let key = format!("{ip} daddr . meta l4proto . th dport");
+    // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
+    let mut rules = vec![format!(
+        "{LATER} socket transparent 1{} notrack {captured} accept",
+        is_connected(table, family)
+    )];
+    // Before the rule below, since what is not tracked stays so.
+    rules.push(format!("{key} vmap @passing{digit}"));
+    rules.push("notrack".into());
+    if *table.bound.get(family) {
+        rules.push(format!("{LATER} socket transparent 1 {captured} accept"));
+    }
+    rules.push(format!("{LATER} goto give{digit}"));
+    for map in ["guards", "exceptions"] {
+        rules.push(format!("{key} vmap @{map}{digit}"));
+    }
+    rules.push(format!("goto give{digit}"));
     chain(text, &format!("frontend{digit}"), &rules);
 }

@@ -1,7 +1,9 @@
 use super::{ranges::Networks, *};
 use proptest::prelude::*;
 use std::{num::NonZeroU16, sync::Arc};
-use weir_core::{Conditions, EndpointSlice, Family, PortSpec, Service, SliceEndpoint, SlicePort, resolve};
+use weir_core::{
+    Conditions, EndpointSlice, Family, NoLocalEndpoints, PortSpec, Service, SliceEndpoint, SlicePort, resolve,
+};
 
 /// What decides about rules, in few values, so that Services get in each other's way.
 #[derive(Clone, Debug)]
@@ -13,6 +15,7 @@ struct Wanted {
     ranges: Option<u8>,
     internal_local: bool,
     external_local: bool,
+    passes: bool,
     /// On this node or another, ready or not.
     endpoints: Vec<(bool, bool)>,
 }
@@ -27,11 +30,21 @@ fn node() -> Node {
 fn wanted() -> impl Strategy<Value = Wanted> {
     let few = || proptest::option::of(0u8..3);
     let endpoints = proptest::collection::vec(any::<(bool, bool)>(), 0..3);
-    let local = (any::<bool>(), any::<bool>());
+    let local = (any::<bool>(), any::<bool>(), any::<bool>());
     ((0u8..4, few(), few(), few()), few(), local, endpoints).prop_map(|(claims, ranges, local, endpoints)| {
         let (name, external, load_balancer, node_port) = claims;
-        let (internal_local, external_local) = local;
-        Wanted { name, external, load_balancer, node_port, ranges, internal_local, external_local, endpoints }
+        let (internal_local, external_local, passes) = local;
+        Wanted {
+            name,
+            external,
+            load_balancer,
+            node_port,
+            ranges,
+            internal_local,
+            external_local,
+            passes,
+            endpoints,
+        }
     })
 }
 
@@ -54,6 +67,9 @@ impl Wanted {
         service.source_ranges.v4 = range.into_iter().collect();
         service.internal_local = self.internal_local;
         service.external_local = self.external_local;
+        if self.passes {
+            Arc::make_mut(&mut service.settings).no_local_endpoints = NoLocalEndpoints::Pass;
+        }
         Arc::new(resolve(&service, &[self.slice(&service)], &node()))
     }
 
@@ -89,6 +105,7 @@ fn web() -> Wanted {
         ranges: None,
         internal_local: false,
         external_local: false,
+        passes: false,
         endpoints: vec![(false, true)],
     }
 }
@@ -119,7 +136,7 @@ fn endpoints_that_come_and_go_touch_no_rule() {
 fn the_last_endpoint_changes_what_new_flows_get_and_nothing_else() {
     let edits = edits(&web(), &Wanted { endpoints: vec![(false, false)], ..web() });
     assert_eq!(edits.frontends.len(), 6, "TCP and UDP of cluster IP, load balancer and node port: {edits:?}");
-    let refuse = Treatment { ranges: None, exception: Some(Exception::Refuse) };
+    let refuse = Treatment { exception: Some(Exception::Refuse), ..Treatment::default() };
     for edit in &edits.frontends {
         assert_eq!((edit.before, edit.after), (Some(Treatment::default()), Some(refuse)));
     }
@@ -145,6 +162,38 @@ fn neither_sctp_nor_loopback_is_captured_but_the_cluster_ip_of_both_refuses() {
         assert!(frontend.protocol != Protocol::Sctp && !frontend.address.ip().is_loopback(), "{frontend}");
     }
     assert_eq!(plan.cluster_ips().collect::<Vec<_>>(), [IpAddr::from([10, 96, 0, 1])]);
+}
+
+#[test]
+fn flows_pass_external_addresses_alone_and_only_where_the_policy_is_local_and_nobody_may_serve_them() {
+    let passing = |endpoints: &[(bool, bool)], external_local| {
+        let wanted = Wanted {
+            passes: true,
+            external_local,
+            endpoints: endpoints.to_vec(),
+            external: Some(2),
+            ..web()
+        };
+        let plan = Plan::of(&snapshot(&[wanted]), &NODE_PORT_ADDRESSES, &Default::default());
+        let tcp = plan.frontends().filter(|(frontend, _)| frontend.protocol == Protocol::Tcp);
+        let of_kind = |ip: IpAddr| if ip.to_string().starts_with("203.") { "external" } else { "other" };
+        let mut passing: Vec<_> =
+            tcp.map(|(frontend, treatment)| (of_kind(frontend.address.ip()), treatment.passing)).collect();
+        passing.sort_unstable();
+        passing.dedup();
+        passing
+    };
+    let (here, there) = ((true, true), (false, true));
+    for (endpoints, external_local, expected) in [
+        (&[here][..], true, Passing::Connections),
+        (&[there], true, Passing::Outsiders),
+        (&[], true, Passing::AllButNode),
+        (&[there], false, Passing::Connections),
+        (&[], false, Passing::Connections),
+    ] {
+        let expected = [("external", Some(expected)), ("other", None)];
+        assert_eq!(passing(endpoints, external_local), expected, "{endpoints:?} {external_local}");
+    }
 }
 
 #[test]
@@ -193,7 +242,7 @@ fn replies_may_have_to_be_given_the_ports_of_datagram_services_from_the_first_to
 /// What the kernel has after some transactions.
 #[derive(Debug, Default, PartialEq)]
 struct Kernel {
-    frontends: HashMap<Frontend, (Option<Networks>, Option<Exception>)>,
+    frontends: HashMap<Frontend, (Option<Networks>, Treatment)>,
     cluster_ips: BTreeSet<IpAddr>,
     reply_ports: BTreeSet<u16>,
 }
@@ -209,9 +258,10 @@ impl Kernel {
         }
     }
 
-    fn resolve(plan: &Plan, treatment: Treatment) -> (Option<Networks>, Option<Exception>) {
+    fn resolve(plan: &Plan, treatment: Treatment) -> (Option<Networks>, Treatment) {
         let ranges = treatment.ranges.map(|id| plan.ranges().get(id).expect("it is in use").clone());
-        (ranges, treatment.exception)
+        // Which number a list of sources has is no part of it.
+        (ranges, Treatment { ranges: None, ..treatment })
     }
 
     fn change_set<T: Copy + Ord + std::fmt::Debug>(set: &mut BTreeSet<T>, edits: &[Edit<T, ()>]) {

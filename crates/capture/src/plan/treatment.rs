@@ -14,6 +14,17 @@ pub(crate) enum Exception {
     InsideOnly,
 }
 
+/// Which packets to a frontend go on untouched (kep#6272). Of all of them packets of weir's open connections are excepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Passing {
+    /// Those of TCP connections that passed while no endpoint was here, and go on elsewhere. New flows are served.
+    Connections,
+    /// Those of clients from outside. Pods and this node are served.
+    Outsiders,
+    /// Those of all but this node's own processes: nobody is served.
+    AllButNode,
+}
+
 /// The rules for new flows to a frontend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Treatment {
@@ -21,12 +32,19 @@ pub(crate) struct Treatment {
     pub(crate) ranges: Option<RangesId>,
     /// Verdict on new flows from admitted sources; `None` hands them to weir.
     pub(crate) exception: Option<Exception>,
+    /// Packets from admitted sources that go on untouched, which is decided before the exception.
+    pub(crate) passing: Option<Passing>,
+    /// Whether the clients that get datagrams from here are remembered for a while: once flows pass, theirs go on here.
+    pub(crate) remembers: bool,
 }
 
 impl Treatment {
     /// Number of elements of nftables sets that the treatment takes.
     pub(super) fn elements(self) -> usize {
-        1 + usize::from(self.ranges.is_some()) + usize::from(self.exception.is_some())
+        1 + usize::from(self.ranges.is_some())
+            + usize::from(self.exception.is_some())
+            + usize::from(self.passing.is_some())
+            + usize::from(self.remembers)
     }
 }
 
@@ -40,9 +58,31 @@ pub(super) fn treatment(claim: &Claim, node: &Node, ranges: &mut Ranges) -> Trea
         (Verdict::Drop, _) => Some(Exception::Silent),
     };
     // Datagrams of a flow that weir still serves go on whatever policy says (semantics C2, C3): weir decides which do.
-    if claim.frontend.protocol == Protocol::Udp && exception != Some(Exception::Refuse) {
-        return Treatment::default();
+    let is_udp = claim.frontend.protocol == Protocol::Udp;
+    let is_judged_by_weir = is_udp && exception != Some(Exception::Refuse);
+    let passing = passing(claim);
+    let remembers = is_udp && claim.port.asks_to_pass(claim.kind);
+    let treatment = Treatment { passing, remembers, ..Treatment::default() };
+    if is_judged_by_weir && passing.is_none() {
+        return treatment;
     }
     let sources = claim.port.sources(claim.kind, node);
-    Treatment { ranges: sources.map(|sources| ranges.add_user(claim.port.family, &sources)), exception }
+    Treatment {
+        ranges: sources.map(|sources| ranges.add_user(claim.port.family, &sources)),
+        exception: exception.filter(|_| !is_judged_by_weir),
+        ..treatment
+    }
+}
+
+fn passing(claim: &Claim) -> Option<Passing> {
+    let passes = |origin| claim.port.passes(claim.kind, origin);
+    match (passes(Origin::Outside), passes(Origin::Pod)) {
+        (true, true) => Some(Passing::AllButNode),
+        (true, false) => Some(Passing::Outsiders),
+        // Flows of datagrams that passed come here, as they do with kube-proxy (semantics C2).
+        (false, _) => {
+            let may_pass = claim.frontend.protocol == Protocol::Tcp && claim.port.asks_to_pass(claim.kind);
+            may_pass.then_some(Passing::Connections)
+        }
+    }
 }

@@ -79,6 +79,8 @@ pub struct Settings {
     pub max_connection_age: Option<Duration>,
     /// What happens to TCP connections when their endpoint is removed.
     pub on_endpoint_removed: EndpointRemoved,
+    /// What packets to external addresses get where no endpoint may serve them.
+    pub no_local_endpoints: NoLocalEndpoints,
     /// Active checks of endpoints; `None` checks by clients' connections only.
     pub health_check: Option<ActiveCheck>,
     /// Prefers endpoints of this node, else of its zone, while they have fewer live connections than this factor times the
@@ -106,6 +108,7 @@ impl Default for Settings {
             dead_peer_timeout: Duration::from_secs(30),
             max_connection_age: None,
             on_endpoint_removed: EndpointRemoved::default(),
+            no_local_endpoints: NoLocalEndpoints::default(),
             health_check: None,
             topology_spill: None,
             limits: Limits::default(),
@@ -125,6 +128,17 @@ pub enum EndpointRemoved {
     Drain(Duration),
     /// Connections are reset at once.
     Reset,
+}
+
+/// What packets to the external IPs and load-balancer IPs of a Service get where externalTrafficPolicy is Local and no endpoint
+/// may serve them here (kep#6272).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NoLocalEndpoints {
+    /// Silence, or a refusal where no node has an endpoint, as under kube-proxy.
+    #[default]
+    Drop,
+    /// Nothing: they go on untouched, and the network decides.
+    Pass,
 }
 
 /// Settings of active checks: weir opens a TCP connection to each endpoint once an interval.

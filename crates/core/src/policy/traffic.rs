@@ -2,7 +2,7 @@
 //! N1-N3, A5)
 
 use crate::{
-    model::{EndpointSet, Family, FrontendKind, Node, Origin},
+    model::{EndpointSet, Family, FrontendKind, NoLocalEndpoints, Node, Origin},
     resolve::ServicePort,
 };
 use ipnet::IpNet;
@@ -63,6 +63,22 @@ impl ServicePort {
             _ if self.has_any => Verdict::Drop,
             _ => Verdict::Reject,
         }
+    }
+
+    /// Whether the Service asks that packets to a frontend of `kind` go on untouched where externalTrafficPolicy is Local and
+    /// no endpoint may serve them. Never those to node ports, whose addresses are this node's.
+    pub fn asks_to_pass(&self, kind: FrontendKind) -> bool {
+        self.settings.no_local_endpoints == NoLocalEndpoints::Pass
+            && matches!(kind, FrontendKind::ExternalIp | FrontendKind::LoadBalancerIp)
+    }
+
+    /// Whether new flows from `origin` to a frontend of `kind` go on untouched, if their source is admitted. Those of the
+    /// node's own processes never do: on their way they would have to be told from packets of their open connections.
+    pub fn passes(&self, kind: FrontendKind, origin: Origin) -> bool {
+        self.asks_to_pass(kind)
+            && self.external_local
+            && origin != Origin::Node
+            && !matches!(self.verdict(kind, origin), Verdict::Endpoint(_))
     }
 
     /// The clients for which a frontend of `kind` has a usable endpoint; `None` when it has none for any.

@@ -32,7 +32,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network of a node whose interfaces have `addresses`. Node ports are never served on loopback addresses.
+    /// The network of a node whose interfaces have `addresses`. Node ports are served on loopback addresses where these are
+    /// named.
     pub fn of(
         node: &Node,
         addresses: BTreeSet<IpAddr>,
@@ -42,7 +43,7 @@ impl Network {
     ) -> Self {
         let is_local = |ip| addresses.contains(&ip);
         Self {
-            node_port_addresses: node_ports.resolve(node, &addresses, is_local, Localhost::Never),
+            node_port_addresses: node_ports.resolve(node, &addresses, is_local, Localhost::WhereNamed),
             sources: SourceRules::of(&pods, node, masquerade_all),
             addresses,
             pods,
@@ -229,8 +230,10 @@ impl Index {
 
 /// What a flow gets at a frontend; the source ranges come first (semantics A5).
 fn outcome(matched: &Matched<'_>, origin: Origin) -> Outcome {
-    match matched.claim.port.verdict(matched.claim.kind, origin) {
+    let Claim { kind, port, .. } = matched.claim;
+    match port.verdict(*kind, origin) {
         _ if !matched.admitted => Outcome::Drop,
+        _ if port.passes(*kind, origin) => Outcome::None,
         Verdict::Endpoint(_) => Outcome::Accept,
         Verdict::Reject => Outcome::Reject,
         Verdict::Drop => Outcome::Drop,

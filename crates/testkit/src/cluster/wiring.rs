@@ -83,6 +83,12 @@ pub(super) fn attract(router: &Namespace, network: &str, node: &Host) -> io::Res
     router.ip(&["route", "replace", network, "via", &gateway.to_string(), "table", FROM_OUTSIDE])
 }
 
+/// Sends what does not come from outside for this network to a host.
+pub(super) fn route(router: &Namespace, network: &str, host: &Host) -> io::Result<()> {
+    let gateway = if network.contains(':') { host.v6() } else { host.v4() };
+    router.ip(&["route", "replace", network, "via", &gateway.to_string()])
+}
+
 /// Makes a host a node of this index: its pod network, the routes to it, and the masquerading of its pods.
 pub(super) fn make_node(
     router: &Namespace,

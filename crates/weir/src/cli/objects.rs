@@ -3,13 +3,13 @@
 use super::{
     defaults::node_name,
     run::Map,
-    values::{NodePortAddress, network, node_port_addresses, refused_endpoints, selection, usage},
+    values::{network, node_port_choice, refused_endpoints, selection, usage},
 };
 use clap::{ArgAction, Args};
 use ipnet::IpNet;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 use weir_control::{KubeSource, Scope};
-use weir_core::{Localhost, Node, NodePortAddresses, guards::ExternalIps};
+use weir_core::{Localhost, Node, NodePortAddresses, NodePortChoice, guards::ExternalIps};
 
 /// Longest time until an answer of an API server begins: somebody waits for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,9 +44,10 @@ pub(super) struct ObjectArgs {
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
 
-    /// Where node ports would be served: 'primary' or networks, comma separated
-    #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
-    node_port_addresses: Vec<NodePortAddress>,
+    /// Where node ports would be served: 'primary', 'localhost', 'all' and networks, comma separated
+    #[arg(long, value_name = "ADDRESSES", default_value = "primary", value_delimiter = ',', action = ArgAction::Append,
+        value_parser = node_port_choice)]
+    node_port_addresses: Vec<NodePortChoice>,
 
     /// Only Services with this value of the label service.kubernetes.io/service-proxy-name
     #[arg(long, value_name = "NAME")]
@@ -130,7 +131,7 @@ impl ObjectArgs {
                 refused_endpoints: refused_endpoints(self.refuse_endpoints),
                 ..Scope::default()
             },
-            node_port_addresses: node_port_addresses(&self.node_port_addresses)?,
+            node_port_addresses: self.node_port_addresses.into_iter().collect(),
             map_loopback: self.map == Some(Map::Loopback),
         })
     }
@@ -140,7 +141,7 @@ impl ObjectOptions {
     /// Addresses of this host at which bind mode would serve the node ports of a node.
     pub(crate) fn bind_mode_node_ports(&self, node: &Node) -> Vec<IpAddr> {
         let local = weir_proxy::interface_addresses();
-        self.node_port_addresses.resolve(node, &local, |ip| local.contains(&ip), Localhost::Served)
+        self.node_port_addresses.resolve(node, &local, |ip| local.contains(&ip), Localhost::LikeOthers)
     }
 
     /// Whether standard input is among the manifests.

@@ -11,7 +11,7 @@ use std::{
 };
 use weir_control::Selection;
 use weir_core::{
-    Frontend, NodePortAddresses, PortRange,
+    Frontend, NodePortChoice, PortRange,
     address::{parse_cidr, parse_ip},
     guards::METADATA_SERVICES,
 };
@@ -45,39 +45,15 @@ impl FromStr for Folder {
     }
 }
 
-/// One value of `--node-port-addresses`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NodePortAddress {
-    Primary,
-    Within(IpNet),
-}
-
-impl FromStr for NodePortAddress {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.trim() {
-            "primary" => Ok(Self::Primary),
-            cidr => parse_cidr(cidr)
-                .map(Self::Within)
-                .ok_or("must be 'primary' alone, or networks as in 192.168.0.0/16,fd00::/8"),
-        }
-    }
-}
-
-/// Combines the values of `--node-port-addresses`.
-pub(crate) fn node_port_addresses(values: &[NodePortAddress]) -> Result<NodePortAddresses, clap::Error> {
-    let networks: Vec<IpNet> = values
-        .iter()
-        .filter_map(|value| match value {
-            NodePortAddress::Primary => None,
-            NodePortAddress::Within(network) => Some(*network),
-        })
-        .collect();
-    match networks.len() {
-        0 => Ok(NodePortAddresses::Primary),
-        given if given == values.len() => Ok(NodePortAddresses::Within(networks)),
-        _ => Err(usage("--node-port-addresses: 'primary' must stand alone, without networks")),
+/// Parses one value of `--node-port-addresses`.
+pub(crate) fn node_port_choice(text: &str) -> Result<NodePortChoice, &'static str> {
+    match text.trim() {
+        "primary" => Ok(NodePortChoice::Primary),
+        "localhost" => Ok(NodePortChoice::Localhost),
+        "all" => Ok(NodePortChoice::All),
+        cidr => parse_cidr(cidr).map(NodePortChoice::Within).ok_or(
+            "must be primary, localhost, all or a network as in 192.168.0.0/16; several are separated by commas",
+        ),
     }
 }
 
@@ -166,18 +142,22 @@ pub(crate) fn usage(message: impl std::fmt::Display) -> clap::Error {
 mod tests {
     use super::*;
 
-    fn addresses(text: &str) -> Result<NodePortAddresses, String> {
-        let values: Result<Vec<NodePortAddress>, _> = text.split(',').map(str::parse).collect();
-        node_port_addresses(&values.map_err(str::to_owned)?).map_err(|error| error.to_string())
-    }
-
     #[test]
-    fn node_port_addresses_are_primary_or_networks_but_not_both() {
-        assert_eq!(addresses("primary"), Ok(NodePortAddresses::Primary));
-        let networks = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).to_vec();
-        assert_eq!(addresses("10.1.2.3/8,fd00::/8"), Ok(NodePortAddresses::Within(networks)));
-        assert!(addresses("primary,10.0.0.0/8").unwrap_err().contains("must stand alone"));
-        assert!(addresses("10.0.0.1").unwrap_err().contains("192.168.0.0/16"));
+    fn node_ports_are_at_words_and_networks_in_any_combination() {
+        let network = |text: &str| NodePortChoice::Within(text.parse().unwrap());
+        let cases = [
+            ("primary", NodePortChoice::Primary),
+            (" localhost", NodePortChoice::Localhost),
+            ("all", NodePortChoice::All),
+            ("10.1.2.3/8", network("10.0.0.0/8")),
+            ("::1/128", network("::1/128")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(node_port_choice(text), Ok(expected), "{text}");
+        }
+        for wrong in ["10.0.0.1", "Primary", ""] {
+            assert!(node_port_choice(wrong).unwrap_err().contains("192.168.0.0/16"), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What can an operator ask a running weir over HTTP? The admin server: `/metrics` and what later issues add.
+//! What can an operator ask a running weir over HTTP? The admin server: `/metrics` and `/proxyMode`.
 
 use super::{
     reply::{Reply, TEXT, not_found, reply},
@@ -19,7 +19,11 @@ weir: a userspace L4 load balancer for Kubernetes Services
 
 /metrics   metrics in Prometheus' text format
 /healthz   ok while this process answers (probes: see --health-address)
+/proxyMode nftables, as kube-proxy answers there (node mode only)
 ";
+
+/// What kube-proxy answers that captures traffic as weir does in node mode, without an end of line.
+const NODE_MODE: &str = "nftables";
 
 /// Sources of the metrics page.
 #[derive(Clone)]
@@ -37,22 +41,35 @@ impl Metrics {
     }
 }
 
+/// What the admin server tells.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    /// Sources of the metrics page.
+    pub(crate) metrics: Metrics,
+    /// Whether weir is the proxy of a node. Only then there is a proxy mode.
+    pub(crate) in_node_mode: bool,
+}
+
 /// Answers operators on `address` until `stop`.
-pub(crate) async fn serve(address: SocketAddr, metrics: Metrics, stop: CancellationToken) {
-    let handler = move |request: hyper::Request<_>| answer(request, metrics.clone());
+pub(crate) async fn serve(address: SocketAddr, admin: Admin, stop: CancellationToken) {
+    let handler = move |request: hyper::Request<_>| answer(request, admin.clone());
     SERVER.serve(address, handler, stop).await;
 }
 
-async fn answer<B>(request: hyper::Request<B>, metrics: Metrics) -> Reply {
+async fn answer<B>(request: hyper::Request<B>, Admin { metrics, in_node_mode }: Admin) -> Reply {
     let (request, _) = request.into_parts();
     match request.uri.path() {
-        "/" | "/metrics" | "/healthz" if !matches!(request.method, Method::GET | Method::HEAD) => {
+        "/proxyMode" if !in_node_mode => not_found(),
+        "/" | "/metrics" | "/healthz" | "/proxyMode"
+            if !matches!(request.method, Method::GET | Method::HEAD) =>
+        {
             let mut refused = reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, "405 method not allowed\n");
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
         }
         "/" => reply(StatusCode::OK, TEXT, INDEX),
         "/healthz" => reply(StatusCode::OK, TEXT, "ok"),
+        "/proxyMode" => reply(StatusCode::OK, TEXT, NODE_MODE),
         "/metrics" => render(metrics).await,
         _ => not_found(),
     }
@@ -75,12 +92,18 @@ mod tests {
     use http_body_util::BodyExt;
 
     async fn ask(method: Method, path: &str) -> (StatusCode, String) {
+        ask_in(true, method, path).await
+    }
+
+    async fn ask_in(in_node_mode: bool, method: Method, path: &str) -> (StatusCode, String) {
         let recorder = metrics::recorder().unwrap();
         ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("weir_test_total").increment(3));
         let request = hyper::Request::builder().method(method).uri(path).body(()).unwrap();
         let (_, served) = watch::channel(Snapshot::default());
-        let reply = answer(request, Metrics { recorded: recorder.handle(), served }).await;
+        let metrics = Metrics { recorded: recorder.handle(), served };
+        let reply = answer(request, Admin { metrics, in_node_mode }).await;
         let status = reply.status();
+        assert_eq!(reply.headers()["x-content-type-options"], "nosniff");
         let body = reply.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -94,5 +117,12 @@ mod tests {
         assert_eq!(ask(Method::GET, "/healthz").await, (StatusCode::OK, "ok".to_owned()));
         assert_eq!(ask(Method::GET, "/other").await.0, 404);
         assert_eq!(ask(Method::POST, "/metrics").await.0, 405);
+    }
+
+    #[tokio::test]
+    async fn the_proxy_mode_is_told_as_kube_proxy_tells_it_and_only_in_node_mode() {
+        assert_eq!(ask(Method::GET, "/proxyMode").await, (StatusCode::OK, "nftables".to_owned()));
+        assert_eq!(ask_in(false, Method::GET, "/proxyMode").await.0, 404);
+        assert!(ask(Method::GET, "/").await.1.contains("/proxyMode"));
     }
 }

@@ -1,6 +1,6 @@
 //! How does the traffic of this node come to weir for as long as it runs? In node mode the rules follow what the proxy serves.
 
-use super::health_checks::HealthChecks;
+use super::{conntrack::raise_close_wait_timeout, health_checks::HealthChecks};
 use crate::{cli::NodeOptions, http::Probes};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -52,6 +52,8 @@ pub(crate) struct NodeCapture {
     node_ports: NodePortAddresses,
     health_checks: HealthChecks,
     applied: AppliedState,
+    /// Whether rules are in force, which make the kernel track connections.
+    tracks: bool,
 }
 
 /// Checks whether this host can capture traffic. Changes nothing yet.
@@ -88,6 +90,7 @@ impl NodeCapture {
             node_ports,
             health_checks: HealthChecks::start(probes.clone(), Arc::clone(proxy.descriptors())),
             applied: AppliedState::default(),
+            tracks: false,
         }
     }
 
@@ -118,7 +121,12 @@ impl NodeCapture {
                 self.tell_of_bridges(self.bridges.bound).await;
             }
             match (outcome, &self.applied.snapshot) {
-                (Ok(()), Some(snapshot)) => drop(in_force.send_replace(snapshot.generation)),
+                (Ok(()), Some(snapshot)) => {
+                    in_force.send_replace(snapshot.generation);
+                    if !std::mem::replace(&mut self.tracks, true) {
+                        raise_close_wait_timeout();
+                    }
+                }
                 (Ok(()), None) => {}
                 (Err(error), _) => {
                     error!(%error, "cannot change the rules that capture Service traffic; the earlier rules stay, trying again");

@@ -136,6 +136,42 @@ fn what_is_no_frontend_is_explained_too() {
 }
 
 #[test]
+fn what_goes_on_untouched_is_said() {
+    let passing = WEB
+        .replace(
+            "metadata: { name: web }",
+            "metadata: { name: web, annotations: { weir.dev/no-local-endpoints: pass } }",
+        )
+        .replace("nodeName: node-a, zone: z1", "nodeName: node-b, zone: z2");
+    let ask = |from, to, flags: &[&str]| {
+        let flow = ["--manifests", "-", "--node-name", "node-a", "--cluster-cidr", "10.244.0.0/16"];
+        let (stdout, _) = texts(&weir(&[&flow[..], flags, &["--from", from, "--to", to]].concat(), &passing));
+        stdout
+    };
+    let answer = ask("203.0.113.99", "203.0.113.7:80/TCP", &[]);
+    assert!(
+        answer.contains("NONE: no endpoint may serve here, and weir.dev/no-local-endpoints lets"),
+        "{answer}"
+    );
+    assert!(
+        ask("203.0.113.99", "192.168.0.2:30080/TCP", &[]).contains("DROP"),
+        "node ports are this node's own"
+    );
+    assert!(ask("10.244.0.9", "203.0.113.7:80/TCP", &[]).contains("ACCEPT"), "pods are served");
+    assert!(ask("203.0.113.99", "203.0.113.7:80/TCP", &["--map", "loopback"]).contains("REJECT"));
+}
+
+#[test]
+fn node_ports_on_localhost_are_explained() {
+    let ask = |addresses| {
+        let to = ["--from", "127.0.0.1", "--to", "127.0.0.1:30080/TCP", "--node-port-addresses", addresses];
+        explain_json(&to)["verdict"].clone()
+    };
+    assert_eq!((ask("primary"), ask("0.0.0.0/0")), ("NONE".into(), "NONE".into()));
+    assert_eq!((ask("primary,localhost"), ask("all")), ("ACCEPT".into(), "ACCEPT".into()));
+}
+
+#[test]
 fn what_cannot_be_known_offline_is_said() {
     let notes = |flags: &[&str]| {
         let flow = ["--from", "10.244.0.9", "--to", "10.96.0.10:80/TCP"];

@@ -124,3 +124,26 @@ fn many_mistakes_are_a_few_lines() {
         "{problems}"
     );
 }
+
+#[test]
+fn packets_that_shall_pass_although_every_node_uses_all_endpoints_are_a_mistake() {
+    let passing = "metadata: {name: web, annotations: {weir.dev/no-local-endpoints: pass}}";
+    let manifests = web(&slice("web", "IPv4", HTTP, POD)).replacen("metadata: {name: web}", passing, 1);
+    let said = "weir.dev/no-local-endpoints]: means nothing unless externalTrafficPolicy is Local";
+    assert!(ask("resolve", &[], &manifests).2.contains(said), "{}", ask("resolve", &[], &manifests).2);
+    let local = manifests.replacen("spec: {", "spec: {type: LoadBalancer, externalTrafficPolicy: Local, ", 1);
+    assert!(
+        !ask("resolve", &[], &local).2.contains("no-local-endpoints"),
+        "{}",
+        ask("resolve", &[], &local).2
+    );
+    let vip = local.replacen("ports: [", "externalIPs: [203.0.113.7], ports: [", 1);
+    let row = |manifests: &str| {
+        let table = ask("resolve", &[], manifests).1;
+        table.lines().find(|line| line.contains("203.0.113.7:80")).unwrap_or_default().to_owned()
+    };
+    assert!(row(&vip).contains("(this node only; in node mode others go on untouched)"), "{}", row(&vip));
+    let none =
+        vip.replace("{addresses: [10.244.0.1]", "{conditions: {ready: false}, addresses: [10.244.0.1]");
+    assert!(row(&none).contains("in node mode packets go on untouched"), "{}", row(&none));
+}

@@ -5,7 +5,7 @@ use crate::{
         limits::LimitArgs,
         log_filter::log_filter,
         network::NetworkArgs,
-        values::{self, Folder, Listen, NodePortAddress},
+        values::{self, Folder, Listen},
     },
     output::logging::LogFormat,
 };
@@ -13,7 +13,7 @@ use clap::{ArgAction, Args, ValueEnum, value_parser};
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
 use weir_capture::Forwarding;
-use weir_core::PortRange;
+use weir_core::{NodePortChoice, PortRange};
 
 /// The flags of `weir run`.
 #[derive(Args, Debug)]
@@ -79,9 +79,11 @@ pub(super) struct ServedArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) service_proxy_name: Option<String>,
 
-    /// Addresses where node ports are served: 'primary' (this Node's InternalIPs) or networks, comma separated
-    #[arg(long, value_name = "CIDR", default_value = "primary", value_delimiter = ',', action = ArgAction::Append)]
-    pub(super) node_port_addresses: Vec<NodePortAddress>,
+    /// Addresses where node ports are served: 'primary' (this Node's InternalIPs), 'localhost' (127.0.0.1 and ::1), 'all' and
+    /// networks, comma separated; they count together
+    #[arg(long, value_name = "ADDRESSES", default_value = "primary", value_delimiter = ',', action = ArgAction::Append,
+        value_parser = values::node_port_choice)]
+    pub(super) node_port_addresses: Vec<NodePortChoice>,
 
     /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
     /// external IPs [default: true for objects from an API server, false for manifests]

@@ -141,7 +141,7 @@ impl RunArgs {
                 refused_endpoints: values::refused_endpoints(served.refuse_endpoints),
             },
             map_loopback: served.map == Some(Map::Loopback),
-            node_port_addresses: values::node_port_addresses(&served.node_port_addresses)?,
+            node_port_addresses: served.node_port_addresses.into_iter().collect(),
             node,
             limits,
             workers: workers(process.workers),

@@ -192,6 +192,9 @@ fn because(judgement: &Judgement<'_>, loaded: &Loaded) -> String {
             count => format!("{count} endpoints are eligible"),
         },
         _ if !matched.admitted => "the client is outside loadBalancerSourceRanges".to_owned(),
+        Outcome::None => {
+            "no endpoint may serve here, and weir.dev/no-local-endpoints lets the packets go on".to_owned()
+        }
         _ if port.has_any => format!("{} is Local, and no endpoint on this node can serve", field(matched).0),
         _ => match shortage(loaded, port, matched.traffic) {
             Some(why) => format!("no endpoint can serve, on any node: {why}"),

@@ -2,7 +2,11 @@
 
 use super::mapped::Mapped;
 use crate::cli::{AskedFlow, ExplainOptions};
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 use weir_core::{
     Family, Frontend, Node, Origin, Snapshot, SourceRules,
     verdict::{Cause, Index, Judgement, Network, Outcome},
@@ -31,7 +35,7 @@ impl Judge {
         let cluster = &options.network;
         let network = Network::of(
             &snapshot.node,
-            addresses(&snapshot.node, given),
+            addresses(&snapshot.node, given).into_iter().chain(LOCALHOST).collect(),
             &options.objects.node_port_addresses,
             cluster.pods.clone(),
             cluster.masquerade_all,
@@ -66,7 +70,8 @@ impl Judge {
         let mut judgement = self.index.judge(flow.from, self.dialled(flow.to));
         if self.mapped.is_on() {
             // Where bind mode has nobody to connect to it has no socket, so that the kernel refuses.
-            if judgement.outcome == Outcome::Drop {
+            let is_claimed = matches!(judgement.cause, Cause::Frontend(_));
+            if judgement.outcome == Outcome::Drop || (judgement.outcome == Outcome::None && is_claimed) {
                 judgement.outcome = Outcome::Reject;
             }
             if let Cause::Frontend(matched) = &mut judgement.cause {
@@ -86,6 +91,9 @@ impl Judge {
         judgement.origin == Origin::Outside && !self.mapped.is_on()
     }
 }
+
+/// The addresses that every node has.
+const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 fn addresses(node: &Node, given: &[IpAddr]) -> BTreeSet<IpAddr> {
     given.iter().chain(&node.internal_ips).copied().collect()

@@ -26,7 +26,7 @@ pub(super) fn notes(
     }
     let family = Family::of(flow.from);
     let (node, network) = (index.node(), index.network());
-    if !network.addresses.iter().any(|ip| Family::of(*ip) == family) {
+    if !network.addresses.iter().any(|ip| Family::of(*ip) == family && !ip.is_loopback()) {
         notes.push(format!(
             "no {family} address of node {:?} is known: only loopback counts as the node, and no node port is \
              served; give --node-addresses, or a Node among the objects",

@@ -29,7 +29,13 @@ pub(super) fn endpoints(loaded: &Loaded, view: &View, row: &Row) -> String {
         0 => String::new(),
         more => format!(" + {more} more"),
     };
-    let scope = if origin == Origin::Node { " (this node only)" } else { "" };
+    let scope = match origin {
+        Origin::Node if port.passes(*kind, Origin::Outside) => {
+            " (this node only; in node mode others go on untouched)"
+        }
+        Origin::Node => " (this node only)",
+        _ => "",
+    };
     format!("{}{more}{scope}", listed.join(","))
 }
 
@@ -38,6 +44,9 @@ fn none(loaded: &Loaded, row: &Row) -> String {
     let Row { port, kind, .. } = row;
     let why = shortage(loaded, port, port.traffic(*kind, Origin::Node)).unwrap_or_default();
     match port.verdict(*kind, Origin::Node) {
+        _ if port.passes(*kind, Origin::Outside) => {
+            format!("none: refused, or in node mode packets go on untouched but for the node's own: {why}")
+        }
         // Bind mode has no socket there then, so that the kernel refuses.
         Verdict::Drop => format!("none: refused, or in node mode no answer: {why}"),
         _ => format!("none: clients are refused: {why}"),

@@ -166,22 +166,20 @@ fn node_ports(port: &ServicePort, node: &Node, wanted: &NodePortAddresses) -> Ve
         return Vec::new();
     };
     let one = |ip| Place::One(Frontend { protocol, address: SocketAddr::new(ip, number.get()) });
-    match wanted {
-        NodePortAddresses::Primary if !node.known && family == Family::V4 => {
-            vec![one(IpAddr::V4(Ipv4Addr::LOCALHOST))]
-        }
-        NodePortAddresses::Primary => {
-            let own = node.internal_ips.iter().filter(|ip| Family::of(**ip) == family);
-            own.map(|ip| one(*ip)).collect()
-        }
-        NodePortAddresses::Within(networks) => {
-            let own = networks.iter().filter(|network| Family::of(network.addr()) == family);
-            let own: Vec<Place> =
-                own.map(|network| Place::Within(Some(*network), family, protocol, number)).collect();
-            match own.is_empty() {
-                true => vec![Place::Within(None, family, protocol, number)],
-                false => own,
-            }
-        }
+    let mut places = Vec::new();
+    if wanted.primary && node.known {
+        let own = node.internal_ips.iter().filter(|ip| Family::of(**ip) == family);
+        places.extend(own.map(|ip| one(*ip)));
+    } else if wanted.primary && family == Family::V4 {
+        places.push(one(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     }
+    let within = |network| Place::Within(network, family, protocol, number);
+    // A /0 is every address.
+    places.extend(
+        wanted.of_family(family).map(|network| within((network.prefix_len() > 0).then_some(network))),
+    );
+    if places.is_empty() && wanted.is_unrestricted(family) {
+        places.push(within(None));
+    }
+    places
 }

@@ -4,7 +4,7 @@ use crate::{
     cli::RunOptions,
     http::{
         Probes,
-        admin::{self, Metrics},
+        admin::{self, Admin, Metrics},
     },
     metrics::{self, Exporter},
 };
@@ -31,7 +31,8 @@ impl Servers {
         }
         if let Some(address) = options.admin_address {
             let metrics = Metrics { recorded: exporter.handle.clone(), served };
-            tasks.spawn(admin::serve(address, metrics, stop.clone()));
+            let admin = Admin { metrics, in_node_mode: options.node.is_some() };
+            tasks.spawn(admin::serve(address, admin, stop.clone()));
         }
         tasks.spawn(metrics::upkeep(exporter, stop.clone()));
         tasks.close();
