@@ -15,6 +15,7 @@ mod held_ports;
 mod load_balancers;
 mod many;
 mod metrics;
+mod network_plugins;
 mod objects;
 mod policies;
 mod reach;
