@@ -2,11 +2,15 @@
 
 mod bridges;
 mod features;
+mod forwarding;
+mod links;
 mod obstacles;
 pub(crate) mod requirements;
 mod ruleset;
 
 pub use bridges::bridges;
+pub use forwarding::can_refuse;
+pub use links::{Link, LinkKind, Links};
 pub(crate) use obstacles::obstacles;
 pub use ruleset::{Chain, Ruleset};
 
@@ -35,6 +39,8 @@ pub struct Host {
     pub routing: Result<PerFamily<Routing>, Error>,
     /// Those of the requested destinations that this host has no route to.
     pub unreachable: Vec<IpAddr>,
+    /// Interfaces, and what is known of pods by them.
+    pub links: Result<Links, Error>,
     /// Families that bridges keep from TPROXY, and the networks of bridges.
     pub bridges: Result<Bridges, Error>,
     /// Whether a weir captures in this network namespace.
@@ -63,6 +69,7 @@ impl Host {
             ruleset,
             routing,
             unreachable,
+            links: Links::read().await,
             bridges: bridges().await,
             is_running: is_running(),
         }

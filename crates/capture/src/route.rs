@@ -90,7 +90,7 @@ impl Routes {
     }
 
     /// The route that a packet of this host with this mark takes.
-    async fn lookup(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
+    pub(crate) async fn lookup(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
         let message = match ip {
             IpAddr::V4(ip) => {
                 RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(mark).build()

@@ -2,8 +2,8 @@
 
 use crate::{Error, nft::program};
 
-/// Hooks that a packet passes on its way into this host.
-const INBOUND_HOOKS: [&str; 2] = ["prerouting", "input"];
+/// Hooks that a packet passes on its way into this host or through it.
+const INBOUND_HOOKS: [&str; 3] = ["prerouting", "input", "forward"];
 
 /// The most chains of these hooks whose rules are read; nobody has more.
 const MAX_CHAINS: usize = 64;
@@ -15,6 +15,8 @@ pub struct Ruleset {
     pub tables: Vec<String>,
     /// The chains of all tables.
     pub chains: Vec<Chain>,
+    /// Table and name of each flow table, as in `inet fastpath f`: established connections bypass the rules there.
+    pub flow_tables: Vec<String>,
 }
 
 /// A chain of nftables.
@@ -28,7 +30,7 @@ pub struct Chain {
     pub hook: String,
     /// Whether the chain's policy is to drop.
     pub drops: bool,
-    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting` and `input` only.
+    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting`, `input` and `forward` only.
     pub rules: Vec<String>,
 }
 
@@ -38,6 +40,11 @@ impl Ruleset {
         let mut ruleset = Self {
             tables: tables(&program::query(&["list", "tables"]).await?),
             chains: chains(&program::query(&["list", "chains"]).await?),
+            // A kernel without them refuses the question.
+            flow_tables: program::query(&["list", "flowtables"])
+                .await
+                .map(|text| flow_tables(&text))
+                .unwrap_or_default(),
         };
         let is_inbound = |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook);
         for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
@@ -72,6 +79,19 @@ fn chains(text: &str) -> Vec<Chain> {
         } else if let (true, Some(chain)) = (is_base(line), found.last_mut()) {
             chain.hook = word_after("hook", line).to_owned();
             chain.drops = word_after("policy", line) == "drop";
+        }
+    }
+    found
+}
+
+/// Parses the answer to `list flowtables`.
+fn flow_tables(text: &str) -> Vec<String> {
+    let (mut table, mut found) = ("", Vec::new());
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = opens("table ", line) {
+            table = name;
+        } else if let Some(name) = opens("flowtable ", line) {
+            found.push(format!("{table} {name}"));
         }
     }
     found
@@ -121,6 +141,8 @@ mod tests {
             })
         );
         assert_eq!(tables("table ip filter\ntable inet f\n"), ["ip filter", "inet f"]);
+        let text = "table inet f {\n\tflowtable fast {\n\t\thook ingress priority filter\n\t\tdevices = { eth0 }\n\t}\n}\n";
+        assert_eq!(flow_tables(text), ["inet f fast"]);
     }
 
     #[test]
