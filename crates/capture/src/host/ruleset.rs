@@ -5,6 +5,9 @@ use crate::{Error, nft::program};
 /// Hooks that a packet passes on its way into this host or through it.
 const INBOUND_HOOKS: [&str; 3] = ["prerouting", "input", "forward"];
 
+/// End of the name of Calico's chain that says at its end what becomes of packets which pods send to this host.
+const TO_HOST_CHAIN: &str = "cali-wl-to-host";
+
 /// The most chains of these hooks whose rules are read; nobody has more.
 const MAX_CHAINS: usize = 64;
 
@@ -30,7 +33,8 @@ pub struct Chain {
     pub hook: String,
     /// Whether the chain's policy is to drop.
     pub drops: bool,
-    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting`, `input` and `forward` only.
+    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting`, `input` and `forward`, and for
+    /// Calico's `cali-wl-to-host`, only.
     pub rules: Vec<String>,
 }
 
@@ -46,7 +50,9 @@ impl Ruleset {
                 .map(|text| flow_tables(&text))
                 .unwrap_or_default(),
         };
-        let is_inbound = |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook);
+        let is_inbound = |chain: &&mut Chain| {
+            INBOUND_HOOKS.contains(&&*chain.hook) || chain.name.ends_with(TO_HOST_CHAIN)
+        };
         for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
             // Names are part of a command.
             if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {

@@ -45,7 +45,7 @@ fn turns_away(chain: &Chain) -> bool {
 }
 
 /// Whether a rule drops or rejects every packet: before the verdict it may only count and log.
-fn refuses_everything(rule: &str) -> bool {
+pub(super) fn refuses_everything(rule: &str) -> bool {
     let mut rest = rule.trim();
     while let Some(next) = after_count(rest).or_else(|| after_log(rest)) {
         rest = next.trim_start();
