@@ -50,9 +50,8 @@ impl Ruleset {
                 .map(|text| flow_tables(&text))
                 .unwrap_or_default(),
         };
-        let is_inbound = |chain: &&mut Chain| {
-            INBOUND_HOOKS.contains(&&*chain.hook) || chain.name.ends_with(TO_HOST_CHAIN)
-        };
+        let is_inbound =
+            |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook) || chain.name.ends_with(TO_HOST_CHAIN);
         for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
             // Names are part of a command.
             if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {

@@ -26,10 +26,8 @@ pub(super) fn judge(subject: &Subject, node_name: &str) -> Vec<Check> {
         }
         Cluster::Examined(examination) => examination,
     };
-    let mut checks = vec![
-        Check::ok(NAME, format!("is there and names the API server {}", examination.server)),
-        api_server(examination),
-    ];
+    let mut checks =
+        vec![Check::ok(NAME, format!("the API server is {}", examination.server)), api_server(examination)];
     if examination.version.is_ok() {
         checks.push(rights(&examination.rights));
         checks.extend(node(examination, node_name, &subject.addresses));
