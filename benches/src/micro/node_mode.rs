@@ -6,7 +6,7 @@ use weir_core::{Pods, Snapshot};
 use weir_proxy::{Config, Marks, Proxy};
 
 /// Marks whose values do not matter, as no rules bring packets.
-const MARKS: Marks = Marks { to_clients: 0x0001_0000, to_endpoints: 0x0002_0000 };
+const MARKS: Marks = Marks { to_clients: 0x0001_0000, to_endpoints: 0x0002_0000, forwarded: 0x0004_0000 };
 
 /// A data plane in node mode with one worker, that no packet reaches.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! When are which rules in force? They follow the Snapshots, and come back when somebody takes them away.
 
 mod desired;
+mod forwarding;
 mod metric_families;
 mod metrics;
 mod removal;
@@ -10,12 +11,13 @@ pub use metric_families::METRIC_FAMILIES;
 
 use crate::{
     Error, Options,
+    forwarding::ForwardCheck,
     host::{obstacles, requirements},
     monitor::Monitor,
     nft::{self, program},
     ownership::{CaptureLock, LOCK_SOCKET, TableOwner},
     plan::Plan,
-    route::Routes,
+    route::{Routes, Way},
 };
 use desired::{Desired, Installed};
 use metrics::CaptureMetrics;
@@ -39,6 +41,8 @@ pub enum Disturbance {
     Rules,
     /// Captured packets are no longer routed to this host.
     Routes,
+    /// Packets to endpoints are to take another way than before.
+    Forwarding,
     /// A change could not be made, and it is time to try again.
     Failed,
 }
@@ -57,6 +61,9 @@ pub struct Capture {
     /// The rules that are known to be in force; `None` after a failure.
     installed: Option<Installed>,
     disturbance: Option<Disturbance>,
+    /// Whether packets to endpoints are to take the way of forwarded ones; `None` before that was decided.
+    forwards: Option<bool>,
+    forward_check: ForwardCheck,
     repair_schedule: RepairSchedule,
     next_route_check: Instant,
     superseded: bool,
@@ -87,6 +94,8 @@ impl Capture {
             desired: None,
             installed: None,
             disturbance: None,
+            forwards: None,
+            forward_check: ForwardCheck::default(),
             repair_schedule: RepairSchedule::default(),
             next_route_check: Instant::now() + ROUTE_CHECK_INTERVAL,
             superseded: false,
@@ -108,7 +117,11 @@ impl Capture {
         node_port_addresses: &[IpAddr],
         bound: PerFamily<bool>,
     ) -> Result<(), Error> {
-        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound)?;
+        if self.forwards.is_none() {
+            self.decide_forwarding().await;
+        }
+        let forwards = self.forwards == Some(true);
+        let table = self.options.table(&self.owner, snapshot, *capture_sockets, bound, forwards)?;
         let node_port_addresses = node_port_addresses.to_vec();
         self.desired = Some(Arc::new(Desired { snapshot: snapshot.clone(), node_port_addresses, table }));
         let outcome = self.reconcile().await;
@@ -123,15 +136,15 @@ impl Capture {
                 (Some(due), Some(disturbance)) if due <= Instant::now() => return disturbance,
                 _ => {}
             }
-            let next_check = self.next_route_check;
-            let until = self.repair_schedule.due().map_or(next_check, |due| due.min(next_check));
+            let dues = [Some(self.next_route_check), self.repair_schedule.due(), self.forward_check.due()];
+            let until = dues.into_iter().flatten().min().unwrap_or(self.next_route_check);
             if self.disturbance.is_some() || self.superseded || self.desired.is_none() {
                 sleep_until(until.into()).await;
-            } else if let Ok(outcome) = timeout_at(until.into(), self.monitor.foreign_change()).await {
-                if let Err(error) = outcome {
-                    warn!(%error, "cannot listen to changes of nftables; the rules are written anew");
-                }
-                self.note_disturbance(Disturbance::Rules);
+            } else if let Ok(outcome) = timeout_at(until.into(), self.monitor.changed()).await {
+                self.note_changes(outcome);
+            }
+            if self.is_calm() {
+                self.check_forwarding().await;
             }
             self.check_periodically().await;
         }
@@ -151,6 +164,7 @@ impl Capture {
         let outcome = match disturbance {
             Some(Disturbance::Routes) => self.ensure_routes().await,
             _ => {
+                self.follow_forwarding();
                 self.installed = None;
                 self.rewrite().await
             }
@@ -171,6 +185,24 @@ impl Capture {
         self.repair_schedule.request(Instant::now());
     }
 
+    /// Takes in what the kernel has notified of.
+    fn note_changes(&mut self, outcome: std::io::Result<()>) {
+        if let Err(error) = &outcome {
+            warn!(%error, "cannot listen to changes of nftables; the rules are written anew");
+        }
+        if self.monitor.take_foreign_change() || outcome.is_err() {
+            self.note_disturbance(Disturbance::Rules);
+        }
+        if self.monitor.take_change_beside() {
+            self.request_forward_check();
+        }
+    }
+
+    /// Whether the rules are in force and this weir's, and nothing is known to be wrong.
+    fn is_calm(&self) -> bool {
+        !self.superseded && self.disturbance.is_none() && self.installed.is_some()
+    }
+
     /// Checks, every [`ROUTE_CHECK_INTERVAL`], what no notification announces: routes, and whether the capture lock is
     /// free.
     async fn check_periodically(&mut self) {
@@ -181,14 +213,25 @@ impl Capture {
         if self.lock.is_none() {
             self.lock = CaptureLock::acquire().ok().flatten();
         }
-        if self.superseded || self.disturbance.is_some() || self.installed.is_none() {
+        if !self.is_calm() {
             return;
         }
-        for family in self.families() {
-            if !self.routes.are_in_force(family).await {
+        self.check_legacy();
+        let families = self.families();
+        for &family in &families {
+            if !self.routes.are_in_force(&Way::TO_SOCKETS, family).await {
                 self.note_disturbance(Disturbance::Routes);
             }
         }
+        // What cannot be found out is mended, or said in doing so.
+        if self.is_forwarding() && !self.routes.forwarding_is_in_force(&families).await.unwrap_or(false) {
+            self.note_disturbance(Disturbance::Routes);
+        }
+    }
+
+    /// Whether the desired rules send packets to endpoints the way of forwarded ones.
+    fn is_forwarding(&self) -> bool {
+        self.desired.as_ref().is_some_and(|desired| desired.table.forwards)
     }
 
     fn families(&self) -> Vec<Family> {
@@ -198,7 +241,7 @@ impl Capture {
     /// Counts a failure and asks for another attempt.
     fn record(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         if let Err(error) = &outcome {
-            if matches!(error, Error::Route { .. })
+            if matches!(error, Error::Route { .. } | Error::Pair(_))
                 && let Ok(routes) = Routes::open()
             {
                 // The connection itself may have failed.
@@ -260,6 +303,7 @@ impl Capture {
 
     fn installed(&mut self, installed: Installed) {
         self.metrics.elements.set(installed.plan.elements() as f64);
+        self.metrics.forwarding.set(f64::from(installed.desired.table.forwards));
         self.installed = Some(installed);
     }
 
@@ -278,6 +322,9 @@ impl Capture {
             if self.routes.ensure(family).await? {
                 info!(%family, "captured packets are now routed to this host");
             }
+        }
+        if self.is_forwarding() && self.routes.ensure_forwarding(&self.families()).await? {
+            info!("packets to endpoints are now routed by the interfaces weir0 and weir1");
         }
         Ok(())
     }

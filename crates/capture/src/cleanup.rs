@@ -9,6 +9,9 @@ use crate::{
 use std::fmt;
 use weir_core::{Family, PerFamily};
 
+/// weir's routing tables, for the operator.
+const TABLES: &str = "20736 to 20738";
+
 /// What a clean-up has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
@@ -16,8 +19,10 @@ pub struct Removed {
     pub table: bool,
     /// Number of policy rules.
     pub rules: PerFamily<usize>,
-    /// Number of routes in weir's routing table.
+    /// Number of routes in weir's routing tables.
     pub routes: PerFamily<usize>,
+    /// Whether there were interfaces of weir's.
+    pub interfaces: bool,
 }
 
 impl fmt::Display for Removed {
@@ -31,17 +36,20 @@ impl fmt::Display for Removed {
         for family in Family::ALL {
             let (rules, routes) = (*self.rules.get(family), *self.routes.get(family));
             if rules > 0 {
-                writeln!(f, "removed {rules} {family} policy rule(s) to table {}", crate::route::TABLE)?;
+                writeln!(f, "removed {rules} {family} policy rule(s) to tables {TABLES}")?;
             }
             if routes > 0 {
-                writeln!(f, "removed {routes} {family} route(s) of table {}", crate::route::TABLE)?;
+                writeln!(f, "removed {routes} {family} route(s) of tables {TABLES}")?;
             }
+        }
+        if self.interfaces {
+            writeln!(f, "removed the interfaces weir0 and weir1")?;
         }
         Ok(())
     }
 }
 
-/// Removes every trace of weir from nftables and routing, in both families.
+/// Removes every trace of weir from nftables, routing and interfaces, in both families.
 ///
 /// # Errors
 /// When `nft` or netlink cannot be used, or this process has no CAP_NET_ADMIN. Whatever can be removed is gone even so.
@@ -53,6 +61,7 @@ pub async fn cleanup() -> Result<Removed, Error> {
     for family in Family::ALL {
         (*removed.rules.get_mut(family), *removed.routes.get_mut(family)) = routes.remove(family).await?;
     }
+    removed.interfaces = routes.remove_pair().await?;
     removed.table = table?;
     Ok(removed)
 }

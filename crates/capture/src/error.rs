@@ -46,6 +46,18 @@ pub enum Error {
         /// The kernel's answer.
         why: String,
     },
+    /// An interface of somebody else has the name of one of weir's.
+    #[error(
+        "an interface {0} is there that is not weir's: packets to endpoints cannot take the way of forwarded ones. Rename it, \
+         or run weir with --forwarding=never, where NetworkPolicy does not judge Service traffic to pods of this node"
+    )]
+    InterfaceTaken(&'static str),
+    /// The kernel refused the pair of interfaces, or something that the pair needs.
+    #[error(
+        "cannot set up the interfaces weir0 and weir1, by which packets to endpoints take the way of forwarded ones: {0}. \
+         Does the kernel have CONFIG_VETH, and is CAP_NET_ADMIN there?"
+    )]
+    Pair(String),
     /// Netlink cannot be used.
     #[error("cannot use netlink: {0}")]
     Netlink(io::Error),

@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | [`marks::TO_CLIENT`] | packets to clients | not tracked, never captured |
 //! | [`marks::TO_ENDPOINT`] | packets to endpoints, probes | never captured; not tracked if the endpoint is in a pod network, else the connection gets the bit too |
+//! | [`marks::FORWARDED`] | packets to endpoints for clients in pods and outside | with `--forwarding`: sent by the interfaces weir0 and weir1, so that they pass the hook `forward`; tracked there |
 //! | [`marks::CAPTURED`] | packets for weir's sockets | routed to this host: rule of priority [`route::PRIORITY`], table [`route::TABLE`] |
 //!
 //! | chain of table `inet weir` | hook | priority | why there |
@@ -31,6 +32,7 @@
 mod capture;
 mod cleanup;
 mod error;
+mod forwarding;
 mod host;
 pub mod marks;
 mod monitor;
@@ -43,6 +45,7 @@ pub mod route;
 pub use capture::{Capture, Disturbance, METRIC_FAMILIES};
 pub use cleanup::{Removed, cleanup};
 pub use error::Error;
-pub use host::{Chain, Host, Link, LinkKind, Links, Ruleset, bridges, can_refuse};
+pub use forwarding::Forwarding;
+pub use host::{Chain, ForwardFirewalls, Host, Link, LinkKind, Links, Ruleset, bridges};
 pub use options::Options;
 pub use ownership::is_running;

@@ -1,10 +1,11 @@
-//! Has somebody else changed weir's table? The kernel notifies of every change, and of the process that made it.
+//! Has somebody else changed weir's table, or chains beside it? The kernel notifies of every change, and of the process that
+//! made it.
 
 mod notification;
 
 use crate::nft::TABLE_NAME;
 use netlink_sys::{AsyncSocket, AsyncSocketExt, TokioSocket, protocols::NETLINK_NETFILTER};
-use notification::TableChange;
+use notification::Seen;
 use rustix::io::Errno;
 use std::{fmt, io};
 
@@ -21,15 +22,13 @@ const MAX_DATAGRAM: usize = 1 << 16;
 /// A netlink socket that receives the notifications of changes of nftables.
 pub(crate) struct Monitor {
     socket: TokioSocket,
-    /// A change by another process was seen and not reported yet.
-    foreign_change_pending: bool,
+    /// What was seen and not reported yet.
+    pending: Seen,
 }
 
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Monitor")
-            .field("foreign_change_pending", &self.foreign_change_pending)
-            .finish_non_exhaustive()
+        f.debug_struct("Monitor").field("pending", &self.pending).finish_non_exhaustive()
     }
 }
 
@@ -41,7 +40,7 @@ impl Monitor {
         // Beyond the limit for everybody, which CAP_NET_ADMIN allows.
         rustix::net::sockopt::set_socket_recv_buffer_size_force(socket.socket_ref(), RECEIVE_BUFFER)?;
         socket.socket_ref().add_membership(NFTABLES_GROUP)?;
-        Ok(Self { socket, foreign_change_pending: false })
+        Ok(Self { socket, pending: Seen::default() })
     }
 
     /// Reads all notifications of what happened until the process `own` ended: its changes, which are expected, and those of
@@ -51,41 +50,52 @@ impl Monitor {
         loop {
             datagram.clear();
             let received = self.socket.socket_ref().recv(&mut datagram, 0).map(drop);
-            match is_foreign(received, &datagram, own) {
-                Ok(foreign) => self.foreign_change_pending |= foreign,
-                Err(_would_block) => return,
+            if self.note(received, &datagram, own).is_err() {
+                // Nothing is left to read.
+                return;
             }
         }
     }
 
-    /// Forgets all changes so far, for when the whole table is written anew.
+    /// Forgets all changes of weir's table so far, for when the whole table is written anew.
     pub(crate) fn discard_pending(&mut self) {
         self.drain(None);
-        self.foreign_change_pending = false;
+        self.pending.foreign = false;
     }
 
-    /// Waits until another process has changed the table.
-    pub(crate) async fn foreign_change(&mut self) -> io::Result<()> {
+    /// Waits until another process has changed weir's table, or chains beside the table have changed.
+    pub(crate) async fn changed(&mut self) -> io::Result<()> {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
-        while !self.foreign_change_pending {
+        while self.pending == Seen::default() {
             datagram.clear();
             let received = self.socket.recv(&mut datagram).await;
-            self.foreign_change_pending = is_foreign(received, &datagram, None)?;
+            self.note(received, &datagram, None)?;
         }
-        self.foreign_change_pending = false;
         Ok(())
     }
-}
 
-/// Whether a received datagram notifies of a change of weir's table that the process `own` has not made.
-fn is_foreign(received: io::Result<()>, datagram: &[u8], own: Option<u32>) -> io::Result<bool> {
-    match received {
-        Ok(()) => {
-            Ok(notification::changes_of(datagram, TABLE_NAME)
-                .any(|TableChange { sender }| Some(sender) != own))
-        }
-        // Some notifications were lost; one that matters may have been among them.
-        Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => Ok(true),
-        Err(error) => Err(error),
+    /// Whether another process has changed weir's table since the last call.
+    pub(crate) fn take_foreign_change(&mut self) -> bool {
+        std::mem::take(&mut self.pending.foreign)
+    }
+
+    /// Whether chains or rules beside weir's table have changed since the last call.
+    pub(crate) fn take_change_beside(&mut self) -> bool {
+        std::mem::take(&mut self.pending.beside)
+    }
+
+    /// Notes what a received datagram says of changes that the process `own` has not made.
+    fn note(&mut self, received: io::Result<()>, datagram: &[u8], own: Option<u32>) -> io::Result<()> {
+        let Seen { foreign, beside } = match received {
+            Ok(()) => notification::read(datagram, TABLE_NAME, own),
+            // Some notifications were lost; those that matter may have been among them.
+            Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
+                Seen { foreign: true, beside: true }
+            }
+            Err(error) => return Err(error),
+        };
+        self.pending.foreign |= foreign;
+        self.pending.beside |= beside;
+        Ok(())
     }
 }

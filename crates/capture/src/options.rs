@@ -1,6 +1,6 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, nft::Table, ownership::TableOwner};
+use crate::{Error, forwarding::Forwarding, nft::Table, ownership::TableOwner};
 use ipnet::IpNet;
 use weir_core::{CaptureSockets, PerFamily, Pods, Snapshot};
 
@@ -18,6 +18,8 @@ pub struct Options {
     pub exclusive: bool,
     /// Whether to take over from another weir.
     pub takeover: bool,
+    /// Whether packets to endpoints take the way of forwarded packets.
+    pub forwarding: Forwarding,
 }
 
 impl Options {
@@ -28,6 +30,7 @@ impl Options {
         snapshot: &Snapshot,
         capture_sockets: CaptureSockets,
         bound: PerFamily<bool>,
+        forwards: bool,
     ) -> Result<Table, Error> {
         let service_cidrs = match self.exclusive {
             true => self.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied().collect(),
@@ -37,6 +40,7 @@ impl Options {
             owner: owner.to_string(),
             capture_sockets,
             bound,
+            forwards,
             pods: self.pods.networks(&snapshot.node).to_vec(),
             pod_interface: self.pods_interface()?,
             pod_networks: self.pod_networks.clone(),

@@ -1,29 +1,25 @@
-//! How do captured packets come to this host's sockets, whatever their address? A policy rule for their mark leads to a
-//! table in which every address is local.
+//! How do captured packets come to this host's sockets, and packets to endpoints to the pair of interfaces? Policy rules for
+//! their marks lead to tables of weir's.
+
+mod pair;
+mod way;
+
+pub use way::{DATAGRAM_TABLE, FORWARDED_TABLE, PRIORITY, TABLE};
+pub(crate) use way::{GATEWAYS, PAIR_IN, Way};
 
 use crate::{Error, marks::CAPTURED};
 use futures::{StreamExt, TryStreamExt};
 use rtnetlink::{
     Handle, IpVersion, RouteMessageBuilder, new_connection,
     packet_route::{
-        AddressFamily,
-        route::{RouteAttribute, RouteFlags, RouteMessage, RouteScope, RouteType},
-        rule::{RuleAction, RuleAttribute, RuleMessage},
+        route::{RouteAttribute, RouteFlags, RouteMessage, RouteType},
+        rule::RuleMessage,
     },
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tokio::task::JoinHandle;
+use way::{address_family, is_own_route, is_own_rule};
 use weir_core::Family;
-
-/// The routing table that is weir's.
-pub const TABLE: u32 = 20_736;
-
-/// Priority of weir's policy rule: after the table of local addresses, before the rules by which networks of pods route by
-/// address (from 100 on where known).
-pub const PRIORITY: u32 = 40;
-
-/// Index of the interface `lo`, which is 1 in every network namespace.
-const LOOPBACK: u32 = 1;
 
 /// Routing of one family, as the kernel lists it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub struct Routing {
     pub has_policy: bool,
     /// Number of policy rules of weir's.
     pub rules: usize,
-    /// Number of routes in weir's table.
+    /// Number of routes in weir's tables.
     pub routes: usize,
 }
 
@@ -60,50 +56,72 @@ impl Routes {
         &self.handle
     }
 
-    /// Adds the policy rule and the route of a family where they are missing. Returns whether anything was added.
+    /// Adds the policy rule and the route by which captured packets of a family come to this host's sockets, where they are
+    /// missing. Returns whether anything was added.
     pub(crate) async fn ensure(&self, family: Family) -> Result<bool, Error> {
-        if self.are_in_force(family).await {
+        if self.are_in_force(&Way::TO_SOCKETS, family).await {
             return Ok(false);
         }
-        if !self.rules(family).await?.iter().any(is_complete) {
-            self.add_rule(family).await?;
-        }
-        self.add_route(family).await?;
+        self.add(&Way::TO_SOCKETS, family, (0, 0)).await?;
         Ok(true)
     }
 
-    /// Whether captured packets of a family come to this host. The kernel is asked where one would go, which answers for
-    /// weir's rule and route and for all other rules.
-    pub(crate) async fn are_in_force(&self, family: Family) -> bool {
+    /// Adds the policy rule of a way where it is missing, and writes its route.
+    async fn add(&self, way: &Way, family: Family, pair: (u32, u32)) -> Result<(), Error> {
+        if !self.rules(family).await?.iter().any(|rule| way.is(rule)) {
+            let mut request = self.handle.rule().add();
+            *request.message_mut() = way.rule(family);
+            ignore_existing(request.execute().await)?;
+        }
+        let route = self.handle.route().add(way.route(family, pair)).replace();
+        ignore_existing(route.execute().await)
+    }
+
+    /// Whether packets of a family go a way. The kernel is asked where one would go, which answers for weir's rule and route
+    /// and for all other rules.
+    pub(crate) async fn are_in_force(&self, way: &Way, family: Family) -> bool {
         // Addresses for documentation (RFC 5737) and for discarding (RFC 6666), which no host has.
         let anywhere: IpAddr = match family {
             Family::V4 => Ipv4Addr::new(192, 0, 2, 1).into(),
             Family::V6 => Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into(),
         };
-        let route = self.lookup(anywhere, CAPTURED).await;
-        route.is_some_and(|route| route.attributes.contains(&RouteAttribute::Table(TABLE)))
+        let route = self.lookup(anywhere, way.mark, way.datagrams_only, RouteFlags::LookupTable).await;
+        route.is_ok_and(|route| {
+            route.is_some_and(|route| route.attributes.contains(&RouteAttribute::Table(way.table)))
+        })
     }
 
     /// Whether this host has a route to an address.
     pub(crate) async fn has_route_to(&self, ip: IpAddr) -> bool {
-        self.lookup(ip, 0).await.is_some()
+        self.lookup(ip, 0, false, RouteFlags::LookupTable).await.is_ok_and(|route| route.is_some())
     }
 
     /// The route that a packet of this host with this mark takes.
-    pub(crate) async fn lookup(&self, ip: IpAddr, mark: u32) -> Option<RouteMessage> {
+    pub(crate) async fn lookup(
+        &self,
+        ip: IpAddr,
+        mark: u32,
+        is_datagram: bool,
+        flags: RouteFlags,
+    ) -> Result<Option<RouteMessage>, rtnetlink::Error> {
+        /// IPPROTO_UDP.
+        const UDP: u8 = 17;
+        macro_rules! question {
+            ($family:ty, $ip:expr, $length:expr) => {{
+                let message =
+                    RouteMessageBuilder::<$family>::new().destination_prefix($ip, $length).mark(mark);
+                if is_datagram { message.ip_protocol(UDP).build() } else { message.build() }
+            }};
+        }
         let message = match ip {
-            IpAddr::V4(ip) => {
-                RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(ip, 32).mark(mark).build()
-            }
-            IpAddr::V6(ip) => {
-                RouteMessageBuilder::<Ipv6Addr>::new().destination_prefix(ip, 128).mark(mark).build()
-            }
+            IpAddr::V4(ip) => question!(Ipv4Addr, ip, 32),
+            IpAddr::V6(ip) => question!(Ipv6Addr, ip, 128),
         };
         let mut request = self.handle.route().get(message);
         let header = &mut request.message_mut().header;
         // A question has no kind of route. For IPv4 the answer names the table it comes from only if asked.
-        (header.kind, header.flags) = (RouteType::Unspec, RouteFlags::LookupTable);
-        request.execute().try_next().await.ok()?
+        (header.kind, header.flags) = (RouteType::Unspec, flags);
+        request.execute().try_next().await
     }
 
     /// Reads the policy rules and routes of a family.
@@ -111,7 +129,7 @@ impl Routes {
         let rules = self.all_rules(family).await?;
         Ok(Routing {
             has_policy: !rules.is_empty(),
-            rules: rules.iter().filter(|rule| is_own(rule)).count(),
+            rules: rules.iter().filter(|rule| is_own_rule(rule)).count(),
             routes: self.routes(family).await?.len(),
         })
     }
@@ -129,10 +147,10 @@ impl Routes {
         Ok(removed)
     }
 
-    /// Policy rules of a family that lead to weir's table.
+    /// Policy rules of a family that lead to weir's tables.
     async fn rules(&self, family: Family) -> Result<Vec<RuleMessage>, Error> {
         let mut rules = self.all_rules(family).await?;
-        rules.retain(is_own);
+        rules.retain(is_own_rule);
         Ok(rules)
     }
 
@@ -160,7 +178,7 @@ impl Routes {
         let mut found = self.handle.route().get(message).execute();
         while let Some(route) = found.next().await {
             match route {
-                Ok(route) if route.attributes.contains(&RouteAttribute::Table(TABLE)) => routes.push(route),
+                Ok(route) if is_own_route(&route) => routes.push(route),
                 Ok(_) => {}
                 Err(error) if has_no_family(&error) => break,
                 Err(error) => return Err(error.into()),
@@ -168,46 +186,6 @@ impl Routes {
         }
         Ok(routes)
     }
-
-    async fn add_rule(&self, family: Family) -> Result<(), Error> {
-        let request = self.handle.rule().add().table_id(TABLE).priority(PRIORITY);
-        let mut request = request.fw_mark(CAPTURED).action(RuleAction::ToTable);
-        let message = request.message_mut();
-        message.header.family = address_family(family);
-        message.header.table = 0;
-        message.attributes.push(RuleAttribute::FwMask(CAPTURED));
-        ignore_existing(request.execute().await)
-    }
-
-    async fn add_route(&self, family: Family) -> Result<(), Error> {
-        let route = match family {
-            Family::V4 => in_own_table(RouteMessageBuilder::<Ipv4Addr>::new()).build(),
-            Family::V6 => in_own_table(RouteMessageBuilder::<Ipv6Addr>::new()).build(),
-        };
-        ignore_existing(self.handle.route().add(route).execute().await)
-    }
-}
-
-fn in_own_table<Address>(route: RouteMessageBuilder<Address>) -> RouteMessageBuilder<Address> {
-    route.table_id(TABLE).kind(RouteType::Local).scope(RouteScope::Host).output_interface(LOOPBACK)
-}
-
-fn address_family(family: Family) -> AddressFamily {
-    match family {
-        Family::V4 => AddressFamily::Inet,
-        Family::V6 => AddressFamily::Inet6,
-    }
-}
-
-/// Whether a rule leads to weir's table.
-fn is_own(rule: &RuleMessage) -> bool {
-    rule.attributes.contains(&RuleAttribute::Table(TABLE))
-}
-
-fn is_complete(rule: &RuleMessage) -> bool {
-    [RuleAttribute::FwMark(CAPTURED), RuleAttribute::FwMask(CAPTURED), RuleAttribute::Priority(PRIORITY)]
-        .iter()
-        .all(|attribute| rule.attributes.contains(attribute))
 }
 
 /// Takes "exists already" for success: whoever was faster wanted nothing else.
@@ -261,12 +239,12 @@ mod tests {
         let body = || async {
             let routes = Routes::open().unwrap();
             for family in Family::ALL {
-                assert!(!routes.are_in_force(family).await, "{family}");
+                assert!(!routes.are_in_force(&Way::TO_SOCKETS, family).await, "{family}");
                 assert!(routes.ensure(family).await.unwrap(), "{family}");
-                assert!(routes.are_in_force(family).await, "{family}");
+                assert!(routes.are_in_force(&Way::TO_SOCKETS, family).await, "{family}");
                 assert!(!routes.ensure(family).await.unwrap(), "{family}: nothing was left to do");
                 assert_eq!(routes.remove(family).await.unwrap(), (1, 1), "{family}");
-                assert!(!routes.are_in_force(family).await, "{family}");
+                assert!(!routes.are_in_force(&Way::TO_SOCKETS, family).await, "{family}");
             }
         };
         host.run(body).unwrap();

@@ -191,7 +191,10 @@ fn nothing_is_left_after_a_clean_up_which_may_be_repeated() {
         drop(capture);
         assert!(!is_running().unwrap());
         let both = PerFamily { v4: 1, v6: 1 };
-        assert_eq!(cleanup().await.unwrap(), Removed { table: true, rules: both, routes: both });
+        assert_eq!(
+            cleanup().await.unwrap(),
+            Removed { table: true, rules: both, routes: both, interfaces: false }
+        );
         assert_eq!(cleanup().await.unwrap(), Removed::default());
         assert_eq!(printed("nft list ruleset"), "table inet other {\n}\n");
         for routes in ["ip rule", "ip -6 rule", "ip route show table all", "ip -6 route show table all"] {

@@ -96,7 +96,7 @@ mod tests {
 
     fn node_mode_context() -> NodeModeContext {
         NodeModeContext {
-            marks: Marks { to_clients: 1, to_endpoints: 2 },
+            marks: Marks { to_clients: 1, to_endpoints: 2, forwarded: 4 },
             sources: SourceRules::default(),
             pods: vec!["10.244.0.0/16".parse().unwrap()],
             bridges: vec!["10.244.1.0/24".parse().unwrap(), "fd00:244:1::/64".parse().unwrap()],

@@ -92,15 +92,18 @@ impl LocalFrontend {
         }
     }
 
-    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M3). `client` is the
+    /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M3, M5). `client` is the
     /// source of the client's packets.
     pub(crate) fn egress(&self, routing: &RoutingTable, client: SocketAddr, endpoint: SocketAddr) -> Egress {
         let Some(node_mode) = &routing.node_context.node_mode else { return Egress::default() };
         let ip = client.ip();
+        let (origin, is_hairpin) = (self.origin_of(routing, ip), routing.is_hairpin(endpoint, ip));
         let keeps_address = node_mode.can_keep(ip, endpoint.ip())
-            && !node_mode.sources.masquerades(&routing.port, self.kind, self.origin_of(routing, ip))
-            && !routing.is_hairpin(endpoint, ip);
-        Egress { mark: Some(node_mode.marks.to_endpoints), source: keeps_address.then_some(client) }
+            && !node_mode.sources.masquerades(&routing.port, self.kind, origin)
+            && !is_hairpin;
+        // A policy never keeps a node from its pods, nor a pod from itself, which here has its node's address.
+        let mark = node_mode.marks.towards_endpoint(origin != Origin::Node && !is_hairpin);
+        Egress { mark: Some(mark), source: keeps_address.then_some(client) }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {

@@ -9,9 +9,17 @@ pub struct Marks {
     pub to_clients: u32,
     /// Mark of packets to endpoints.
     pub to_endpoints: u32,
+    /// Bits that come on top of `to_endpoints` where the kernel would forward the client's packets: the rules may then send
+    /// them the way of forwarded packets.
+    pub forwarded: u32,
 }
 
 impl Marks {
+    /// Mark of packets to an endpoint. `is_forwarded` says whether a kernel that translates addresses would forward them.
+    pub(crate) fn towards_endpoint(self, is_forwarded: bool) -> u32 {
+        if is_forwarded { self.to_endpoints | self.forwarded } else { self.to_endpoints }
+    }
+
     /// Mark of datagrams that the rules reject.
     pub(crate) fn rejected(self) -> u32 {
         self.to_clients | self.to_endpoints

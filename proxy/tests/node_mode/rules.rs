@@ -9,7 +9,8 @@ use std::{
 use weir_core::{Bridges, CaptureSockets, Family};
 use weir_proxy::Marks;
 
-pub(crate) const MARKS: Marks = Marks { to_clients: 0x1000_0000, to_endpoints: 0x2000_0000 };
+pub(crate) const MARKS: Marks =
+    Marks { to_clients: 0x1000_0000, to_endpoints: 0x2000_0000, forwarded: 0x0800_0000 };
 const CAPTURED: &str = "0x40000000";
 const TABLE: &str = "20736";
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use weir_core::{Family, Snapshot};
 
 /// Everything that the rules follow from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Desired {
     pub(super) snapshot: Snapshot,
     pub(super) node_port_addresses: Vec<IpAddr>,

@@ -17,5 +17,12 @@ pub(super) const REPAIRS: MetricFamily = MetricFamily::counter(
 pub(super) const ELEMENTS: MetricFamily =
     MetricFamily::gauge("weir_capture_elements", &[], "Elements of the sets of table inet weir");
 
+pub(super) const FORWARDING: MetricFamily = MetricFamily::gauge(
+    "weir_capture_forwarding",
+    &[],
+    "1 while packets to endpoints take the way of forwarded packets, where NetworkPolicy and forward firewalls judge them; \
+     else 0",
+);
+
 /// Every metric that this crate registers.
-pub const METRIC_FAMILIES: &[MetricFamily] = &[TRANSACTIONS, FAILURES, REPAIRS, ELEMENTS];
+pub const METRIC_FAMILIES: &[MetricFamily] = &[TRANSACTIONS, FAILURES, REPAIRS, ELEMENTS, FORWARDING];

@@ -1,6 +1,6 @@
 //! What do operators see of the rules?
 
-use super::metric_families::{ELEMENTS, FAILURES, REPAIRS, TRANSACTIONS};
+use super::metric_families::{ELEMENTS, FAILURES, FORWARDING, REPAIRS, TRANSACTIONS};
 use metrics::{Counter, Gauge, counter, gauge};
 
 /// Handles of the metrics `weir_capture_*`.
@@ -10,6 +10,7 @@ pub(crate) struct CaptureMetrics {
     pub(crate) failures: Counter,
     pub(crate) repairs: Counter,
     pub(crate) elements: Gauge,
+    pub(crate) forwarding: Gauge,
 }
 
 impl CaptureMetrics {
@@ -19,6 +20,7 @@ impl CaptureMetrics {
             failures: counter!(FAILURES.name),
             repairs: counter!(REPAIRS.name),
             elements: gauge!(ELEMENTS.name),
+            forwarding: gauge!(FORWARDING.name),
         }
     }
 }

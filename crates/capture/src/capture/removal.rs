@@ -1,4 +1,4 @@
-//! How do rules and routes go when weir ends and nothing of it shall stay?
+//! How do rules, routes and interfaces go when weir ends and nothing of it shall stay?
 
 use super::Capture;
 use crate::{
@@ -32,6 +32,7 @@ impl Capture {
         for family in Family::ALL {
             self.routes.remove(family).await?;
         }
+        self.routes.remove_pair().await?;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use rtnetlink::packet_route::{
     AddressFamily,
     link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage},
-    route::{RouteAddress, RouteAttribute, RouteMessage, RouteType},
+    route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteType},
 };
 use std::{
     collections::BTreeMap,
@@ -74,7 +74,13 @@ impl Links {
         let mut uplink = None;
         for ip in anywhere {
             if uplink.is_none() {
-                let index = routes.lookup(ip, 0).await.as_ref().and_then(link_of);
+                let index = routes
+                    .lookup(ip, 0, false, RouteFlags::LookupTable)
+                    .await
+                    .ok()
+                    .flatten()
+                    .as_ref()
+                    .and_then(link_of);
                 uplink = index.and_then(|index| links.get(&index)).map(|link| link.name.clone());
             }
         }

@@ -65,6 +65,7 @@ fn representative(pod_interface: Option<&str>) -> Table {
         owner: "0_0".into(),
         capture_sockets: CaptureSockets { tcp: per_family, udp: per_family },
         bound: PerFamily::default(),
+        forwards: true,
         pods: networks.clone(),
         pod_interface: pod_interface.map(str::to_owned),
         pod_networks: networks.clone(),

@@ -53,14 +53,21 @@ impl Ruleset {
         let is_inbound =
             |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook) || chain.name.ends_with(TO_HOST_CHAIN);
         for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
-            // Names are part of a command.
-            if chain.table.split(' ').chain([&*chain.name]).all(is_plain) {
-                let words = ["list", "chain", &chain.table, &chain.name];
-                // A chain that is gone by now is still known by its policy.
-                chain.rules = program::query(&words).await.map(|text| rules(&text)).unwrap_or_default();
-            }
+            chain.read_rules().await;
         }
         Ok(ruleset)
+    }
+}
+
+impl Chain {
+    /// Lists the chain's rules with `nft`, without the elements of sets.
+    pub(super) async fn read_rules(&mut self) {
+        // Names are part of a command.
+        if self.table.split(' ').chain([&*self.name]).all(is_plain) {
+            let words = ["-t", "list", "chain", &self.table, &self.name];
+            // A chain that is gone by now is still known by its policy.
+            self.rules = program::query(&words).await.map(|text| rules(&text)).unwrap_or_default();
+        }
     }
 }
 
@@ -74,7 +81,7 @@ fn tables(text: &str) -> Vec<String> {
 }
 
 /// Parses the answer to `list chains`.
-fn chains(text: &str) -> Vec<Chain> {
+pub(super) fn chains(text: &str) -> Vec<Chain> {
     let (mut table, mut found) = ("", Vec::<Chain>::new());
     for line in text.lines().map(str::trim) {
         if let Some(name) = opens("table ", line) {

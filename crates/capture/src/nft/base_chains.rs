@@ -5,7 +5,10 @@ use super::{
     syntax::{chain, mark, networks_of},
     table::Table,
 };
-use crate::marks::{CAPTURED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT};
+use crate::{
+    marks::{ALL, CAPTURED, FORWARDED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
+    route::{GATEWAYS, PAIR_IN},
+};
 use weir_core::Family;
 
 /// Writes all base chains.
@@ -20,7 +23,7 @@ pub(super) fn base_chains(text: &mut String, table: &Table) {
         &prerouting_tracked(table),
     );
     base(text, "output", "route hook output priority raw", &output(table));
-    base(text, "output_tracked", "route hook output priority mangle", &output_tracked());
+    base(text, "output_tracked", "route hook output priority mangle", &output_tracked(table));
     base(text, "output_unallocated", "filter hook output priority filter", &unallocated(table));
     base(text, "postrouting", "nat hook postrouting priority srcnat - 1", &postrouting(table));
 }
@@ -47,8 +50,14 @@ fn postrouting(table: &Table) -> Vec<String> {
 
 /// Rules for all packets before connection tracking.
 fn prerouting(table: &Table) -> Vec<String> {
+    let mut rules = Vec::new();
+    if table.forwards {
+        // weir's own packets on the way of forwarded ones, which are nobody's from here on: the mark would bring them back
+        // to the pair of interfaces.
+        rules.push(format!("iifname \"{PAIR_IN}\" meta mark set meta mark & {:#x} accept", !ALL));
+    }
     // weir's own packets, on their way over lo.
-    let mut rules = vec![format!("meta mark & {:#x} != 0 accept", TO_CLIENT | TO_ENDPOINT)];
+    rules.push(format!("meta mark & {:#x} != 0 accept", TO_CLIENT | TO_ENDPOINT));
     let captured = mark(CAPTURED);
     for family in table.families() {
         let (ip, digit) = (ip(family), digit(family));
@@ -57,9 +66,12 @@ fn prerouting(table: &Table) -> Vec<String> {
         ));
         // After the frontends: a socket that answers for one must not swallow what clients send to it.
         if let Some(networks) = networks_of(&table.pod_networks, family) {
-            rules.push(format!(
-                "{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket transparent 1 notrack {captured} accept"
-            ));
+            let reply = format!("{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket transparent 1");
+            if table.forwards {
+                // Tracked, as what it answers: else no chain `forward` would ever see an established connection.
+                rules.push(format!("{reply} socket mark & {FORWARDED:#x} != 0 {captured} accept"));
+            }
+            rules.push(format!("{reply} notrack {captured} accept"));
         }
         let errors = match family {
             Family::V4 => "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
@@ -78,16 +90,24 @@ fn prerouting(table: &Table) -> Vec<String> {
 /// Rules for tracked connections: replies of endpoints that saw the client's address, and packets to addresses of no
 /// Service. After other programs' translation, so that packets that they translate are not dropped.
 fn prerouting_tracked(table: &Table) -> Vec<String> {
-    let reply = format!("ct direction reply ct mark & {TO_ENDPOINT:#x} != 0 {} accept", mark(CAPTURED));
-    [vec![reply], unallocated(table)].concat()
+    let mut rules = Vec::new();
+    if table.forwards {
+        // A connection that lived before it took this way may have been seen first by a reply.
+        rules.push(format!(
+            "iifname \"{PAIR_IN}\" ct direction original ct mark set ct mark | {TO_ENDPOINT:#x} accept"
+        ));
+        rules.push(format!("iifname \"{PAIR_IN}\" accept"));
+    }
+    rules.push(format!("ct direction reply ct mark & {TO_ENDPOINT:#x} != 0 {} accept", mark(CAPTURED)));
+    rules.extend(unallocated(table));
+    rules
 }
 
 /// Rules that drop packets to addresses of no Service.
 fn unallocated(table: &Table) -> Vec<String> {
-    let own = TO_CLIENT | TO_ENDPOINT | CAPTURED;
     let rule = |family| {
         let networks = networks_of(&table.service_cidrs, family)?;
-        Some(format!("meta mark & {own:#x} == 0 {} daddr {networks} drop", ip(family)))
+        Some(format!("meta mark & {ALL:#x} == 0 {} daddr {networks} drop", ip(family)))
     };
     table.families().filter_map(rule).collect()
 }
@@ -96,6 +116,9 @@ fn unallocated(table: &Table) -> Vec<String> {
 fn output(table: &Table) -> Vec<String> {
     let mut rules =
         vec![unreachable(), reply_port(), format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept")];
+    if table.forwards {
+        rules.push(forward());
+    }
     for family in table.families() {
         if let Some(networks) = networks_of(&table.pod_networks, family) {
             let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");
@@ -121,6 +144,36 @@ fn output(table: &Table) -> Vec<String> {
     rules
 }
 
+/// The rule that sends packets to endpoints the way of forwarded ones: without [`TO_ENDPOINT`], weir's policy rule leads
+/// them to the pair of interfaces. The socket's own mark has both bits, so that its route, and with it source address and
+/// segment size, is what it would be without the pair. Endpoints that are this host's own stay as they are.
+///
+/// Not tracked here, as connections are by the second pass: nobody may translate addresses for the pair.
+fn forward() -> String {
+    let both = TO_ENDPOINT | FORWARDED;
+    format!(
+        "meta mark & {both:#x} == {both:#x} oif != \"lo\" notrack meta mark set meta mark & {:#x} accept",
+        !TO_ENDPOINT
+    )
+}
+
+/// Rules that drop packets on the way of forwarded ones which the policy rule did not lead to the pair, because somebody
+/// took the rule, the route or the pair away: packets that nothing has judged must not leave.
+fn strayed(table: &Table) -> Vec<String> {
+    let both = TO_ENDPOINT | FORWARDED;
+    let of_family = |family| {
+        let (protocol, ip) = match family {
+            Family::V4 => ("ipv4", ip(family)),
+            Family::V6 => ("ipv6", ip(family)),
+        };
+        let gateway = GATEWAYS.get(family);
+        format!(
+            "meta mark & {both:#x} == {FORWARDED:#x} meta nfproto {protocol} rt {ip} nexthop != {gateway} drop"
+        )
+    };
+    table.families().filter(|_| table.forwards).map(of_family).collect()
+}
+
 /// The rule that rejects datagrams which weir sends in the name of a client, from the client's address: so the kernel tells
 /// the client that nobody listens, also where the Service's address is not of this host.
 fn unreachable() -> String {
@@ -140,11 +193,11 @@ fn reply_port() -> String {
 }
 
 /// Rules that mark the connections to endpoints, and capture replies of endpoints on this node.
-fn output_tracked() -> Vec<String> {
+fn output_tracked(table: &Table) -> Vec<String> {
     let bit = format!("{TO_ENDPOINT:#x}");
-    vec![
-        format!("meta mark & {bit} != 0 ct mark set ct mark | {bit} accept"),
-        // Of an endpoint that is a process of this node.
-        format!("ct direction reply ct mark & {bit} != 0 {} accept", mark(CAPTURED)),
-    ]
+    let mut rules = strayed(table);
+    rules.push(format!("meta mark & {bit} != 0 ct mark set ct mark | {bit} accept"));
+    // Of an endpoint that is a process of this node, or of a firewall of this node that rejects.
+    rules.push(format!("ct direction reply ct mark & {bit} != 0 {} accept", mark(CAPTURED)));
+    rules
 }

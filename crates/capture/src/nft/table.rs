@@ -13,6 +13,8 @@ pub(crate) struct Table {
     pub(crate) capture_sockets: CaptureSockets,
     /// Families whose frontends are bound, so that packets only need to be routed to this host.
     pub(crate) bound: PerFamily<bool>,
+    /// Whether packets to endpoints that bear [`FORWARDED`](crate::marks::FORWARDED) take the way of forwarded packets.
+    pub(crate) forwards: bool,
     /// Networks of recognised pods.
     pub(crate) pods: Vec<IpNet>,
     /// Name of the interface that packets of recognised pods come from, with `*` at its end for a prefix.

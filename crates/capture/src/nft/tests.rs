@@ -8,6 +8,7 @@ fn table() -> Table {
         owner: "0000000000000001_7".into(),
         capture_sockets: CaptureSockets { tcp: ports, udp: ports },
         bound: PerFamily::default(),
+        forwards: false,
         pods: vec!["10.244.1.0/24".parse().unwrap(), "10.244.0.0/24".parse().unwrap()],
         pod_interface: None,
         pod_networks: vec!["10.244.0.0/16".parse().unwrap()],
@@ -110,4 +111,22 @@ fn a_reply_that_left_from_another_port_is_given_the_one_in_its_mark() {
 fn sources_that_are_all_of_another_family_admit_nobody() {
     assert_eq!(ranges_rule(Family::V4, &[]), "drop");
     assert_eq!(ranges_rule(Family::V6, &["fd00::/8".parse().unwrap()]), "ip6 saddr != { fd00::/8 } drop");
+}
+
+#[test]
+fn packets_that_come_in_by_the_pair_are_nobodys_before_any_other_rule_sees_them() {
+    let text = whole(&Table { forwards: true, ..table() }, &nothing());
+    let first = |chain: &str| {
+        let start = format!("chain {chain} {{");
+        lines(&text).into_iter().skip_while(|line| *line != start).nth(2).unwrap().to_owned()
+    };
+    assert_eq!(first("prerouting"), "iifname \"weir1\" meta mark set meta mark & 0x87ffffff accept");
+    assert!(first("prerouting_tracked").starts_with("iifname \"weir1\" ct direction original ct mark set"));
+    assert!(first("output_tracked").ends_with("rt ip nexthop != 192.0.0.8 drop"));
+}
+
+#[test]
+fn without_forwarding_no_rule_knows_of_the_pair() {
+    let text = whole(&table(), &nothing());
+    assert!(!text.contains("weir1") && !text.contains("0x08000000") && !text.contains("nexthop"), "{text}");
 }

@@ -12,7 +12,7 @@ pub(crate) use services::{NODE, TestService, node, service, snapshot};
 pub(crate) use stand_in::{StandIn, transparent};
 
 use std::net::IpAddr;
-use weir_capture::{Capture, Options};
+use weir_capture::{Capture, Forwarding, Options};
 use weir_core::{PerFamily, Pods, Snapshot};
 
 /// The options of all tests, unless they say otherwise: pods are known by their network, which needs no tracking.
@@ -24,6 +24,7 @@ pub(crate) fn options() -> Options {
         service_cidrs: ["10.96.0.0/12", "fd00:96::/108"].map(|text| text.parse().unwrap()).to_vec(),
         exclusive: true,
         takeover: false,
+        forwarding: Forwarding::Never,
     }
 }
 

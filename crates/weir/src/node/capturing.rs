@@ -56,6 +56,7 @@ pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Captu
         service_cidrs: network.service_cidrs.clone(),
         exclusive: options.exclusive,
         takeover: options.takeover,
+        forwarding: options.forwarding,
     };
     Ok(Capture::start(options).await?)
 }

@@ -11,11 +11,13 @@ mod capture;
 mod changes;
 #[path = "../common/families.rs"]
 mod families;
+mod forwarding;
 mod held_ports;
 mod load_balancers;
 mod many;
 mod metrics;
 mod network_plugins;
+mod network_policies;
 mod objects;
 mod policies;
 mod reach;

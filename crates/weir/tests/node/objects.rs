@@ -70,6 +70,11 @@ impl Service {
         self
     }
 
+    pub(crate) fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.0["metadata"]["annotations"][key] = value.into();
+        self
+    }
+
     pub(crate) fn name(&self) -> &str {
         self.0["metadata"]["name"].as_str().unwrap()
     }

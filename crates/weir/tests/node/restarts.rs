@@ -94,7 +94,8 @@ fn ctrl_c_while_nft_runs_does_not_kill_it_and_leaves_nothing_if_rules_shall_go()
     let folder = slow_nft();
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder.display());
     // Its own session, hence its own process group: the signal is for weir and what it has started, not for this test.
-    let arguments = [&[WEIR][..], &bed.arguments("node-a", &["--keep-rules=false"])].concat();
+    let arguments =
+        [&[WEIR][..], &bed.arguments("node-a", &["--keep-rules=false", "--forwarding=always"])].concat();
     let mut weir = bed.spawn_in_session("node-a", &arguments, &path);
     eventually("readiness", Some(200), || bed.probe("node-a", "/readyz"));
     fs::remove_file(folder.join("runs")).unwrap();
@@ -109,7 +110,10 @@ fn ctrl_c_while_nft_runs_does_not_kill_it_and_leaves_nothing_if_rules_shall_go()
 
 /// Everything in a node's network that weir could leave behind.
 fn traces(cluster: &Cluster) -> BTreeMap<&'static str, String> {
-    let commands: [(&str, &[&str]); 5] = [
+    let commands: [(&str, &[&str]); 7] = [
+        // Without what moves by itself.
+        ("ip link", &["sh", "-c", "ip -o link | sed 's/ state [A-Z]* / /'"]),
+        ("ip address", &["sh", "-c", "ip -o address"]),
         ("nft list ruleset", &["nft", "list", "ruleset"]),
         ("ip rule", &["ip", "rule"]),
         ("ip -6 rule", &["ip", "-6", "rule"]),
@@ -130,7 +134,7 @@ fn cleanup_removes_every_trace_and_may_be_repeated() {
     let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let before = traces(&bed.cluster);
-    bed.start_weir("node-a", &[]);
+    bed.start_weir("node-a", &["--forwarding=always"]);
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
     bed.wait_until_served(10);
     assert_ne!(traces(&bed.cluster), before);

@@ -12,6 +12,7 @@ use crate::{
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
+use weir_capture::Forwarding;
 
 /// The flags of `weir run`.
 #[derive(Args, Debug)]
@@ -140,6 +141,32 @@ pub(super) struct CaptureArgs {
     /// rules they go where kube-proxy or the network sends them ('weir cleanup' removes rules that were left)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true")]
     pub(super) keep_rules: bool,
+
+    /// Whether packets to endpoints take the way of forwarded packets, where NetworkPolicy and forward firewalls judge them
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(super) forwarding: ForwardingMode,
+}
+
+/// Cases in which packets to endpoints take the way of forwarded packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ForwardingMode {
+    /// While a firewall of this node could refuse forwarded packets
+    #[default]
+    Auto,
+    /// Always; for firewalls that weir cannot see, as in programs of eBPF
+    Always,
+    /// Never: no firewall and no NetworkPolicy of this node judges Service traffic to its pods
+    Never,
+}
+
+impl From<ForwardingMode> for Forwarding {
+    fn from(mode: ForwardingMode) -> Self {
+        match mode {
+            ForwardingMode::Auto => Self::Auto,
+            ForwardingMode::Always => Self::Always,
+            ForwardingMode::Never => Self::Never,
+        }
+    }
 }
 
 /// Ways in which traffic reaches weir.

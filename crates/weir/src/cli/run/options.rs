@@ -19,7 +19,7 @@ use std::{
     num::NonZeroUsize,
     time::Duration,
 };
-use weir_capture::marks;
+use weir_capture::{Forwarding, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, guards::ExternalIps};
 use weir_proxy::{Config, Marks, NodeMode};
@@ -67,6 +67,8 @@ pub(crate) struct NodeOptions {
     pub(crate) exclusive: bool,
     /// Whether to take over from another weir.
     pub(crate) takeover: bool,
+    /// Whether packets to endpoints take the way of forwarded packets.
+    pub(crate) forwarding: Forwarding,
     /// Whether rules stay at the end.
     pub(crate) keep_rules: bool,
 }
@@ -75,7 +77,11 @@ impl NodeOptions {
     /// Settings of node mode that the data plane needs.
     fn mode(&self) -> NodeMode {
         NodeMode {
-            marks: Marks { to_clients: marks::TO_CLIENT, to_endpoints: marks::TO_ENDPOINT },
+            marks: Marks {
+                to_clients: marks::TO_CLIENT,
+                to_endpoints: marks::TO_ENDPOINT,
+                forwarded: marks::FORWARDED,
+            },
             pods: self.network.pods.clone(),
             masquerade_all: self.network.masquerade_all,
         }
@@ -110,6 +116,7 @@ impl RunArgs {
                 network: network.network()?,
                 exclusive: selection.service_proxy_name.is_none(),
                 takeover: capture.takeover,
+                forwarding: capture.forwarding.into(),
                 keep_rules: capture.keep_rules,
             }),
         };

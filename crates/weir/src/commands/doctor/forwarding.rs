@@ -2,7 +2,7 @@
 //! refuse anything: they come in again on an interface of their own.
 
 use super::{check::Check, firewall::refuses_everything, settings::Settings};
-use weir_capture::{Chain, Host, Ruleset, can_refuse};
+use weir_capture::{Chain, ForwardFirewalls, Host, Ruleset};
 
 const NAME: &str = "forwarding";
 
@@ -10,10 +10,10 @@ const NAME: &str = "forwarding";
 const INTERFACE: &str = "weir1";
 
 pub(super) fn judge(host: &Host, settings: &Settings) -> Vec<Check> {
-    let mut checks = match &host.ruleset {
-        Some(Ok(ruleset)) => nftables(ruleset),
+    let mut checks = match (&host.ruleset, &host.forward_firewalls) {
+        (Some(Ok(ruleset)), Some(Ok(firewalls))) => nftables(ruleset, firewalls),
         // Said of the firewall.
-        Some(Err(_)) | None => Vec::new(),
+        _ => Vec::new(),
     };
     if settings.has_legacy_filter {
         checks.push(Check::warn(
@@ -28,25 +28,38 @@ pub(super) fn judge(host: &Host, settings: &Settings) -> Vec<Check> {
     checks
 }
 
-fn nftables(ruleset: &Ruleset) -> Vec<Check> {
+fn nftables(ruleset: &Ruleset, firewalls: &ForwardFirewalls) -> Vec<Check> {
     let on_ip =
         |chain: &&Chain| ["ip ", "ip6 ", "inet "].iter().any(|family| chain.table.starts_with(family));
     let chains = ruleset.chains.iter().filter(on_ip).filter(|chain| chain.table != "inet weir");
     let warnings: Vec<Check> = chains.filter(|chain| turns_away(chain)).map(warning).collect();
-    match (warnings.is_empty(), can_refuse(ruleset)) {
-        (true, true) => vec![Check::ok(
-            NAME,
-            format!(
-                "rules of the hook forward can refuse packets, as those of network policies do: with --forwarding=auto weir's \
-                 packets to endpoints pass them, in from {INTERFACE}. None refuses by default"
-            ),
-        )],
-        (true, false) => vec![Check::ok(
-            NAME,
-            "no rule of the hook forward can refuse anything: with --forwarding=auto weir's packets to endpoints are sent \
-             directly",
-        )],
-        (false, _) => warnings,
+    match warnings.is_empty() {
+        true => vec![Check::ok(NAME, way(firewalls))],
+        false => warnings,
+    }
+}
+
+/// Which way weir's packets to endpoints take, or would take.
+fn way(firewalls: &ForwardFirewalls) -> String {
+    let judged: Vec<String> =
+        firewalls.chains.iter().map(|chain| format!("{} of table {}", chain.name, chain.table)).collect();
+    let judged = [&judged[..], &firewalls.legacy].concat().join(", ");
+    match (firewalls.is_used, judged.is_empty()) {
+        (true, true) => format!(
+            "weir's packets to endpoints are forwarded here, in from {INTERFACE}; nothing could refuse them"
+        ),
+        (true, false) => format!(
+            "weir's packets to endpoints are forwarded here, in from {INTERFACE}, and pass {judged}. None refuses by default"
+        ),
+        (false, true) => {
+            "nothing on this host could refuse what is forwarded: with --forwarding=auto weir's packets to \
+                          endpoints are sent directly"
+                .into()
+        }
+        (false, false) => format!(
+            "with --forwarding=auto weir's packets to endpoints are forwarded, in from {INTERFACE}, and pass {judged}. None \
+             refuses by default"
+        ),
     }
 }
 

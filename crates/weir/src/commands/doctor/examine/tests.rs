@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use std::collections::BTreeSet;
-use weir_capture::{Chain, Error, Host, Links, Ruleset, route::Routing};
+use weir_capture::{Chain, Error, ForwardFirewalls, Host, Links, Ruleset, route::Routing};
 use weir_control::{Examination, KubeSource, Need, Right};
 use weir_core::{Bridges, Node, PerFamily, Pods};
 
@@ -27,6 +27,7 @@ fn host() -> Host {
         ruleset: Some(Ok(Ruleset::default())),
         routing: Ok(PerFamily { v4: routing, v6: routing }),
         unreachable: Vec::new(),
+        forward_firewalls: Some(Ok(ForwardFirewalls::default())),
         links: Ok(Links::default()),
         bridges: Ok(Bridges::default()),
         is_running: Ok(false),
@@ -133,7 +134,13 @@ fn chain(table: &str, name: &str, hook: &str) -> Chain {
 }
 
 fn with_chains(chains: Vec<Chain>) -> Host {
-    Host { ruleset: Some(Ok(Ruleset { chains, ..Ruleset::default() })), ..host() }
+    let forwards = chains.iter().filter(|chain| chain.hook == "forward").cloned().collect();
+    let firewalls = ForwardFirewalls { chains: forwards, ..ForwardFirewalls::default() };
+    Host {
+        ruleset: Some(Ok(Ruleset { chains, ..Ruleset::default() })),
+        forward_firewalls: Some(Ok(firewalls)),
+        ..host()
+    }
 }
 
 #[test]

@@ -126,5 +126,5 @@ fn a_forward_chain_that_drops_by_default_gets_the_rule_that_helps_at_its_end() {
     assert!(said(host()).contains("sent directly"));
     let policies =
         Chain { rules: vec!["jump cali-FORWARD".into()], ..chain("ip filter", "FORWARD", "forward") };
-    assert!(said(with_chains(vec![policies])).contains("pass them, in from weir1"));
+    assert!(said(with_chains(vec![policies])).contains("in from weir1, and pass FORWARD of table ip filter"));
 }
