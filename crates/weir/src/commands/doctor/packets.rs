@@ -5,9 +5,6 @@ use weir_capture::{Host, Link, LinkKind, Links};
 
 const NAME: &str = "MTU";
 
-/// Beginning of the names of weir's own pair of interfaces.
-const PAIR: &str = "weir";
-
 pub(super) fn judge(host: &Host) -> Vec<Check> {
     match &host.links {
         Ok(links) => vec![mtu(links)],
@@ -18,30 +15,13 @@ pub(super) fn judge(host: &Host) -> Vec<Check> {
 fn mtu(links: &Links) -> Check {
     let uplink = links.all.iter().find(|link| links.uplink.as_ref() == Some(&link.name));
     let pods = || links.all.iter().filter(|link| link.kind == LinkKind::Pod);
-    let pair = links
-        .all
-        .iter()
-        .filter(|link| link.name == "weir0" || link.name == "weir1")
-        .min_by_key(|link| link.mtu);
-    let tunnel =
-        links.all.iter().filter(|link| link.kind == LinkKind::Tunnel && !link.name.starts_with(PAIR));
-    let tunnel = tunnel.min_by_key(|link| link.mtu);
+    let tunnels = links.all.iter().filter(|link| link.kind == LinkKind::Tunnel);
+    let tunnel = tunnels.min_by_key(|link| link.mtu);
     let (Some(smallest), Some(largest)) =
         (pods().min_by_key(|link| link.mtu), pods().max_by_key(|link| link.mtu))
     else {
         return Check::ok(NAME, format!("no pod has an interface here yet{}", also(uplink)));
     };
-    if let Some(pair) = pair.filter(|pair| pair.mtu > smallest.mtu) {
-        return Check::warn(
-            NAME,
-            format!(
-                "{} bytes on {} are more than the {} bytes on {}: weir's packets that do not fit are cut up, or dropped with a \
-                 message to the client, in whose name they are sent",
-                pair.mtu, pair.name, smallest.mtu, smallest.name
-            ),
-            format!("run 'ip link set {} mtu {}'", pair.name, smallest.mtu),
-        );
-    }
     // Packets between nodes go through a tunnel if there is one.
     let way = tunnel.or(uplink);
     if let Some(way) = way.filter(|way| largest.mtu > way.mtu) {
@@ -77,17 +57,14 @@ mod tests {
     }
 
     #[test]
-    fn packet_sizes_fit_from_pod_to_way_and_through_weirs_pair() {
+    fn packets_of_pods_fit_on_the_way_to_other_nodes() {
         use LinkKind::{Other, Pod, Tunnel};
         let outcome = |of: &[(&str, LinkKind, u32)]| mtu(&links(of)).outcome;
         let (eth0, overlay) = (("eth0", Other, 1500), ("flannel.1", Tunnel, 1450));
         assert_eq!(outcome(&[eth0]), Outcome::Ok);
-        assert_eq!(outcome(&[eth0, overlay, ("veth1", Pod, 1450), ("weir0", Other, 1450)]), Outcome::Ok);
+        assert_eq!(outcome(&[eth0, overlay, ("veth1", Pod, 1450), ("weir0", Other, 65_535)]), Outcome::Ok);
         assert_eq!(outcome(&[eth0, overlay, ("veth1", Pod, 1500)]), Outcome::Warn);
         assert_eq!(outcome(&[eth0, ("veth1", Pod, 9000)]), Outcome::Warn);
-        let pair = mtu(&links(&[eth0, overlay, ("veth1", Pod, 1450), ("weir0", Other, 1500)]));
-        assert_eq!(pair.outcome, Outcome::Warn);
-        assert_eq!(pair.advice.unwrap(), "run 'ip link set weir0 mtu 1450'");
         let said = mtu(&links(&[eth0, ("veth1", Pod, 1450), ("veth2", Pod, 1500)])).finding;
         assert_eq!(said, "1450 to 1500 bytes at pods, 1500 bytes on eth0");
     }
