@@ -139,4 +139,19 @@ mod tests {
             assert!(layer(&[(name, value)]).is_err(), "{name}");
         }
     }
+
+    #[test]
+    fn a_command_that_knows_few_flags_takes_their_variables_and_leaves_the_others() {
+        let run = RunArgs::augment_args(Command::new("run"));
+        let few = Command::new("few").arg(clap::Arg::new("workers").long("workers").value_parser(["1", "2"]));
+        let of = |value: &str| {
+            let environment = [("WEIR_WORKERS", value), ("WEIR_NO_FLAG", "x"), ("WEIR_DRAIN_TIMEOUT", "25s")];
+            Variables::of(environment.map(|(name, value)| (name.into(), value.into())))
+        };
+        let layer = of("2").layer_of_known(&few).unwrap();
+        assert_eq!(layer.get("workers").unwrap(), "2");
+        assert!(layer.get("drain_timeout").is_none());
+        assert!(of("2").layer(&run).unwrap_err().contains("WEIR_NO_FLAG"));
+        assert!(of("3").layer_of_known(&few).unwrap_err().contains("WEIR_WORKERS"));
+    }
 }
