@@ -69,7 +69,7 @@ impl Arguments {
 
     /// Whether weir is among the ways that are compared.
     pub(crate) fn needs_weir(&self) -> bool {
-        self.ways().iter().any(|way| matches!(way, Way::Weir | Way::WeirNode))
+        self.ways().iter().any(|way| way.is_weir())
     }
 
     /// The times of the comparison.

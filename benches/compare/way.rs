@@ -23,12 +23,22 @@ pub(crate) enum Way {
     Weir,
     /// weir in node mode: the rules bring what is for the address, and the endpoint sees the client's, as with kernel NAT.
     WeirNode,
+    /// The same, with packets to endpoints on the way of forwarded ones, where NetworkPolicy judges them.
+    WeirNodeForwarded,
 }
 
 impl Way {
     /// All ways, in the order of the report.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Direct, Self::Nat, Self::Haproxy, Self::Nginx, Self::Realm, Self::Weir, Self::WeirNode];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Direct,
+        Self::Nat,
+        Self::Haproxy,
+        Self::Nginx,
+        Self::Realm,
+        Self::Weir,
+        Self::WeirNode,
+        Self::WeirNodeForwarded,
+    ];
 
     /// Name of the way in tables.
     pub(crate) const fn name(self) -> &'static str {
@@ -40,6 +50,7 @@ impl Way {
             Self::Realm => "realm",
             Self::Weir => "weir",
             Self::WeirNode => "weir, node mode",
+            Self::WeirNodeForwarded => "weir, node mode, forwarded",
         }
     }
 
@@ -51,6 +62,16 @@ impl Way {
     /// Whether a process relays the bytes.
     pub(crate) const fn has_process(self) -> bool {
         !matches!(self, Self::Direct | Self::Nat)
+    }
+
+    /// Whether the process is weir.
+    pub(crate) const fn is_weir(self) -> bool {
+        matches!(self, Self::Weir) || self.has_rules()
+    }
+
+    /// Whether the way is weir's node mode, whose rules outlive the process.
+    pub(crate) const fn has_rules(self) -> bool {
+        matches!(self, Self::WeirNode | Self::WeirNodeForwarded)
     }
 
     /// Whether weir is compared with the best of these ways.
@@ -91,7 +112,7 @@ mod tests {
     #[test]
     fn haproxy_is_not_asked_for_udp() {
         let for_udp: Vec<Way> = Way::ALL.into_iter().filter(|way| way.can(Work::Udp)).collect();
-        assert_eq!(for_udp, [Way::Direct, Way::Nat, Way::Nginx, Way::Realm, Way::Weir, Way::WeirNode]);
+        assert!(!for_udp.contains(&Way::Haproxy) && for_udp.len() == Way::ALL.len() - 1);
     }
 
     #[test]

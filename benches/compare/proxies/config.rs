@@ -44,14 +44,12 @@ impl Launch {
             }
             Way::Realm => (realm::text(), vec!["-c".into(), path]),
             Way::Weir => (weir::text(), vec!["run".into(), "--manifests".into(), path]),
-            Way::WeirNode => (
-                weir::text(),
-                [weir::NODE_MODE, &["--manifests", &path]]
-                    .concat()
-                    .iter()
-                    .map(|&part| part.to_owned())
-                    .collect(),
-            ),
+            Way::WeirNode | Way::WeirNodeForwarded => {
+                let forwarding =
+                    if way == Way::WeirNode { "--forwarding=never" } else { "--forwarding=always" };
+                let arguments = [weir::NODE_MODE, &[forwarding, "--manifests", &path]].concat();
+                (weir::text(), arguments.into_iter().map(str::to_owned).collect())
+            }
         };
         Some(Self { program: programs.of(way)?.to_owned(), arguments, text, file })
     }
@@ -71,7 +69,7 @@ fn file(way: Way) -> PathBuf {
     let name = way.name().replace([' ', ','], "-").to_lowercase();
     // realm and weir recognise formats by the extension.
     let extension = match way {
-        Way::Realm | Way::Weir | Way::WeirNode => "json",
+        Way::Realm | Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => "json",
         _ => "conf",
     };
     PathBuf::from(FOLDER).join(name).with_extension(extension)

@@ -109,7 +109,7 @@ impl<'network> Proxy<'network> {
 
     /// Removes rules that outlive the process: they would take what is for the next one.
     fn clean_up(&self) {
-        if let (Way::WeirNode, Some(program)) = (self.way, &self.program) {
+        if let (true, Some(program)) = (self.way.has_rules(), &self.program) {
             let _ = self.network.proxy.run(|| async { Command::new(program).arg("cleanup").output() });
         }
     }

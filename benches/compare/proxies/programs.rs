@@ -50,7 +50,7 @@ impl Programs {
             Way::Haproxy => self.haproxy.as_deref(),
             Way::Nginx => self.nginx.as_ref().map(|nginx| &*nginx.program),
             Way::Realm => self.realm.as_deref(),
-            Way::Weir | Way::WeirNode => self.weir.as_deref(),
+            Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => self.weir.as_deref(),
         }
     }
 
@@ -63,7 +63,7 @@ impl Programs {
                 Way::Haproxy => Err("install haproxy, or name one with --haproxy"),
                 Way::Nginx => Err("install nginx with its stream module, or name one with --nginx"),
                 Way::Realm => Err("build it from github.com/zhboner/realm and name it with --realm"),
-                Way::Weir | Way::WeirNode => Err("name one with --weir"),
+                Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => Err("name one with --weir"),
             };
         };
         let flag = if matches!(way, Way::Haproxy | Way::Nginx) { "-v" } else { "--version" };

@@ -18,6 +18,6 @@ impl Resources {
         const OTHERS: usize = 512;
         let most = self.descriptors.saturating_sub(OTHERS) / way.descriptors();
         // It keeps a seventeenth for Services that have few, and listening sockets take some.
-        if matches!(way, Way::Weir | Way::WeirNode) { most.saturating_sub(64) * 16 / 17 } else { most }
+        if way.is_weir() { most.saturating_sub(64) * 16 / 17 } else { most }
     }
 }

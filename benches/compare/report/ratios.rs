@@ -27,6 +27,20 @@ pub(crate) struct Ratio {
 }
 
 impl Ratios {
+    /// Figures of node mode with the forwarded way, each as a multiple of what node mode has without.
+    pub(crate) fn of_forwarding(report: &Report, work: Work) -> Self {
+        let ratio = |figure: fn(&Figures) -> Option<f64>| {
+            let of = |way| figure(&report.figures(work, way));
+            let (forwarded, without) = (of(Way::WeirNodeForwarded)?, of(Way::WeirNode)?);
+            (without > 0.0).then(|| Ratio { times: forwarded / without, proxy: Way::WeirNode })
+        };
+        Self {
+            value: ratio(|figures| figures.value).filter(|_| work.closed().is_none()),
+            cpu: ratio(|figures| figures.cpu),
+            p99: ratio(|figures| figures.p99),
+        }
+    }
+
     /// The ratios of one work.
     pub(crate) fn of(report: &Report, work: Work) -> Self {
         let ratio = |figure: fn(&Figures) -> Option<f64>, most: bool| {

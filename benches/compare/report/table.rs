@@ -39,12 +39,21 @@ pub(crate) fn body(report: &Report) -> String {
     }
     let mut text = format!("\n{}\n", aligned(&rows));
     let _ = writeln!(text, "weir as a multiple of the best of HAProxy, NGINX and realm:");
+    text += &ratios(report, Ratios::of);
+    if report.ways().contains(&Way::WeirNodeForwarded) {
+        text += "\nthe forwarded way of node mode as a multiple of node mode without:\n";
+        text += &ratios(report, Ratios::of_forwarding);
+    }
+    text
+}
+
+fn ratios(report: &Report, of: fn(&Report, Work) -> Ratios) -> String {
     let mut rows = vec![["", "rate", "CPU", "p99"].map(String::from).to_vec()];
     for work in report.works() {
-        let Ratios { value, cpu, p99 } = Ratios::of(report, work);
+        let Ratios { value, cpu, p99 } = of(report, work);
         rows.push([work.name().into()].into_iter().chain([value, cpu, p99].map(ratio)).collect());
     }
-    text + &aligned(&rows)
+    aligned(&rows)
 }
 
 /// The line about one measurement, as soon as it is made.

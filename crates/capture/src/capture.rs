@@ -6,6 +6,7 @@ mod metric_families;
 mod metrics;
 mod removal;
 mod repair_schedule;
+mod watch;
 
 pub use metric_families::METRIC_FAMILIES;
 
@@ -17,22 +18,14 @@ use crate::{
     nft::{self, program},
     ownership::{CaptureLock, LOCK_SOCKET, TableOwner},
     plan::Plan,
-    route::{Routes, Way},
+    route::Routes,
 };
 use desired::{Desired, Installed};
 use metrics::CaptureMetrics;
 use repair_schedule::RepairSchedule;
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::time::{sleep_until, timeout_at};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 use tracing::{debug, info, warn};
 use weir_core::{CaptureSockets, Changes, Family, PerFamily, Snapshot};
-
-/// The time between two checks of the policy routes, whose end the kernel does not always announce.
-const ROUTE_CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why rules or routes are to be written anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +90,7 @@ impl Capture {
             forwards: None,
             forward_check: ForwardCheck::default(),
             repair_schedule: RepairSchedule::default(),
-            next_route_check: Instant::now() + ROUTE_CHECK_INTERVAL,
+            next_route_check: Instant::now(),
             superseded: false,
         })
     }
@@ -117,7 +110,11 @@ impl Capture {
         node_port_addresses: &[IpAddr],
         bound: PerFamily<bool>,
     ) -> Result<(), Error> {
-        if self.forwards.is_none() {
+        // Also here, where nothing cuts a look short: objects may change all the time.
+        if self.monitor.take_change_beside() {
+            self.request_forward_check();
+        }
+        if self.forwards.is_none() || self.forward_check.is_due(Instant::now()) {
             self.decide_forwarding().await;
         }
         let forwards = self.forwards == Some(true);
@@ -126,28 +123,6 @@ impl Capture {
         self.desired = Some(Arc::new(Desired { snapshot: snapshot.clone(), node_port_addresses, table }));
         let outcome = self.reconcile().await;
         self.record(outcome)
-    }
-
-    /// Waits until rules or routes are not as they should be; then it is time to [`repair`](Self::repair). Never returns
-    /// once another weir has taken over. Safe to cancel.
-    pub async fn disturbed(&mut self) -> Disturbance {
-        loop {
-            match (self.repair_schedule.due(), self.disturbance) {
-                (Some(due), Some(disturbance)) if due <= Instant::now() => return disturbance,
-                _ => {}
-            }
-            let dues = [Some(self.next_route_check), self.repair_schedule.due(), self.forward_check.due()];
-            let until = dues.into_iter().flatten().min().unwrap_or(self.next_route_check);
-            if self.disturbance.is_some() || self.superseded || self.desired.is_none() {
-                sleep_until(until.into()).await;
-            } else if let Ok(outcome) = timeout_at(until.into(), self.monitor.changed()).await {
-                self.note_changes(outcome);
-            }
-            if self.is_calm() {
-                self.check_forwarding().await;
-            }
-            self.check_periodically().await;
-        }
     }
 
     /// Puts right what [`disturbed`](Self::disturbed) has found. Whatever the rules have become, the whole table is written
@@ -178,55 +153,6 @@ impl Capture {
     /// Whether another weir has taken over. Connections of this one go on; new ones are for the other.
     pub fn is_superseded(&self) -> bool {
         self.superseded
-    }
-
-    fn note_disturbance(&mut self, disturbance: Disturbance) {
-        self.disturbance = Some(disturbance);
-        self.repair_schedule.request(Instant::now());
-    }
-
-    /// Takes in what the kernel has notified of.
-    fn note_changes(&mut self, outcome: std::io::Result<()>) {
-        if let Err(error) = &outcome {
-            warn!(%error, "cannot listen to changes of nftables; the rules are written anew");
-        }
-        if self.monitor.take_foreign_change() || outcome.is_err() {
-            self.note_disturbance(Disturbance::Rules);
-        }
-        if self.monitor.take_change_beside() {
-            self.request_forward_check();
-        }
-    }
-
-    /// Whether the rules are in force and this weir's, and nothing is known to be wrong.
-    fn is_calm(&self) -> bool {
-        !self.superseded && self.disturbance.is_none() && self.installed.is_some()
-    }
-
-    /// Checks, every [`ROUTE_CHECK_INTERVAL`], what no notification announces: routes, and whether the capture lock is
-    /// free.
-    async fn check_periodically(&mut self) {
-        if Instant::now() < self.next_route_check {
-            return;
-        }
-        self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
-        if self.lock.is_none() {
-            self.lock = CaptureLock::acquire().ok().flatten();
-        }
-        if !self.is_calm() {
-            return;
-        }
-        self.check_legacy();
-        let families = self.families();
-        for &family in &families {
-            if !self.routes.are_in_force(&Way::TO_SOCKETS, family).await {
-                self.note_disturbance(Disturbance::Routes);
-            }
-        }
-        // What cannot be found out is mended, or said in doing so.
-        if self.is_forwarding() && !self.routes.forwarding_is_in_force(&families).await.unwrap_or(false) {
-            self.note_disturbance(Disturbance::Routes);
-        }
     }
 
     /// Whether the desired rules send packets to endpoints the way of forwarded ones.

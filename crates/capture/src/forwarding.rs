@@ -7,7 +7,7 @@ const PAUSE_BEFORE_ON: Duration = Duration::from_secs(1);
 
 /// The time between two looks while one could: that there is none any more is no hurry, and who writes a chain anew takes
 /// it away for a moment.
-const PAUSE_BEFORE_OFF: Duration = Duration::from_secs(30);
+const PAUSE_BEFORE_OFF: Duration = Duration::from_secs(10);
 
 /// Cases in which packets to endpoints take the way of forwarded packets (`--forwarding`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl ForwardCheck {
     /// When the next look is due, if one is needed.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// Whether it is time to look.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
     }
 
     /// Notes that a look is made now.

@@ -48,8 +48,7 @@ impl Capture {
 
     /// Looks at this host's chains if it is time to. Tables of iptables-legacy are announced by nobody.
     pub(super) async fn check_forwarding(&mut self) {
-        let due = self.forward_check.due().is_some_and(|due| due <= Instant::now());
-        if due && self.decide_forwarding().await {
+        if self.forward_check.is_due(Instant::now()) && self.decide_forwarding().await {
             self.note_disturbance(Disturbance::Forwarding);
         }
     }

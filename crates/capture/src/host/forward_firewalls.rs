@@ -15,10 +15,14 @@ const HOOKS: [&str; 2] = ["forward", "postrouting"];
 /// Tables of iptables-legacy that a packet passes where it is forwarded.
 const LEGACY_TABLES: [&str; 3] = ["filter", "mangle", "security"];
 
+/// The most chains that are read to find out whether one of the hook could refuse; with more it is taken for one that could.
+const MAX_CHAINS: usize = 64;
+
 /// What forwarded packets meet on this host, and whether packets to endpoints are among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForwardFirewalls {
-    /// Base chains that could refuse: they have rules, or drop by default. Chains that translate addresses are none.
+    /// Base chains that could refuse: they drop by default, or a rule of theirs, or of a chain that they jump to, does not
+    /// only accept. Chains that translate addresses are none.
     pub chains: Vec<Chain>,
     /// Tables of iptables-legacy, as in `iptables-legacy filter`, which weir cannot look into.
     pub legacy: Vec<String>,
@@ -52,14 +56,65 @@ pub(crate) async fn refusing() -> Result<Vec<String>, Error> {
     Ok(named.chain(legacy_tables()).collect())
 }
 
-/// The base chains of forwarded packets that have rules or drop by default. Only their rules are listed.
+/// The base chains of forwarded packets that could refuse. Only their rules, and those of chains that they jump to, are listed.
 async fn refusing_chains() -> Result<Vec<Chain>, Error> {
-    let mut chains = candidates(&program::query(&["list", "chains"]).await?);
-    for chain in &mut chains {
-        chain.read_rules().await;
+    let mut refusing = Vec::new();
+    for mut chain in candidates(&program::query(&["list", "chains"]).await?) {
+        if !chain.read_rules().await || chain.drops || could_refuse(&chain).await {
+            refusing.push(chain);
+        }
     }
-    chains.retain(|chain| chain.drops || !chain.rules.is_empty());
-    Ok(chains)
+    Ok(refusing)
+}
+
+/// Whether a rule of a chain, or of one that it jumps to, could refuse.
+async fn could_refuse(base: &Chain) -> bool {
+    let (mut seen, mut pending) = (vec![base.name.clone()], base.rules.clone());
+    while let Some(rule) = pending.pop() {
+        let next = match Effect::of(&rule) {
+            Effect::Passes => continue,
+            Effect::MayRefuse => return true,
+            Effect::Enters(name) if seen.iter().any(|seen| seen == name) => continue,
+            Effect::Enters(name) => name.to_owned(),
+        };
+        seen.push(next.clone());
+        let mut chain = Chain { table: base.table.clone(), name: next, ..Chain::default() };
+        if seen.len() > MAX_CHAINS || !chain.read_rules().await {
+            return true;
+        }
+        pending.append(&mut chain.rules);
+    }
+    false
+}
+
+/// What a rule may do to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect<'rule> {
+    /// The packet goes on, or is accepted.
+    Passes,
+    /// The packet enters the chain of this name.
+    Enters(&'rule str),
+    /// The packet may be dropped or rejected, or given to something that may.
+    MayRefuse,
+}
+
+impl<'rule> Effect<'rule> {
+    /// The effect of a rule as `nft` writes it. What is not known may refuse.
+    fn of(rule: &'rule str) -> Self {
+        /// Verdicts, maps to verdicts, and extensions of iptables, of which nft knows no more than the name.
+        const REFUSING: [&str; 7] = ["drop", "reject", "queue", "vmap", "synproxy", "xt", "#"];
+        // Every other part is between quotation marks: a comment, or the prefix of a log line.
+        let unquoted = rule.split('"').step_by(2);
+        let mut words = unquoted.flat_map(str::split_whitespace);
+        while let Some(word) = words.next() {
+            match word {
+                "jump" | "goto" => return words.next().map_or(Self::MayRefuse, Self::Enters),
+                word if REFUSING.contains(&word) => return Self::MayRefuse,
+                _ => {}
+            }
+        }
+        Self::Passes
+    }
 }
 
 /// The chains in a listing that forwarded packets of IP enter and that are not weir's.
@@ -114,6 +169,32 @@ mod tests {
         let found = candidates(&text.concat());
         let names: Vec<_> = found.iter().map(|chain| format!("{} {}", chain.table, chain.name)).collect();
         assert_eq!(names, ["ip filter FORWARD", "inet kindnet postrouting"]);
+    }
+
+    #[test]
+    fn a_rule_may_refuse_unless_it_only_counts_accepts_or_enters_another_chain() {
+        for rule in [
+            "ct state invalid drop",
+            "ip saddr 10.0.0.1 counter packets 1 bytes 2 reject with icmp port-unreachable",
+            "ip daddr vmap { 10.0.0.1 : drop }",
+            "queue flags bypass to 101",
+            "counter packets 0 bytes 0 xt target \"DROP\"",
+            "meta l4proto tcp # xt_something counter packets 0 bytes 0",
+        ] {
+            assert_eq!(Effect::of(rule), Effect::MayRefuse, "{rule}");
+        }
+        for rule in [
+            "ct state established,related accept",
+            "ip saddr 10.244.0.0/16 counter packets 1 bytes 2 accept comment \"do not drop\"",
+            "tcp flags syn tcp option maxseg size set rt mtu",
+            "log prefix \"reject: \"",
+            "return",
+        ] {
+            assert_eq!(Effect::of(rule), Effect::Passes, "{rule}");
+        }
+        let jump = "ip saddr 10.0.0.0/8 counter packets 1 bytes 2 jump FLANNEL-FWD";
+        assert_eq!(Effect::of(jump), Effect::Enters("FLANNEL-FWD"));
+        assert_eq!(Effect::of("oifname \"drop\" goto here"), Effect::Enters("here"));
     }
 
     #[test]

@@ -60,14 +60,16 @@ impl Ruleset {
 }
 
 impl Chain {
-    /// Lists the chain's rules with `nft`, without the elements of sets.
-    pub(super) async fn read_rules(&mut self) {
+    /// Lists the chain's rules with `nft`, without the elements of sets. Returns whether that was possible: a chain that is
+    /// gone by now is still known by its policy.
+    pub(super) async fn read_rules(&mut self) -> bool {
         // Names are part of a command.
-        if self.table.split(' ').chain([&*self.name]).all(is_plain) {
-            let words = ["-t", "list", "chain", &self.table, &self.name];
-            // A chain that is gone by now is still known by its policy.
-            self.rules = program::query(&words).await.map(|text| rules(&text)).unwrap_or_default();
+        if !self.table.split(' ').chain([&*self.name]).all(is_plain) {
+            return false;
         }
+        let listing = program::query(&["-t", "list", "chain", &self.table, &self.name]).await;
+        self.rules = listing.as_deref().map(rules).unwrap_or_default();
+        listing.is_ok()
     }
 }
 

@@ -146,7 +146,7 @@ mod tests {
     fn changes_of_chains_beside_the_table_are_told_apart_from_changes_of_it() {
         let seen = |messages: &[Vec<u8>]| read(&messages.concat(), "weir", Some(7));
         let own = message(6, NFPROTO_INET, 7, "weir");
-        assert_eq!(seen(&[own.clone()]), Seen::default());
+        assert_eq!(seen(std::slice::from_ref(&own)), Seen::default());
         assert_eq!(seen(&[message(6, NFPROTO_INET, 8, "weir")]), Seen { foreign: true, beside: false });
         let beside = Seen { foreign: false, beside: true };
         for family in FAMILIES {

@@ -70,26 +70,13 @@ fn way(bed: &Bed) -> String {
         .join("\n")
 }
 
-#[test]
-fn what_others_do_to_the_pair_is_mended_and_meanwhile_no_policy_is_passed_by() {
+/// Does damage after damage; each is mended, and no policy is passed by meanwhile.
+fn is_mended_after(damages: &[&str]) {
     let Some(mut bed) = policed() else { return };
     bed.start_weir("node-a", &[]);
     expect_policy(&bed);
     let expected = way(&bed);
-    for damage in [
-        "ip link del weir0",
-        "ip link set weir1 down",
-        "ip link set weir0 mtu 1400",
-        "ip link set weir0 arp on",
-        "ip -4 address flush dev weir1",
-        "ip rule del lookup 20737",
-        "ip -6 rule del lookup 20737",
-        "ip -6 rule del lookup 20738",
-        "ip route flush table 20737",
-        "ip -6 route flush table 20737",
-        "sysctl -w net.ipv4.conf.weir1.rp_filter=1",
-        "sysctl -w net.ipv4.conf.weir1.accept_local=0",
-    ] {
+    for damage in damages {
         run(&bed, damage);
         for to in cluster_ips(10).map(|ip| SocketAddr::new(ip, 80)) {
             let answer = ask(bed.cluster.pod("a-2"), Protocol::Udp, to);
@@ -104,6 +91,39 @@ fn what_others_do_to_the_pair_is_mended_and_meanwhile_no_policy_is_passed_by() {
         });
         expect_policy(&bed);
     }
+}
+
+#[test]
+fn interfaces_that_others_remove_or_turn_off_are_put_right_and_meanwhile_no_policy_is_passed_by() {
+    is_mended_after(&["ip link del weir0", "ip link set weir1 down", "ip -4 address flush dev weir1"]);
+}
+
+#[test]
+fn policy_rules_to_the_pair_that_others_remove_are_put_back_and_meanwhile_no_policy_is_passed_by() {
+    is_mended_after(&[
+        "ip rule del lookup 20737",
+        "ip -6 rule del lookup 20737",
+        "ip -6 rule del lookup 20738",
+    ]);
+}
+
+#[test]
+fn routes_to_the_pair_that_others_remove_are_put_back_and_meanwhile_no_policy_is_passed_by() {
+    is_mended_after(&[
+        "ip route flush table 20737",
+        "ip -6 route flush table 20737",
+        "ip -6 route flush table 20738",
+    ]);
+}
+
+#[test]
+fn settings_of_the_pair_that_others_change_are_put_right() {
+    is_mended_after(&[
+        "ip link set weir0 mtu 1400",
+        "ip link set weir0 arp on",
+        "sysctl -w net.ipv4.conf.weir1.rp_filter=1",
+        "sysctl -w net.ipv4.conf.weir1.accept_local=0",
+    ]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::cli::{AskedFlow, Output, Question};
 use std::{fs, net::Ipv4Addr, num::NonZeroUsize, time::Duration};
+use weir_capture::Forwarding;
 use weir_control::Source;
 use weir_core::{NodePortAddresses, Pods};
 
@@ -264,6 +265,7 @@ fn node_mode_is_probed_from_anywhere_and_owns_the_cluster_unless_it_serves_one_n
     let (health, options) = node(&[]);
     assert_eq!(health, "0.0.0.0:10256");
     assert!(options.exclusive && options.keep_rules && !options.takeover);
+    assert_eq!(options.forwarding, Forwarding::Auto);
     assert_eq!(options.network.pods, Pods::Unknown, "without a network nobody is recognised");
     assert!(options.network.lacks_cluster_cidr);
     let (health, options) = node(&[
@@ -271,10 +273,12 @@ fn node_mode_is_probed_from_anywhere_and_owns_the_cluster_unless_it_serves_one_n
         "--health-address=127.0.0.1:1",
         "--takeover",
         "--keep-rules=false",
+        "--forwarding=always",
         "--cluster-cidr=10.244.0.0/16,fd00:10:244::/48",
     ]);
     assert_eq!(health, "127.0.0.1:1");
     assert!(!options.exclusive && !options.keep_rules && options.takeover);
+    assert_eq!(options.forwarding, Forwarding::Always);
     assert_eq!(options.network.pods, Pods::Within(options.network.pod_networks));
     assert!(run(&[], &[], "").unwrap().node.is_none());
     assert!(run(&["--mode", "node", "--map", "loopback"], &[], "").unwrap_err().contains("--mode bind"));

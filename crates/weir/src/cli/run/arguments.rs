@@ -153,9 +153,9 @@ pub(super) enum ForwardingMode {
     /// While a firewall of this node could refuse forwarded packets
     #[default]
     Auto,
-    /// Always; for firewalls that weir cannot see, as in programs of eBPF
+    /// Whatever is on this node; for firewalls that weir cannot see, as in programs of eBPF
     Always,
-    /// Never: no firewall and no NetworkPolicy of this node judges Service traffic to its pods
+    /// No firewall and no NetworkPolicy of this node judges Service traffic to its pods
     Never,
 }
 
