@@ -4,7 +4,7 @@
 mod rules;
 
 use crate::{
-    bed::{BOTH, Bed, ask, expect},
+    bed::{BOTH, Bed, WEIR, ask, expect},
     objects::{Service, cluster_ips},
 };
 use rules::{
@@ -167,4 +167,27 @@ fn kube_network_policies_judges_ingress_and_egress_by_both_addresses_although_we
         };
         if served { scene.is_served() } else { scene.hears(&Failure::TimedOut) }
     }
+}
+
+#[test]
+fn the_rule_that_doctor_names_lets_services_through_a_forward_chain_that_drops() {
+    let base = "type filter hook forward priority filter; policy drop";
+    let wall = format!(
+        "table inet wall {{\nchain through {{\n{base}\nct state established,related accept\n}}\n}}\n"
+    );
+    let Some(scene) = Scene::new(|_, _| wall.clone(), true) else { return };
+    scene.hears(&Failure::TimedOut);
+    let node = scene.bed.cluster.node("node-a").namespace();
+    let output = node
+        .command(WEIR)
+        .args(["doctor", "--node-name", "node-a"])
+        .env("HOME", "/nowhere")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let remedy =
+        said.split_once("run 'nft ").unwrap_or_else(|| panic!("{said}")).1.split('\'').next().unwrap();
+    assert_eq!(remedy, "add rule inet wall through iifname weir1 accept");
+    node.nft(&format!("{remedy}\n")).unwrap();
+    scene.is_served();
 }
