@@ -34,8 +34,7 @@ mod tests {
 
     fn ruleset(hook: &str, drops: bool, rules: &[&str]) -> Ruleset {
         let rules = rules.iter().map(|&rule| rule.to_owned()).collect();
-        let chain =
-            Chain { table: "ip filter".into(), name: "FORWARD".into(), hook: hook.into(), drops, rules };
+        let chain = Chain { table: "ip filter".into(), hook: hook.into(), drops, rules, ..Chain::default() };
         Ruleset { chains: vec![chain], ..Ruleset::default() }
     }
 
