@@ -31,6 +31,8 @@ pub struct Chain {
     pub name: String,
     /// The hook at which packets enter the chain, as in `input`; empty for a chain that is only jumped to.
     pub hook: String,
+    /// When the chain's turn is at its hook, as in `raw` or `filter + 10`; empty for a chain that is only jumped to.
+    pub priority: String,
     /// Whether the chain's policy is to drop.
     pub drops: bool,
     /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting`, `input` and `forward`, and for
@@ -92,6 +94,11 @@ pub(super) fn chains(text: &str) -> Vec<Chain> {
             found.push(Chain { table: table.to_owned(), name: name.to_owned(), ..Chain::default() });
         } else if let (true, Some(chain)) = (is_base(line), found.last_mut()) {
             chain.hook = word_after("hook", line).to_owned();
+            chain.priority = line
+                .split_once(" priority ")
+                .and_then(|(_, rest)| rest.split(';').next())
+                .unwrap_or_default()
+                .to_owned();
             chain.drops = word_after("policy", line) == "drop";
         }
     }
@@ -142,6 +149,8 @@ mod tests {
                     \tchain KUBE-SERVICES {\n\t}\n}\ntable inet f {\n\tchain in { # handle 1\n\t\ttype filter hook input \
                     priority filter + 10; policy accept;\n\t}\n}\n";
         let of = |chain: &Chain| (chain.table.clone(), chain.name.clone(), chain.hook.clone(), chain.drops);
+        let priorities: Vec<_> = chains(text).into_iter().map(|chain| chain.priority).collect();
+        assert_eq!(priorities, ["filter", "", "filter + 10"]);
         let found: Vec<_> = chains(text).iter().map(of).collect();
         let expected = [
             ("ip filter", "INPUT", "input", true),

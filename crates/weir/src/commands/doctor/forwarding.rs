@@ -127,7 +127,8 @@ mod tests {
 
     fn chain(table: &str, name: &str, drops: bool, rules: &[&str]) -> Chain {
         let rules = rules.iter().map(|&rule| rule.to_owned()).collect();
-        Chain { table: table.into(), name: name.into(), hook: "forward".into(), drops, rules }
+        let (table, name, hook) = (table.into(), name.into(), "forward".into());
+        Chain { table, name, hook, drops, rules, ..Chain::default() }
     }
 
     #[test]
