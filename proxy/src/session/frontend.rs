@@ -120,3 +120,45 @@ fn advice(reason: Closed) -> &'static str {
         _ => "see the limit of open files (ulimit -Hn)",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        routing::{
+            endpoints::Endpoints,
+            node_context::{NodeContext, NodeModeContext},
+        },
+        sys::marks::Marks,
+    };
+    use std::num::NonZeroU16;
+    use weir_core::{PortSpec, Service, ServiceKey, SourceRules, resolve_static};
+
+    /// The mark towards an endpoint for a client at this address and of this origin.
+    fn mark(client: &str, origin: Origin) -> Option<u32> {
+        let spec =
+            PortSpec { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN, node_port: None };
+        let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
+        let endpoint = SocketAddr::from(([10, 244, 0, 9], 8080));
+        let port = Arc::clone(&resolve_static(&service, &[endpoint]).ports[0]);
+        let node_mode = NodeModeContext {
+            marks: Marks { to_clients: 1, to_endpoints: 2, forwarded: 4 },
+            sources: SourceRules::default(),
+            pods: Vec::new(),
+            bridges: Vec::new(),
+        };
+        let context = NodeContext { node_mode: Some(node_mode), ..NodeContext::default() };
+        let runtime = PortRuntime::new(&port, &Arc::new(context), &mut Endpoints::default());
+        let address = SocketAddr::from(([10, 96, 0, 10], 1));
+        let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), Some(origin));
+        let client = SocketAddr::new(client.parse().unwrap(), 40_000);
+        frontend.egress(&frontend.runtime.routing(), client, endpoint).mark
+    }
+
+    #[test]
+    fn packets_of_clients_in_pods_and_outside_may_be_forwarded_and_those_of_the_node_may_not() {
+        assert_eq!(mark("10.244.0.2", Origin::Pod), Some(2 | 4));
+        assert_eq!(mark("203.0.113.1", Origin::Outside), Some(2 | 4));
+        assert_eq!(mark("192.168.0.2", Origin::Node), Some(2));
+    }
+}

@@ -3,17 +3,16 @@
 
 use crate::{
     bed::{BOTH, Bed, Protocol, ask, eventually, expect},
-    objects::{Endpoint, Service, cluster_ips},
-    reach,
+    objects::{Service, cluster_ips},
 };
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use weir_testkit::cluster::{Failure, Host, NodePlan, POD_PORT};
+use weir_testkit::cluster::{Failure, Host, NodePlan};
 
 /// Rules as network plugins write them, in a chain of the hook `forward`.
-fn judge(node: &Host, rules: &str) {
+pub(crate) fn judge(node: &Host, rules: &str) {
     let script = format!(
         "table inet policies {{\n chain forward {{\n type filter hook forward priority filter; policy accept\n {rules}\n }}\n}}\n"
     );
@@ -27,32 +26,32 @@ fn keeps(from: &Host, to: &Host) -> String {
 }
 
 /// A rule that drops all that goes to a host, in both families.
-fn isolates(host: &Host) -> String {
+pub(crate) fn isolates(host: &Host) -> String {
     format!("ip daddr {} drop\n ip6 daddr {} drop\n", host.v4(), host.v6())
 }
 
 /// Both protocols towards both cluster IPs of a Service.
-fn everywhere(number: u8) -> impl Iterator<Item = (Protocol, SocketAddr)> {
+pub(crate) fn everywhere(number: u8) -> impl Iterator<Item = (Protocol, SocketAddr)> {
     let of = move |protocol| cluster_ips(number).map(|ip| (protocol, SocketAddr::new(ip, 80)));
     BOTH.into_iter().flat_map(of)
 }
 
 /// Waits until a client is served by this pod, with the client's own address.
-fn expect_served(client: &Host, number: u8, by: &str) {
+pub(crate) fn expect_served(client: &Host, number: u8, by: &str) {
     for (protocol, to) in everywhere(number) {
         expect(client, protocol, to, Ok((by, client.address_towards(to.ip()))));
     }
 }
 
 /// Waits until a client hears nothing at a Service.
-fn expect_silence(client: &Host, number: u8) {
+pub(crate) fn expect_silence(client: &Host, number: u8) {
     for (protocol, to) in everywhere(number) {
         expect(client, protocol, to, Err(Failure::TimedOut));
     }
 }
 
 /// Waits until packets to endpoints take the way of forwarded ones on a node, or until they do not.
-fn expect_forwarding(bed: &Bed, node: &str, forwards: bool) {
+pub(crate) fn expect_forwarding(bed: &Bed, node: &str, forwards: bool) {
     let line = format!("weir_capture_forwarding {}", u8::from(forwards));
     eventually(&format!("{line} on {node}"), true, || {
         let metrics = bed.cluster.node(node).http("127.0.0.1:10249".parse().unwrap(), "/metrics");
@@ -61,7 +60,7 @@ fn expect_forwarding(bed: &Bed, node: &str, forwards: bool) {
 }
 
 /// Three routed pods on one node, of which a-1 is the endpoint.
-fn one_node() -> Option<Bed> {
+pub(crate) fn one_node() -> Option<Bed> {
     let mut bed = Bed::without_weir(&[NodePlan::routed("node-a")])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-a", "a-3")]);
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
@@ -113,10 +112,15 @@ fn a_policy_that_comes_while_connections_live_cuts_them_and_keeps_new_ones_out()
     let (client, to) = (bed.cluster.pod("a-2"), SocketAddr::new(cluster_ips(10)[0], 80));
     expect_served(client, 10, "a-1");
     // As plugins have it that enforce no policies.
-    let only_accepts = "table ip plugin { chain accepts { ip saddr 10.244.0.0/16 accept
+    let only_accepts = "table ip plugin {
+        chain accepts {
+            ip saddr 10.244.0.0/16 accept
         }
-        chain forward { type filter hook forward priority filter; policy accept; counter jump accepts
-        } }";
+        chain forward {
+            type filter hook forward priority filter; policy accept
+            counter jump accepts
+        }
+    }";
     bed.cluster.node("node-a").namespace().nft(only_accepts).unwrap();
     expect_forwarding(&bed, "node-a", false);
     let within = || client.client().within(Duration::from_millis(700));
@@ -151,22 +155,6 @@ fn connections_from_before_go_on_where_a_policy_admits_established_ones() {
     for connection in &mut connections {
         connection.echo_bytes(1 << 20).unwrap();
     }
-}
-
-#[test]
-fn when_nothing_can_refuse_any_more_connections_go_on_by_the_direct_way() {
-    let Some(mut bed) = one_node() else { return };
-    judge(bed.cluster.node("node-a"), "ip daddr 192.0.2.1 drop");
-    bed.start_weir("node-a", &[]);
-    let client = bed.cluster.pod("a-2");
-    expect_served(client, 10, "a-1");
-    let mut connection = client.connect(SocketAddr::new(cluster_ips(10)[0], 80)).unwrap();
-    expect_forwarding(&bed, "node-a", true);
-    let node = bed.cluster.node("node-a").namespace();
-    node.nft("delete table inet policies").unwrap();
-    expect_forwarding(&bed, "node-a", false);
-    connection.echo_bytes(1 << 20).unwrap();
-    expect_served(bed.cluster.pod("a-2"), 10, "a-1");
 }
 
 #[test]
@@ -231,55 +219,6 @@ fn outside_clients_are_judged_too() {
     }
 }
 
-/// What Docker sets, and the one rule that lets weir's packets pass.
-const DROPS_BY_DEFAULT: &str = "
-table inet firewall {
-  chain forward {
-    type filter hook forward priority filter; policy drop
-    ct state established,related accept
-    iifname weir1 accept
-    iifname { \"cali*\", cni0 } accept
-  }
-}";
-
-#[test]
-fn a_forward_chain_that_drops_by_default_need_only_let_weirs_interface_pass() {
-    let Some(bed) = Bed::standard() else { return };
-    for node in bed.cluster.nodes() {
-        node.namespace().nft(DROPS_BY_DEFAULT).unwrap();
-        expect_forwarding(&bed, node.name(), true);
-    }
-    // Each is let in by the node of the other, too.
-    for node in bed.cluster.nodes() {
-        node.namespace().nft("insert rule inet firewall forward iifname eth0 accept").unwrap();
-    }
-    reach::everybody_reaches_a_service(&bed);
-    // Without the rule nobody gets through.
-    let node = bed.cluster.node("node-a");
-    node.namespace().nft("flush chain inet firewall forward").unwrap();
-    bed.serve(&Service::web("last", 12), &["a-1"]);
-    expect_silence(bed.cluster.pod("a-2"), 12);
-}
-
-#[test]
-fn endpoints_whose_packets_the_network_plugin_masquerades_answer_on_the_forwarded_way() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a"), NodePlan::routed("node-b")]) else {
-        return;
-    };
-    bed.start_pods(&[("node-a", "a-1")]);
-    bed.start_weir("node-a", &["--forwarding=always"]);
-    let _serving = bed.cluster.node("node-b").start_servers(POD_PORT).unwrap();
-    let service = Service::web("web", 10);
-    bed.endpoints(&service, &[Endpoint::on_host_network(&bed.cluster, "node-b")]);
-    service.apply(bed.cluster.api());
-    let node = bed.cluster.node("node-a");
-    for (protocol, to) in everywhere(10) {
-        expect(bed.cluster.pod("a-1"), protocol, to, Ok(("node-b", node.address_towards(to.ip()))));
-    }
-    judge(node, &isolates(bed.cluster.node("node-b")));
-    expect_silence(bed.cluster.pod("a-1"), 10);
-}
-
 /// On a bridge, whether or not its packets pass nftables; and with frontends that are bound, where they do.
 #[test]
 fn policies_apply_to_pods_on_bridges() {
@@ -307,15 +246,4 @@ fn policies_apply_to_pods_on_bridges() {
             eventually("an answer of an endpoint that is open", Ok("a-3".to_owned()), answer);
         }
     }
-}
-
-#[test]
-fn with_forwarding_never_no_policy_of_the_node_judges_service_traffic() {
-    let Some(mut bed) = one_node() else { return };
-    judge(bed.cluster.node("node-a"), &isolates(bed.cluster.pod("a-1")));
-    bed.start_weir("node-a", &["--forwarding=never"]);
-    expect_served(bed.cluster.pod("a-2"), 10, "a-1");
-    expect_forwarding(&bed, "node-a", false);
-    let log = bed.weir_mut("node-a").log().unwrap();
-    assert!(log.contains("do not take the way of forwarded packets: --forwarding=never"), "{log}");
 }
