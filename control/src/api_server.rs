@@ -3,6 +3,7 @@
 mod api_object;
 mod backoff;
 mod client;
+mod examine;
 mod explain;
 mod list_once;
 mod nodes;
@@ -13,6 +14,7 @@ mod watch;
 
 pub use client::{ConfigError, PluginError, UrlError};
 pub(crate) use client::{address, url};
+pub use examine::{Examination, Need, Right, examine_api_server};
 pub use list_once::{ListError, load_api_server};
 pub use source::KubeSource;
 pub(crate) use start::{start, start_with_retries};

@@ -16,7 +16,10 @@ pub mod source;
 pub mod store;
 pub mod translate;
 
-pub use api_server::{ConfigError, KubeSource, ListError, PluginError, UrlError, load_api_server};
+pub use api_server::{
+    ConfigError, Examination, KubeSource, ListError, Need, PluginError, Right, UrlError, examine_api_server,
+    load_api_server,
+};
 pub use driver::{ClockReading, EndpointChange, PublishedChanges, Status, WatchState};
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use metric_families::METRIC_FAMILIES;

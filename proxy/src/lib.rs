@@ -34,5 +34,5 @@ pub use shared::{
     config::{Config, NodeMode},
     error::Error,
 };
-pub use sys::{host::interface_addresses, marks::Marks};
+pub use sys::{host::interface_addresses, marks::Marks, sock_diag::availability as sock_diag_availability};
 pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};

@@ -2,7 +2,10 @@
 //! S4, S5, S7).
 
 use crate::{Kind, SERVICE_PROXY_NAME, Selection};
-use kube::{api::ListParams, runtime::watcher};
+use kube::{
+    api::{ListParams, WatchParams},
+    runtime::watcher,
+};
 use std::time::Duration;
 
 /// Kind and selectors of one watch.
@@ -71,6 +74,17 @@ impl Target {
             limit: Some(PAGE_OBJECTS),
             ..ListParams::default()
         }
+    }
+
+    /// Parameters of a list of at most so many objects, and of a watch of so many seconds, which only try what may be done.
+    pub(super) fn probe(&self, objects: Option<u32>, seconds: u32) -> (ListParams, WatchParams) {
+        let (labels, fields) = (self.labels.clone(), self.fields.clone());
+        let list = ListParams { limit: objects, ..ListParams::default() };
+        let watch = WatchParams { timeout: Some(seconds), ..WatchParams::default() };
+        (
+            ListParams { label_selector: labels.clone(), field_selector: fields.clone(), ..list },
+            WatchParams { label_selector: labels, field_selector: fields, ..watch },
+        )
     }
 
     /// Configuration of the watcher, with or without a streaming list.

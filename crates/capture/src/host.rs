@@ -3,6 +3,7 @@
 mod bridges;
 mod features;
 mod forward_firewalls;
+mod links;
 mod obstacles;
 pub(crate) mod requirements;
 mod ruleset;
@@ -10,6 +11,7 @@ mod ruleset;
 pub use bridges::bridges;
 pub use forward_firewalls::ForwardFirewalls;
 pub(crate) use forward_firewalls::{legacy_tables, refusing};
+pub use links::{Link, LinkKind, Links};
 pub(crate) use obstacles::obstacles;
 pub use ruleset::{Chain, Ruleset};
 
@@ -38,6 +40,10 @@ pub struct Host {
     pub routing: Result<PerFamily<Routing>, Error>,
     /// Those of the requested destinations that this host has no route to.
     pub unreachable: Vec<IpAddr>,
+    /// What packets to endpoints meet where they are forwarded. `None` where rules cannot be listed.
+    pub forward_firewalls: Option<Result<ForwardFirewalls, Error>>,
+    /// Interfaces, and what is known of pods by them.
+    pub links: Result<Links, Error>,
     /// Families that bridges keep from TPROXY, and the networks of bridges.
     pub bridges: Result<Bridges, Error>,
     /// Whether a weir captures in this network namespace.
@@ -49,10 +55,11 @@ impl Host {
     pub async fn inspect(destinations: &[IpAddr]) -> Self {
         let has_net_admin = requirements::check_capability().is_ok();
         let nft = version().await;
-        let (mut rules, mut ruleset) = (None, None);
+        let (mut rules, mut ruleset, mut forward_firewalls) = (None, None, None);
         if has_net_admin && nft.is_ok() {
             rules = Some(requirements::check_rules(None).await);
             ruleset = Some(Ruleset::read().await);
+            forward_firewalls = Some(ForwardFirewalls::read().await);
         }
         let (routing, unreachable) = match routing(destinations).await {
             Ok((routing, unreachable)) => (Ok(routing), unreachable),
@@ -66,6 +73,8 @@ impl Host {
             ruleset,
             routing,
             unreachable,
+            forward_firewalls,
+            links: Links::read().await,
             bridges: bridges().await,
             is_running: is_running(),
         }

@@ -18,7 +18,7 @@
 //!
 //! | chain of table `inet weir` | hook | priority | why there |
 //! |---|---|---|---|
-//! | `prerouting` | prerouting | raw (-300) | before tracking: `notrack`. Verdicts, TPROXY, replies of pods, ICMP errors |
+//! | `prerouting` | prerouting | raw + 10 (-290) | before tracking: `notrack`; after the source checks of others. Verdicts, TPROXY, replies of pods, ICMP errors |
 //! | `prerouting_tracked` | prerouting | dstnat + 10 (-90) | after the translation of others: replies that were masqueraded on their way out; Services that are not there |
 //! | `output` | output (route) | raw (-300) | packets of this node to Services go over `lo` into `prerouting` |
 //! | `output_tracked` | output (route) | mangle (-150) | after tracking: marks connections to endpoints; replies of this node's own processes |
@@ -48,6 +48,6 @@ pub use capture::{Capture, Disturbance, METRIC_FAMILIES};
 pub use cleanup::{Removed, cleanup};
 pub use error::Error;
 pub use forwarding::Forwarding;
-pub use host::{Chain, ForwardFirewalls, Host, Ruleset, bridges};
+pub use host::{Chain, ForwardFirewalls, Host, Link, LinkKind, Links, Ruleset, bridges};
 pub use options::Options;
 pub use ownership::is_running;

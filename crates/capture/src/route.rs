@@ -97,7 +97,7 @@ impl Routes {
     }
 
     /// The route that a packet of this host with this mark takes.
-    async fn lookup(
+    pub(crate) async fn lookup(
         &self,
         ip: IpAddr,
         mark: u32,

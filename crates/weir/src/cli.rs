@@ -1,6 +1,7 @@
 //! What can be said on weir's command line?
 
 mod defaults;
+mod doctor;
 mod explain;
 mod layers;
 mod limits;
@@ -12,12 +13,15 @@ mod parse;
 mod run;
 mod values;
 
+pub(crate) use doctor::ANSWER_TIMEOUT;
+pub use doctor::DoctorOptions;
 pub use explain::ExplainOptions;
 pub(crate) use explain::{AskedFlow, Question};
 pub use layers::variable_of;
+pub(crate) use network::ClusterNetwork;
 pub(crate) use objects::{ObjectOptions, ObjectSource};
 pub(crate) use options::Output;
-pub use options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveOptions};
+pub use options::{CleanupOptions, DemoOptions, ResolveOptions};
 pub use parse::{Command, command, parse};
 pub(crate) use run::NodeOptions;
 pub use run::RunOptions;

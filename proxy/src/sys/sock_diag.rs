@@ -134,8 +134,11 @@ impl SockDiag {
     }
 }
 
-/// Whether connections of this process can be asked about; else the reason. Found out once.
-pub(crate) fn availability() -> Result<(), &'static str> {
+/// Whether the kernel can be asked about TCP connections of this network namespace. Found out once.
+///
+/// # Errors
+/// Why not: netlink is blocked, or the module `tcp_diag` is missing.
+pub fn availability() -> Result<(), &'static str> {
     static AVAILABILITY: OnceLock<Result<(), String>> = OnceLock::new();
     let check =
         || SockDiag::open().and_then(|mut sock_diag| sock_diag.check()).map_err(|error| error.to_string());

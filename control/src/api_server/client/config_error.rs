@@ -153,7 +153,7 @@ pub enum PluginError {
 
 impl ConfigError {
     /// The error with its causes, for one line.
-    pub(crate) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         let causes = std::iter::successors(Some(self as &dyn std::error::Error), |error| error.source());
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }

@@ -2,8 +2,11 @@
 
 use crate::{Error, nft::program};
 
-/// Hooks that a packet passes on its way into this host.
-const INBOUND_HOOKS: [&str; 2] = ["prerouting", "input"];
+/// Hooks that a packet passes on its way into this host or through it.
+const INBOUND_HOOKS: [&str; 3] = ["prerouting", "input", "forward"];
+
+/// End of the name of Calico's chain that says at its end what becomes of packets which pods send to this host.
+const TO_HOST_CHAIN: &str = "cali-wl-to-host";
 
 /// The most chains of these hooks whose rules are read; nobody has more.
 const MAX_CHAINS: usize = 64;
@@ -15,6 +18,8 @@ pub struct Ruleset {
     pub tables: Vec<String>,
     /// The chains of all tables.
     pub chains: Vec<Chain>,
+    /// Table and name of each flow table, as in `inet fastpath f`: established connections bypass the rules there.
+    pub flow_tables: Vec<String>,
 }
 
 /// A chain of nftables.
@@ -26,9 +31,12 @@ pub struct Chain {
     pub name: String,
     /// The hook at which packets enter the chain, as in `input`; empty for a chain that is only jumped to.
     pub hook: String,
+    /// When the chain's turn is at its hook, as in `raw` or `filter + 10`; empty for a chain that is only jumped to.
+    pub priority: String,
     /// Whether the chain's policy is to drop.
     pub drops: bool,
-    /// The chain's rules as `nft` writes them. Not read of every chain.
+    /// The chain's rules as `nft` writes them. Read for chains of the hooks `prerouting`, `input` and `forward`, and for
+    /// Calico's `cali-wl-to-host`, only.
     pub rules: Vec<String>,
 }
 
@@ -38,8 +46,14 @@ impl Ruleset {
         let mut ruleset = Self {
             tables: tables(&program::query(&["list", "tables"]).await?),
             chains: chains(&program::query(&["list", "chains"]).await?),
+            // A kernel without them refuses the question.
+            flow_tables: program::query(&["list", "flowtables"])
+                .await
+                .map(|text| flow_tables(&text))
+                .unwrap_or_default(),
         };
-        let is_inbound = |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook);
+        let is_inbound =
+            |chain: &&mut Chain| INBOUND_HOOKS.contains(&&*chain.hook) || chain.name.ends_with(TO_HOST_CHAIN);
         for chain in ruleset.chains.iter_mut().filter(is_inbound).take(MAX_CHAINS) {
             chain.read_rules().await;
         }
@@ -80,7 +94,25 @@ pub(super) fn chains(text: &str) -> Vec<Chain> {
             found.push(Chain { table: table.to_owned(), name: name.to_owned(), ..Chain::default() });
         } else if let (true, Some(chain)) = (is_base(line), found.last_mut()) {
             chain.hook = word_after("hook", line).to_owned();
+            chain.priority = line
+                .split_once(" priority ")
+                .and_then(|(_, rest)| rest.split(';').next())
+                .unwrap_or_default()
+                .to_owned();
             chain.drops = word_after("policy", line) == "drop";
+        }
+    }
+    found
+}
+
+/// Parses the answer to `list flowtables`.
+fn flow_tables(text: &str) -> Vec<String> {
+    let (mut table, mut found) = ("", Vec::new());
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = opens("table ", line) {
+            table = name;
+        } else if let Some(name) = opens("flowtable ", line) {
+            found.push(format!("{table} {name}"));
         }
     }
     found
@@ -117,6 +149,8 @@ mod tests {
                     \tchain KUBE-SERVICES {\n\t}\n}\ntable inet f {\n\tchain in { # handle 1\n\t\ttype filter hook input \
                     priority filter + 10; policy accept;\n\t}\n}\n";
         let of = |chain: &Chain| (chain.table.clone(), chain.name.clone(), chain.hook.clone(), chain.drops);
+        let priorities: Vec<_> = chains(text).into_iter().map(|chain| chain.priority).collect();
+        assert_eq!(priorities, ["filter", "", "filter + 10"]);
         let found: Vec<_> = chains(text).iter().map(of).collect();
         let expected = [
             ("ip filter", "INPUT", "input", true),
@@ -130,6 +164,8 @@ mod tests {
             })
         );
         assert_eq!(tables("table ip filter\ntable inet f\n"), ["ip filter", "inet f"]);
+        let text = "table inet f {\n\tflowtable fast {\n\t\thook ingress priority filter\n\t\tdevices = { eth0 }\n\t}\n}\n";
+        assert_eq!(flow_tables(text), ["inet f fast"]);
     }
 
     #[test]

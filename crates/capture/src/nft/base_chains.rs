@@ -14,7 +14,9 @@ use weir_core::Family;
 
 /// Writes all base chains.
 pub(super) fn base_chains(text: &mut String, table: &Table) {
-    base(text, "prerouting", "filter hook prerouting priority raw", &prerouting(table));
+    // After the checks of sources that others have in raw (Calico): such a check that looks at the mark would find the route
+    // of captured packets, which leads here, and drop them. Before connection tracking.
+    base(text, "prerouting", "filter hook prerouting priority raw + 10", &prerouting(table));
     base(
         text,
         "prerouting_tracked",

@@ -1,12 +1,10 @@
-//! Which settings do `weir demo`, `weir resolve`, `weir doctor` and `weir cleanup` take?
+//! Which settings do `weir demo`, `weir resolve` and `weir cleanup` take?
 
 use super::{
     objects::{ObjectArgs, ObjectOptions},
     run::workers,
-    values::network,
 };
-use clap::{ArgAction, Args, ValueEnum, value_parser};
-use ipnet::IpNet;
+use clap::{Args, ValueEnum, value_parser};
 use std::num::NonZeroUsize;
 
 /// Settings of `weir demo`.
@@ -34,19 +32,6 @@ impl DemoOptions {
     pub(crate) fn workers(&self) -> NonZeroUsize {
         workers(self.workers)
     }
-}
-
-/// Settings of `weir doctor`.
-#[derive(Args, Clone, Debug)]
-pub struct DoctorOptions {
-    /// Networks of Service addresses, comma separated, to which this host's own processes need a route
-    /// [default: looks for a default route]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
-    pub(crate) service_cidr: Vec<IpNet>,
-
-    /// Output format
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    pub(crate) output: Output,
 }
 
 /// Settings of `weir cleanup`.

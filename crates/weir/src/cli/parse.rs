@@ -1,12 +1,13 @@
 //! What can be said on weir's command line?
 
 use super::{
+    doctor::{DoctorArgs, DoctorOptions},
     explain::{ExplainArgs, ExplainOptions},
     layers::{
         Layer, Variables,
         config_file::{self, CONFIG},
     },
-    options::{CleanupOptions, DemoOptions, DoctorOptions, ResolveArgs, ResolveOptions},
+    options::{CleanupOptions, DemoOptions, ResolveArgs, ResolveOptions},
     run::{EffectiveSettings, RunArgs, RunOptions},
     values::usage,
 };
@@ -42,13 +43,13 @@ enum Subcommands {
     Demo(DemoOptions),
     /// Print what a node would serve for given objects, and why not the rest.
     #[command(after_help = RESOLVE_NOTES)]
-    Resolve(ResolveArgs),
+    Resolve(Box<ResolveArgs>),
     /// Explain what a flow gets on a node, and why, for given objects.
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(Box<ExplainArgs>),
     /// Check whether this host is fit for node mode; changes nothing.
     #[command(after_help = DOCTOR_NOTES)]
-    Doctor(DoctorOptions),
+    Doctor(Box<DoctorArgs>),
     /// Remove weir's nftables rules and policy routes from this node; needs root.
     Cleanup(CleanupOptions),
 }
@@ -96,7 +97,12 @@ Examples:
 
 const DOCTOR_NOTES: &str = "\
 Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code is 1 if anything failed. \
-Run it as weir will run: as root, with the network of the host.";
+Run it as weir will run: as root, with the network of the host, and with the flags of 'weir run' that it knows. Their WEIR_* \
+variables count, too, as in weir's Pod. It changes nothing, and asks the API server for no more than weir does.
+
+Examples:
+  weir doctor --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16
+  kubectl -n kube-system exec POD -- weir doctor";
 
 /// Command that weir was given, with its settings.
 #[derive(Debug)]
@@ -110,7 +116,7 @@ pub enum Command {
     /// `weir explain`: explain what flows get.
     Explain(Box<ExplainOptions>),
     /// `weir doctor`: check this host.
-    Doctor(DoctorOptions),
+    Doctor(Box<DoctorOptions>),
     /// `weir cleanup`: remove rules and routes.
     Cleanup(CleanupOptions),
 }
@@ -120,7 +126,8 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Parses the command line, and for `weir run` also the `WEIR_*` variables and the `--config` file.
+/// Parses the command line, for `weir run` also the `WEIR_*` variables and the `--config` file, and for `weir doctor` the
+/// variables that concern it.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -142,11 +149,16 @@ pub fn parse(
             settings = EffectiveSettings::new(&run, given, (&variables, &file), effective);
         }
         matches = effective;
+    } else if matches.subcommand_matches(DOCTOR).is_some() {
+        let doctor = DoctorArgs::augment_args(clap::Command::new(DOCTOR));
+        let variables = Variables::of(environment).layer_of_known(&doctor).map_err(usage)?;
+        command = Cli::command().mut_subcommand(DOCTOR, |doctor| variables.apply(doctor));
+        matches = command.try_get_matches_from_mut(&arguments)?;
     }
     match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
         Subcommands::Run(args) => Ok(Command::Run(Box::new(args.options(settings)?))),
         Subcommands::Demo(options) => Ok(Command::Demo(options)),
-        Subcommands::Doctor(options) => Ok(Command::Doctor(options)),
+        Subcommands::Doctor(args) => Ok(Command::Doctor(Box::new(args.options()?))),
         Subcommands::Cleanup(options) => Ok(Command::Cleanup(options)),
         Subcommands::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
         Subcommands::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
@@ -154,6 +166,8 @@ pub fn parse(
 }
 
 const RUN: &str = "run";
+
+const DOCTOR: &str = "doctor";
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ mod load_balancers;
 mod local_node_ports;
 mod many;
 mod metrics;
+mod network_plugins;
 mod network_policies;
 mod objects;
 mod passing;

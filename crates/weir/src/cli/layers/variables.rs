@@ -28,19 +28,9 @@ impl Variables {
     /// # Errors
     /// A variable that stands for no flag, with the nearest that does; a value that the flag refuses.
     pub(in crate::cli) fn layer(&self, run: &Command) -> Result<Layer, String> {
-        let mut layer = Layer::default();
+        let layer = self.layer_of_known(run)?;
         let mut known = vec![SHORT_LOG_LEVEL.to_owned()];
-        for (flag, arg) in layer::flags(run) {
-            let name = variable_of(flag);
-            let short = (flag == "log-level").then_some(SHORT_LOG_LEVEL);
-            let set = [Some(&*name), short].into_iter().flatten();
-            if let Some((name, value)) = set.filter_map(|name| Some((name, self.0.get(name)?))).next() {
-                layer
-                    .add(run, arg, vec![value.clone()])
-                    .map_err(|problem| format!("variable {name}: {problem}"))?;
-            }
-            known.push(name);
-        }
+        known.extend(layer::flags(run).map(|(flag, _)| variable_of(flag)));
         for (name, value) in &self.0 {
             if !known.contains(name) && !is_of_kubernetes(name, value) {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -49,6 +39,27 @@ impl Variables {
                     "variable {name}: no flag of weir run has this name{meant}; WEIR_WORKERS stands for --workers, and so \
                      on: 'weir run --help' lists all flags"
                 ));
+            }
+        }
+        Ok(layer)
+    }
+}
+
+impl Variables {
+    /// Reads the variables `WEIR_<FLAG>` of a command. Others are no matter: they may be for `weir run`.
+    ///
+    /// # Errors
+    /// A value that the flag refuses.
+    pub(in crate::cli) fn layer_of_known(&self, command: &Command) -> Result<Layer, String> {
+        let mut layer = Layer::default();
+        for (flag, arg) in layer::flags(command) {
+            let name = variable_of(flag);
+            let short = (flag == "log-level").then_some(SHORT_LOG_LEVEL);
+            let set = [Some(&*name), short].into_iter().flatten();
+            if let Some((name, value)) = set.filter_map(|name| Some((name, self.0.get(name)?))).next() {
+                layer
+                    .add(command, arg, vec![value.clone()])
+                    .map_err(|problem| format!("variable {name}: {problem}"))?;
             }
         }
         Ok(layer)
@@ -127,5 +138,20 @@ mod tests {
         {
             assert!(layer(&[(name, value)]).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_command_that_knows_few_flags_takes_their_variables_and_leaves_the_others() {
+        let run = RunArgs::augment_args(Command::new("run"));
+        let few = Command::new("few").arg(clap::Arg::new("workers").long("workers").value_parser(["1", "2"]));
+        let of = |value: &str| {
+            let environment = [("WEIR_WORKERS", value), ("WEIR_NO_FLAG", "x"), ("WEIR_DRAIN_TIMEOUT", "25s")];
+            Variables::of(environment.map(|(name, value)| (name.into(), value.into())))
+        };
+        let layer = of("2").layer_of_known(&few).unwrap();
+        assert_eq!(layer.get("workers").unwrap(), "2");
+        assert!(layer.get("drain_timeout").is_none());
+        assert!(of("2").layer(&run).unwrap_err().contains("WEIR_NO_FLAG"));
+        assert!(of("3").layer_of_known(&few).unwrap_err().contains("WEIR_WORKERS"));
     }
 }

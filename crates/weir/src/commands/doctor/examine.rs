@@ -2,31 +2,26 @@
 
 use super::{
     check::{Check, Outcome},
-    firewall, neighbours, network, parameters, rules,
-    settings::Settings,
+    cluster, firewall, forwarding, neighbours, network, packets, parameters, pod_networks, policies, rules,
+    subject::Subject,
 };
 use crate::{
     cli::{DoctorOptions, Output},
     output::{stdout, table::Table},
 };
 use anyhow::Context;
-use ipnet::IpNet;
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    process::ExitCode,
-};
+use std::{process::ExitCode, time::Duration};
 use tokio::runtime::Builder;
-use weir_capture::Host;
 
-/// Address that only a default route leads to: no network has addresses of class E (RFC 1112).
-const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(240, 0, 0, 1));
+/// Time that a credential plugin which waits for somebody may delay the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Prints the checks of this host. The exit code is 1 if one fails.
 pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     let runtime = Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
-    let destinations = destinations(&options.service_cidr);
-    let host = runtime.block_on(Host::inspect(&destinations));
-    let checks = judge(&host, &destinations, &Settings::read());
+    let subject = runtime.block_on(Subject::examine(options));
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    let checks = judge(&subject, options);
     let text = match options.output {
         Output::Json => serde_json::to_string_pretty(&checks).context("cannot write JSON")? + "\n",
         Output::Table => table(&checks).to_string(),
@@ -37,23 +32,21 @@ pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// All checks, in the order in which one would put things right.
-fn judge(host: &Host, destinations: &[IpAddr], settings: &Settings) -> Vec<Check> {
+fn judge(subject: &Subject, options: &DoctorOptions) -> Vec<Check> {
+    let Subject { host, settings, .. } = subject;
     [
         rules::judge(host, settings),
-        network::judge(host, destinations, settings),
+        cluster::judge(subject, &options.node_name),
+        pod_networks::judge(subject, &options.network),
+        network::judge(host, &subject.destinations, settings),
+        packets::judge(host),
         firewall::judge(host, settings),
+        forwarding::judge(host, settings),
+        policies::judge(host),
         neighbours::judge(host),
         parameters::judge(settings),
     ]
     .concat()
-}
-
-/// Addresses to look for a route to: one of each network, or one that needs a default route.
-fn destinations(service_cidrs: &[IpNet]) -> Vec<IpAddr> {
-    match service_cidrs {
-        [] => vec![ANYWHERE],
-        cidrs => cidrs.iter().map(|cidr| cidr.hosts().next().unwrap_or(cidr.addr())).collect(),
-    }
 }
 
 fn table(checks: &[Check]) -> Table<3> {

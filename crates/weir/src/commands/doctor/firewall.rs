@@ -45,7 +45,7 @@ fn turns_away(chain: &Chain) -> bool {
 }
 
 /// Whether a rule drops or rejects every packet: before the verdict it may only count and log.
-fn refuses_everything(rule: &str) -> bool {
+pub(super) fn refuses_everything(rule: &str) -> bool {
     let mut rest = rule.trim();
     while let Some(next) = after_count(rest).or_else(|| after_log(rest)) {
         rest = next.trim_start();
@@ -121,7 +121,14 @@ fn checks_sources(chain: &Chain) -> bool {
     let is_check = |rule: &String| {
         rule.contains("fib saddr . mark . iif oif") && rule.split_whitespace().any(|word| word == "drop")
     };
-    chain.hook == "prerouting" && chain.rules.iter().any(is_check)
+    chain.hook == "prerouting" && !is_before_weir(&chain.priority) && chain.rules.iter().any(is_check)
+}
+
+/// Whether a chain of prerouting has its turn before weir captures, so that it never sees weir's mark.
+fn is_before_weir(priority: &str) -> bool {
+    priority == "raw"
+        || priority.starts_with("raw -")
+        || priority.parse().is_ok_and(|number: i32| number <= -300)
 }
 
 fn source_check(chain: &Chain) -> Check {
@@ -170,11 +177,28 @@ mod tests {
     }
 
     #[test]
+    fn a_check_of_sources_matters_only_after_weir_has_set_its_mark() {
+        let chain = |priority: &str| Chain {
+            hook: "prerouting".into(),
+            priority: priority.into(),
+            rules: vec!["fib saddr . mark . iif oif missing drop".into()],
+            ..Chain::default()
+        };
+        for before in ["raw", "raw - 10", "-300", "-450"] {
+            assert!(!checks_sources(&chain(before)), "{before}");
+        }
+        for after in ["raw + 10", "mangle + 10", "filter + 10", "-290", ""] {
+            assert!(checks_sources(&chain(after)), "{after}");
+        }
+    }
+
+    #[test]
     fn chains_that_admit_captured_packets_or_what_they_do_not_name_are_no_matter() {
         let chain = |drops, rules: &[&str]| Chain {
             table: "inet f".into(),
             name: "in".into(),
             hook: "input".into(),
+            priority: String::new(),
             drops,
             rules: rules.iter().map(|&rule| rule.to_owned()).collect(),
         };

@@ -1,7 +1,7 @@
 //! Are limits and kernel parameters as they should be?
 
 use super::{check::Check, settings::Settings};
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// Range that Kubernetes allocates node ports from by default.
 const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
@@ -12,13 +12,14 @@ const MIN_LOCAL_PORTS: usize = 16_384;
 /// Open files below which fewer than some 8,000 connections can be served.
 const MIN_OPEN_FILES: u64 = 16_384;
 
+/// Time that kube-proxy gives to connections of which one side has ended.
+const CLOSE_WAIT: Duration = Duration::from_secs(3600);
+
 pub(super) fn judge(settings: &Settings) -> Vec<Check> {
-    vec![
-        files(settings.files),
-        local_port_range(settings),
-        tracking(settings.tracked),
-        localnet(&settings.route_localnet),
-    ]
+    let mut checks = vec![files(settings.files), local_port_range(settings), tracking(settings.tracked)];
+    checks.extend(close_wait(settings.close_wait));
+    checks.extend([peers(&settings.sock_diag), localnet(&settings.route_localnet)]);
+    checks
 }
 
 fn files(limit: Option<u64>) -> Check {
@@ -82,6 +83,44 @@ fn tracking(tracked: Option<(u64, u64)>) -> Check {
             NAME,
             "is not loaded; weir's rules load it, if there is the module, for endpoints outside the pod networks",
             "modprobe nf_conntrack",
+        ),
+    }
+}
+
+/// Checks the time for connections that the endpoint has ended and the client has not: the kernel's default of a minute is
+/// shorter than some clients take.
+fn close_wait(time: Option<Duration>) -> Option<Check> {
+    const NAME: &str = "half-closed";
+    let time = time?;
+    Some(match time < CLOSE_WAIT {
+        true => Check::warn(
+            NAME,
+            format!(
+                "net.netfilter.nf_conntrack_tcp_timeout_close_wait is {} s: a tracked connection is forgotten so soon after one \
+                 side has ended it, and what the other one still sends is lost. kube-proxy sets {} s",
+                time.as_secs(),
+                CLOSE_WAIT.as_secs()
+            ),
+            format!(
+                "set net.netfilter.nf_conntrack_tcp_timeout_close_wait={}; weir run does so where it may write to /proc/sys",
+                CLOSE_WAIT.as_secs()
+            ),
+        ),
+        false => Check::ok(NAME, format!("tracked connections are remembered for {} s", time.as_secs())),
+    })
+}
+
+fn peers(sock_diag: &Result<(), String>) -> Check {
+    const NAME: &str = "peers";
+    match sock_diag {
+        Ok(()) => Check::ok(NAME, "the kernel can be asked about connections (sock_diag)"),
+        Err(why) => Check::warn(
+            NAME,
+            format!(
+                "the kernel cannot be asked about connections (sock_diag: {why}): a side that pauses reading for longer than \
+                 weir.dev/dead-peer-timeout is reset as if it had vanished"
+            ),
+            "modprobe tcp_diag, or allow netlink in the seccomp profile",
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! How is this host set up beside rules and routes: limits and kernel parameters?
 
-use std::{fs, ops::RangeInclusive};
+use std::{fs, ops::RangeInclusive, time::Duration};
 
 /// Limits and kernel parameters of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,11 @@ pub(super) struct Settings {
     pub(super) reserved_ports: Vec<RangeInclusive<u16>>,
     /// Number and limit of tracked connections; `None` where tracking is not loaded.
     pub(super) tracked: Option<(u64, u64)>,
+    /// Time after which a tracked connection is forgotten whose client has not ended its side yet; `None` where tracking is
+    /// not loaded.
+    pub(super) close_wait: Option<Duration>,
+    /// Whether the kernel can be asked about TCP connections; else the reason.
+    pub(super) sock_diag: Result<(), String>,
     /// Interfaces that accept packets to 127.0.0.0/8 from outside.
     pub(super) route_localnet: Vec<String>,
     /// Interfaces whose packets' sources are looked up by the mark.
@@ -63,6 +68,9 @@ impl Settings {
             reserved_ports: reserved_ports(&text("/proc/sys/net/ipv4/ip_local_reserved_ports")),
             tracked: count("/proc/sys/net/netfilter/nf_conntrack_count")
                 .zip(count("/proc/sys/net/netfilter/nf_conntrack_max")),
+            close_wait: count("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close_wait")
+                .map(Duration::from_secs),
+            sock_diag: weir_proxy::sock_diag_availability().map_err(str::to_owned),
             route_localnet: interfaces_with("route_localnet"),
             source_checks_by_mark: interfaces_with("src_valid_mark"),
             has_legacy_filter: names(&["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"]),
