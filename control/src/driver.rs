@@ -23,7 +23,7 @@ use crate::{Commit, Event, FileProblem, Kind, Object, State, Store, disk, transl
 use commit_limiter::CommitLimiter;
 use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMetrics;
-use log::Log;
+use log::{Log, services};
 use outage::Outage;
 use propagation::{PendingChanges, Unclear};
 use restored::RestoredState;
@@ -159,6 +159,10 @@ impl Driver {
                     self.report_file_problems(problems);
                 }
                 Input::Saved(state) => self.restore(state),
+                Input::HostAddresses(addresses) => {
+                    self.store.set_host_addresses(addresses);
+                    self.pending = true;
+                }
                 Input::Watch(kind, state) => self.observe_watch(kind, state),
             }
         }
@@ -282,14 +286,6 @@ impl Driver {
         // The start of an outage is computed from the current time of day: the gauge follows a clock that was
         // set.
         self.metrics.outage_since(self.outage.unix_time(now));
-    }
-}
-
-fn services(snapshot: &Snapshot) -> String {
-    match snapshot.services().count() {
-        0 => "there is no Service to serve".into(),
-        1 => "1 Service to serve".into(),
-        many => format!("{many} Services to serve"),
     }
 }
 

@@ -2,23 +2,27 @@
 //! Service only.
 
 mod addresses;
+mod commit;
 mod guard;
 mod interner;
 mod lists;
+mod refusals;
 mod state;
 
-pub use guard::Refusals;
+pub use commit::Commit;
+pub use refusals::Refusals;
 pub use state::State;
 
 use crate::{Event, Kind, Object, ObjectKey};
 use addresses::Addresses;
+use commit::Stale;
 use guard::Guard;
 use interner::Interner;
 use lists::Lists;
 use state::Parts;
 use std::{
-    borrow::Cow,
     collections::{BTreeSet, HashMap, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::GuardRules, resolve};
@@ -35,31 +39,6 @@ pub struct Store {
     guard: Option<Guard>,
     interner: Interner,
     snapshot: Snapshot,
-}
-
-/// Parts of the Snapshot that must be computed again.
-#[derive(Debug, Default)]
-struct Stale {
-    services: BTreeSet<ServiceKey>,
-    everything: bool,
-    node: bool,
-    node_addresses: bool,
-    service_cidrs: bool,
-}
-
-/// Outcome of [`Store::commit`].
-#[derive(Debug)]
-pub struct Commit {
-    /// Snapshot that follows from all events so far.
-    pub snapshot: Snapshot,
-    /// Whether the Snapshot differs from the last one.
-    pub changed: bool,
-    /// Services whose part of the Snapshot differs.
-    pub differing: Vec<ServiceKey>,
-    /// Number of Services that were computed.
-    pub visited: usize,
-    /// Refused addresses of each Service where they have changed.
-    pub refusals: Vec<Refusals>,
 }
 
 impl Store {
@@ -150,16 +129,26 @@ impl Store {
         Commit { snapshot: self.snapshot.clone(), changed, differing, visited: keys.len(), refusals }
     }
 
-    /// Adds the Services whose external IPs have to be judged again.
+    /// Replaces the addresses of this host's interfaces, which guards judge by. What follows is in the next commit.
+    pub fn set_host_addresses(&mut self, addresses: BTreeSet<IpAddr>) {
+        if let Some(guard) = &mut self.guard {
+            self.stale.own_addresses.extend(guard.set_host(addresses));
+        }
+    }
+
+    /// Adds the Services that have to be judged again because of addresses that others have.
     fn add_unsettled_claimants(&mut self, stale: &mut Stale) {
-        let Some(Guard { addresses, .. }) = &mut self.guard else { return };
-        let mut unsettled = stale.node_addresses || stale.service_cidrs;
+        let Some(guard) = &mut self.guard else { return };
+        let mut unsettled = stale.service_cidrs;
         for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
             let slices = self.state.parts(key).into_iter().flat_map(Parts::slices);
-            unsettled |= addresses.set_api_servers(slices);
+            unsettled |= guard.addresses.set_api_servers(slices);
         }
         if unsettled {
-            stale.services.extend(addresses.claimants().cloned());
+            stale.services.extend(guard.addresses.claimants().cloned());
+        }
+        if !stale.own_addresses.is_empty() {
+            stale.services.extend(guard.concerned(&self.state, &stale.own_addresses));
         }
     }
 
@@ -182,11 +171,14 @@ impl Store {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
             return snapshot.remove(key).is_some();
         };
-        let service = match &mut self.guard {
-            Some(guard) => guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
-            None => Cow::Borrowed(service),
+        let node = &self.state.node;
+        let resolved = match &mut self.guard {
+            Some(guard) => {
+                let (service, slices) = guard.guarded(service, parts.slices(), node, &snapshot.service_cidrs);
+                resolve(&service, slices.iter().map(|slice| &**slice), node)
+            }
+            None => resolve(service, parts.slices(), node),
         };
-        let resolved = resolve(&service, parts.slices(), &self.state.node);
         if snapshot.get(key).is_some_and(|known| **known == resolved) {
             return false;
         }
@@ -219,7 +211,9 @@ impl Store {
         }
         // Only the zone decides about endpoints (semantics S7).
         self.stale.everything |= node.zone != known.zone;
-        self.stale.node_addresses |= node.internal_ips != known.internal_ips;
+        if node.internal_ips != known.internal_ips {
+            self.stale.own_addresses.extend(node.internal_ips.iter().chain(&known.internal_ips));
+        }
         self.stale.node = true;
         self.state.node = Arc::new(node);
     }

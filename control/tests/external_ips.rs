@@ -15,8 +15,8 @@ use serde_json::json;
 use std::{collections::BTreeMap, net::IpAddr};
 use weir_control::{Commit, Event, Kind, ObjectKey, Store};
 use weir_core::{
-    EndpointSet, ServiceKey,
-    guards::{ExternalIps, GuardRules, Refusal},
+    ServiceKey,
+    guards::{GuardRules, Refusal, VirtualIps},
 };
 
 fn service(name: &str, cluster_ip: &str, external_ips: &[&str]) -> Event {
@@ -43,9 +43,9 @@ fn slice(service: &str, addresses: &[&str]) -> Event {
 
 /// A guarded store that allows external IPs in these networks, with a Service that wants the address.
 fn store(allowed: &[&str], wanted: &str) -> Store {
-    let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
-    let external_ips = ExternalIps { allowed, ..ExternalIps::default() };
-    let rules = GuardRules { external_ips, ..GuardRules::default() };
+    let allowed_external_ips = allowed.iter().map(|text| text.parse().unwrap()).collect();
+    let virtual_ips = VirtualIps { allowed_external_ips, ..VirtualIps::default() };
+    let rules = GuardRules { virtual_ips, ..GuardRules::default() };
     let mut store = Store::new("node-a").with_guards(Some(rules));
     store.apply(service("web", "10.96.0.10", &[wanted]));
     store
@@ -153,19 +153,6 @@ fn a_load_balancer_ip_needs_no_allow_list() {
     assert_eq!(reported(&commit), [Refusal::Loopback]);
 }
 
-/// A pod with hostNetwork has its node's address.
-#[test]
-fn an_endpoint_with_the_nodes_own_address_is_dialled() {
-    let mut store = store(&[], "203.0.113.7");
-    store.apply(node("192.0.2.2"));
-    store.apply(slice("web", &["192.0.2.2", "127.0.0.1"]));
-    let commit = store.commit();
-    let served = commit.snapshot.get(&ServiceKey::new("default", "web")).unwrap();
-    let endpoints = served.ports[0].cluster.iter().flat_map(EndpointSet::iter);
-    let endpoints: Vec<_> = endpoints.map(|e| e.address.to_string()).collect();
-    assert_eq!(endpoints, ["192.0.2.2:6443"]);
-}
-
 #[test]
 fn a_change_costs_the_services_that_want_what_changed() {
     let mut store = store(&["0.0.0.0/0"], "203.0.113.7");
@@ -204,9 +191,9 @@ proptest! {
     fn what_is_served_and_refused_follows_from_the_objects_and_not_from_their_order(
         changes in prop::collection::vec((change(), any::<bool>()), 1..30),
     ) {
-        let external_ips =
-            ExternalIps { allowed: vec!["0.0.0.0/0".parse().unwrap()], ..ExternalIps::default() };
-        let rules = GuardRules { external_ips, ..GuardRules::default() };
+        let allowed_external_ips = vec!["0.0.0.0/0".parse().unwrap()];
+        let virtual_ips = VirtualIps { allowed_external_ips, ..VirtualIps::default() };
+        let rules = GuardRules { virtual_ips, ..GuardRules::default() };
         let [mut gradual, mut at_once] = [(); 2].map(|()| Store::new("node-a").with_guards(Some(rules.clone())));
         let mut reported = BTreeMap::new();
         let mut note = |commit: &Commit| {
@@ -227,4 +214,22 @@ proptest! {
         prop_assert_eq!(gradually.snapshot, at_once.snapshot);
         prop_assert_eq!(reported, expected);
     }
+}
+
+#[test]
+fn external_ips_of_the_annotation_count_like_those_of_the_field_and_under_the_same_guards() {
+    let annotated = |text: &str| {
+        event::<Service>(&json!({
+            "metadata": { "name": "web", "annotations": { "weir.dev/external-ips": text } },
+            "spec": { "clusterIP": "10.96.0.10", "ports": [{ "port": 443 }], "externalIPs": ["203.0.113.7"] },
+        }))
+    };
+    let mut store = store(&["203.0.113.0/24", "192.0.2.0/24"], "203.0.113.7");
+    store.apply(node("192.0.2.2"));
+    store.apply(annotated(" 203.0.113.8, 203.0.113.7,203.0.113.8,, 198.51.100.7,192.0.2.2"));
+    let commit = store.commit();
+    assert_eq!(served(&commit), ["203.0.113.7", "203.0.113.8"]);
+    assert_eq!(reported(&commit), [Refusal::Node, Refusal::NotAllowed]);
+    store.apply(annotated(""));
+    assert_eq!(served(&store.commit()), ["203.0.113.7"]);
 }

@@ -2,6 +2,7 @@
 
 use super::{clock_reading::ClockReading, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
+use std::{collections::BTreeSet, net::IpAddr};
 use tokio::sync::mpsc;
 
 /// Message of a source to the driver.
@@ -18,6 +19,8 @@ pub(crate) enum Input {
     },
     /// State that an earlier run has saved; comes before any other input.
     Saved(disk::SavedState),
+    /// Addresses of this host's interfaces, when they have changed.
+    HostAddresses(BTreeSet<IpAddr>),
     /// State of the watch of one kind.
     Watch(Kind, WatchState),
 }

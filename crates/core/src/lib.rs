@@ -49,9 +49,9 @@ pub use limits::{Backoff, OldestIdle, Queue, QueuePosition, Quota, RateLimiter, 
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
-    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
-    Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable, Protocol,
-    ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
+    CreationTime, Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend,
+    FrontendKind, Hints, Limits, Node, NotARatio, Origin, PerFamily, Policy, PortKey, PortSpec, Printable,
+    Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy,
     UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{

@@ -25,5 +25,5 @@ pub use frontend::{Frontend, FrontendKind, Origin};
 pub use node::Node;
 pub use printable::{Printable, is_unprintable};
 pub use ratio::{NotARatio, Ratio};
-pub use service::{PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
+pub use service::{CreationTime, PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
 pub use settings::{ActiveCheck, EndpointRemoved, Limits, Policy, ProxyProtocol, Settings, UnknownPolicy};

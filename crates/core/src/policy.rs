@@ -5,12 +5,14 @@ pub mod guards;
 mod list_rule;
 mod node_ports;
 mod pods;
+mod shortage;
 mod source;
 mod traffic;
 pub mod verdict;
 
-pub use endpoint_use::{EndpointUse, Shortage, Unused};
+pub use endpoint_use::{EndpointUse, Unused};
 pub use node_ports::{Localhost, NodePortAddresses};
 pub use pods::Pods;
+pub use shortage::Shortage;
 pub use source::{SourceRules, is_hairpin};
 pub use traffic::{Audience, Traffic, Verdict};

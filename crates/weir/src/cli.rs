@@ -2,6 +2,7 @@
 
 mod defaults;
 mod explain;
+mod guards;
 mod layers;
 mod limits;
 mod log_filter;

@@ -1,7 +1,14 @@
 //! Which addresses does a Service have? What an author did not write is completed as an API server does (semantics A1-A6).
 
 use super::super::problems::Problems;
-use crate::{Problem, model::quoted, translate::did_you_mean};
+use crate::{
+    Problem,
+    model::quoted,
+    translate::{
+        did_you_mean,
+        settings::{ANNOTATION_PREFIX, EXTERNAL_IPS},
+    },
+};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
 use std::{borrow::Cow, net::IpAddr};
@@ -114,7 +121,34 @@ fn not_an_address(text: &str) -> String {
     format!("{} is not an IP address; it is ignored", quoted(text))
 }
 
-pub(super) fn external_ips(spec: &ServiceSpec, problems: &mut Problems) -> PerFamily<Box<[IpAddr]>> {
+/// External IPs in one annotation; more are ignored.
+const MAX_ANNOTATED: usize = 64;
+
+/// Reads the external IPs of the annotation, comma separated. Each that cannot be read is reported and left out.
+pub(super) fn annotated_external_ips(text: &str, problems: &mut Problems) -> Vec<IpAddr> {
+    let field = || format!("metadata.annotations[{ANNOTATION_PREFIX}{EXTERNAL_IPS}]");
+    let mut entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let mut found = Vec::new();
+    for entry in entries.by_ref().take(MAX_ANNOTATED) {
+        match parse_ip(entry) {
+            Some(ip) => found.push(ip),
+            None => problems.add_with(field(), || not_an_address(entry)),
+        }
+    }
+    if entries.next().is_some() {
+        let message =
+            format_args!("has more than {MAX_ANNOTATED} addresses; the first {MAX_ANNOTATED} count");
+        problems.add(field(), message);
+    }
+    found
+}
+
+/// Addresses of `spec.externalIPs`, then those of the annotation that are not among them.
+pub(super) fn external_ips(
+    spec: &ServiceSpec,
+    annotated: Vec<IpAddr>,
+    problems: &mut Problems,
+) -> PerFamily<Box<[IpAddr]>> {
     let mut found = PerFamily::<Vec<IpAddr>>::default();
     for (index, text) in spec.external_ips.iter().flatten().enumerate() {
         match parse_ip(text.trim()) {
@@ -123,6 +157,12 @@ pub(super) fn external_ips(spec: &ServiceSpec, problems: &mut Problems) -> PerFa
             None => {
                 problems.add_with(format_args!("spec.externalIPs[{index}]"), || not_an_address(text));
             }
+        }
+    }
+    for ip in annotated {
+        let known = found.get_mut(Family::of(ip));
+        if !known.contains(&ip) {
+            known.push(ip);
         }
     }
     found.map(Vec::into_boxed_slice)

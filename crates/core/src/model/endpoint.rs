@@ -73,6 +73,8 @@ pub struct SliceEndpoint {
     pub ip: IpAddr,
     /// The conditions.
     pub conditions: Conditions,
+    /// Whether `targetRef` names a Pod.
+    pub is_pod: bool,
     /// The `nodeName`; `None` when absent.
     pub node: Option<Arc<str>>,
     /// The endpoint's `zone`.

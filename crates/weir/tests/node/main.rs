@@ -11,6 +11,7 @@ mod capture;
 mod changes;
 #[path = "../common/families.rs"]
 mod families;
+mod guarded;
 mod held_ports;
 mod load_balancers;
 mod many;

@@ -59,6 +59,18 @@ impl Service {
         self.set("type", json!("LoadBalancer"))
     }
 
+    /// Sets when it was created.
+    pub(crate) fn created(mut self, time: &str) -> Self {
+        self.0["metadata"]["creationTimestamp"] = time.into();
+        self
+    }
+
+    /// Sets an annotation.
+    pub(crate) fn annotate(mut self, key: &str, value: &str) -> Self {
+        self.0["metadata"]["annotations"] = json!({ key: value });
+        self
+    }
+
     /// Sets a field of its spec.
     pub(crate) fn set(mut self, field: &str, value: Value) -> Self {
         self.0["spec"][field] = value;
@@ -121,24 +133,26 @@ pub(crate) struct Endpoint {
     node: String,
     conditions: Value,
     hints: Value,
+    /// Whether the EndpointSlice controller wrote it, for a Pod.
+    is_pod: bool,
 }
 
 impl Endpoint {
     pub(crate) fn ready(cluster: &Cluster, pod: &str) -> Self {
         let host = cluster.pod(pod);
-        Self::at([host.v4(), host.v6()], cluster.node_of(pod))
+        Self { is_pod: true, ..Self::at([host.v4(), host.v6()], cluster.node_of(pod)) }
     }
 
     /// A hostNetwork pod that is ready.
     pub(crate) fn on_host_network(cluster: &Cluster, node: &str) -> Self {
         let host = cluster.node(node);
-        Self::at([host.v4(), host.v6()], node)
+        Self { is_pod: true, ..Self::at([host.v4(), host.v6()], node) }
     }
 
-    /// Any ready address.
+    /// Any ready address, as somebody writes it who names no Pod.
     pub(crate) fn at(ips: [IpAddr; 2], node: &str) -> Self {
         let conditions = json!({ "ready": true, "serving": true, "terminating": false });
-        Self { ips, node: node.to_owned(), conditions, hints: json!({}) }
+        Self { ips, node: node.to_owned(), conditions, hints: json!({}), is_pod: false }
     }
 
     /// On its way out, and still serving.
@@ -164,6 +178,12 @@ impl Endpoint {
     }
 
     fn json(&self, family: usize) -> Value {
-        json!({ "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions, "hints": self.hints })
+        let mut endpoint = json!({
+            "addresses": [self.ips[family]], "nodeName": self.node, "conditions": self.conditions, "hints": self.hints,
+        });
+        if self.is_pod {
+            endpoint["targetRef"] = json!({ "kind": "Pod", "namespace": "default", "name": "web-0" });
+        }
+        endpoint
     }
 }
