@@ -148,3 +148,14 @@ impl EndpointSet {
         self.members.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are very many.
+    #[test]
+    fn an_endpoint_of_a_slice_takes_one_cache_line() {
+        assert_eq!(size_of::<SliceEndpoint>(), 64);
+    }
+}

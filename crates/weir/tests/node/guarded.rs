@@ -58,8 +58,8 @@ fn what_listens_on_the_node_is_reached_only_if_the_slice_names_a_pod_on_its_host
             line.starts_with("weir_endpoints_refused_total{reason=\"node\"}") && !line.ends_with(" 0")
         })
     });
-    let refused = format!("{} is not dialled: it is an address of this node", node.v4());
-    eventually_logged(&mut bed, &refused);
+    let why = "is not dialled: it is an address of this node, and the EndpointSlice names no pod on the host network";
+    eventually_logged(&mut bed, why);
 }
 
 #[test]
@@ -92,8 +92,7 @@ fn with_allow_node_endpoints_anything_on_the_node_is_reached() {
 fn the_nodes_address_is_no_load_balancer_ip_unless_it_is_named() {
     for allowed in [false, true] {
         // Load balancers of k3s give the addresses of the nodes.
-        let flags: &[&str] =
-            if allowed { &["--allow-load-balancer-ips", "192.168.0.0/24"] } else { &[] };
+        let flags: &[&str] = if allowed { &["--allow-load-balancer-ips", "192.168.0.0/24"] } else { &[] };
         let Some(mut bed) = single(flags) else { return };
         let node = bed.cluster.node("node-a");
         let ips = [node.v4(), node.v6()];
@@ -108,8 +107,9 @@ fn the_nodes_address_is_no_load_balancer_ip_unless_it_is_named() {
                 || ask(bed.cluster.outside(), protocol, SocketAddr::new(ip, 80)).map(|(name, _)| name);
             eventually(&what, answer.map(str::to_owned), asked);
         }
-        let refused = if allowed { ips[1] } else { ips[0] };
-        eventually_logged(&mut bed, &format!("status.loadBalancer.ingress: {refused} is not served"));
+        let line = "is not served: it is an address of this node; if the load balancer means it, name it in \
+                    --allow-load-balancer-ips object=Service default/web field=status.loadBalancer.ingress";
+        eventually_logged(&mut bed, line);
     }
 }
 
@@ -155,5 +155,35 @@ fn external_ips_of_the_annotation_are_served_where_external_ips_are_allowed() {
         expect(bed.cluster.outside(), protocol, "198.51.100.20:80".parse().unwrap(), Ok(("a-1", node)));
         let stolen = ask(bed.cluster.pod("a-2"), protocol, "192.0.2.1:80".parse().unwrap());
         assert!(stolen.is_err(), "{stolen:?}");
+    }
+}
+
+/// On a laptop the node's addresses are the laptop's.
+#[test]
+fn in_bind_mode_addresses_of_the_host_are_judged_in_the_same_way() {
+    let Some(bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let node = bed.cluster.node("node-a");
+    let _listening = node.start_servers(POD_PORT).unwrap();
+    node.namespace().ip(&["address", "add", "198.51.100.10/32", "dev", "lo"]).unwrap();
+    let service = Service::web("web", 10).vips(&["198.51.100.10"]);
+    service.apply(bed.cluster.api());
+    let answers =
+        |to: &str| BOTH.map(|protocol| ask(node, protocol, to.parse().unwrap()).map(|(name, _)| name));
+    let served = [(); 2].map(|()| Ok("node-a".to_owned()));
+    let refused = [(); 2].map(|()| Err(Failure::Refused));
+    for (flags, vip) in [
+        (&["--map", "loopback"][..], &refused),
+        (&["--map", "loopback", "--allow-load-balancer-ips", "198.51.100.0/24"], &served),
+    ] {
+        bed.endpoints(&service, &[Endpoint::on_host_network(&bed.cluster, "node-a")]);
+        let mut arguments = bed.arguments("node-a", &[]);
+        arguments.truncate(9);
+        arguments[2] = "bind";
+        arguments.extend(flags);
+        let _weir = node.spawn(crate::bed::WEIR, &arguments, &[("WEIR_STATE_DIR", "")]).unwrap();
+        eventually("the mapped cluster IP", served.clone(), || answers("127.30.0.10:80"));
+        eventually("the load-balancer IP", vip.clone(), || answers("198.51.100.10:80"));
+        bed.endpoints(&service, &[by_hand(node)]);
+        eventually("the mapped cluster IP", refused.clone(), || answers("127.30.0.10:80"));
     }
 }
