@@ -42,7 +42,7 @@ enum Subcommands {
     Demo(DemoOptions),
     /// Print what a node would serve for given objects, and why not the rest.
     #[command(after_help = RESOLVE_NOTES)]
-    Resolve(ResolveArgs),
+    Resolve(Box<ResolveArgs>),
     /// Explain what a flow gets on a node, and why, for given objects.
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(Box<ExplainArgs>),
