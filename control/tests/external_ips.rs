@@ -1,4 +1,5 @@
-//! Which external IPs are served, and are they judged again when what they depend on changes? (CVE-2020-8554)
+//! Which external IPs are served, and are they and load-balancer IPs judged again when what they depend on changes?
+//! (CVE-2020-8554)
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
@@ -23,6 +24,15 @@ fn service(name: &str, cluster_ip: &str, external_ips: &[&str]) -> Event {
     event::<Service>(&json!({
         "metadata": { "name": name },
         "spec": { "clusterIP": cluster_ip, "ports": [{ "port": 443 }], "externalIPs": external_ips },
+    }))
+}
+
+fn balanced(name: &str, cluster_ip: &str, ips: &[&str]) -> Event {
+    let ingress: Vec<_> = ips.iter().map(|ip| json!({ "ip": ip })).collect();
+    event::<Service>(&json!({
+        "metadata": { "name": name },
+        "spec": { "type": "LoadBalancer", "clusterIP": cluster_ip, "ports": [{ "port": 443 }] },
+        "status": { "loadBalancer": { "ingress": ingress } },
     }))
 }
 
@@ -142,11 +152,7 @@ fn an_address_that_may_become_a_cluster_ip_is_no_external_ip_but_a_services_own_
 #[test]
 fn a_load_balancer_ip_needs_no_allow_list() {
     let mut store = store(&[], "203.0.113.7");
-    store.apply(event::<Service>(&json!({
-        "metadata": { "name": "web" },
-        "spec": { "type": "LoadBalancer", "clusterIP": "10.96.0.10", "ports": [{ "port": 443 }] },
-        "status": { "loadBalancer": { "ingress": [{ "ip": "203.0.113.8" }, { "ip": "127.0.0.1" }] } },
-    })));
+    store.apply(balanced("web", "10.96.0.10", &["203.0.113.8", "127.0.0.1"]));
     let commit = store.commit();
     let served = commit.snapshot.get(&ServiceKey::new("default", "web")).unwrap();
     assert_eq!(*served.ports[0].load_balancer_ips, ["203.0.113.8".parse::<IpAddr>().unwrap()]);
@@ -174,9 +180,10 @@ fn a_change_costs_the_services_that_want_what_changed() {
 fn change() -> impl Strategy<Value = Event> {
     let address = || prop::sample::select(&["192.0.2.1", "192.0.2.2", "10.96.0.1", "10.96.0.2"][..]);
     let name = || prop::sample::select(&["web", "bank", "kubernetes"][..]);
-    let wanted = prop::collection::vec(address(), 0..3);
+    let wanted = || prop::collection::vec(address(), 0..3);
     prop_oneof![
-        4 => (name(), address(), wanted).prop_map(|(name, ip, wanted)| service(name, ip, &wanted)),
+        4 => (name(), address(), wanted()).prop_map(|(name, ip, wanted)| service(name, ip, &wanted)),
+        4 => (name(), address(), wanted()).prop_map(|(name, ip, wanted)| balanced(name, ip, &wanted)),
         2 => (name(), address()).prop_map(|(name, ip)| slice(name, &[ip])),
         1 => address().prop_map(node),
         1 => name().prop_map(|name| Event::Delete(ObjectKey::new(Kind::Service, "default", name))),

@@ -15,7 +15,7 @@ pub(super) struct Stale {
     pub(super) service_cidrs: bool,
 }
 
-/// Outcome of [`Store::commit`].
+/// Outcome of [`Store::commit`](super::Store::commit).
 #[derive(Debug)]
 pub struct Commit {
     /// Snapshot that follows from all events so far.
