@@ -165,6 +165,10 @@ impl Driver {
                 }
                 Input::Saved(state) => self.restore(state),
                 Input::Nodes(answer) => self.receive_nodes(answer),
+                Input::HostAddresses(addresses) => {
+                    self.store.set_host_addresses(addresses);
+                    self.pending = true;
+                }
                 Input::Watch(kind, state) => self.observe_watch(kind, state),
             }
         }

@@ -26,5 +26,5 @@ pub use metric_families::METRIC_FAMILIES;
 pub use model::{
     Event, FileProblem, Kind, LeftOut, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection,
 };
-pub use source::{Control, Credentials, Source, StartError, start};
+pub use source::{Control, Credentials, HostAddresses, Source, StartError, start};
 pub use store::{Commit, Refusals, State, Store};

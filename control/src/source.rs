@@ -8,6 +8,7 @@ use crate::{
     file::{self, FileSource, Report},
     store::Store,
 };
+use std::{collections::BTreeSet, net::IpAddr};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
@@ -40,12 +41,19 @@ pub struct Control {
     saving: Option<JoinHandle<()>>,
     /// Number of times that the credentials were asked to be read again.
     reloads: watch::Sender<u64>,
+    /// Does not keep the driver running when its source has ended.
+    inputs: mpsc::WeakSender<Input>,
 }
 
 impl Control {
     /// The credentials in use, to have them read again while the control plane runs.
     pub fn credentials(&self) -> Credentials {
         Credentials(self.reloads.clone())
+    }
+
+    /// The addresses of this host, to tell the control plane of a change.
+    pub fn host_addresses(&self) -> HostAddresses {
+        HostAddresses(self.inputs.clone())
     }
 
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
@@ -70,6 +78,19 @@ impl Credentials {
     }
 }
 
+/// Addresses of this host's interfaces, by which guards judge endpoints and Service addresses.
+#[derive(Clone, Debug)]
+pub struct HostAddresses(mpsc::WeakSender<Input>);
+
+impl HostAddresses {
+    /// Replaces the addresses; without effect once the control plane has ended, and where guards are off.
+    pub async fn set(&self, addresses: BTreeSet<IpAddr>) {
+        if let Some(inputs) = self.0.upgrade() {
+            _ = inputs.send(Input::HostAddresses(addresses)).await;
+        }
+    }
+}
+
 /// Reason why the control plane cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -89,6 +110,7 @@ const UNMEASURED: usize = 64;
 /// Call it on a tokio runtime with time and I/O enabled.
 pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> {
     let (inputs, received) = driver::channel();
+    let weak_inputs = inputs.downgrade();
     let mut tasks = JoinSet::new();
     let mut first_load = None;
     let mut saving = None;
@@ -102,7 +124,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
         }
         Source::Kube(source) => {
             let url = api_server::url(&source).await?;
-            guards.iter_mut().for_each(|rules| rules.external_ips.api_server = api_server::address(&url));
+            guards.iter_mut().for_each(|rules| rules.virtual_ips.api_server = api_server::address(&url));
             let mut restored = false;
             if let Some(folder) = source.state_dir.clone() {
                 let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());
@@ -134,7 +156,16 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
     tasks.spawn(driver.run(received));
-    Ok(Control { snapshots: published, status: status_seen, changes, first_load, tasks, saving, reloads })
+    Ok(Control {
+        snapshots: published,
+        status: status_seen,
+        changes,
+        first_load,
+        tasks,
+        saving,
+        reloads,
+        inputs: weak_inputs,
+    })
 }
 
 /// Identity of the weir that the state is saved for.

@@ -2,23 +2,26 @@
 //! Service only.
 
 mod addresses;
+mod commit;
 mod guard;
 mod interner;
 mod judged;
 mod lists;
 mod node_ports;
+mod refusals;
 mod state;
 
-pub use guard::Refusals;
+pub use commit::Commit;
+pub use refusals::Refusals;
 pub use state::State;
 
 use crate::{Event, Kind, Object, ObjectKey};
+use commit::Stale;
 use guard::Guard;
 use interner::Interner;
 use lists::Lists;
 use std::{
-    borrow::Cow,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::GuardRules, resolve};
@@ -35,31 +38,6 @@ pub struct Store {
     guard: Option<Guard>,
     interner: Interner,
     snapshot: Snapshot,
-}
-
-/// Parts of the Snapshot that must be computed again.
-#[derive(Debug, Default)]
-struct Stale {
-    services: BTreeSet<ServiceKey>,
-    everything: bool,
-    node: bool,
-    node_addresses: bool,
-    service_cidrs: bool,
-}
-
-/// Outcome of [`Store::commit`].
-#[derive(Debug)]
-pub struct Commit {
-    /// Snapshot that follows from all events so far.
-    pub snapshot: Snapshot,
-    /// Whether the Snapshot differs from the last one.
-    pub changed: bool,
-    /// Services whose part of the Snapshot differs.
-    pub differing: Vec<ServiceKey>,
-    /// Number of Services that were computed.
-    pub visited: usize,
-    /// Refused addresses of each Service where they have changed.
-    pub refusals: Vec<Refusals>,
 }
 
 impl Store {
@@ -157,16 +135,13 @@ impl Store {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
             return snapshot.remove(key).is_some();
         };
-        let (service, slices) = match &mut self.guard {
-            Some(guard) => (
-                guard.guarded(service, &self.state.node, &snapshot.service_cidrs),
-                guard.guarded_slices(key, parts.slices()),
-            ),
-            None => (Cow::Borrowed(service), None),
-        };
-        let resolved = match &slices {
-            Some(slices) => resolve(&service, slices.iter(), &self.state.node),
-            None => resolve(&service, parts.slices(), &self.state.node),
+        let node = &self.state.node;
+        let resolved = match &mut self.guard {
+            Some(guard) => {
+                let (service, slices) = guard.guarded(service, parts.slices(), node, &snapshot.service_cidrs);
+                resolve(&service, slices.iter().map(|slice| &**slice), node)
+            }
+            None => resolve(service, parts.slices(), node),
         };
         if snapshot.get(key).is_some_and(|known| **known == resolved) {
             return false;
@@ -201,7 +176,9 @@ impl Store {
         }
         // Only the zone decides about endpoints (semantics S7).
         self.stale.everything |= node.zone != known.zone;
-        self.stale.node_addresses |= node.internal_ips != known.internal_ips;
+        if node.internal_ips != known.internal_ips {
+            self.stale.own_addresses.extend(node.internal_ips.iter().chain(&known.internal_ips));
+        }
         self.stale.node = true;
         self.state.node = Arc::new(node);
     }

@@ -1,4 +1,5 @@
-//! Which external IPs are served, and are they judged again when what they depend on changes? (CVE-2020-8554)
+//! Which external IPs are served, and are they and load-balancer IPs judged again when what they depend on changes?
+//! (CVE-2020-8554)
 
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
@@ -15,14 +16,23 @@ use serde_json::json;
 use std::{collections::BTreeMap, net::IpAddr};
 use weir_control::{Commit, Event, Kind, ObjectKey, Store};
 use weir_core::{
-    EndpointSet, ServiceKey,
-    guards::{ExternalIps, GuardRules, Refusal},
+    ServiceKey,
+    guards::{GuardRules, Refusal, VirtualIps},
 };
 
 fn service(name: &str, cluster_ip: &str, external_ips: &[&str]) -> Event {
     event::<Service>(&json!({
         "metadata": { "name": name },
         "spec": { "clusterIP": cluster_ip, "ports": [{ "port": 443 }], "externalIPs": external_ips },
+    }))
+}
+
+fn balanced(name: &str, cluster_ip: &str, ips: &[&str]) -> Event {
+    let ingress: Vec<_> = ips.iter().map(|ip| json!({ "ip": ip })).collect();
+    event::<Service>(&json!({
+        "metadata": { "name": name },
+        "spec": { "type": "LoadBalancer", "clusterIP": cluster_ip, "ports": [{ "port": 443 }] },
+        "status": { "loadBalancer": { "ingress": ingress } },
     }))
 }
 
@@ -43,9 +53,9 @@ fn slice(service: &str, addresses: &[&str]) -> Event {
 
 /// A guarded store that allows external IPs in these networks, with a Service that wants the address.
 fn store(allowed: &[&str], wanted: &str) -> Store {
-    let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
-    let external_ips = ExternalIps { allowed, ..ExternalIps::default() };
-    let rules = GuardRules { external_ips, ..GuardRules::default() };
+    let allowed_external_ips = allowed.iter().map(|text| text.parse().unwrap()).collect();
+    let virtual_ips = VirtualIps { allowed_external_ips, ..VirtualIps::default() };
+    let rules = GuardRules { virtual_ips, ..GuardRules::default() };
     let mut store = Store::new("node-a").with_guards(Some(rules));
     store.apply(service("web", "10.96.0.10", &[wanted]));
     store
@@ -142,28 +152,11 @@ fn an_address_that_may_become_a_cluster_ip_is_no_external_ip_but_a_services_own_
 #[test]
 fn a_load_balancer_ip_needs_no_allow_list() {
     let mut store = store(&[], "203.0.113.7");
-    store.apply(event::<Service>(&json!({
-        "metadata": { "name": "web" },
-        "spec": { "type": "LoadBalancer", "clusterIP": "10.96.0.10", "ports": [{ "port": 443 }] },
-        "status": { "loadBalancer": { "ingress": [{ "ip": "203.0.113.8" }, { "ip": "127.0.0.1" }] } },
-    })));
+    store.apply(balanced("web", "10.96.0.10", &["203.0.113.8", "127.0.0.1"]));
     let commit = store.commit();
     let served = commit.snapshot.get(&ServiceKey::new("default", "web")).unwrap();
     assert_eq!(*served.ports[0].load_balancer_ips, ["203.0.113.8".parse::<IpAddr>().unwrap()]);
     assert_eq!(reported(&commit), [Refusal::Loopback]);
-}
-
-/// A pod with hostNetwork has its node's address.
-#[test]
-fn an_endpoint_with_the_nodes_own_address_is_dialled() {
-    let mut store = store(&[], "203.0.113.7");
-    store.apply(node("192.0.2.2"));
-    store.apply(slice("web", &["192.0.2.2", "127.0.0.1"]));
-    let commit = store.commit();
-    let served = commit.snapshot.get(&ServiceKey::new("default", "web")).unwrap();
-    let endpoints = served.ports[0].cluster.iter().flat_map(EndpointSet::iter);
-    let endpoints: Vec<_> = endpoints.map(|e| e.address.to_string()).collect();
-    assert_eq!(endpoints, ["192.0.2.2:6443"]);
 }
 
 #[test]
@@ -187,9 +180,10 @@ fn a_change_costs_the_services_that_want_what_changed() {
 fn change() -> impl Strategy<Value = Event> {
     let address = || prop::sample::select(&["192.0.2.1", "192.0.2.2", "10.96.0.1", "10.96.0.2"][..]);
     let name = || prop::sample::select(&["web", "bank", "kubernetes"][..]);
-    let wanted = prop::collection::vec(address(), 0..3);
+    let wanted = || prop::collection::vec(address(), 0..3);
     prop_oneof![
-        4 => (name(), address(), wanted).prop_map(|(name, ip, wanted)| service(name, ip, &wanted)),
+        4 => (name(), address(), wanted()).prop_map(|(name, ip, wanted)| service(name, ip, &wanted)),
+        4 => (name(), address(), wanted()).prop_map(|(name, ip, wanted)| balanced(name, ip, &wanted)),
         2 => (name(), address()).prop_map(|(name, ip)| slice(name, &[ip])),
         1 => address().prop_map(node),
         1 => name().prop_map(|name| Event::Delete(ObjectKey::new(Kind::Service, "default", name))),
@@ -204,9 +198,9 @@ proptest! {
     fn what_is_served_and_refused_follows_from_the_objects_and_not_from_their_order(
         changes in prop::collection::vec((change(), any::<bool>()), 1..30),
     ) {
-        let external_ips =
-            ExternalIps { allowed: vec!["0.0.0.0/0".parse().unwrap()], ..ExternalIps::default() };
-        let rules = GuardRules { external_ips, ..GuardRules::default() };
+        let allowed_external_ips = vec!["0.0.0.0/0".parse().unwrap()];
+        let virtual_ips = VirtualIps { allowed_external_ips, ..VirtualIps::default() };
+        let rules = GuardRules { virtual_ips, ..GuardRules::default() };
         let [mut gradual, mut at_once] = [(); 2].map(|()| Store::new("node-a").with_guards(Some(rules.clone())));
         let mut reported = BTreeMap::new();
         let mut note = |commit: &Commit| {
@@ -227,4 +221,22 @@ proptest! {
         prop_assert_eq!(gradually.snapshot, at_once.snapshot);
         prop_assert_eq!(reported, expected);
     }
+}
+
+#[test]
+fn external_ips_of_the_annotation_count_like_those_of_the_field_and_under_the_same_guards() {
+    let annotated = |text: &str| {
+        event::<Service>(&json!({
+            "metadata": { "name": "web", "annotations": { "weir.dev/external-ips": text } },
+            "spec": { "clusterIP": "10.96.0.10", "ports": [{ "port": 443 }], "externalIPs": ["203.0.113.7"] },
+        }))
+    };
+    let mut store = store(&["203.0.113.0/24", "192.0.2.0/24"], "203.0.113.7");
+    store.apply(node("192.0.2.2"));
+    store.apply(annotated(" 203.0.113.8, 203.0.113.7,203.0.113.8,, 198.51.100.7,192.0.2.2"));
+    let commit = store.commit();
+    assert_eq!(served(&commit), ["203.0.113.7", "203.0.113.8"]);
+    assert_eq!(reported(&commit), [Refusal::Node, Refusal::NotAllowed]);
+    store.apply(annotated(""));
+    assert_eq!(served(&store.commit()), ["203.0.113.7"]);
 }

@@ -15,7 +15,7 @@ use std::{net::IpAddr, sync::LazyLock};
 use weir_control::{Event, Kind, Object, ObjectKey, Store};
 use weir_core::{
     EndpointSet, ServiceKey, ServicePort, Snapshot,
-    guards::{ExternalIps, GuardRules, Refusal},
+    guards::{GuardRules, Refusal, VirtualIps},
 };
 
 fn service() -> Event {
@@ -34,11 +34,12 @@ fn slice(name: &str, endpoints: Value) -> Event {
 
 /// External IPs are allowed everywhere: those are looked at elsewhere.
 fn rules() -> GuardRules {
-    let external_ips = ExternalIps {
-        allowed: ["0.0.0.0/0", "::/0"].map(|text| text.parse().unwrap()).into(),
+    let virtual_ips = VirtualIps {
+        allowed_external_ips: ["0.0.0.0/0", "::/0"].map(|text| text.parse().unwrap()).into(),
         ..Default::default()
     };
-    GuardRules { external_ips, refused_endpoints: vec!["198.51.100.0/24".parse().unwrap()] }
+    let refused_endpoints = vec!["198.18.7.0/24".parse().unwrap()];
+    GuardRules { virtual_ips, refused_endpoints, ..GuardRules::default() }
 }
 
 fn gone(kind: Kind, name: &str) -> Event {
@@ -63,7 +64,7 @@ fn a_refused_endpoint_does_not_count_as_one() {
     let with_stand_in = port(&store.commit().snapshot);
     assert_eq!(addresses(with_stand_in.cluster.as_ref()), ["10.0.0.1:8080"], "nothing else is ready");
     assert_eq!(*with_stand_in.external_ips, ["203.0.113.1".parse::<IpAddr>().unwrap()]);
-    store.apply(slice("a", json!([{ "addresses": ["169.254.169.254"] }, { "addresses": ["198.51.100.7"] }])));
+    store.apply(slice("a", json!([{ "addresses": ["169.254.169.254"] }, { "addresses": ["198.18.7.7"] }])));
     let without = port(&store.commit().snapshot);
     assert_eq!((addresses(without.cluster.as_ref()), without.has_any), (vec![], false));
 }

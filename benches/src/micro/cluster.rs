@@ -55,6 +55,7 @@ fn slice(index: u32, ready: bool) -> Event {
     let endpoint = |number| SliceEndpoint {
         ip: address(128, index * ENDPOINTS + number),
         conditions: Conditions { ready: ready || number > 0, ..Conditions::default() },
+        is_pod: true,
         node: Some(format!("node-{number}").into()),
         zone: Some(format!("zone-{}", number % 3).into()),
         hints: Arc::default(),

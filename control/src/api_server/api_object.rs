@@ -10,8 +10,8 @@ use crate::{
 use k8s_openapi::{
     api::{
         core::v1::{
-            LoadBalancerStatus, Node, NodeAddress, NodeSpec, NodeStatus, Service, ServicePort, ServiceSpec,
-            ServiceStatus, SessionAffinityConfig, Taint,
+            LoadBalancerStatus, Node, NodeAddress, NodeSpec, NodeStatus, ObjectReference, Service,
+            ServicePort, ServiceSpec, ServiceStatus, SessionAffinityConfig, Taint,
         },
         discovery::v1::{
             Endpoint as ApiEndpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice,
@@ -45,6 +45,7 @@ struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
     resource_version: Option<String>,
+    creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
@@ -94,7 +95,14 @@ struct Endpoint {
     conditions: Option<EndpointConditions>,
     hints: Option<EndpointHints>,
     node_name: Option<String>,
+    target_ref: Option<TargetRef>,
     zone: Option<String>,
+}
+
+/// What an endpoint stands for.
+#[derive(Clone, Debug, Deserialize)]
+struct TargetRef {
+    kind: Option<String>,
 }
 
 impl ApiObject {
@@ -149,15 +157,15 @@ impl Resource for ApiObject {
 
 impl Metadata {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-        let Self { name, namespace, resource_version, deletion_timestamp, labels, annotations } =
-            Self::deserialize(deserializer)?;
+        let read = Self::deserialize(deserializer)?;
         Ok(ObjectMeta {
-            name,
-            namespace,
-            resource_version,
-            deletion_timestamp,
-            labels,
-            annotations,
+            name: read.name,
+            namespace: read.namespace,
+            resource_version: read.resource_version,
+            creation_timestamp: read.creation_timestamp,
+            deletion_timestamp: read.deletion_timestamp,
+            labels: read.labels,
+            annotations: read.annotations,
             ..ObjectMeta::default()
         })
     }
@@ -194,9 +202,11 @@ impl From<ApiObject> for EndpointSlice {
 }
 
 impl From<Endpoint> for ApiEndpoint {
-    fn from(Endpoint { addresses, conditions, hints, node_name, zone }: Endpoint) -> Self {
+    fn from(Endpoint { addresses, conditions, hints, node_name, target_ref, zone }: Endpoint) -> Self {
         let addresses = addresses.unwrap_or_default();
-        Self { addresses, conditions, hints, node_name, zone, ..Self::default() }
+        let target_ref =
+            target_ref.map(|target| ObjectReference { kind: target.kind, ..ObjectReference::default() });
+        Self { addresses, conditions, hints, node_name, target_ref, zone, ..Self::default() }
     }
 }
 
@@ -221,76 +231,4 @@ impl From<ApiObject> for ServiceCIDR {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::translate::Translate;
-    use serde::de::DeserializeOwned;
-    use serde_json::{Value, json};
-    use std::{fs, path::Path};
-
-    /// What weir makes of an object is the same whether all of it was read or a part.
-    fn means_the_same<T: Translate + DeserializeOwned>(object: &Value) {
-        let whole: T = serde_json::from_value(object.clone()).unwrap();
-        let part: ApiObject = serde_json::from_value(object.clone()).unwrap();
-        let scope = Scope { node_name: "node-a".into(), ..Scope::default() };
-        assert_eq!(part.key(T::KIND), whole.key());
-        let [whole, part] = [translate(&whole, &scope), part.translate(T::KIND, &scope)];
-        assert_eq!((&part.event, part.triggered), (&whole.event, whole.triggered), "{object}");
-        assert_eq!(part.problems, whole.problems, "{object}");
-    }
-
-    #[test]
-    fn the_objects_of_all_golden_vectors_mean_the_same() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance");
-        let mut objects = 0;
-        for file in ["curated.json", "random.json"] {
-            let text = fs::read_to_string(folder.join(file)).unwrap();
-            let golden: Value = serde_json::from_str(&text).unwrap();
-            for case in golden["cases"].as_array().unwrap() {
-                let of = |kind: &str| case[kind].as_array().into_iter().flatten().cloned();
-                of("services").for_each(|service| means_the_same::<Service>(&service));
-                of("endpointSlices").for_each(|slice| means_the_same::<EndpointSlice>(&slice));
-                objects += of("services").chain(of("endpointSlices")).count();
-            }
-        }
-        assert!(objects > 1000, "{objects}");
-    }
-
-    #[test]
-    fn a_node_and_a_service_cidr_with_everything_mean_the_same() {
-        let metadata = |name: &str| {
-            json!({
-                "name": name,
-                "uid": "1",
-                "resourceVersion": "7",
-                "deletionTimestamp": "2026-01-02T03:04:05Z",
-                "labels": { "topology.kubernetes.io/zone": "zone-a" },
-                "managedFields": [{ "manager": "kubelet", "fieldsV1": { "f:status": {} } }],
-            })
-        };
-        let taint = json!({ "key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule" });
-        means_the_same::<Node>(&json!({
-            "metadata": metadata("node-a"),
-            "spec": { "podCIDR": "10.244.0.0/24", "podCIDRs": ["10.244.0.0/24", "wrong"], "taints": [taint] },
-            "status": {
-                "addresses": [{ "type": "InternalIP", "address": "192.0.2.1" }, { "type": "InternalIP", "address": "?" }],
-                "images": [{ "names": ["a"], "sizeBytes": 1 }],
-            },
-        }));
-        let cidr =
-            json!({ "metadata": metadata("kubernetes"), "spec": { "cidrs": ["10.96.0.0/16", "wrong"] } });
-        means_the_same::<ServiceCIDR>(&cidr);
-    }
-
-    #[test]
-    fn what_may_be_null_or_missing_may_be_so() {
-        for slice in [
-            json!({ "metadata": { "name": "a" }, "addressType": "IPv4", "endpoints": null }),
-            json!({ "metadata": { "name": "a", "labels": null }, "addressType": "IPv4", "endpoints": [{ "addresses": null }] }),
-        ] {
-            means_the_same::<EndpointSlice>(&slice);
-        }
-        means_the_same::<Service>(&json!({ "metadata": { "name": "a" }, "spec": { "ports": null } }));
-        means_the_same::<Node>(&json!({ "metadata": { "name": "node-a" } }));
-    }
-}
+mod tests;

@@ -91,7 +91,7 @@ impl Listing {
     async fn list(&mut self, source: KubeSource, scope: &Scope) -> Result<(), ListError> {
         let mut guards = scope.guards(true);
         let url = url(&source).await?;
-        guards.iter_mut().for_each(|rules| rules.external_ips.api_server = address(&url));
+        guards.iter_mut().for_each(|rules| rules.virtual_ips.api_server = address(&url));
         self.store = Store::new(&scope.node_name).with_guards(guards);
         let (inputs, mut received) = driver::channel();
         // Dropped at the end, which ends the watches.
@@ -122,7 +122,9 @@ impl Listing {
                 }
                 Some(Input::Watch(kind, state)) => self.observe(kind, state)?,
                 // None of them comes from a watch.
-                Some(Input::Manifests { .. } | Input::Saved(_) | Input::Nodes(_)) => {}
+                Some(
+                    Input::Manifests { .. } | Input::Saved(_) | Input::Nodes(_) | Input::HostAddresses(_),
+                ) => {}
                 None => return Err(ListError::Failed("the watches have ended".to_owned())),
             }
         }

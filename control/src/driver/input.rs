@@ -2,7 +2,7 @@
 
 use super::{clock_reading::ClockReading, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 use tokio::sync::mpsc;
 
 /// Message of a source to the driver.
@@ -21,6 +21,8 @@ pub(crate) enum Input {
     Saved(disk::SavedState),
     /// Addresses of all Nodes, which were wanted; or why they cannot be had.
     Nodes(Result<Vec<IpAddr>, String>),
+    /// Addresses of this host's interfaces, when they have changed.
+    HostAddresses(BTreeSet<IpAddr>),
     /// State of the watch of one kind.
     Watch(Kind, WatchState),
 }

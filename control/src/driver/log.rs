@@ -67,7 +67,7 @@ impl Log {
         // Endpoints change all the time, so that a role and reason are logged once. A Service's own addresses
         // change by an edit, and its author wants to hear of each.
         let subject = |(&(role, reason), problem): (&(Role, Refusal), &Problem)| {
-            (role, reason, (role == Role::Frontend).then(|| problem.message.clone()))
+            (role, reason, (role != Role::Endpoint).then(|| problem.message.clone()))
         };
         let now = Instant::now();
         for (role, reason, _) in self.refusals.unlogged(&refusals.service, problems.iter().map(subject)) {
@@ -133,15 +133,15 @@ impl Log {
 /// Characters of a line about a watch, which ends with words of a server.
 const MAX_WATCH_CHARS: usize = 1000;
 
-fn weight(left_out: Option<LeftOut>) -> Weight {
-    if left_out.is_some_and(LeftOut::is_wanted) { Weight::Note } else { Weight::Problem }
-}
-
-/// Number of Services in a Snapshot, in words.
+/// Number of Services, in words.
 pub(super) fn services(snapshot: &Snapshot) -> String {
     match snapshot.services().count() {
         0 => "there is no Service to serve".into(),
         1 => "1 Service to serve".into(),
         many => format!("{many} Services to serve"),
     }
+}
+
+fn weight(left_out: Option<LeftOut>) -> Weight {
+    if left_out.is_some_and(LeftOut::is_wanted) { Weight::Note } else { Weight::Problem }
 }

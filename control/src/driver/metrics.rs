@@ -80,7 +80,7 @@ impl Metrics {
         for &(role, reason, _) in refused {
             let counters = match role {
                 Role::Endpoint => &self.refused_endpoints,
-                Role::Frontend => &self.refused_frontends,
+                Role::Frontend | Role::LoadBalancerIp => &self.refused_frontends,
             };
             counters[reason as usize].increment(1);
         }

@@ -84,6 +84,7 @@ fn put_slice(number: u16, address: [u8; 4]) -> Event {
     let endpoint = SliceEndpoint {
         ip: address.into(),
         conditions: Conditions { ready: true, serving: true, terminating: false },
+        is_pod: false,
         node: None,
         zone: None,
         hints: Arc::default(),

@@ -1,9 +1,8 @@
 //! Which Services and which node are objects read for?
 
-use ipnet::IpNet;
 use weir_core::{
     Settings,
-    guards::{ExternalIps, GuardRules, METADATA_SERVICES},
+    guards::{GuardRules, METADATA_SERVICES},
 };
 
 /// Label that hands a Service to another proxy (semantics S4).
@@ -29,11 +28,8 @@ pub struct Scope {
     /// Whether guards refuse addresses (see [`weir_core::guards`]); `None`: of objects from an API server, but
     /// not of manifests.
     pub guards: Option<bool>,
-    /// External IPs that guards let through. The control plane adds the address of the API server that it
-    /// reads.
-    pub external_ips: ExternalIps,
-    /// Networks whose addresses guards refuse as endpoints.
-    pub refused_endpoints: Vec<IpNet>,
+    /// What guards refuse. The control plane adds the address of the API server that it reads.
+    pub guard_rules: GuardRules,
 }
 
 impl Default for Scope {
@@ -43,8 +39,7 @@ impl Default for Scope {
             selection: Selection::default(),
             defaults: Settings::default(),
             guards: None,
-            external_ips: ExternalIps::default(),
-            refused_endpoints: METADATA_SERVICES.into(),
+            guard_rules: GuardRules { refused_endpoints: METADATA_SERVICES.into(), ..GuardRules::default() },
         }
     }
 }
@@ -52,9 +47,6 @@ impl Default for Scope {
 impl Scope {
     /// What guards refuse; `None` if guards are off. `default` decides where the operator does not say.
     pub(crate) fn guards(&self, default: bool) -> Option<GuardRules> {
-        self.guards.unwrap_or(default).then(|| GuardRules {
-            external_ips: self.external_ips.clone(),
-            refused_endpoints: self.refused_endpoints.clone(),
-        })
+        self.guards.unwrap_or(default).then(|| self.guard_rules.clone())
     }
 }

@@ -1,5 +1,5 @@
-//! Which object holds an address, and which Services want it as an external IP? Indexed by address, so that a
-//! change costs only the Services that want what changed.
+//! Which object holds an address, and which Services want it as an external or load-balancer IP? Indexed by address, so
+//! that a change costs only the Services that want what changed.
 
 use ipnet::IpNet;
 use std::{
@@ -11,11 +11,11 @@ use weir_core::{EndpointSlice, PerFamily, Service, ServiceKey, guards::Holder};
 /// Sorted keys, nearly always one: a list is smaller than a set by far.
 type Keys = Vec<ServiceKey>;
 
-/// Index of cluster IPs, external IPs and the API server's addresses.
+/// Index of cluster IPs, virtual IPs (external and load-balancer IPs) and the API server's addresses.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
     cluster_ips: HashMap<IpAddr, Keys>,
-    external_ips: HashMap<IpAddr, Keys>,
+    virtual_ips: HashMap<IpAddr, Keys>,
     /// Sorted.
     api_servers: Vec<IpAddr>,
 }
@@ -26,7 +26,7 @@ impl Addresses {
         (&*service.namespace, &*service.name) == ("default", "kubernetes")
     }
 
-    /// Replaces the earlier form of a Service; returns the other Services whose external IPs this may concern.
+    /// Replaces the earlier form of a Service; returns the other Services whose virtual IPs this may concern.
     pub(super) fn replace(
         &mut self,
         before: Option<&Service>,
@@ -36,18 +36,18 @@ impl Addresses {
             let PerFamily { v4, v6 } = service.cluster_ips;
             sorted(v4.into_iter().chain(v6))
         };
-        let external_ips = |service: &Service| {
-            let PerFamily { v4, v6 } = &service.external_ips;
-            sorted(v4.iter().chain(v6).copied())
+        let virtual_ips = |service: &Service| {
+            let both = [&service.external_ips, &service.load_balancer_ips];
+            sorted(both.into_iter().flat_map(|PerFamily { v4, v6 }| v4.iter().chain(v6)).copied())
         };
-        replace(&mut self.external_ips, before, after, external_ips);
+        replace(&mut self.virtual_ips, before, after, virtual_ips);
         let touched = replace(&mut self.cluster_ips, before, after, cluster_ips);
-        touched.iter().filter_map(|ip| self.external_ips.get(ip)).flatten().cloned().collect()
+        touched.iter().filter_map(|ip| self.virtual_ips.get(ip)).flatten().cloned().collect()
     }
 
-    /// All Services that want external IPs.
+    /// All Services that want virtual IPs.
     pub(super) fn claimants(&self) -> impl Iterator<Item = &ServiceKey> {
-        self.external_ips.values().flatten()
+        self.virtual_ips.values().flatten()
     }
 
     /// Replaces the endpoints of the API server's Service; returns whether they differ.
@@ -57,7 +57,7 @@ impl Addresses {
         before != self.api_servers
     }
 
-    /// Holder of an address that `claimant` wants as an external IP; `None` if the address is free or the
+    /// Holder of an address that `claimant` wants as a virtual IP; `None` if the address is free or the
     /// claimant's own.
     pub(super) fn holder(
         &self,

@@ -1,90 +1,18 @@
 //! Which addresses do guards refuse of each Service, and which of them are new?
 
-use super::{addresses::Addresses, node_ports::NodePorts};
-use crate::{Object, ObjectKey, Problem};
+use super::{addresses::Addresses, node_ports::NodePorts, refusals::Refusals, state::State};
+use crate::{Object, ObjectKey};
 use ipnet::IpNet;
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     mem,
     net::IpAddr,
 };
 use weir_core::{
     EndpointSlice, Node, PerFamily, Service, ServiceKey,
-    guards::{GuardRules, Refusal, Refused, Role, guard_service, guard_slice},
+    guards::{GuardRules, OwnAddresses, Refused, Role, guard_service, guard_slice},
 };
-
-/// Refused addresses of one Service, when they have changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusals {
-    /// Key of the Service.
-    pub service: ServiceKey,
-    /// All addresses that are refused now.
-    pub refused: Refused,
-    /// Addresses that were not refused before.
-    pub new: Refused,
-}
-
-impl Refusals {
-    /// One problem for each role and reason, with an address as an example.
-    pub fn problems(&self) -> BTreeMap<(Role, Refusal), Problem> {
-        let refused: Vec<_> = self.refused.iter().copied().collect();
-        // Sorted by role and reason first.
-        let groups = refused.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
-        let problem = |group: &[(Role, Refusal, IpAddr)]| {
-            let (role, reason, _) = group[0];
-            let object = format_args!("Service {}", self.service);
-            ((role, reason), Problem::new(object, field(role, reason), message(role, reason, group)))
-        };
-        groups.map(problem).collect()
-    }
-}
-
-fn field(role: Role, reason: Refusal) -> &'static str {
-    match (role, reason) {
-        (Role::Endpoint, _) => "endpoints",
-        (_, Refusal::ApiServer | Refusal::Node | Refusal::ClusterIp | Refusal::NotAllowed) => {
-            "spec.externalIPs"
-        }
-        (Role::Frontend, _) => "addresses",
-    }
-}
-
-/// Message that says what is refused, why, and what to do about it.
-fn message(role: Role, reason: Refusal, refused: &[(Role, Refusal, IpAddr)]) -> String {
-    let (.., first) = refused[0];
-    let more = match refused.len() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    let fate = match role {
-        Role::Endpoint => "not dialled",
-        Role::Frontend => "not served",
-    };
-    let why = match reason {
-        Refusal::ApiServer => "is where the API server answers; take it out of the Service".to_owned(),
-        Refusal::Node => {
-            "is an address of this node; take it out of the Service, or if it is a floating address \
-                          that is on an interface here now, name it itself in --allow-external-ips"
-                .to_owned()
-        }
-        Refusal::ClusterIp => {
-            "is another Service's cluster IP, or may become one; take it out of the Service".to_owned()
-        }
-        Refusal::NotAllowed => format!(
-            "is outside the networks of --allow-external-ips; name its network there if everybody who may edit \
-             Services may take what is sent to {first} (CVE-2020-8554)"
-        ),
-        Refusal::NodePort => {
-            "is a Node's, at the node port of a Service: connections would go round between nodes; name \
-                              the pods or that Service's cluster IP in the EndpointSlice"
-                .to_owned()
-        }
-        Refusal::NotDialled => "is in --refuse-endpoints; take it out of the EndpointSlice".to_owned(),
-        special => return format!("{first}{more} is a {special} address, which is {fate} (--guards)"),
-    };
-    format!("{first}{more} is {fate}: it {why}")
-}
 
 /// Removes addresses that must be neither served nor dialled from objects, and remembers them.
 #[derive(Debug)]
@@ -96,10 +24,8 @@ pub(super) struct Guard {
     pub(super) node_ports: NodePorts,
     /// Addresses refused regardless of other objects, by the object that names them. Most objects name none.
     by_object: HashMap<ObjectKey, Refused>,
-    /// External IPs refused because of other objects, by Service.
-    by_external_ip: HashMap<ServiceKey, Refused>,
-    /// Endpoints refused because of other objects, by Service.
-    by_node_port: HashMap<ServiceKey, Refused>,
+    /// Addresses refused because of other objects or of the host, by Service.
+    by_others: HashMap<ServiceKey, Refused>,
     /// Refused addresses of each Service, as reported last.
     reported: HashMap<ServiceKey, Refused>,
 }
@@ -111,8 +37,7 @@ impl Guard {
             addresses: Addresses::default(),
             node_ports: NodePorts::default(),
             by_object: HashMap::new(),
-            by_external_ip: HashMap::new(),
-            by_node_port: HashMap::new(),
+            by_others: HashMap::new(),
             reported: HashMap::new(),
         }
     }
@@ -131,55 +56,108 @@ impl Guard {
         }
     }
 
-    /// The Service without the external IPs that are refused because of other objects. Only a Service with
-    /// external IPs is copied.
+    /// Replaces the addresses of this host's interfaces; returns those that came or went.
+    pub(super) fn set_host(&mut self, host: BTreeSet<IpAddr>) -> Vec<IpAddr> {
+        let before = mem::replace(&mut self.rules.host, host);
+        before.symmetric_difference(&self.rules.host).copied().collect()
+    }
+
+    /// Services that have to be judged again after a change of this node's own addresses, `changed` among them. Looks
+    /// at all endpoints, as such a change is rare.
+    pub(super) fn concerned(&self, state: &State, changed: &[IpAddr]) -> BTreeSet<ServiceKey> {
+        // What the Node has decides about the host's other addresses, too.
+        let host: BTreeSet<IpAddr> = self.rules.host.iter().chain(changed).copied().collect();
+        let own = OwnAddresses { node: state.node(), host: &host };
+        let is_at_own =
+            |slice: &&EndpointSlice| slice.endpoints.iter().any(|at| own.contain_any_form_of(at.ip));
+        let by_endpoint = state.slices().filter(is_at_own).map(|slice| slice.service.clone());
+        by_endpoint.chain(self.addresses.claimants().cloned()).collect()
+    }
+
+    /// The Service without the virtual IPs, and its slices without the endpoints, that are refused because of other
+    /// objects or of the host. Copies only what is refused in part, and a Service with virtual IPs.
     pub(super) fn guarded<'a>(
         &mut self,
         service: &'a Service,
+        slices: impl Iterator<Item = &'a EndpointSlice> + Clone,
         node: &Node,
         service_cidrs: &[IpNet],
-    ) -> Cow<'a, Service> {
-        self.by_external_ip.remove(&service.key);
-        let mut service = Cow::Borrowed(service);
-        if service.external_ips == PerFamily::default() {
-            return service;
-        }
-        let Service { key, external_ips: PerFamily { v4, v6 }, .. } = service.to_mut();
+    ) -> (Cow<'a, Service>, Vec<Cow<'a, EndpointSlice>>) {
+        self.node_ports.suspect(&service.key, slices.clone());
+        let own = OwnAddresses { node, host: &self.rules.host };
         let mut refused = Refused::new();
-        let mut is_allowed = |ip: &IpAddr| {
-            let holder = self.addresses.holder(*ip, key, service_cidrs);
-            let reason = self.rules.external_ips.refusal(*ip, node, holder);
-            refused.extend(reason.map(|reason| (Role::Frontend, reason, *ip)));
-            reason.is_none()
+        let slices = self.guarded_slices(&service.key, slices, own, &mut refused);
+        let service = self.guarded_service(service, own, service_cidrs, &mut refused);
+        match refused.is_empty() {
+            true => self.by_others.remove(&service.key),
+            false => self.by_others.insert(service.key.clone(), refused),
         };
-        for ips in [v4, v6] {
-            *ips = mem::take(ips).into_iter().filter(&mut is_allowed).collect();
-        }
-        if !refused.is_empty() {
-            self.by_external_ip.insert(key.clone(), refused);
-        }
-        service
+        (service, slices)
     }
 
-    /// The slices of a Service without the endpoints that are refused because of other objects; `None` if there are none.
-    pub(super) fn guarded_slices<'a>(
-        &mut self,
+    fn guarded_slices<'a>(
+        &self,
         service: &ServiceKey,
-        slices: impl Iterator<Item = &'a EndpointSlice> + Clone,
-    ) -> Option<Vec<EndpointSlice>> {
-        self.node_ports.suspect(service, slices.clone());
-        let Some((slices, refused)) = self.node_ports.guarded(slices) else {
-            self.by_node_port.remove(service);
-            return None;
+        slices: impl Iterator<Item = &'a EndpointSlice>,
+        own: OwnAddresses<'_>,
+        refused: &mut Refused,
+    ) -> Vec<Cow<'a, EndpointSlice>> {
+        // The API server writes its own slices, and says of no Pod.
+        let is_exempt = self.rules.allow_node_endpoints || Addresses::is_api_server(service);
+        let mut guarded = |slice: &'a EndpointSlice| {
+            let mut slice = Cow::Borrowed(slice);
+            if !is_exempt && slice.endpoints.iter().any(|endpoint| own.endpoint_refusal(endpoint).is_some()) {
+                slice.to_mut().endpoints.retain(|endpoint| {
+                    let reason = own.endpoint_refusal(endpoint);
+                    refused.extend(reason.map(|reason| (Role::Endpoint, reason, endpoint.ip)));
+                    reason.is_none()
+                });
+            }
+            if let Some((rest, at_node_ports)) = self.node_ports.guard(&slice) {
+                refused.extend(at_node_ports);
+                slice = Cow::Owned(rest);
+            }
+            slice
         };
-        self.by_node_port.insert(service.clone(), refused);
-        Some(slices)
+        slices.map(&mut guarded).collect()
     }
 
-    /// Forgets what was refused of a deleted Service because of other objects.
+    fn guarded_service<'a>(
+        &self,
+        service: &'a Service,
+        own: OwnAddresses<'_>,
+        service_cidrs: &[IpNet],
+        refused: &mut Refused,
+    ) -> Cow<'a, Service> {
+        let none = PerFamily::default();
+        if service.external_ips == none && service.load_balancer_ips == none {
+            return Cow::Borrowed(service);
+        }
+        let mut service = service.clone();
+        let Service { key, external_ips, load_balancer_ips, .. } = &mut service;
+        let rules = &self.rules.virtual_ips;
+        let mut keep = |role, ips: &mut PerFamily<Box<[IpAddr]>>| {
+            let mut is_allowed = |ip: &IpAddr| {
+                let holder = self.addresses.holder(*ip, key, service_cidrs);
+                let reason = match role {
+                    Role::LoadBalancerIp => rules.load_balancer_ip_refusal(*ip, own, holder),
+                    _ => rules.external_ip_refusal(*ip, own, holder),
+                };
+                refused.extend(reason.map(|reason| (role, reason, *ip)));
+                reason.is_none()
+            };
+            for ips in [&mut ips.v4, &mut ips.v6] {
+                *ips = mem::take(ips).into_iter().filter(&mut is_allowed).collect();
+            }
+        };
+        keep(Role::Frontend, external_ips);
+        keep(Role::LoadBalancerIp, load_balancer_ips);
+        Cow::Owned(service)
+    }
+
+    /// Forgets what other objects made guards refuse of a deleted Service.
     pub(super) fn forget_service(&mut self, service: &ServiceKey) {
-        self.by_external_ip.remove(service);
-        self.by_node_port.remove(service);
+        self.by_others.remove(service);
         self.node_ports.forget_service(service);
     }
 
@@ -194,13 +172,12 @@ impl Guard {
         service: &ServiceKey,
         objects: impl Iterator<Item = ObjectKey>,
     ) -> Option<Refusals> {
-        let Self { by_object, by_external_ip, by_node_port, reported, .. } = &*self;
-        let of_others = [by_external_ip, by_node_port];
-        if by_object.is_empty() && of_others.iter().all(|refused| refused.is_empty()) && reported.is_empty() {
+        let Self { by_object, by_others, reported, .. } = &*self;
+        if by_object.is_empty() && by_others.is_empty() && reported.is_empty() {
             return None;
         }
-        let of_others = of_others.into_iter().filter_map(|refused| refused.get(service));
-        let refused = objects.filter_map(|key| by_object.get(&key)).chain(of_others);
+        let by_others = by_others.get(service).into_iter();
+        let refused = objects.filter_map(|key| by_object.get(&key)).chain(by_others);
         let refused: Refused = refused.flatten().copied().collect();
         let before = match refused.is_empty() {
             true => self.reported.remove(service),

@@ -97,6 +97,7 @@ mod tests {
         let endpoint = SliceEndpoint {
             ip: [10, 0, 0, 1].into(),
             conditions: Conditions::default(),
+            is_pod: false,
             node: Some("worker-1".into()),
             zone: Some(zone.into()),
             hints: Arc::new(Hints { zones: [zone.into()].into(), nodes: Box::default() }),

@@ -1,27 +1,43 @@
 //! Which Services have to be judged again after a change, and what do guards refuse of one?
 
 use super::{
-    Stale, Store,
+    Store,
     addresses::Addresses,
-    guard::{Guard, Refusals},
+    commit::Stale,
+    guard::Guard,
     node_ports::endpoint_ports,
+    refusals::Refusals,
     state::{Parts, State},
 };
 use crate::{Kind, ObjectKey};
-use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 use weir_core::{EndpointSlice, Node, Service, ServiceKey};
 
 impl Store {
-    /// Adds the Services whose external IPs have to be judged again.
+    /// Replaces the addresses of this host's interfaces, which guards judge by. What follows is in the next commit.
+    pub fn set_host_addresses(&mut self, addresses: BTreeSet<IpAddr>) {
+        if let Some(guard) = &mut self.guard {
+            self.stale.own_addresses.extend(guard.set_host(addresses));
+        }
+    }
+
+    /// Adds the Services that have to be judged again because of addresses that others have.
     pub(super) fn add_unsettled_claimants(&mut self, stale: &mut Stale) {
-        let Some(Guard { addresses, .. }) = &mut self.guard else { return };
-        let mut unsettled = stale.node_addresses || stale.service_cidrs;
+        let Some(guard) = &mut self.guard else { return };
+        let mut unsettled = stale.service_cidrs;
         for key in stale.services.iter().filter(|key| Addresses::is_api_server(key)) {
             let slices = self.state.parts(key).into_iter().flat_map(Parts::slices);
-            unsettled |= addresses.set_api_servers(slices);
+            unsettled |= guard.addresses.set_api_servers(slices);
         }
         if unsettled {
-            stale.services.extend(addresses.claimants().cloned());
+            stale.services.extend(guard.addresses.claimants().cloned());
+        }
+        if !stale.own_addresses.is_empty() {
+            stale.services.extend(guard.concerned(&self.state, &stale.own_addresses));
         }
     }
 
@@ -118,8 +134,8 @@ impl Store {
         let mut state = self.state();
         let Some(Guard { node_ports, .. }) = &self.guard else { return state };
         for key in self.state.services().map(|service| &service.key) {
-            let slices = node_ports.guarded(self.state.slices_of(key));
-            slices.into_iter().flat_map(|(slices, _)| slices).for_each(|slice| state.put_slice(slice));
+            let guarded = self.state.slices_of(key).filter_map(|slice| node_ports.guard(slice));
+            guarded.for_each(|(slice, _)| state.put_slice(slice));
         }
         state
     }

@@ -143,25 +143,10 @@ impl NodePorts {
         }
     }
 
-    /// The slices without endpoints that are node ports of Nodes, and the addresses of those; `None` if there are none.
-    pub(super) fn guarded<'a>(
-        &self,
-        slices: impl Iterator<Item = &'a EndpointSlice> + Clone,
-    ) -> Option<(Vec<EndpointSlice>, Refused)> {
-        let guard = |slice: &EndpointSlice| {
-            let is_node_port = |protocol, port| self.node_ports.contains_key(&(protocol, port));
-            guard_node_ports(slice, is_node_port, |ip| self.addresses.contains_key(&ip))
-        };
-        let mut all = Refused::new();
-        let mut guarded: HashMap<usize, EndpointSlice> = HashMap::new();
-        for (index, slice) in slices.clone().enumerate() {
-            let Some((rest, refused)) = guard(slice) else { continue };
-            all.extend(refused);
-            guarded.insert(index, rest);
-        }
-        let rest =
-            |(index, slice): (usize, &EndpointSlice)| guarded.remove(&index).unwrap_or_else(|| slice.clone());
-        (!all.is_empty()).then(|| (slices.enumerate().map(rest).collect(), all))
+    /// The slice without endpoints that are node ports of Nodes, and the addresses of those; `None` if there are none.
+    pub(super) fn guard(&self, slice: &EndpointSlice) -> Option<(EndpointSlice, Refused)> {
+        let is_node_port = |protocol, port| self.node_ports.contains_key(&(protocol, port));
+        guard_node_ports(slice, is_node_port, |ip| self.addresses.contains_key(&ip))
     }
 }
 

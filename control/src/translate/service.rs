@@ -10,13 +10,15 @@ use super::{
     translation::Translate,
 };
 use crate::{Kind, LeftOut, Object, Problem, SERVICE_PROXY_NAME, Scope, model::quoted};
-use addresses::{cluster_ip, cluster_ips, external_ips, load_balancer_ips, source_ranges};
+use addresses::{
+    annotated_external_ips, cluster_ip, cluster_ips, external_ips, load_balancer_ips, source_ranges,
+};
 use k8s_openapi::{
     api::core::v1::{Service as ApiService, ServiceSpec},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use std::{fmt::Display, sync::Arc, time::Duration};
-use weir_core::{NoLocalEndpoints, PortSpec, Protocol, Service, ServiceKey, Settings};
+use weir_core::{CreationTime, NoLocalEndpoints, PortSpec, Protocol, Service, ServiceKey, Settings};
 
 /// Default of `sessionAffinityConfig.clientIP.timeoutSeconds` in the API, in seconds.
 const AFFINITY_TIMEOUT: i32 = 10_800;
@@ -46,16 +48,18 @@ fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Resul
     };
     check_has_address(spec, problems)?;
     check_words(spec, problems);
-    let external_local = is_external_local(spec);
-    let settings = settings::settings(&object.metadata, &scope.defaults, problems);
+    let (settings, external_ips_text) = settings::settings(&object.metadata, &scope.defaults, problems);
+    let annotated = annotated_external_ips(&external_ips_text, problems);
+    let external_local = is_external_local(spec, !annotated.is_empty());
     let ports = ports(spec, problems)?;
     report_unchecked(&settings, &ports, problems);
     report_never_passing(&settings, external_local, problems);
     let key = object.key();
     Ok(Service {
         key: ServiceKey { namespace: key.namespace, name: key.name },
+        created: created(&object.metadata),
         cluster_ips: cluster_ips(spec, problems)?,
-        external_ips: external_ips(spec, problems),
+        external_ips: external_ips(spec, annotated, problems),
         load_balancer_ips: load_balancer_ips(object, problems),
         source_ranges: source_ranges(spec, problems),
         internal_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
@@ -134,7 +138,7 @@ fn check_words(spec: &ServiceSpec, problems: &mut Problems) {
         }
     }
     if spec.type_.as_deref() == Some("LoadBalancer")
-        && is_external_local(spec)
+        && is_external_local(spec, false)
         && spec.health_check_node_port.is_none()
     {
         let message = "is missing, where an API server would allocate a port; load balancers cannot ask for the health of \
@@ -158,10 +162,21 @@ fn report_never_passing(settings: &Settings, external_local: bool, problems: &mu
     }
 }
 
-fn is_external_local(spec: &ServiceSpec) -> bool {
+/// Time of creation; unknown in files that no API server has written.
+fn created(metadata: &ObjectMeta) -> CreationTime {
+    metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(CreationTime::UNKNOWN, |time| CreationTime::at(time.0.as_second()))
+}
+
+/// Whether externalTrafficPolicy is Local and counts. `is_annotated` says whether an annotation gives external IPs.
+fn is_external_local(spec: &ServiceSpec, is_annotated: bool) -> bool {
     let externally_accessible = match spec.type_.as_deref() {
         Some("NodePort" | "LoadBalancer") => true,
-        None | Some("ClusterIP") => spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty()),
+        None | Some("ClusterIP") => {
+            is_annotated || spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty())
+        }
         _ => false,
     };
     externally_accessible && spec.external_traffic_policy.as_deref() == Some("Local")

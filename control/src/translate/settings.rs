@@ -1,20 +1,27 @@
 //! What did the user set for a Service? Annotations under `weir.dev/` become [`Settings`].
 
+mod annotation;
 mod annotations;
-mod draft;
 mod shown;
 mod values;
 
-pub use annotations::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
+pub(super) use annotation::EXTERNAL_IPS;
+pub use annotation::{ANNOTATION_PREFIX, Annotation};
+pub use annotations::ANNOTATIONS;
 
 use super::{nearest::nearest, problems::Problems};
 use crate::model::quoted;
-use draft::Draft;
+use annotation::Draft;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use weir_core::Settings;
 
-/// Settings of a Service. An annotation that does not parse is reported, and its default is used.
-pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mut Problems) -> Settings {
+/// Settings of a Service, and the text of the annotation [`EXTERNAL_IPS`], which is empty without it. An annotation that does
+/// not parse is reported, and its default is used.
+pub(super) fn settings(
+    metadata: &ObjectMeta,
+    defaults: &Settings,
+    problems: &mut Problems,
+) -> (Settings, String) {
     let mut draft = Draft::new(defaults);
     for (key, value) in metadata.annotations.iter().flatten() {
         let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else { continue };
@@ -27,13 +34,13 @@ pub(super) fn settings(metadata: &ObjectMeta, defaults: &Settings, problems: &mu
                 format!("{}: no such setting{nearest}; the default is used", quoted(value))
             }),
             Some(annotation) => {
-                if let Err(message) = annotation.set(&mut draft, value.trim()) {
+                if let Err(message) = draft.set(annotation, value.trim()) {
                     problems.add_with(field, || format!("{}: {message}; the default is used", quoted(value)));
                 }
             }
         }
     }
-    draft.settings()
+    draft.finish()
 }
 
 #[cfg(test)]

@@ -164,6 +164,7 @@ fn slice_endpoint(
             serving: conditions.and_then(|c| c.serving).unwrap_or(true),
             terminating: conditions.and_then(|c| c.terminating).unwrap_or(false),
         },
+        is_pod: endpoint.target_ref.as_ref().is_some_and(|target| target.kind.as_deref() == Some("Pod")),
         node: optional_name(
             problems,
             format_args!("endpoints[{index}].nodeName"),

@@ -13,9 +13,9 @@ use weir_control::{
     disk::{Identity, StateMetadata},
 };
 use weir_core::{
-    ActiveCheck, Conditions, EndpointRemoved, EndpointSlice, Family, Hints, Limits, NoLocalEndpoints, Node,
-    PerFamily, Policy, PortSpec, Protocol, ProxyProtocol, Service, ServiceKey, Settings, SliceEndpoint,
-    SlicePort,
+    ActiveCheck, Conditions, CreationTime, EndpointRemoved, EndpointSlice, Family, Hints, Limits,
+    NoLocalEndpoints, Node, PerFamily, Policy, PortSpec, Protocol, ProxyProtocol, Service, ServiceKey,
+    Settings, SliceEndpoint, SlicePort,
 };
 
 pub(crate) const NODE: &str = "node-a";
@@ -50,6 +50,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
     };
     let dns = PortSpec { name: "dns".into(), protocol: Protocol::Udp, port: one, node_port: Some(two) };
     let mut service = Service::new(ServiceKey::new("default", "web"), ip("10.96.0.10"), vec![dns]);
+    service.created = CreationTime::at(1_700_000_000);
     service.cluster_ips.v6 = Some(ip("fd00::10"));
     service.external_ips.v4 = [ip("203.0.113.7")].into();
     service.load_balancer_ips.v6 = [ip("2001:db8::7")].into();
@@ -62,6 +63,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
     let endpoint = |text: &str| SliceEndpoint {
         ip: ip(text),
         conditions: Conditions { ready: false, serving: true, terminating: true },
+        is_pod: true,
         node: Some(NODE.into()),
         zone: Some("a".into()),
         hints: Arc::clone(&hints),
@@ -228,9 +230,12 @@ fn service() -> impl Strategy<Value = Service> {
     );
     let flags = (any::<[bool; 2]>(), option::of(duration()), option::of(any::<NonZeroU16>()));
     let settings = prop_oneof![3 => Just(Settings::default()), 1 => settings()];
-    (key(), addresses, flags, vec(port, 0..4), settings).prop_map(
-        |(key, addresses, flags, ports, settings)| Service {
+    let created =
+        prop_oneof![Just(CreationTime::UNKNOWN), any::<u32>().prop_map(|at| CreationTime::at(at.into()))];
+    (key(), created, addresses, flags, vec(port, 0..4), settings).prop_map(
+        |(key, created, addresses, flags, ports, settings)| Service {
             key,
+            created,
             cluster_ips: addresses.0,
             external_ips: addresses.1.map(Vec::into_boxed_slice),
             load_balancer_ips: addresses.2.map(Vec::into_boxed_slice),
@@ -258,8 +263,15 @@ fn slice() -> impl Strategy<Value = EndpointSlice> {
     });
     let hints = (vec(name(), 0..3), vec(name(), 0..2))
         .prop_map(|(zones, nodes)| Arc::new(Hints { zones: zones.into(), nodes: nodes.into() }));
-    let endpoint = (address(), conditions, option::of(name()), option::of(name()), hints)
-        .prop_map(|(ip, conditions, node, zone, hints)| SliceEndpoint { ip, conditions, node, zone, hints });
+    let endpoint = (address(), conditions, any::<bool>(), option::of(name()), option::of(name()), hints)
+        .prop_map(|(ip, conditions, is_pod, node, zone, hints)| SliceEndpoint {
+            ip,
+            conditions,
+            is_pod,
+            node,
+            zone,
+            hints,
+        });
     let family = prop_oneof![Just(Family::V4), Just(Family::V6)];
     (name(), key(), family, vec(port, 0..3), vec(endpoint, 0..6)).prop_map(
         |(name, service, family, ports, endpoints)| EndpointSlice { name, service, family, ports, endpoints },

@@ -43,7 +43,7 @@ impl Serving {
 
 impl Claimant for Serving {
     fn rank(&self) -> Rank<'_> {
-        Rank::of(self.kind, &self.port.key)
+        Rank::of(self.kind, self.port.created, &self.port.key)
     }
 }
 

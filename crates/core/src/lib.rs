@@ -49,10 +49,10 @@ pub use limits::{Backoff, HopLimit, OldestIdle, Queue, QueuePosition, Quota, Rat
 pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
-    Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend, FrontendKind, Hints,
-    LAST_BRIDGED_SERVER_PORT, Limits, NoLocalEndpoints, Node, NotARatio, Origin, PerFamily, Policy, PortKey,
-    PortSpec, Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey, Settings, SliceEndpoint,
-    SlicePort, UnknownPolicy, UnknownProtocol, address, is_unprintable,
+    CreationTime, Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend,
+    FrontendKind, Hints, LAST_BRIDGED_SERVER_PORT, Limits, NoLocalEndpoints, Node, NotARatio, Origin,
+    PerFamily, Policy, PortKey, PortSpec, Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey,
+    Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
     Audience, EndpointUse, Localhost, NodePortAddresses, NodePortChoice, NotAPortRange, Pods, PortRange,

@@ -25,7 +25,7 @@ pub use frontend::{Frontend, FrontendKind, Origin};
 pub use node::Node;
 pub use printable::{Printable, is_unprintable};
 pub use ratio::{NotARatio, Ratio};
-pub use service::{PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
+pub use service::{CreationTime, PortKey, PortSpec, Protocol, Service, ServiceKey, UnknownProtocol};
 pub use settings::{
     ActiveCheck, EndpointRemoved, Limits, NoLocalEndpoints, Policy, ProxyProtocol, Settings, UnknownPolicy,
 };

@@ -5,14 +5,16 @@ pub mod guards;
 mod list_rule;
 mod node_ports;
 mod pods;
+mod shortage;
 mod source;
 mod source_ports;
 mod traffic;
 pub mod verdict;
 
-pub use endpoint_use::{EndpointUse, Shortage, Unused};
+pub use endpoint_use::{EndpointUse, Unused};
 pub use node_ports::{Localhost, NodePortAddresses, NodePortChoice};
 pub use pods::Pods;
+pub use shortage::Shortage;
 pub use source::{SourceRules, is_hairpin};
 pub use source_ports::{NotAPortRange, PortRange, SourcePorts};
 pub use traffic::{Audience, Traffic, Verdict};

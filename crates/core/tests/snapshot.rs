@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
-use weir_core::{Changes, HealthCheck, Node, PerFamily, ResolvedService, ServiceKey, Snapshot};
+use weir_core::{Changes, CreationTime, HealthCheck, Node, PerFamily, ResolvedService, ServiceKey, Snapshot};
 
 /// A served Service whose content is one number.
 fn served(name: u8, content: u8) -> Arc<ResolvedService> {
@@ -11,6 +11,7 @@ fn served(name: u8, content: u8) -> Arc<ResolvedService> {
     let health_check = HealthCheck { node_port, local_endpoints: content.into() };
     Arc::new(ResolvedService {
         key: key(name),
+        created: CreationTime::UNKNOWN,
         ports: Vec::new(),
         health_checks: PerFamily { v4: Some(health_check), v6: None },
     })

@@ -112,6 +112,7 @@ impl TestService {
             endpoints: vec![SliceEndpoint {
                 ip: address.ip(),
                 conditions,
+                is_pod: true,
                 node: Some(node.into()),
                 zone: None,
                 hints: Arc::default(),

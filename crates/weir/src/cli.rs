@@ -3,6 +3,7 @@
 mod defaults;
 mod doctor;
 mod explain;
+mod guards;
 mod layers;
 mod limits;
 mod log_filter;

@@ -25,6 +25,6 @@ impl Binding {
 
 impl Claimant for Binding {
     fn rank(&self) -> Rank<'_> {
-        Rank::of(self.kind, &self.port.key)
+        Rank::of(self.kind, self.port.created, &self.port.key)
     }
 }

@@ -1,7 +1,14 @@
 //! Which addresses does a Service have? What an author did not write is completed as an API server does (semantics A1-A6).
 
 use super::super::problems::Problems;
-use crate::{Problem, model::quoted, translate::did_you_mean};
+use crate::{
+    Problem,
+    model::quoted,
+    translate::{
+        did_you_mean,
+        settings::{ANNOTATION_PREFIX, EXTERNAL_IPS},
+    },
+};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Service as ApiService, ServiceSpec};
 use std::{borrow::Cow, net::IpAddr};
@@ -114,7 +121,34 @@ fn not_an_address(text: &str) -> String {
     format!("{} is not an IP address; it is ignored", quoted(text))
 }
 
-pub(super) fn external_ips(spec: &ServiceSpec, problems: &mut Problems) -> PerFamily<Box<[IpAddr]>> {
+/// External IPs in one annotation; more are ignored.
+const MAX_ANNOTATED: usize = 64;
+
+/// Reads the external IPs of the annotation, comma separated. Each that cannot be read is reported and left out.
+pub(super) fn annotated_external_ips(text: &str, problems: &mut Problems) -> Vec<IpAddr> {
+    let field = || format!("metadata.annotations[{ANNOTATION_PREFIX}{EXTERNAL_IPS}]");
+    let mut entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let mut found = Vec::new();
+    for entry in entries.by_ref().take(MAX_ANNOTATED) {
+        match parse_ip(entry) {
+            Some(ip) => found.push(ip),
+            None => problems.add_with(field(), || not_an_address(entry)),
+        }
+    }
+    if entries.next().is_some() {
+        let message =
+            format_args!("has more than {MAX_ANNOTATED} addresses; the first {MAX_ANNOTATED} count");
+        problems.add(field(), message);
+    }
+    found
+}
+
+/// Addresses of `spec.externalIPs`, then those of the annotation that are not among them.
+pub(super) fn external_ips(
+    spec: &ServiceSpec,
+    annotated: Vec<IpAddr>,
+    problems: &mut Problems,
+) -> PerFamily<Box<[IpAddr]>> {
     let mut found = PerFamily::<Vec<IpAddr>>::default();
     for (index, text) in spec.external_ips.iter().flatten().enumerate() {
         match parse_ip(text.trim()) {
@@ -123,6 +157,12 @@ pub(super) fn external_ips(spec: &ServiceSpec, problems: &mut Problems) -> PerFa
             None => {
                 problems.add_with(format_args!("spec.externalIPs[{index}]"), || not_an_address(text));
             }
+        }
+    }
+    for ip in annotated {
+        let known = found.get_mut(Family::of(ip));
+        if !known.contains(&ip) {
+            known.push(ip);
         }
     }
     found.map(Vec::into_boxed_slice)
@@ -168,4 +208,66 @@ pub(super) fn source_ranges(spec: &ServiceSpec, problems: &mut Problems) -> PerF
         }
     }
     found.map(Vec::into_boxed_slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, Object, Scope, translate::translate};
+    use serde_json::json;
+    use weir_core::Service;
+
+    /// The Service of an annotation, an external IP of its spec and a policy, and what is wrong with it.
+    fn translated(annotation: &str, policy: &str) -> (Service, Vec<String>) {
+        let service: ApiService = serde_json::from_value(json!({
+            "metadata": { "name": "web", "annotations": { "weir.dev/external-ips": annotation } },
+            "spec": {
+                "clusterIP": "10.96.0.10", "ports": [{ "port": 80 }], "externalTrafficPolicy": policy,
+                "externalIPs": if policy == "Cluster" { json!(["203.0.113.7"]) } else { json!([]) },
+            },
+        }))
+        .unwrap();
+        let translation = translate(&service, &Scope::default());
+        let Event::Put(_, Object::Service(service)) = translation.event else { panic!() };
+        (*service, translation.problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn texts(ips: &[IpAddr]) -> Vec<String> {
+        ips.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn annotated_external_ips_come_after_those_of_the_spec_and_each_once() {
+        let (service, problems) =
+            translated(" 203.0.113.8,2001:db8::7 ,203.0.113.7,, ::ffff:203.0.113.8", "Cluster");
+        assert_eq!(texts(&service.external_ips.v4), ["203.0.113.7", "203.0.113.8"]);
+        assert_eq!((texts(&service.external_ips.v6), problems), (vec!["2001:db8::7".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn what_is_no_address_is_reported_and_the_others_count() {
+        let (service, problems) = translated("web.example,203.0.113.8,203.0.113.0/24", "Cluster");
+        assert_eq!(texts(&service.external_ips.v4), ["203.0.113.7", "203.0.113.8"]);
+        let field = "Service default/web: metadata.annotations[weir.dev/external-ips]";
+        let said = |text: &str| format!("{field}: \"{text}\" is not an IP address; it is ignored");
+        assert_eq!(problems, [said("web.example"), said("203.0.113.0/24")]);
+        let (_, problems) = translated(&"x".repeat(100_000), "Cluster");
+        assert!(problems.len() == 1 && problems[0].len() < 400, "{problems:?}");
+    }
+
+    #[test]
+    fn a_list_without_end_is_cut() {
+        let many: Vec<String> =
+            (0..1000).map(|number| format!("198.51.{}.{}", number / 256, number % 256)).collect();
+        let (service, problems) = translated(&many.join(","), "Cluster");
+        assert_eq!(service.external_ips.v4.len(), 1 + MAX_ANNOTATED);
+        assert!(problems.len() == 1 && problems[0].contains("more than 64 addresses"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_annotated_external_ip_makes_the_external_policy_count_as_one_of_the_spec_does() {
+        assert!(translated("203.0.113.8", "Local").0.external_local);
+        assert!(!translated("nonsense", "Local").0.external_local);
+        assert!(!translated("", "Local").0.external_local);
+    }
 }

@@ -2,51 +2,19 @@
 //! reference (`docs/reference/annotations.md`) is written from.
 
 use super::{
-    draft::Draft,
+    annotation::{Annotation, EXTERNAL_IPS},
     shown::{code, numbers, or, time, times, word, words},
     values::{count, duration, endpoint_removed, networks, number, one_of, parse},
 };
 use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
-use weir_core::{ActiveCheck, EndpointRemoved, NoLocalEndpoints, Policy, ProxyProtocol, Settings};
+use weir_core::{ActiveCheck, EndpointRemoved, NoLocalEndpoints, Policy, ProxyProtocol};
 
-/// What the names of all annotations begin with.
-pub const ANNOTATION_PREFIX: &str = "weir.dev/";
-
-/// An annotation of a Service.
-#[derive(Debug)]
-pub struct Annotation {
-    /// Name without [`ANNOTATION_PREFIX`].
-    pub name: &'static str,
-    /// What the setting does.
-    pub meaning: &'static str,
-    values: fn() -> String,
-    default: fn(&Settings) -> String,
-    set: fn(&mut Draft, &str) -> Result<(), String>,
-}
-
-impl Annotation {
-    /// Values that are accepted, as Markdown.
-    pub fn values(&self) -> String {
-        (self.values)()
-    }
-
-    /// The value that counts without the annotation, as Markdown.
-    pub fn default(&self) -> String {
-        (self.default)(&Settings::default())
-    }
-
-    /// Takes a value of the annotation.
-    pub(super) fn set(&self, draft: &mut Draft, value: &str) -> Result<(), String> {
-        (self.set)(draft, value)
-    }
-}
-
-/// Annotation of a name without [`ANNOTATION_PREFIX`].
+/// Annotation of a name without [`ANNOTATION_PREFIX`](super::ANNOTATION_PREFIX).
 pub(super) fn find(name: &str) -> Option<&'static Annotation> {
     ANNOTATIONS.iter().find(|annotation| annotation.name == name)
 }
 
-/// Names of all annotations, without [`ANNOTATION_PREFIX`].
+/// Names of all annotations, without [`ANNOTATION_PREFIX`](super::ANNOTATION_PREFIX).
 pub(super) fn names() -> Vec<&'static str> {
     ANNOTATIONS.iter().map(|annotation| annotation.name).collect()
 }
@@ -72,7 +40,7 @@ const NO_LOCAL_ENDPOINTS: [(&str, NoLocalEndpoints); 2] =
 const PROXY_PROTOCOLS: [(&str, ProxyProtocol); 2] = [("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
 
 /// Every annotation.
-pub static ANNOTATIONS: [Annotation; 23] = [
+pub static ANNOTATIONS: [Annotation; 24] = [
     Annotation {
         name: "balance",
         values: || words(&Policy::ALL.map(Policy::as_str)),
@@ -263,6 +231,17 @@ pub static ANNOTATIONS: [Annotation; 23] = [
         default: |settings| or(settings.limits.accept_rate.map(code), "no limit"),
         set: |draft, value| set(&mut draft.settings.limits.accept_rate, some_count(value, ACCEPT_RATE)),
         meaning: "TCP clients accepted in one second; more wait. `--accept-rate` sets it for all Services.",
+    },
+    Annotation {
+        name: EXTERNAL_IPS,
+        values: || "up to 64 addresses, comma separated, such as `203.0.113.7,2001:db8::7`".to_owned(),
+        default: |_| "none".to_owned(),
+        set: |draft, value| {
+            value.clone_into(&mut draft.external_ips);
+            Ok(())
+        },
+        meaning: "External IPs beside those of `spec.externalIPs`, for clusters where that field is disabled (KEP-5707). They \
+                  count as those do, and have to be allowed in the same way: `--allow-external-ips`.",
     },
     Annotation {
         name: "max-udp-flows-per-client",

@@ -17,7 +17,7 @@ fn read(annotations: &[(&str, &str)]) -> (Settings, Vec<String>) {
     let annotations = annotations.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
     let mut problems = Problems::of("Service default/web");
-    let settings = settings(&metadata, &Settings::default(), &mut problems);
+    let (settings, _) = settings(&metadata, &Settings::default(), &mut problems);
     (settings, problems.list().iter().map(ToString::to_string).collect())
 }
 
@@ -46,6 +46,7 @@ fn every_setting_can_be_set() {
         ("queue", "0"),
         ("queue-timeout", "2s"),
         ("accept-rate", "50"),
+        ("external-ips", "203.0.113.7"),
         ("max-udp-flows-per-client", "7"),
     ];
     assert_eq!(values.map(|(name, _)| name)[..], names());
@@ -96,7 +97,7 @@ fn what_is_not_set_is_as_the_operator_wants_it_for_all_services() {
     let annotations = [("weir.dev/accept-rate".to_owned(), "7".to_owned())].into();
     let metadata = ObjectMeta { annotations: Some(annotations), ..ObjectMeta::default() };
     let mut problems = Problems::of("Service default/web");
-    let settings = super::settings(&metadata, &defaults, &mut problems);
+    let (settings, _) = super::settings(&metadata, &defaults, &mut problems);
     let limits = settings.limits;
     assert_eq!((limits.connections, limits.accept_rate), (Some(NonZeroU32::MIN), NonZeroU32::new(7)));
 }

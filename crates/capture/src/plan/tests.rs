@@ -82,6 +82,7 @@ impl Wanted {
         let endpoint = |(last, (here, ready)): (u8, &(bool, bool))| SliceEndpoint {
             ip: [10, 244, 0, last].into(),
             conditions: Conditions { ready: *ready, serving: *ready, terminating: false },
+            is_pod: false,
             node: Some(if *here { "here" } else { "there" }.into()),
             zone: None,
             hints: Arc::default(),

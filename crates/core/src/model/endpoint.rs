@@ -73,6 +73,8 @@ pub struct SliceEndpoint {
     pub ip: IpAddr,
     /// The conditions.
     pub conditions: Conditions,
+    /// Whether `targetRef` names a Pod.
+    pub is_pod: bool,
     /// The `nodeName`; `None` when absent.
     pub node: Option<Arc<str>>,
     /// The endpoint's `zone`.
@@ -144,5 +146,16 @@ impl EndpointSet {
     /// Whether no endpoint is selected.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There are very many.
+    #[test]
+    fn an_endpoint_of_a_slice_takes_one_cache_line() {
+        assert_eq!(size_of::<SliceEndpoint>(), 64);
     }
 }

@@ -30,6 +30,29 @@ impl fmt::Display for ServiceKey {
     }
 }
 
+/// When a Service was created, in whole seconds of Unix time (`metadata.creationTimestamp`). An unknown time counts as later
+/// than every known one: who shows no age takes nothing from who does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CreationTime(u32);
+
+impl CreationTime {
+    /// The time of an object that says none, as objects in files do.
+    pub const UNKNOWN: Self = Self(u32::MAX);
+
+    /// The time that is this many seconds after the start of 1970; times before that, and those after 2106, count as the
+    /// nearest that can be told.
+    pub fn at(seconds: i64) -> Self {
+        let latest = Self::UNKNOWN.0 - 1;
+        Self(u32::try_from(seconds.max(0)).map_or(latest, |seconds| seconds.min(latest)))
+    }
+}
+
+impl Default for CreationTime {
+    fn default() -> Self {
+        Self::UNKNOWN
+    }
+}
+
 /// A transport protocol of a Service port. Port numbers of different protocols are independent (semantics O2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -127,9 +150,11 @@ pub struct PortSpec {
 pub struct Service {
     /// Namespace and name.
     pub key: ServiceKey,
+    /// When the Service was created: of several that want one address the oldest gets it (semantics A7).
+    pub created: CreationTime,
     /// The cluster IP of each family; without one the Service does not exist in that family (semantics A1).
     pub cluster_ips: PerFamily<Option<IpAddr>>,
-    /// Addresses of `spec.externalIPs`, in order (semantics A2).
+    /// Addresses of `spec.externalIPs`, in order, and of the annotation `weir.dev/external-ips` (semantics A2).
     pub external_ips: PerFamily<Box<[IpAddr]>>,
     /// Addresses of `status.loadBalancer.ingress` that this node must answer for, in order (semantics A3).
     pub load_balancer_ips: PerFamily<Box<[IpAddr]>>,
@@ -156,6 +181,7 @@ impl Service {
         *cluster_ips.get_mut(Family::of(cluster_ip)) = Some(cluster_ip);
         Self {
             key,
+            created: CreationTime::UNKNOWN,
             cluster_ips,
             external_ips: PerFamily::default(),
             load_balancer_ips: PerFamily::default(),

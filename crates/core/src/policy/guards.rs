@@ -5,24 +5,32 @@
 //! (`ValidateNonSpecialIP` in Kubernetes' `pkg/apis/core/validation`); weir does not rely on it.
 
 mod endpoints;
-mod external_ips;
 mod node_ports;
 mod objects;
+mod own_addresses;
 mod refusal;
+mod virtual_ips;
 
 use ipnet::IpNet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 pub use endpoints::METADATA_SERVICES;
-pub use external_ips::{ExternalIps, Holder};
 pub use node_ports::guard_node_ports;
+pub(crate) use objects::refused_endpoints;
 pub use objects::{Refused, Role, guard_service, guard_slice};
+pub use own_addresses::OwnAddresses;
 pub use refusal::Refusal;
+pub use virtual_ips::{Holder, VirtualIps};
 
 /// What guards refuse besides special addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardRules {
-    /// External IPs that may be frontends.
-    pub external_ips: ExternalIps,
+    /// External IPs and load-balancer IPs that may be frontends.
+    pub virtual_ips: VirtualIps,
     /// Networks whose addresses are never dialled as endpoints.
     pub refused_endpoints: Vec<IpNet>,
+    /// Addresses of this host's interfaces, as far as they are known.
+    pub host: BTreeSet<IpAddr>,
+    /// Whether any endpoint may be at an address of this node.
+    pub allow_node_endpoints: bool,
 }

@@ -27,7 +27,7 @@ pub struct Claim {
 
 impl Claimant for Claim {
     fn rank(&self) -> Rank<'_> {
-        Rank::of(self.kind, &self.port.key)
+        Rank::of(self.kind, self.port.created, &self.port.key)
     }
 }
 
@@ -169,14 +169,14 @@ fn insert<Claim: Claimant>(claims: &mut Vec<Claim>, claim: Claim) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{PortKey, Protocol};
+    use crate::model::{CreationTime, PortKey, Protocol};
 
     /// A claim of a Service in `default`, made for a port of that name.
     struct Asked(FrontendKind, PortKey);
 
     impl Claimant for Asked {
         fn rank(&self) -> Rank<'_> {
-            Rank::of(self.0, &self.1)
+            Rank::of(self.0, CreationTime::UNKNOWN, &self.1)
         }
     }
 

@@ -6,7 +6,8 @@ use super::{
     service_port::ServicePort,
 };
 use crate::model::{
-    Endpoint, EndpointSet, EndpointSlice, Family, Node, PerFamily, PortKey, PortSpec, Service, ServiceKey,
+    CreationTime, Endpoint, EndpointSet, EndpointSlice, Family, Node, PerFamily, PortKey, PortSpec, Service,
+    ServiceKey,
 };
 use std::{
     collections::HashSet,
@@ -29,6 +30,8 @@ pub struct HealthCheck {
 pub struct ResolvedService {
     /// Namespace and name of the Service.
     pub key: ServiceKey,
+    /// When the Service was created.
+    pub created: CreationTime,
     /// The ports of both families, IPv4 first, in spec order.
     pub ports: Vec<Arc<ServicePort>>,
     /// What the health-check node port reports, by family; `None` without one.
@@ -60,8 +63,12 @@ fn resolve_merged(
     node: &Node,
     mut merged: impl FnMut(Family) -> MergedPorts,
 ) -> ResolvedService {
-    let mut resolved =
-        ResolvedService { key: service.key.clone(), ports: Vec::new(), health_checks: PerFamily::default() };
+    let mut resolved = ResolvedService {
+        key: service.key.clone(),
+        created: service.created,
+        ports: Vec::new(),
+        health_checks: PerFamily::default(),
+    };
     for family in Family::ALL {
         let Some(cluster_ip) = *service.cluster_ips.get(family) else { continue };
         if service.ports.is_empty() {
@@ -102,6 +109,7 @@ fn resolve_port(
     });
     ServicePort {
         key: PortKey { service: service.key.clone(), name: Arc::clone(&port.name), protocol: port.protocol },
+        created: service.created,
         family,
         cluster_ip,
         port: port.port,

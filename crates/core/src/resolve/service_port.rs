@@ -1,6 +1,6 @@
 //! What does a proxy have to know of one port of a Service?
 
-use crate::model::{Endpoint, EndpointSet, Family, PortKey, Settings};
+use crate::model::{CreationTime, Endpoint, EndpointSet, Family, PortKey, Settings};
 use ipnet::IpNet;
 use std::{collections::HashSet, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
 
@@ -9,6 +9,8 @@ use std::{collections::HashSet, net::IpAddr, num::NonZeroU16, sync::Arc, time::D
 pub struct ServicePort {
     /// The identity of the port.
     pub key: PortKey,
+    /// When the Service was created.
+    pub created: CreationTime,
     /// The family of all addresses of this port and its endpoints.
     pub family: Family,
     /// The cluster IP of this family.

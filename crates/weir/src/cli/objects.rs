@@ -2,14 +2,14 @@
 
 use super::{
     defaults::node_name,
+    guards::GuardArgs,
     run::Map,
-    values::{network, node_port_choice, refused_endpoints, selection, usage},
+    values::{node_port_choice, selection},
 };
 use clap::{ArgAction, Args};
-use ipnet::IpNet;
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, time::Duration};
 use weir_control::{KubeSource, Scope};
-use weir_core::{Localhost, Node, NodePortAddresses, NodePortChoice, guards::ExternalIps};
+use weir_core::{Localhost, Node, NodePortAddresses, NodePortChoice};
 
 /// Longest time until an answer of an API server begins: somebody waits for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,18 +53,8 @@ pub(super) struct ObjectArgs {
     #[arg(long, value_name = "NAME")]
     service_proxy_name: Option<String>,
 
-    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
-    /// external IPs [default: true for objects from an API server, false for manifests]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    guards: Option<bool>,
-
-    /// Networks in which guards allow external IPs, comma separated
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
-    allow_external_ips: Vec<IpNet>,
-
-    /// Networks whose addresses guards refuse as endpoints, comma separated [default: the metadata services of clouds]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]
-    refuse_endpoints: Option<Vec<IpNet>>,
+    #[command(flatten)]
+    guards: GuardArgs,
 }
 
 /// Objects to read, and the node that they are read for.
@@ -97,15 +87,14 @@ impl ObjectArgs {
             Some(name) => node_name::normalized(name),
             None => node_name::node_name(None),
         };
-        let guards = self.guards.unwrap_or(self.manifests.is_empty());
-        for (flag, is_given) in [
-            ("--allow-external-ips", !self.allow_external_ips.is_empty()),
-            ("--refuse-endpoints", self.refuse_endpoints.is_some()),
-        ] {
-            if !guards && is_given {
-                return Err(usage(format_args!("{flag} means nothing without --guards")));
-            }
+        let guards = self.guards.are_on().unwrap_or(self.manifests.is_empty());
+        if !guards {
+            self.guards.check_without_guards()?;
         }
+        let map_loopback = self.map == Some(Map::Loopback);
+        // Without a name the node is this host, as for `weir run`; and a map is always of this host.
+        let is_this_host = map_loopback || (self.node_name.is_none() && host.is_empty());
+        let here = if is_this_host { weir_proxy::interface_addresses() } else { BTreeSet::new() };
         let source = match self.manifests.is_empty() {
             false => ObjectSource::Manifests(self.manifests),
             true => ObjectSource::ApiServer(KubeSource {
@@ -116,23 +105,17 @@ impl ObjectArgs {
                 ..KubeSource::default()
             }),
         };
-        let external_ips = ExternalIps {
-            allowed: self.allow_external_ips,
-            host: host.iter().copied().collect(),
-            ..ExternalIps::default()
-        };
         Ok(ObjectOptions {
             source,
             scope: Scope {
                 node_name,
                 selection: selection(self.service_proxy_name),
                 guards: Some(guards),
-                external_ips,
-                refused_endpoints: refused_endpoints(self.refuse_endpoints),
+                guard_rules: self.guards.rules(host.iter().copied().chain(here).collect()),
                 ..Scope::default()
             },
             node_port_addresses: self.node_port_addresses.into_iter().collect(),
-            map_loopback: self.map == Some(Map::Loopback),
+            map_loopback,
         })
     }
 }

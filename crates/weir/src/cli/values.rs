@@ -13,7 +13,6 @@ use weir_control::Selection;
 use weir_core::{
     Frontend, NodePortChoice, PortRange,
     address::{parse_cidr, parse_ip},
-    guards::METADATA_SERVICES,
 };
 
 /// Address of one of weir's own servers; the empty text switches the server off.
@@ -60,11 +59,6 @@ pub(crate) fn node_port_choice(text: &str) -> Result<NodePortChoice, &'static st
 /// Selection of Services by `--service-proxy-name`; the empty text selects as no flag does.
 pub(crate) fn selection(service_proxy_name: Option<String>) -> Selection {
     Selection { service_proxy_name: service_proxy_name.filter(|name| !name.is_empty()) }
-}
-
-/// Networks of `--refuse-endpoints`, or their default.
-pub(crate) fn refused_endpoints(networks: Option<Vec<IpNet>>) -> Vec<IpNet> {
-    networks.unwrap_or_else(|| METADATA_SERVICES.into())
 }
 
 /// Parses a network, as in `203.0.113.0/24`.

@@ -5,7 +5,7 @@ use anyhow::Context;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use weir_control::{Loaded, load_api_server, load_manifests};
-use weir_core::{ServicePort, Shortage, Traffic, guards::Role};
+use weir_core::{ServicePort, Shortage, Traffic};
 
 /// Longest time that an API server gets for all its lists.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,12 +34,7 @@ pub(crate) fn load(options: &ObjectOptions) -> anyhow::Result<Loaded> {
 
 /// Reason why a Service port has no endpoint for a kind of traffic, as a sentence; `None` if it has one.
 pub(crate) fn shortage(loaded: &Loaded, port: &ServicePort, traffic: Traffic) -> Option<String> {
-    let slices = loaded.state.slices_of(&port.key.service);
-    let shortage = Shortage::of(port, traffic, slices, &loaded.snapshot.node)?;
-    let of_service = loaded.refusals.iter().filter(|refusals| refusals.service == port.key.service);
-    let refused = of_service.flat_map(|refusals| &refusals.refused);
-    match (shortage, refused.filter(|(role, ..)| *role == Role::Endpoint).count()) {
-        (Shortage::Empty(_), 1..) => Some("guards refuse the addresses of its endpoints".to_owned()),
-        (shortage, _) => Some(shortage.to_string()),
-    }
+    let service = &port.key.service;
+    let (slices, refused) = (loaded.state.slices_of(service), loaded.refused(service));
+    Shortage::of(port, traffic, slices, refused, &loaded.snapshot.node).map(|shortage| shortage.to_string())
 }

@@ -2,6 +2,7 @@
 
 mod data_plane;
 mod frontends;
+mod host_addresses;
 mod progress;
 mod reload;
 mod servers;

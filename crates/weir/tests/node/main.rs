@@ -15,6 +15,7 @@ mod connection_tracking;
 mod families;
 mod forward_firewalls;
 mod forwarding;
+mod guarded;
 mod held_ports;
 mod hops;
 mod load_balancers;

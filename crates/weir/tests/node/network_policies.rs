@@ -195,8 +195,8 @@ fn active_checks_are_not_judged() {
     judge(bed.cluster.node("node-a"), &isolates(endpoint));
     bed.start_weir("node-a", &[]);
     let service = Service::web("web", 10)
-        .annotation("weir.dev/health-check", "tcp")
-        .annotation("weir.dev/health-check-interval", "1s");
+        .annotate("weir.dev/health-check", "tcp")
+        .annotate("weir.dev/health-check-interval", "1s");
     bed.serve(&service, &["a-1"]);
     eventually("connections of checks", true, || bed.cluster.servers_of("a-1").connections() > 2);
 }

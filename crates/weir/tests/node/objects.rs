@@ -59,24 +59,26 @@ impl Service {
         self.set("type", json!("LoadBalancer"))
     }
 
+    /// Sets when it was created.
+    pub(crate) fn created(mut self, time: &str) -> Self {
+        self.0["metadata"]["creationTimestamp"] = time.into();
+        self
+    }
+
+    /// Sets an annotation.
+    pub(crate) fn annotate(mut self, key: &str, value: &str) -> Self {
+        self.0["metadata"]["annotations"][key] = value.into();
+        self
+    }
+
     /// Sets a field of its spec.
     pub(crate) fn set(mut self, field: &str, value: Value) -> Self {
         self.0["spec"][field] = value;
         self
     }
 
-    pub(crate) fn annotate(mut self, key: &str, value: &str) -> Self {
-        self.0["metadata"]["annotations"][key] = value.into();
-        self
-    }
-
     pub(crate) fn label(mut self, key: &str, value: &str) -> Self {
         self.0["metadata"]["labels"][key] = value.into();
-        self
-    }
-
-    pub(crate) fn annotation(mut self, key: &str, value: &str) -> Self {
-        self.0["metadata"]["annotations"][key] = value.into();
         self
     }
 
@@ -131,24 +133,26 @@ pub(crate) struct Endpoint {
     node: String,
     conditions: Value,
     hints: Value,
+    /// Whether the EndpointSlice controller wrote it, for a Pod.
+    is_pod: bool,
 }
 
 impl Endpoint {
     pub(crate) fn ready(cluster: &Cluster, pod: &str) -> Self {
         let host = cluster.pod(pod);
-        Self::at([host.v4(), host.v6()], cluster.node_of(pod))
+        Self { is_pod: true, ..Self::at([host.v4(), host.v6()], cluster.node_of(pod)) }
     }
 
     /// A hostNetwork pod that is ready.
     pub(crate) fn on_host_network(cluster: &Cluster, node: &str) -> Self {
         let host = cluster.node(node);
-        Self::at([host.v4(), host.v6()], node)
+        Self { is_pod: true, ..Self::at([host.v4(), host.v6()], node) }
     }
 
-    /// Any ready address; with an empty name on no node that is told.
+    /// Any ready address, as somebody writes it who names no Pod; with an empty name on no node that is told.
     pub(crate) fn at(ips: [IpAddr; 2], node: &str) -> Self {
         let conditions = json!({ "ready": true, "serving": true, "terminating": false });
-        Self { ips, node: node.to_owned(), conditions, hints: json!({}) }
+        Self { ips, node: node.to_owned(), conditions, hints: json!({}), is_pod: false }
     }
 
     /// On its way out, and still serving.
@@ -174,6 +178,15 @@ impl Endpoint {
     }
 
     fn json(&self, family: usize) -> Value {
-        json!({ "addresses": [self.ips[family]], "nodeName": (!self.node.is_empty()).then_some(&self.node), "conditions": self.conditions, "hints": self.hints })
+        let mut endpoint = json!({
+            "addresses": [self.ips[family]], "conditions": self.conditions, "hints": self.hints,
+        });
+        if !self.node.is_empty() {
+            endpoint["nodeName"] = self.node.as_str().into();
+        }
+        if self.is_pod {
+            endpoint["targetRef"] = json!({ "kind": "Pod", "namespace": "default", "name": "web-0" });
+        }
+        endpoint
     }
 }

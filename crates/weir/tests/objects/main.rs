@@ -5,6 +5,7 @@ mod agreement;
 mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
+mod guarded;
 mod mistakes;
 mod strict;
 

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::{num::NonZeroU16, sync::Arc};
-use weir_core::{PortSpec, Service, ServicePort, resolve_static};
+use weir_core::{CreationTime, PortSpec, Service, ServicePort, resolve_static};
 
 const NOT_MAPPED: PerFamily<Option<Ipv4Addr>> = PerFamily { v4: None, v6: None };
 
@@ -19,6 +19,7 @@ fn service_of(ports: Vec<ServicePort>) -> ResolvedService {
     let key = ports[0].key.service.clone();
     ResolvedService {
         key,
+        created: CreationTime::UNKNOWN,
         ports: ports.into_iter().map(Arc::new).collect(),
         health_checks: PerFamily::default(),
     }

@@ -1,8 +1,10 @@
 //! Is the reason for a Service port without endpoints the right one, and does each endpoint get its own?
 
 use super::*;
-use crate::{Conditions, Hints, Origin, PortSpec, Service, SliceEndpoint, SlicePort, Verdict, resolve};
-use crate::{FrontendKind, ResolvedService};
+use crate::{
+    Conditions, Family, FrontendKind, Hints, Origin, PortSpec, Protocol, ResolvedService, Service,
+    ServiceKey, Shortage, SliceEndpoint, SlicePort, Verdict, guards::Role, resolve,
+};
 use proptest::prelude::*;
 
 const READY: Conditions = Conditions { ready: true, serving: true, terminating: false };
@@ -13,6 +15,7 @@ fn slice(name: &str, port: &str, family: Family, endpoints: &[(&str, Conditions,
     let endpoints = endpoints.iter().map(|&(ip, conditions, node)| SliceEndpoint {
         ip: ip.parse().unwrap(),
         conditions,
+        is_pod: false,
         node: Some(node.into()),
         zone: None,
         hints: Arc::new(Hints::default()),
@@ -54,7 +57,7 @@ fn shortage(slices: &[EndpointSlice], internal_local: bool) -> Option<String> {
     let (service, node) = resolved(slices, internal_local);
     let port = &service.ports[0];
     let traffic = port.traffic(FrontendKind::ClusterIp, Origin::Outside);
-    Shortage::of(port, traffic, slices.iter(), &node).map(|shortage| shortage.to_string())
+    Shortage::of(port, traffic, slices.iter(), &Refused::new(), &node).map(|shortage| shortage.to_string())
 }
 
 #[test]
@@ -118,7 +121,9 @@ fn only_what_waiting_does_not_mend_is_a_mistake() {
     let pod = ("10.244.0.1", NOT_READY, "node-b");
     let is_mistake = |slices: &[EndpointSlice]| {
         let (service, node) = resolved(slices, false);
-        Shortage::of(&service.ports[0], Traffic::Cluster, slices.iter(), &node).unwrap().is_mistake()
+        Shortage::of(&service.ports[0], Traffic::Cluster, slices.iter(), &Refused::new(), &node)
+            .unwrap()
+            .is_mistake()
     };
     assert!(is_mistake(&[]) && is_mistake(&[v4("web", &[pod])]));
     assert!(is_mistake(&[slice("six", "http", Family::V6, &[])]));
@@ -139,7 +144,7 @@ fn each_endpoint_of_the_slices_is_named_with_its_own_reason() {
     ];
     let (service, node) = resolved(&slices, false);
     let uses = |slices: &[EndpointSlice], port: &ServicePort| {
-        let uses = EndpointUse::of(port, Traffic::Cluster, slices, &node);
+        let uses = EndpointUse::of(port, Traffic::Cluster, slices, &Refused::new(), &node);
         let word = |usable: Result<(), Unused<'_>>| usable.err().map_or("yes", Unused::as_str);
         uses.iter().map(|one| (one.ip.to_string(), word(one.usable))).collect::<Vec<_>>()
     };
@@ -148,6 +153,41 @@ fn each_endpoint_of_the_slices_is_named_with_its_own_reason() {
     let six = &slices[2..];
     let (service, _) = resolved(six, false);
     assert_eq!(uses(six, &service.ports[0]), [("fd00::1".to_owned(), "other-family")]);
+}
+
+#[test]
+fn endpoints_that_guards_refuse_are_named_with_the_guards_reason() {
+    let (own, pod) = (("192.0.2.2", READY, "node-a"), ("10.244.0.1", READY, "node-a"));
+    let refused: Refused = [(Refusal::Loopback, "127.0.0.1"), (Refusal::Node, "192.0.2.2")]
+        .map(|(reason, ip)| (Role::Endpoint, reason, ip.parse().unwrap()))
+        .into();
+    // What is refused by itself is in no slice; an address of the node is.
+    let slices = [v4("http", &[own])];
+    let (service, node) = resolved(&[v4("http", &[])], false);
+    let shortage = Shortage::of(&service.ports[0], Traffic::Cluster, slices.iter(), &refused, &node).unwrap();
+    assert_eq!(
+        (shortage.to_string(), shortage.is_mistake()),
+        (
+            "guards refuse the addresses of its endpoints: 1 is a loopback address, 1 is this node's own, and the slice \
+             names no pod on the host network there"
+                .to_owned(),
+            false
+        )
+    );
+    let slices = [v4("http", &[own, pod])];
+    let (service, node) = resolved(&[v4("http", &[pod])], false);
+    let uses = EndpointUse::of(&service.ports[0], Traffic::Cluster, &slices, &refused, &node);
+    let reasons = uses.iter().map(|one| (one.ip.to_string(), one.usable.err().map(|why| why.to_string())));
+    let expected = [
+        ("10.244.0.1", None),
+        ("127.0.0.1", Some("the address is a loopback address")),
+        (
+            "192.0.2.2",
+            Some("the address is this node's own, and the slice names no pod on the host network there"),
+        ),
+    ];
+    let expected = expected.map(|(ip, why)| (ip.to_owned(), why.map(str::to_owned)));
+    assert_eq!(reasons.collect::<Vec<_>>(), expected);
 }
 
 proptest! {
@@ -169,8 +209,8 @@ proptest! {
         let port = &service.ports[0];
         let traffic = port.traffic(FrontendKind::ClusterIp, Origin::Outside);
         let served = matches!(port.verdict(FrontendKind::ClusterIp, Origin::Outside), Verdict::Endpoint(_));
-        prop_assert_eq!(Shortage::of(port, traffic, slices.iter(), &node).is_none(), served);
-        let uses = EndpointUse::of(port, traffic, &slices, &node);
+        prop_assert_eq!(Shortage::of(port, traffic, slices.iter(), &Refused::new(), &node).is_none(), served);
+        let uses = EndpointUse::of(port, traffic, &slices, &Refused::new(), &node);
         let usable: Vec<_> = uses.iter().filter(|one| one.usable.is_ok()).map(|one| one.ip).collect();
         let chosen = port.endpoints(traffic).into_iter().flat_map(crate::EndpointSet::iter);
         prop_assert_eq!(usable, chosen.map(|endpoint| endpoint.address.ip()).collect::<Vec<_>>());

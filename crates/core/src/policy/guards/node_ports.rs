@@ -47,6 +47,7 @@ mod tests {
             node: None,
             zone: None,
             hints: Default::default(),
+            is_pod: false,
         };
         let port = SlicePort { name: "".into(), protocol, port: NonZeroU16::new(port).unwrap() };
         EndpointSlice {

@@ -1,7 +1,7 @@
 //! Which addresses do Services and EndpointSlices lose to the guards?
 
 use super::{endpoints, refusal::Refusal};
-use crate::model::{EndpointSlice, PerFamily, Service};
+use crate::model::{EndpointSlice, Family, PerFamily, Service};
 use ipnet::IpNet;
 use std::{collections::BTreeSet, mem, net::IpAddr};
 
@@ -10,12 +10,23 @@ use std::{collections::BTreeSet, mem, net::IpAddr};
 pub enum Role {
     /// The address of an endpoint.
     Endpoint,
-    /// A cluster IP, an external IP or a load-balancer IP.
+    /// A cluster IP or an external IP; or a load-balancer IP that is refused whoever has it.
     Frontend,
+    /// A load-balancer IP that somebody else has.
+    LoadBalancerIp,
 }
 
 /// The refused addresses of an object, each with its role and the reason, without duplicates.
 pub type Refused = BTreeSet<(Role, Refusal, IpAddr)>;
+
+/// The endpoints of a family among refused addresses, each with the reason.
+pub(crate) fn refused_endpoints(
+    refused: &Refused,
+    family: Family,
+) -> impl Iterator<Item = (Refusal, IpAddr)> + '_ {
+    let endpoints = refused.iter().filter(|(role, ..)| *role == Role::Endpoint);
+    endpoints.map(|&(_, reason, ip)| (reason, ip)).filter(move |(_, ip)| Family::of(*ip) == family)
+}
 
 /// Removes endpoints that must not be connected to from a slice, those in `refused_networks` among them; returns their
 /// addresses.
@@ -54,7 +65,7 @@ fn keep(refused: &mut Refused, role: Role, ip: IpAddr, reason: Option<Refusal>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, Family, PortSpec, Protocol, ServiceKey, SliceEndpoint};
+    use crate::model::{Conditions, PortSpec, Protocol, ServiceKey, SliceEndpoint};
     use std::num::NonZeroU16;
 
     fn ip(text: &str) -> IpAddr {
@@ -66,6 +77,7 @@ mod tests {
         let endpoint = |text| SliceEndpoint {
             ip: ip(text),
             conditions: Conditions::default(),
+            is_pod: false,
             node: None,
             zone: None,
             hints: Default::default(),

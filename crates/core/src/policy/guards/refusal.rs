@@ -19,11 +19,12 @@ pub enum Refusal {
     Multicast,
     /// The address is 255.255.255.255.
     Broadcast,
-    /// The external IP is an address of the API server.
+    /// The external or load-balancer IP is an address of the API server.
     ApiServer,
-    /// The external IP is an address of this node.
+    /// The external or load-balancer IP is an address of this node; or the endpoint is at one, and its slice names no pod on
+    /// the host network there.
     Node,
-    /// The external IP is the cluster IP of another Service, or may become one.
+    /// The external or load-balancer IP is the cluster IP of another Service, or may become one.
     ClusterIp,
     /// The operator does not allow the external IP.
     NotAllowed,
@@ -63,6 +64,23 @@ impl Refusal {
             Self::NotAllowed => "not-allowed",
             Self::NotDialled => "not-dialled",
             Self::NodePort => "node-port",
+        }
+    }
+
+    /// The reason to refuse an endpoint, after "the address is".
+    pub fn of_endpoint_in_words(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Loopback => "a loopback address",
+            Self::LinkLocal => "a link-local address",
+            Self::Multicast => "a multicast address",
+            Self::Broadcast => "the broadcast address",
+            Self::Node => "this node's own, and the slice names no pod on the host network there",
+            Self::NotDialled => "in --refuse-endpoints",
+            Self::NodePort => "a Node's, at the node port of a Service",
+            Self::ApiServer => "the API server's",
+            Self::ClusterIp => "a cluster IP",
+            Self::NotAllowed => "not allowed",
         }
     }
 

@@ -97,7 +97,10 @@ mod tests {
         for (text, parts) in [
             (
                 "wokers: 4",
-                ["\"wokers\" (did you mean \"workers\"?)", "admin-address, allow-external-ips, api-server"],
+                [
+                    "\"wokers\" (did you mean \"workers\"?)",
+                    "admin-address, allow-external-ips, allow-load-balancer-ips",
+                ],
             ),
             ("config: x.yaml", ["\"config\"", "workers"]),
             ("workers: 300", ["workers:", "1..=256"]),

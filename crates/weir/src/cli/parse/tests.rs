@@ -178,9 +178,9 @@ fn guards_are_as_the_source_wants_them_unless_they_are_switched() {
 #[test]
 fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_default() {
     let allowed = |flags: &[&str], variables: &[(&str, &str)], file| {
-        let rules = run(flags, variables, file).unwrap().scope.external_ips;
+        let rules = run(flags, variables, file).unwrap().scope.guard_rules;
         assert!(rules.host.contains(&Ipv4Addr::LOCALHOST.into()), "the addresses of this host are known");
-        rules.allowed.iter().map(ToString::to_string).collect::<Vec<_>>()
+        rules.virtual_ips.allowed_external_ips.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert!(allowed(&[], &[], "").is_empty());
     let two = ["203.0.113.0/24", "2001:db8::/32"];
@@ -194,7 +194,7 @@ fn external_ips_are_allowed_in_the_networks_that_are_named_and_in_none_by_defaul
         parse(manifests.iter().chain(flags).map(|&text| text.to_owned()), [])
     };
     let Ok(Command::Resolve(options)) = resolve(&["--guards"]) else { panic!() };
-    assert_eq!(options.objects.scope.external_ips.allowed.len(), 1);
+    assert_eq!(options.objects.scope.guard_rules.virtual_ips.allowed_external_ips.len(), 1);
     assert!(resolve(&[]).unwrap_err().to_string().contains("--guards"), "without guards it means nothing");
 }
 
@@ -287,7 +287,7 @@ fn node_mode_is_probed_from_anywhere_and_owns_the_cluster_unless_it_serves_one_n
 #[test]
 fn metadata_services_are_refused_as_endpoints_unless_the_operator_names_others() {
     let refused = |flags: &[&str]| {
-        let networks = run(flags, &[], "").unwrap().scope.refused_endpoints;
+        let networks = run(flags, &[], "").unwrap().scope.guard_rules.refused_endpoints;
         networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
     assert!(refused(&[]).contains("168.63.129.16/32") && refused(&[]).contains("fd00:ec2::254/128"));

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{
+        guards::GuardArgs,
         limits::LimitArgs,
         log_filter::log_filter,
         network::NetworkArgs,
@@ -10,7 +11,6 @@ use crate::{
     output::logging::LogFormat,
 };
 use clap::{ArgAction, Args, ValueEnum, value_parser};
-use ipnet::IpNet;
 use std::{path::PathBuf, time::Duration};
 use weir_capture::Forwarding;
 use weir_core::{NodePortChoice, PortRange};
@@ -85,19 +85,8 @@ pub(super) struct ServedArgs {
         value_parser = values::node_port_choice)]
     pub(super) node_port_addresses: Vec<NodePortChoice>,
 
-    /// Refuse endpoints and Service addresses that are loopback, link-local, multicast, broadcast or unspecified, and
-    /// external IPs [default: true for objects from an API server, false for manifests]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(super) guards: Option<bool>,
-
-    /// Networks in which guards allow external IPs, comma separated; addresses of this node, of the API server and of
-    /// other Services stay refused, an address on an interface here is allowed if it is named itself (/32, /128)
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = values::network)]
-    pub(super) allow_external_ips: Vec<IpNet>,
-
-    /// Networks whose addresses guards refuse as endpoints, comma separated [default: the metadata services of clouds]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = values::network)]
-    pub(super) refuse_endpoints: Option<Vec<IpNet>>,
+    #[command(flatten)]
+    pub(super) guards: GuardArgs,
 }
 
 #[derive(Args, Debug)]

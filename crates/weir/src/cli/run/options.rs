@@ -21,7 +21,7 @@ use std::{
 };
 use weir_capture::{Forwarding, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
-use weir_core::{NodePortAddresses, PortRange, guards::ExternalIps};
+use weir_core::{NodePortAddresses, PortRange};
 use weir_proxy::{Config, Marks, NodeMode};
 
 /// Port of probes, as in kube-proxy.
@@ -132,13 +132,8 @@ impl RunArgs {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection,
                 defaults: limits.defaults(),
-                guards: served.guards,
-                external_ips: ExternalIps {
-                    allowed: served.allow_external_ips,
-                    host: weir_proxy::interface_addresses(),
-                    api_server: None,
-                },
-                refused_endpoints: values::refused_endpoints(served.refuse_endpoints),
+                guards: served.guards.are_on(),
+                guard_rules: served.guards.rules(weir_proxy::interface_addresses()),
             },
             map_loopback: served.map == Some(Map::Loopback),
             node_port_addresses: served.node_port_addresses.into_iter().collect(),

@@ -207,7 +207,8 @@ fn because(judgement: &Judgement<'_>, loaded: &Loaded) -> String {
 fn left_out<'a>(matched: &Matched<'a>, loaded: &'a Loaded) -> impl Iterator<Item = EndpointAnswer<'a>> {
     let port = &matched.claim.port;
     let slices = loaded.state.slices_of(&port.key.service);
-    let uses = EndpointUse::of(port, matched.traffic, slices, &loaded.snapshot.node);
+    let refused = loaded.refused(&port.key.service);
+    let uses = EndpointUse::of(port, matched.traffic, slices, refused, &loaded.snapshot.node);
     let left_out: Vec<EndpointAnswer<'a>> = uses
         .into_iter()
         .filter(|endpoint| endpoint.port.is_none())
@@ -219,7 +220,7 @@ fn left_out<'a>(matched: &Matched<'a>, loaded: &'a Loaded) -> impl Iterator<Item
                 zone: endpoint.zone,
                 eligible: false,
                 reason: Some(why.as_str()),
-                detail: matches!(why, Unused::OtherPort(_)).then(|| why.to_string()),
+                detail: matches!(why, Unused::OtherPort(_) | Unused::Refused(_)).then(|| why.to_string()),
                 source: None,
             })
         })

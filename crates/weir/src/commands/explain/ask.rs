@@ -35,7 +35,7 @@ fn one(
     loaded: &Loaded,
 ) -> anyhow::Result<ExitCode> {
     let judgement = judge.judge(flow);
-    let notes = notes::notes(judge, flow, &judgement, &options.network.pods, &loaded.snapshot);
+    let notes = notes::notes(judge, flow, &judgement, &options.network.pods, loaded);
     let answer = Answer::of(flow, judge, &judgement, loaded, notes);
     stdout::print(&match output {
         Output::Json => serde_json::to_string_pretty(&answer).context("cannot write JSON")? + "\n",

@@ -3,6 +3,7 @@
 use super::judge::Judge;
 use crate::cli::AskedFlow;
 use std::sync::Arc;
+use weir_control::Loaded;
 use weir_core::{
     Claimant, Family, Pods, Protocol, ResolvedService, Snapshot,
     verdict::{Cause, Index, Judgement},
@@ -17,7 +18,7 @@ pub(super) fn notes(
     flow: AskedFlow,
     judgement: &Judgement<'_>,
     pods: &Pods,
-    snapshot: &Snapshot,
+    loaded: &Loaded,
 ) -> Vec<String> {
     let index = &judge.index;
     let mut notes = Vec::new();
@@ -37,7 +38,7 @@ pub(super) fn notes(
         notes.push("this is kube-proxy's answer: weir relays no SCTP".to_owned());
     }
     if judgement.cause == Cause::UndefinedPort {
-        notes.extend(defined(flow, snapshot));
+        notes.extend(defined(flow, &loaded.snapshot));
     }
     let dialled = judge.dialled(flow.to);
     if dialled != flow.to {
@@ -58,6 +59,9 @@ pub(super) fn notes(
         });
         notes.extend(said);
     }
+    let at = flow.to.address.ip();
+    let refused = loaded.refusals.iter().flat_map(|refusals| refusals.at(at));
+    notes.extend(refused.take(MAX_NAMED).map(|problem| problem.to_string()));
     notes
 }
 

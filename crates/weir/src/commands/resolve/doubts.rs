@@ -43,7 +43,8 @@ fn misfits(loaded: &Loaded, service: &ResolvedService) -> Vec<String> {
     let mut found: Vec<(Shortage, Vec<String>)> = Vec::new();
     for port in service.ports.iter().filter(|port| port.key.protocol != Protocol::Sctp) {
         let slices = loaded.state.slices_of(&service.key);
-        let shortage = Shortage::of(port, Traffic::Cluster, slices, &loaded.snapshot.node);
+        let refused = loaded.refused(&service.key);
+        let shortage = Shortage::of(port, Traffic::Cluster, slices, refused, &loaded.snapshot.node);
         let Some(shortage) = shortage.filter(Shortage::is_mistake) else { continue };
         let named = match port.key.name.is_empty() {
             true => format!("{}/{}", port.port, port.key.protocol),

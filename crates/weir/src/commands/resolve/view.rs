@@ -58,7 +58,7 @@ pub(super) struct MappedReport<'a> {
 
 impl Claimant for Row {
     fn rank(&self) -> Rank<'_> {
-        Rank::of(self.kind, &self.port.key)
+        Rank::of(self.kind, self.port.created, &self.port.key)
     }
 }
 

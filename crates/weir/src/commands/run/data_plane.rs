@@ -1,12 +1,12 @@
 //! How do the control plane, the data plane and the rules work together?
 
-use super::{frontends::FrontendPrinter, progress::report_progress};
+use super::{frontends::FrontendPrinter, host_addresses::follow_host_addresses, progress::report_progress};
 use crate::{
     http::Probes,
     metrics,
     node::{AppliedState, NodeCapture},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use tokio::sync::watch;
 use weir_control::Control;
 use weir_core::Snapshot;
@@ -19,12 +19,14 @@ pub(super) struct DataPlane {
     pub(super) frontends: FrontendPrinter,
     /// Snapshot that the data plane serves, for metrics.
     pub(super) served: watch::Sender<Snapshot>,
+    /// Addresses of this host that the control plane knows of.
+    pub(super) host_addresses: BTreeSet<IpAddr>,
 }
 
 impl DataPlane {
     /// Serves what the control plane publishes, and reports the progress to the probes.
     pub(super) async fn run(&mut self, control: &mut Control, probes: &Probes) {
-        let Self { proxy, node, frontends, served: to_metrics } = self;
+        let Self { proxy, node, frontends, served: to_metrics, host_addresses } = self;
         let (in_force, seen) = watch::channel(0);
         let (served, mut to_capture) = watch::channel(AppliedState::default());
         let captures = node.is_some();
@@ -46,11 +48,13 @@ impl DataPlane {
                 None => std::future::pending().await,
             }
         };
+        let following_host = follow_host_addresses(control.host_addresses(), host_addresses.clone());
         let measuring = metrics::measure_propagation(&mut control.changes, seen.clone());
         tokio::select! {
             () = serving => {}
             () = capturing => {}
             () = measuring => {}
+            () = following_host => {}
             () = metrics::show_no_local_endpoints(control.snapshots.clone()) => {}
             () = report_progress(control.status.clone(), seen, probes) => {}
         }

@@ -61,8 +61,9 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
             return Ok(());
         }
     };
-    let mut data_plane =
-        DataPlane { proxy, node, frontends: FrontendPrinter::new(options.map_loopback), served };
+    let frontends = FrontendPrinter::new(options.map_loopback);
+    let host_addresses = options.scope.guard_rules.host.clone();
+    let mut data_plane = DataPlane { proxy, node, frontends, served, host_addresses };
     let mut reload = Reload::new(options, log_filter, control.credentials());
     let reason = tokio::select! {
         reason = signals.end(async || reload.run().await) => reason,

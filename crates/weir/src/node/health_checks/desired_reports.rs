@@ -32,8 +32,8 @@ impl DesiredReports {
         touched
     }
 
-    /// Report at an address. The API server gives each Service a port of its own; of two Services with one port the first by
-    /// name is reported.
+    /// Report at an address. The API server gives each Service a port of its own; of two Services with one port the
+    /// older is reported, of two of one age the first by name.
     pub(super) fn at(&self, address: SocketAddr) -> Option<&Report> {
         self.claims.winner(address)
     }
@@ -41,7 +41,11 @@ impl DesiredReports {
     fn report(&mut self, served: &ResolvedService) -> Vec<SocketAddr> {
         let claims = self.addresses.iter().filter_map(|&ip| {
             let check = (*served.health_checks.get(Family::of(ip)))?;
-            let report = Report { service: served.key.clone(), local_endpoints: check.local_endpoints };
+            let report = Report {
+                service: served.key.clone(),
+                created: served.created,
+                local_endpoints: check.local_endpoints,
+            };
             Some((SocketAddr::new(ip, check.node_port.get()), report))
         });
         self.claims.replace(&served.key, claims)
@@ -50,7 +54,7 @@ impl DesiredReports {
 
 impl Claimant for Report {
     fn rank(&self) -> Rank<'_> {
-        Rank::of_service(FrontendKind::NodePort, &self.service)
+        Rank::of_service(FrontendKind::NodePort, self.created, &self.service)
     }
 }
 

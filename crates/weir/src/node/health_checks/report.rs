@@ -10,7 +10,7 @@ use hyper::{
 };
 use serde::Serialize;
 use serde_json::{Serializer, ser::PrettyFormatter};
-use weir_core::ServiceKey;
+use weir_core::{CreationTime, ServiceKey};
 
 /// Header with the share of traffic that this node should get.
 const WEIGHT: HeaderName = HeaderName::from_static("x-load-balancing-endpoint-weight");
@@ -20,6 +20,8 @@ const WEIGHT: HeaderName = HeaderName::from_static("x-load-balancing-endpoint-we
 pub(crate) struct Report {
     /// Service that the report is about.
     pub(crate) service: ServiceKey,
+    /// When the Service was created.
+    pub(crate) created: CreationTime,
     /// Ready endpoints of the Service on this node.
     pub(crate) local_endpoints: usize,
 }
