@@ -64,12 +64,14 @@ fn prerouting(table: &Table) -> Vec<String> {
         ));
         // After the frontends: a socket that answers for one must not swallow what clients send to it.
         if let Some(networks) = networks_of(&table.pod_networks, family) {
-            let reply = format!("{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket transparent 1");
+            let reply = format!("{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket");
             if table.forwards {
-                // Tracked, as what it answers: else no chain `forward` would ever see an established connection.
-                rules.push(format!("{reply} socket mark & {FORWARDED:#x} != 0 {captured} accept"));
+                // Tracked, as what it answers: else no chain `forward` would ever see an established connection. Asks for the
+                // mark only, which tells weir's sockets: each question is a look-up of the socket.
+                let both = TO_ENDPOINT | FORWARDED;
+                rules.push(format!("{reply} mark & {both:#x} == {both:#x} {captured} accept"));
             }
-            rules.push(format!("{reply} notrack {captured} accept"));
+            rules.push(format!("{reply} transparent 1 notrack {captured} accept"));
         }
         let errors = match family {
             Family::V4 => "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
