@@ -73,9 +73,14 @@ fn prerouting(table: &Table) -> Vec<String> {
         ));
         // After the frontends: a socket that answers for one must not swallow what clients send to it.
         if let Some(networks) = networks_of(&table.pod_networks, family) {
-            rules.push(format!(
-                "{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket transparent 1 jump from_endpoint"
-            ));
+            let reply = format!("{ip} saddr {networks} meta l4proto {{ tcp, udp }} socket");
+            if table.forwards {
+                // Tracked, as what it answers: else no chain `forward` would ever see an established connection. Asks for the
+                // mark only, which tells weir's sockets: each question is a look-up of the socket.
+                let both = TO_ENDPOINT | FORWARDED;
+                rules.push(format!("{reply} mark & {both:#x} == {both:#x} {captured} accept"));
+            }
+            rules.push(format!("{reply} transparent 1 jump from_endpoint"));
         }
         let errors = match family {
             Family::V4 => "icmp type { destination-unreachable, time-exceeded, parameter-problem }",
@@ -95,19 +100,11 @@ fn prerouting(table: &Table) -> Vec<String> {
 
 /// Rules for packets of pods for which there is a transparent socket: answers of endpoints come to weir, which another
 /// program's sockets get by the rules of that program. A socket in TIME_WAIT still says that it is transparent, but has no
-/// mark any more, so that no rule matches but the last.
-pub(super) fn from_endpoint(table: &Table) -> Vec<String> {
-    let (is_own, captured) = (format!("socket mark & {TO_ENDPOINT:#x}"), mark(CAPTURED));
-    let take = format!("notrack {captured} accept");
-    let mut rules = Vec::new();
-    if table.forwards {
-        // Tracked, as what it answers: else no chain `forward` would ever see an established connection.
-        rules.push(format!("socket mark & {FORWARDED:#x} != 0 {captured} accept"));
-    }
-    rules.push(format!("{is_own} != 0 {take}"));
-    rules.push(format!("{is_own} == 0 return"));
-    rules.push(format!("meta l4proto tcp {take}"));
-    rules
+/// mark any more, so that neither of the first two rules matches.
+pub(super) fn from_endpoint() -> Vec<String> {
+    let (is_own, take) =
+        (format!("socket mark & {TO_ENDPOINT:#x}"), format!("notrack {} accept", mark(CAPTURED)));
+    vec![format!("{is_own} != 0 {take}"), format!("{is_own} == 0 return"), format!("meta l4proto tcp {take}")]
 }
 
 /// Rules for tracked connections: replies of endpoints that saw the client's address, and packets to addresses of no

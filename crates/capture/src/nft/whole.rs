@@ -23,7 +23,7 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     let _ = writeln!(text, "add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{");
     chain(&mut text, &format!("{OWNER_CHAIN}{}", table.owner), &[]);
     chain(&mut text, "refuse", &["meta l4proto tcp reject with tcp reset".into(), "reject".into()]);
-    chain(&mut text, "from_endpoint", &from_endpoint(table));
+    chain(&mut text, "from_endpoint", &from_endpoint());
     for (id, (family, networks)) in plan.ranges().iter() {
         chain(&mut text, &RangesChain(id).to_string(), &[ranges_rule(*family, networks)]);
     }
