@@ -1,9 +1,11 @@
 //! Which system calls does the data plane make?
 
 pub(crate) mod host;
+pub(crate) mod inherited;
 pub(crate) mod marks;
 pub(crate) mod peer;
 pub(crate) mod pipe;
+pub(crate) mod port_holders;
 pub(crate) mod port_unreachable;
 pub(crate) mod self_connect;
 pub(crate) mod send_queue;

@@ -5,23 +5,34 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntime},
     shared::command::{Command, ListenTarget, ListenerId},
-    sys::socket::{self, Options},
+    sys::{
+        inherited,
+        socket::{self, Options},
+    },
     worker::handle::WorkerHandle,
 };
 use ipnet::IpNet;
+use socket2::Socket;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 use weir_core::{Audience, Family, Frontend, FrontendKind, PortKey, Protocol};
 
-/// Open sockets on one address, one on each of some workers.
+/// Open sockets on one address, on some workers.
 #[derive(Debug)]
 pub(super) struct ListenerGroup {
-    id: ListenerId,
-    /// Numbers of the workers that listen.
-    members: Vec<usize>,
+    members: Vec<Member>,
     pub(super) spec: ListenSpec,
     /// Descriptors of the sockets.
     _descriptors: DescriptorPermit,
+}
+
+/// One socket of a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// Number of the worker that listens.
+    pub(super) worker: usize,
+    /// Number of the socket there.
+    pub(super) id: ListenerId,
 }
 
 /// Options that all groups have in common.
@@ -102,23 +113,28 @@ impl WantedListener<'_> {
 }
 
 impl ListenerGroup {
-    /// Opens an address on `members` of `workers`.
+    /// Opens an address on `members` of `workers`, or uses the sockets at that address that another weir has handed over.
     pub(super) fn open(
-        id: ListenerId,
         wanted: &WantedListener<'_>,
         workers: &[WorkerHandle],
-        members: Vec<usize>,
+        mut members: Vec<Member>,
+        inherited: Vec<Socket>,
         ListenOptions { backlog, foreign }: ListenOptions,
         permit: DescriptorPermit,
     ) -> io::Result<Self> {
         let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
         let options = Options { allowed_sources, dead_peer_timeout, foreign };
-        let sockets = socket::open_group(wanted.binding.listen, options, members.len(), backlog)?;
-        for (&member, socket) in members.iter().zip(sockets) {
-            workers[member].send(Command::Listen { id, socket, target: wanted.target() });
+        let (listen, count) = (wanted.binding.listen, members.len());
+        let sockets = match inherited.is_empty() {
+            true => socket::open_group(listen, options, count, backlog)?,
+            false => inherited::adopt_group(listen, options, inherited, count, backlog)?,
+        };
+        members.truncate(sockets.len());
+        for (&Member { worker, id }, socket) in members.iter().zip(sockets) {
+            workers[worker].send(Command::Listen { id, socket, target: wanted.target() });
         }
-        Ok(Self { id, members, spec: wanted.spec.clone(), _descriptors: permit })
+        Ok(Self { members, spec: wanted.spec.clone(), _descriptors: permit })
     }
 
     /// Redirects the open sockets to another target; each worker answers when its own is redirected.
@@ -128,17 +144,23 @@ impl ListenerGroup {
         workers: &[WorkerHandle],
     ) -> Vec<oneshot::Receiver<io::Result<()>>> {
         self.spec = wanted.spec.clone();
-        let redirect = |&member: &usize| {
-            let (id, target) = (self.id, wanted.target());
-            workers[member].call(|done| Command::Redirect { id, target, done })
+        let redirect = |&Member { worker, id }: &Member| {
+            let target = wanted.target();
+            workers[worker].call(|done| Command::Redirect { id, target, done })
         };
         self.members.iter().map(redirect).collect()
     }
 
     /// Closes the sockets; each worker answers when its own is closed.
     pub(super) fn close(&self, workers: &[WorkerHandle]) -> Vec<oneshot::Receiver<()>> {
-        let close = |&member: &usize| workers[member].call(|done| Command::Close { id: self.id, done });
+        let close =
+            |&Member { worker, id }: &Member| workers[worker].call(|done| Command::Close { id, done });
         self.members.iter().map(close).collect()
+    }
+
+    /// Numbers of the sockets.
+    pub(super) fn ids(&self) -> impl Iterator<Item = ListenerId> {
+        self.members.iter().map(|member| member.id)
     }
 
     /// Number of descriptors that the group holds.

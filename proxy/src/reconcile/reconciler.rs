@@ -17,7 +17,7 @@ use crate::{
         node_context::NodeContext,
         port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::{command::RemovedEndpoints, config::Config},
+    shared::{command::RemovedEndpoints, config::Config, hand_over::HandOverRequest},
     sys::{host, socket::Egress},
     telemetry::metrics::FrontendGauges,
     worker::handle::{self, WorkerHandle},
@@ -178,7 +178,8 @@ impl Reconciler {
         let is_row_bound = |row: &FrontendRow| *bound.get(Family::of(row.listen.ip()));
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
-        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
+        let own_mark = self.config.node_mode.as_ref().map_or(0, |node_mode| node_mode.marks.to_clients);
+        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)), own_mark);
         for listen in touched {
             let captured = known_frontends.contains(listen).then_some(listen.address);
             // Nothing is awaited since the socket was opened, so at most a few connections have gone in a circle, and
@@ -186,8 +187,21 @@ impl Reconciler {
             endpoints.update_self_address(listen, captured.or(sockets.frontend(listen)));
         }
         self.count();
+        applied.failed = self.sockets.counts().1;
         applied.node_port_addresses.clone_from(&self.plan_context.node_addresses);
         applied
+    }
+
+    /// Does what a hand-over between two weirs asks for.
+    pub(crate) async fn hand_over(&mut self, request: HandOverRequest) {
+        match request {
+            HandOverRequest::Pass { done } => drop(done.send(self.sockets.pass().await)),
+            HandOverRequest::Resume { done } => drop(done.send(self.sockets.resume().await)),
+            HandOverRequest::Inherit { sockets, done } => drop(done.send(self.sockets.inherit(sockets))),
+            HandOverRequest::SetAccompanied { accompanied } => {
+                self.sockets.set_accompanied(accompanied);
+            }
+        }
     }
 
     /// The families whose frontends are bound, each by sockets of its own.

@@ -1,8 +1,11 @@
 //! Which sockets are open, and how do they come to be as planned?
 
+mod inherited;
+mod passing;
+
 use super::{
     bind_failure::BindFailure,
-    listener_group::{ListenOptions, ListenSpec, ListenerGroup, WantedListener},
+    listener_group::{ListenOptions, ListenSpec, ListenerGroup, Member, WantedListener},
     plan::Plan,
     report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
@@ -14,6 +17,7 @@ use crate::{
     sys::socket::backlog,
     worker::handle::{WorkerHandle, answers},
 };
+use inherited::Inherited;
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
@@ -36,6 +40,8 @@ pub(super) struct Sockets {
     /// Planned addresses without a usable endpoint, reported once.
     without_endpoints: HashSet<Frontend>,
     retries: Retries,
+    /// Sockets that another weir has handed over.
+    inherited: Inherited,
     /// Descriptors that listening sockets may take.
     budget: usize,
     /// Descriptors of all open sockets.
@@ -74,6 +80,7 @@ impl Sockets {
             open: HashMap::new(),
             without_endpoints: HashSet::new(),
             retries: Retries::default(),
+            inherited: Inherited::default(),
             budget: config.listener_budget,
             open_descriptors: 0,
             options: ListenOptions {
@@ -232,34 +239,42 @@ impl Sockets {
                 }
             }
         }
-        report::warn(&failures);
+        let (waiting, failures): (Vec<_>, Vec<_>) =
+            failures.into_iter().partition(|(_, why)| self.waits_for_another(why));
+        report::waiting(waiting.len());
+        report::warn(failures);
     }
 
     fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> Result<(), BindFailure> {
-        let members = self.choose_workers(wanted.binding.listen, planned)?;
+        let listen = wanted.binding.listen;
+        let members = self.choose_workers(listen, planned)?;
         let Some(permit) = self.descriptors.acquire(members.len()) else {
             return Err(BindFailure::DescriptorBudget);
         };
-        let group = ListenerGroup::open(self.next_id, wanted, &self.workers, members, self.options, permit)
+        let inherited = self.inherited.take(listen);
+        let group = ListenerGroup::open(wanted, &self.workers, members, inherited, self.options, permit)
             .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
-        self.next_id += 1;
+        self.next_id += group.descriptors() as ListenerId;
         self.open_descriptors += group.descriptors();
-        self.open.insert(wanted.binding.listen, group);
+        self.open.insert(listen, group);
         Ok(())
     }
 
-    /// Numbers of the workers that listen at an address: all while there are few addresses, fewer when there are many.
-    fn choose_workers(&self, listen: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
+    /// The workers that listen at an address: all while there are few addresses, fewer when there are many. Each socket of
+    /// another weir has one, some of them several: none is closed, as clients wait in its queue.
+    fn choose_workers(&self, listen: Frontend, planned: usize) -> Result<Vec<Member>, BindFailure> {
         let share = self.budget / planned.max(1);
         let free = self.budget.saturating_sub(self.open_descriptors).min(self.descriptors.free());
         let count = self.workers.len().min(share.max(1)).min(free);
         if count == 0 {
             return Err(BindFailure::ListenerBudget { budget: self.budget });
         }
+        let count = count.max(self.inherited.count(listen));
         let mut hasher = DefaultHasher::new();
         listen.hash(&mut hasher);
         let first = (hasher.finish() % self.workers.len() as u64) as usize;
-        Ok((first..first + count).map(|worker| worker % self.workers.len()).collect())
+        let member = |(number, id)| Member { worker: (first + number) % self.workers.len(), id };
+        Ok((0..count).zip(self.next_id..).map(member).collect())
     }
 
     /// Number of addresses that are open, and of those whose sockets could not be opened.

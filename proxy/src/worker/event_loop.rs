@@ -64,7 +64,29 @@ impl EventLoop {
                 let _ = done.send(listener.redirect(target));
             }
             Command::Close { id, done } => {
-                answer_when_closed(listeners.remove(&id).into_iter().map(Listener::close).collect(), done);
+                answer_when_closed(
+                    listeners.remove(&id).into_iter().map(|listener| listener.close(udp)).collect(),
+                    done,
+                );
+            }
+            Command::Pass { done } => {
+                let pass = |(&id, listener): (&ListenerId, &mut Listener)| match listener.pass() {
+                    Ok(socket) => Some((id, socket)),
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot duplicate a listening socket; its clients may be refused once");
+                        None
+                    }
+                };
+                let _ = done.send(listeners.iter_mut().filter_map(pass).collect());
+            }
+            Command::Resume { done } => {
+                listeners.values_mut().for_each(|listener| listener.resume(worker, udp));
+                let _ = done.send(());
+            }
+            Command::Release { done } => {
+                let released = listeners.extract_if(|_, listener| listener.is_tcp() || !listener.is_passed());
+                let closing = released.map(|(_, listener)| listener.close(udp));
+                answer_when_closed(closing.collect(), done);
             }
             Command::StopAccepting { done } => self.stop_accepting(done),
             Command::Drain { done } => {
@@ -120,7 +142,7 @@ impl EventLoop {
         let listening = self.listeners.extract_if(|_, listener| listener.is_tcp());
         let capturing = self.capture_sockets.extract_if(.., |listener| listener.is_tcp());
         let tcp = listening.map(|(_, listener)| listener).chain(capturing);
-        answer_when_closed(tcp.map(Listener::close).collect(), done);
+        answer_when_closed(tcp.map(|listener| listener.close(&self.udp)).collect(), done);
     }
 }
 
