@@ -5,6 +5,7 @@ mod metric_families;
 mod metrics;
 mod removal;
 mod repair_schedule;
+mod takeover;
 
 pub use metric_families::METRIC_FAMILIES;
 
@@ -13,7 +14,7 @@ use crate::{
     host::{obstacles, requirements},
     monitor::Monitor,
     nft::{self, program},
-    ownership::{CaptureLock, LOCK_SOCKET, TableOwner},
+    ownership::{CaptureLock, TableOwner},
     plan::Plan,
     route::Routes,
 };
@@ -73,9 +74,9 @@ impl Capture {
         for obstacle in obstacles() {
             warn!("{obstacle}");
         }
-        let lock = CaptureLock::acquire()?;
+        let lock = CaptureLock::acquire(options.runtime_dir.as_deref())?;
         if lock.is_none() && !options.takeover {
-            return Err(Error::SecondWeir(LOCK_SOCKET));
+            return Err(Error::SecondWeir);
         }
         Ok(Self {
             options,
@@ -178,9 +179,7 @@ impl Capture {
             return;
         }
         self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
-        if self.lock.is_none() {
-            self.lock = CaptureLock::acquire().ok().flatten();
-        }
+        self.tend_lock();
         if self.superseded || self.disturbance.is_some() || self.installed.is_none() {
             return;
         }

@@ -45,4 +45,4 @@ pub use cleanup::{Removed, cleanup};
 pub use error::Error;
 pub use host::{Chain, Host, Ruleset, bridges};
 pub use options::Options;
-pub use ownership::is_running;
+pub use ownership::{RuntimeDir, RuntimeDirError, TAKEOVER_SOCKET, is_running, is_trusted_peer};

@@ -1,7 +1,12 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, nft::Table, ownership::TableOwner};
+use crate::{
+    Error,
+    nft::Table,
+    ownership::{RuntimeDir, TableOwner},
+};
 use ipnet::IpNet;
+use std::sync::Arc;
 use weir_core::{CaptureSockets, PerFamily, Pods, Snapshot};
 
 /// Settings of capturing, which do not change while weir runs.
@@ -18,6 +23,8 @@ pub struct Options {
     pub exclusive: bool,
     /// Whether to take over from another weir.
     pub takeover: bool,
+    /// Folder of the lock; without one a name in the kernel has to do.
+    pub runtime_dir: Option<Arc<RuntimeDir>>,
 }
 
 impl Options {

@@ -2,5 +2,7 @@
 
 mod capturing;
 mod health_checks;
+mod takeover;
 
 pub(crate) use capturing::{AppliedState, NodeCapture, start_capture};
+pub(crate) use takeover::TakenOver;

@@ -24,6 +24,7 @@ pub(crate) fn options() -> Options {
         service_cidrs: ["10.96.0.0/12", "fd00:96::/108"].map(|text| text.parse().unwrap()).to_vec(),
         exclusive: true,
         takeover: false,
+        runtime_dir: None,
     }
 }
 

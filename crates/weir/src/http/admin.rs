@@ -37,10 +37,15 @@ impl Metrics {
     }
 }
 
-/// Answers operators on `address` until `stop`.
-pub(crate) async fn serve(address: SocketAddr, metrics: Metrics, stop: CancellationToken) {
+/// Answers operators on `address` until `stop`. `accompanied` says whether another weir may have the address.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    accompanied: watch::Receiver<bool>,
+    metrics: Metrics,
+    stop: CancellationToken,
+) {
     let handler = move |request: hyper::Request<_>| answer(request, metrics.clone());
-    SERVER.serve(address, handler, stop).await;
+    SERVER.serve(address, accompanied, handler, stop).await;
 }
 
 async fn answer<B>(request: hyper::Request<B>, metrics: Metrics) -> Reply {

@@ -21,3 +21,4 @@ mod reach;
 mod restarts;
 mod safety;
 mod sources;
+mod takeover;

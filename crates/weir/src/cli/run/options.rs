@@ -1,7 +1,7 @@
 //! What follows from the flags of `weir run`? Settings that are checked together and complete.
 
 use super::{
-    arguments::{Map, Mode, RunArgs, SourceArgs},
+    arguments::{Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
     settings::{EffectiveSettings, SettingOrigin},
 };
 use crate::{
@@ -17,9 +17,10 @@ use std::{
     cmp::Ordering,
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
+    path::PathBuf,
     time::Duration,
 };
-use weir_capture::marks;
+use weir_capture::{RuntimeDir, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, guards::ExternalIps};
 use weir_proxy::{Config, Marks, NodeMode};
@@ -67,6 +68,10 @@ pub(crate) struct NodeOptions {
     pub(crate) exclusive: bool,
     /// Whether to take over from another weir.
     pub(crate) takeover: bool,
+    /// What to do once another weir has taken over.
+    pub(crate) when_taken_over: WhenTakenOver,
+    /// Folder in which weirs find each other; `None` for none.
+    pub(crate) runtime_dir: Option<PathBuf>,
     /// Whether rules stay at the end.
     pub(crate) keep_rules: bool,
 }
@@ -110,6 +115,8 @@ impl RunArgs {
                 network: network.network()?,
                 exclusive: selection.service_proxy_name.is_none(),
                 takeover: capture.takeover,
+                when_taken_over: capture.when_taken_over,
+                runtime_dir: capture.runtime_dir.map_or_else(RuntimeDir::default_path, |folder| folder.0),
                 keep_rules: capture.keep_rules,
             }),
         };
