@@ -133,6 +133,11 @@ impl Proxy {
         self.hand_over.clone()
     }
 
+    /// Sets before [`Self::run`] whether another weir runs on this host ([`HandOver::set_accompanied`]).
+    pub fn set_accompanied(&mut self, accompanied: bool) {
+        self.reconciler.set_accompanied(accompanied);
+    }
+
     /// Serves a Snapshot from now on; returns the frontends whose state changed.
     pub async fn apply(&mut self, snapshot: &Snapshot) -> Applied {
         let started = Instant::now();

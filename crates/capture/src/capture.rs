@@ -229,7 +229,7 @@ impl Capture {
         let listing =
             program::query(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
         if TableOwner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
-            warn!("another weir has taken over: this one captures nothing new, its connections go on");
+            info!("the rules are those of another weir now");
             self.superseded = true;
             return Ok(());
         }

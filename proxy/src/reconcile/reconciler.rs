@@ -1,5 +1,7 @@
 //! What must be served, and how do runtimes and sockets follow each Snapshot?
 
+mod hand_over;
+
 use super::{
     captured::{self, KnownFrontends},
     health_check::HealthChecks,
@@ -17,7 +19,7 @@ use crate::{
         node_context::NodeContext,
         port_runtime::{PortRuntime, PortRuntimes},
     },
-    shared::{command::RemovedEndpoints, config::Config, hand_over::HandOverRequest},
+    shared::{command::RemovedEndpoints, config::Config},
     sys::{host, socket::Egress},
     telemetry::metrics::FrontendGauges,
     worker::handle::{self, WorkerHandle},
@@ -190,18 +192,6 @@ impl Reconciler {
         applied.failed = self.sockets.counts().1;
         applied.node_port_addresses.clone_from(&self.plan_context.node_addresses);
         applied
-    }
-
-    /// Does what a hand-over between two weirs asks for.
-    pub(crate) async fn hand_over(&mut self, request: HandOverRequest) {
-        match request {
-            HandOverRequest::Pass { done } => drop(done.send(self.sockets.pass().await)),
-            HandOverRequest::Resume { done } => drop(done.send(self.sockets.resume().await)),
-            HandOverRequest::Inherit { sockets, done } => drop(done.send(self.sockets.inherit(sockets))),
-            HandOverRequest::SetAccompanied { accompanied } => {
-                self.sockets.set_accompanied(accompanied);
-            }
-        }
     }
 
     /// The families whose frontends are bound, each by sockets of its own.

@@ -1,11 +1,12 @@
 //! Which sockets are open, and how do they come to be as planned?
 
 mod inherited;
+mod members;
 mod passing;
 
 use super::{
     bind_failure::BindFailure,
-    listener_group::{ListenOptions, ListenSpec, ListenerGroup, Member, WantedListener},
+    listener_group::{ListenOptions, ListenSpec, ListenerGroup, WantedListener},
     plan::Plan,
     report::{self, Applied, FrontendRow, FrontendState},
     retry::Retries,
@@ -20,7 +21,6 @@ use crate::{
 use inherited::Inherited;
 use std::{
     collections::{HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -258,23 +258,6 @@ impl Sockets {
         self.open_descriptors += group.descriptors();
         self.open.insert(listen, group);
         Ok(())
-    }
-
-    /// The workers that listen at an address: all while there are few addresses, fewer when there are many. Each socket of
-    /// another weir has one, some of them several: none is closed, as clients wait in its queue.
-    fn choose_workers(&self, listen: Frontend, planned: usize) -> Result<Vec<Member>, BindFailure> {
-        let share = self.budget / planned.max(1);
-        let free = self.budget.saturating_sub(self.open_descriptors).min(self.descriptors.free());
-        let count = self.workers.len().min(share.max(1)).min(free);
-        if count == 0 {
-            return Err(BindFailure::ListenerBudget { budget: self.budget });
-        }
-        let count = count.max(self.inherited.count(listen));
-        let mut hasher = DefaultHasher::new();
-        listen.hash(&mut hasher);
-        let first = (hasher.finish() % self.workers.len() as u64) as usize;
-        let member = |(number, id)| Member { worker: (first + number) % self.workers.len(), id };
-        Ok((0..count).zip(self.next_id..).map(member).collect())
     }
 
     /// Number of addresses that are open, and of those whose sockets could not be opened.

@@ -7,7 +7,7 @@ use crate::{
     tcp::hand_over::adopt,
     udp::{captured::CapturedSessions, context::UdpContext},
 };
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::HashMap, os::fd::OwnedFd, rc::Rc};
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinHandle, spawn_local},
@@ -69,25 +69,9 @@ impl EventLoop {
                     done,
                 );
             }
-            Command::Pass { done } => {
-                let pass = |(&id, listener): (&ListenerId, &mut Listener)| match listener.pass() {
-                    Ok(socket) => Some((id, socket)),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot duplicate a listening socket; its clients may be refused once");
-                        None
-                    }
-                };
-                let _ = done.send(listeners.iter_mut().filter_map(pass).collect());
-            }
-            Command::Resume { done } => {
-                listeners.values_mut().for_each(|listener| listener.resume(worker, udp));
-                let _ = done.send(());
-            }
-            Command::Release { done } => {
-                let released = listeners.extract_if(|_, listener| listener.is_tcp() || !listener.is_passed());
-                let closing = released.map(|(_, listener)| listener.close(udp));
-                answer_when_closed(closing.collect(), done);
-            }
+            Command::Pass { done } => drop(done.send(self.pass())),
+            Command::Resume { done } => self.resume(done),
+            Command::Release { done } => self.release(done),
             Command::StopAccepting { done } => self.stop_accepting(done),
             Command::Drain { done } => {
                 worker.drained.borrow_mut().push(done);
@@ -134,6 +118,30 @@ impl EventLoop {
     fn change(&self, changes: &[FrontendChange], done: oneshot::Sender<()>) {
         self.captured_frontends.change(changes);
         answer_when_closed(vec![spawn_local(self.captured.change(changes))], done);
+    }
+
+    /// Duplicates the sockets of frontends for another weir, which serves clients through them from now on.
+    fn pass(&mut self) -> Vec<(ListenerId, OwnedFd)> {
+        let pass = |(&id, listener): (&ListenerId, &mut Listener)| match listener.pass() {
+            Ok(socket) => Some((id, socket)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot duplicate a listening socket; its clients may be refused once");
+                None
+            }
+        };
+        self.listeners.iter_mut().filter_map(pass).collect()
+    }
+
+    fn resume(&mut self, done: oneshot::Sender<()>) {
+        let Self { worker, udp, listeners, .. } = self;
+        listeners.values_mut().for_each(|listener| listener.resume(worker, udp));
+        let _ = done.send(());
+    }
+
+    fn release(&mut self, done: oneshot::Sender<()>) {
+        let released = self.listeners.extract_if(|_, listener| listener.is_tcp() || !listener.is_passed());
+        let closing = released.map(|(_, listener)| listener.close(&self.udp)).collect();
+        answer_when_closed(closing, done);
     }
 
     fn stop_accepting(&mut self, done: oneshot::Sender<()>) {

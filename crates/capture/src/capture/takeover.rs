@@ -13,6 +13,11 @@ impl Capture {
         self.options.runtime_dir.clone()
     }
 
+    /// Whether the rules that were asked for last are in force, as far as is known.
+    pub fn is_in_force(&self) -> bool {
+        self.installed.is_some()
+    }
+
     /// Whether this weir holds the capture lock. A newcomer that takes over does not, at first.
     pub fn has_lock(&self) -> bool {
         self.lock.is_some()

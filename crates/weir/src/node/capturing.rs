@@ -109,10 +109,11 @@ impl NodeCapture {
         capture: Capture,
         options: &NodeOptions,
         node_ports: NodePortAddresses,
-        proxy: &Proxy,
+        proxy: &mut Proxy,
         probes: &Probes,
         accompanied: watch::Sender<bool>,
     ) -> Self {
+        proxy.set_accompanied(!capture.has_lock());
         let descriptors = Arc::clone(proxy.descriptors());
         Self {
             runtime_dir: capture.runtime_dir(),
@@ -145,7 +146,7 @@ impl NodeCapture {
         bridge_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.arrive(applied, status).await;
         loop {
-            self.stay();
+            self.stay().await;
             let outcome = tokio::select! {
                 changed = applied.changed() => {
                     if changed.is_err() {
@@ -160,7 +161,7 @@ impl NodeCapture {
                     None => continue,
                 },
                 () = sleep(LOOK_AFTER_OLDER), if *self.accompanied.borrow() => {
-                    self.look_after_older().await;
+                    self.capture.tend_lock();
                     continue;
                 }
                 disturbance = self.capture.disturbed() => {
@@ -172,12 +173,12 @@ impl NodeCapture {
                 return Some(TakenOver { by: None, released: None });
             }
             match (outcome, &self.applied.snapshot) {
-                (Ok(()), Some(snapshot)) => {
+                (Ok(()), Some(snapshot)) if self.capture.is_in_force() => {
                     let generation = snapshot.generation;
                     self.confirm().await;
                     in_force.send_replace(generation);
                 }
-                (Ok(()), None) => {}
+                (Ok(()), _) => {}
                 (Err(error), _) => {
                     error!(%error, "cannot change the rules that capture Service traffic; the earlier rules stay, trying again");
                 }

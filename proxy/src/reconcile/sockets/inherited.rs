@@ -38,9 +38,9 @@ impl Inherited {
         self.0.remove(&listen).unwrap_or_default()
     }
 
-    /// Closes what nobody has taken.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
+    /// Closes what nobody has taken, but at addresses that are still wanted.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(Frontend) -> bool) {
+        self.0.retain(|&listen, _| is_wanted(listen));
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(inherited.count(refused), 0, "{refused}");
         }
         assert_eq!(inherited.count(of(Protocol::Tcp, connection_at)), 0);
-        inherited.clear();
+        inherited.retain(|_| false);
         assert!(TcpStream::connect(at).is_err(), "the last duplicate is closed");
     }
 }

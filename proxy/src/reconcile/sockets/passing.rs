@@ -36,11 +36,12 @@ impl Sockets {
         self.inherited.extend(sockets);
     }
 
-    /// Sets whether another weir runs on this host. Once none does, what it handed over and nobody wanted is closed.
+    /// Sets whether another weir runs on this host. Once none does, what it handed over and nobody wants is closed.
     pub(in crate::reconcile) fn set_accompanied(&mut self, accompanied: bool) {
         self.retries.set_quick(accompanied, Instant::now());
         if !accompanied {
-            self.inherited.clear();
+            let retries = &self.retries;
+            self.inherited.retain(|listen| retries.contains(listen));
         }
     }
 

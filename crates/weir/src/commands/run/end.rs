@@ -75,7 +75,7 @@ impl AfterTakeover {
             info!("told to end; connections keep their time, another signal ends them");
         }
         let left = longest.saturating_sub(started.elapsed());
-        let is_told = self.drain(data_plane, left, told, signals).await;
+        let is_told = Box::pin(self.drain(data_plane, left, told, signals)).await;
         if !is_told && self.then == WhenTakenOver::Wait {
             wait(signals).await;
         }

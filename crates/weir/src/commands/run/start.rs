@@ -18,7 +18,7 @@ use crate::{
 };
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
-use tokio::{runtime::Builder, sync::watch, time::timeout};
+use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 use weir_core::Snapshot;
 use weir_proxy::Proxy;
@@ -56,10 +56,10 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let is_accompanied = capture.as_ref().is_some_and(|capture| !capture.has_lock());
     let (accompany, accompanied) = watch::channel(is_accompanied);
     let servers = Servers::start(&options, &probes, &accompanied, to_show, exporter)?;
-    let proxy = Proxy::start(options.proxy_config())?;
+    let mut proxy = Proxy::start(options.proxy_config())?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
-        NodeCapture::new(capture, node, node_ports, &proxy, &probes, accompany)
+        NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
     });
     let mut control = tokio::select! {
         control = weir_control::start(options.source.clone(), options.scope.clone()) => control?,
@@ -90,17 +90,22 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     // The last state is written while connections end.
     let saving = tokio::spawn(control.end());
     match taken_over {
-        None => drain(data_plane, reload.drain_timeout(), &mut signals).await,
+        None => Box::pin(drain(data_plane, reload.drain_timeout(), &mut signals)).await,
         Some(taken_over) => {
-            after.run(taken_over, data_plane, &servers, reload.drain_timeout(), &mut signals).await;
+            let longest = reload.drain_timeout();
+            Box::pin(after.run(taken_over, data_plane, &servers, longest, &mut signals)).await;
         }
     }
+    finish_saving(saving).await;
+    servers.stop().await;
+    Ok(())
+}
+
+async fn finish_saving(saving: JoinHandle<()>) {
     if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(
             "ending without saving the last state: writing takes longer than {SAVE_TIMEOUT:?}; is --state-dir on a \
              network file system?"
         );
     }
-    servers.stop().await;
-    Ok(())
 }

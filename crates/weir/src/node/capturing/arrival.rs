@@ -1,18 +1,24 @@
 //! How does this weir come in the place of an earlier one, and make room for a later one?
 
-use super::NodeCapture;
+use super::{LOOK_AFTER_OLDER, NodeCapture};
 use crate::node::{
     capturing::AppliedState,
     takeover::{HandOverEvent, HandOverServer, Newcomer, TakenOver},
 };
 use std::time::Duration;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tracing::{error, info, warn};
 use weir_control::Status;
 
 /// Longest wait for the API server's lists while a state from the disk could be served already: the earlier weir knows
 /// better meanwhile.
 const MAX_LISTING: Duration = Duration::from_secs(20);
+
+/// Times that sockets are asked for, [`LOOK_AFTER_OLDER`] apart.
+const MAX_QUESTIONS: u32 = 25;
 
 impl NodeCapture {
     /// Takes the place of an earlier weir if one runs: once everything is known, takes its sockets and its lock. The rules
@@ -25,7 +31,6 @@ impl NodeCapture {
         if self.capture.has_lock() {
             return;
         }
-        self.hand_over.set_accompanied(true).await;
         self.greet().await;
         let known = async {
             // A sender that is gone means that weir ends.
@@ -38,30 +43,43 @@ impl NodeCapture {
         known.await;
         // The rules follow it once the sockets are here.
         applied.mark_changed();
-        if self.newcomer.is_none() {
-            // The earlier weir may have been starting, too.
-            self.greet().await;
-        }
-        let Some(newcomer) = &self.newcomer else { return };
-        match newcomer.ask().await {
-            Ok(taken) => {
-                info!("the earlier weir has handed over {} listening sockets", taken.sockets.len());
-                self.hand_over.inherit(taken.sockets).await;
-                if let Some(lock) = taken.lock {
-                    self.capture.inherit_lock(lock);
-                }
-            }
-            Err(error) => {
-                warn!(
-                    "the earlier weir ({}) does not hand over: {error}; taking over without its sockets",
-                    newcomer.older()
-                );
-                self.newcomer = None;
-            }
-        }
+        self.ask().await;
         if let Err(error) = self.check_bridges().await {
             error!(%error, "cannot look at the bridges of this host");
         }
+    }
+
+    /// Asks the weir that runs for its sockets and its lock. Another newcomer may be faster, and is asked then.
+    async fn ask(&mut self) {
+        for _ in 0..MAX_QUESTIONS {
+            if self.newcomer.is_none() {
+                // The weir that runs may have been starting, too.
+                self.greet().await;
+            }
+            let Some(newcomer) = &self.newcomer else { return };
+            match newcomer.ask().await {
+                Ok(taken) => {
+                    info!("the earlier weir has handed over {} listening sockets", taken.sockets.len());
+                    self.hand_over.inherit(taken.sockets).await;
+                    if let Some(lock) = taken.lock {
+                        self.capture.inherit_lock(lock);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    info!("the earlier weir ({}) does not hand over: {error}", newcomer.older());
+                    self.newcomer = None;
+                }
+            }
+            sleep(LOOK_AFTER_OLDER).await;
+            self.capture.tend_lock();
+            if self.capture.has_lock() {
+                return;
+            }
+        }
+        warn!(
+            "taking over without the sockets of the earlier weir: Services that it has bound may refuse clients for a while"
+        );
     }
 
     async fn greet(&mut self) {
@@ -88,21 +106,6 @@ impl NodeCapture {
             Ok(()) => info!("the earlier weir has let go: all that is new comes here"),
             Err(error) => warn!(%error, "the earlier weir does not say that it has let go"),
         }
-        if self.capture.has_lock() {
-            self.be_alone().await;
-        }
-    }
-
-    /// Looks whether an earlier weir that hands nothing over is gone.
-    pub(super) async fn look_after_older(&mut self) {
-        if self.newcomer.is_some() {
-            return;
-        }
-        self.capture.tend_lock();
-        if self.capture.has_lock() {
-            info!("the earlier weir is gone");
-            self.be_alone().await;
-        }
     }
 
     async fn be_alone(&mut self) {
@@ -111,7 +114,11 @@ impl NodeCapture {
     }
 
     /// Waits for newcomers from the time on at which this weir holds the lock alone.
-    pub(super) fn stay(&mut self) {
+    pub(super) async fn stay(&mut self) {
+        if *self.accompanied.borrow() && self.newcomer.is_none() && self.capture.has_lock() {
+            info!("no other weir captures here any more");
+            self.be_alone().await;
+        }
         if self.server.is_some() || self.newcomer.is_some() || !self.capture.has_lock() {
             return;
         }

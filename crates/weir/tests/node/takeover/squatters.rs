@@ -64,7 +64,7 @@ fn without_a_folder_a_newcomer_still_takes_over_and_the_earlier_weir_ends() {
     bed.wait_until_served(10);
     let mut newcomer = bed.spawn_weir("node-a", &["--takeover", "--runtime-dir", ""]);
     bed.stop_weir("node-a", |first| assert!(first.wait().unwrap().success(), "{}", first.log().unwrap()));
-    wait_for(&mut newcomer, "the earlier weir is gone");
+    wait_for(&mut newcomer, "no other weir captures here any more");
     let client = bed.cluster.pod("a-2");
     for ip in cluster_ips(10) {
         eventually(&ip.to_string(), true, || client.tcp(SocketAddr::new(ip, 80)).is_ok());
