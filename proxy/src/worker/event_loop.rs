@@ -69,7 +69,7 @@ impl EventLoop {
                     done,
                 );
             }
-            Command::Pass { done } => drop(done.send(self.pass())),
+            Command::Pass { done } => self.pass(done),
             Command::Resume { done } => self.resume(done),
             Command::Release { done } => self.release(done),
             Command::StopAccepting { done } => self.stop_accepting(done),
@@ -121,15 +121,26 @@ impl EventLoop {
     }
 
     /// Duplicates the sockets of frontends for another weir, which serves clients through them from now on.
-    fn pass(&mut self) -> Vec<(ListenerId, OwnedFd)> {
-        let pass = |(&id, listener): (&ListenerId, &mut Listener)| match listener.pass() {
-            Ok(socket) => Some((id, socket)),
-            Err(error) => {
-                tracing::warn!(%error, "cannot duplicate a listening socket; its clients may be refused once");
-                None
+    fn pass(&mut self, done: oneshot::Sender<Vec<(ListenerId, OwnedFd)>>) {
+        let (mut sockets, mut ending) = (Vec::new(), Vec::new());
+        for (&id, listener) in &mut self.listeners {
+            match listener.pass() {
+                Ok((socket, ended)) => {
+                    sockets.push((id, socket));
+                    ending.push(ended);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot duplicate a listening socket; its clients may be refused once");
+                }
             }
-        };
-        self.listeners.iter_mut().filter_map(pass).collect()
+        }
+        spawn_local(async move {
+            // Else the tasks might still take what belongs to the other weir.
+            for ended in ending {
+                let _ = ended.await;
+            }
+            let _ = done.send(sockets);
+        });
     }
 
     fn resume(&mut self, done: oneshot::Sender<()>) {

@@ -59,9 +59,10 @@ impl Listener {
         Ok(Self { kind, serving, stop, closed })
     }
 
-    /// Duplicates the socket of a frontend for another process, and serves nobody through it until [`Self::resume`]:
-    /// clients wait in the queue for whoever has the duplicate. UDP flows still reply from the socket.
-    pub(crate) fn pass(&mut self) -> io::Result<OwnedFd> {
+    /// Duplicates the socket of a frontend for another process, and serves nobody through it until [`Self::resume`], once
+    /// the returned task has ended: clients wait in the queue for whoever has the duplicate. UDP flows still reply from the
+    /// socket.
+    pub(crate) fn pass(&mut self) -> io::Result<(OwnedFd, JoinHandle<()>)> {
         let socket = match &self.kind {
             Kind::Tcp(acceptor) => acceptor.socket.as_fd().try_clone_to_owned()?,
             Kind::Udp(sessions) => {
@@ -71,7 +72,7 @@ impl Listener {
             Kind::Captured(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.serving.cancel();
-        Ok(socket)
+        Ok((socket, std::mem::replace(&mut self.closed, tokio::task::spawn_local(async {}))))
     }
 
     /// Whether the socket was passed to another process, and nobody is served through it here.
