@@ -79,7 +79,7 @@ async fn clients_in_the_queues_of_passed_sockets_are_served_by_the_newcomer() {
             assert_eq!(ask(&flow).await, "new:hello");
             to.set_accompanied(false).await;
         };
-        beside(&mut older, &mut newer, snapshots, test).await;
+        Box::pin(beside(&mut older, &mut newer, snapshots, test)).await;
         older.release_frontends().await;
         drop(older);
         assert_eq!(greeting(web_at).await.unwrap(), "new", "{workers} workers, alone");
@@ -114,6 +114,6 @@ async fn if_nobody_takes_passed_sockets_their_clients_are_served_as_before() {
             assert_eq!(&answer[..length], b"old:waits");
         }
     };
-    beside(&mut older, &mut newer, snapshots, test).await;
+    Box::pin(beside(&mut older, &mut newer, snapshots, test)).await;
     assert_eq!(greeting(web.address()).await.unwrap(), "old");
 }
