@@ -56,7 +56,10 @@ impl NodeCapture {
                 // The weir that runs may have been starting, too.
                 self.greet().await;
             }
-            let Some(newcomer) = &self.newcomer else { return };
+            let Some(newcomer) = &self.newcomer else {
+                // The earlier weir has ended meanwhile, or hands nothing over. No other one may take its lock first.
+                return self.capture.tend_lock();
+            };
             match newcomer.ask().await {
                 Ok(taken) => {
                     info!("the earlier weir has handed over {} listening sockets", taken.sockets.len());
