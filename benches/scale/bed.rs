@@ -143,7 +143,8 @@ impl Bed {
         let pods = format!("{CLUSTER_CIDR},{}", POD_NETWORKS.join(","));
         let [kubeconfig, state] =
             [KUBECONFIG, STATE].map(|name| self.folder.join(name).to_string_lossy().into_owned());
-        let start = ["run", "--mode", "node", "--node-name", NODE, "--kubeconfig", &kubeconfig];
+        let start =
+            ["run", "--mode", "node", "--node-name", NODE, "--kubeconfig", &kubeconfig, "--runtime-dir="];
         let networks = ["--cluster-cidr", &pods, "--service-cidr", SERVICE_CIDR];
         let arguments = [&start[..], &networks, &["--state-dir", &state]].concat();
         Weir::start(self.node(), &self.program, &arguments)

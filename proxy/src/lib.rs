@@ -33,6 +33,7 @@ pub use shared::{
     bridges::SetBridges,
     config::{Config, NodeMode},
     error::Error,
+    hand_over::{HandOver, ListeningSocket},
 };
 pub use sys::{host::interface_addresses, marks::Marks, sock_diag::availability as sock_diag_availability};
 pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};

@@ -12,6 +12,7 @@ use crate::{
         command::{Command, ConnectionInfo},
         config::Config,
         error::Error,
+        hand_over::{HandOver, HandOverRequest},
     },
     sys::{host, socket::backlog},
     telemetry::{close_reason::Closed, metrics::ProcessMetrics},
@@ -50,6 +51,8 @@ pub struct Proxy {
     capture_sockets: CaptureSockets,
     set_bridges: SetBridges,
     bridge_updates: mpsc::Receiver<BridgeUpdate>,
+    hand_over: HandOver,
+    hand_over_requests: mpsc::Receiver<HandOverRequest>,
     /// Descriptors of the capture sockets.
     _capture_descriptors: Option<DescriptorPermit>,
     _clock: Clock,
@@ -88,6 +91,7 @@ impl Proxy {
         };
         let reconciler = Box::new(Reconciler::new(config, workers, Arc::clone(&descriptors)));
         let (set_bridges, bridge_updates) = SetBridges::new();
+        let (hand_over, hand_over_requests) = HandOver::new();
         Ok(Self {
             reconciler,
             metrics,
@@ -95,6 +99,8 @@ impl Proxy {
             capture_sockets,
             set_bridges,
             bridge_updates,
+            hand_over,
+            hand_over_requests,
             _capture_descriptors: capture_descriptors,
             _clock: clock,
         })
@@ -120,6 +126,16 @@ impl Proxy {
     /// Sender of bridges to the data plane during [`Self::run`].
     pub fn bridges(&self) -> SetBridges {
         self.set_bridges.clone()
+    }
+
+    /// Steers this data plane during [`Self::run`] where another weir takes over, or is taken over from.
+    pub fn hand_over(&self) -> HandOver {
+        self.hand_over.clone()
+    }
+
+    /// Sets before [`Self::run`] whether another weir runs on this host ([`HandOver::set_accompanied`]).
+    pub fn set_accompanied(&mut self, accompanied: bool) {
+        self.reconciler.set_accompanied(accompanied);
     }
 
     /// Serves a Snapshot from now on; returns the frontends whose state changed.
@@ -169,6 +185,7 @@ impl Proxy {
                     applied(None, self.reconciler.set_bridges(bridges).await);
                     let _ = done.send(());
                 }
+                Some(request) = self.hand_over_requests.recv() => self.reconciler.hand_over(request).await,
                 () = due => applied(None, self.reconciler.retry().await),
                 _ = refresh.tick() => applied(None, self.reconciler.refresh().await),
                 _ = health.tick() => self.reconciler.report_health(),
@@ -193,6 +210,12 @@ impl Proxy {
     pub async fn end_connections(&self, reason: Closed) -> usize {
         let asked = self.call_all(|done| Command::EndAll { reason, done });
         answers(asked).await.into_iter().sum()
+    }
+
+    /// Closes the listening sockets of bound frontends after another weir has got duplicates: its clients wait in the queues.
+    /// Connections and UDP flows go on, and so do capture sockets.
+    pub async fn release_frontends(&self) {
+        answers(self.call_all(|done| Command::Release { done })).await;
     }
 
     /// Closes all listening TCP sockets. Clients that connect after this returns are refused; connections and UDP flows

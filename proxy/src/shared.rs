@@ -5,4 +5,5 @@ pub(crate) mod command;
 pub(crate) mod config;
 pub(crate) mod connect_fault;
 pub(crate) mod error;
+pub(crate) mod hand_over;
 pub(crate) mod peer_question;

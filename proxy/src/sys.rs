@@ -2,9 +2,11 @@
 
 pub(crate) mod hop_limit;
 pub(crate) mod host;
+pub(crate) mod inherited;
 pub(crate) mod marks;
 pub(crate) mod peer;
 pub(crate) mod pipe;
+pub(crate) mod port_holders;
 pub(crate) mod port_unreachable;
 pub(crate) mod self_connect;
 pub(crate) mod send_queue;

@@ -8,6 +8,7 @@ mod metric_families;
 mod metrics;
 mod removal;
 mod repair_schedule;
+mod takeover;
 mod watch;
 
 pub use metric_families::METRIC_FAMILIES;
@@ -18,7 +19,7 @@ use crate::{
     host::{obstacles, requirements},
     monitor::Monitor,
     nft::{self, program},
-    ownership::{CaptureLock, LOCK_SOCKET, TableOwner},
+    ownership::{CaptureLock, TableOwner},
     plan::Plan,
     route::Routes,
 };
@@ -77,9 +78,9 @@ impl Capture {
         for obstacle in obstacles() {
             warn!("{obstacle}");
         }
-        let lock = CaptureLock::acquire()?;
+        let lock = CaptureLock::acquire(options.runtime_dir.as_deref())?;
         if lock.is_none() && !options.takeover {
-            return Err(Error::SecondWeir(LOCK_SOCKET));
+            return Err(Error::SecondWeir);
         }
         Ok(Self {
             options,
@@ -208,7 +209,7 @@ impl Capture {
         let listing =
             program::query(&["-t", "list", "table", "inet", nft::TABLE_NAME]).await.unwrap_or_default();
         if TableOwner::of_listing(&listing).is_some_and(|owner| owner > self.owner) {
-            warn!("another weir has taken over: this one captures nothing new, its connections go on");
+            info!("the rules are those of another weir now");
             self.superseded = true;
             return Ok(());
         }

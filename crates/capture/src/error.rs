@@ -10,10 +10,10 @@ pub enum Error {
     RequirementMissing(String),
     /// Another weir captures Service traffic in this network namespace.
     #[error(
-        "another weir captures Service traffic on this node (it holds the abstract socket @{0}): stop it, \
-         or take over with --takeover"
+        "another weir captures Service traffic on this node: stop it, or take over with --takeover ('weir doctor' looks \
+         for it)"
     )]
-    SecondWeir(&'static str),
+    SecondWeir,
     /// A setting that is not the name of an interface.
     #[error("{0:?} is not the name of an interface: 1 to 15 letters, digits, '.', '_' or '-'")]
     Interface(String),

@@ -50,4 +50,4 @@ pub use error::Error;
 pub use forwarding::Forwarding;
 pub use host::{Chain, ForwardFirewalls, Host, Link, LinkKind, Links, Ruleset, bridges};
 pub use options::Options;
-pub use ownership::is_running;
+pub use ownership::{RuntimeDir, RuntimeDirError, TAKEOVER_SOCKET, is_running, is_trusted_peer};

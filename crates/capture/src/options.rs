@@ -1,7 +1,13 @@
 //! What does the operator decide about capturing?
 
-use crate::{Error, forwarding::Forwarding, nft::Table, ownership::TableOwner};
+use crate::{
+    Error,
+    forwarding::Forwarding,
+    nft::Table,
+    ownership::{RuntimeDir, TableOwner},
+};
 use ipnet::IpNet;
+use std::sync::Arc;
 use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Pods, PortRange, Snapshot};
 
 /// Settings of capturing, which do not change while weir runs.
@@ -22,6 +28,8 @@ pub struct Options {
     pub takeover: bool,
     /// Whether packets to endpoints take the way of forwarded packets.
     pub forwarding: Forwarding,
+    /// Folder of the lock; without one a name in the kernel has to do.
+    pub runtime_dir: Option<Arc<RuntimeDir>>,
 }
 
 impl Options {

@@ -26,3 +26,4 @@ pub use options::{CleanupOptions, DemoOptions, ResolveOptions};
 pub use parse::{Command, command, parse};
 pub(crate) use run::NodeOptions;
 pub use run::RunOptions;
+pub(crate) use run::WhenTakenOver;

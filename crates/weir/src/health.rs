@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/livez` | no change has waited too long to be applied |
 //! | `/healthz` | the same, and load balancers may send to this node: the node is not leaving and weir is not draining |
-//! | `/readyz` | the first complete state is applied and weir is not draining |
+//! | `/readyz` | the first complete state is applied, and weir is neither draining nor in the middle of a takeover |
 
 use serde::Serialize;
 use std::{
@@ -29,6 +29,10 @@ pub(crate) struct Health {
     node_required: bool,
     ready: bool,
     draining: bool,
+    /// Whether frontends fail because an earlier weir has them.
+    waits_for_older: bool,
+    /// Whether a newcomer is about to take over.
+    newcomer_waits: bool,
 }
 
 /// Progress of one family.
@@ -59,6 +63,8 @@ impl Health {
             node_required,
             ready: false,
             draining: false,
+            waits_for_older: false,
+            newcomer_waits: false,
         }
     }
 
@@ -87,6 +93,16 @@ impl Health {
         self.draining = true;
     }
 
+    /// Notes whether frontends fail because an earlier weir still has them.
+    pub(crate) fn set_waits_for_older(&mut self, waits: bool) {
+        self.waits_for_older = waits;
+    }
+
+    /// Notes whether a newcomer has started that is about to take over. Its probes reach this weir, which has the port.
+    pub(crate) fn set_newcomer_waits(&mut self, waits: bool) {
+        self.newcomer_waits = waits;
+    }
+
     /// Whether no change has waited too long (Z1).
     pub(crate) fn healthy(&self, now: ClockReading) -> bool {
         Family::ALL.iter().all(|&family| self.families.get(family).healthy(now))
@@ -105,14 +121,18 @@ impl Health {
 
     /// Answer of `/readyz`.
     pub(crate) fn readyz(&self) -> Answer {
-        let (ok, body) = match (self.draining, self.ready) {
-            (true, _) => (false, r#"{"ready":false,"reason":"draining"}"#),
-            (false, false) => {
-                (false, r#"{"ready":false,"reason":"Services and EndpointSlices are not complete yet"}"#)
+        let reasons = [
+            (self.draining, "draining"),
+            (!self.ready, "Services and EndpointSlices are not complete yet"),
+            (self.waits_for_older, "an earlier weir still has addresses of Services"),
+            (self.newcomer_waits, "a newer weir has started and is about to take over"),
+        ];
+        match reasons.into_iter().find(|(holds, _)| *holds) {
+            Some((_, reason)) => {
+                Answer { ok: false, body: format!(r#"{{"ready":false,"reason":"{reason}"}}"#) }
             }
-            (false, true) => (true, r#"{"ready":true}"#),
-        };
-        Answer { ok, body: body.to_owned() }
+            None => Answer { ok: true, body: r#"{"ready":true}"#.to_owned() },
+        }
     }
 
     fn answer(&self, now: ClockReading, ok: bool, node_eligible: Option<bool>) -> Answer {
@@ -216,6 +236,22 @@ mod tests {
         assert!(!health.readyz().ok && !health.healthz(start).ok);
         assert!(health.livez(start).ok);
         assert!(health.healthz(start).body.contains(r#""nodeEligible":false,"healthy":true"#));
+    }
+
+    #[test]
+    fn in_the_middle_of_a_takeover_readyz_alone_turns() {
+        let (mut health, start) = synced();
+        health.set_ready();
+        for (set, word) in [
+            (Health::set_waits_for_older as fn(&mut Health, bool), "earlier weir"),
+            (Health::set_newcomer_waits, "newer weir"),
+        ] {
+            set(&mut health, true);
+            assert!(!health.readyz().ok && health.readyz().body.contains(word), "{}", health.readyz().body);
+            assert!(health.healthz(start).ok && health.livez(start).ok);
+            set(&mut health, false);
+            assert!(health.readyz().ok);
+        }
     }
 
     #[test]

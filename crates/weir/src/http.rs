@@ -11,4 +11,4 @@ mod server;
 pub(crate) use connections::Connections;
 pub(crate) use probes::Probes;
 pub(crate) use reply::{JSON, Reply, reply};
-pub(crate) use server::Server;
+pub(crate) use server::{QUICK_RETRY, Server};

@@ -3,5 +3,7 @@
 mod capturing;
 mod conntrack;
 mod health_checks;
+mod takeover;
 
 pub(crate) use capturing::{AppliedState, NodeCapture, start_capture};
+pub(crate) use takeover::TakenOver;

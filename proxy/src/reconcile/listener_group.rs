@@ -6,12 +6,13 @@ use crate::{
     routing::{binding::Binding, node_context::NodeContext, port_runtime::PortRuntime},
     shared::command::{Command, ListenTarget, ListenerId},
     sys::{
-        marks,
+        inherited, marks,
         socket::{self, Options},
     },
     worker::handle::WorkerHandle,
 };
 use ipnet::IpNet;
+use socket2::Socket;
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -21,17 +22,24 @@ use std::{
 use tokio::sync::oneshot;
 use weir_core::{Audience, Family, Frontend, FrontendKind, Origin, PortKey, Protocol, Verdict};
 
-/// Open sockets on one address, one on each of some workers.
+/// Open sockets on one address, on some workers.
 #[derive(Debug)]
 pub(super) struct ListenerGroup {
-    id: ListenerId,
-    /// Numbers of the workers that listen.
-    members: Vec<usize>,
+    members: Vec<Member>,
     pub(super) spec: ListenSpec,
     /// The port that the sockets have if a process of this host holds the frontend's: the rules bring clients there.
     pub(super) stand_in_port: Option<u16>,
     /// Descriptors of the sockets.
     _descriptors: DescriptorPermit,
+}
+
+/// One socket of a group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    /// Number of the worker that listens.
+    pub(super) worker: usize,
+    /// Number of the socket there.
+    pub(super) id: ListenerId,
 }
 
 /// Options that all groups have in common.
@@ -141,35 +149,44 @@ impl WantedListener<'_> {
 }
 
 impl ListenerGroup {
-    /// Opens an address on `members` of `workers`; in node mode another port of it if a process of this host has the port,
-    /// there or at all addresses.
+    /// Opens an address on `members` of `workers`, or uses the sockets at that address that another weir has handed over.
+    /// Another port of the address will do if `may_stand_in` and a process of this host has the port, there or at all
+    /// addresses.
     pub(super) fn open(
-        id: ListenerId,
         wanted: &WantedListener<'_>,
         workers: &[WorkerHandle],
-        members: Vec<usize>,
+        mut members: Vec<Member>,
+        inherited: Vec<Socket>,
+        may_stand_in: bool,
         ListenOptions { backlog, foreign }: ListenOptions,
         permit: DescriptorPermit,
     ) -> io::Result<Self> {
         let allowed_sources = wanted.spec.allowed_sources.as_deref();
         let dead_peer_timeout = wanted.binding.port.settings.dead_peer_timeout;
         let options = Options { allowed_sources, dead_peer_timeout, foreign: wanted.mark(foreign) };
-        let listen = wanted.binding.listen;
-        let open = |listen| socket::open_group(listen, options, members.len(), backlog);
-        let (sockets, stand_in_port) = match open(listen) {
-            // Where no rules bring clients nobody would come to another port.
-            Err(error) if error.kind() == ErrorKind::AddrInUse && options.foreign.is_some() => {
-                let any_port = SocketAddr::new(listen.address.ip(), 0);
-                let sockets = open(Frontend { address: any_port, ..listen })?;
-                let port = socket::port(sockets.first().ok_or(error)?)?;
-                (sockets, Some(port))
+        let (listen, count) = (wanted.binding.listen, members.len());
+        let open = |listen| socket::open_group(listen, options, count, backlog);
+        let sockets = if !inherited.is_empty() {
+            inherited::adopt_group(listen, options, inherited, count, backlog)?
+        } else {
+            match open(listen) {
+                // Where no rules bring clients nobody would come to another port.
+                Err(error)
+                    if error.kind() == ErrorKind::AddrInUse && may_stand_in && options.foreign.is_some() =>
+                {
+                    let address = SocketAddr::new(listen.address.ip(), 0);
+                    open(Frontend { address, ..listen })?
+                }
+                sockets => sockets?,
             }
-            sockets => (sockets?, None),
         };
-        for (&member, socket) in members.iter().zip(sockets) {
-            workers[member].send(Command::Listen { id, socket, target: wanted.target(foreign) });
+        members.truncate(sockets.len());
+        let port = sockets.first().map(socket::port).transpose()?;
+        let stand_in_port = port.filter(|port| *port != listen.address.port());
+        for (&Member { worker, id }, socket) in members.iter().zip(sockets) {
+            workers[worker].send(Command::Listen { id, socket, target: wanted.target(foreign) });
         }
-        Ok(Self { id, members, spec: wanted.spec.clone(), stand_in_port, _descriptors: permit })
+        Ok(Self { members, spec: wanted.spec.clone(), stand_in_port, _descriptors: permit })
     }
 
     /// Redirects the open sockets to another target; each worker answers when its own is redirected.
@@ -180,22 +197,28 @@ impl ListenerGroup {
         foreign: Option<u32>,
     ) -> Vec<oneshot::Receiver<io::Result<()>>> {
         self.spec = wanted.spec.clone();
-        let redirect = |&member: &usize| {
-            let (id, target) = (self.id, wanted.target(foreign));
-            workers[member].call(|done| Command::Redirect { id, target, done })
+        let redirect = |&Member { worker, id }: &Member| {
+            let target = wanted.target(foreign);
+            workers[worker].call(|done| Command::Redirect { id, target, done })
         };
         self.members.iter().map(redirect).collect()
     }
 
     /// Closes the sockets; each worker answers when its own is closed.
     pub(super) fn close(&self, workers: &[WorkerHandle]) -> Vec<oneshot::Receiver<()>> {
-        let close = |&member: &usize| workers[member].call(|done| Command::Close { id: self.id, done });
+        let close =
+            |&Member { worker, id }: &Member| workers[worker].call(|done| Command::Close { id, done });
         self.members.iter().map(close).collect()
     }
 
     /// The frontend whose port another port stands in for. In node mode a frontend is listened for at its own address.
     pub(super) fn listen(&self) -> Frontend {
         Frontend { protocol: self.spec.port.protocol, address: self.spec.frontend }
+    }
+
+    /// Numbers of the sockets.
+    pub(super) fn ids(&self) -> impl Iterator<Item = ListenerId> {
+        self.members.iter().map(|member| member.id)
     }
 
     /// Number of descriptors that the group holds.

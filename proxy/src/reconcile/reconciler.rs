@@ -1,5 +1,7 @@
 //! What must be served, and how do runtimes and sockets follow each Snapshot?
 
+mod hand_over;
+
 use super::{
     captured::{self, KnownFrontends},
     health_check::HealthChecks,
@@ -179,7 +181,8 @@ impl Reconciler {
         let is_row_bound = |row: &FrontendRow| desired.binds(row.listen.ip());
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
-        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)));
+        let own_mark = self.config.node_mode.as_ref().map_or(0, |node_mode| node_mode.marks.to_clients);
+        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)), own_mark);
         for listen in touched {
             let captured = known_frontends.contains(listen).then_some(listen.address);
             // Nothing is awaited since the socket was opened, so at most a few connections have gone in a circle, and
@@ -187,6 +190,7 @@ impl Reconciler {
             endpoints.update_self_address(listen, captured.or(sockets.frontend(listen)));
         }
         self.count();
+        applied.failed = self.sockets.counts().1;
         applied.node_port_addresses.clone_from(&self.plan_context.node_addresses);
         applied
     }

@@ -1,7 +1,7 @@
 //! What does an operator hear of frontends?
 
 use super::{bind_failure::BindFailure, plan::Plan};
-use crate::routing::binding::Binding;
+use crate::{routing::binding::Binding, sys::port_holders};
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -27,6 +27,8 @@ pub struct Applied {
     pub stand_in_ports: Arc<BTreeMap<Frontend, u16>>,
     /// Number of Services that were looked at.
     pub visited: usize,
+    /// Number of frontends that are not served because their sockets could not be opened.
+    pub failed: usize,
 }
 
 /// One frontend and its state.
@@ -84,11 +86,42 @@ impl FrontendRow {
 /// Failures that are logged one by one; more are only counted.
 const MAX_WARNINGS: usize = 5;
 
+/// Says that frontends wait for another weir to let go.
+pub(super) fn waiting(count: usize) {
+    if count > 0 {
+        tracing::info!(
+            "{count} frontends are still held by the earlier weir; they are tried again within 200 ms"
+        );
+    }
+}
+
 /// Warns of frontends that could not be opened, a few by name.
-pub(super) fn warn(failures: &[(FrontendRow, BindFailure)]) {
+pub(super) fn warn(failures: Vec<(FrontendRow, BindFailure)>) {
+    if failures.is_empty() {
+        return;
+    }
+    let is_held = |(_, why): &(FrontendRow, BindFailure)| *why == BindFailure::AddressInUse;
+    if failures.iter().take(MAX_WARNINGS).any(is_held) {
+        // Who holds a port takes a while to find out.
+        tokio::task::spawn_blocking(move || tell(&failures));
+    } else {
+        tell(&failures);
+    }
+}
+
+fn tell(failures: &[(FrontendRow, BindFailure)]) {
     for (row, why) in failures.iter().take(MAX_WARNINGS) {
         let FrontendRow { listen, port, kind, .. } = row;
-        tracing::warn!("cannot serve {} {listen} of {port}: {why}", kind.as_str());
+        let frontend = Frontend { protocol: port.protocol, address: *listen };
+        let sockets = match why {
+            BindFailure::AddressInUse => port_holders::sockets_at(frontend).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let held = match sockets[..] {
+            [] => String::new(),
+            _ => format!(" (held by {})", port_holders::named(&port_holders::holders(&sockets))),
+        };
+        tracing::warn!("cannot serve {} {listen} of {port}: {why}{held}", kind.as_str());
     }
     if failures.len() > MAX_WARNINGS {
         tracing::warn!(

@@ -10,11 +10,16 @@ use weir_core::{Backoff, Frontend};
 /// Waits before a socket is tried again. Short at first: a process that ends holds its sockets for a moment longer.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
 
+/// Longest wait while another weir runs, which will let go of its sockets at any moment.
+const QUICK: Duration = Duration::from_millis(200);
+
 /// Sockets that could not be opened, each with a back-off of its own.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     due: BTreeSet<(Instant, Frontend)>,
     failed: HashMap<Frontend, Failed>,
+    /// Whether nothing waits longer than [`QUICK`].
+    quick: bool,
 }
 
 #[derive(Debug)]
@@ -22,7 +27,8 @@ struct Failed {
     at: Instant,
     /// Failures in a row before the last one.
     failures_before: u32,
-    why: BindFailure,
+    /// The reason that was told; `None` if it is to be told again.
+    why: Option<BindFailure>,
 }
 
 impl Retries {
@@ -33,10 +39,29 @@ impl Retries {
             self.due.remove(&(before.at, listen));
         }
         let failures_before = before.as_ref().map_or(0, |before| before.failures_before.saturating_add(1));
-        let at = now + BACKOFF.wait(failures_before);
+        let wait = BACKOFF.wait(failures_before);
+        let at = now + if self.quick { wait.min(QUICK) } else { wait };
         self.due.insert((at, listen));
-        self.failed.insert(listen, Failed { at, failures_before, why });
-        before.is_none_or(|before| before.why != why)
+        self.failed.insert(listen, Failed { at, failures_before, why: Some(why) });
+        before.is_none_or(|before| before.why != Some(why))
+    }
+
+    /// Sets whether retries are quick. When they no longer are, all that failed is due: what fails then is told again, and
+    /// waits as if it had never failed before.
+    pub(super) fn set_quick(&mut self, quick: bool, now: Instant) {
+        if self.quick && !quick {
+            self.due.clear();
+            for (&listen, failed) in &mut self.failed {
+                *failed = Failed { at: now, failures_before: 0, why: None };
+                self.due.insert((now, listen));
+            }
+        }
+        self.quick = quick;
+    }
+
+    /// Whether retries are quick.
+    pub(super) fn is_quick(&self) -> bool {
+        self.quick
     }
 
     /// Forgets an address whose socket is open or no longer wanted; returns whether it had failed.
@@ -88,5 +113,23 @@ mod tests {
         assert!(retries.fail(listen, now, BindFailure::NotLocal { mappable: true }));
         assert!(retries.forget(listen) && !retries.forget(listen));
         assert_eq!((retries.next(), retries.len()), (None, 0));
+    }
+
+    #[test]
+    fn while_another_weir_runs_nothing_waits_long_and_what_fails_afterwards_is_told_again() {
+        let listen = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([10, 0, 0, 1], 80)) };
+        let (mut retries, mut now) = (Retries::default(), Instant::now());
+        retries.set_quick(true, now);
+        assert!(retries.fail(listen, now, BindFailure::AddressInUse));
+        for millis in [100, 200, 200, 200] {
+            let due = retries.next().unwrap();
+            assert_eq!(due - now, Duration::from_millis(millis));
+            now = due;
+            assert!(!retries.fail(listen, now, BindFailure::AddressInUse));
+        }
+        retries.set_quick(false, now);
+        assert_eq!(retries.due(now), [listen]);
+        assert!(retries.fail(listen, now, BindFailure::AddressInUse));
+        assert_eq!(retries.next(), Some(now + Duration::from_millis(200)));
     }
 }

@@ -1,5 +1,9 @@
 //! Which sockets are open, and how do they come to be as planned?
 
+mod inherited;
+mod members;
+mod passing;
+
 use super::{
     bind_failure::BindFailure,
     listener_group::{ListenOptions, ListenSpec, ListenerGroup, WantedListener},
@@ -14,9 +18,9 @@ use crate::{
     sys::socket::backlog,
     worker::handle::{WorkerHandle, answers},
 };
+use inherited::Inherited;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
@@ -38,6 +42,8 @@ pub(super) struct Sockets {
     /// Planned addresses without a usable endpoint, reported once.
     without_endpoints: HashSet<Frontend>,
     retries: Retries,
+    /// Sockets that another weir has handed over.
+    inherited: Inherited,
     /// Descriptors that listening sockets may take.
     budget: usize,
     /// Descriptors of all open sockets.
@@ -85,6 +91,7 @@ impl Sockets {
             stand_in_ports: Arc::default(),
             without_endpoints: HashSet::new(),
             retries: Retries::default(),
+            inherited: Inherited::default(),
             budget: config.listener_budget,
             open_descriptors: 0,
             options: ListenOptions {
@@ -247,37 +254,38 @@ impl Sockets {
                 }
             }
         }
-        report::warn(&failures);
+        let (waiting, failures): (Vec<_>, Vec<_>) =
+            failures.into_iter().partition(|(_, why)| self.waits_for_another(why));
+        report::waiting(waiting.len());
+        report::warn(failures);
     }
 
     fn open(&mut self, wanted: &WantedListener<'_>, planned: usize) -> Result<(), BindFailure> {
-        let members = self.choose_workers(wanted.binding.listen, planned)?;
+        let listen = wanted.binding.listen;
+        let members = self.choose_workers(listen, planned)?;
         let Some(permit) = self.descriptors.acquire(members.len()) else {
             return Err(BindFailure::DescriptorBudget);
         };
-        let group = ListenerGroup::open(self.next_id, wanted, &self.workers, members, self.options, permit)
-            .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
-        self.next_id += 1;
+        let inherited = self.inherited.take(listen);
+        // Another weir that runs here may hold the port, and is about to let go of it.
+        let may_stand_in = !self.retries.is_quick();
+        let group = ListenerGroup::open(
+            wanted,
+            &self.workers,
+            members,
+            inherited,
+            may_stand_in,
+            self.options,
+            permit,
+        )
+        .map_err(|error| BindFailure::of(&error, wanted.binding.kind))?;
+        self.next_id += group.descriptors() as ListenerId;
         self.open_descriptors += group.descriptors();
         if let Some(port) = group.stand_in_port {
-            Arc::make_mut(&mut self.stand_in_ports).insert(wanted.binding.listen, port);
+            Arc::make_mut(&mut self.stand_in_ports).insert(listen, port);
         }
-        self.open.insert(wanted.binding.listen, group);
+        self.open.insert(listen, group);
         Ok(())
-    }
-
-    /// Numbers of the workers that listen at an address: all while there are few addresses, fewer when there are many.
-    fn choose_workers(&self, listen: Frontend, planned: usize) -> Result<Vec<usize>, BindFailure> {
-        let share = self.budget / planned.max(1);
-        let free = self.budget.saturating_sub(self.open_descriptors).min(self.descriptors.free());
-        let count = self.workers.len().min(share.max(1)).min(free);
-        if count == 0 {
-            return Err(BindFailure::ListenerBudget { budget: self.budget });
-        }
-        let mut hasher = DefaultHasher::new();
-        listen.hash(&mut hasher);
-        let first = (hasher.finish() % self.workers.len() as u64) as usize;
-        Ok((first..first + count).map(|worker| worker % self.workers.len()).collect())
     }
 
     /// Number of addresses that are open, and of those whose sockets could not be opened.

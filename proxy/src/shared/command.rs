@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,6 +33,13 @@ pub(crate) enum Command {
     Redirect { id: ListenerId, target: ListenTarget, done: oneshot::Sender<io::Result<()>> },
     /// Close a socket, after serving the clients in its queue. Answered when the socket is closed.
     Close { id: ListenerId, done: oneshot::Sender<()> },
+    /// Duplicate the listening sockets of frontends, and serve nobody through them until [`Command::Resume`].
+    Pass { done: oneshot::Sender<Vec<(ListenerId, OwnedFd)>> },
+    /// Serve clients through passed sockets again. Answered once that is so.
+    Resume { done: oneshot::Sender<()> },
+    /// Close the listening sockets of frontends, but those passed ones from which UDP flows reply. Answered when they are
+    /// closed.
+    Release { done: oneshot::Sender<()> },
     /// Accept no new connection. Answered when all listening TCP sockets are closed.
     StopAccepting { done: oneshot::Sender<()> },
     /// Answered when the last TCP connection has ended, once nothing new is accepted.
@@ -63,7 +71,7 @@ pub(crate) enum Side {
     Endpoint,
 }
 
-/// Number of a listening socket, equal on all workers that listen at one address.
+/// Number of a listening socket.
 pub(crate) type ListenerId = u64;
 
 /// The Service port behind a listening socket, and the clients that get through.

@@ -7,7 +7,7 @@ use nix::sys::socket::{
     sockopt::{IpBindAddressNoPort, Ipv4OrigDstAddr, Ipv6OrigDstAddr, RcvBufForce, SndBufForce},
 };
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
-use socket2::{Domain, Protocol as Transport, SockRef, Socket, Type};
+use socket2::{Domain, Protocol as Transport, SockAddr, SockRef, Socket, Type};
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -93,10 +93,7 @@ pub(crate) fn open_group(
     let bound = first.local_addr()?;
     let mut group = vec![first];
     for _ in 1..count {
-        let next = unbound(address, options)?;
-        next.set_reuse_port(true)?;
-        next.bind(&bound)?;
-        group.push(next);
+        group.push(sharing(address, &bound, options)?);
     }
     if address.protocol == Protocol::Tcp {
         group.iter().try_for_each(|socket| socket.listen(backlog as i32))?;
@@ -110,8 +107,15 @@ pub(crate) fn port(socket: &Socket) -> io::Result<u16> {
     Ok(address.map_or(0, |address| address.port()))
 }
 
+/// Opens another socket of a group at `bound`.
+pub(super) fn sharing(address: Frontend, bound: &SockAddr, options: Options<'_>) -> io::Result<Socket> {
+    let socket = unbound(address, options)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(bound)?;
+    Ok(socket)
+}
+
 fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
-    let Options { allowed_sources, dead_peer_timeout, foreign } = options;
     let (kind, transport) = match address.protocol {
         Protocol::Udp => (Type::DGRAM, Transport::UDP),
         _ => (Type::STREAM, Transport::TCP),
@@ -120,24 +124,31 @@ fn unbound(address: Frontend, options: Options<'_>) -> io::Result<Socket> {
     if address.address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    set_options(&socket, address, options)?;
+    if options.allowed_sources.is_some() {
+        set_allowed_sources(&socket, address, options.allowed_sources)?;
+    }
+    Ok(socket)
+}
+
+/// Sets the options of a socket that faces clients, bound or not.
+pub(super) fn set_options(socket: &Socket, address: Frontend, options: Options<'_>) -> io::Result<()> {
+    let Options { dead_peer_timeout, foreign, .. } = options;
     if let Some(mark) = foreign {
-        set_transparent(&socket, address.address)?;
+        set_transparent(socket, address.address)?;
         socket.set_mark(mark)?;
     }
     if address.protocol == Protocol::Udp {
-        set_datagram_options(&socket, address.address, UDP_BUFFER_BYTES, foreign.is_some())?;
-        hop_limit::receive_with_datagrams(&socket, address.address.is_ipv4())?;
+        set_datagram_options(socket, address.address, UDP_BUFFER_BYTES, foreign.is_some())?;
+        hop_limit::receive_with_datagrams(socket, address.address.is_ipv4())?;
     } else {
         socket.set_reuse_address(true)?;
         // Accepted connections inherit these from the listening socket, which saves the calls for each of them.
         socket.set_tcp_nodelay(true)?;
         socket.set_out_of_band_inline(true)?;
-        watch_peer(&socket, dead_peer_timeout)?;
+        watch_peer(socket, dead_peer_timeout)?;
     }
-    if allowed_sources.is_some() {
-        set_allowed_sources(&socket, address, allowed_sources)?;
-    }
-    Ok(socket)
+    Ok(())
 }
 
 /// Makes the kernel drop packets from sources that are not allowed, from now on. A list too long for a filter is

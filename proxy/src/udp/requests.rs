@@ -18,10 +18,19 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use weir_core::{Frontend, Origin, Protocol};
 
-/// Forwards what is sent to a bound socket until `stop`; then ends the flows and closes the socket.
-pub(crate) async fn listen(udp: Rc<UdpContext>, sessions: Rc<Sessions>, stop: CancellationToken) {
+/// Forwards what is sent to a bound socket while `serving` is not cancelled. After `stop`, whose child that is, ends the
+/// flows and closes the socket; until then flows go on replying.
+pub(crate) async fn listen(
+    udp: Rc<UdpContext>,
+    sessions: Rc<Sessions>,
+    serving: CancellationToken,
+    stop: CancellationToken,
+) {
     if let Some(socket) = sessions.bound() {
-        receive(&socket, &udp, |scratch| sessions.forward(&udp, scratch, &socket, None), &stop).await;
+        receive(&socket, &udp, |scratch| sessions.forward(&udp, scratch, &socket, None), &serving).await;
+    }
+    if !stop.is_cancelled() {
+        return;
     }
     // The flows share the socket, which must be closed when this ends: clients that send after that are refused.
     sessions.end_flows().await;

@@ -7,7 +7,7 @@ use crate::{
     tcp::hand_over::adopt,
     udp::{captured::CapturedSessions, context::UdpContext},
 };
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::HashMap, os::fd::OwnedFd, rc::Rc};
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinHandle, spawn_local},
@@ -64,8 +64,14 @@ impl EventLoop {
                 let _ = done.send(listener.redirect(target));
             }
             Command::Close { id, done } => {
-                answer_when_closed(listeners.remove(&id).into_iter().map(Listener::close).collect(), done);
+                answer_when_closed(
+                    listeners.remove(&id).into_iter().map(|listener| listener.close(udp)).collect(),
+                    done,
+                );
             }
+            Command::Pass { done } => self.pass(done),
+            Command::Resume { done } => self.resume(done),
+            Command::Release { done } => self.release(done),
             Command::StopAccepting { done } => self.stop_accepting(done),
             Command::Drain { done } => {
                 worker.drained.borrow_mut().push(done);
@@ -114,13 +120,48 @@ impl EventLoop {
         answer_when_closed(vec![spawn_local(self.captured.change(changes))], done);
     }
 
+    /// Duplicates the sockets of frontends for another weir, which serves clients through them from now on.
+    fn pass(&mut self, done: oneshot::Sender<Vec<(ListenerId, OwnedFd)>>) {
+        let (mut sockets, mut ending) = (Vec::new(), Vec::new());
+        for (&id, listener) in &mut self.listeners {
+            match listener.pass() {
+                Ok((socket, ended)) => {
+                    sockets.push((id, socket));
+                    ending.push(ended);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot duplicate a listening socket; its clients may be refused once");
+                }
+            }
+        }
+        spawn_local(async move {
+            // Else the tasks might still take what belongs to the other weir.
+            for ended in ending {
+                let _ = ended.await;
+            }
+            let _ = done.send(sockets);
+        });
+    }
+
+    fn resume(&mut self, done: oneshot::Sender<()>) {
+        let Self { worker, udp, listeners, .. } = self;
+        listeners.values_mut().for_each(|listener| listener.resume(worker, udp));
+        let _ = done.send(());
+    }
+
+    fn release(&mut self, done: oneshot::Sender<()>) {
+        let released = self.listeners.extract_if(|_, listener| listener.is_tcp() || !listener.is_passed());
+        let closing = released.map(|(_, listener)| listener.close(&self.udp)).collect();
+        answer_when_closed(closing, done);
+    }
+
     fn stop_accepting(&mut self, done: oneshot::Sender<()>) {
         self.worker.draining.set(true);
         // UDP sockets stay: their flows have no end, and go on for as long as TCP connections do.
         let listening = self.listeners.extract_if(|_, listener| listener.is_tcp());
         let capturing = self.capture_sockets.extract_if(.., |listener| listener.is_tcp());
         let tcp = listening.map(|(_, listener)| listener).chain(capturing);
-        answer_when_closed(tcp.map(Listener::close).collect(), done);
+        answer_when_closed(tcp.map(|listener| listener.close(&self.udp)).collect(), done);
     }
 }
 

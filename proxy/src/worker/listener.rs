@@ -8,7 +8,11 @@ use crate::{
     udp::{captured::CapturedSessions, context::UdpContext, requests, sessions::Sessions},
 };
 use socket2::SockRef;
-use std::{io, rc::Rc};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    rc::Rc,
+};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use weir_core::{Origin, Protocol};
@@ -16,6 +20,8 @@ use weir_core::{Origin, Protocol};
 /// A socket through which a worker serves clients.
 pub(crate) struct Listener {
     kind: Kind,
+    /// Ends the service to new clients, until it is resumed.
+    serving: CancellationToken,
     stop: CancellationToken,
     closed: JoinHandle<()>,
 }
@@ -37,20 +43,62 @@ impl Listener {
     ) -> io::Result<Self> {
         let frontend = LocalFrontend::new(&binding, runtime);
         let stop = CancellationToken::new();
+        let serving = stop.child_token();
         let (kind, closed) = match binding.listen.protocol {
             Protocol::Udp => {
                 let is_stand_in = socket::port(&socket)? != binding.listen.address.port();
                 let sessions = Sessions::new(frontend, socket.into(), is_stand_in)?;
-                let task = requests::listen(Rc::clone(udp), Rc::clone(&sessions), stop.clone());
+                let task =
+                    requests::listen(Rc::clone(udp), Rc::clone(&sessions), serving.clone(), stop.clone());
                 (Kind::Udp(sessions), tokio::task::spawn_local(task))
             }
             _ => {
                 let acceptor = Acceptor::new(frontend, socket.into())?;
-                let task = accept::listen(Rc::clone(worker), Rc::clone(&acceptor), stop.clone());
+                let task = accept::listen(Rc::clone(worker), Rc::clone(&acceptor), serving.clone());
                 (Kind::Tcp(acceptor), tokio::task::spawn_local(task))
             }
         };
-        Ok(Self { kind, stop, closed })
+        Ok(Self { kind, serving, stop, closed })
+    }
+
+    /// Duplicates the socket of a frontend for another process, and serves nobody through it until [`Self::resume`], once
+    /// the returned task has ended: clients wait in the queue for whoever has the duplicate. UDP flows still reply from the
+    /// socket.
+    pub(crate) fn pass(&mut self) -> io::Result<(OwnedFd, JoinHandle<()>)> {
+        let socket = match &self.kind {
+            Kind::Tcp(acceptor) => acceptor.socket.as_fd().try_clone_to_owned()?,
+            Kind::Udp(sessions) => {
+                let bound = sessions.bound().ok_or(io::ErrorKind::Unsupported)?;
+                bound.as_fd().try_clone_to_owned()?
+            }
+            Kind::Captured(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        self.serving.cancel();
+        Ok((socket, std::mem::replace(&mut self.closed, tokio::task::spawn_local(async {}))))
+    }
+
+    /// Whether the socket was passed to another process, and nobody is served through it here.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.serving.is_cancelled()
+    }
+
+    /// Serves clients again after [`Self::pass`].
+    pub(crate) fn resume(&mut self, worker: &Rc<WorkerContext>, udp: &Rc<UdpContext>) {
+        if !self.is_passed() {
+            return;
+        }
+        self.serving = self.stop.child_token();
+        let serving = self.serving.clone();
+        self.closed = match &self.kind {
+            Kind::Tcp(acceptor) => {
+                tokio::task::spawn_local(accept::listen(Rc::clone(worker), Rc::clone(acceptor), serving))
+            }
+            Kind::Udp(sessions) => {
+                let (udp, sessions, stop) = (Rc::clone(udp), Rc::clone(sessions), self.stop.clone());
+                tokio::task::spawn_local(requests::listen(udp, sessions, serving, stop))
+            }
+            Kind::Captured(_) => return,
+        };
     }
 
     /// Serves the clients that connect to a capture socket until [`Self::close`].
@@ -63,7 +111,8 @@ impl Listener {
         let stop = CancellationToken::new();
         let acceptor = Acceptor::captured(Rc::clone(captured_frontends), origin, socket.into())?;
         let task = accept::listen(Rc::clone(worker), acceptor, stop.clone());
-        Ok(Self { kind: Kind::Captured(Protocol::Tcp), stop, closed: tokio::task::spawn_local(task) })
+        let (kind, serving) = (Kind::Captured(Protocol::Tcp), stop.clone());
+        Ok(Self { kind, serving, stop, closed: tokio::task::spawn_local(task) })
     }
 
     /// Forwards the datagrams that arrive at a capture socket until [`Self::close`].
@@ -77,7 +126,8 @@ impl Listener {
         let socket = requests::watch_captured(socket.into())?;
         let task =
             requests::listen_captured(Rc::clone(udp), socket, Rc::clone(captured), origin, stop.clone());
-        Ok(Self { kind: Kind::Captured(Protocol::Udp), stop, closed: tokio::task::spawn_local(task) })
+        let (kind, serving) = (Kind::Captured(Protocol::Udp), stop.clone());
+        Ok(Self { kind, serving, stop, closed: tokio::task::spawn_local(task) })
     }
 
     /// Whether clients connect (TCP).
@@ -112,8 +162,16 @@ impl Listener {
     }
 
     /// Serves the clients in the queue, then closes the socket; the task ends when the socket is closed.
-    pub(crate) fn close(self) -> JoinHandle<()> {
+    pub(crate) fn close(self, udp: &Rc<UdpContext>) -> JoinHandle<()> {
+        let was_passed = self.is_passed();
         self.stop.cancel();
-        self.closed
+        match self.kind {
+            // The task that would have ended the flows has ended.
+            Kind::Udp(sessions) if was_passed => {
+                let task = requests::listen(Rc::clone(udp), sessions, self.serving, self.stop);
+                tokio::task::spawn_local(task)
+            }
+            _ => self.closed,
+        }
     }
 }

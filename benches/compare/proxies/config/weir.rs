@@ -4,7 +4,8 @@ use crate::bed::network::{ECHO, ENDPOINTS, FRONTEND, PORTS};
 use serde_json::{Value, json};
 
 /// Arguments of node mode, in which clients count as pods, whose address is kept.
-pub(super) const NODE_MODE: &[&str] = &["run", "--mode", "node", "--cluster-cidr", "10.77.0.0/16"];
+pub(super) const NODE_MODE: &[&str] =
+    &["run", "--mode", "node", "--cluster-cidr", "10.77.0.0/16", "--runtime-dir="];
 
 /// A Service and its EndpointSlice, as JSON.
 pub(super) fn text() -> String {

@@ -1,7 +1,7 @@
 //! Is everything still as weir has made it? Others change rules, routes and interfaces; the kernel notifies of some of it.
 
 use super::{Capture, Disturbance};
-use crate::{ownership::CaptureLock, route::Way};
+use crate::route::Way;
 use std::{
     io,
     time::{Duration, Instant},
@@ -65,9 +65,7 @@ impl Capture {
             return;
         }
         self.next_route_check = Instant::now() + ROUTE_CHECK_INTERVAL;
-        if self.lock.is_none() {
-            self.lock = CaptureLock::acquire().ok().flatten();
-        }
+        self.tend_lock();
         if !self.is_calm() {
             return;
         }

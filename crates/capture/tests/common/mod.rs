@@ -26,6 +26,7 @@ pub(crate) fn options() -> Options {
         exclusive: true,
         takeover: false,
         forwarding: Forwarding::Never,
+        runtime_dir: None,
     }
 }
 

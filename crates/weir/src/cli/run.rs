@@ -4,6 +4,7 @@ mod arguments;
 mod options;
 mod settings;
 
+pub(crate) use arguments::WhenTakenOver;
 pub(super) use arguments::{Map, RunArgs};
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;

@@ -1,6 +1,7 @@
 //! What is `weir run`? The proxy, from its start to its end.
 
 mod data_plane;
+mod end;
 mod frontends;
 mod host_addresses;
 mod progress;

@@ -50,10 +50,15 @@ pub(crate) struct Admin {
     pub(crate) in_node_mode: bool,
 }
 
-/// Answers operators on `address` until `stop`.
-pub(crate) async fn serve(address: SocketAddr, admin: Admin, stop: CancellationToken) {
+/// Answers operators on `address` until `stop`. `accompanied` says whether another weir may have the address.
+pub(crate) async fn serve(
+    address: SocketAddr,
+    accompanied: watch::Receiver<bool>,
+    admin: Admin,
+    stop: CancellationToken,
+) {
     let handler = move |request: hyper::Request<_>| answer(request, admin.clone());
-    SERVER.serve(address, handler, stop).await;
+    SERVER.serve(address, accompanied, handler, stop).await;
 }
 
 async fn answer<B>(request: hyper::Request<B>, Admin { metrics, in_node_mode }: Admin) -> Reply {

@@ -14,6 +14,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weir_core::MetricFamily;
 
@@ -42,12 +43,17 @@ impl Probes {
         self.0.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers probes on `address` until `stop`.
-    pub(crate) async fn serve(self, address: SocketAddr, stop: CancellationToken) {
+    /// Answers probes on `address` until `stop`. `accompanied` says whether another weir may have the address.
+    pub(crate) async fn serve(
+        self,
+        address: SocketAddr,
+        accompanied: watch::Receiver<bool>,
+        stop: CancellationToken,
+    ) {
         let handler = move |request: hyper::Request<_>| {
             std::future::ready(self.answer(request.uri().path(), ClockReading::now()))
         };
-        SERVER.serve(address, handler, stop).await;
+        SERVER.serve(address, accompanied, handler, stop).await;
     }
 
     fn answer(&self, path: &str, now: ClockReading) -> Reply {

@@ -9,12 +9,15 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 
 /// Time until a bind that failed is tried again, as in kube-proxy (semantics Z4).
 const BIND_RETRY: Duration = Duration::from_secs(5);
+/// Time until an address is tried again that an earlier weir has, which is about to let go.
+pub(crate) const QUICK_RETRY: Duration = Duration::from_millis(100);
 /// Pause of accepting after an error such as EMFILE: the first one, and the longest.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
@@ -28,24 +31,37 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves on `address` until `stop`. An address that cannot be bound is reported and tried again for ever.
-    pub(crate) async fn serve<H, F>(self, address: SocketAddr, handler: H, stop: CancellationToken)
-    where
+    /// Serves on `address` until `stop`. An address that cannot be bound is reported and tried again for ever; quickly and
+    /// without a complaint while it is known that another weir has it.
+    pub(crate) async fn serve<H, F>(
+        self,
+        address: SocketAddr,
+        accompanied: watch::Receiver<bool>,
+        handler: H,
+        stop: CancellationToken,
+    ) where
         H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
-        if let Some(listener) = stop.run_until_cancelled(self.bind(address)).await {
+        if let Some(listener) = stop.run_until_cancelled(self.bind(address, accompanied)).await {
             self.accept_all(listener, handler, stop).await;
         }
     }
 
-    async fn bind(self, address: SocketAddr) -> TcpListener {
-        let mut reported = None;
+    async fn bind(self, address: SocketAddr, accompanied: watch::Receiver<bool>) -> TcpListener {
+        let (mut reported, mut waits) = (None, false);
         loop {
             match TcpListener::bind(address).await {
                 Ok(listener) => {
                     tracing::info!(server = self.name, %address, "listening");
                     return listener;
+                }
+                Err(error) if error.kind() == ErrorKind::AddrInUse && *accompanied.borrow() => {
+                    if !waits {
+                        waits = true;
+                        tracing::info!(server = self.name, %address, "the earlier weir still listens here; waiting for it");
+                    }
+                    sleep(QUICK_RETRY).await;
                 }
                 Err(error) => {
                     // Once per cause; the same line every few seconds would say nothing new.

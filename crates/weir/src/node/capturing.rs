@@ -1,19 +1,29 @@
 //! How does the traffic of this node come to weir for as long as it runs? In node mode the rules follow what the proxy serves.
 
-use super::{conntrack::raise_close_wait_timeout, health_checks::HealthChecks};
+mod arrival;
+
+use super::{
+    conntrack::raise_close_wait_timeout,
+    health_checks::HealthChecks,
+    takeover::{HandOverEvent, HandOverServer, Newcomer, TakenOver},
+};
 use crate::{cli::NodeOptions, http::Probes};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use tracing::{error, info, warn};
-use weir_capture::{Capture, Error, Options};
+use weir_capture::{Capture, Error, Options, RuntimeDir};
+use weir_control::Status;
 use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Frontend, NodePortAddresses, PerFamily, Snapshot};
-use weir_proxy::{Applied, Proxy, SetBridges};
+use weir_proxy::{Applied, HandOver, Proxy, SetBridges};
 
 /// Time between two checks of this host's bridges: a network plugin makes one with the first pod.
 const BRIDGE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time between two looks at whether an earlier weir that hands nothing over is gone.
+const LOOK_AFTER_OLDER: Duration = Duration::from_millis(200);
 
 /// State that the proxy has applied.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +64,42 @@ pub(crate) struct NodeCapture {
     applied: AppliedState,
     /// Whether rules are in force, which make the kernel track connections.
     tracks: bool,
+    probes: Probes,
+    /// Folder in which weirs find each other; `None` if it cannot be used.
+    runtime_dir: Option<Arc<RuntimeDir>>,
+    hand_over: HandOver,
+    /// Whether another weir runs on this host, which was here first.
+    accompanied: watch::Sender<bool>,
+    /// Connection to the earlier weir, until this one serves in its place.
+    newcomer: Option<Newcomer>,
+    /// Waits for a newcomer; `None` before this weir has the capture lock.
+    server: Option<HandOverServer>,
+    /// Whether a newcomer has asked, so that the table may be that newcomer's.
+    is_handing_over: bool,
 }
 
-/// Checks whether this host can capture traffic. Changes nothing yet.
+/// Opens the runtime directory. Without one weir captures all the same, but has no sockets to take over or hand over.
+fn open_runtime_dir(options: &NodeOptions) -> Option<Arc<RuntimeDir>> {
+    let Some(path) = &options.runtime_dir else {
+        warn!(
+            "there is no runtime directory (--runtime-dir): a newcomer will take over without this weir's sockets"
+        );
+        return None;
+    };
+    match RuntimeDir::open(path) {
+        Ok(runtime_dir) => Some(Arc::new(runtime_dir)),
+        Err(error) => {
+            warn!(
+                "{error}. weir runs without it: other weirs are known by a name in the kernel only, which any user of \
+                 this host could take, and a newcomer will take over without this weir's sockets. Name another folder \
+                 with --runtime-dir"
+            );
+            None
+        }
+    }
+}
+
+/// Checks whether this host can capture traffic, and looks for another weir. Changes no rule yet.
 pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Capture> {
     let network = &options.network;
     let options = Options {
@@ -67,6 +110,7 @@ pub(crate) async fn start_capture(options: &NodeOptions) -> anyhow::Result<Captu
         exclusive: options.exclusive,
         takeover: options.takeover,
         forwarding: options.forwarding,
+        runtime_dir: open_runtime_dir(options),
     };
     Ok(Capture::start(options).await?)
 }
@@ -77,10 +121,14 @@ impl NodeCapture {
         capture: Capture,
         options: &NodeOptions,
         node_ports: NodePortAddresses,
-        proxy: &Proxy,
+        proxy: &mut Proxy,
         probes: &Probes,
+        accompanied: watch::Sender<bool>,
     ) -> Self {
+        proxy.set_accompanied(!capture.has_lock());
+        let descriptors = Arc::clone(proxy.descriptors());
         Self {
+            runtime_dir: capture.runtime_dir(),
             capture,
             capture_sockets: proxy.capture_sockets(),
             set_bridges: proxy.bridges(),
@@ -88,46 +136,69 @@ impl NodeCapture {
             told: Bridges::default(),
             keep_rules: options.keep_rules,
             node_ports,
-            health_checks: HealthChecks::start(probes.clone(), Arc::clone(proxy.descriptors())),
+            health_checks: HealthChecks::start(probes.clone(), descriptors, accompanied.subscribe()),
             applied: AppliedState::default(),
             tracks: false,
+            probes: probes.clone(),
+            hand_over: proxy.hand_over(),
+            accompanied,
+            newcomer: None,
+            server: None,
+            is_handing_over: false,
         }
     }
 
-    /// Changes the rules whenever the applied state changes; `in_force` receives the generation of the rules.
+    /// Changes the rules whenever the applied state changes; `in_force` receives the generation of the rules. Takes over from
+    /// an earlier weir first, if there is one. Returns once a newcomer has taken over.
     pub(crate) async fn follow(
         &mut self,
         applied: &mut watch::Receiver<AppliedState>,
+        status: watch::Receiver<Status>,
         in_force: &watch::Sender<u64>,
-    ) {
+    ) -> Option<TakenOver> {
         let mut bridge_check = interval(BRIDGE_CHECK_INTERVAL);
         bridge_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.arrive(applied, status).await;
         loop {
+            self.stay().await;
             let outcome = tokio::select! {
                 changed = applied.changed() => {
                     if changed.is_err() {
-                        return;
+                        return None;
                     }
                     self.applied = applied.borrow_and_update().clone();
                     self.apply().await
                 }
                 _ = bridge_check.tick() => self.check_bridges().await,
+                event = next_event(&mut self.server) => match self.heed(event) {
+                    Some(taken_over) => return Some(taken_over),
+                    None => continue,
+                },
+                () = sleep(LOOK_AFTER_OLDER), if *self.accompanied.borrow() => {
+                    self.capture.tend_lock();
+                    continue;
+                }
                 disturbance = self.capture.disturbed() => {
                     info!(?disturbance, "writing the rules that capture Service traffic anew");
                     self.capture.repair().await
                 }
             };
+            if self.capture.is_superseded() && !self.is_handing_over {
+                return Some(TakenOver { by: None, released: None });
+            }
             if outcome.is_ok() {
                 self.tell_of_bridges(self.bridges.bound).await;
             }
             match (outcome, &self.applied.snapshot) {
-                (Ok(()), Some(snapshot)) => {
-                    in_force.send_replace(snapshot.generation);
+                (Ok(()), Some(snapshot)) if self.capture.is_in_force() => {
+                    let generation = snapshot.generation;
+                    self.confirm().await;
+                    in_force.send_replace(generation);
                     if !std::mem::replace(&mut self.tracks, true) {
                         raise_close_wait_timeout();
                     }
                 }
-                (Ok(()), None) => {}
+                (Ok(()), _) => {}
                 (Err(error), _) => {
                     error!(%error, "cannot change the rules that capture Service traffic; the earlier rules stay, trying again");
                 }
@@ -174,9 +245,21 @@ impl NodeCapture {
         }
     }
 
+    /// Lets go of everything after a newcomer has taken over. Connections go on.
+    pub(crate) async fn give_way(&mut self) {
+        if let Some(server) = &mut self.server {
+            server.finish();
+        }
+        self.capture.give_way();
+        self.health_checks.close().await;
+    }
+
     /// Ends capturing: closes the health-check node ports, and removes the rules unless they are to stay. Connections go on.
-    pub(crate) async fn end(self) {
-        self.health_checks.stop().await;
+    pub(crate) async fn end(mut self) {
+        self.health_checks.close().await;
+        if self.capture.is_superseded() {
+            return;
+        }
         if self.keep_rules {
             info!(
                 "the rules stay: until weir is back clients are refused ('weir cleanup' removes the rules)"
@@ -184,5 +267,12 @@ impl NodeCapture {
         } else if let Err(error) = self.capture.remove().await {
             warn!(%error, "cannot remove the rules that capture Service traffic; 'weir cleanup' does");
         }
+    }
+}
+
+async fn next_event(server: &mut Option<HandOverServer>) -> HandOverEvent {
+    match server {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -192,6 +192,28 @@ fn an_update_leaves_no_node_without_a_proxy_and_no_connection_without_its_time()
 }
 
 #[test]
+fn both_pods_of_an_update_share_the_runtime_directory_and_the_old_one_is_not_started_again() {
+    for overlay in OVERLAYS {
+        let objects = objects(overlay);
+        let (pod, container, arguments) = (pod(&objects), container(&objects), arguments(&objects));
+        for argument in ["--takeover", "--when-taken-over=wait"] {
+            assert!(arguments.iter().any(|known| known == argument), "{overlay}: {argument}");
+        }
+        assert!(!arguments.iter().any(|argument| argument.starts_with("--runtime-dir")));
+        let mounts = container.volume_mounts.unwrap();
+        // The folder that is root's by default.
+        let mount = mounts.iter().find(|mount| mount.mount_path == "/run/weir").unwrap();
+        assert_ne!(mount.read_only, Some(true));
+        let volumes = pod.volumes.unwrap();
+        let volume = volumes.iter().find(|volume| volume.name == mount.name).unwrap();
+        let path = volume.host_path.as_ref().unwrap();
+        assert_eq!((&*path.path, path.type_.as_deref()), ("/run/weir", Some("DirectoryOrCreate")));
+    }
+    let spec = find::<DaemonSet>(&objects("base"), "DaemonSet").spec.unwrap();
+    assert!(spec.min_ready_seconds.unwrap() >= 10, "the old weir answers the first probe");
+}
+
+#[test]
 fn the_image_is_built_from_every_crate_and_has_the_tag_that_is_deployed() {
     let root = repository();
     let text = fs::read_to_string(root.join("examples/deploy/Containerfile")).unwrap();

@@ -122,7 +122,9 @@ impl Bed {
     /// Starts weir on a node with the capabilities that its Pod has (`examples/deploy`) and no other, and waits until it serves.
     pub(crate) fn start_weir_as_in_its_pod(&mut self, node: &str) {
         let state = self.state_dir().join(node);
-        let variables = [("WEIR_STATE_DIR", state.to_str().unwrap())];
+        let runtime = self.runtime_dir();
+        let variables =
+            [("WEIR_STATE_DIR", state.to_str().unwrap()), ("WEIR_RUNTIME_DIR", runtime.to_str().unwrap())];
         let bounds = ["--bounding-set", "-all,+net_admin,+net_bind_service", "--inh-caps", "-all", WEIR];
         let arguments = [&bounds[..], &self.arguments(node, &[])].concat();
         let program = self.cluster.node(node).spawn("setpriv", &arguments, &variables).unwrap();
@@ -135,20 +137,32 @@ impl Bed {
     /// Starts weir on a node.
     pub(crate) fn spawn_weir(&self, node: &str, flags: &[&str]) -> Program {
         let state = self.state_dir().join(node);
-        let variables = [("WEIR_STATE_DIR", state.to_str().unwrap())];
+        let runtime = self.runtime_dir();
+        let variables =
+            [("WEIR_STATE_DIR", state.to_str().unwrap()), ("WEIR_RUNTIME_DIR", runtime.to_str().unwrap())];
         self.cluster.node(node).spawn(WEIR, &self.arguments(node, flags), &variables).unwrap()
     }
 
     /// Starts a command on a node as the leader of a process group of its own, with this `PATH`.
     pub(crate) fn spawn_in_session(&self, node: &str, command: &[&str], path: &str) -> Program {
         let state = self.state_dir().join(node);
-        let variables = [("WEIR_STATE_DIR", state.to_str().unwrap()), ("PATH", path)];
+        let runtime = self.runtime_dir();
+        let variables = [
+            ("WEIR_STATE_DIR", state.to_str().unwrap()),
+            ("WEIR_RUNTIME_DIR", runtime.to_str().unwrap()),
+            ("PATH", path),
+        ];
         self.cluster.node(node).spawn("setsid", command, &variables).unwrap()
     }
 
     /// Where each node has a folder for its weir's state.
     fn state_dir(&self) -> PathBuf {
         self.kubeconfig.with_extension("state")
+    }
+
+    /// Where the weirs of all nodes find those of their own node.
+    pub(crate) fn runtime_dir(&self) -> PathBuf {
+        self.kubeconfig.with_extension("run")
     }
 
     /// The arguments with which weir is started on a node.
@@ -229,6 +243,7 @@ impl Drop for Bed {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.kubeconfig);
         let _ = fs::remove_dir_all(self.state_dir());
+        let _ = fs::remove_dir_all(self.runtime_dir());
     }
 }
 

@@ -75,7 +75,7 @@ fn tracked(host: &Host) -> BTreeSet<String> {
 fn without_nft_weir_says_what_is_missing_and_which_package_has_it() {
     let Some(bed) = Bed::without_weir(&[plan("node-a")]) else { return };
     let arguments = bed.arguments("node-a", &[]);
-    let arguments = [&["PATH=/nowhere", crate::bed::WEIR], &arguments[..]].concat();
+    let arguments = [&["PATH=/nowhere", "WEIR_RUNTIME_DIR=", crate::bed::WEIR], &arguments[..]].concat();
     let mut weir = bed.cluster.node("node-a").spawn("env", &arguments, &[]).unwrap();
     assert_eq!(weir.wait().unwrap().code(), Some(1));
     let said = weir.log().unwrap();

@@ -33,3 +33,4 @@ mod safety;
 mod same_bridge;
 mod source_ports;
 mod sources;
+mod takeover;

@@ -69,7 +69,8 @@ fn a_missing_cluster_cidr_and_a_node_name_that_no_node_has_are_said_at_the_start
     let mut arguments = bed.arguments("node-b", &[]);
     let at = arguments.iter().position(|argument| *argument == "--cluster-cidr").unwrap();
     arguments.drain(at..at + 2);
-    let weir = bed.cluster.node("node-a").spawn(WEIR, &arguments, &[("WEIR_STATE_DIR", "")]).unwrap();
+    let variables = [("WEIR_STATE_DIR", ""), ("WEIR_RUNTIME_DIR", "")];
+    let weir = bed.cluster.node("node-a").spawn(WEIR, &arguments, &variables).unwrap();
     for line in ["--cluster-cidr is not set", "the cluster has no Node named \"node-b\""] {
         eventually(line, true, || weir.log().unwrap().contains(line));
     }

@@ -81,7 +81,7 @@ fn relaying_a_datagram_allocates_nothing() {
             let address = sessions.frontend.borrow().address;
             client.connect(address).await.unwrap();
             prepare(&client, burst);
-            tokio::task::spawn_local(listen(udp, sessions, stop.clone()));
+            tokio::task::spawn_local(listen(udp, sessions, stop.child_token(), stop.clone()));
             (client, endpoint, stop)
         });
         let allocations =

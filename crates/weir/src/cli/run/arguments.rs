@@ -131,9 +131,20 @@ pub(super) struct CaptureArgs {
           value_parser = values::source_ports, default_value = "1024-32767")]
     pub(super) source_ports: Vec<PortRange>,
 
-    /// Take over from a weir that already runs on this node: its connections go on, new ones come to this weir
+    /// Take over from a weir that already runs on this node: its connections go on for its drain time, then it ends; new
+    /// ones come to this weir
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(super) takeover: bool,
+
+    /// What to do when another weir has taken over and connections are done: end, or wait for SIGTERM as in a Pod, where
+    /// the kubelet starts again what ends
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub(super) when_taken_over: WhenTakenOver,
+
+    /// Folder for the lock and the sockets by which weirs of one host find each other; only this user may write to it
+    /// [default: /run/weir as root, else $XDG_RUNTIME_DIR/weir]
+    #[arg(long, value_name = "DIR")]
+    pub(super) runtime_dir: Option<Folder>,
 
     /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else. Without the
     /// rules they go where kube-proxy or the network sends them ('weir cleanup' removes rules that were left)
@@ -175,6 +186,16 @@ pub(super) enum Mode {
     Bind,
     /// nftables rules capture all Service traffic that passes this Kubernetes node; needs CAP_NET_ADMIN
     Node,
+}
+
+/// What a weir does when another one has taken over and its connections are done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenTakenOver {
+    /// End with exit code 0
+    #[default]
+    End,
+    /// Wait for SIGTERM; end when the other weir is gone, to be started again
+    Wait,
 }
 
 /// Places where Services are served whose addresses are not local.

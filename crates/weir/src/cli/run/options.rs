@@ -1,7 +1,7 @@
 //! What follows from the flags of `weir run`? Settings that are checked together and complete.
 
 use super::{
-    arguments::{Map, Mode, RunArgs, SourceArgs},
+    arguments::{Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
     settings::{EffectiveSettings, SettingOrigin},
 };
 use crate::{
@@ -17,9 +17,10 @@ use std::{
     cmp::Ordering,
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
+    path::PathBuf,
     time::Duration,
 };
-use weir_capture::{Forwarding, marks};
+use weir_capture::{Forwarding, RuntimeDir, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, PortRange};
 use weir_proxy::{Config, Marks, NodeMode};
@@ -71,6 +72,10 @@ pub(crate) struct NodeOptions {
     pub(crate) takeover: bool,
     /// Whether packets to endpoints take the way of forwarded packets.
     pub(crate) forwarding: Forwarding,
+    /// What to do once another weir has taken over.
+    pub(crate) when_taken_over: WhenTakenOver,
+    /// Folder in which weirs find each other; `None` for none.
+    pub(crate) runtime_dir: Option<PathBuf>,
     /// Whether rules stay at the end.
     pub(crate) keep_rules: bool,
 }
@@ -121,6 +126,8 @@ impl RunArgs {
                 source_ports: capture.source_ports,
                 takeover: capture.takeover,
                 forwarding: capture.forwarding.into(),
+                when_taken_over: capture.when_taken_over,
+                runtime_dir: capture.runtime_dir.map_or_else(RuntimeDir::default_path, |folder| folder.0),
                 keep_rules: capture.keep_rules,
             }),
         };

@@ -1,6 +1,12 @@
 //! How does `weir run` start, and how does it end?
 
-use super::{data_plane::DataPlane, frontends::FrontendPrinter, reload::Reload, servers::Servers};
+use super::{
+    data_plane::DataPlane,
+    end::{AfterTakeover, drain},
+    frontends::FrontendPrinter,
+    reload::Reload,
+    servers::Servers,
+};
 use crate::{
     cli::RunOptions,
     commands::signals::Signals,
@@ -12,7 +18,7 @@ use crate::{
 };
 use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
-use tokio::{runtime::Builder, sync::watch, time::timeout};
+use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 use weir_core::Snapshot;
 use weir_proxy::Proxy;
@@ -47,11 +53,13 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     };
     let probes = Probes::new(Health::new(options.node.is_some()));
     let (served, to_show) = watch::channel(Snapshot::default());
-    let servers = Servers::start(&options, &probes, to_show, exporter)?;
-    let proxy = Proxy::start(options.proxy_config())?;
+    let is_accompanied = capture.as_ref().is_some_and(|capture| !capture.has_lock());
+    let (accompany, accompanied) = watch::channel(is_accompanied);
+    let servers = Servers::start(&options, &probes, &accompanied, to_show, exporter)?;
+    let mut proxy = Proxy::start(options.proxy_config())?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
-        NodeCapture::new(capture, node, node_ports, &proxy, &probes)
+        NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
     });
     let mut control = tokio::select! {
         control = weir_control::start(options.source.clone(), options.scope.clone()) => control?,
@@ -63,32 +71,42 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     };
     let frontends = FrontendPrinter::new(options.map_loopback);
     let host_addresses = options.scope.guard_rules.host.clone();
-    let mut data_plane = DataPlane { proxy, node, frontends, served, host_addresses };
+    let mut data_plane = DataPlane { proxy, node, frontends, served, host_addresses, accompanied };
+    let after = AfterTakeover::new(options.node.as_ref());
     let mut reload = Reload::new(options, log_filter, control.credentials());
-    let reason = tokio::select! {
-        reason = signals.end(async || reload.run().await) => reason,
-        () = data_plane.run(&mut control, &probes) => anyhow::bail!("the control plane has ended"),
+    let taken_over = tokio::select! {
+        reason = signals.end(async || reload.run().await) => {
+            info!(
+                "{reason}: draining; connections may go on for {:?}, a second signal ends them",
+                reload.drain_timeout()
+            );
+            None
+        }
+        ended = data_plane.run(&mut control, &probes) => match ended {
+            Some(taken_over) => Some(taken_over),
+            None => anyhow::bail!("the control plane has ended"),
+        },
     };
-    info!(
-        "{reason}: draining; connections may go on for {:?}, a second signal ends them",
-        reload.drain_timeout()
-    );
     probes.health().set_draining();
     // The last state is written while connections end.
     let saving = tokio::spawn(control.end());
-    tokio::select! {
-        drained = data_plane.drain(reload.drain_timeout()) => match drained.reset {
-            0 => info!("all connections have ended"),
-            reset => info!("{reset} connections were still open and were reset"),
-        },
-        reason = signals.another_end() => info!("{reason}: ending at once"),
+    match taken_over {
+        None => Box::pin(drain(data_plane, reload.drain_timeout(), &mut signals)).await,
+        Some(taken_over) => {
+            let longest = reload.drain_timeout();
+            Box::pin(after.run(taken_over, data_plane, &servers, longest, &mut signals)).await;
+        }
     }
+    finish_saving(saving).await;
+    servers.stop().await;
+    Ok(())
+}
+
+async fn finish_saving(saving: JoinHandle<()>) {
     if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(
             "ending without saving the last state: writing takes longer than {SAVE_TIMEOUT:?}; is --state-dir on a \
              network file system?"
         );
     }
-    servers.stop().await;
-    Ok(())
 }

@@ -75,7 +75,12 @@ async fn a_large_answer_arrives_whole() {
 async fn an_address_in_use_is_tried_again_until_it_is_free() {
     let holder = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = holder.local_addr().unwrap();
-    let server = tokio::spawn(SERVER.serve(address, hello, CancellationToken::new()));
+    let server = tokio::spawn(SERVER.serve(
+        address,
+        tokio::sync::watch::channel(false).1,
+        hello,
+        CancellationToken::new(),
+    ));
     tokio::time::advance(BIND_RETRY * 3).await;
     assert!(!server.is_finished());
     drop(holder);

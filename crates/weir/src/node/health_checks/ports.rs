@@ -2,7 +2,7 @@
 
 use super::{desired_reports::DesiredReports, report::Report};
 use crate::{
-    http::Server,
+    http::{QUICK_RETRY, Server},
     metrics::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS},
 };
 use metrics::{Counter, Gauge, counter, gauge};
@@ -16,7 +16,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ use weir_proxy::{DescriptorBudget, DescriptorPermit};
 const SERVER: Server = Server { name: "health-check node port", alternative: "another healthCheckNodePort" };
 
 /// Time until a port that could not be opened is tried again.
-pub(super) const RETRY: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Clients that may wait in the kernel until weir accepts them.
 const BACKLOG: i32 = 128;
@@ -82,14 +82,20 @@ pub(super) struct HealthCheckPorts {
     failed: BTreeMap<SocketAddr, String>,
     clients: mpsc::Sender<AcceptedClient>,
     descriptors: Arc<DescriptorBudget>,
+    /// Whether another weir runs here, which may have ports and is about to let go.
+    accompanied: watch::Receiver<bool>,
     metrics: PortMetrics,
 }
 
 impl HealthCheckPorts {
     /// Starts without an open port. `clients` receives every client that connects to one.
-    pub(super) fn new(clients: mpsc::Sender<AcceptedClient>, descriptors: Arc<DescriptorBudget>) -> Self {
+    pub(super) fn new(
+        clients: mpsc::Sender<AcceptedClient>,
+        descriptors: Arc<DescriptorBudget>,
+        accompanied: watch::Receiver<bool>,
+    ) -> Self {
         let (open, failed) = (HashMap::new(), BTreeMap::new());
-        Self { open, failed, clients, descriptors, metrics: PortMetrics::register() }
+        Self { open, failed, clients, descriptors, accompanied, metrics: PortMetrics::register() }
     }
 
     /// Opens and closes the ports at these addresses and changes their reports, until they are as desired.
@@ -122,6 +128,11 @@ impl HealthCheckPorts {
         self.show_counts();
     }
 
+    /// Time until failed ports are to be tried again.
+    pub(super) fn retry_after(&self) -> Duration {
+        if *self.accompanied.borrow() { QUICK_RETRY } else { RETRY }
+    }
+
     /// Whether a port could not be opened.
     pub(super) fn some_failed(&self) -> bool {
         !self.failed.is_empty()
@@ -147,6 +158,10 @@ impl HealthCheckPorts {
                 if self.failed.remove(&address).is_some() {
                     tracing::info!(%service, %address, "the health-check node port is open now");
                 }
+            }
+            Err(error) if error.kind() == ErrorKind::AddrInUse && *self.accompanied.borrow() => {
+                // The earlier weir has it. Should that not be so, it is said once that weir is gone.
+                self.failed.insert(address, String::new());
             }
             Err(error) => {
                 self.metrics.failures.increment(1);

@@ -5,7 +5,7 @@
 
 use super::{
     desired_reports::DesiredReports,
-    ports::{AcceptedClient, HealthCheckPorts, RETRY},
+    ports::{AcceptedClient, HealthCheckPorts},
 };
 use crate::{
     health::ClockReading,
@@ -15,7 +15,7 @@ use std::{net::IpAddr, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use weir_core::Snapshot;
@@ -41,14 +41,19 @@ struct DesiredState {
 
 impl HealthChecks {
     /// Starts the task without any port. `probes` says whether the proxy is healthy; each port takes a descriptor of the budget.
-    pub(crate) fn start(probes: Probes, descriptors: Arc<DescriptorBudget>) -> Self {
+    /// `accompanied` says whether another weir may have ports.
+    pub(crate) fn start(
+        probes: Probes,
+        descriptors: Arc<DescriptorBudget>,
+        accompanied: watch::Receiver<bool>,
+    ) -> Self {
         let (desired, seen) = watch::channel(DesiredState::default());
         let stop = CancellationToken::new();
         let (clients, accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
         let server = HealthCheckServer {
             probes,
             desired: DesiredReports::default(),
-            ports: HealthCheckPorts::new(clients, descriptors),
+            ports: HealthCheckPorts::new(clients, descriptors, accompanied),
         };
         let task = tokio::spawn(server.run(seen, accepted, stop.clone()));
         Self { desired, stop, task }
@@ -60,9 +65,11 @@ impl HealthChecks {
     }
 
     /// Closes all ports, so that load balancers send elsewhere; returns when all are closed.
-    pub(crate) async fn stop(self) {
+    pub(crate) async fn close(&mut self) {
         self.stop.cancel();
-        let _ = self.task.await;
+        if !self.task.is_finished() {
+            let _ = (&mut self.task).await;
+        }
     }
 }
 
@@ -81,8 +88,7 @@ impl HealthCheckServer {
         stop: CancellationToken,
     ) {
         let mut connections = Connections::default();
-        let mut retry = interval(RETRY);
-        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut next_retry = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -93,9 +99,16 @@ impl HealthCheckServer {
                     let DesiredState { snapshot, addresses } = desired.borrow_and_update().clone();
                     let touched = self.desired.update(&snapshot, &addresses);
                     self.ports.settle(&self.desired, &touched).await;
+                    let now = Instant::now();
+                    if next_retry <= now {
+                        next_retry = now + self.ports.retry_after();
+                    }
                 }
                 Some(client) = clients.recv() => self.serve(client, &mut connections),
-                _ = retry.tick(), if self.ports.some_failed() => self.ports.retry(&self.desired),
+                () = sleep_until(next_retry), if self.ports.some_failed() => {
+                    self.ports.retry(&self.desired);
+                    next_retry = Instant::now() + self.ports.retry_after();
+                }
             }
         }
         self.ports.close().await;

@@ -29,7 +29,7 @@ fn at(ip: IpAddr, port: u16) -> SocketAddr {
 
 fn ports() -> (HealthCheckPorts, mpsc::Receiver<AcceptedClient>) {
     let (clients, accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
-    (HealthCheckPorts::new(clients, DescriptorBudget::new(8)), accepted)
+    (HealthCheckPorts::new(clients, DescriptorBudget::new(8), alone()), accepted)
 }
 
 /// The golden vectors were recorded from kube-proxy's server; ours must answer the same over a real socket.
@@ -60,7 +60,7 @@ async fn assert_answers(case: &Value) {
     let leaving = state["taint"] == "ToBeDeletedByClusterAutoscaler";
     probes.health().set_node(&weir_core::Node { leaving, ..weir_core::Node::named("node-a") });
     let [port] = free_ports();
-    let checks = HealthChecks::start(probes, DescriptorBudget::new(8));
+    let mut checks = HealthChecks::start(probes, DescriptorBudget::new(8), alone());
     let count = usize::try_from(state["localEndpoints"].as_u64().unwrap()).unwrap();
     checks.apply(&snapshot(&[("svc1", port, count, 0)]), &[HERE]);
     let (method, path) = (case["method"].as_str().unwrap(), case["path"].as_str().unwrap());
@@ -69,7 +69,7 @@ async fn assert_answers(case: &Value) {
     assert_eq!(seen.status, case["status"], "{name}");
     assert_eq!(serde_json::to_value(&seen.headers).unwrap(), case["headers"], "{name}");
     assert_eq!(seen.body, case["body"].as_str().unwrap(), "{name}");
-    checks.stop().await;
+    checks.close().await;
     assert!(TcpStream::connect(at(HERE, port)).await.is_err(), "{name}: the port is closed at the end");
 }
 
@@ -87,7 +87,7 @@ async fn asking(address: SocketAddr) -> Asking {
 #[tokio::test]
 async fn each_family_has_a_port_and_a_count_of_its_own() {
     let [port] = free_ports();
-    let checks = HealthChecks::start(Probes::new(Health::new(false)), DescriptorBudget::new(8));
+    let checks = HealthChecks::start(Probes::new(Health::new(false)), DescriptorBudget::new(8), alone());
     let everywhere = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     checks.apply(&snapshot(&[("a", port, 3, 0)]), &everywhere);
     asking(at(HERE, port)).await;
@@ -99,7 +99,7 @@ async fn each_family_has_a_port_and_a_count_of_its_own() {
 #[tokio::test]
 async fn a_service_that_is_gone_closes_its_port_and_its_connections() {
     let [port] = free_ports();
-    let checks = HealthChecks::start(Probes::new(Health::new(false)), DescriptorBudget::new(8));
+    let checks = HealthChecks::start(Probes::new(Health::new(false)), DescriptorBudget::new(8), alone());
     checks.apply(&snapshot(&[("a", port, 1, 0)]), &[HERE]);
     let mut kept = asking(at(HERE, port)).await;
     assert_eq!(kept.request("GET", "/").await.status, 200);
@@ -164,7 +164,7 @@ async fn a_port_that_is_in_use_is_tried_again_and_hinders_no_other() {
 async fn ports_take_no_more_descriptors_than_there_are() {
     let (clients, _accepted) = mpsc::channel(MAX_WAITING_CLIENTS);
     let descriptors = DescriptorBudget::new(1);
-    let mut ports = HealthCheckPorts::new(clients, Arc::clone(&descriptors));
+    let mut ports = HealthCheckPorts::new(clients, Arc::clone(&descriptors), alone());
     let [first, second] = free_ports();
     let mut desired = DesiredReports::default();
     let touched = desired.update(&snapshot(&[("a", first, 1, 0), ("b", second, 1, 0)]), &[HERE]);
@@ -176,4 +176,9 @@ async fn ports_take_no_more_descriptors_than_there_are() {
     assert!(!ports.some_failed(), "the descriptor came back");
     ports.close().await;
     assert!(descriptors.acquire(1).is_some());
+}
+
+/// Says that no other weir runs here.
+fn alone() -> watch::Receiver<bool> {
+    watch::channel(false).1
 }

@@ -1,0 +1,45 @@
+//! What do clients, probes and operators see while one weir takes over from another?
+
+mod newcomer;
+mod squatters;
+mod updates;
+
+use crate::bed::{Bed, eventually};
+use weir_testkit::{Program, cluster::NodePlan};
+
+/// The address of the probes.
+const HEALTH: &str = "127.0.0.1:10256";
+/// The address of the metrics.
+const METRICS: &str = "127.0.0.1:10249";
+
+/// A node with two pods and weir on it.
+fn bed(plan: NodePlan<'_>, flags: &[&str]) -> Option<Bed> {
+    let mut bed = Bed::without_weir(&[plan])?;
+    bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
+    bed.start_weir("node-a", flags);
+    Some(bed)
+}
+
+/// Starts a newcomer and waits until it alone serves, and answers probes.
+fn take_over(bed: &Bed, flags: &[&str]) -> Program {
+    let mut newcomer = bed.spawn_weir("node-a", &[&["--takeover"], flags].concat());
+    wait_for(&mut newcomer, "the earlier weir has let go");
+    wait_for(&mut newcomer, "server=\"health\"");
+    eventually("readiness", Some(200), || bed.probe("node-a", "/readyz"));
+    newcomer
+}
+
+/// Waits until a weir has said this.
+fn wait_for(weir: &mut Program, words: &str) {
+    eventually(words, true, || {
+        let log = weir.log().unwrap();
+        assert!(!weir.has_ended().unwrap() || log.contains(words), "weir has ended:\n{log}");
+        log.contains(words)
+    });
+}
+
+/// Waits for the end of a weir after another one has taken over: in good order, and said.
+fn assert_ends_well(mut weir: Program) {
+    assert!(weir.wait().unwrap().success(), "{}", weir.log().unwrap());
+    assert!(weir.log().unwrap().contains("another weir has taken over"), "{}", weir.log().unwrap());
+}
