@@ -7,6 +7,7 @@ mod datagrams;
 #[cfg(test)]
 mod fixture;
 mod flow;
+mod flow_sockets;
 pub(crate) mod flow_table;
 mod replies;
 mod reply_socket;

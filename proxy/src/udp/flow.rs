@@ -2,6 +2,7 @@
 
 use super::{
     datagrams::{batch_socket::BatchSocket, sender::Route},
+    flow_sockets::FlowSockets,
     reply_socket::ReplySocket,
 };
 use crate::{
@@ -74,14 +75,6 @@ pub(crate) struct UdpFlow {
     /// Counts the flow as load of its endpoint.
     lease: Lease,
     permits: FlowPermits,
-}
-
-/// The sockets of a flow.
-pub(super) struct FlowSockets {
-    /// Connected to the endpoint.
-    pub(super) upstream: BatchSocket,
-    /// Shared by the flows of a frontend.
-    pub(super) reply_socket: Rc<ReplySocket>,
 }
 
 /// The permits that a flow holds.

@@ -4,7 +4,8 @@ use super::{
     accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
-    flow::{FlowSockets, UdpFlow},
+    flow::UdpFlow,
+    flow_sockets::FlowSockets,
     replies,
     reply_socket::{ReplySocket, ReplySockets},
     scratch::DatagramScratch,
@@ -15,8 +16,6 @@ use crate::{
         frontend::LocalFrontend,
         local_metrics::{ActiveSession, Direction},
     },
-    shared::connect_fault::ConnectFault,
-    sys::socket::{Egress, udp_connected},
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -237,42 +236,13 @@ impl Sessions {
             return None;
         }
         let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;
-        let sockets = self.open_sockets(cx, client, selected.address)?;
+        let endpoint = selected.address;
+        let sockets = FlowSockets::open(&self.reply_sockets, udp, frontend, routing, client, endpoint)?;
         let flow =
             Rc::new(UdpFlow::new(client, selected, sockets, runtime, routing, permits, refused_before));
         self.start(udp, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
-    }
-
-    /// Opens the sockets of a flow. `None` if one of them cannot be opened.
-    fn open_sockets(
-        &self,
-        cx: ForwardContext<'_>,
-        client: SocketAddr,
-        endpoint: SocketAddr,
-    ) -> Option<FlowSockets> {
-        let ForwardContext { udp, frontend, routing } = cx;
-        let admission = &udp.worker.admission;
-        let egress = frontend.egress(routing, client, endpoint);
-        let sockets = upstream(endpoint, egress).and_then(|upstream| {
-            let reply_socket = self.reply_sockets.get(&admission.descriptors, frontend, routing)?;
-            Ok(reply_socket.map(|reply_socket| FlowSockets { upstream, reply_socket }))
-        });
-        match sockets {
-            Ok(Some(sockets)) => Some(sockets),
-            Ok(None) => {
-                frontend.record_rejection(admission, client.ip().to_canonical(), Closed::LocalLimit);
-                None
-            }
-            Err(error) => {
-                tracing::debug!(%error, %endpoint, "cannot open a socket for a UDP flow");
-                if ConnectFault::of(&error) == ConnectFault::SourcePorts {
-                    frontend.record_rejection(admission, client.ip().to_canonical(), Closed::NoSourcePort);
-                }
-                None
-            }
-        }
     }
 
     /// Lists a flow and forwards its replies until it ends.
@@ -298,10 +268,6 @@ impl Sessions {
             flows.remove(&flow.client);
         }
     }
-}
-
-fn upstream(endpoint: SocketAddr, egress: Egress<'_>) -> io::Result<BatchSocket> {
-    BatchSocket::new(udp_connected(endpoint, egress)?, ReceiveMode::Connected)
 }
 
 #[cfg(test)]
