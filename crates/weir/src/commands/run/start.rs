@@ -39,12 +39,7 @@ const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
-    if options.node.as_ref().is_some_and(|node| node.network.lacks_cluster_cidr) {
-        warn!(
-            "pods are not recognised, since --cluster-cidr is not set: weir treats them as clients from outside the \
-             cluster. Name the cluster's pod networks, or choose another --detect-local-mode"
-        );
-    }
+    warn_of_unknown_pods(&options);
     // First: what is registered without a recorder counts into nothing.
     let exporter = metrics::install()?;
     let capture = match &options.node {
@@ -100,6 +95,15 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     finish_saving(saving).await;
     servers.stop().await;
     Ok(())
+}
+
+fn warn_of_unknown_pods(options: &RunOptions) {
+    if options.node.as_ref().is_some_and(|node| node.network.lacks_cluster_cidr) {
+        warn!(
+            "pods are not recognised, since --cluster-cidr is not set: weir treats them as clients from outside the \
+             cluster. Name the cluster's pod networks, or choose another --detect-local-mode"
+        );
+    }
 }
 
 async fn finish_saving(saving: JoinHandle<()>) {
