@@ -177,12 +177,15 @@ impl Reconciler {
             let capturable = touched.iter().copied().filter(|listen| !listen.address.ip().is_loopback());
             steps = known_frontends.settle(capturable, desired, sockets.workers()).await;
         }
+        let stand_ins = sockets.stand_in_ports();
         let mut applied = sockets.settle(to_bind, desired).await;
         let is_row_bound = |row: &FrontendRow| desired.binds(row.listen.ip());
         applied.rows.retain(is_row_bound);
         applied.rows.extend(steps.rows.into_iter().filter(|row| !is_row_bound(row)));
         let own_mark = self.config.node_mode.as_ref().map_or(0, |node_mode| node_mode.marks.to_clients);
-        node_ports::warn(steps.new.into_iter().filter(|binding| !is_bound(&binding.listen)), own_mark);
+        let new = steps.new.into_iter().filter(|binding| !is_bound(&binding.listen));
+        let stood_in = sockets.new_stand_ins(&stand_ins).filter_map(|listen| plan.winner(listen));
+        node_ports::warn(new.chain(stood_in), own_mark);
         for listen in touched {
             let captured = known_frontends.contains(listen).then_some(listen.address);
             // Nothing is awaited since the socket was opened, so at most a few connections have gone in a circle, and

@@ -112,6 +112,21 @@ impl Sockets {
         self.open.get(&listen).map(|group| group.spec.frontend)
     }
 
+    /// Ports that stand in for others, as in [`Applied::stand_in_ports`].
+    pub(super) fn stand_in_ports(&self) -> Arc<BTreeMap<Frontend, u16>> {
+        Arc::clone(&self.stand_in_ports)
+    }
+
+    /// Frontends that other ports stand in for now and did not `before`.
+    pub(super) fn new_stand_ins<'a>(
+        &'a self,
+        before: &'a Arc<BTreeMap<Frontend, u16>>,
+    ) -> impl Iterator<Item = Frontend> + 'a {
+        let changed = (!Arc::ptr_eq(before, &self.stand_in_ports)).then_some(&self.stand_in_ports);
+        let now = changed.into_iter().flat_map(|ports| ports.keys().copied());
+        now.filter(|listen| !before.contains_key(listen))
+    }
+
     pub(super) fn next_retry(&self) -> Option<Instant> {
         self.retries.next()
     }

@@ -21,6 +21,39 @@ fn read(annotations: &[(&str, &str)]) -> (Settings, Vec<String>) {
     (settings, problems.list().iter().map(ToString::to_string).collect())
 }
 
+/// The settings that all annotations of a test give together.
+fn every_setting() -> Settings {
+    Settings {
+        balance: Policy::Maglev,
+        connect_timeout: Duration::from_millis(500),
+        idle_timeout: seconds(5400),
+        half_closed_timeout: seconds(20),
+        udp_idle_timeout: seconds(5),
+        udp_assured_timeout: seconds(5),
+        dead_peer_timeout: seconds(10),
+        max_connection_age: Some(seconds(3600)),
+        on_endpoint_removed: EndpointRemoved::Drain(seconds(30)),
+        no_local_endpoints: NoLocalEndpoints::Pass,
+        health_check: Some(ActiveCheck {
+            interval: seconds(1),
+            rise: NonZeroU32::MIN,
+            fall: NonZeroU32::new(5).unwrap(),
+        }),
+        topology_spill: Some("1.5".parse().unwrap()),
+        limits: Limits {
+            connections: NonZeroU32::new(1000),
+            connections_per_endpoint: NonZeroU32::new(100),
+            queue: 0,
+            queue_timeout: seconds(2),
+            connections_per_client: NonZeroU32::new(10),
+            accept_rate: NonZeroU32::new(50),
+            udp_flows_per_client: NonZeroU32::new(7),
+        },
+        proxy_protocol: Some(ProxyProtocol::V2),
+        accept_proxy_protocol: ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).into(),
+    }
+}
+
 #[test]
 fn every_setting_can_be_set() {
     let values = [
@@ -54,36 +87,7 @@ fn every_setting_can_be_set() {
     let mut annotations = keys.each_ref().map(|(key, value)| (key.as_str(), *value)).to_vec();
     annotations.push(("example.com/balance", "other"));
     let (settings, problems) = read(&annotations);
-    let expected = Settings {
-        balance: Policy::Maglev,
-        connect_timeout: Duration::from_millis(500),
-        idle_timeout: seconds(5400),
-        half_closed_timeout: seconds(20),
-        udp_idle_timeout: seconds(5),
-        udp_assured_timeout: seconds(5),
-        dead_peer_timeout: seconds(10),
-        max_connection_age: Some(seconds(3600)),
-        on_endpoint_removed: EndpointRemoved::Drain(seconds(30)),
-        no_local_endpoints: NoLocalEndpoints::Pass,
-        health_check: Some(ActiveCheck {
-            interval: seconds(1),
-            rise: NonZeroU32::MIN,
-            fall: NonZeroU32::new(5).unwrap(),
-        }),
-        topology_spill: Some("1.5".parse().unwrap()),
-        limits: Limits {
-            connections: NonZeroU32::new(1000),
-            connections_per_endpoint: NonZeroU32::new(100),
-            queue: 0,
-            queue_timeout: seconds(2),
-            connections_per_client: NonZeroU32::new(10),
-            accept_rate: NonZeroU32::new(50),
-            udp_flows_per_client: NonZeroU32::new(7),
-        },
-        proxy_protocol: Some(ProxyProtocol::V2),
-        accept_proxy_protocol: ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).into(),
-    };
-    assert_eq!((settings, problems), (expected, vec![]));
+    assert_eq!((settings, problems), (every_setting(), vec![]));
 }
 
 #[test]

@@ -84,6 +84,17 @@ impl Bed {
         Some(bed)
     }
 
+    /// The standard cluster, for what is not so where all pods are on bridges: packets between ports of a bridge are not
+    /// forwarded, or neighbours cannot be found where `forward` drops.
+    pub(crate) fn mixed() -> Option<Self> {
+        if LAYOUT == Layout::Mixed { Self::standard() } else { None }
+    }
+
+    /// Only these nodes, laid out as the test says. Such a test runs in one of the three programs only.
+    pub(crate) fn laid_out(plans: &[NodePlan<'_>]) -> Option<Self> {
+        if LAYOUT == Layout::Mixed { Self::without_weir(plans) } else { None }
+    }
+
     /// Only the nodes, which the API server knows.
     pub(crate) fn without_weir(plans: &[NodePlan<'_>]) -> Option<Self> {
         let cluster = Cluster::create(plans)?;

@@ -5,7 +5,7 @@ use weir_testkit::cluster::NodePlan;
 
 fn bed(netfilter: bool) -> Option<Bed> {
     let mut bed =
-        Bed::without_weir(&[NodePlan::bridged("node-a", netfilter), NodePlan::bridged("node-b", netfilter)])?;
+        Bed::laid_out(&[NodePlan::bridged("node-a", netfilter), NodePlan::bridged("node-b", netfilter)])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1"), ("node-b", "b-2")]);
     bed.start_weir("node-a", &[]);
     bed.start_weir("node-b", &[]);

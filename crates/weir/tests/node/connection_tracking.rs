@@ -12,7 +12,7 @@ const CLOSE_WAIT: &str = "net/netfilter/nf_conntrack_tcp_timeout_close_wait";
 #[test]
 fn the_time_for_half_closed_connections_is_raised_to_an_hour_and_never_lowered() {
     let plans = [NodePlan::routed("node-a"), NodePlan::routed("node-b")];
-    let Some(mut bed) = Bed::without_weir(&plans) else { return };
+    let Some(mut bed) = Bed::laid_out(&plans) else { return };
     let seconds = |bed: &Bed, node: &str| bed.cluster.node(node).namespace().parameter(CLOSE_WAIT).unwrap();
     bed.cluster.node("node-a").namespace().set_parameter(CLOSE_WAIT, "60").unwrap();
     bed.cluster.node("node-b").namespace().set_parameter(CLOSE_WAIT, "7200").unwrap();
@@ -25,7 +25,7 @@ fn the_time_for_half_closed_connections_is_raised_to_an_hour_and_never_lowered()
 
 #[test]
 fn where_kernel_parameters_are_read_only_that_is_said_once_and_weir_serves() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let node = bed.cluster.node("node-a");
     node.namespace().set_parameter(CLOSE_WAIT, "60").unwrap();

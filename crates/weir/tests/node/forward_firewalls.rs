@@ -70,7 +70,7 @@ table inet firewall {
 
 #[test]
 fn a_firewall_that_drops_in_every_hook_need_only_let_weirs_packets_pass() {
-    let Some(bed) = Bed::standard() else { return };
+    let Some(bed) = Bed::mixed() else { return };
     for node in bed.cluster.nodes() {
         node.namespace().nft(FIREWALL).unwrap();
         expect_forwarding(&bed, node.name(), true);
@@ -83,7 +83,7 @@ fn a_firewall_that_drops_in_every_hook_need_only_let_weirs_packets_pass() {
 
 #[test]
 fn endpoints_whose_packets_the_network_plugin_masquerades_answer_on_the_forwarded_way() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a"), NodePlan::routed("node-b")]) else {
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a"), NodePlan::routed("node-b")]) else {
         return;
     };
     bed.start_pods(&[("node-a", "a-1")]);

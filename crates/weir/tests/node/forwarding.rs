@@ -12,7 +12,7 @@ const ALWAYS: &[&str] = &["--forwarding=always"];
 
 /// A client a-2 that a policy keeps from a-1, and a-3 that is let through. Both are clients of the Service of a-1.
 fn policed() -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[NodePlan::routed("node-a")])?;
+    let mut bed = Bed::laid_out(&[NodePlan::routed("node-a")])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-a", "a-3")]);
     bed.serve(&Service::web("web", 10), &["a-1"]);
     let [endpoint, denied] = ["a-1", "a-2"].map(|pod| bed.cluster.pod(pod));
@@ -174,7 +174,7 @@ fn an_interface_of_somebody_else_with_that_name_is_named_and_left_alone() {
 
 #[test]
 fn an_address_that_the_host_uses_is_not_taken() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     run(&bed, "ip address add 169.254.77.1/32 dev lo");
     run(&bed, "ip route add blackhole 169.254.78.0/24");
@@ -188,7 +188,7 @@ fn an_address_that_the_host_uses_is_not_taken() {
 #[test]
 fn a_host_without_ipv6_forwards_ipv4() {
     let plan = NodePlan { ipv6: false, ..NodePlan::routed("node-a") };
-    let Some(mut bed) = Bed::without_weir(&[plan]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[plan]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", ALWAYS);
     bed.serve(&Service::web("web", 10), &["a-1"]);
@@ -200,7 +200,7 @@ fn a_host_without_ipv6_forwards_ipv4() {
 
 #[test]
 fn large_datagrams_arrive_whole_by_the_pair_in_both_families() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])
     else {
         return;
     };
@@ -225,7 +225,7 @@ fn large_datagrams_arrive_whole_by_the_pair_in_both_families() {
 
 #[test]
 fn connections_by_the_pair_are_tracked_once_and_as_established() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", ALWAYS);
     bed.serve(&Service::web("web", 10), &["a-1"]);

@@ -10,7 +10,7 @@ use weir_testkit::cluster::{Failure, Host, NodePlan, POD_PORT};
 
 /// A node with two pods, and weir on it with these flags.
 fn single(flags: &[&str]) -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[NodePlan::routed("node-a")])?;
+    let mut bed = Bed::laid_out(&[NodePlan::routed("node-a")])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", flags);
     Some(bed)
@@ -161,7 +161,7 @@ fn external_ips_of_the_annotation_are_served_where_external_ips_are_allowed() {
 /// On a laptop the node's addresses are the laptop's.
 #[test]
 fn in_bind_mode_addresses_of_the_host_are_judged_in_the_same_way() {
-    let Some(bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     let node = bed.cluster.node("node-a");
     let _listening = node.start_servers(POD_PORT).unwrap();
     node.namespace().ip(&["address", "add", "198.51.100.10/32", "dev", "lo"]).unwrap();

@@ -15,7 +15,7 @@ const NODES: [&str; 3] = ["node-a", "node-b", "node-c"];
 /// As many of the nodes, with weir but without its guard of endpoints; and a pod.
 fn nodes(count: usize) -> Option<Bed> {
     let plans = NODES.map(NodePlan::routed);
-    let mut bed = Bed::without_weir(&plans[..count])?;
+    let mut bed = Bed::laid_out(&plans[..count])?;
     bed.start_pods(&[("node-a", "a-1")]);
     NODES[..count].iter().for_each(|node| bed.start_weir(node, &["--guards=false"]));
     Some(bed)
@@ -130,7 +130,7 @@ fn a_loop_of_several_endpoints_does_not_multiply_connections_without_bound() {
 #[test]
 fn endpoints_that_are_node_ports_of_other_nodes_are_refused_by_default() {
     let plans = NODES.map(NodePlan::routed);
-    let Some(mut bed) = Bed::without_weir(&plans[..2]) else { return };
+    let Some(mut bed) = Bed::laid_out(&plans[..2]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-b", "b-1")]);
     NODES[..2].iter().for_each(|node| bed.start_weir(node, &[]));
     let (one, other) = (Service::web("one", 10).node_port(30080), Service::web("other", 11).node_port(30081));

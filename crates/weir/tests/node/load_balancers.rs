@@ -58,7 +58,7 @@ fn source_ranges_let_only_their_clients_through_and_only_at_vips() {
             expect(pod, protocol, to, Err(Failure::TimedOut));
             let node_port = SocketAddr::new(node.address_towards(to.ip()), 30080);
             let answer = ask_from(outside, beyond[index].parse().unwrap(), protocol, node_port);
-            assert_eq!(answer, Ok(("a-1".to_owned(), node_port.ip())));
+            assert_eq!(answer, Ok(("a-1".to_owned(), bed.masqueraded("a-1", node_port.ip()))));
         }
     }
 }

@@ -16,7 +16,7 @@ fn on_localhost(port: u16) -> [SocketAddr; 2] {
 
 /// The pods a-1 and a-2 on node-a, which serves node ports here; b-1 on the bridge of node-b.
 fn bed(flags: &[&str]) -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])?;
+    let mut bed = Bed::laid_out(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1")]);
     bed.start_weir("node-a", flags);
     Some(bed)
@@ -104,7 +104,9 @@ fn a_process_of_the_host_keeps_its_port_on_localhost_and_disturbs_nothing_else()
     bed.wait_until_served(10);
     for to in on_localhost(30080) {
         let line = format!("cannot serve node-port {to} of default/web:tcp-80/TCP");
-        eventually(&line, true, || bed.weir_mut("node-a").log().unwrap().contains(&line));
+        let holder = format!("(process {})", std::process::id());
+        let names = |log: &str| log.lines().any(|said| said.contains(&line) && said.contains(&holder));
+        eventually(&line, true, || names(&bed.weir_mut("node-a").log().unwrap()));
     }
     let (node, outside) = (bed.cluster.node("node-a"), bed.cluster.outside());
     for (protocol, [held, free]) in BOTH.into_iter().flat_map(|protocol| {

@@ -21,7 +21,7 @@ struct Scene {
 impl Scene {
     /// The rules are loaded before weir starts, or afterwards.
     fn new(rules: impl Fn(&Host, &Host) -> String, before: bool) -> Option<Self> {
-        let mut bed = Bed::without_weir(&[NodePlan::routed("node-a")])?;
+        let mut bed = Bed::laid_out(&[NodePlan::routed("node-a")])?;
         bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
         bed.serve(&Service::web("web", 10), &["a-1"]);
         let script = rules(bed.cluster.pod("a-2"), bed.cluster.pod("a-1"));

@@ -61,7 +61,7 @@ pub(crate) fn expect_forwarding(bed: &Bed, node: &str, forwards: bool) {
 
 /// Three routed pods on one node, of which a-1 is the endpoint.
 pub(crate) fn one_node() -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[NodePlan::routed("node-a")])?;
+    let mut bed = Bed::laid_out(&[NodePlan::routed("node-a")])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-a", "a-3")]);
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
     Some(bed)
@@ -83,7 +83,7 @@ fn what_a_policy_keeps_from_a_pod_on_the_same_node_does_not_reach_it_through_a_s
 
 #[test]
 fn a_policy_is_judged_on_the_endpoints_node_and_on_the_clients() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a"), NodePlan::bridged("node-b", false)])
     else {
         return;
     };
@@ -224,7 +224,7 @@ fn outside_clients_are_judged_too() {
 fn policies_apply_to_pods_on_bridges() {
     for netfilter in [false, true] {
         let plans = ["node-a", "node-b"].map(|name| NodePlan::bridged(name, netfilter));
-        let Some(mut bed) = Bed::without_weir(&plans) else { return };
+        let Some(mut bed) = Bed::laid_out(&plans) else { return };
         bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-a", "a-3"), ("node-b", "b-1")]);
         bed.serve(&Service::web("here", 10), &["a-1"]);
         bed.serve(&Service::web("there", 11), &["b-1"]);

@@ -24,7 +24,7 @@ fn passing() -> Service {
 
 /// The pods a-1 and a-2 on node-a, b-1 on node-b, and another host with the VIPs.
 fn bed(node_a: NodePlan<'_>) -> Option<(Bed, Vec<HostServers>)> {
-    let mut bed = Bed::without_weir(&[node_a, NodePlan::bridged("node-b", false)])?;
+    let mut bed = Bed::laid_out(&[node_a, NodePlan::bridged("node-b", false)])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-b", "b-1")]);
     let elsewhere = bed.cluster.control_plane();
     let mut servers = Vec::new();

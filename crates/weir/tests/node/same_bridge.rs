@@ -9,7 +9,7 @@ use weir_testkit::cluster::{Host, NodePlan, POD_PORT};
 
 /// One node with a-1 and a-2 on its bridge, weir on it, and a Service of a-1.
 fn bridged(netfilter: bool, flags: &[&str]) -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[NodePlan::bridged("node-a", netfilter)])?;
+    let mut bed = Bed::laid_out(&[NodePlan::bridged("node-a", netfilter)])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", flags);
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
@@ -84,7 +84,7 @@ fn what_pods_on_a_bridge_send_each_other_directly_stays_on_the_bridge() {
 
 #[test]
 fn a_bridge_that_is_not_the_endpoints_way_does_not_matter() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     // What an earlier network plugin has left: the routes of the pods lead elsewhere.
     let node = bed.cluster.node("node-a").namespace();
@@ -159,7 +159,7 @@ fn rules_for_bridges_go_at_an_orderly_end_and_with_a_clean_up() {
 
 #[test]
 fn without_a_bridge_no_rules_for_bridges_are_written() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1")]);
     bed.start_weir("node-a", &[]);
     bed.serve(&Service::web("web", 10), &["a-1"]);

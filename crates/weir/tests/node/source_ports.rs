@@ -127,7 +127,7 @@ fn a_clients_address_is_kept_and_its_port_is_not() {
 }
 
 fn single(flags: &[&str]) -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[NodePlan::routed("node-a")])?;
+    let mut bed = Bed::laid_out(&[NodePlan::routed("node-a")])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2"), ("node-a", "a-3")]);
     bed.start_weir("node-a", flags);
     bed.serve(&Service::web("web", 10), &["a-1"]);
@@ -149,7 +149,7 @@ fn a_few_ports_are_enough_for_any_number_of_connections_that_end() {
 
 #[test]
 fn ports_that_the_host_reserves_for_its_programs_are_not_used() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let node = bed.cluster.node("node-a").namespace();
     node.set_parameter("net/ipv4/ip_local_reserved_ports", "20000-20006,20020").unwrap();

@@ -124,7 +124,7 @@ fn pods_are_recognised_by_the_interface_or_bridge_that_they_send_from() {
         ),
     ];
     for (plan, flags) in modes {
-        let Some(mut bed) = Bed::without_weir(&[plan, NodePlan::routed("node-b")]) else { return };
+        let Some(mut bed) = Bed::laid_out(&[plan, NodePlan::routed("node-b")]) else { return };
         bed.start_pods(&[("node-a", "a-1"), ("node-b", "b-1")]);
         bed.start_weir("node-a", &flags);
         let service = Service::web("web", 10).node_port(30080).set("externalTrafficPolicy", json!("Local"));

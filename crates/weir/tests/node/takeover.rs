@@ -14,7 +14,7 @@ const METRICS: &str = "127.0.0.1:10249";
 
 /// A node with two pods and weir on it.
 fn bed(plan: NodePlan<'_>, flags: &[&str]) -> Option<Bed> {
-    let mut bed = Bed::without_weir(&[plan])?;
+    let mut bed = Bed::laid_out(&[plan])?;
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", flags);
     Some(bed)

@@ -24,7 +24,7 @@ fn as_another_user(bed: &Bed, script: &str) -> Program {
 
 #[test]
 fn a_name_in_the_kernel_that_another_user_holds_keeps_nobody_out() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     let mut squatter = as_another_user(
         &bed,
@@ -44,7 +44,7 @@ fn a_name_in_the_kernel_that_another_user_holds_keeps_nobody_out() {
 
 #[test]
 fn a_folder_that_another_user_has_prepared_is_not_used_and_weir_starts() {
-    let Some(mut bed) = Bed::without_weir(&[NodePlan::routed("node-a")]) else { return };
+    let Some(mut bed) = Bed::laid_out(&[NodePlan::routed("node-a")]) else { return };
     let folder = bed.runtime_dir();
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();

@@ -196,21 +196,25 @@ fn an_earlier_weir_may_wait_to_be_told_to_end_and_goes_when_the_later_one_is_gon
 #[test]
 fn a_process_that_holds_a_node_port_is_named() {
     let Some(mut bed) = bed(NodePlan::routed("node-a"), &[]) else { return };
-    let node = bed.cluster.node("node-a");
-    let _holder = node.start_servers_at("host-process", SocketAddr::new(node.v4(), 30080)).unwrap();
+    let to = SocketAddr::new(bed.cluster.node("node-a").v4(), 30080);
+    let _holder = bed.cluster.node("node-a").start_servers_at("host-process", to).unwrap();
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
     let own = format!("(process {}) listens at node-port", std::process::id());
     wait_for(bed.weir_mut("node-a"), &own);
 }
 
 #[test]
-fn a_process_that_keeps_a_bound_frontend_from_weir_is_named() {
+fn a_process_that_has_the_port_of_a_bound_frontend_is_named_and_its_clients_reach_the_service() {
     let Some(mut bed) = bed(NodePlan::bridged("node-a", true), &[]) else { return };
-    let node = bed.cluster.node("node-a");
-    let _holder = node.start_servers_at("host-process", SocketAddr::new(node.v4(), 30080)).unwrap();
+    let to = SocketAddr::new(bed.cluster.node("node-a").v4(), 30080);
+    let _holder = bed.cluster.node("node-a").start_servers_at("host-process", to).unwrap();
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
     let own = format!("(process {})", std::process::id());
     wait_for(bed.weir_mut("node-a"), &own);
     let log = bed.weir_mut("node-a").log().unwrap();
-    assert!(log.contains("address in use"), "{log}");
+    assert!(log.contains("which its clients do not reach any more: they reach the Service"), "{log}");
+    let outside = bed.cluster.outside();
+    for protocol in BOTH {
+        eventually("the Service", true, || ask(outside, protocol, to).is_ok_and(|(name, _)| name == "a-1"));
+    }
 }
