@@ -44,8 +44,9 @@ fn slice(service: &str, port: u16, addresses: &[&str]) -> Event {
     }))
 }
 
+/// A store that minds nothing else about addresses of nodes.
 fn store() -> Store {
-    Store::new("node-a").with_guards(Some(GuardRules::default()))
+    Store::new("node-a").with_guards(Some(GuardRules { allow_node_endpoints: true, ..GuardRules::default() }))
 }
 
 /// The endpoints of Service `web`.

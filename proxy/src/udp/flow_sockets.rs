@@ -1,11 +1,11 @@
 //! Through which sockets do the datagrams of a flow go?
 
 use super::{
-    context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket},
     reply_socket::{ReplySocket, ReplySockets},
 };
 use crate::{
+    limits::admission::Admission,
     routing::routing_table::RoutingTable,
     session::frontend::LocalFrontend,
     shared::connect_fault::ConnectFault,
@@ -26,13 +26,12 @@ impl FlowSockets {
     /// Opens the sockets of a client's flow to an endpoint. `None` if one of them cannot be opened.
     pub(super) fn open(
         reply_sockets: &ReplySockets,
-        udp: &UdpContext,
+        admission: &Admission,
         frontend: &LocalFrontend,
         routing: &RoutingTable,
         client: SocketAddr,
         endpoint: SocketAddr,
     ) -> Option<Self> {
-        let admission = &udp.worker.admission;
         let egress = frontend.egress(routing, client, endpoint);
         let sockets = upstream(endpoint, egress).and_then(|upstream| {
             let reply_socket = reply_sockets.get(&admission.descriptors, frontend, routing)?;

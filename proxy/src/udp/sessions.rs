@@ -237,7 +237,8 @@ impl Sessions {
         }
         let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;
         let endpoint = selected.address;
-        let sockets = FlowSockets::open(&self.reply_sockets, udp, frontend, routing, client, endpoint)?;
+        let sockets =
+            FlowSockets::open(&self.reply_sockets, &worker.admission, frontend, routing, client, endpoint)?;
         let flow =
             Rc::new(UdpFlow::new(client, selected, sockets, runtime, routing, permits, refused_before));
         self.start(udp, frontend, &flow);
