@@ -65,6 +65,8 @@ pub struct Capture {
     next_route_check: Instant,
     superseded: bool,
     bridge_table: BridgeTable,
+    /// Which rules for bridges an earlier weir keeps, if one runs and this one has written none yet.
+    known_bridge_rules: Option<String>,
 }
 
 impl Capture {
@@ -82,6 +84,7 @@ impl Capture {
         if lock.is_none() && !options.takeover {
             return Err(Error::SecondWeir);
         }
+        let known_bridge_rules = if lock.is_none() { bridge_table::known_rules().await } else { None };
         Ok(Self {
             options,
             owner: TableOwner::new(),
@@ -98,6 +101,7 @@ impl Capture {
             next_route_check: Instant::now(),
             superseded: false,
             bridge_table: BridgeTable::find().await,
+            known_bridge_rules,
         })
     }
 
@@ -220,7 +224,15 @@ impl Capture {
         let plan = Plan::of(&desired.snapshot, &desired.node_port_addresses, &desired.stand_in_ports);
         self.ensure_routes().await?;
         self.monitor.discard_pending();
-        self.transact(&nft::whole(&desired.table, &plan)).await?;
+        let mut script = nft::whole(&desired.table, &plan);
+        // Rules that are as they should be stay: while they are replaced, answers to an earlier weir's connections would reach
+        // clients.
+        let known = self.known_bridge_rules.take();
+        let for_bridges = desired.table.for_bridges();
+        script += &for_bridges
+            .filter(|text| known.is_none() || nft::rules_chain(text) != known.as_deref())
+            .unwrap_or_default();
+        self.transact(&script).await?;
         info!(elements = plan.elements(), "the rules that capture Service traffic are in force");
         self.installed(Installed { desired, plan });
         Ok(())

@@ -14,7 +14,7 @@ mod syntax;
 mod table;
 mod whole;
 
-pub(crate) use bridge_table::bridge_table;
+pub(crate) use bridge_table::{bridge_table, rules_chain};
 pub(crate) use edits::edits;
 pub(crate) use names::{BRIDGE_TABLE, OWNER_CHAIN, TABLE, TABLE_NAME};
 pub(crate) use table::Table;

@@ -2,7 +2,7 @@
 
 use crate::{
     host::requirements,
-    nft::{BRIDGE_TABLE, program},
+    nft::{BRIDGE_TABLE, program, rules_chain},
 };
 use tracing::warn;
 use weir_core::BridgeNetwork;
@@ -49,6 +49,13 @@ impl BridgeTable {
             }
         }
     }
+}
+
+/// Which rules the table has that an earlier weir keeps, by the name of a chain; `None` without a table.
+pub(super) async fn known_rules() -> Option<String> {
+    let words = [&["-t", "list", "table"][..], &BRIDGE_TABLE.split(' ').collect::<Vec<_>>()].concat();
+    let listing = program::query(&words).await.ok()?;
+    rules_chain(&listing).map(str::to_owned)
 }
 
 /// Whether there is a table of weir's for frames on bridges.

@@ -11,7 +11,10 @@ use super::{
     names::{BRIDGE_TABLE, digit, ip},
     syntax::{braces, chain},
 };
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 use weir_core::{BridgeNetwork, Family, LAST_BRIDGED_SERVER_PORT, PortRange};
 
 /// The script that replaces the table of family `bridge`, or removes it where there are no networks.
@@ -40,9 +43,22 @@ pub(crate) fn bridge_table(networks: &[BridgeNetwork], source_ports: &[PortRange
         entries.push(format!("{header} saddr {network} {header} daddr {network} goto neighbours_{index}"));
     }
     chain(&mut text, "prerouting", &entries);
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    // Says to a weir that takes over which rules these are.
+    chain(&mut text, &format!("{RULES_CHAIN}{:016x}", hasher.finish()), &[]);
     text.push_str("}\n");
     text
 }
+
+/// The name of the chain in a script or a listing of the table that tells which rules the table has; `None` without one.
+pub(crate) fn rules_chain(text: &str) -> Option<&str> {
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("chain "));
+    names.filter_map(|name| name.split_whitespace().next()).find(|name| name.starts_with(RULES_CHAIN))
+}
+
+/// Prefix of the chain whose name tells which rules the table has.
+const RULES_CHAIN: &str = "rules_";
 
 /// Rules for frames between two addresses of one network.
 fn neighbours(on: &BridgeNetwork, family: Family, ports: &str) -> Vec<String> {
@@ -101,6 +117,15 @@ mod tests {
             elsewhere: Vec::new(),
             hands_over: false,
         }
+    }
+
+    #[test]
+    fn a_chain_tells_which_rules_the_table_has() {
+        let of = |network: &str| bridge_table(&[on(network)], &[PortRange::DEFAULT_SOURCES]);
+        let (one, other) = (of("10.244.1.0/24"), of("10.244.2.0/24"));
+        assert!(rules_chain(&one).is_some() && rules_chain(&one) == rules_chain(&of("10.244.1.0/24")));
+        assert_ne!(rules_chain(&one), rules_chain(&other));
+        assert_eq!(rules_chain("table bridge weir {\n\tchain prerouting {\n\t}\n}\n"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is in weir's table that does not come from Services?
 
+use super::bridge_table::bridge_table;
 use ipnet::IpNet;
 use weir_core::{BridgeNetwork, CaptureSockets, Family, PerFamily, PortRange};
 
@@ -31,6 +32,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// The script that replaces the table for bridges; `None` leaves that one alone.
+    pub(crate) fn for_bridges(&self) -> Option<String> {
+        Some(bridge_table(self.bridged.as_ref()?, &self.source_ports))
+    }
+
     /// Whether anything of a family is captured.
     pub(crate) fn captures(&self, family: Family) -> bool {
         *self.bound.get(family) || self.capture_sockets.receive(family)

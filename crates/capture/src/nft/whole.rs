@@ -2,7 +2,6 @@
 
 use super::{
     base_chains::{base_chains, from_endpoint},
-    bridge_table::bridge_table,
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
     origin::of_origin,
     passing::{is_connected, passing},
@@ -37,9 +36,6 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
     }
     base_chains(&mut text, table);
     text.push_str("}\n");
-    if let Some(networks) = &table.bridged {
-        text.push_str(&bridge_table(networks, &table.source_ports));
-    }
     text
 }
 
