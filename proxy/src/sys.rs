@@ -13,3 +13,4 @@ pub(crate) mod send_queue;
 pub(crate) mod sock_diag;
 pub(crate) mod socket;
 pub(crate) mod source_filter;
+pub(crate) mod tcp;

@@ -7,6 +7,7 @@ use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::admission::Admission,
     shared::{command::Side, peer_question::PeerQuestions},
+    sys::self_connect::EphemeralPorts,
     telemetry::metrics::ProcessMetrics,
 };
 use std::{
@@ -50,6 +51,8 @@ pub(crate) struct WorkerContext {
     pub(crate) peer_watch: RefCell<PeerWatch>,
     /// Time of the last tick: exact enough for time-outs of minutes, and free to read.
     pub(crate) clock: Cell<Instant>,
+    /// Ports of the kernel's choice as of the last tick.
+    pub(crate) ephemeral_ports: Cell<EphemeralPorts>,
     /// Commands to answer when the last connection has ended.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
     /// Held while many connections are ended.
@@ -85,14 +88,16 @@ impl WorkerContext {
             connections: RefCell::default(),
             peer_watch: RefCell::new(PeerWatch::new(share.peer_questions.clone())),
             clock: Cell::new(Instant::now()),
+            ephemeral_ports: Cell::new(EphemeralPorts::read()),
             drained: RefCell::default(),
             terminating: Mutex::default(),
         })
     }
 
-    /// Sets the clock, flushes counts and closes unused pipes. Called once a second.
+    /// Sets the clock, flushes counts and closes unused pipes. Called once a second; five system calls.
     pub(crate) fn tick(&self) {
         self.clock.set(Instant::now());
+        self.ephemeral_ports.set(EphemeralPorts::read());
         self.unflushed.flush();
         self.pipes.close_unused();
         self.report_usage();

@@ -1,12 +1,11 @@
 //! How many bytes that were written to a socket has its peer not acknowledged yet?
 
 use super::sock_diag::{SockDiag, SocketKey};
-use std::io;
-use tokio::net::TcpStream;
+use std::{io, os::fd::AsFd};
 
 /// Bytes, and the end of the stream as one more, that the peer has not acknowledged. Fails for a connection that is gone,
 /// and where the kernel does not answer such questions.
-pub(crate) fn unacknowledged_bytes(stream: &TcpStream) -> io::Result<u32> {
+pub(crate) fn unacknowledged_bytes(stream: &impl AsFd) -> io::Result<u32> {
     SockDiag::open()?.unacknowledged_bytes(&SocketKey::of(stream)?)
 }
 
@@ -16,7 +15,7 @@ mod tests {
     use std::{future::poll_fn, task::Poll};
     use tokio::{
         io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
     async fn pair(ip: &str) -> (TcpStream, TcpStream) {

@@ -7,7 +7,11 @@ use super::{
 use crate::{
     limits::admission::Admission,
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, frontend::LocalFrontend},
-    sys::{peer::watch_peer, socket::MAX_BACKLOG},
+    sys::{
+        peer::watch_peer,
+        socket::MAX_BACKLOG,
+        tcp::{Listener, Stream},
+    },
 };
 use socket2::SockRef;
 use std::{
@@ -18,7 +22,6 @@ use std::{
     rc::Rc,
     time::{Duration, Instant},
 };
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use weir_core::{Backoff, Frontend, Origin, Protocol, Settings};
 
@@ -27,7 +30,7 @@ const ACCEPT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration
 
 /// A listening socket on one worker.
 pub(crate) struct Acceptor {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: Listener,
     accepts: Accepts,
 }
 
@@ -42,7 +45,7 @@ enum Accepts {
 impl Acceptor {
     pub(crate) fn new(frontend: Rc<LocalFrontend>, socket: std::net::TcpListener) -> io::Result<Rc<Self>> {
         let accepts = Accepts::One(RefCell::new(frontend));
-        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
+        Ok(Rc::new(Self { socket: Listener::watch(socket)?, accepts }))
     }
 
     /// Accepts the clients of a capture socket, which come from `origin`.
@@ -52,7 +55,7 @@ impl Acceptor {
         socket: std::net::TcpListener,
     ) -> io::Result<Rc<Self>> {
         let accepts = Accepts::Captured { captured_frontends, origin };
-        Ok(Rc::new(Self { socket: TcpListener::from_std(socket)?, accepts }))
+        Ok(Rc::new(Self { socket: Listener::watch(socket)?, accepts }))
     }
 
     /// Replaces the frontend of clients that connect from now on.
@@ -63,12 +66,12 @@ impl Acceptor {
     }
 
     /// The frontend of a client. `None` if it is gone, or if the client dialled the capture socket itself.
-    fn frontend(&self, client: &TcpStream) -> Option<Rc<LocalFrontend>> {
+    fn frontend(&self, client: &Stream) -> Option<Rc<LocalFrontend>> {
         let (captured_frontends, origin) = match &self.accepts {
             Accepts::One(frontend) => return Some(Rc::clone(&frontend.borrow())),
             Accepts::Captured { captured_frontends, origin } => (captured_frontends, *origin),
         };
-        let local = client.local_addr().ok()?;
+        let local = SockRef::from(client).local_addr().ok()?.as_socket()?;
         // The scope and the flow label are no part of a frontend.
         let address = SocketAddr::new(local.ip(), local.port());
         let frontend = captured_frontends.frontend(Frontend { protocol: Protocol::Tcp, address }, origin)?;
@@ -93,7 +96,7 @@ impl Acceptor {
     async fn handle_client(
         &self,
         worker: &Rc<WorkerContext>,
-        client: TcpStream,
+        client: Stream,
         peer: SocketAddr,
         stop: &CancellationToken,
     ) {
@@ -129,11 +132,12 @@ impl Acceptor {
     /// Serves clients that are connected but not accepted yet: closing the socket would reset them. Bounded by
     /// [`MAX_BACKLOG`], as new clients may come.
     fn serve_queued(&self, worker: &Rc<WorkerContext>) {
-        let socket = SockRef::from(&self.socket);
         for _ in 0..MAX_BACKLOG {
-            let Ok((client, peer)) = socket.accept() else { return };
-            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client.into()));
-            let (Ok(client), Some(peer)) = (client, peer.as_socket()) else { continue };
+            let (client, peer) = match self.socket.accept_waiting() {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
+                Err(_) => return,
+            };
             let Some(frontend) = self.frontend(&client) else {
                 refuse(&client);
                 continue;

@@ -11,7 +11,7 @@ use crate::{
     routing::{port_runtime::Selected, routing_table::RoutingTable},
     session::{connection::Connection, connection_context::ConnectionContext},
     shared::connect_fault::ConnectFault,
-    sys::socket::Egress,
+    sys::{socket::Egress, tcp::Stream},
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -20,13 +20,12 @@ use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
-use tokio::{io::Interest, net::TcpStream};
 use weir_core::{ConnectFailure, ConnectSchedule, ConnectStep, Lease, MAX_CONNECT_ATTEMPTS, Request};
 
 /// A client and its endpoint, which has accepted.
 pub(crate) struct Connected {
-    pub(crate) client: TcpStream,
-    pub(crate) upstream: TcpStream,
+    pub(crate) client: Stream,
+    pub(crate) upstream: Stream,
     pub(crate) address: SocketAddr,
     pub(crate) lease: Lease,
 }
@@ -38,7 +37,7 @@ const QUEUE_RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// byte is relayed the client can be given to another one without noticing.
 pub(crate) struct ConnectState {
     /// Socket of the client; `None` while it is relayed.
-    pub(super) client: Option<TcpStream>,
+    pub(super) client: Option<Stream>,
     /// Bytes that were read from the client and not delivered.
     pub(super) request: Half,
     dial: ConnectSchedule,
@@ -71,7 +70,7 @@ enum QueuePosition {
 
 impl ConnectState {
     /// Starts with no endpoint tried yet.
-    pub(super) fn new(connection: &Connection, client: TcpStream) -> Box<Self> {
+    pub(super) fn new(connection: &Connection, client: Stream) -> Box<Self> {
         let timeout = connection.frontend.runtime.routing().port.settings.connect_timeout;
         Box::new(Self {
             hops: Hops::of(connection, &client),
@@ -200,7 +199,7 @@ impl ConnectState {
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
         let egress = Egress { hop_limit: self.hops.limit(), ..egress };
-        match Attempt::begin(selected, egress, now, extra) {
+        match Attempt::begin(selected, egress, cx.worker.ephemeral_ports.get(), now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((selected, error)) => {
                 let failed = FailedAttempt::of(&selected, Duration::ZERO);
@@ -288,7 +287,7 @@ impl ConnectState {
 }
 
 /// Resolves when the client has reset its connection. A client that only ended its sending side still wants an answer.
-async fn gone(client: Option<&TcpStream>) -> Closed {
+async fn gone(client: Option<&Stream>) -> Closed {
     let Some(client) = client else { return Closed::ClientGone };
-    client.ready(Interest::ERROR).await.map_or(Closed::LocalLimit, |_| Closed::ClientGone)
+    client.failed().await.map_or(Closed::LocalLimit, |()| Closed::ClientGone)
 }

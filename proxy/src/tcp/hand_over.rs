@@ -5,15 +5,15 @@ use crate::{
     limits::admission::ConnectionPermit,
     session::{context::WorkerContext, frontend::LocalFrontend, siblings::Sibling},
     shared::command::{Command, HandedOver},
+    sys::tcp::Stream,
 };
 use std::{net::SocketAddr, rc::Rc, sync::Arc};
-use tokio::net::TcpStream;
 
 /// Serves a client on this worker, or hands it over to a sibling that has far fewer.
 pub(super) fn assign(
     worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
-    client: TcpStream,
+    client: Stream,
     peer: SocketAddr,
     permit: ConnectionPermit,
 ) {
@@ -27,7 +27,7 @@ pub(super) fn assign(
 pub(crate) fn adopt(worker: &Rc<WorkerContext>, handed_over: HandedOver) {
     let HandedOver { client, peer, address, kind, origin, runtime, permit } = handed_over;
     let frontend = LocalFrontend::at(address, kind, runtime, origin);
-    match TcpStream::from_std(client) {
+    match Stream::watch(client) {
         Ok(client) => begin(worker, &frontend, client, peer, permit),
         Err(error) => tracing::warn!(%error, client = %peer, "cannot serve a client"),
     }
@@ -38,14 +38,13 @@ fn hand_over(
     worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
     other: &Sibling,
-    client: TcpStream,
+    client: Stream,
     peer: SocketAddr,
     permit: ConnectionPermit,
 ) {
-    // Fails only if the socket is not watched, and then there is nothing to serve.
-    let Ok(client) = client.into_std() else { return };
     let LocalFrontend { address, kind, origin, .. } = **frontend;
     let runtime = Arc::clone(&frontend.runtime);
+    let client = client.into_std();
     let handed_over = HandedOver { client, peer, address, kind, origin, runtime, permit };
     if let Err(Command::Adopt(refused)) = other.hand_over(Command::Adopt(handed_over)) {
         worker.siblings.add();

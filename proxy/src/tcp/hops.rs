@@ -2,10 +2,9 @@
 
 use crate::{
     session::{connection::Connection, connection_context::ConnectionContext},
-    sys::hop_limit,
+    sys::{hop_limit, tcp::Stream},
     telemetry::close_reason::Closed,
 };
-use tokio::net::TcpStream;
 use weir_core::HopLimit;
 
 /// What is left of the hops with which a client began.
@@ -21,7 +20,7 @@ pub(super) enum Hops {
 
 impl Hops {
     /// What the packets of a client have left. One system call.
-    pub(super) fn of(connection: &Connection, client: &TcpStream) -> Self {
+    pub(super) fn of(connection: &Connection, client: &Stream) -> Self {
         match hop_limit::of_handshake(client, connection.peer().is_ipv4()).map(HopLimit::after) {
             None => Self::Unknown,
             Some(None) => Self::UsedUp,

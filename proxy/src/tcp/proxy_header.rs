@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     session::{connection::Connection, connection_context::ConnectionContext},
+    sys::tcp::Stream,
     telemetry::close_reason::Closed,
 };
 use rustix::{
@@ -17,7 +18,6 @@ use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
-use tokio::{io::Interest, net::TcpStream};
 use weir_core::Settings;
 
 /// Puts the PROXY protocol header that the Service asks for in front of a client's bytes.
@@ -33,7 +33,7 @@ pub(super) fn with_header(cx: &ConnectionContext, request: Half) -> Half {
 
 /// Reads the PROXY protocol header of a trusted peer, and continues as the connection of the client in the header. Does
 /// nothing, and without waiting, for other peers.
-pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &TcpStream) -> Result<(), Closed> {
+pub(super) async fn learn_client(cx: &mut ConnectionContext, client: &Stream) -> Result<(), Closed> {
     let Some(timeout) = expects_header(&cx.connection) else { return Ok(()) };
     // Boxed, as few connections have a header, and it is soon read.
     let named = Box::pin(async {
@@ -75,12 +75,12 @@ fn expects_header(connection: &Connection) -> Option<Duration> {
 }
 
 /// Reads a header and nothing of what follows it. `None` means that the sender speaks for itself.
-async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
+async fn take_header(client: &Stream) -> Result<Option<SocketAddr>, Closed> {
     let mut buffer = [0; MAX_HEADER_BYTES];
     // Bytes in front of an urgent one, beyond which no read goes that has begun before it.
     let mut taken = 0;
     loop {
-        let ready = client.ready(Interest::READABLE).await.map_err(|_| Closed::LocalLimit)?;
+        let has_ended = client.readable().await.map_err(|_| Closed::LocalLimit)?;
         let look = || {
             loop {
                 // Bytes that are only peeked at stay in the socket, and are found again together with what comes next.
@@ -90,14 +90,14 @@ async fn take_header(client: &TcpStream) -> Result<Option<SocketAddr>, Closed> {
                         taken += recv(client, &mut buffer[taken..][..length], RecvFlags::empty())?.1;
                     }
                     // Makes the runtime wait for more, unless nothing is to come.
-                    Decoded::Partial if !ready.is_read_closed() && length > 0 => {
+                    Decoded::Partial if !has_ended && length > 0 => {
                         return Err(ErrorKind::WouldBlock.into());
                     }
                     decoded => return Ok(decoded),
                 }
             }
         };
-        match client.try_io(Interest::READABLE, look) {
+        match client.try_read(look) {
             Ok(Decoded::Header { length, client: named }) => {
                 let rest = recv(client, &mut buffer[taken..length], RecvFlags::empty());
                 let whole = rest.is_ok_and(|(_, rest)| taken + rest == length);

@@ -17,13 +17,12 @@ use crate::{
         pipe_pool::{PipePool, PooledPipe},
     },
     session::yielding::yield_to_sockets,
+    sys::tcp::Rest,
 };
 use std::{
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
-use tokio::io::ReadBuf;
 
 /// Bytes moved in one direction before other tasks of the worker run.
 const MAX_BURST_BYTES: u64 = 64 * 1024;
@@ -74,8 +73,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
                 },
                 State::Ending if self.last => half.state = State::Ended,
                 State::Ending => {
-                    // Fails only when the connection is gone, which reading from that side reports.
-                    let _ = ready!(Pin::new(&mut *self.to).poll_shutdown(context));
+                    self.to.shut_down();
                     half.state = State::Ended;
                 }
                 State::Ended => return Poll::Ready(Ok(())),
@@ -91,12 +89,11 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
         if !self.buffers.has_room(self.scratch.len()) {
             return Ok(());
         }
-        let mut buffer = ReadBuf::new(self.scratch);
-        let Poll::Ready(read) = self.from.poll_receive(&mut buffer, context) else {
+        let Poll::Ready(read) = self.from.poll_read(self.scratch, context) else {
             return Ok(());
         };
-        read.map_err(PumpError::Reading)?;
-        match (&half.pending, buffer.filled()) {
+        let length = read.map_err(PumpError::Reading)?;
+        match (&half.pending, &self.scratch[..length]) {
             (_, []) => half.state = State::Ending,
             (Pending::Bytes(buffered), first) => {
                 let header = buffered.rest();
@@ -110,38 +107,42 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
     /// Reads once and writes at once; holds what could not be written.
     fn read(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<Next, PumpError>> {
         let pipe = if half.splice_mode.is_spliced() && !half.is_stuck { self.pipes.lend() } else { None };
-        let is_copied = pipe.is_none() && self.buffers.has_room(self.scratch.len());
-        let length = match pipe {
+        let (length, rest) = match pipe {
             Some(pipe) => match ready!(self.splice(half, pipe, context))? {
-                Some(length) => length,
+                Some(length) => (length, None),
                 // Bytes that have just come are spliced the next time; what is copied then cannot be.
                 None => {
                     half.is_stuck = true;
                     return Poll::Ready(Ok(Next::Yield));
                 }
             },
-            None if is_copied => ready!(self.copy(half, context))?,
-            None => ready!(self.copy_at_once(context))?,
+            None if self.buffers.has_room(self.scratch.len()) => ready!(self.copy(half, context))?,
+            None => (ready!(self.copy_at_once(context))?, None),
         };
         half.is_stuck = false;
-        if length == 0 {
-            half.state = State::Ending;
-            return Poll::Ready(Ok(Next::Go));
-        }
         half.splice_mode.learn(length);
+        if length == 0 || rest == Some(Rest::End) {
+            half.state = State::Ending;
+        }
         // Reading on at once would bring little at a time from a sender that is about as fast.
-        let yields = is_copied && length < self.scratch.len() && self.from.has_more();
-        Poll::Ready(Ok(if yields { Next::Yield } else { Next::Go }))
+        Poll::Ready(Ok(if rest == Some(Rest::Unknown) { Next::Yield } else { Next::Go }))
     }
 
-    fn copy(&mut self, half: &mut Half, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
-        let mut buffer = ReadBuf::new(self.scratch);
-        ready!(self.from.poll_receive(&mut buffer, context)).map_err(PumpError::Reading)?;
-        let bytes = buffer.filled();
+    /// Copies what one read brings. Also returns what is left, if the read did not fill the buffer.
+    fn copy(
+        &mut self,
+        half: &mut Half,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(usize, Option<Rest>), PumpError>> {
+        let length = ready!(self.from.poll_read(self.scratch, context)).map_err(PumpError::Reading)?;
+        let bytes = &self.scratch[..length];
         if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(Ok((0, None)));
         }
-        let result = match Pin::new(&mut *self.to).poll_write(context, bytes) {
+        let rest = (length < self.scratch.len()).then(|| self.from.rest(context));
+        // After a failure the end is none, and is not passed on.
+        let ends = rest == Some(Rest::End) && half.failure().is_none();
+        let result = match self.to.poll_write(bytes, ends, context) {
             Poll::Ready(result) => result,
             Poll::Pending => Ok(0),
         };
@@ -151,28 +152,27 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
             // Also after an error: the client may yet be given to another endpoint.
             half.pending = Pending::of(self.buffers.hold(&bytes[written..], 0));
         }
-        Poll::Ready(result.map(|_| bytes.len()).map_err(PumpError::Writing))
+        Poll::Ready(result.map(|_| (length, rest)).map_err(PumpError::Writing))
     }
 
     /// Copies only what can be written now; the rest stays in the socket of the sender. Bytes are copied twice, but
     /// none is ever pending.
     fn copy_at_once(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, PumpError>> {
         let piece = self.scratch.len().min(MAX_PEEK_BYTES);
-        let mut buffer = ReadBuf::new(&mut self.scratch[..piece]);
-        ready!(self.from.poll_peek(&mut buffer, context)).map_err(PumpError::Reading)?;
-        let bytes = buffer.filled();
-        if bytes.is_empty() {
+        let seen =
+            ready!(self.from.poll_peek(&mut self.scratch[..piece], context)).map_err(PumpError::Reading)?;
+        if seen == 0 {
             return Poll::Ready(Ok(0));
         }
         let written =
-            ready!(Pin::new(&mut *self.to).poll_write(context, bytes)).map_err(PumpError::Writing)?;
+            ready!(self.to.poll_write(&self.scratch[..seen], false, context)).map_err(PumpError::Writing)?;
         self.moved += written as u64;
         let mut rest = written;
         while rest > 0 {
-            let mut buffer = ReadBuf::new(&mut self.scratch[..rest]);
             // The bytes are there: they were seen, and nobody else reads.
-            ready!(self.from.poll_receive(&mut buffer, context)).map_err(PumpError::Reading)?;
-            match buffer.filled().len() {
+            match ready!(self.from.poll_read(&mut self.scratch[..rest], context))
+                .map_err(PumpError::Reading)?
+            {
                 0 => break,
                 taken => rest -= taken,
             }
@@ -202,7 +202,7 @@ impl<From: Source, To: Sink> Pump<'_, From, To> {
             Pending::Nothing => return Poll::Ready(Ok(())),
             Pending::Bytes(buffered) => {
                 while !buffered.rest().is_empty() {
-                    let count = ready!(Pin::new(&mut *self.to).poll_write(context, buffered.rest()));
+                    let count = ready!(self.to.poll_write(buffered.rest(), false, context));
                     self.moved += buffered.advance(count.map_err(PumpError::Writing)?);
                 }
             }

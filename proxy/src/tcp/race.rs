@@ -4,25 +4,25 @@ use crate::{
     limits::descriptor_budget::DescriptorPermit,
     routing::port_runtime::Selected,
     sys::{
-        self_connect,
+        self_connect::{self, EphemeralPorts},
         socket::{Egress, tcp_connecting},
+        tcp::Stream,
     },
 };
 use std::{
-    future::Future,
     io,
-    pin::pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
-use tokio::{io::Interest, net::TcpStream};
 use weir_core::MAX_RACING_ATTEMPTS;
 
 /// A connection that is being opened.
 pub(super) struct Attempt {
     pub(super) selected: Selected,
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     started: Instant,
+    /// Whether the socket might be connected to itself.
+    may_meet_itself: bool,
     /// Descriptor of an attempt beside another one.
     _extra: Option<DescriptorPermit>,
 }
@@ -44,11 +44,13 @@ impl Attempt {
     pub(super) fn begin(
         selected: Selected,
         egress: Egress<'_>,
+        ephemeral_ports: EphemeralPorts,
         now: Instant,
         extra: Option<DescriptorPermit>,
     ) -> Result<Self, (Selected, io::Error)> {
-        match tcp_connecting(selected.address, egress).and_then(TcpStream::from_std) {
-            Ok(stream) => Ok(Self { selected, stream, started: now, _extra: extra }),
+        let may_meet_itself = ephemeral_ports.may_meet(egress.source, selected.address);
+        match tcp_connecting(selected.address, egress).and_then(Stream::watch) {
+            Ok(stream) => Ok(Self { selected, stream, started: now, may_meet_itself, _extra: extra }),
             Err(error) => Err((selected, error)),
         }
     }
@@ -59,18 +61,9 @@ impl Attempt {
     }
 
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<io::Error>> {
-        if let Err(error) = ready!(self.stream.poll_write_ready(context)) {
-            return Poll::Ready(Some(error));
-        }
-        // The event distinguishes success from failure: only a failed connection is asked why.
-        let failed = match pin!(self.stream.ready(Interest::WRITABLE | Interest::ERROR)).poll(context) {
-            Poll::Ready(Ok(ready)) => ready.is_error() || ready.is_write_closed(),
-            Poll::Ready(Err(_)) | Poll::Pending => true,
-        };
-        Poll::Ready(match failed {
-            true => self.stream.take_error().unwrap_or_else(Some),
-            false => self_connect::refusal(&self.stream, self.selected.address),
-        })
+        let connected = ready!(self.stream.poll_connected(context));
+        let met_itself = || self_connect::refusal(&self.stream, self.selected.address);
+        Poll::Ready(connected.err().or_else(|| self.may_meet_itself.then(met_itself).flatten()))
     }
 }
 
@@ -119,7 +112,8 @@ mod tests {
         // The source that the kernel would choose by chance.
         let egress = Egress { source: Some(address), ..Egress::default() };
         let selected = Selected { address, lease: Arc::new(Load::default()).lease() };
-        let Ok(attempt) = Attempt::begin(selected, egress, Instant::now(), None) else {
+        let Ok(attempt) = Attempt::begin(selected, egress, EphemeralPorts::read(), Instant::now(), None)
+        else {
             panic!("the kernel refuses it");
         };
         let mut race = Race::default();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     session::{connection_context::ConnectionContext, local_metrics::Direction},
-    sys::peer::watch_peer,
+    sys::{peer::watch_peer, tcp::Stream},
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -21,14 +21,13 @@ use std::{
     task::{Context, Poll},
     time::Instant,
 };
-use tokio::net::TcpStream;
 use weir_core::{Lease, MAX_END_AT_ONCE};
 
 /// One client and one endpoint, connected. The value is complete at any await: nothing but its parts is needed to go
 /// on relaying elsewhere.
 pub(crate) struct Relay {
-    client: TcpStream,
-    upstream: TcpStream,
+    client: Stream,
+    upstream: Stream,
     to_endpoint: Half,
     to_client: Half,
     /// Counts the connection as load of its endpoint.
@@ -73,9 +72,9 @@ impl Relay {
     async fn linger(&mut self, cx: &ConnectionContext) {
         let (told, words, left) = match self.failed() {
             Some(Direction::ToEndpoint) => {
-                (&cx.connection.to_endpoint, &mut self.to_endpoint, &mut self.upstream)
+                (&cx.connection.to_endpoint, &mut self.to_endpoint, &self.upstream)
             }
-            Some(Direction::ToClient) => (&cx.connection.to_client, &mut self.to_client, &mut self.client),
+            Some(Direction::ToClient) => (&cx.connection.to_client, &mut self.to_client, &self.client),
             None => return,
         };
         if let Some(failure) = words.failure_mut()
@@ -229,8 +228,8 @@ impl Relay {
         if !self.connect_state.as_ref().is_some_and(|connect_state| connect_state.may_retry) {
             linger::mark(cx, reason);
             let (words, waiting, left) = match last_words {
-                Direction::ToEndpoint => (&mut self.to_endpoint, &mut self.to_client, &mut self.upstream),
-                Direction::ToClient => (&mut self.to_client, &mut self.to_endpoint, &mut self.client),
+                Direction::ToEndpoint => (&mut self.to_endpoint, &mut self.to_client, &self.upstream),
+                Direction::ToClient => (&mut self.to_client, &mut self.to_endpoint, &self.client),
             };
             // Nobody takes what waits for the failed side.
             *waiting = Half::default();

@@ -7,11 +7,11 @@ use crate::{
         connection_context::ConnectionContext, context::WorkerContext, frontend::LocalFrontend,
         local_metrics::ActiveSession,
     },
+    sys::tcp::Stream,
     telemetry::close_reason::Closed,
 };
 use socket2::SockRef;
 use std::{net::SocketAddr, os::fd::AsFd, rc::Rc, time::Duration};
-use tokio::net::TcpStream;
 use weir_core::Protocol;
 
 /// Gives a client a permit, or fails with the limit that is reached. A client that a proxy speaks for is counted once
@@ -41,7 +41,7 @@ pub(super) fn refuse(client: &impl AsFd) {
 pub(super) fn begin(
     worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
-    client: TcpStream,
+    client: Stream,
     peer: SocketAddr,
     permit: ConnectionPermit,
 ) {
@@ -53,7 +53,7 @@ pub(super) fn begin(
 fn session(
     worker: &Rc<WorkerContext>,
     frontend: &Rc<LocalFrontend>,
-    client: TcpStream,
+    client: Stream,
     peer: SocketAddr,
     permit: ConnectionPermit,
 ) -> impl Future<Output = ()> + use<> {

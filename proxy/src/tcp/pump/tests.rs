@@ -4,16 +4,17 @@ use super::{Half, MAX_BURST_BYTES, MAX_BURST_READS, Pump, PumpError, Sink, Sourc
 use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::descriptor_budget::DescriptorBudget,
-    sys::pipe::{PIPE_BYTES, Pipe},
+    sys::{
+        pipe::{PIPE_BYTES, Pipe},
+        tcp::Rest,
+    },
 };
 use proptest::prelude::*;
 use std::{
     io,
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
-use tokio::io::{AsyncWrite, ReadBuf};
 
 mod header;
 mod resets;
@@ -32,13 +33,24 @@ struct TestSource {
     resets_at: usize,
     /// Positions of urgent bytes: no call goes past one before it has begun there, and none is spliced.
     urgent: Vec<usize>,
+    /// Whether the end is known with the last bytes.
+    tells_end: bool,
 }
 
 impl TestSource {
     fn new(bytes: Vec<u8>, schedule: Vec<usize>) -> Self {
         let schedule = schedule.into_iter();
         let urgent = Vec::new();
-        Self { bytes, sent: 0, spliced: 0, seen: 0, schedule, resets_at: usize::MAX, urgent }
+        Self {
+            bytes,
+            sent: 0,
+            spliced: 0,
+            seen: 0,
+            schedule,
+            resets_at: usize::MAX,
+            urgent,
+            tells_end: false,
+        }
     }
 
     fn reset(&self) -> io::Result<()> {
@@ -58,31 +70,33 @@ impl TestSource {
 }
 
 impl Source for TestSource {
-    fn poll_receive(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(&mut self, buffer: &mut [u8], _: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.reset()?;
-        let room = buffer.remaining();
         let next = match std::mem::take(&mut self.seen) {
             0 => self.next(),
             seen => Some(&self.bytes[self.sent..self.sent + seen]),
         };
         let Some(next) = next else { return Poll::Pending };
-        let count = next.len().min(room);
-        buffer.put_slice(&next[..count]);
+        let count = next.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&next[..count]);
         self.sent += count;
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(count))
     }
 
-    fn has_more(&mut self) -> bool {
-        self.urgent.contains(&self.sent)
+    fn rest(&mut self, _: &mut Context<'_>) -> Rest {
+        match self.urgent.contains(&self.sent) {
+            true => Rest::Unknown,
+            false if self.tells_end && self.sent == self.bytes.len() => Rest::End,
+            false => Rest::Nothing,
+        }
     }
 
-    fn poll_peek(&mut self, buffer: &mut ReadBuf<'_>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let room = buffer.remaining();
+    fn poll_peek(&mut self, buffer: &mut [u8], _: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(next) = self.next() else { return Poll::Pending };
-        let count = next.len().min(room);
-        buffer.put_slice(&next[..count]);
+        let count = next.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&next[..count]);
         self.seen = count;
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(count))
     }
 
     fn poll_fill(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
@@ -102,6 +116,8 @@ struct TestSink {
     bytes: Vec<u8>,
     writes: usize,
     shut_down: bool,
+    /// Whether the end comes right after what was written.
+    ends_next: bool,
     schedule: Schedule,
     /// Bytes after which the side resets.
     resets_at: usize,
@@ -116,7 +132,14 @@ impl Default for TestSink {
 impl TestSink {
     fn new(schedule: Vec<usize>) -> Self {
         let schedule = schedule.into_iter();
-        Self { bytes: Vec::new(), writes: 0, shut_down: false, schedule, resets_at: usize::MAX }
+        Self {
+            bytes: Vec::new(),
+            writes: 0,
+            shut_down: false,
+            ends_next: false,
+            schedule,
+            resets_at: usize::MAX,
+        }
     }
 
     fn reset(&self) -> io::Result<()> {
@@ -133,27 +156,22 @@ impl TestSink {
     }
 }
 
-impl AsyncWrite for TestSink {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+impl Sink for TestSink {
+    fn poll_write(&mut self, bytes: &[u8], ends: bool, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.reset()?;
+        assert!(!self.ends_next, "written after the last bytes");
         let Some(room) = self.room() else { return Poll::Pending };
         let count = room.min(bytes.len()).min(self.resets_at - self.bytes.len());
         self.writes += 1;
         self.bytes.extend_from_slice(&bytes[..count]);
+        self.ends_next = ends && count == bytes.len();
         Poll::Ready(Ok(count))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn shut_down(&mut self) {
         self.shut_down = true;
-        Poll::Ready(Ok(()))
     }
-}
 
-impl Sink for TestSink {
     fn poll_drain(&mut self, pipe: &mut Pipe, _: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.reset()?;
         let Some(room) = self.room() else { return Poll::Pending };
@@ -235,9 +253,11 @@ proptest! {
         last in any::<bool>(),
         memory in prop_oneof![Just(0), 0usize..100_000, Just(1 << 20)],
         urgent in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        tells_end in any::<bool>(),
     ) {
         let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
         let (mut from, mut to) = (TestSource::new(bytes.clone(), given), TestSink::new(taken));
+        from.tells_end = tells_end;
         from.urgent = urgent.into_iter().map(|at| at.index(length.max(1))).collect();
         let setup = Setup { scratch, buffers: BufferBudget::new(memory), ..setup(last) };
         relay(Half::default(), &mut from, &mut to, &setup).unwrap();
@@ -245,6 +265,20 @@ proptest! {
         prop_assert!(to.bytes == bytes);
         let (free, open) = setup.pipes.count();
         prop_assert_eq!(free, open, "every pipe is back");
+    }
+}
+
+#[test]
+fn the_end_leaves_with_the_last_bytes_where_it_is_known_with_them() {
+    for (tells_end, taken) in [(true, vec![]), (false, vec![]), (true, vec![2])] {
+        let (mut from, mut to) = (TestSource::new(b"reply".to_vec(), vec![]), TestSink::new(taken.clone()));
+        from.tells_end = tells_end;
+        relay(Half::default(), &mut from, &mut to, &setup(false)).unwrap();
+        assert_eq!(
+            (to.ends_next, to.shut_down),
+            (tells_end && taken.is_empty(), true),
+            "{tells_end}, {taken:?}"
+        );
     }
 }
 

@@ -5,8 +5,8 @@
 
 use crate::{
     session::{connection_context::ConnectionContext, yielding::yield_to_sockets},
-    sys::send_queue::unacknowledged_bytes,
-    tcp::pump::{failure::Failure, side::Source},
+    sys::{send_queue::unacknowledged_bytes, tcp::Stream},
+    tcp::pump::failure::Failure,
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -14,7 +14,6 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::{io::ReadBuf, net::TcpStream};
 
 /// Reads of what is thrown away before other tasks of the worker run.
 const MAX_BURST_READS: usize = 16;
@@ -35,18 +34,17 @@ pub(super) fn mark(cx: &ConnectionContext, reason: Closed) {
 pub(super) fn discard(
     cx: &ConnectionContext,
     failure: &mut Failure,
-    left: &mut TcpStream,
+    left: &Stream,
     context: &mut Context<'_>,
 ) -> Poll<()> {
     let mut scratch = cx.worker.scratch.borrow_mut();
     for _ in 0..MAX_BURST_READS {
         let Some(discards_left) = failure.discards_left.checked_sub(1) else { return Poll::Pending };
-        let mut buffer = ReadBuf::new(&mut scratch);
-        failure.discards_left = match left.poll_receive(&mut buffer, context) {
+        failure.discards_left = match left.poll_read(&mut scratch, context) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Err(_)) => return Poll::Ready(()),
-            Poll::Ready(Ok(())) if buffer.filled().is_empty() => 0,
-            Poll::Ready(Ok(())) => discards_left,
+            Poll::Ready(Ok(0)) => 0,
+            Poll::Ready(Ok(_)) => discards_left,
         };
     }
     yield_to_sockets(context);
@@ -55,11 +53,7 @@ pub(super) fn discard(
 
 /// Waits until the kernel of the side that is left has all that was written, for as long as it takes some of it, and until
 /// the close signal at most. A reset that comes then takes nothing away.
-pub(super) async fn wait_until_delivered(
-    cx: &ConnectionContext,
-    failure: &mut Failure,
-    left: &mut TcpStream,
-) {
+pub(super) async fn wait_until_delivered(cx: &ConnectionContext, failure: &mut Failure, left: &Stream) {
     let (mut before, mut wait) = (None, MIN_WAIT);
     // A side that is gone needs nothing, and where the kernel does not tell, the reset follows at once.
     while let Ok(now @ 1..) = unacknowledged_bytes(left) {

@@ -4,13 +4,17 @@ use super::*;
 use crate::{
     session::connection_context::ConnectionContext,
     shared::command::TICK,
-    sys::socket::{Egress, Options, open_group, tcp_connecting},
+    sys::{
+        socket::{Egress, Options, open_group, tcp_connecting},
+        tcp::Listener,
+    },
     tcp::{
         fixture::{self, Fixture},
         pump::failure::PumpError,
     },
 };
 use allocation_counter::measure;
+use socket2::SockRef;
 use std::{
     io::{self, ErrorKind},
     net::SocketAddr,
@@ -20,7 +24,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     runtime::Builder,
     time::Instant,
 };
@@ -60,22 +64,22 @@ fn assert_passed(start: Instant, timeout: Duration) {
 }
 
 /// A client, and its socket at a frontend.
-async fn accepted() -> (TcpStream, TcpStream) {
+async fn accepted() -> (TcpStream, Stream) {
     let address = Frontend { protocol: Protocol::Tcp, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
     let dead_peer_timeout = Settings::default().dead_peer_timeout;
     let options = Options { allowed_sources: None, dead_peer_timeout, foreign: None };
     let listening = open_group(address, options, 1, 64).unwrap().remove(0);
-    let listener = TcpListener::from_std(listening.into()).unwrap();
+    let listener = Listener::watch(listening.into()).unwrap();
     let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
     (near.unwrap(), far.unwrap().0)
 }
 
 /// A socket to an endpoint, and the endpoint.
-async fn dialled() -> (TcpStream, TcpStream) {
+async fn dialled() -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let near = tcp_connecting(listener.local_addr().unwrap(), Egress::default()).unwrap();
-    let near = TcpStream::from_std(near).unwrap();
-    near.writable().await.unwrap();
+    let near = Stream::watch(near).unwrap();
+    poll_fn(|context| near.poll_connected(context)).await.unwrap();
     (near, listener.accept().await.unwrap().0)
 }
 
@@ -90,7 +94,7 @@ async fn pair_with(settings: Settings) -> Pair {
 async fn pair_of(Fixture { worker, frontend }: Fixture) -> Pair {
     let (client, accepted) = accepted().await;
     let (upstream, endpoint) = dialled().await;
-    let address = upstream.peer_addr().unwrap();
+    let address = SockRef::from(&upstream).peer_addr().unwrap().as_socket().unwrap();
     let flow = frontend.flow(Protocol::Tcp, client.local_addr().unwrap());
     let cx = ConnectionContext::new(&worker, &frontend, flow);
     let lease = Arc::new(Load::default()).lease();

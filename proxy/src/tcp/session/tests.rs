@@ -12,7 +12,7 @@ use allocation_counter::measure;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     runtime::{Builder, LocalOptions},
 };
 use tokio_util::sync::CancellationToken;

@@ -38,7 +38,7 @@ pub(super) async fn run_and_close(mut relay: Relay, cx: &ConnectionContext) -> C
 
 /// Makes the next write to a side fail, as it fails when the side ends between two looks of the relay: the side that is
 /// left has something to say, and the relay knows of nothing else.
-async fn something_to_relay(from: &mut TcpStream, relayed: &TcpStream) {
+async fn something_to_relay(from: &mut TcpStream, relayed: &Stream) {
     from.write_all(&[7; 1000]).await.unwrap();
     relayed.readable().await.unwrap();
 }
