@@ -8,6 +8,7 @@ mod bridge_table;
 mod edits;
 mod names;
 mod origin;
+mod own_packets;
 mod passing;
 pub(crate) mod program;
 mod syntax;

@@ -95,6 +95,9 @@ impl ConnectState {
                 now = self.wait_for_room(cx).await?;
                 continue;
             };
+            // An endpoint nearby has answered when the sockets are looked at next. A timer would be set for nothing then, and
+            // setting one that is due before all others makes the runtime wake itself by a system call.
+            tokio::task::yield_now().await;
             let ended = tokio::select! {
                 biased;
                 ended = poll_fn(|context| self.race.poll(context)) => Some(ended),

@@ -2,12 +2,12 @@
 
 use super::{
     names::{digit, ip},
-    passing::remember,
+    own_packets,
     syntax::{chain, mark, networks_of},
     table::Table,
 };
 use crate::{
-    marks::{ALL, CAPTURED, FORWARDED, REPLY_PORT, TO_CLIENT, TO_ENDPOINT},
+    marks::{ALL, CAPTURED, FORWARDED, TO_CLIENT, TO_ENDPOINT},
     route::{GATEWAYS, PAIR_IN},
 };
 use weir_core::Family;
@@ -134,21 +134,7 @@ fn unallocated(table: &Table) -> Vec<String> {
 
 /// Rules for packets of this node. Those to Services are routed to `lo`, where they meet the same rules as all others.
 fn output(table: &Table) -> Vec<String> {
-    let mut rules = vec![unreachable(), reply_port()];
-    rules.extend(table.families().filter(|family| *table.bound.get(*family)).flat_map(original_port));
-    // After the port is what clients dialled.
-    rules.extend(table.families().map(remember));
-    rules.push(format!("meta mark & {TO_CLIENT:#x} != 0 notrack accept"));
-    if table.forwards {
-        rules.push(forward());
-    }
-    for family in table.families() {
-        if let Some(networks) = networks_of(&table.pod_networks, family) {
-            let to_endpoint = format!("meta mark & {TO_ENDPOINT:#x} != 0");
-            rules.push(format!("{to_endpoint} {} daddr {networks} notrack accept", ip(family)));
-        }
-    }
-    rules.push(format!("meta mark & {TO_ENDPOINT:#x} != 0 accept"));
+    let mut rules = vec![own_packets::leave()];
     for family in table.families() {
         let (ip, digit, captured) = (ip(family), digit(family), mark(CAPTURED));
         let key = format!("{ip} daddr . meta l4proto . th dport");
@@ -167,19 +153,6 @@ fn output(table: &Table) -> Vec<String> {
     rules
 }
 
-/// The rule that sends packets to endpoints the way of forwarded ones: without [`TO_ENDPOINT`], weir's policy rule leads
-/// them to the pair of interfaces. The socket's own mark has both bits, so that its route, and with it source address and
-/// segment size, is what it would be without the pair. Endpoints that are this host's own stay as they are.
-///
-/// Not tracked here, as connections are by the second pass: nobody may translate addresses for the pair.
-fn forward() -> String {
-    let both = TO_ENDPOINT | FORWARDED;
-    format!(
-        "meta mark & {both:#x} == {both:#x} oif != \"lo\" notrack meta mark set meta mark & {:#x} accept",
-        !TO_ENDPOINT
-    )
-}
-
 /// Rules that drop packets on the way of forwarded ones which the policy rule did not lead to the pair, because somebody
 /// took the rule, the route or the pair away: packets that nothing has judged must not leave.
 fn strayed(table: &Table) -> Vec<String> {
@@ -195,33 +168,6 @@ fn strayed(table: &Table) -> Vec<String> {
         )
     };
     table.families().filter(|_| table.forwards).map(of_family).collect()
-}
-
-/// The rule that rejects datagrams which weir sends in the name of a client, from the client's address: so the kernel tells
-/// the client that nobody listens, also where the Service's address is not of this host.
-fn unreachable() -> String {
-    let both = TO_CLIENT | TO_ENDPOINT;
-    format!("meta mark & {both:#x} == {both:#x} meta l4proto udp reject")
-}
-
-/// The rule that gives datagrams to clients the port that these dialled, where a process of this host holds that port. The
-/// bits of the mark that named the port are cleared, as other programs may look at them.
-fn reply_port() -> String {
-    let bits = TO_CLIENT | REPLY_PORT;
-    format!(
-        "meta mark & {bits:#x} > {TO_CLIENT:#x} meta l4proto udp udp sport set meta mark & {bits:#x} map @reply_ports \
-         meta mark set meta mark & {:#x}",
-        !REPLY_PORT
-    )
-}
-
-/// The rules that give packets to clients the port that these dialled, where another port stands in for it.
-fn original_port(family: Family) -> [String; 2] {
-    let (ip, digit) = (ip(family), digit(family));
-    let key = format!("{ip} saddr . meta l4proto . th sport");
-    ["tcp", "udp"].map(|protocol| {
-        format!("meta mark & {TO_CLIENT:#x} != 0 {protocol} sport set {key} map @original_ports{digit}")
-    })
 }
 
 /// Rules that mark the connections to endpoints, and capture replies of endpoints on this node.

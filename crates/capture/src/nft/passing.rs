@@ -7,7 +7,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    marks::{REPLY_PORT, TO_CLIENT},
+    marks::REPLY_PORT,
     plan::{Plan, Treatment},
 };
 use weir_core::{Family, Frontend, Origin};
@@ -77,11 +77,11 @@ pub(super) fn is_connected(table: &Table, family: Family) -> String {
     }
 }
 
-/// The rule that remembers who gets datagrams from a frontend.
+/// The rule, for packets to clients, that remembers who gets datagrams from a frontend.
 pub(super) fn remember(family: Family) -> String {
     let (ip, digit) = (ip(family), digit(family));
     format!(
-        "meta mark & {TO_CLIENT:#x} != 0 meta l4proto udp {ip} saddr . meta l4proto . th sport @remembered{digit} \
+        "meta l4proto udp {ip} saddr . meta l4proto . th sport @remembered{digit} \
          update @flows{digit} {{ {ip} daddr . udp dport . {ip} saddr . udp sport }}"
     )
 }

@@ -42,10 +42,23 @@ fn networks_are_merged_so_that_none_overlaps_another() {
 }
 
 #[test]
-fn datagrams_that_weir_sends_to_be_rejected_are_so_before_any_other_rule_sees_them() {
+fn packets_of_weir_meet_one_rule_that_is_for_others_and_others_meet_one_that_is_for_weir() {
     let text = whole(&table(), &nothing());
-    let output = lines(&text).into_iter().skip_while(|line| !line.starts_with("chain output {")).nth(2);
-    assert_eq!(output, Some("meta mark & 0x30000000 == 0x30000000 meta l4proto udp reject"));
+    let chain = |name: &str| {
+        let start = format!("chain {name} {{");
+        let lines = lines(&text).into_iter().skip_while(|line| *line != start).skip(1);
+        lines.take_while(|line| *line != "}").collect::<Vec<_>>()
+    };
+    let output = chain("output");
+    assert_eq!(
+        output[1],
+        "meta mark & 0x30000000 vmap { 0x10000000 : goto to_client, 0x20000000 : goto to_endpoint, 0x30000000 : goto \
+         in_name_of_client }"
+    );
+    assert!(output[2..].iter().all(|rule| !rule.contains("meta mark &")), "{output:?}");
+    assert_eq!(chain("in_name_of_client"), ["meta l4proto udp reject", "notrack accept"]);
+    assert_eq!(chain("to_client")[0], "meta l4proto tcp notrack accept");
+    assert_eq!(chain("to_endpoint"), ["ip daddr { 10.244.0.0/16 } notrack accept", "accept"]);
 }
 
 #[test]

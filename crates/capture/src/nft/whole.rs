@@ -4,6 +4,7 @@ use super::{
     base_chains::{base_chains, from_endpoint},
     names::{Key, OWNER_CHAIN, RangesChain, ReplyPort, TABLE, Verdict, digit, ip},
     origin::of_origin,
+    own_packets::own_packets,
     passing::{is_connected, passing},
     syntax::{LATER, chain, mark, ranges_rule, set},
     table::Table,
@@ -34,6 +35,7 @@ pub(crate) fn whole(table: &Table, plan: &Plan) -> String {
         origins(&mut text, table, family);
         frontend(&mut text, table, family);
     }
+    own_packets(&mut text, table);
     base_chains(&mut text, table);
     text.push_str("}\n");
     text
