@@ -97,6 +97,17 @@ fn an_item_of_a_list() {
 }
 
 #[test]
+fn a_null_in_a_list_is_passed_over_with_a_word_and_costs_no_other_item() {
+    let bad = "apiVersion: v1\nkind: List\nitems:\n- null\n- {apiVersion: v1, kind: Service, metadata: {name: good}, \
+               spec: {clusterIP: 10.96.0.1, ports: [{port: 3}]}}\n-\n";
+    let expected = [
+        "all.yaml: document 2, line 13: items[0]: is null; it is passed over",
+        "all.yaml: document 2, line 15: items[2]: is null; it is passed over",
+    ];
+    assert_eq!(said_about(bad), expected);
+}
+
+#[test]
 fn json_that_breaks_off() {
     let folder = Folder::new();
     folder.write("all.json", "{\"apiVersion\": \"v1\",\n \"kind\": ");
@@ -123,10 +134,7 @@ fn bytes_that_are_no_text() {
     folder.write("bad.yaml", b"\xff\xfe\x00a");
     folder.write("good.yaml", service("web", 80));
     let loaded = folder.load();
-    assert_eq!(
-        problems(&folder, &loaded),
-        ["bad.yaml: is not text in UTF-8; its last good state stays served"]
-    );
+    assert_eq!(problems(&folder, &loaded), ["bad.yaml: is not text in UTF-8; nothing is served from it"]);
     assert_eq!(served(&loaded.snapshot), ["web:80"]);
 }
 
