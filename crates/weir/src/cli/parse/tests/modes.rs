@@ -55,3 +55,16 @@ fn several_flags_of_node_mode_are_named_together_and_where_they_are_set() {
     let said = "--cluster-cidr (in the --config file), --takeover, --runtime-dir (as WEIR_RUNTIME_DIR) are for --mode node";
     assert!(problem.contains(said), "{problem}");
 }
+
+#[test]
+fn a_runtime_folder_is_one_that_every_weir_finds_wherever_it_was_started() {
+    let folder = |value: &str| run(&["--mode=node", &format!("--runtime-dir={value}")], &[], "");
+    assert_eq!(folder("/srv/weir").unwrap().node.unwrap().runtime_dir, Some("/srv/weir".into()));
+    assert_eq!(folder("").unwrap().node.unwrap().runtime_dir, None);
+    for relative in ["run/weir", "./weir", "~/weir"] {
+        let problem = folder(relative).unwrap_err();
+        assert!(problem.contains("--runtime-dir") && problem.contains("/run/weir"), "{problem}");
+    }
+    let problem = run(&["--mode=node"], &[("WEIR_RUNTIME_DIR", "weir")], "").unwrap_err();
+    assert!(problem.contains("WEIR_RUNTIME_DIR") && problem.contains("absolute"), "{problem}");
+}
