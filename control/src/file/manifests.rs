@@ -153,6 +153,9 @@ impl Manifests {
                 Some(id) if *id == entry.id => Event::Keep(key.clone()),
                 _ => Event::Put(key.clone(), object.clone()),
             });
+            if key.kind == Kind::Node {
+                report.nodes.insert(Arc::clone(&key.name));
+            }
             delivered.insert(key.clone(), entry.id);
         }
         events.extend(Kind::ALL.map(Event::Complete));
