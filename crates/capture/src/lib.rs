@@ -50,4 +50,6 @@ pub use error::Error;
 pub use forwarding::Forwarding;
 pub use host::{BridgeMonitor, Chain, ForwardFirewalls, Host, Link, LinkKind, Links, Ruleset, bridges};
 pub use options::Options;
-pub use ownership::{RuntimeDir, RuntimeDirError, TAKEOVER_SOCKET, is_running, is_trusted_peer};
+pub use ownership::{
+    RuntimeDir, RuntimeDirError, TAKEOVER_SOCKET, is_running, is_running_with, is_trusted_peer,
+};
