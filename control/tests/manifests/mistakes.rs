@@ -66,6 +66,16 @@ fn an_address_that_does_not_parse() {
 }
 
 #[test]
+fn an_address_of_another_family_than_its_slice_says() {
+    let mixed = slice("first", "10.0.0.7").replace("addressType: IPv4", "addressType: IPv6");
+    let said = "EndpointSlice default/first-1: endpoints[0].addresses[0]: 10.0.0.7 is IPv4, and addressType is IPv6: the \
+                endpoint counts for IPv6 Service addresses only";
+    assert_said(&mixed, &["all.yaml: document 2, line ", said]);
+    let right = slice("first", "fd00::7").replace("addressType: IPv4", "addressType: IPv6");
+    assert_eq!(said_about(&right), [""; 0]);
+}
+
+#[test]
 fn a_missing_name() {
     assert_said(
         &service("bad", 80).replace("  name: bad\n", "  labels: {}\n"),
