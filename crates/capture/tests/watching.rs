@@ -201,7 +201,7 @@ fn nothing_is_left_after_a_clean_up_which_may_be_repeated() {
         let both = PerFamily { v4: 1, v6: 1 };
         assert_eq!(
             cleanup(None).await.unwrap(),
-            Removed { table: true, bridge_table: false, rules: both, routes: both, interfaces: false }
+            Removed { table: true, rules: both, routes: both, ..Removed::default() }
         );
         assert_eq!(cleanup(None).await.unwrap(), Removed::default());
         assert_eq!(printed("nft list ruleset"), "table inet other {\n}\n");

@@ -33,9 +33,7 @@ fn every_flag_of_node_mode_is_refused_in_bind_mode_wherever_it_is_set() {
     for (flag, value) in flags {
         let variable = format!("WEIR_{}", flag.replace('-', "_").to_uppercase());
         let (given, line) = (format!("--{flag}={value}"), format!("{flag}: {value}"));
-        let set: [(&[&str], &[(&str, &str)], &str); 3] =
-            [(&[&given], &[], ""), (&[], &[(&variable, value)], ""), (&[], &[], &line)];
-        for (flags, variables, file) in set {
+        let is_refused = |flags: &[&str], variables: &[(&str, &str)], file: &str| {
             let problem = run(flags, variables, file).unwrap_err();
             assert!(problem.contains(&format!("--{flag} ")), "{problem}");
             assert!(
@@ -44,7 +42,10 @@ fn every_flag_of_node_mode_is_refused_in_bind_mode_wherever_it_is_set() {
             );
             let in_node_mode = run(&[&["--mode=node"], flags].concat(), variables, file);
             assert!(in_node_mode.is_ok(), "{in_node_mode:?}");
-        }
+        };
+        is_refused(&[&given], &[], "");
+        is_refused(&[], &[(&variable, value)], "");
+        is_refused(&[], &[], &line);
     }
 }
 
