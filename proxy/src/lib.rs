@@ -35,5 +35,8 @@ pub use shared::{
     error::Error,
     hand_over::{HandOver, ListeningSocket},
 };
-pub use sys::{host::interface_addresses, marks::Marks, sock_diag::availability as sock_diag_availability};
+pub use sys::{
+    host::interface_addresses, marks::Marks, port_holders::listeners_at,
+    sock_diag::availability as sock_diag_availability,
+};
 pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};

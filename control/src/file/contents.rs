@@ -65,7 +65,11 @@ impl Contents {
     pub(super) fn renewed(self, path: &Arc<Path>, bytes: &[u8], scope: &Scope, next_id: &mut u64) -> Self {
         let problem = |message: &str| FileProblem::of_file(path, message);
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return self.kept(problem("is not text in UTF-8; its last good state stays served"));
+            let served = match self.entries.is_empty() {
+                true => "nothing is served from it",
+                false => "its last good state stays served",
+            };
+            return self.kept(problem(&format!("is not text in UTF-8; {served}")));
         };
         // A shell redirection empties the file long before the new content comes.
         if text.trim().is_empty() && !self.entries.is_empty() {

@@ -66,8 +66,10 @@ impl Manifests {
         for (root, seen) in scan.roots.iter().enumerate() {
             match seen {
                 Root::Unreadable(path, reason) => {
-                    problems.push(unreadable(path, reason, lost.contains_key(&root)));
-                    for mut known in lost.remove(&root).unwrap_or_default() {
+                    let lost = lost.remove(&root).unwrap_or_default();
+                    let keeps = lost.iter().any(|known| !known.contents.entries.is_empty());
+                    problems.push(unreadable(path, reason, keeps));
+                    for mut known in lost {
                         known.contents.keep_all();
                         known.fingerprint = None;
                         self.files.push(known);
@@ -151,6 +153,9 @@ impl Manifests {
                 Some(id) if *id == entry.id => Event::Keep(key.clone()),
                 _ => Event::Put(key.clone(), object.clone()),
             });
+            if key.kind == Kind::Node {
+                report.nodes.insert(Arc::clone(&key.name));
+            }
             delivered.insert(key.clone(), entry.id);
         }
         events.extend(Kind::ALL.map(Event::Complete));
@@ -167,8 +172,9 @@ impl Manifests {
     }
 }
 
-fn unreadable(path: &Arc<Path>, reason: &str, known: bool) -> FileProblem {
-    let kept = if known { "; its last state stays served" } else { "" };
+/// Problem with a path that cannot be read, of which something stays served if it `keeps` an object.
+fn unreadable(path: &Arc<Path>, reason: &str, keeps: bool) -> FileProblem {
+    let kept = if keeps { "; its last state stays served" } else { "" };
     let message = if is_stdin(path) {
         format!("cannot be read: {reason}{kept}")
     } else {

@@ -86,9 +86,15 @@ impl<'a> Objects<'a> {
 
     fn read_item(&mut self, location: Location, mut value: Value, defaults: Defaults<'_>) {
         let Value::Object(fields) = &mut value else {
-            // An explicit null is an empty document.
-            if !value.is_null() {
-                self.unknown(location, "is not an object");
+            match (value.is_null(), location.item.is_empty()) {
+                (false, _) => self.unknown(location, "is not an object"),
+                // An explicit null is an empty document.
+                (true, true) => {}
+                // In a list it may be what a template has made of nothing: no object is missing.
+                (true, false) => {
+                    let problem = location.problem("is null; it is passed over");
+                    self.add(FileProblem { refused: false, ..problem });
+                }
             }
             return;
         };

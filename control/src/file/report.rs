@@ -1,13 +1,19 @@
 //! What did loading manifests find?
 
 use crate::{FileProblem, model::grouped};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 /// Findings of loading manifests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Number of objects that are used.
     pub objects: usize,
+    /// Names of the Nodes among the objects.
+    pub nodes: BTreeSet<Arc<str>>,
     /// Everything that is wrong; the rest is served.
     pub problems: Vec<FileProblem>,
     /// Kinds that weir does not read (`apps/v1 Deployment`), with the number of skipped objects.

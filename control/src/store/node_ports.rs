@@ -70,11 +70,13 @@ impl NodePorts {
     }
 
     /// Whether an endpoint among these is at a node port and may be a Node which is not known. Endpoints that a controller
-    /// writes for pods have the name of their node.
+    /// writes for pods name the Pod and its node.
     pub(super) fn may_be_nodes<'a>(&self, mut slices: impl Iterator<Item = &'a EndpointSlice>) -> bool {
         let is_node_port = |port: &SlicePort| self.node_ports.contains_key(&(port.protocol, port.port));
-        let may_be_node =
-            |endpoint: &SliceEndpoint| endpoint.node.is_none() && !self.addresses.contains_key(&endpoint.ip);
+        let may_be_node = |endpoint: &SliceEndpoint| {
+            let is_of_pod = endpoint.is_pod && endpoint.node.is_some();
+            !is_of_pod && !self.addresses.contains_key(&endpoint.ip)
+        };
         slices.any(|slice| slice.ports.iter().any(is_node_port) && slice.endpoints.iter().any(may_be_node))
     }
 

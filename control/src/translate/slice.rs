@@ -65,7 +65,14 @@ fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<EndpointSlice, Pr
     let mut hints = HintsOfSlice::default();
     let mut endpoints = Vec::with_capacity(object.endpoints.len());
     for (index, endpoint) in object.endpoints.iter().enumerate() {
-        endpoints.extend(slice_endpoint(endpoint, index, &mut hints, problems));
+        let endpoint = slice_endpoint(endpoint, index, &mut hints, problems);
+        if let Some(of_other) = endpoint.as_ref().filter(|endpoint| Family::of(endpoint.ip) != family) {
+            problems.add_with(format_args!("endpoints[{index}].addresses[0]"), || {
+                let (ip, of) = (of_other.ip, Family::of(of_other.ip));
+                format!("{ip} is {of}, and addressType is {family}: the endpoint counts for {family} Service addresses only")
+            });
+        }
+        endpoints.extend(endpoint);
     }
     Ok(EndpointSlice {
         name: key.name,

@@ -30,6 +30,26 @@ async fn without_streaming_lists_pages_are_used() {
 }
 
 #[tokio::test]
+async fn a_list_comes_as_a_stream_of_events_where_the_server_can() {
+    let server = server_with(&[]).await;
+    for number in 0..1001 {
+        server.apply(service(&format!("web-{number}"), number)).unwrap();
+    }
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    weir.sees("1001 Services", |snapshot| snapshot.services().count() == 1001).await;
+    server.apply(slice("web-7", "10.0.0.7")).unwrap();
+    weir.sees("a change", |snapshot| super::served(snapshot).contains(&"web-7:80->10.0.0.7".into())).await;
+    for resource in [Resource::Services, Resource::EndpointSlices] {
+        let requests = server.requests(resource);
+        assert_eq!((requests.lists, requests.complete_lists, requests.refused), (0, 1, 0), "{requests:?}");
+        // The watch that brought the list goes on with what changes.
+        assert_eq!(requests.watches, 1, "{requests:?}");
+        assert_eq!(requests.last_watch["sendInitialEvents"], "true");
+        assert_eq!(requests.last_watch["resourceVersionMatch"], "NotOlderThan");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_fails_only_at_streaming_lists_is_asked_for_pages() {
     let server = server_with(&["web"]).await;
     server.refuse_streaming_lists(500);

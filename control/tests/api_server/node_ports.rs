@@ -21,7 +21,7 @@ fn with_node_port(mut service: Value) -> Value {
     service
 }
 
-/// A slice of Service `web` at port 30080, as an author writes it, or as a controller does for a pod.
+/// A slice of Service `web` at port 30080, as an author writes it.
 fn slice(address: &str, node_name: Option<&str>) -> Value {
     json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
@@ -29,6 +29,13 @@ fn slice(address: &str, node_name: Option<&str>) -> Value {
         "addressType": "IPv4", "ports": [{ "name": "", "port": 30080 }],
         "endpoints": [{ "addresses": [address], "nodeName": node_name }],
     })
+}
+
+/// The same for a Pod, as a controller writes it.
+fn of_pod(address: &str) -> Value {
+    let mut slice = slice(address, Some("worker-2"));
+    slice["endpoints"][0]["targetRef"] = json!({ "kind": "Pod", "name": "web-0" });
+    slice
 }
 
 /// Two Nodes, a Service with a node port, and another one with this endpoint.
@@ -62,13 +69,28 @@ async fn an_endpoint_that_is_a_node_port_of_another_node_is_refused_once_all_nod
 }
 
 #[tokio::test]
+async fn the_name_of_a_node_alone_does_not_make_a_node_port_an_endpoint() {
+    let server = server(slice("192.0.2.2", Some("worker-2"))).await;
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    weir.sees("no endpoint", |snapshot| served(snapshot).len() == 2 && endpoints(snapshot) == 0).await;
+}
+
+#[tokio::test]
+async fn a_pod_on_the_host_network_is_not_dialled_at_a_node_port_of_a_known_node_either() {
+    let server = server(of_pod("192.0.2.1")).await;
+    let mut weir = Watching::start(&server.kubeconfig()).await;
+    // What is sent there does not reach the Pod: the node port does.
+    weir.sees("no endpoint", |snapshot| served(snapshot).len() == 2 && endpoints(snapshot) == 0).await;
+}
+
+#[tokio::test]
 async fn endpoints_of_pods_make_nobody_list_nodes() {
-    let server = server(slice("10.244.1.2", Some("worker-2"))).await;
+    let server = server(of_pod("10.244.1.2")).await;
     let mut weir = Watching::start(&server.kubeconfig()).await;
     weir.sees("the endpoint", |snapshot| endpoints(snapshot) == 1).await;
     let asked = server.requests(Resource::Nodes);
     // A list would come at once here: there is one node to wait for.
-    assert!(server.apply(slice("10.244.1.3", Some("worker-2"))).is_ok());
+    assert!(server.apply(of_pod("10.244.1.3")).is_ok());
     weir.sees("the other endpoint", |snapshot| endpoints(snapshot) == 1).await;
     assert_eq!(server.requests(Resource::Nodes), asked);
 }

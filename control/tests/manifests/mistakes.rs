@@ -66,6 +66,16 @@ fn an_address_that_does_not_parse() {
 }
 
 #[test]
+fn an_address_of_another_family_than_its_slice_says() {
+    let mixed = slice("first", "10.0.0.7").replace("addressType: IPv4", "addressType: IPv6");
+    let said = "EndpointSlice default/first-1: endpoints[0].addresses[0]: 10.0.0.7 is IPv4, and addressType is IPv6: the \
+                endpoint counts for IPv6 Service addresses only";
+    assert_said(&mixed, &["all.yaml: document 2, line ", said]);
+    let right = slice("first", "fd00::7").replace("addressType: IPv4", "addressType: IPv6");
+    assert_eq!(said_about(&right), [""; 0]);
+}
+
+#[test]
 fn a_missing_name() {
     assert_said(
         &service("bad", 80).replace("  name: bad\n", "  labels: {}\n"),
@@ -97,6 +107,17 @@ fn an_item_of_a_list() {
 }
 
 #[test]
+fn a_null_in_a_list_is_passed_over_with_a_word_and_costs_no_other_item() {
+    let bad = "apiVersion: v1\nkind: List\nitems:\n- null\n- {apiVersion: v1, kind: Service, metadata: {name: good}, \
+               spec: {clusterIP: 10.96.0.1, ports: [{port: 3}]}}\n-\n";
+    let expected = [
+        "all.yaml: document 2, line 13: items[0]: is null; it is passed over",
+        "all.yaml: document 2, line 15: items[2]: is null; it is passed over",
+    ];
+    assert_eq!(said_about(bad), expected);
+}
+
+#[test]
 fn json_that_breaks_off() {
     let folder = Folder::new();
     folder.write("all.json", "{\"apiVersion\": \"v1\",\n \"kind\": ");
@@ -123,10 +144,7 @@ fn bytes_that_are_no_text() {
     folder.write("bad.yaml", b"\xff\xfe\x00a");
     folder.write("good.yaml", service("web", 80));
     let loaded = folder.load();
-    assert_eq!(
-        problems(&folder, &loaded),
-        ["bad.yaml: is not text in UTF-8; its last good state stays served"]
-    );
+    assert_eq!(problems(&folder, &loaded), ["bad.yaml: is not text in UTF-8; nothing is served from it"]);
     assert_eq!(served(&loaded.snapshot), ["web:80"]);
 }
 

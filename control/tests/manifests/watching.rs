@@ -225,3 +225,18 @@ async fn a_start_without_the_file_is_an_error_and_with_mistakes_is_none() {
     shows(&mut control, &["web:80"]).await;
     assert_eq!(control.first_load.unwrap().problems.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_path_of_which_nothing_was_served_has_no_last_state() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("inner")).unwrap();
+    folder.write("inner/notes.yaml", "# nothing\n");
+    let mut control = watch(&folder.path("inner")).await;
+    says(&mut control, "notes.yaml: is empty").await;
+    folder.write("inner/notes.yaml", b"\xff\xfe");
+    says(&mut control, "notes.yaml: is not text in UTF-8; nothing is served from it").await;
+    fs::remove_dir_all(folder.path("inner")).unwrap();
+    says(&mut control, "inner: cannot read it: no such file or directory").await;
+    let problems = control.status.borrow().problems.clone();
+    assert!(problems.iter().all(|problem| !problem.message.contains("stays served")), "{problems:?}");
+}

@@ -27,9 +27,18 @@ use bridge_table::BridgeTable;
 use desired::{Desired, Installed};
 use metrics::CaptureMetrics;
 use repair_schedule::RepairSchedule;
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 use weir_core::{Bridges, CaptureSockets, Changes, Family, Frontend, Snapshot};
+
+/// Longer than a clean-up holds the lock.
+const CLEANUP_TIME: Duration = Duration::from_millis(50);
 
 /// Why rules or routes are to be written anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +89,12 @@ impl Capture {
         for obstacle in obstacles() {
             warn!("{obstacle}");
         }
-        let lock = CaptureLock::acquire(options.runtime_dir.as_deref())?;
+        let mut lock = CaptureLock::acquire(options.runtime_dir.as_deref())?;
+        if lock.is_none() && !options.takeover {
+            // A clean-up holds the lock for as long as it takes to remove the file.
+            sleep(CLEANUP_TIME).await;
+            lock = CaptureLock::acquire(options.runtime_dir.as_deref())?;
+        }
         if lock.is_none() && !options.takeover {
             return Err(Error::SecondWeir);
         }

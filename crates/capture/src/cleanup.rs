@@ -4,9 +4,10 @@ use crate::{
     Error,
     host::requirements,
     nft::{BRIDGE_TABLE, TABLE, program},
+    ownership::RuntimeDir,
     route::Routes,
 };
-use std::fmt;
+use std::{fmt, path::Path};
 use weir_core::{Family, PerFamily};
 
 /// weir's routing tables, for the operator.
@@ -25,6 +26,8 @@ pub struct Removed {
     pub routes: PerFamily<usize>,
     /// Whether there were interfaces of weir's.
     pub interfaces: bool,
+    /// Number of files in the runtime directory of weirs that no longer run.
+    pub files: usize,
 }
 
 impl fmt::Display for Removed {
@@ -50,15 +53,23 @@ impl fmt::Display for Removed {
         if self.interfaces {
             writeln!(f, "removed the interfaces weir0 and weir1")?;
         }
+        if self.files > 0 {
+            writeln!(
+                f,
+                "removed {} file(s) of weirs that no longer run from the runtime directory",
+                self.files
+            )?;
+        }
         Ok(())
     }
 }
 
-/// Removes every trace of weir from nftables, routing and interfaces, in both families.
+/// Removes every trace of weir from nftables, routing and interfaces, in both families, and the files of weirs that no longer
+/// run from the runtime directory, if there is one that can be trusted.
 ///
 /// # Errors
 /// When `nft` or netlink cannot be used, or this process has no CAP_NET_ADMIN. Whatever can be removed is gone even so.
-pub async fn cleanup() -> Result<Removed, Error> {
+pub async fn cleanup(runtime_dir: Option<&Path>) -> Result<Removed, Error> {
     requirements::check_capability()?;
     let mut removed = Removed::default();
     let (table, bridge_table) = (remove_table(TABLE).await, remove_table(BRIDGE_TABLE).await);
@@ -68,6 +79,9 @@ pub async fn cleanup() -> Result<Removed, Error> {
     }
     removed.interfaces = routes.remove_pair().await?;
     (removed.table, removed.bridge_table) = (table?, bridge_table?);
+    if let Some(folder) = runtime_dir.and_then(RuntimeDir::find) {
+        removed.files = folder.remove_leftovers()?;
+    }
     Ok(removed)
 }
 

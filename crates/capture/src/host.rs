@@ -1,5 +1,6 @@
 //! What does this host have of what capturing needs, and what is in its way? Looks only; changes nothing.
 
+mod bridge_monitor;
 mod bridges;
 mod features;
 mod forward_firewalls;
@@ -8,6 +9,7 @@ mod obstacles;
 pub(crate) mod requirements;
 mod ruleset;
 
+pub use bridge_monitor::BridgeMonitor;
 pub use bridges::bridges;
 pub use forward_firewalls::ForwardFirewalls;
 pub(crate) use forward_firewalls::{legacy_tables, refusing};

@@ -48,6 +48,8 @@ pub use capture::{Capture, Disturbance, METRIC_FAMILIES};
 pub use cleanup::{Removed, cleanup};
 pub use error::Error;
 pub use forwarding::Forwarding;
-pub use host::{Chain, ForwardFirewalls, Host, Link, LinkKind, Links, Ruleset, bridges};
+pub use host::{BridgeMonitor, Chain, ForwardFirewalls, Host, Link, LinkKind, Links, Ruleset, bridges};
 pub use options::Options;
-pub use ownership::{RuntimeDir, RuntimeDirError, TAKEOVER_SOCKET, is_running, is_trusted_peer};
+pub use ownership::{
+    RuntimeDir, RuntimeDirError, TAKEOVER_SOCKET, is_running, is_running_with, is_trusted_peer,
+};

@@ -16,6 +16,7 @@ pub(crate) use table_owner::TableOwner;
 
 use crate::Error;
 use marker::{MARKER, Marker, MarkerState};
+use std::path::Path;
 
 /// Name of the socket in the runtime directory through which a weir hands over to a newcomer.
 pub const TAKEOVER_SOCKET: &str = "takeover";
@@ -25,7 +26,15 @@ pub const TAKEOVER_SOCKET: &str = "takeover";
 /// # Errors
 /// When no Unix socket can be opened.
 pub fn is_running() -> Result<bool, Error> {
-    let folder = RuntimeDir::default_path().and_then(|path| RuntimeDir::find(&path));
+    is_running_with(RuntimeDir::default_path().as_deref())
+}
+
+/// Whether a weir captures in this network namespace that uses this runtime directory, or can be found without one.
+///
+/// # Errors
+/// When no Unix socket can be opened.
+pub fn is_running_with(runtime_dir: Option<&Path>) -> Result<bool, Error> {
+    let folder = runtime_dir.and_then(RuntimeDir::find);
     let answers = folder.is_some_and(|folder| folder.connect(TAKEOVER_SOCKET).is_ok());
     Ok(answers || matches!(Marker::acquire(MARKER)?, MarkerState::Held))
 }

@@ -200,10 +200,10 @@ fn nothing_is_left_after_a_clean_up_which_may_be_repeated() {
         assert!(!is_running().unwrap());
         let both = PerFamily { v4: 1, v6: 1 };
         assert_eq!(
-            cleanup().await.unwrap(),
-            Removed { table: true, bridge_table: false, rules: both, routes: both, interfaces: false }
+            cleanup(None).await.unwrap(),
+            Removed { table: true, rules: both, routes: both, ..Removed::default() }
         );
-        assert_eq!(cleanup().await.unwrap(), Removed::default());
+        assert_eq!(cleanup(None).await.unwrap(), Removed::default());
         assert_eq!(printed("nft list ruleset"), "table inet other {\n}\n");
         for routes in ["ip rule", "ip -6 rule", "ip route show table all", "ip -6 route show table all"] {
             assert!(!printed(routes).contains("20736"), "{routes}");
@@ -220,7 +220,7 @@ fn removing_takes_everything_away() {
         let mut capture = Capture::start(options()).await.unwrap();
         apply(&mut capture, &snapshot(&[]), &stand_in).await;
         capture.remove().await.unwrap();
-        assert_eq!(cleanup().await.unwrap(), Removed::default());
+        assert_eq!(cleanup(None).await.unwrap(), Removed::default());
     };
     hosts.node.run(body).unwrap();
 }
@@ -234,7 +234,7 @@ fn routes_go_even_if_the_table_is_gone_already() {
         apply(&mut capture, &snapshot(&[]), &stand_in).await;
         run("nft delete table inet weir");
         capture.remove().await.unwrap();
-        assert_eq!(cleanup().await.unwrap(), Removed::default());
+        assert_eq!(cleanup(None).await.unwrap(), Removed::default());
     };
     hosts.node.run(body).unwrap();
 }

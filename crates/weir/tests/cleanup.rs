@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "clippy excuses test functions only, not their helpers")]
 
 use std::{
-    os::{linux::net::SocketAddrExt, unix::net::SocketAddr, unix::net::UnixListener},
+    fs,
+    os::{
+        linux::net::SocketAddrExt, unix::fs::DirBuilderExt, unix::net::SocketAddr, unix::net::UnixListener,
+    },
     process::{Command, Output},
 };
 use weir_testkit::Namespace;
 
 fn cleanup(node: &Namespace, arguments: &[&str]) -> Output {
     let run = || async {
-        Command::new(env!("CARGO_BIN_EXE_weir")).arg("cleanup").args(arguments).output().unwrap()
+        let arguments = [&["cleanup", "--runtime-dir="], arguments].concat();
+        Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output().unwrap()
     };
     node.run(run).unwrap()
 }
@@ -44,4 +48,28 @@ fn while_a_weir_runs_its_rules_are_left_unless_forced() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("is running"), "{}", text(&refused.stderr));
     assert!(cleanup(&node, &["--force"]).status.success());
+}
+
+#[test]
+fn files_of_weirs_that_no_longer_run_go_and_the_folder_stays() {
+    let Some(node) = Namespace::with_nft("node") else { return };
+    let folder = std::env::temp_dir().join(format!("weir-cleanup-{}", std::process::id()));
+    fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    for name in ["capture-7.lock", "takeover-7.sock", "other"] {
+        fs::write(folder.join(name), "").unwrap();
+    }
+    let run = || async {
+        let flag = format!("--runtime-dir={}", folder.display());
+        Command::new(env!("CARGO_BIN_EXE_weir")).args(["cleanup", &flag]).output().unwrap()
+    };
+    let said = node.run(run).unwrap();
+    assert!(
+        text(&said.stdout).contains("removed 2 file(s)"),
+        "{} {}",
+        text(&said.stdout),
+        text(&said.stderr)
+    );
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["other"]);
+    fs::remove_dir_all(folder).unwrap();
 }

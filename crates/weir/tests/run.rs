@@ -176,6 +176,23 @@ fn a_health_address_in_use_does_not_stop_the_data_plane() {
 }
 
 #[test]
+fn who_holds_the_addresses_of_probes_and_metrics_is_named() {
+    let admin = free(Ipv4Addr::LOCALHOST).to_string();
+    let manifest = manifest(free("127.0.0.2".parse().unwrap()), &[]);
+    let holder = Weir::ready(&manifest, &["--admin-address", &admin]);
+    let (health, everywhere) = (holder.health().to_string(), format!("0.0.0.0:{}", holder.health().port()));
+    for health in [health, everywhere] {
+        let flags = ["--health-address", &health, "--admin-address", &admin];
+        let second = Weir::start("exec \"$@\"", &manifest, &flags);
+        let named = format!("held by weir (process {})", holder.pid());
+        wait_for("both lines", || second.log().matches(&named).count() == 2);
+        let log = second.log();
+        assert!(log.contains("--health-address 127.0.0.1:10266") && log.contains("--admin-address"), "{log}");
+        assert!(!log.contains("kube-proxy"), "{log}");
+    }
+}
+
+#[test]
 fn an_endpoint_that_refuses_is_ejected_logged_and_counted_and_clients_do_not_notice() {
     let (a, refusing) = (greeter("a"), free(Ipv4Addr::new(127, 0, 0, 2)));
     let [service, admin] = [9, 1].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));

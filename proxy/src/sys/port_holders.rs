@@ -12,7 +12,7 @@ use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_
 use std::{
     collections::{BTreeMap, HashSet},
     fmt, fs, io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 use weir_core::{Frontend, Printable, Protocol};
@@ -60,8 +60,7 @@ pub(crate) fn sockets_at(frontend: Frontend) -> io::Result<Vec<PortSocket>> {
         for response in dump(family, frontend.protocol)? {
             let (ip, port) =
                 (response.header.socket_id.source_address, response.header.socket_id.source_port);
-            if port == frontend.address.port() && (ip.is_unspecified() || is_same(ip, frontend.address.ip()))
-            {
+            if port == frontend.address.port() && excludes(ip, frontend.address.ip()) {
                 let mark = response.nlas.iter().find_map(|nla| match nla {
                     Nla::Mark(mark) => Some(*mark),
                     _ => None,
@@ -73,8 +72,11 @@ pub(crate) fn sockets_at(frontend: Frontend) -> io::Result<Vec<PortSocket>> {
     Ok(sockets)
 }
 
-fn is_same(ip: IpAddr, other: IpAddr) -> bool {
-    ip.to_canonical() == other.to_canonical()
+/// Whether a socket at `ip` keeps another one from being bound at `wanted`, with one port.
+fn excludes(ip: IpAddr, wanted: IpAddr) -> bool {
+    let (ip, wanted) = (ip.to_canonical(), wanted.to_canonical());
+    // A socket at all IPv4 addresses and one at an IPv6 address do not meet.
+    ip.is_unspecified() || ip == wanted || wanted.is_unspecified() && (wanted.is_ipv6() || ip.is_ipv4())
 }
 
 /// All listening TCP sockets, or all UDP sockets, of a family in this network namespace.
@@ -141,6 +143,13 @@ pub(crate) fn holders(sockets: &[PortSocket]) -> Vec<PortHolder> {
     holders
 }
 
+/// Names of the processes that keep `address` from being listened at over TCP; `None` if the kernel knows of none, or does not
+/// tell. Takes as long as there are sockets and processes: for failures, and threads that may block.
+pub fn listeners_at(address: SocketAddr) -> Option<String> {
+    let sockets = sockets_at(Frontend { protocol: Protocol::Tcp, address }).ok()?;
+    (!sockets.is_empty()).then(|| named(&holders(&sockets)))
+}
+
 /// Names of the holders of a port.
 pub(crate) fn named(holders: &[PortHolder]) -> String {
     holders.iter().map(PortHolder::to_string).collect::<Vec<_>>().join(", ")
@@ -158,7 +167,7 @@ fn sockets_of(process: u32) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{SocketAddr, TcpListener, UdpSocket};
+    use std::net::{TcpListener, UdpSocket};
 
     #[test]
     fn who_holds_a_port_is_named_whatever_address_it_has_bound() {
@@ -178,6 +187,20 @@ mod tests {
         let port = tcp.local_addr().unwrap().port();
         drop(tcp);
         assert_eq!(sockets_at(of(Protocol::Tcp, port)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_socket_excludes_those_at_its_address_and_one_at_all_addresses_those_at_any() {
+        let excludes = |ip: &str, wanted: &str| excludes(ip.parse().unwrap(), wanted.parse().unwrap());
+        for ip in ["127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::"] {
+            assert!(excludes(ip, "127.0.0.1") && excludes(ip, "0.0.0.0") && excludes(ip, "::"), "{ip}");
+        }
+        assert!(
+            !excludes("127.0.0.2", "127.0.0.1")
+                && !excludes("::1", "127.0.0.1")
+                && !excludes("::1", "0.0.0.0")
+        );
+        assert!(excludes("::1", "::") && excludes("0.0.0.0", "::"));
     }
 
     #[test]

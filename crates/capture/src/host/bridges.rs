@@ -118,7 +118,8 @@ fn setting(family: Family) -> &'static str {
     }
 }
 
-struct Bridge {
+/// A bridge, as the kernel lists it.
+pub(super) struct Bridge {
     name: String,
     hardware_address: [u8; 6],
     /// Families of which the bridge passes packets to iptables, whatever the setting for all bridges says.
@@ -126,7 +127,7 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn of(link: &LinkMessage) -> Option<Self> {
+    pub(super) fn of(link: &LinkMessage) -> Option<Self> {
         let mut bridge =
             Self { name: String::new(), hardware_address: [0; 6], calls_iptables: PerFamily::default() };
         let mut is_bridge = false;
@@ -153,7 +154,7 @@ impl Bridge {
 }
 
 /// The network of an address, unless link-local: such a network is on every interface and tells nothing.
-fn network(message: &AddressMessage) -> Option<IpNet> {
+pub(super) fn network(message: &AddressMessage) -> Option<IpNet> {
     let address = message.attributes.iter().find_map(|attribute| match attribute {
         AddressAttribute::Address(address) => Some(*address),
         _ => None,

@@ -1,5 +1,7 @@
 //! Where do weirs of one host find each other? In a folder that only their user can write to.
 
+mod leftovers;
+
 use rustix::{
     fs::{
         AtFlags, FlockOperation, Mode, OFlags, Stat, chmodat, fchmod, flock, fstat, openat, renameat, stat,
@@ -122,13 +124,17 @@ impl RuntimeDir {
                 Err(error) => return Err(error.into()),
             }
             // Somebody may have removed the file since it was opened: that lock would keep nobody out.
-            let (locked, named) =
-                (fstat(&file)?, statat(&self.folder, self.lock_name(), AtFlags::SYMLINK_NOFOLLOW));
-            if named.is_ok_and(|named| named.st_ino == locked.st_ino) {
+            if self.is_named(&file, &self.lock_name())? {
                 return Ok(Some(file));
             }
         }
         Err(io::Error::other("the lock file in the runtime directory is replaced again and again"))
+    }
+
+    /// Whether an open file is the one that has this name now.
+    fn is_named(&self, file: &OwnedFd, name: &str) -> io::Result<bool> {
+        let (opened, named) = (fstat(file)?, statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        Ok(named.is_ok_and(|named| named.st_ino == opened.st_ino))
     }
 
     fn lock_name(&self) -> String {

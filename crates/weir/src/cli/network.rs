@@ -7,7 +7,7 @@ use weir_core::Pods;
 
 /// Flags about the cluster's network, named as kube-proxy's.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "The cluster's network")]
+#[command(next_help_heading = "The cluster's network, in node mode")]
 pub(super) struct NetworkArgs {
     /// Networks of pods, comma separated; client addresses in them are kept
     #[arg(long, value_name = "CIDR", value_delimiter = ',', action = ArgAction::Append, value_parser = network)]

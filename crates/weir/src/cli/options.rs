@@ -3,9 +3,11 @@
 use super::{
     objects::{ObjectArgs, ObjectOptions},
     run::workers,
+    values::{Folder, absolute_folder},
 };
 use clap::{Args, ValueEnum, value_parser};
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, path::PathBuf};
+use weir_capture::RuntimeDir;
 
 /// Settings of `weir demo`.
 #[derive(Args, Clone, Debug)]
@@ -35,11 +37,23 @@ impl DemoOptions {
 }
 
 /// Settings of `weir cleanup`.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct CleanupOptions {
     /// Remove them even while a weir runs on this node, which writes them again within seconds
     #[arg(long)]
     pub(crate) force: bool,
+
+    /// Folder in which weirs of one host find each other, as weir run has it; files of those that no longer run are removed
+    /// [default: /run/weir as root, else $XDG_RUNTIME_DIR/weir]
+    #[arg(long, value_name = "DIR", value_parser = absolute_folder)]
+    runtime_dir: Option<Folder>,
+}
+
+impl CleanupOptions {
+    /// The runtime directory; `None` for none.
+    pub(crate) fn runtime_dir(&self) -> Option<PathBuf> {
+        self.runtime_dir.clone().map_or_else(RuntimeDir::default_path, |folder| folder.0)
+    }
 }
 
 /// The flags of `weir resolve`.

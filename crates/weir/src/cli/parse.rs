@@ -50,7 +50,7 @@ enum Subcommands {
     /// Check whether this host is fit for node mode; changes nothing.
     #[command(after_help = DOCTOR_NOTES)]
     Doctor(Box<DoctorArgs>),
-    /// Remove weir's nftables rules and policy routes from this node; needs root.
+    /// Remove weir's nftables rules, policy routes, interfaces and files from this node; needs root.
     Cleanup(CleanupOptions),
 }
 

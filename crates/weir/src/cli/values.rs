@@ -44,6 +44,18 @@ impl FromStr for Folder {
     }
 }
 
+/// Parses a folder that processes with different working directories shall find, as in `/run/weir`; empty for none.
+pub(crate) fn absolute_folder(text: &str) -> Result<Folder, &'static str> {
+    let Ok(folder) = text.parse();
+    match folder {
+        Folder(Some(path)) if path.is_relative() => Err(
+            "must be an absolute path, as in /run/weir, or empty for none: weirs that are started in other folders would \
+             not find it",
+        ),
+        folder => Ok(folder),
+    }
+}
+
 /// Parses one value of `--node-port-addresses`.
 pub(crate) fn node_port_choice(text: &str) -> Result<NodePortChoice, &'static str> {
     match text.trim() {

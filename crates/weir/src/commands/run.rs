@@ -4,6 +4,7 @@ mod data_plane;
 mod end;
 mod frontends;
 mod host_addresses;
+mod node_name;
 mod progress;
 mod reload;
 mod servers;

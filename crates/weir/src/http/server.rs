@@ -66,7 +66,7 @@ impl Server {
                 Err(error) => {
                     // Once per cause; the same line every few seconds would say nothing new.
                     if reported.replace(error.kind()) != Some(error.kind()) {
-                        let advice = self.advice(&error);
+                        let advice = self.advice(&error, holders(address, &error).await.as_deref());
                         let retry = humantime::format_duration(BIND_RETRY);
                         tracing::warn!(server = self.name, %address, %error, "cannot listen; {advice}; trying again every {retry}");
                     }
@@ -76,11 +76,14 @@ impl Server {
         }
     }
 
-    fn advice(self, error: &io::Error) -> String {
-        match error.kind() {
-            ErrorKind::AddrInUse => format!("is kube-proxy running? use {}", self.alternative),
-            ErrorKind::AddrNotAvailable => "this host does not have the address".to_owned(),
-            ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
+    fn advice(self, error: &io::Error, holders: Option<&str>) -> String {
+        match (error.kind(), holders) {
+            (ErrorKind::AddrInUse, Some(holders)) => {
+                format!("it is held by {holders}; use {}", self.alternative)
+            }
+            (ErrorKind::AddrInUse, None) => format!("is kube-proxy running? use {}", self.alternative),
+            (ErrorKind::AddrNotAvailable, _) => "this host does not have the address".to_owned(),
+            (ErrorKind::PermissionDenied, _) => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
             _ => format!("another address: {}", self.alternative),
         }
     }
@@ -115,6 +118,15 @@ impl Server {
             }
         }
     }
+}
+
+/// Names of the processes that have an address in use; `None` if they cannot be told.
+async fn holders(address: SocketAddr, error: &io::Error) -> Option<String> {
+    if error.kind() != ErrorKind::AddrInUse {
+        return None;
+    }
+    // This thread has probes to answer meanwhile.
+    tokio::task::spawn_blocking(move || weir_proxy::listeners_at(address)).await.ok().flatten()
 }
 
 #[cfg(test)]

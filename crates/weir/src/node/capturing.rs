@@ -1,6 +1,7 @@
 //! How does the traffic of this node come to weir for as long as it runs? In node mode the rules follow what the proxy serves.
 
 mod arrival;
+mod bridge_changes;
 
 use super::{
     conntrack::raise_close_wait_timeout,
@@ -8,19 +9,14 @@ use super::{
     takeover::{HandOverEvent, HandOverServer, Newcomer, TakenOver},
 };
 use crate::{cli::NodeOptions, http::Probes};
+use bridge_changes::BridgeChanges;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval, sleep},
-};
+use tokio::{sync::watch, time::sleep};
 use tracing::{error, info, warn};
 use weir_capture::{Capture, Error, Options, RuntimeDir};
 use weir_control::Status;
 use weir_core::{BridgeNetwork, Bridges, CaptureSockets, Frontend, NodePortAddresses, PerFamily, Snapshot};
 use weir_proxy::{Applied, HandOver, Proxy, SetBridges};
-
-/// Time between two checks of this host's bridges: a network plugin makes one with the first pod.
-const BRIDGE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time between two looks at whether an earlier weir that hands nothing over is gone.
 const LOOK_AFTER_OLDER: Duration = Duration::from_millis(200);
@@ -156,8 +152,7 @@ impl NodeCapture {
         status: watch::Receiver<Status>,
         in_force: &watch::Sender<u64>,
     ) -> Option<TakenOver> {
-        let mut bridge_check = interval(BRIDGE_CHECK_INTERVAL);
-        bridge_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut bridge_changes = BridgeChanges::new();
         self.arrive(applied, status).await;
         loop {
             self.stay().await;
@@ -169,7 +164,7 @@ impl NodeCapture {
                     self.applied = applied.borrow_and_update().clone();
                     self.apply().await
                 }
-                _ = bridge_check.tick() => self.check_bridges().await,
+                () = bridge_changes.next() => self.check_bridges().await,
                 event = next_event(&mut self.server) => match self.heed(event) {
                     Some(taken_over) => return Some(taken_over),
                     None => continue,

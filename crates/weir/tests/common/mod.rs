@@ -99,6 +99,11 @@ impl Weir {
         self.program.id().to_string()
     }
 
+    /// The address of the probes.
+    pub(crate) fn health(&self) -> SocketAddr {
+        self.health
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         self.program.signal(name).unwrap();
     }

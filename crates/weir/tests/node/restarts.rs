@@ -76,6 +76,29 @@ fn a_missing_cluster_cidr_and_a_node_name_that_no_node_has_are_said_at_the_start
     }
 }
 
+#[test]
+fn a_node_name_that_manifests_do_not_know_is_said_with_those_that_they_know() {
+    let Some(bed) = Bed::without_weir(&[plan("node-a")]) else { return };
+    let manifests = env::temp_dir().join(format!("weir-nodes-{:016x}.yaml", rand::random::<u64>()));
+    let node = |name: &str| format!("{{apiVersion: v1, kind: Node, metadata: {{name: {name}}}}}\n");
+    fs::write(&manifests, ["node-a", "worker-1"].map(node).join("---\n")).unwrap();
+    let said = |name: &str| {
+        let from = ["run", "--mode=node", "--manifests", manifests.to_str().unwrap(), "--node-name", name];
+        let variables =
+            [("WEIR_RUNTIME_DIR", ""), ("WEIR_CLUSTER_CIDR", "10.244.0.0/16"), ("WEIR_ADMIN_ADDRESS", "")];
+        let weir = bed.cluster.node("node-a").spawn(WEIR, &from, &variables).unwrap();
+        eventually("readiness", Some(200), || bed.probe("node-a", "/readyz"));
+        weir.log().unwrap()
+    };
+    let log = said("node-b");
+    assert!(log.contains("the manifests have no Node named \"node-b\" (did you mean \"node-a\"?)"), "{log}");
+    assert_eq!(log.matches("have no Node named").count(), 1, "{log}");
+    let log = said("else");
+    assert!(log.contains("they have node-a, worker-1") && log.contains("--node-name"), "{log}");
+    assert!(!said("node-a").contains("have no Node named"));
+    fs::remove_file(manifests).unwrap();
+}
+
 /// A folder with an `nft` that notes that it runs, and takes its time.
 fn slow_nft() -> PathBuf {
     let folder = env::temp_dir().join(format!("weir-nft-{:016x}", rand::random::<u64>()));

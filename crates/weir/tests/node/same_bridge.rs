@@ -4,12 +4,19 @@ use crate::{
     bed::{BOTH, Bed, Protocol, WEIR, ask, eventually, expect},
     objects::{Service, cluster_ips},
 };
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use weir_testkit::cluster::{Host, NodePlan, POD_PORT};
 
 /// One node with a-1 and a-2 on its bridge, weir on it, and a Service of a-1.
 fn bridged(netfilter: bool, flags: &[&str]) -> Option<Bed> {
     let mut bed = Bed::laid_out(&[NodePlan::bridged("node-a", netfilter)])?;
+    // Else pods may go on to send to the hardware address that their gateway had.
+    for parameter in ["net/ipv4/conf/cni0/arp_notify", "net/ipv6/conf/cni0/ndisc_notify"] {
+        bed.cluster.node("node-a").namespace().set_parameter(parameter, "1").unwrap();
+    }
     bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
     bed.start_weir("node-a", flags);
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
@@ -62,6 +69,25 @@ fn pods_that_join_the_bridge_later_keep_their_address_too() {
             expect(client, Protocol::Tcp, to, Ok(("a-1", client.address_towards(to.ip()))));
         }
     }
+    a_2_keeps_its_address(&bed);
+}
+
+#[test]
+fn connections_go_on_when_the_bridge_gets_another_hardware_address() {
+    let Some(bed) = bridged(false, &[]) else { return };
+    a_2_keeps_its_address(&bed);
+    let (node, client) = (bed.cluster.node("node-a").namespace(), bed.cluster.pod("a-2"));
+    let mut kept = client.connect(service_addresses()[0]).unwrap();
+    kept.echo_bytes(1_000).unwrap();
+    let started = Instant::now();
+    for number in 1..=4 {
+        let address = format!("02:00:00:00:77:{number:02x}");
+        node.ip(&["link", "set", "cni0", "address", &address]).unwrap();
+        eventually("rules with the new address", true, || bridge_rules(&bed).contains(&address));
+        kept.echo_bytes(1_000).unwrap();
+    }
+    // Found by looking every five seconds, the second and every later change alone would take that long.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     a_2_keeps_its_address(&bed);
 }
 

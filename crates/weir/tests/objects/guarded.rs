@@ -42,6 +42,35 @@ fn an_endpoint_at_the_nodes_own_address_has_a_reason_and_no_traffic() {
 }
 
 #[test]
+fn an_endpoint_at_a_node_port_of_a_node_has_a_reason_and_no_traffic() {
+    let other = service("other", "10.96.0.11", 80)
+        .replace("spec: {", "spec: {type: NodePort, ")
+        .replace("port: 80", "port: 80, nodePort: 30080");
+    let nodes = NODE.to_owned() + &NODE.replace("node-a", "node-b").replace("192.0.2.2", "192.0.2.3");
+    let at = |endpoints: &str| {
+        let slice = slice("web", "IPv4", "{name: http, port: 30080}", endpoints);
+        nodes.clone() + &other + &service("web", "10.96.0.10", 80) + &slice
+    };
+    let alone = at("{addresses: [192.0.2.3]}");
+    let why = "1 is a Node's, at the node port of a Service";
+    let (_, page, _) = ask("explain", &TO_WEB, &alone);
+    assert!(
+        page.contains("REJECT: no endpoint can serve, on any node: guards refuse") && page.contains(why),
+        "{page}"
+    );
+    let (_, table, problems) = ask("resolve", &["--guards"], &alone);
+    assert!(
+        table.contains(why) && problems.contains("connections would go round between nodes"),
+        "{table}{problems}"
+    );
+    let beside = at("{addresses: [192.0.2.3], nodeName: node-b}, {addresses: [10.244.0.1]}");
+    let (_, page, _) = ask("explain", &TO_WEB, &beside);
+    let row = |ip: &str| page.lines().find(|line| line.starts_with(ip)).unwrap_or_default().to_owned();
+    assert!(row("10.244.0.1:30080").contains("yes"), "{page}");
+    assert!(row("192.0.2.3 ").contains("no: refused: the address is a Node's, at the node port"), "{page}");
+}
+
+#[test]
 fn a_pod_on_the_host_network_or_the_operators_word_makes_it_an_endpoint() {
     let pod = web("{addresses: [192.0.2.2], nodeName: node-a, targetRef: {kind: Pod, name: web-0}}");
     let bare = web("{addresses: [192.0.2.2]}");

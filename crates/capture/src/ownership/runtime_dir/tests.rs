@@ -3,7 +3,7 @@ use rustix::net::{SendFlags, accept, recv, send};
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt, chown, symlink},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 /// A folder that is removed when dropped.
@@ -124,4 +124,73 @@ fn who_listens_last_is_found_and_nobody_is_found_after_a_crash() {
     let names = fs::read_dir(runtime_dir.path()).unwrap().count();
     assert_eq!(names, 2, "the lock and one socket");
     assert_eq!(mode(&runtime_dir.path().join(runtime_dir.socket_name("takeover"))), 0o600);
+}
+
+#[test]
+fn what_weirs_have_left_goes_and_what_a_weir_holds_stays() {
+    let temporary = Temporary::new();
+    let (path, file) = (temporary.0.join("weir"), |name: &str| temporary.0.join("weir").join(name));
+    let runtime_dir = RuntimeDir::open(&path).unwrap();
+    drop(runtime_dir.listen("takeover").unwrap());
+    for left in ["capture-7.lock", "takeover-7.sock", "takeover-7.sock.4711", "takeover-77.sock", "notes.txt"]
+    {
+        fs::write(file(left), "").unwrap();
+    }
+    let held = runtime_dir.lock().unwrap().unwrap();
+    assert_eq!(runtime_dir.remove_leftovers().unwrap(), 3);
+    let names = || {
+        let mut names = runtime_dir_names(&path);
+        names.sort();
+        names
+    };
+    let network = runtime_dir.network;
+    let (lock, socket) = (format!("capture-{network}.lock"), format!("takeover-{network}.sock"));
+    assert_eq!(names(), [lock, "notes.txt".to_owned(), socket, "takeover-77.sock".to_owned()]);
+    assert!(runtime_dir.lock().unwrap().is_none(), "its lock is held as before");
+    drop(held);
+    assert_eq!(runtime_dir.remove_leftovers().unwrap(), 2);
+    assert_eq!(names(), ["notes.txt", "takeover-77.sock"]);
+    assert!(runtime_dir.lock().unwrap().is_some(), "a weir that has the folder open makes its file anew");
+    assert_eq!(runtime_dir.remove_leftovers().unwrap(), 1);
+    assert_eq!(runtime_dir.remove_leftovers().unwrap(), 0);
+}
+
+fn runtime_dir_names(path: &Path) -> Vec<String> {
+    fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn no_two_hold_the_lock_however_often_its_file_is_removed() {
+    let temporary = Temporary::new();
+    let path = temporary.0.join("weir");
+    let (held, taken, done) = (AtomicBool::new(false), AtomicU32::new(0), AtomicBool::new(false));
+    let runtime_dir = RuntimeDir::open(&path).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                runtime_dir.remove_leftovers().unwrap();
+            }
+        });
+        let lockers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        // Replaced too often, or held: the next round.
+                        let Ok(Some(file)) = runtime_dir.lock() else { continue };
+                        assert!(!held.swap(true, Ordering::SeqCst), "somebody else holds the lock");
+                        taken.fetch_add(1, Ordering::Relaxed);
+                        std::thread::yield_now();
+                        held.store(false, Ordering::SeqCst);
+                        drop(file);
+                    }
+                })
+            })
+            .collect();
+        for locker in lockers {
+            let outcome = locker.join();
+            done.store(done.load(Ordering::Relaxed) || outcome.is_err(), Ordering::Relaxed);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert!(taken.into_inner() > 100);
 }

@@ -1,5 +1,7 @@
 //! Does a flag override a variable, a variable the file, and the file the default?
 
+mod modes;
+
 use super::*;
 use crate::cli::{AskedFlow, Output, Question};
 use std::{fs, net::Ipv4Addr, num::NonZeroUsize, time::Duration};

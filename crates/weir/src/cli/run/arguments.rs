@@ -143,7 +143,7 @@ pub(super) struct CaptureArgs {
 
     /// Folder for the lock and the sockets by which weirs of one host find each other; only this user may write to it
     /// [default: /run/weir as root, else $XDG_RUNTIME_DIR/weir]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = values::absolute_folder)]
     pub(super) runtime_dir: Option<Folder>,
 
     /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else. Without the

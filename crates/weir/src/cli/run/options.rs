@@ -2,6 +2,7 @@
 
 use super::{
     arguments::{Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
+    node_mode,
     settings::{EffectiveSettings, SettingOrigin},
 };
 use crate::{
@@ -114,7 +115,10 @@ impl RunArgs {
         let Self { source, served, network, capture, limits, process } = self;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
-            Mode::Bind => None,
+            Mode::Bind => {
+                node_mode::check_bind_mode(&settings)?;
+                None
+            }
             Mode::Node if served.map.is_some() => {
                 return Err(values::usage(
                     "--map is for --mode bind: in node mode all Service addresses are served",

@@ -4,6 +4,7 @@ use super::{
     data_plane::DataPlane,
     end::{AfterTakeover, drain},
     frontends::FrontendPrinter,
+    node_name,
     reload::Reload,
     servers::Servers,
 };
@@ -64,6 +65,9 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
             return Ok(());
         }
     };
+    if let (Some(_), Some(loaded)) = (&options.node, &control.first_load) {
+        node_name::warn_if_unknown(&options.scope.node_name, &loaded.nodes);
+    }
     let frontends = FrontendPrinter::new(options.map_loopback);
     let host_addresses = options.scope.guard_rules.host.clone();
     let mut data_plane = DataPlane { proxy, node, frontends, served, host_addresses, accompanied };

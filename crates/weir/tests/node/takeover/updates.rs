@@ -204,6 +204,21 @@ fn a_process_that_holds_a_node_port_is_named() {
 }
 
 #[test]
+fn a_process_that_holds_the_port_of_a_load_balancer_ip_is_named() {
+    let flags = ["--allow-load-balancer-ips", "198.51.100.0/24"];
+    let Some(mut bed) = bed(NodePlan::routed("node-a"), &flags) else { return };
+    let vip: SocketAddr = "198.51.100.10:80".parse().unwrap();
+    // As a load balancer on the node has it.
+    bed.cluster.node("node-a").namespace().ip(&["address", "add", "198.51.100.10/32", "dev", "lo"]).unwrap();
+    let _holder = bed.cluster.node("node-a").start_servers_at("host-process", vip).unwrap();
+    bed.serve(&Service::web("web", 10).vips(&["198.51.100.10"]), &["a-1"]);
+    let own = format!("(process {}) listens at load-balancer", std::process::id());
+    wait_for(bed.weir_mut("node-a"), &own);
+    let log = bed.weir_mut("node-a").log().unwrap();
+    assert!(log.contains("198.51.100.10:80/TCP of default/web"), "{log}");
+}
+
+#[test]
 fn a_process_that_has_the_port_of_a_bound_frontend_is_named_and_its_clients_reach_the_service() {
     let Some(mut bed) = bed(NodePlan::bridged("node-a", true), &[]) else { return };
     let to = SocketAddr::new(bed.cluster.node("node-a").v4(), 30080);
