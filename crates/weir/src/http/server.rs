@@ -78,7 +78,12 @@ impl Server {
 
     fn advice(self, error: &io::Error) -> String {
         match error.kind() {
-            ErrorKind::AddrInUse => format!("is kube-proxy running? use {}", self.alternative),
+            ErrorKind::AddrInUse => {
+                format!(
+                    "a weir that drains lets go when it ends; if kube-proxy is running, use {}",
+                    self.alternative
+                )
+            }
             ErrorKind::AddrNotAvailable => "this host does not have the address".to_owned(),
             ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
             _ => format!("another address: {}", self.alternative),

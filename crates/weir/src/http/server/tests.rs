@@ -108,5 +108,8 @@ async fn stop_ends_the_server_and_closes_its_socket() {
 #[test]
 fn a_failed_bind_says_who_might_hold_the_address_and_what_to_do() {
     let advice = SERVER.advice(&ErrorKind::AddrInUse.into());
-    assert_eq!(advice, "is kube-proxy running? use --test-address 127.0.0.1:10266");
+    assert_eq!(
+        advice,
+        "a weir that drains lets go when it ends; if kube-proxy is running, use --test-address 127.0.0.1:10266"
+    );
 }
