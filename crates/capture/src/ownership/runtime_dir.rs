@@ -2,16 +2,14 @@
 
 mod leftovers;
 
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::{
     fs::{
         AtFlags, FlockOperation, Mode, OFlags, Stat, chmodat, fchmod, flock, fstat, openat, renameat, stat,
         statat,
     },
     io::Errno,
-    net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
-        sockopt::socket_peercred,
-    },
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with},
     process::geteuid,
 };
 use std::{
@@ -186,9 +184,11 @@ impl RuntimeDir {
     }
 }
 
-/// Whether the process at the other end of a Unix socket is root's or this user's.
+/// Whether the process at the other end of a Unix socket is root's or this user's. It may be outside this PID namespace, as in
+/// another Pod.
 pub fn is_trusted_peer(socket: &impl AsFd) -> bool {
-    socket_peercred(socket).is_ok_and(|peer| peer.uid.is_root() || peer.uid == geteuid())
+    // Not by rustix: the kernel gives such a process the number 0, and rustix' type has no room for it.
+    getsockopt(socket, PeerCredentials).is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
 }
 
 fn message_socket() -> io::Result<OwnedFd> {

@@ -81,7 +81,10 @@ impl Server {
             (ErrorKind::AddrInUse, Some(holders)) => {
                 format!("it is held by {holders}; use {}", self.alternative)
             }
-            (ErrorKind::AddrInUse, None) => format!("is kube-proxy running? use {}", self.alternative),
+            (ErrorKind::AddrInUse, None) => format!(
+                "a weir that drains lets go when it ends; if kube-proxy is running, use {}",
+                self.alternative
+            ),
             (ErrorKind::AddrNotAvailable, _) => "this host does not have the address".to_owned(),
             (ErrorKind::PermissionDenied, _) => "ports below 1024 need CAP_NET_BIND_SERVICE".to_owned(),
             _ => format!("another address: {}", self.alternative),

@@ -21,6 +21,10 @@ pub(crate) const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 /// What answers at all answers within this, here.
 const SILENCE: Duration = Duration::from_millis(700);
 
+/// Starts weir as a Pod of `examples/deploy` does: with these capabilities and no other, and with process ids of its own.
+const AS_IN_ITS_POD: &str = "unshare --pid --fork --kill-child --mount-proc setpriv --inh-caps -all \
+                             --bounding-set -all,+net_admin,+net_bind_service";
+
 /// Who answered, and the address that it saw; or why nobody did.
 pub(crate) type Answer = Result<(String, IpAddr), Failure>;
 
@@ -64,6 +68,8 @@ pub(crate) struct Bed {
     weirs: Vec<(String, Program)>,
     pub(crate) cluster: Cluster,
     kubeconfig: PathBuf,
+    /// What starts weir, if anything, and its arguments before weir's.
+    starter: &'static str,
 }
 
 impl Bed {
@@ -110,7 +116,7 @@ impl Bed {
         }
         let kubeconfig = env::temp_dir().join(format!("weir-node-{:016x}", rand::random::<u64>()));
         fs::write(&kubeconfig, cluster.api().kubeconfig()).unwrap();
-        Some(Self { weirs: Vec::new(), cluster, kubeconfig })
+        Some(Self { weirs: Vec::new(), cluster, kubeconfig, starter: "" })
     }
 
     pub(crate) fn start_pods(&mut self, pods: &[(&str, &str)]) {
@@ -130,19 +136,15 @@ impl Bed {
         });
     }
 
-    /// Starts weir on a node with the capabilities that its Pod has (`examples/deploy`) and no other, and waits until it serves.
+    /// Starts weir on a node as in its Pod, and waits until it serves.
     pub(crate) fn start_weir_as_in_its_pod(&mut self, node: &str) {
-        let state = self.state_dir().join(node);
-        let runtime = self.runtime_dir();
-        let variables =
-            [("WEIR_STATE_DIR", state.to_str().unwrap()), ("WEIR_RUNTIME_DIR", runtime.to_str().unwrap())];
-        let bounds = ["--bounding-set", "-all,+net_admin,+net_bind_service", "--inh-caps", "-all", WEIR];
-        let arguments = [&bounds[..], &self.arguments(node, &[])].concat();
-        let program = self.cluster.node(node).spawn("setpriv", &arguments, &variables).unwrap();
-        self.weirs.push((node.to_owned(), program));
-        eventually(&format!("readiness on {node}"), Some(true), || {
-            self.probe(node, "/readyz").map(|status| status == 200)
-        });
+        self.run_weir_as_in_pods();
+        self.start_weir(node, &[]);
+    }
+
+    /// From now on weir starts as in its Pod.
+    pub(crate) fn run_weir_as_in_pods(&mut self) {
+        self.starter = AS_IN_ITS_POD;
     }
 
     /// Starts weir on a node.
@@ -151,7 +153,9 @@ impl Bed {
         let runtime = self.runtime_dir();
         let variables =
             [("WEIR_STATE_DIR", state.to_str().unwrap()), ("WEIR_RUNTIME_DIR", runtime.to_str().unwrap())];
-        self.cluster.node(node).spawn(WEIR, &self.arguments(node, flags), &variables).unwrap()
+        let starter: Vec<&str> = self.starter.split_whitespace().collect();
+        let command = [&starter[..], &[WEIR], &self.arguments(node, flags)].concat();
+        self.cluster.node(node).spawn(command[0], &command[1..], &variables).unwrap()
     }
 
     /// Starts a command on a node as the leader of a process group of its own, with this `PATH`.

@@ -20,6 +20,15 @@ fn bed(plan: NodePlan<'_>, flags: &[&str]) -> Option<Bed> {
     Some(bed)
 }
 
+/// The same, with weir in a Pod.
+fn bed_of_pods(plan: NodePlan<'_>, flags: &[&str]) -> Option<Bed> {
+    let mut bed = Bed::laid_out(&[plan])?;
+    bed.start_pods(&[("node-a", "a-1"), ("node-a", "a-2")]);
+    bed.run_weir_as_in_pods();
+    bed.start_weir("node-a", flags);
+    Some(bed)
+}
+
 /// Starts a newcomer and waits until it alone serves, and answers probes.
 fn take_over(bed: &Bed, flags: &[&str]) -> Program {
     let mut newcomer = bed.spawn_weir("node-a", &[&["--takeover"], flags].concat());

@@ -108,8 +108,10 @@ async fn stop_ends_the_server_and_closes_its_socket() {
 #[test]
 fn a_failed_bind_says_who_might_hold_the_address_and_what_to_do() {
     let in_use = ErrorKind::AddrInUse.into();
-    let advice = SERVER.advice(&in_use, None);
-    assert_eq!(advice, "is kube-proxy running? use --test-address 127.0.0.1:10266");
+    assert_eq!(
+        SERVER.advice(&in_use, None),
+        "a weir that drains lets go when it ends; if kube-proxy is running, use --test-address 127.0.0.1:10266"
+    );
     let advice = SERVER.advice(&in_use, Some("weir (process 7)"));
     assert_eq!(advice, "it is held by weir (process 7); use --test-address 127.0.0.1:10266");
 }

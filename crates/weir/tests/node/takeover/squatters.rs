@@ -1,6 +1,6 @@
 //! Can anybody else keep weir from starting, or take what it has?
 
-use super::{HEALTH, bed, take_over, wait_for};
+use super::{HEALTH, bed, bed_of_pods, take_over, wait_for};
 use crate::{
     bed::{Bed, Protocol, WEIR, eventually, expect},
     objects::{Service, cluster_ips},
@@ -54,6 +54,16 @@ fn a_folder_that_another_user_has_prepared_is_not_used_and_weir_starts() {
     assert!(log.contains("belongs to user 4711") && log.contains("--runtime-dir"), "{log}");
     let mut second = bed.spawn_weir("node-a", &["--health-address", "", "--admin-address", ""]);
     assert_eq!(second.wait().unwrap().code(), Some(1), "the name in the kernel keeps a second one out");
+}
+
+#[test]
+fn a_weir_in_another_pod_is_known_by_its_name_in_the_kernel() {
+    let flags = ["--runtime-dir", ""];
+    let Some(bed) = bed_of_pods(NodePlan::routed("node-a"), &flags) else { return };
+    let mut second =
+        bed.spawn_weir("node-a", &[&flags[..], &["--health-address", "", "--admin-address", ""]].concat());
+    assert_eq!(second.wait().unwrap().code(), Some(1), "{}", second.log().unwrap());
+    assert!(second.log().unwrap().contains("another weir captures"), "{}", second.log().unwrap());
 }
 
 #[test]

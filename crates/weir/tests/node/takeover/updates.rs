@@ -1,8 +1,8 @@
 //! Is nobody refused in an update, and does the earlier weir end?
 
-use super::{HEALTH, METRICS, assert_ends_well, bed, take_over, wait_for};
+use super::{HEALTH, METRICS, assert_ends_well, bed, bed_of_pods, take_over, wait_for};
 use crate::{
-    bed::{BOTH, Protocol, ask, eventually},
+    bed::{BOTH, Bed, Protocol, ask, eventually},
     objects::{Service, cluster_ips},
 };
 use serde_json::json;
@@ -51,8 +51,8 @@ fn converse(load: &Load, stop: &AtomicBool, client: &Host, to: SocketAddr) {
     }
 }
 
-fn nobody_is_refused_in_ten_updates(plan: NodePlan<'_>) {
-    let Some(mut bed) = bed(plan, &[]) else { return };
+fn nobody_is_refused_in_ten_updates(bed: Option<Bed>) {
+    let Some(mut bed) = bed else { return };
     bed.serve(&Service::web("web", 10).node_port(30080), &["a-1"]);
     bed.wait_until_served(10);
     let (pod, outside, node) = (bed.cluster.pod("a-2"), bed.cluster.outside(), bed.cluster.node("node-a"));
@@ -100,17 +100,22 @@ fn nobody_is_refused_in_ten_updates(plan: NodePlan<'_>) {
 
 #[test]
 fn nobody_is_refused_in_ten_updates_where_pods_are_routed() {
-    nobody_is_refused_in_ten_updates(NodePlan::routed("node-a"));
+    nobody_is_refused_in_ten_updates(bed(NodePlan::routed("node-a"), &[]));
 }
 
 #[test]
 fn nobody_is_refused_in_ten_updates_where_bridges_pass_packets_to_nftables() {
-    nobody_is_refused_in_ten_updates(NodePlan::bridged("node-a", true));
+    nobody_is_refused_in_ten_updates(bed(NodePlan::bridged("node-a", true), &[]));
 }
 
 #[test]
 fn nobody_is_refused_in_ten_updates_where_bridges_do_not() {
-    nobody_is_refused_in_ten_updates(NodePlan::bridged("node-a", false));
+    nobody_is_refused_in_ten_updates(bed(NodePlan::bridged("node-a", false), &[]));
+}
+
+#[test]
+fn nobody_is_refused_in_ten_updates_of_pods_which_do_not_see_each_others_processes() {
+    nobody_is_refused_in_ten_updates(bed_of_pods(NodePlan::bridged("node-a", true), &[]));
 }
 
 #[test]
