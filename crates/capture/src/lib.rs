@@ -27,8 +27,9 @@
 //!
 //! Where pods are on a bridge, table `bridge weir` hands answers to clients' addresses over to this host.
 //!
-//! Sets of each family: `frontends` (all captured addresses), `guards` (to chains of source ranges), `exceptions` (to
-//! verdicts) and `cluster_ips` (whose other ports refuse). All of them are hash tables: a packet costs the same however
+//! Sets of each family: `frontends` (all captured addresses), `judged` (those in one of the following maps), `passing` (what
+//! goes on untouched), `guards` (to chains of source ranges), `exceptions` (to verdicts), and `cluster_ips` (whose other ports
+//! refuse). All of them are hash tables: a packet costs the same however
 //! many Services there are.
 
 mod capture;

@@ -47,6 +47,8 @@ fn elements(script: &mut String, family: Family, edits: &Edits) {
     let frontends: Vec<_> =
         edits.frontends.iter().filter(|edit| Family::of(edit.key.address.ip()) == family).collect();
     change(script, &format!("frontends{digit}"), &frontends, |_| Some(()), |key, ()| Key(*key).to_string());
+    let is_judged = |treatment: &Treatment| treatment.is_judged().then_some(());
+    change(script, &format!("judged{digit}"), &frontends, is_judged, |key, ()| Key(*key).to_string());
     let ranges = |treatment: &Treatment| treatment.ranges;
     change(script, &format!("guards{digit}"), &frontends, ranges, |key, id| {
         format!("{} : jump {}", Key(*key), RangesChain(id))

@@ -61,6 +61,9 @@ fn sets(text: &mut String, table: &Table, plan: &Plan, family: Family) {
     inside_only.push("drop".into());
     chain(text, &format!("inside_only{digit}"), &inside_only);
     set(text, &format!("frontends{digit}"), &key, frontends().map(|(frontend, _)| Key(frontend)));
+    let judged =
+        frontends().filter(|(_, treatment)| treatment.is_judged()).map(|(frontend, _)| Key(frontend));
+    set(text, &format!("judged{digit}"), &key, judged);
     set(text, &format!("guards{digit}"), &format!("{key} : verdict"), guards);
     set(text, &format!("exceptions{digit}"), &format!("{key} : verdict"), exceptions);
     if *table.bound.get(family) {
@@ -117,26 +120,29 @@ fn origins(text: &mut String, table: &Table, family: Family) {
     chain(text, &format!("give{}", digit(family)), &rules);
 }
 
-/// Writes the chain for packets to frontends. Verdicts concern new flows only; any other segment finds the socket of its
-/// connection, or a listener that resets.
+/// Writes the chains for packets to frontends. Verdicts concern new flows only; any other segment finds the socket of its
+/// connection, or a listener that resets. Most frontends have none, and ask one set instead of three maps.
 fn frontend(text: &mut String, table: &Table, family: Family) {
     let (ip, digit, captured) = (ip(family), digit(family), mark(CAPTURED));
     let key = format!("{ip} daddr . meta l4proto . th dport");
-    // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
-    let mut rules = vec![format!(
-        "{LATER} socket transparent 1{} notrack {captured} accept",
-        is_connected(table, family)
-    )];
-    // Before the rule below, since what is not tracked stays so.
-    rules.push(format!("{key} vmap @passing{digit}"));
-    rules.push("notrack".into());
+    let give = format!("goto give{digit}");
+    let mut untracked = vec!["notrack".to_owned()];
     if *table.bound.get(family) {
-        rules.push(format!("{LATER} socket transparent 1 {captured} accept"));
+        untracked.push(format!("{LATER} socket transparent 1 {captured} accept"));
     }
-    rules.push(format!("{LATER} goto give{digit}"));
-    for map in ["guards", "exceptions"] {
-        rules.push(format!("{key} vmap @{map}{digit}"));
-    }
-    rules.push(format!("goto give{digit}"));
+    // Before what makes packets untracked, since they stay so.
+    let mut judged = vec![format!("{key} vmap @passing{digit}")];
+    judged.extend_from_slice(&untracked);
+    judged.push(format!("{LATER} {give}"));
+    judged.extend(["guards", "exceptions"].map(|map| format!("{key} vmap @{map}{digit}")));
+    judged.push(give.clone());
+    chain(text, &format!("judge{digit}"), &judged);
+    // Not given by TPROXY: the kernel then finds the socket and its route by itself, without asking the rules of routing.
+    let mut rules = vec![
+        format!("{LATER} socket transparent 1{} notrack {captured} accept", is_connected(table, family)),
+        format!("{key} @judged{digit} goto judge{digit}"),
+    ];
+    rules.append(&mut untracked);
+    rules.push(give);
     chain(text, &format!("frontend{digit}"), &rules);
 }

@@ -39,9 +39,15 @@ pub(crate) struct Treatment {
 }
 
 impl Treatment {
+    /// Whether some packets do not come to weir.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.ranges.is_some() || self.exception.is_some() || self.passing.is_some()
+    }
+
     /// Number of elements of nftables sets that the treatment takes.
     pub(super) fn elements(self) -> usize {
-        1 + usize::from(self.ranges.is_some())
+        1 + usize::from(self.is_judged())
+            + usize::from(self.ranges.is_some())
             + usize::from(self.exception.is_some())
             + usize::from(self.passing.is_some())
             + usize::from(self.remembers)
