@@ -90,7 +90,7 @@ impl Way {
     /// Whether the way can do a work: HAProxy relays no UDP, and only processes have memory that could grow.
     pub(crate) fn can(self, work: Work) -> bool {
         match work {
-            Work::Udp | Work::OpenUdp => self != Self::Haproxy,
+            Work::Udp | Work::UdpOne | Work::OpenUdp => self != Self::Haproxy,
             Work::Idle => self.has_process(),
             _ => true,
         }

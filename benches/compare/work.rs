@@ -7,6 +7,8 @@ use serde::Serialize;
 pub(crate) const CONCURRENT: usize = 32;
 /// Connections of the work that runs beside bulk transfers.
 pub(crate) const BESIDE: usize = 8;
+/// Datagrams of one UDP flow that are on the way.
+pub(crate) const OUTSTANDING: usize = 8;
 /// Streams of bulk transfers.
 pub(crate) const STREAMS: usize = 4;
 
@@ -28,6 +30,10 @@ pub(crate) enum Work {
     BulkDown,
     /// 64 bytes each way, on 32 flows with 8 datagrams on the way each
     Udp,
+    /// 64 bytes each way, on one flow, one datagram at a time
+    #[value(name = "udp-1")]
+    #[serde(rename = "udp-1")]
+    UdpOne,
     /// Memory of the proxy for one idle connection
     Idle,
     /// 64 bytes each way on 8 connections, beside four streams from the endpoints
@@ -42,13 +48,14 @@ pub(crate) enum Work {
 
 impl Work {
     /// All works, in the order of the report: a work that sets a rate comes before the one that uses the rate.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Connections,
         Self::Pingpong,
         Self::PingpongOne,
         Self::BulkUp,
         Self::BulkDown,
         Self::Udp,
+        Self::UdpOne,
         Self::Idle,
         Self::BesideBulk,
         Self::OpenConnections,
@@ -65,6 +72,7 @@ impl Work {
             Self::BulkUp => "TCP bulk to the endpoints",
             Self::BulkDown => "TCP bulk from the endpoints",
             Self::Udp => "UDP exchanges, 32 flows x 8",
+            Self::UdpOne => "UDP exchanges, 1 flow x 1",
             Self::Idle => "memory of an idle connection",
             Self::BesideBulk => "TCP exchanges beside bulk",
             Self::OpenConnections => "TCP connections, fixed rate",

@@ -4,7 +4,7 @@ use super::{bulk, closed, idle, open, udp};
 use crate::{
     bed::network::{ECHO, SINK, SOURCE},
     meter::Meter,
-    work::{BESIDE, CONCURRENT, STREAMS, Work},
+    work::{BESIDE, CONCURRENT, OUTSTANDING, STREAMS, Work},
 };
 use std::{
     io,
@@ -25,8 +25,8 @@ pub(crate) enum Load {
     Down(usize),
     /// A number of streams from the endpoints, beside the work that counts.
     Beside(usize),
-    /// Datagrams on a number of flows.
-    Datagrams(usize),
+    /// Datagrams on a number of flows, so many of each on the way at a time.
+    Datagrams(usize, usize),
     /// A number of connections that do nothing.
     Idle(usize),
     /// So many connections a second.
@@ -53,7 +53,8 @@ impl Load {
             Work::PingpongOne => vec![Self::Exchanges(1)],
             Work::BulkUp => spread(STREAMS, Self::Up),
             Work::BulkDown => spread(STREAMS, Self::Down),
-            Work::Udp => spread(CONCURRENT, Self::Datagrams),
+            Work::Udp => spread(CONCURRENT, |flows| Self::Datagrams(flows, OUTSTANDING)),
+            Work::UdpOne => vec![Self::Datagrams(1, 1)],
             Work::Idle => vec![Self::Idle(idle)],
             // On a thread of its own, so that exchanges wait for the proxy and not for their client.
             Work::BesideBulk => vec![Self::Exchanges(BESIDE), Self::Beside(STREAMS)],
@@ -72,7 +73,9 @@ impl Load {
             Self::Up(streams) => bulk::up(at(SINK), streams, meter).await,
             Self::Down(streams) => bulk::down(at(SOURCE), streams, Meter::add, meter).await,
             Self::Beside(streams) => bulk::down(at(SOURCE), streams, Meter::add_beside, meter).await,
-            Self::Datagrams(flows) => udp::exchanges(at(ECHO), flows, meter).await?,
+            Self::Datagrams(flows, outstanding) => {
+                udp::exchanges(at(ECHO), flows, outstanding, meter).await?;
+            }
             Self::Idle(connections) => idle::connections(at(ECHO), connections, meter).await,
             Self::ConnectionsAt(rate) => open::connections(at(ECHO), rate, meter).await?,
             Self::ExchangesAt(rate, connections) => {

@@ -11,15 +11,19 @@ use std::{
 };
 use tokio::{net::UdpSocket, time::MissedTickBehavior};
 
-/// Datagrams of one flow that are on the way.
-const OUTSTANDING: usize = 8;
 /// The time after which a datagram counts as lost.
 pub(super) const LOST: Duration = Duration::from_millis(200);
 
-/// Exchanges on so many flows.
-pub(super) async fn exchanges(address: SocketAddr, flows: usize, meter: &Arc<Meter>) -> io::Result<()> {
+/// Exchanges on so many flows, with so many datagrams of each on the way.
+pub(super) async fn exchanges(
+    address: SocketAddr,
+    flows: usize,
+    outstanding: usize,
+    meter: &Arc<Meter>,
+) -> io::Result<()> {
     for _ in 0..flows {
-        let flow = Flow { socket: socket(address).await?, meter: Arc::clone(meter), sent: [0; OUTSTANDING] };
+        let sent = vec![0; outstanding].into();
+        let flow = Flow { socket: socket(address).await?, meter: Arc::clone(meter), sent };
         tokio::spawn(flow.run());
     }
     meter.stopped().await;
@@ -40,12 +44,12 @@ struct Flow {
     socket: UdpSocket,
     meter: Arc<Meter>,
     /// Time at which each datagram on the way was sent, which also tells datagrams from those that were lost and come late.
-    sent: [u64; OUTSTANDING],
+    sent: Box<[u64]>,
 }
 
 impl Flow {
     async fn run(mut self) {
-        for slot in 0..OUTSTANDING {
+        for slot in 0..self.sent.len() {
             self.send(slot).await;
         }
         let mut look_for_lost = tokio::time::interval(LOST / 2);
@@ -73,7 +77,7 @@ impl Flow {
 
     async fn send_lost(&mut self) {
         let before = self.meter.now().saturating_sub(LOST.as_nanos() as u64);
-        for slot in 0..OUTSTANDING {
+        for slot in 0..self.sent.len() {
             if self.sent[slot] < before {
                 self.meter.failed(format_args!("no answer to a datagram after {LOST:?}"));
                 self.send(slot).await;

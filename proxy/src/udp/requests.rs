@@ -10,10 +10,14 @@ use super::{
     scratch::DatagramScratch,
     sessions::Sessions,
 };
+use crate::session::yielding::yield_to_sockets;
 use std::{
+    future::poll_fn,
     io::{self, ErrorKind},
     net::UdpSocket,
+    pin::pin,
     rc::Rc,
+    task::Poll,
 };
 use tokio_util::sync::CancellationToken;
 use weir_core::{Frontend, Origin, Protocol};
@@ -69,18 +73,25 @@ async fn receive(
     forward: impl Fn(&mut DatagramScratch),
     stop: &CancellationToken,
 ) {
-    loop {
-        tokio::select! {
-            ready = socket.readable() => match ready {
+    let mut stopped = pin!(stop.cancelled());
+    let ended = poll_fn(|context| {
+        loop {
+            // The kernel is asked only once it has reported something.
+            if forward_waiting(socket, udp, &forward) {
                 // The runtime finds a socket with a backlog ready at once, so other tasks would not run.
-                Ok(()) => if forward_waiting(socket, udp, &forward) {
-                    tokio::task::yield_now().await;
-                },
-                Err(error) => return tracing::error!(%error, "cannot watch a UDP socket"),
-            },
-            () = stop.cancelled() => return,
+                yield_to_sockets(context);
+                break;
+            }
+            match socket.poll_readable(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
+            }
         }
-        tokio::task::consume_budget().await;
+        stopped.as_mut().poll(context).map(Ok)
+    });
+    if let Err(error) = ended.await {
+        tracing::error!(%error, "cannot watch a UDP socket");
     }
 }
 

@@ -11,10 +11,11 @@ use nix::{
 use std::{
     cell::Cell,
     io::{self, ErrorKind},
+    net::UdpSocket,
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     task::{Context, Poll},
 };
-use tokio::{io::Interest, net::UdpSocket};
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// Batches that a socket forwards before other tasks of the worker run.
 pub(in crate::udp) const MAX_BURST_BATCHES: usize = 4;
@@ -27,7 +28,9 @@ const MIN_LARGE_DATAGRAM_BYTES: usize = 16 * 1024;
 
 /// A UDP socket that receives in batches.
 pub(crate) struct BatchSocket {
-    socket: UdpSocket,
+    /// Watched for what can be read, and for errors, only. The kernel would report with each datagram that left that there
+    /// is room for others, and wake the worker for that; nobody waits for room.
+    socket: AsyncFd<UdpSocket>,
     from: ReceiveMode,
     /// Whether the kernel is asked for GRO batches (UDP_GRO). This begins once one was seen, and is for good: GRO
     /// batches that wait would else be taken for datagrams. For small datagrams without GRO batches one call for many
@@ -48,9 +51,13 @@ enum Expected {
 }
 
 impl BatchSocket {
-    pub(in crate::udp) fn new(socket: std::net::UdpSocket, from: ReceiveMode) -> io::Result<Self> {
+    #[expect(
+        deprecated,
+        reason = "unsound for descriptors that their owner closes or changes, which a UDP socket's is not"
+    )]
+    pub(in crate::udp) fn new(socket: UdpSocket, from: ReceiveMode) -> io::Result<Self> {
         Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
+            socket: AsyncFd::with_interest(socket, Interest::READABLE)?,
             from,
             gro: Cell::default(),
             expected: Cell::default(),
@@ -62,8 +69,8 @@ impl BatchSocket {
     pub(in crate::udp) fn receive(&self, buffer: &mut ReceiveBuffer) -> io::Result<bool> {
         buffer.clear();
         let mut received = Err(Errno::EAGAIN);
-        let call = || {
-            let (socket, from) = (self.descriptor(), self.from);
+        let call = |socket: &UdpSocket| {
+            let (socket, from) = (socket.as_raw_fd(), self.from);
             received = match self.expected.get() {
                 _ if self.gro.get() => buffer.receive_gro(socket, from),
                 Expected::Large => buffer.receive::<1>(socket, from),
@@ -101,21 +108,16 @@ impl BatchSocket {
         }
     }
 
-    /// Waits for something to receive.
-    pub(in crate::udp) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
-    }
-
-    /// Polls for something to receive.
+    /// Polls for something to receive. One task at a time may do so.
     pub(in crate::udp) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(context)
+        self.socket.poll_read_ready(context).map_ok(drop)
     }
 
     /// Resolves with the error that waits in a connected socket, such as that the peer has no socket at its port. An error
     /// makes a socket neither readable nor writable.
     pub(in crate::udp) async fn failed(&self) -> io::Result<()> {
-        self.socket.ready(Interest::ERROR).await?;
-        self.socket.take_error()?.map_or(Ok(()), Err)
+        drop(self.socket.ready(Interest::ERROR).await?);
+        self.socket.get_ref().take_error()?.map_or(Ok(()), Err)
     }
 
     pub(in crate::udp) fn descriptor(&self) -> RawFd {
@@ -126,5 +128,32 @@ impl BatchSocket {
 impl AsFd for BatchSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Events that the kernel reports of a descriptor (epoll(7)), as the runtimes of this process asked for.
+    fn watched_events(descriptor: RawFd) -> u32 {
+        let files = fs::read_dir("/proc/self/fdinfo").unwrap();
+        // A descriptor may be closed before it is read.
+        let texts = files.filter_map(|file| fs::read_to_string(file.unwrap().path()).ok());
+        let watched: Vec<String> =
+            texts.flat_map(|text| text.lines().map(String::from).collect::<Vec<_>>()).collect();
+        let mut fields = watched.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let found = fields.find(|fields| fields.starts_with(&["tfd:", &descriptor.to_string()])).unwrap();
+        u32::from_str_radix(found[3], 16).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_watched_for_what_can_be_read_and_not_for_room_to_send() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = BatchSocket::new(socket, ReceiveMode::AnyV4).unwrap();
+        let (readable, writable) = (nix::libc::EPOLLIN as u32, nix::libc::EPOLLOUT as u32);
+        assert_eq!(watched_events(socket.descriptor()) & (readable | writable), readable);
     }
 }

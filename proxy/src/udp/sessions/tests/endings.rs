@@ -11,7 +11,7 @@ use crate::{
         sessions::{ForwardContext, Sessions},
     },
 };
-use std::{rc::Rc, time::Duration};
+use std::{future::poll_fn, rc::Rc, time::Duration};
 use tokio::{net::UdpSocket, task::LocalSet, time::Instant};
 
 const IDLE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ async fn ask(client: &UdpSocket, Fixture { udp, sessions }: &Fixture) {
     let address = sessions.frontend.borrow().address;
     client.send_to(b"ask", address).await.unwrap();
     let socket = sessions.bound().unwrap();
-    socket.readable().await.unwrap();
+    poll_fn(|context| socket.poll_readable(context)).await.unwrap();
     assert!(!forward_waiting(&socket, udp, |scratch| sessions.forward(udp, scratch, &socket, None)));
 }
 

@@ -6,7 +6,7 @@ use crate::udp::{
 };
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt::Ipv4RecvTtl};
 use socket2::SockRef;
-use std::{io::IoSliceMut, os::fd::AsRawFd};
+use std::{future::poll_fn, io::IoSliceMut, os::fd::AsRawFd};
 use tokio::{net::UdpSocket, task::LocalSet};
 
 /// The hop limit with which the next datagram arrives at an endpoint.
@@ -34,7 +34,7 @@ async fn a_flow_follows_the_hop_limits_of_its_client_and_the_last_hop_ends_here(
             SockRef::from(&client).set_ttl_v4(hops).unwrap();
             client.send_to(b"ask", address).await.unwrap();
             let socket = sessions.bound().unwrap();
-            socket.readable().await.unwrap();
+            poll_fn(|context| socket.poll_readable(context)).await.unwrap();
             forward_waiting(&socket, &udp, |scratch| sessions.forward(&udp, scratch, &socket, None));
         };
         for hops in [20, 20, 2, 255] {
