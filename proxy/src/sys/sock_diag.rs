@@ -2,6 +2,8 @@
 //!
 //! TCP_INFO says the same of an own socket in one call, but no safe function offers it.
 
+pub(crate) mod send_queue;
+
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::{
     SockDiagMessage,

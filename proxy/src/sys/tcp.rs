@@ -1,6 +1,6 @@
 //! How is a TCP socket waited for, read and written?
 
-use super::pipe::Pipe;
+use super::{pipe::Pipe, watch::watch};
 use rustix::{
     io::ioctl_fionread,
     net::{RecvFlags, SendFlags, Shutdown, SocketFlags, acceptfrom_with, recv, send, shutdown},
@@ -10,7 +10,7 @@ use std::{
     future::Future,
     io::{self, ErrorKind},
     net::{self, SocketAddr},
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd},
     pin::pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -230,93 +230,10 @@ fn accept(listener: &net::TcpListener) -> io::Result<(Stream, SocketAddr)> {
     Ok((Stream::watch(socket.into())?, peer))
 }
 
-#[expect(
-    deprecated,
-    reason = "sound for sockets of std, which own their descriptor; what replaces it is unsafe to call"
-)]
-fn watch<S: AsRawFd>(socket: S, interest: Interest) -> io::Result<AsyncFd<S>> {
-    AsyncFd::with_interest(socket, interest)
-}
-
 /// Whether a call is to be made again, once the socket is ready.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::send_queue::unacknowledged_bytes;
-    use std::{
-        future::poll_fn,
-        io::{Read, Write},
-    };
-
-    /// A watched socket, and its peer.
-    async fn pair() -> (Stream, net::TcpStream) {
-        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let (stream, from) = Listener::watch(listener).unwrap().accept().await.unwrap();
-        assert_eq!(from, peer.local_addr().unwrap());
-        SockRef::from(&stream).set_out_of_band_inline(true).unwrap();
-        (stream, peer)
-    }
-
-    /// Reads once, from a socket that the runtime has looked at; returns what is left as well.
-    async fn read(stream: &Stream) -> (io::Result<String>, Rest) {
-        let mut buffer = [0; 100];
-        stream.readable().await.unwrap();
-        poll_fn(|context| {
-            let read = ready!(stream.poll_read(&mut buffer, context));
-            let read = read.map(|length| String::from_utf8_lossy(&buffer[..length]).into_owned());
-            Poll::Ready((read, stream.rest(context)))
-        })
-        .await
-    }
-
-    #[tokio::test]
-    async fn a_read_tells_whether_more_bytes_may_be_there_or_the_end_has_come() {
-        let (stream, mut peer) = pair().await;
-        peer.write_all(b"more").unwrap();
-        assert!(matches!(read(&stream).await, (Ok(bytes), Rest::Nothing) if bytes == "more"));
-        assert_eq!(SockRef::from(&peer).send_out_of_band(b"urgent!").unwrap(), 7);
-        assert!(matches!(read(&stream).await, (Ok(bytes), Rest::Unknown) if bytes == "urgent"));
-        assert!(matches!(read(&stream).await, (Ok(bytes), Rest::Unknown) if bytes == "!"));
-        poll_fn(|context| {
-            assert!(stream.poll_read(&mut [0], context).is_pending(), "nothing is left");
-            Poll::Ready(())
-        })
-        .await;
-        peer.write_all(b"more").unwrap();
-        assert!(matches!(read(&stream).await, (Ok(bytes), Rest::Nothing) if bytes == "more"));
-        peer.write_all(b"last").unwrap();
-        peer.shutdown(net::Shutdown::Write).unwrap();
-        assert!(matches!(read(&stream).await, (Ok(bytes), Rest::End) if bytes == "last"));
-        assert!(matches!(read(&stream).await, (Ok(bytes), _) if bytes.is_empty()));
-    }
-
-    #[tokio::test]
-    async fn a_reset_behind_bytes_is_no_end() {
-        let (stream, mut peer) = pair().await;
-        peer.write_all(b"last").unwrap();
-        SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
-        drop(peer);
-        stream.failed().await.unwrap();
-        let (read, rest) = read(&stream).await;
-        assert!(read.is_err() || rest == Rest::Unknown, "{read:?}, {rest:?}");
-    }
-
-    #[tokio::test]
-    async fn last_bytes_and_the_end_arrive_together() {
-        let (stream, mut peer) = pair().await;
-        let written = poll_fn(|context| stream.poll_write(b"last", true, context)).await.unwrap();
-        assert_eq!(written, 4);
-        // What would leave by itself is held for the end, which then is in the same segment.
-        assert_eq!(unacknowledged_bytes(&stream).unwrap(), 4);
-        stream.shut_down();
-        let mut received = String::new();
-        peer.read_to_string(&mut received).unwrap();
-        assert_eq!(received, "last");
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 
 use crate::{
     session::{connection_context::ConnectionContext, yielding::yield_to_sockets},
-    sys::{send_queue::unacknowledged_bytes, tcp::Stream},
+    sys::{sock_diag::send_queue::unacknowledged_bytes, tcp::Stream},
     tcp::pump::failure::Failure,
     telemetry::close_reason::Closed,
 };

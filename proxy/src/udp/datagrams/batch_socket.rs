@@ -4,6 +4,7 @@ use super::{
     batch::{MAX_BATCH_MESSAGES, ReceiveBuffer, ReceiveMode, SMALL_BATCH_MESSAGES},
     gso::GroBatch,
 };
+use crate::sys::watch::watch;
 use nix::{
     errno::Errno,
     sys::socket::{setsockopt, sockopt::UdpGroSegment},
@@ -51,13 +52,9 @@ enum Expected {
 }
 
 impl BatchSocket {
-    #[expect(
-        deprecated,
-        reason = "unsound for descriptors that their owner closes or changes, which a UDP socket's is not"
-    )]
     pub(in crate::udp) fn new(socket: UdpSocket, from: ReceiveMode) -> io::Result<Self> {
         Ok(Self {
-            socket: AsyncFd::with_interest(socket, Interest::READABLE)?,
+            socket: watch(socket, Interest::READABLE)?,
             from,
             gro: Cell::default(),
             expected: Cell::default(),

@@ -1,6 +1,6 @@
 //! How many bytes that were written to a socket has its peer not acknowledged yet?
 
-use super::sock_diag::{SockDiag, SocketKey};
+use super::{SockDiag, SocketKey};
 use std::{io, os::fd::AsFd};
 
 /// Bytes, and the end of the stream as one more, that the peer has not acknowledged. Fails for a connection that is gone,
