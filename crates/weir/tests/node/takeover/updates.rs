@@ -217,10 +217,13 @@ fn a_process_that_holds_the_port_of_a_load_balancer_ip_is_named() {
     bed.cluster.node("node-a").namespace().ip(&["address", "add", "198.51.100.10/32", "dev", "lo"]).unwrap();
     let _holder = bed.cluster.node("node-a").start_servers_at("host-process", vip).unwrap();
     bed.serve(&Service::web("web", 10).vips(&["198.51.100.10"]), &["a-1"]);
-    let own = format!("(process {}) listens at load-balancer", std::process::id());
-    wait_for(bed.weir_mut("node-a"), &own);
-    let log = bed.weir_mut("node-a").log().unwrap();
-    assert!(log.contains("198.51.100.10:80/TCP of default/web"), "{log}");
+    for protocol in ["TCP", "UDP"] {
+        let own = format!(
+            "(process {}) listens at load-balancer {vip}/{protocol} of default/web",
+            std::process::id()
+        );
+        wait_for(bed.weir_mut("node-a"), &own);
+    }
 }
 
 #[test]
