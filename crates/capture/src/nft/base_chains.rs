@@ -29,7 +29,11 @@ pub(super) fn base_chains(text: &mut String, table: &Table) {
     base(text, "postrouting", "nat hook postrouting priority srcnat - 1", &postrouting(table));
 }
 
+/// Writes a base chain, unless it is empty: each packet would enter it for nothing.
 fn base(text: &mut String, name: &str, hook: &str, rules: &[String]) {
+    if rules.is_empty() {
+        return;
+    }
     let hook = format!("type {hook}; policy accept;");
     chain(text, name, &[&[hook], rules].concat());
 }

@@ -62,6 +62,13 @@ fn packets_of_weir_meet_one_rule_that_is_for_others_and_others_meet_one_that_is_
 }
 
 #[test]
+fn no_packet_enters_a_chain_without_rules() {
+    let without = Table { service_cidrs: Vec::new(), ..table() };
+    assert!(whole(&table(), &nothing()).contains("chain output_unallocated {"));
+    assert!(!whole(&without, &nothing()).contains("chain output_unallocated {"));
+}
+
+#[test]
 fn a_family_that_is_not_received_has_no_rules() {
     assert!(!whole(&table(), &nothing()).contains("ip6"));
     let neither = Table { capture_sockets: CaptureSockets::default(), ..table() };
