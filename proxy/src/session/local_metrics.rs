@@ -64,8 +64,8 @@ impl LocalMetrics {
         })
     }
 
-    /// Flushes the counts to the metrics. Called once a second.
-    fn flush(&self) {
+    /// Flushes the counts to the metrics. Called once a second, and when a connection has not ended in order.
+    pub(crate) fn flush(&self) {
         let metrics = self.metrics.clients();
         let mut more_active = self.opened.get() as f64;
         for (reason, count) in self.ended.borrow_mut().drain(..) {
