@@ -19,14 +19,21 @@ const MAX_REFUSALS_PER_SECOND: NonZeroU32 = NonZeroU32::new(1280).expect("is not
 const REFUSAL_PAUSE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(25)..=Duration::from_millis(500);
 
-/// Admission of connections to this process, shared by all workers.
+/// Admission of connections to this process, as one worker holds it: what is counted is shared by all workers, the
+/// reference counts that each permit and flow moves are the worker's own.
 #[derive(Debug)]
 pub(crate) struct Admission {
     /// Budget from which each connection takes two descriptors.
     pub(crate) descriptors: Arc<DescriptorBudget>,
     max_connections: usize,
-    refusals: RateLimiter,
-    refusal_log: LogLimiter,
+    refusals: Arc<Refusals>,
+}
+
+/// What all workers know of clients that were refused.
+#[derive(Debug)]
+struct Refusals {
+    rate: RateLimiter,
+    log: LogLimiter,
     accept_error_log: LogLimiter,
 }
 
@@ -34,13 +41,18 @@ impl Admission {
     /// Admits at most `max_connections` at a time.
     pub(crate) fn new(max_connections: usize, descriptors: Arc<DescriptorBudget>) -> Arc<Self> {
         let now = Instant::now();
-        Arc::new(Self {
-            descriptors,
-            max_connections,
-            refusals: RateLimiter::new(now),
-            refusal_log: LogLimiter::new(now),
+        let refusals = Refusals {
+            rate: RateLimiter::new(now),
+            log: LogLimiter::new(now),
             accept_error_log: LogLimiter::new(now),
-        })
+        };
+        Arc::new(Self { descriptors, max_connections, refusals: Arc::new(refusals) })
+    }
+
+    /// The same admission for another worker.
+    pub(crate) fn for_worker(&self) -> Arc<Self> {
+        let (descriptors, refusals) = (self.descriptors.for_worker(), Arc::clone(&self.refusals));
+        Arc::new(Self { descriptors, max_connections: self.max_connections, refusals })
     }
 
     /// Connections that there may be at a time.
@@ -68,18 +80,18 @@ impl Admission {
 
     /// Counts a refused newcomer; returns for how long to refuse nobody, if refusals come too fast.
     pub(crate) fn refused(&self, now: Instant) -> Option<Duration> {
-        let wait = self.refusals.reserve(now, weir_core::Quota::per_second(MAX_REFUSALS_PER_SECOND));
+        let wait = self.refusals.rate.reserve(now, weir_core::Quota::per_second(MAX_REFUSALS_PER_SECOND));
         (wait >= *REFUSAL_PAUSE.start()).then(|| wait.min(*REFUSAL_PAUSE.end()))
     }
 
     /// Whether a refusal may be logged: `Some` with the number of refusals that were not.
     pub(crate) fn may_log_refusal(&self, now: Instant) -> Option<u64> {
-        self.refusal_log.allows(now)
+        self.refusals.log.allows(now)
     }
 
     /// Whether a failed accept may be logged: `Some` with the number of failures that were not.
     pub(crate) fn may_log_accept_error(&self, now: Instant) -> Option<u64> {
-        self.accept_error_log.allows(now)
+        self.refusals.accept_error_log.allows(now)
     }
 }
 

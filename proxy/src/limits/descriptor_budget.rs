@@ -26,23 +26,33 @@ pub(crate) fn share(limit: usize, workers: usize) -> usize {
 /// Descriptors of a connection: one to the client and one to the endpoint.
 const DESCRIPTORS_PER_CONNECTION: usize = 2;
 
-/// One connection in [`DescriptorBudget::held`], above the descriptors. A process may have fewer than 2^31 of them
+/// One connection in [`Held`], above the descriptors. A process may have fewer than 2^31 of them
 /// (`fs.nr_open`, proc_sys_fs(5)).
 const ONE_CONNECTION: u64 = 1 << 32;
 
 /// A budget of descriptors. A connection or a pipe takes two, a UDP flow or a listening socket one.
 #[derive(Debug)]
 pub struct DescriptorBudget {
-    /// Held descriptors (lower 32 bits) and connections (upper 32 bits) in one number: a newcomer is judged by both at
-    /// once, and takes nothing from another one, not even for a moment, if refused.
-    held: AtomicU64,
+    held: Arc<Held>,
     limit: usize,
 }
+
+/// Held descriptors (lower 32 bits) and connections (upper 32 bits) in one number: a newcomer is judged by both at once,
+/// and takes nothing from another one, not even for a moment, if refused. On a cache line of its own, as all workers write
+/// there.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Held(AtomicU64);
 
 impl DescriptorBudget {
     /// Creates a budget of `limit` descriptors.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { held: AtomicU64::new(0), limit })
+        Arc::new(Self { held: Arc::default(), limit })
+    }
+
+    /// The same budget with a reference count of its own, which each permit of a worker moves.
+    pub(crate) fn for_worker(&self) -> Arc<Self> {
+        Arc::new(Self { held: Arc::clone(&self.held), limit: self.limit })
     }
 
     /// Descriptors in the budget.
@@ -52,13 +62,13 @@ impl DescriptorBudget {
 
     /// Descriptors that are held.
     pub(crate) fn used(&self) -> usize {
-        used(self.held.load(Relaxed))
+        used(self.held.0.load(Relaxed))
     }
 
     /// Connections that hold descriptors.
     #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
-        connections(self.held.load(Relaxed))
+        connections(self.held.0.load(Relaxed))
     }
 
     /// Descriptors that are left.
@@ -90,27 +100,27 @@ impl DescriptorBudget {
             admits(connections(held), room)
                 .then_some(held + ONE_CONNECTION + DESCRIPTORS_PER_CONNECTION as u64)
         };
-        self.held.fetch_update(Relaxed, Relaxed, more).is_ok()
+        self.held.0.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
     /// Gives back the descriptors of a connection.
     pub(crate) fn end_connection(&self) {
-        self.held.fetch_sub(ONE_CONNECTION + DESCRIPTORS_PER_CONNECTION as u64, Relaxed);
+        self.held.0.fetch_sub(ONE_CONNECTION + DESCRIPTORS_PER_CONNECTION as u64, Relaxed);
     }
 
     fn acquire_below(self: &Arc<Self>, count: usize, limit: usize) -> Option<DescriptorPermit> {
         let more = |held: u64| (used(held) + count <= limit).then_some(held + count as u64);
-        self.held.fetch_update(Relaxed, Relaxed, more).ok()?;
+        self.held.0.fetch_update(Relaxed, Relaxed, more).ok()?;
         Some(DescriptorPermit { descriptors: Arc::clone(self), count })
     }
 }
 
-/// Descriptors in [`DescriptorBudget::held`].
+/// Descriptors in [`Held`].
 fn used(held: u64) -> usize {
     (held % ONE_CONNECTION) as usize
 }
 
-/// Connections in [`DescriptorBudget::held`].
+/// Connections in [`Held`].
 fn connections(held: u64) -> usize {
     (held / ONE_CONNECTION) as usize
 }
@@ -124,7 +134,7 @@ pub struct DescriptorPermit {
 
 impl Drop for DescriptorPermit {
     fn drop(&mut self) {
-        self.descriptors.held.fetch_sub(self.count as u64, Relaxed);
+        self.descriptors.held.0.fetch_sub(self.count as u64, Relaxed);
     }
 }
 

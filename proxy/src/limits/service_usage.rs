@@ -12,8 +12,10 @@ use weir_core::{RateLimiter, ServiceKey};
 
 /// Connections, flows and accepts of one Service, for as long as the Service exists or one of them lives.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct ServiceUsage {
-    /// TCP connections with a permit.
+    /// TCP connections with a permit. First, beside the reference count: a connection moves both, and takes one cache line
+    /// for it.
     pub(crate) connections: AtomicUsize,
     /// TCP connections by client address; counted only while there is a limit.
     pub(crate) clients: ClientCounts,

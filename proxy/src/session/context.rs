@@ -29,10 +29,10 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 pub(crate) struct WorkerContext {
     /// Metrics that belong to no Service port.
     pub(crate) metrics: Arc<ProcessMetrics>,
-    /// Permits for connections, of the whole process.
+    /// Permits for connections, of the whole process; the reference count is the worker's own.
     pub(crate) admission: Arc<Admission>,
     /// Counts that are not flushed to the metrics yet.
-    pub(crate) unflushed: UnflushedMetrics,
+    pub(crate) unflushed: Rc<UnflushedMetrics>,
     /// Buffer lent while bytes are in flight, so that an idle connection holds none.
     pub(crate) scratch: RefCell<Box<[u8]>>,
     /// Pipes lent while many bytes are in flight.
@@ -74,10 +74,10 @@ pub(crate) struct Share {
 
 impl WorkerContext {
     pub(crate) fn new(share: &Share, metrics: Arc<ProcessMetrics>, siblings: Siblings) -> Rc<Self> {
-        let admission = Arc::clone(&share.admission);
+        let admission = share.admission.for_worker();
         Rc::new(Self {
+            unflushed: UnflushedMetrics::new(&metrics),
             metrics,
-            unflushed: UnflushedMetrics::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             pipes: PipePool::new(Arc::clone(&admission.descriptors)),
             admission,

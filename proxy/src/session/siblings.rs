@@ -104,26 +104,4 @@ fn is_far_lighter(theirs: usize, own: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn whatever_the_kernel_chooses_few_are_even_and_many_are_not_all_on_one_worker(chosen in prop::collection::vec(0usize..2, 0..200)) {
-            let mut counts = [0, 0];
-            for own in chosen {
-                let to = if is_far_lighter(counts[1 - own], counts[own]) { 1 - own } else { own };
-                counts[to] += 1;
-                let (least, most) = (counts[0].min(counts[1]), counts[0].max(counts[1]));
-                prop_assert!(most > FEW_CONNECTIONS || most - least <= 1, "{counts:?}");
-                prop_assert!(most <= FEW_CONNECTIONS || most <= 4 * least, "{counts:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_worker_alone_serves_all() {
-        assert!(Siblings::default().lighter(7).is_none());
-    }
-}
+mod tests;

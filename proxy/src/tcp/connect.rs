@@ -221,9 +221,7 @@ impl ConnectState {
             self.failed(cx, failed, now, ConnectFault::of(&error));
             return None;
         }
-        let metrics = &cx.worker.metrics;
-        metrics.attempt(None);
-        metrics.connect_duration.record(took);
+        cx.worker.unflushed.connected(took);
         selected.lease.load().connected(now, took);
         if !self.race.is_empty() {
             cx.connection.frontend.runtime.landed(cx.connection.flow.client.ip(), selected.address, now);
@@ -255,7 +253,7 @@ impl ConnectState {
         self.failure = failure.reason();
         self.dial.failed(now);
         let metrics = &cx.worker.metrics;
-        metrics.attempt(Some(self.failure));
+        metrics.not_connected(self.failure);
         let service = || cx.connection.frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
         let ConnectFault::Endpoint(failure) = failure else { return };

@@ -57,7 +57,7 @@ fn session(
     peer: SocketAddr,
     permit: ConnectionPermit,
 ) -> impl Future<Output = ()> + use<> {
-    let opened = ActiveSession::new(&frontend.runtime.metrics);
+    let opened = ActiveSession::new(&worker.unflushed, &frontend.local_metrics);
     let mut cx = ConnectionContext::new(worker, frontend, frontend.flow(Protocol::Tcp, peer));
     cx.connection.permit.set(Some(permit));
     async move {
@@ -71,10 +71,13 @@ fn session(
         let connection = &cx.connection;
         connection.frontend.runtime.make_room();
         connection.log_end(reason);
-        connection.frontend.local_metrics.flush();
         // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);
+        if reason != Closed::Finished {
+            // Who looks why a client failed finds it at once.
+            connection.frontend.local_metrics.flush();
+        }
     }
 }
 

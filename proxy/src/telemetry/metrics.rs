@@ -5,6 +5,7 @@ use metrics::{Counter, Gauge, Histogram, Label};
 use std::{
     num::NonZeroU16,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 use weir_core::{PortKey, Protocol, ServicePort};
 
@@ -129,7 +130,7 @@ impl CountersByReason {
 #[derive(Debug)]
 pub(crate) struct ProcessMetrics {
     /// Seconds until an endpoint accepted a connection.
-    pub(crate) connect_duration: Histogram,
+    connect_duration: Histogram,
     /// Accepts that failed, for want of descriptors or memory.
     pub(crate) accept_errors: Counter,
     /// Endpoints tried beside one that had not answered yet.
@@ -182,9 +183,17 @@ impl ProcessMetrics {
         self.descriptors_limit.set(descriptors as f64);
     }
 
-    /// Counts one attempt to connect to an endpoint by its failure; `None` means connected.
-    pub(crate) fn attempt(&self, failure: Option<Closed>) {
-        failure.map_or(&self.connected, |reason| self.not_connected.get(reason)).increment(1);
+    /// Counts an attempt to connect to an endpoint that failed.
+    pub(crate) fn not_connected(&self, reason: Closed) {
+        self.not_connected.get(reason).increment(1);
+    }
+
+    /// Counts attempts to connect to endpoints that accepted after these times.
+    pub(crate) fn connected(&self, times: impl ExactSizeIterator<Item = Duration>) {
+        if times.len() > 0 {
+            self.connected.increment(times.len() as u64);
+            times.for_each(|took| self.connect_duration.record(took));
+        }
     }
 
     /// Counts a client as waiting until the guard is dropped.

@@ -11,7 +11,7 @@ use crate::{
         port_runtime::{PortRuntime, Selected},
         routing_table::RoutingTable,
     },
-    session::close_signal::CloseSignal,
+    session::{close_signal::CloseSignal, frontend::LocalFrontend},
     sys::hop_limit,
     telemetry::close_reason::Closed,
 };
@@ -57,8 +57,9 @@ pub(crate) struct UdpFlow {
     max_segment_to_endpoint: Cell<usize>,
     /// Bytes of the largest datagrams that the kernel can cut out of a send to the client.
     max_segment_to_client: Cell<usize>,
-    /// Service port that picked the endpoint.
-    runtime: Arc<PortRuntime>,
+    /// Frontend of the Service port that picked the endpoint. The port's own reference count is left alone: it is on the
+    /// cache line that every worker reads for each batch.
+    frontend: Rc<LocalFrontend>,
     /// Epoch of the routing table by which the flow was last found to be in order.
     epoch: Cell<u64>,
     last_active: Cell<Instant>,
@@ -103,7 +104,7 @@ impl UdpFlow {
         client: SocketAddr,
         selected: Selected,
         FlowSockets { upstream, reply_socket }: FlowSockets,
-        runtime: &Arc<PortRuntime>,
+        frontend: &Rc<LocalFrontend>,
         routing: &RoutingTable,
         permits: FlowPermits,
         refused_before: Box<[SocketAddr]>,
@@ -117,7 +118,7 @@ impl UdpFlow {
             index: Cell::new(0),
             hop_limit: Cell::default(),
             max_segment_to_endpoint: Cell::new(usize::MAX),
-            runtime: Arc::clone(runtime),
+            frontend: Rc::clone(frontend),
             epoch: Cell::new(routing.epoch),
             last_active: Cell::new(Instant::now()),
             from_client: Cell::new(0),
@@ -144,7 +145,7 @@ impl UdpFlow {
         if self.refused.get() {
             return Some(Closed::ConnectRefused);
         }
-        if !Arc::ptr_eq(&self.runtime, runtime) {
+        if !Arc::ptr_eq(&self.frontend.runtime, runtime) {
             return Some(Closed::FrontendRemoved);
         }
         if self.close_signal.reason().is_none() && self.epoch.replace(routing.epoch) == routing.epoch {
@@ -212,7 +213,7 @@ impl UdpFlow {
     /// Records datagrams that came from the endpoint.
     pub(super) fn record_replies(&self, datagrams: usize) {
         if datagrams > 0 && self.from_endpoint.get() == 0 {
-            self.runtime.unserved.end();
+            self.frontend.runtime.unserved.end();
             self.lease.load().answered(Instant::now().into_std());
         }
         self.record_datagrams(&self.from_endpoint, datagrams);

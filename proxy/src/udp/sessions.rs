@@ -232,7 +232,7 @@ impl Sessions {
         // With nothing else left, endpoints that refused get another chance.
         let (selected, refused_before) = pick(attempted).or_else(|| pick(&[]))?;
         if selected.lease.load().is_forbidden() {
-            worker.metrics.attempt(Some(Closed::LoopRefused));
+            worker.metrics.not_connected(Closed::LoopRefused);
             return None;
         }
         let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;
@@ -240,7 +240,7 @@ impl Sessions {
         let sockets =
             FlowSockets::open(&self.reply_sockets, &worker.admission, frontend, routing, client, endpoint)?;
         let flow =
-            Rc::new(UdpFlow::new(client, selected, sockets, runtime, routing, permits, refused_before));
+            Rc::new(UdpFlow::new(client, selected, sockets, frontend, routing, permits, refused_before));
         self.start(udp, frontend, &flow);
         self.flows.borrow_mut().insert(client, Rc::clone(&flow));
         Some(flow)
@@ -248,7 +248,7 @@ impl Sessions {
 
     /// Lists a flow and forwards its replies until it ends.
     fn start(self: &Rc<Self>, udp: &Rc<UdpContext>, frontend: &Rc<LocalFrontend>, flow: &Rc<UdpFlow>) {
-        let opened = ActiveSession::new(&frontend.runtime.metrics);
+        let opened = ActiveSession::new(&udp.worker.unflushed, &frontend.local_metrics);
         let id = udp.flows.borrow_mut().add(flow);
         let (sessions, udp) = (Rc::clone(self), Rc::clone(udp));
         let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));

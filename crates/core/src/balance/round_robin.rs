@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A rotation over a set.
 #[derive(Debug)]
 pub(super) struct RoundRobin {
-    /// Count of picks so far.
-    next: AtomicUsize,
+    next: Box<Picks>,
 }
+
+/// Count of picks so far, on a cache line of its own: all workers write there, and read what is around the rotation.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Picks(AtomicUsize);
 
 impl RoundRobin {
     pub(super) fn starting_at(next: usize) -> Self {
-        Self { next: AtomicUsize::new(next) }
+        Self { next: Box::new(Picks(AtomicUsize::new(next))) }
     }
 
     pub(super) fn next(&self) -> usize {
-        self.next.load(Ordering::Relaxed)
+        self.next.0.load(Ordering::Relaxed)
     }
 
     pub(super) fn pick(&self, candidates: &Candidates<'_>) -> Option<usize> {
@@ -24,7 +28,7 @@ impl RoundRobin {
             return None;
         }
         let count = candidates.targets.len();
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let next = self.next.0.fetch_add(1, Ordering::Relaxed);
         (0..count).map(|step| (next % count + step) % count).find(|&index| candidates.is_allowed(index))
     }
 }

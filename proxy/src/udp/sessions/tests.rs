@@ -6,6 +6,7 @@ use crate::udp::{
 };
 use allocation_counter::measure;
 use socket2::SockRef;
+use std::{rc::Rc, sync::Arc};
 use tokio::{net, runtime::Builder, task::LocalSet};
 use tokio_util::sync::CancellationToken;
 
@@ -91,4 +92,27 @@ fn relaying_a_datagram_allocates_nothing() {
         assert_eq!(allocations(100), allocations(1), "{burst:?}");
         stop.cancel();
     }
+}
+
+#[test]
+fn a_flow_moves_no_reference_count_that_other_workers_read_for_each_batch() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let (client, endpoint, stop) = (bind().await, bind().await, CancellationToken::new());
+        let Fixture { udp, sessions } = fixture::bound(&endpoint);
+        let frontend = Rc::clone(&sessions.frontend.borrow());
+        client.connect(frontend.address).await.unwrap();
+        tokio::task::spawn_local(listen(Rc::clone(&udp), sessions, stop.child_token(), stop));
+        let counts = || {
+            [
+                Arc::strong_count(&frontend.runtime),
+                Arc::strong_count(&frontend.runtime.metrics),
+                Arc::strong_count(&frontend.runtime.service),
+            ]
+        };
+        let before = counts();
+        relay(&client, &endpoint, Burst { datagrams: 1, length: 64, tos: 0, gso: false }, 2).await;
+        assert!(!udp.flows.borrow().is_empty());
+        assert_eq!(counts(), before);
+    });
 }

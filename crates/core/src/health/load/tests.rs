@@ -22,6 +22,29 @@ fn a_limit_is_never_exceeded() {
 }
 
 #[test]
+fn sixty_four_workers_at_once_exceed_no_limit_of_an_endpoint_and_leave_no_load_behind() {
+    const MOST: usize = 7;
+    let load = Arc::new(Load::default());
+    let (held, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    let Some(lease) = load.lease_within(MOST) else { continue };
+                    assert!(held.fetch_add(1, Relaxed) < MOST);
+                    taken.fetch_add(1, Relaxed);
+                    std::thread::yield_now();
+                    held.fetch_sub(1, Relaxed);
+                    drop(lease);
+                }
+            });
+        }
+    });
+    assert!(taken.into_inner() > MOST);
+    assert_eq!((load.live(), Arc::strong_count(&load)), (0, 1));
+}
+
+#[test]
 fn changes_of_standing_are_told_and_nothing_else_is() {
     let changes = Arc::default();
     let load = Load::new(&changes);
