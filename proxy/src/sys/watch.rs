@@ -6,7 +6,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// Watches a non-blocking socket for these events, and for errors. The runtime's own sockets have no choice.
 #[expect(
     deprecated,
-    reason = "unsound for what does not own its descriptor, or gives another one; what replaces it is unsafe to call"
+    reason = "not sound for what does not own its descriptor; here the trait says that it does"
 )]
 pub(crate) fn watch<S: OwningSocket>(socket: S, interest: Interest) -> io::Result<AsyncFd<S>> {
     AsyncFd::with_interest(socket, interest)
