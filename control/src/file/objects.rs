@@ -103,8 +103,13 @@ impl<'a> Objects<'a> {
             text.filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let (api_version, kind) = (word("apiVersion", defaults.api_version), word("kind", defaults.kind));
-        let (Some(api_version), Some(kind)) = (api_version, kind) else {
-            return self.unknown(location, "has no apiVersion and kind, so it cannot be identified");
+        let (api_version, kind) = match (api_version, kind) {
+            (Some(api_version), Some(kind)) => (api_version, kind),
+            (None, None) => {
+                return self.unknown(location, "has no apiVersion and kind, so it cannot be identified");
+            }
+            (None, _) => return self.unknown(location, "has no apiVersion, so it cannot be identified"),
+            (_, None) => return self.unknown(location, "has no kind, so it cannot be identified"),
         };
         if let (Some(of), Some(Value::Array(items))) = (kind.strip_suffix("List"), fields.get_mut("items")) {
             let items = std::mem::take(items);

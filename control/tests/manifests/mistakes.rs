@@ -31,7 +31,8 @@ fn text_that_is_no_yaml() {
 #[test]
 fn an_object_that_does_not_say_what_it_is() {
     assert_said("metadata: {name: web}\n", &["all.yaml: document 2, line 10: has no apiVersion and kind"]);
-    assert_said("apiVersion: v1\n", &["document 2", "has no apiVersion and kind"]);
+    assert_said("apiVersion: v1\n", &["document 2", "has no kind, so"]);
+    assert_said("kind: Service\n", &["document 2", "has no apiVersion, so"]);
     assert_said("- 1\n", &["all.yaml: document 2, line 10: is not an object"]);
     assert_said("just text\n", &["all.yaml: document 2, line 10: is not an object"]);
 }
