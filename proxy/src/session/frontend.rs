@@ -119,13 +119,13 @@ impl LocalFrontend {
                 mark,
                 source: Some(client),
                 ports: Some(&node_mode.source_ports),
-                hop_limit: None,
+                ..Egress::default()
             };
         }
         // The kernel would choose the address of the interface to the endpoint, which may be a bridge's.
         let primary = *node_mode.primary.get(Family::of(endpoint.ip()));
         let source = primary.filter(|_| origin == Origin::Node && is_on_this_node());
-        Egress { mark, source: source.map(|ip| SocketAddr::new(ip, 0)), ports: None, hop_limit: None }
+        Egress { mark, source: source.map(|ip| SocketAddr::new(ip, 0)), ..Egress::default() }
     }
 
     fn origin_of(&self, routing: &RoutingTable, client: IpAddr) -> Origin {

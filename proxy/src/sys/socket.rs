@@ -180,6 +180,8 @@ pub(crate) struct Egress<'a> {
     pub(crate) ports: Option<&'a SourcePorts>,
     /// Hop limit of packets that leave the socket; `None` for this host's own.
     pub(crate) hop_limit: Option<HopLimit>,
+    /// Whether bytes wait that leave as soon as the endpoint has accepted: the handshake's ACK leaves with them.
+    pub(crate) bytes_wait: bool,
 }
 
 impl Egress<'_> {
@@ -246,6 +248,9 @@ fn tcp_from(egress: Egress<'_>, endpoint: SocketAddr) -> io::Result<std::net::Tc
         socket.set_reuse_address(true)?;
     }
     egress.apply(&socket, endpoint)?;
+    if egress.bytes_wait {
+        socket.set_tcp_quickack(false)?;
+    }
     match socket.connect(&endpoint.into()) {
         Err(error) if error.raw_os_error() != Some(EINPROGRESS) => Err(error),
         _ => Ok(socket.into()),

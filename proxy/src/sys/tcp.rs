@@ -69,6 +69,11 @@ impl Stream {
         self.0.ready(Interest::ERROR).await.map(|_| ())
     }
 
+    /// Whether there is something to read, as far as events have told: bytes, or the end.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.0.try_io(Interest::READABLE, |_| Ok(())).is_ok()
+    }
+
     /// Waits for something to read; returns whether the end has come as well.
     pub(crate) async fn readable(&self) -> io::Result<bool> {
         Ok(self.0.readable().await?.ready().is_read_closed())

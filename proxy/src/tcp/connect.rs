@@ -89,6 +89,8 @@ impl ConnectState {
     /// long as [`ConnectSchedule`] allows. A client that leaves ends the attempts.
     pub(super) async fn connect(&mut self, cx: &ConnectionContext) -> Result<Connected, Closed> {
         self.hops.check(cx)?;
+        // The first look at the client's socket tells whether a request has come with the connection.
+        tokio::task::yield_now().await;
         let mut now = if self.attempted.len() == 0 { cx.connection.opened } else { Instant::now() };
         loop {
             let Next::Wait(until) = self.advance(cx, now, QueuePosition::Newcomer)? else {
@@ -201,7 +203,8 @@ impl ConnectState {
             return self.failed(cx, failed, now, ConnectFault::Loop);
         }
         let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
-        let egress = Egress { hop_limit: self.hops.limit(), ..egress };
+        let bytes_wait = self.client.as_ref().is_some_and(Stream::has_bytes);
+        let egress = Egress { hop_limit: self.hops.limit(), bytes_wait, ..egress };
         match Attempt::begin(selected, egress, cx.worker.ephemeral_ports.get(), now, extra) {
             Ok(attempt) => self.race.add(attempt),
             Err((selected, error)) => {

@@ -1,7 +1,10 @@
 //! What do events tell of a TCP socket?
 
 use super::*;
-use crate::sys::sock_diag::send_queue::unacknowledged_bytes;
+use crate::sys::{
+    sock_diag::send_queue::unacknowledged_bytes,
+    socket::{Egress, tcp_connecting},
+};
 use std::{
     future::poll_fn,
     io::{Read, Write},
@@ -49,6 +52,51 @@ async fn a_read_tells_whether_more_bytes_may_be_there_or_the_end_has_come() {
     peer.shutdown(net::Shutdown::Write).unwrap();
     assert!(matches!(read(&stream).await, (Ok(bytes), Rest::End) if bytes == "last"));
     assert!(matches!(read(&stream).await, (Ok(bytes), _) if bytes.is_empty()));
+}
+
+#[tokio::test]
+async fn a_socket_has_bytes_once_an_event_has_told_and_until_a_read_takes_all() {
+    let (stream, mut peer) = pair().await;
+    tokio::task::yield_now().await;
+    assert!(!stream.has_bytes());
+    peer.write_all(b"request").unwrap();
+    stream.readable().await.unwrap();
+    assert!(stream.has_bytes());
+    assert!(matches!(read(&stream).await, (Ok(bytes), Rest::Nothing) if bytes == "request"));
+    assert!(!stream.has_bytes());
+}
+
+/// Whether the listener already knows of a connection that its client knows to be open. Afterwards a request arrives.
+async fn is_accepted_before_its_request(listener: &net::TcpListener, bytes_wait: bool) -> bool {
+    let egress = Egress { bytes_wait, ..Egress::default() };
+    let connecting = tcp_connecting(listener.local_addr().unwrap(), egress).unwrap();
+    let upstream = Stream::watch(connecting).unwrap();
+    poll_fn(|context| upstream.poll_connected(context)).await.unwrap();
+    let waiting = listener.accept();
+    poll_fn(|context| upstream.poll_write(b"request", false, context)).await.unwrap();
+    let is_waiting = waiting.is_ok();
+    listener.set_nonblocking(false).unwrap();
+    let (mut endpoint, _) = waiting.or_else(|_| listener.accept()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut received = [0; 7];
+    endpoint.set_nonblocking(false).unwrap();
+    endpoint.read_exact(&mut received).unwrap();
+    assert_eq!(&received, b"request");
+    is_waiting
+}
+
+#[tokio::test]
+async fn the_end_of_a_handshake_is_held_back_only_where_bytes_wait_to_go_with_it() {
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    // A slow machine may deliver a packet late, or send one that is held back for 200 ms.
+    for (bytes_wait, fewest, most) in [(true, 0, 5), (false, 15, 20)] {
+        let mut accepted = 0;
+        for _ in 0..20 {
+            accepted += usize::from(is_accepted_before_its_request(&listener, bytes_wait).await);
+        }
+        assert!((fewest..=most).contains(&accepted), "{accepted} of 20, bytes wait: {bytes_wait}");
+    }
 }
 
 #[tokio::test]
