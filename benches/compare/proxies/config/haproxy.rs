@@ -9,6 +9,8 @@ use std::fmt::Write;
 
 /// Pipes for splice(2) count as descriptors; without a limit there would be one for every fourth connection.
 const PIPES: usize = 64;
+/// Capacity of each pipe in bytes, in place of the kernel's 64 KiB: the most that a user without privileges may ask for.
+const PIPE_CAPACITY: usize = 1 << 20;
 
 /// What makes HAProxy faster: no packets that only acknowledge at either end of an opening connection, and bytes that
 /// stay in the kernel.
@@ -20,7 +22,7 @@ pub(super) fn text(way: Way, resources: Resources) -> String {
         format!("global\n    nbthread {}\n    maxconn {}\n", resources.cores, resources.connections(way));
     // Writing to a String cannot fail.
     if way.is_tuned() {
-        let _ = writeln!(text, "    maxpipes {PIPES}");
+        let _ = writeln!(text, "    maxpipes {PIPES}\n    tune.pipesize {PIPE_CAPACITY}");
     }
     text += "\ndefaults\n    mode tcp\n    balance roundrobin\n    timeout connect 5s\n    timeout client 1h\n    \
              timeout server 1h\n";
@@ -65,7 +67,7 @@ mod tests {
             assert_eq!(tuned.matches(&format!("    option {option}\n")).count(), 1, "{tuned}");
         }
         assert_eq!(tuned.matches(" shards by-thread\n").count(), PORTS.len(), "{tuned}");
-        assert!(tuned.contains("    maxpipes 64\n"), "{tuned}");
-        assert!(!["option", "shards", "maxpipes"].iter().any(|word| plain.contains(word)), "{plain}");
+        assert!(tuned.contains("    maxpipes 64\n    tune.pipesize 1048576\n"), "{tuned}");
+        assert!(!["option", "shards", "pipe"].iter().any(|word| plain.contains(word)), "{plain}");
     }
 }

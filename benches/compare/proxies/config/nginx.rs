@@ -7,6 +7,9 @@ use crate::{
 };
 use std::{fmt::Write, path::Path};
 
+/// Size of the buffer of each direction, in place of 16 KiB: a quarter of the system calls for bulk.
+const BUFFER: &str = "64k";
+
 /// NGINX' configuration in the form of a way; `module` is the file of the stream module, where that is not built in.
 ///
 /// `user root` because a user namespace has no other user.
@@ -17,14 +20,15 @@ pub(super) fn text(way: Way, resources: Resources, module: Option<&Path>) -> Str
         let _ = writeln!(text, "load_module {};", module.display());
     }
     let Resources { cores, descriptors } = resources;
-    let (affinity, mutex) =
-        if way.is_tuned() { ("worker_cpu_affinity auto;\n", " accept_mutex off;") } else { ("", "") };
     let _ = writeln!(
         text,
         "user root root;\ndaemon off;\nworker_processes {cores};\nworker_rlimit_nofile {descriptors};\n\
-         {affinity}pid nginx.pid;\nevents {{ worker_connections {descriptors};{mutex} }}\n\
+         pid nginx.pid;\nevents {{ worker_connections {descriptors}; accept_mutex off; }}\n\
          stream {{\n  access_log off;\n  tcp_nodelay on;"
     );
+    if way.is_tuned() {
+        let _ = writeln!(text, "  proxy_buffer_size {BUFFER};");
+    }
     // A socket for each worker, so that none wakes another one up in vain.
     let sockets = if way.is_tuned() { " reuseport" } else { "" };
     for port in PORTS {
@@ -68,14 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_tuned_form_has_a_tcp_socket_and_a_core_for_each_worker() {
+    fn only_the_tuned_form_has_a_tcp_socket_for_each_worker_and_large_buffers() {
         let (plain, tuned) = (text(Way::Nginx, RESOURCES, None), text(Way::NginxTuned, RESOURCES, None));
         for port in PORTS {
             assert!(plain.contains(&format!("listen 10.77.1.1:{port};")), "{plain}");
             assert!(tuned.contains(&format!("listen 10.77.1.1:{port} reuseport;")), "{tuned}");
         }
-        assert!(tuned.contains("\nworker_cpu_affinity auto;\n"), "{tuned}");
-        assert!(!plain.contains("affinity"), "{plain}");
+        assert!(tuned.contains("  proxy_buffer_size 64k;\n"), "{tuned}");
+        assert!(!plain.contains("buffer"), "{plain}");
     }
 
     #[test]
