@@ -15,10 +15,16 @@ pub(crate) enum Way {
     Nat,
     /// HAProxy in TCP mode.
     Haproxy,
+    /// The same with the options that make it faster.
+    HaproxyTuned,
     /// NGINX' stream module.
     Nginx,
-    /// realm.
+    /// The same with the options that make it faster.
+    NginxTuned,
+    /// realm, which always splices.
     Realm,
+    /// The same with the options that make it faster.
+    RealmTuned,
     /// weir at an address that it binds.
     Weir,
     /// weir in node mode: the rules bring what is for the address, and the endpoint sees the client's, as with kernel NAT.
@@ -29,16 +35,22 @@ pub(crate) enum Way {
 
 impl Way {
     /// All ways, in the order of the report.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Direct,
         Self::Nat,
         Self::Haproxy,
+        Self::HaproxyTuned,
         Self::Nginx,
+        Self::NginxTuned,
         Self::Realm,
+        Self::RealmTuned,
         Self::Weir,
         Self::WeirNode,
         Self::WeirNodeForwarded,
     ];
+
+    /// The other proxies, each in its plain form.
+    pub(crate) const PEERS: [Self; 3] = [Self::Haproxy, Self::Nginx, Self::Realm];
 
     /// Name of the way in tables.
     pub(crate) const fn name(self) -> &'static str {
@@ -46,8 +58,11 @@ impl Way {
             Self::Direct => "direct",
             Self::Nat => "kernel NAT",
             Self::Haproxy => "HAProxy",
+            Self::HaproxyTuned => "HAProxy, tuned",
             Self::Nginx => "NGINX",
+            Self::NginxTuned => "NGINX, tuned",
             Self::Realm => "realm",
+            Self::RealmTuned => "realm, tuned",
             Self::Weir => "weir",
             Self::WeirNode => "weir, node mode",
             Self::WeirNodeForwarded => "weir, node mode, forwarded",
@@ -74,9 +89,19 @@ impl Way {
         matches!(self, Self::WeirNode | Self::WeirNodeForwarded)
     }
 
-    /// Whether weir is compared with the best of these ways.
-    pub(crate) const fn is_other_proxy(self) -> bool {
-        matches!(self, Self::Haproxy | Self::Nginx | Self::Realm)
+    /// The other proxy of which this way is a form; `None` if no other proxy relays.
+    pub(crate) const fn peer(self) -> Option<Self> {
+        match self {
+            Self::Haproxy | Self::HaproxyTuned => Some(Self::Haproxy),
+            Self::Nginx | Self::NginxTuned => Some(Self::Nginx),
+            Self::Realm | Self::RealmTuned => Some(Self::Realm),
+            Self::Direct | Self::Nat | Self::Weir | Self::WeirNode | Self::WeirNodeForwarded => None,
+        }
+    }
+
+    /// Whether another proxy runs with the options that make it faster.
+    pub(crate) const fn is_tuned(self) -> bool {
+        matches!(self, Self::HaproxyTuned | Self::NginxTuned | Self::RealmTuned)
     }
 
     /// Address that clients dial.
@@ -90,7 +115,7 @@ impl Way {
     /// Whether the way can do a work: HAProxy relays no UDP, and only processes have memory that could grow.
     pub(crate) fn can(self, work: Work) -> bool {
         match work {
-            Work::Udp | Work::UdpOne | Work::OpenUdp => self != Self::Haproxy,
+            Work::Udp | Work::UdpOne | Work::OpenUdp => self.peer() != Some(Self::Haproxy),
             Work::Idle => self.has_process(),
             _ => true,
         }
@@ -99,7 +124,7 @@ impl Way {
     /// Descriptors that one relayed connection takes: realm opens a pipe for each direction at once.
     pub(crate) const fn descriptors(self) -> usize {
         match self {
-            Self::Realm => 6,
+            Self::Realm | Self::RealmTuned => 6,
             _ => 2,
         }
     }
@@ -112,7 +137,17 @@ mod tests {
     #[test]
     fn haproxy_is_not_asked_for_udp() {
         let for_udp: Vec<Way> = Way::ALL.into_iter().filter(|way| way.can(Work::Udp)).collect();
-        assert!(!for_udp.contains(&Way::Haproxy) && for_udp.len() == Way::ALL.len() - 1);
+        assert!(!for_udp.contains(&Way::Haproxy) && !for_udp.contains(&Way::HaproxyTuned));
+        assert_eq!(for_udp.len(), Way::ALL.len() - 2);
+    }
+
+    #[test]
+    fn each_other_proxy_has_a_plain_and_a_tuned_form() {
+        for peer in Way::PEERS {
+            let forms: Vec<Way> = Way::ALL.into_iter().filter(|way| way.peer() == Some(peer)).collect();
+            assert!(matches!(forms[..], [plain, tuned] if plain == peer && tuned.is_tuned()), "{forms:?}");
+            assert!(!peer.is_tuned());
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ async fn an_interrupted_comparison_leaves_no_process_namespace_or_file() {
     }
 }
 
-/// A comparison that would take ten minutes; a test that fails ends it too.
+/// A comparison that would take twenty minutes; a test that fails ends it too.
 fn start() -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
     command.args(["--ways", "haproxy", "--works", "pingpong", "--seconds", "600"]);

@@ -36,13 +36,15 @@ impl Launch {
         let path = file.display().to_string();
         let (text, arguments) = match way {
             Way::Direct | Way::Nat => return None,
-            Way::Haproxy => (haproxy::text(resources), vec!["-db".into(), "-f".into(), path]),
-            Way::Nginx => {
+            Way::Haproxy | Way::HaproxyTuned => {
+                (haproxy::text(way, resources), vec!["-db".into(), "-f".into(), path])
+            }
+            Way::Nginx | Way::NginxTuned => {
                 let stream = programs.nginx.as_ref().map(|Nginx { module, .. }| module.as_deref())?;
                 let arguments = ["-p", FOLDER, "-e", "stderr", "-c", &path].map(String::from).to_vec();
-                (nginx::text(resources, stream), arguments)
+                (nginx::text(way, resources, stream), arguments)
             }
-            Way::Realm => (realm::text(), vec!["-c".into(), path]),
+            Way::Realm | Way::RealmTuned => (realm::text(way), realm::arguments(way, &path)),
             Way::Weir => (weir::text(), vec!["run".into(), "--manifests".into(), path]),
             Way::WeirNode | Way::WeirNodeForwarded => {
                 let forwarding =
@@ -69,7 +71,7 @@ fn file(way: Way) -> PathBuf {
     let name = way.name().replace([' ', ','], "-").to_lowercase();
     // realm and weir recognise formats by the extension.
     let extension = match way {
-        Way::Realm | Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => "json",
+        Way::Realm | Way::RealmTuned | Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => "json",
         _ => "conf",
     };
     PathBuf::from(FOLDER).join(name).with_extension(extension)

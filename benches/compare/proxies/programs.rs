@@ -47,9 +47,9 @@ impl Programs {
         match way {
             Way::Direct => None,
             Way::Nat => self.nft.as_deref(),
-            Way::Haproxy => self.haproxy.as_deref(),
-            Way::Nginx => self.nginx.as_ref().map(|nginx| &*nginx.program),
-            Way::Realm => self.realm.as_deref(),
+            Way::Haproxy | Way::HaproxyTuned => self.haproxy.as_deref(),
+            Way::Nginx | Way::NginxTuned => self.nginx.as_ref().map(|nginx| &*nginx.program),
+            Way::Realm | Way::RealmTuned => self.realm.as_deref(),
             Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => self.weir.as_deref(),
         }
     }
@@ -60,13 +60,18 @@ impl Programs {
             return match way {
                 Way::Direct => Ok("no proxy".into()),
                 Way::Nat => Err("install nftables"),
-                Way::Haproxy => Err("install haproxy, or name one with --haproxy"),
-                Way::Nginx => Err("install nginx with its stream module, or name one with --nginx"),
-                Way::Realm => Err("build it from github.com/zhboner/realm and name it with --realm"),
+                Way::Haproxy | Way::HaproxyTuned => Err("install haproxy, or name one with --haproxy"),
+                Way::Nginx | Way::NginxTuned => {
+                    Err("install nginx with its stream module, or name one with --nginx")
+                }
+                Way::Realm | Way::RealmTuned => {
+                    Err("build it from github.com/zhboner/realm and name it with --realm")
+                }
                 Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => Err("name one with --weir"),
             };
         };
-        let flag = if matches!(way, Way::Haproxy | Way::Nginx) { "-v" } else { "--version" };
+        let short = matches!(way.peer(), Some(Way::Haproxy | Way::Nginx));
+        let flag = if short { "-v" } else { "--version" };
         Ok(said(program, &[flag]).lines().next().unwrap_or("unknown version").trim().to_owned())
     }
 }

@@ -7,13 +7,19 @@ use weir_bench::report::chart::{BARS, Bar, Chart, Colours, Group, LINE, MARGIN, 
 /// Height of the names and units below the bars.
 const NAMES: f64 = 40.0;
 
+/// Width of an entry of the legend without its name: the colour, and space before and after the name.
+const ENTRY: f64 = 29.0;
+/// Width of a letter, of which the names of all ways leave room for no more.
+const LETTER: f64 = 5.6;
+
 /// Works whose rates say something by themselves.
 const WORKS: [Work; 6] =
     [Work::Connections, Work::Pingpong, Work::PingpongOne, Work::BulkUp, Work::BulkDown, Work::Udp];
 
 const COLOURS: Colours = Colours {
-    light: ".direct { fill: #b6bdc5 } .nat { fill: #8c959f } .haproxy { fill: #d4a72c } .nginx { fill: #4ac26b } \
-            .realm { fill: #c297ff } .weir { fill: #218bff }",
+    light: ".direct { fill: #b6bdc5 } .nat { fill: #8c959f } .haproxy { fill: #d4a72c } .haproxy-tuned { fill: #9a6700 } \
+            .nginx { fill: #4ac26b } .nginx-tuned { fill: #1a7f37 } .realm { fill: #c297ff } .realm-tuned { fill: #8250df } \
+            .weir { fill: #218bff } .weir-node { fill: #0969da } .weir-node-forwarded { fill: #0a3069 }",
     dark: ".direct { fill: #484f58 } .nat { fill: #6e7681 }",
 };
 
@@ -29,9 +35,10 @@ const ROWS: [Row; 2] = [
 pub(crate) fn svg(report: &Report) -> String {
     let height = LINE * 3.0 + (BARS + NAMES) * 2.0;
     let mut picture = Picture::new(height, "weir and other proxies doing the same work", COLOURS);
-    let step = (WIDTH - 2.0 * MARGIN) / Way::ALL.len() as f64;
-    for (index, way) in report.ways().into_iter().enumerate() {
-        picture.legend(MARGIN + index as f64 * step, &way.argument(), way.name());
+    let mut left = MARGIN;
+    for way in report.ways() {
+        picture.legend(left, &way.argument(), way.name());
+        left += ENTRY + LETTER * way.name().len() as f64;
     }
     for (index, row) in ROWS.iter().enumerate() {
         let top = LINE + index as f64 * (LINE + BARS + NAMES);

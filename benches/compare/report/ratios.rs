@@ -6,7 +6,7 @@ use crate::{
     work::{Unit, Work},
 };
 
-/// weir's figures in one work, each as a multiple of the best one among HAProxy, NGINX and realm.
+/// weir's figures in one work, each as a multiple of the best one among all forms of other proxies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ratios {
     /// The rate; for memory the lowest is best.
@@ -22,7 +22,7 @@ pub(crate) struct Ratios {
 pub(crate) struct Ratio {
     /// weir's figure divided by the other proxy's.
     pub(crate) times: f64,
-    /// The other proxy.
+    /// The other proxy, in the form whose figure was the best.
     pub(crate) proxy: Way,
 }
 
@@ -41,10 +41,19 @@ impl Ratios {
         }
     }
 
-    /// The ratios of one work.
+    /// The ratios of one work to the best of all other proxies.
     pub(crate) fn of(report: &Report, work: Work) -> Self {
+        Self::beside(report, work, |way| way.peer().is_some())
+    }
+
+    /// The ratios of one work to the best form of one other proxy.
+    pub(crate) fn of_peer(report: &Report, work: Work, peer: Way) -> Self {
+        Self::beside(report, work, |way| way.peer() == Some(peer))
+    }
+
+    fn beside(report: &Report, work: Work, counts: impl Fn(Way) -> bool) -> Self {
         let ratio = |figure: fn(&Figures) -> Option<f64>, most: bool| {
-            let proxies = report.ways().into_iter().filter(|way| way.is_other_proxy());
+            let proxies = report.ways().into_iter().filter(|way| counts(*way));
             let known = proxies.filter_map(|way| Some((figure(&report.figures(work, way))?, way)));
             let best = known.min_by(
                 |(one, _), (other, _)| {
@@ -67,7 +76,10 @@ impl Ratios {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::results::tests::example;
+    use crate::report::{
+        results::{Participant, tests::example},
+        sample::Sample,
+    };
 
     #[test]
     fn weir_is_compared_with_the_best_peer_and_not_with_a_direct_connection() {
@@ -75,6 +87,27 @@ mod tests {
         assert_eq!(ratios.value, Some(Ratio { times: 1.5, proxy: Way::Nginx }));
         assert!(ratios.cpu.is_some_and(|cpu| cpu.times < 1.0 && cpu.proxy == Way::Nginx));
         assert!(ratios.p99.is_some_and(|p99| p99.times < 1.0 && p99.proxy == Way::Nginx));
+    }
+
+    #[test]
+    fn each_figure_is_compared_with_the_form_of_a_peer_that_did_it_best() {
+        let mut report = example();
+        report.versions.push(Participant { way: Way::HaproxyTuned, version: "1.0".into() });
+        for (round, value, cpu) in [(1, 1500.0, 12.0), (2, 1500.0, 12.0)] {
+            let figures = Figures { value: Some(value), cpu: Some(cpu), ..Figures::default() };
+            report.samples.push(Sample {
+                round,
+                way: Way::HaproxyTuned,
+                figures,
+                ..report.samples.first().unwrap().clone()
+            });
+        }
+        let ratios = Ratios::of_peer(&report, Work::Connections, Way::Haproxy);
+        assert_eq!(ratios.value, Some(Ratio { times: 3.0, proxy: Way::Haproxy }));
+        report.samples.retain(|sample| sample.way != Way::Haproxy);
+        let ratios = Ratios::of_peer(&report, Work::Connections, Way::Haproxy);
+        assert_eq!(ratios.value, Some(Ratio { times: 4.0, proxy: Way::HaproxyTuned }));
+        assert_eq!(Ratios::of_peer(&report, Work::Connections, Way::Realm).cpu, None);
     }
 
     #[test]

@@ -38,8 +38,10 @@ pub(crate) fn body(report: &Report) -> String {
         rows.extend(rows_of(report, work));
     }
     let mut text = format!("\n{}\n", aligned(&rows));
-    let _ = writeln!(text, "weir as a multiple of the best of HAProxy, NGINX and realm:");
+    let _ = writeln!(text, "weir as a multiple of the best form of HAProxy, NGINX and realm:");
     text += &ratios(report, Ratios::of);
+    text += "\nweir as a multiple of the best form of each, rate and CPU:\n";
+    text += &peers(report);
     if report.ways().contains(&Way::WeirNodeForwarded) {
         text += "\nthe forwarded way of node mode as a multiple of node mode without:\n";
         text += &ratios(report, Ratios::of_forwarding);
@@ -52,6 +54,21 @@ fn ratios(report: &Report, of: fn(&Report, Work) -> Ratios) -> String {
     for work in report.works() {
         let Ratios { value, cpu, p99 } = of(report, work);
         rows.push([work.name().into()].into_iter().chain([value, cpu, p99].map(ratio)).collect());
+    }
+    aligned(&rows)
+}
+
+fn peers(report: &Report) -> String {
+    let names = Way::PEERS.map(|peer| peer.name().to_owned());
+    let mut rows = vec![["".to_owned()].into_iter().chain(names).collect::<Vec<String>>()];
+    for work in report.works() {
+        let times =
+            |ratio: Option<Ratio>| ratio.map_or_else(|| "-".into(), |ratio| format!("{:.2}", ratio.times));
+        let cell = |peer| {
+            let Ratios { value, cpu, .. } = Ratios::of_peer(report, work, peer);
+            format!("{} {}", times(value), times(cpu))
+        };
+        rows.push([work.name().into()].into_iter().chain(Way::PEERS.map(cell)).collect());
     }
     aligned(&rows)
 }
@@ -156,8 +173,10 @@ mod tests {
     #[test]
     fn ratios_name_the_proxy() {
         let text = body(&example());
-        let row = text.lines().rfind(|line| line.starts_with("TCP connections")).unwrap();
-        assert!(row.contains("1.50 x NGINX"), "{row}");
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("TCP connections")).collect();
+        assert!(rows[1].contains("1.50 x NGINX"), "{rows:?}");
+        let cells: Vec<&str> = rows[2].split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect();
+        assert_eq!(cells[1..], ["3.00 0.33", "1.50 0.67", "- -"]);
     }
 
     #[test]
