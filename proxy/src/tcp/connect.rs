@@ -200,7 +200,8 @@ impl ConnectState {
             let failed = FailedAttempt::of(&selected, Duration::ZERO);
             return self.failed(cx, failed, now, ConnectFault::Loop);
         }
-        let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
+        let (frontend, client) = (&cx.connection.frontend, cx.connection.source());
+        let egress = frontend.egress(routing, &cx.worker.port_counters, client, selected.address);
         let egress = Egress { hop_limit: self.hops.limit(), ..egress };
         match Attempt::begin(selected, egress, cx.worker.ephemeral_ports.get(), now, extra) {
             Ok(attempt) => self.race.add(attempt),
