@@ -71,27 +71,30 @@ impl SourcePortChoice<'_> {
     /// were not used for longest; the counter goes on with each of them. Then any, also those of other workers.
     pub fn candidates(self) -> impl Iterator<Item = u16> {
         let Self { ports, client, counter } = self;
-        counter
-            .into_iter()
-            .flat_map(places)
-            .filter_map(move |place| ports.get(place as usize).copied())
+        let (first, counted) = counter.map_or((0, 0), |counter| (counter.count(), counted(counter)));
+        (0..counted + ports.len() as u32)
+            .filter_map(move |step| ports.get(place(counter?, first, step)? as usize).copied())
             .filter(move |port| *port != client)
             .take(MAX_TRIED)
     }
 }
 
-/// All places, each once: some of the worker's own by counting on, then the others in an order that serves only this once, as
-/// ports in use are anywhere in it.
-fn places(counter: Counter<'_>) -> impl Iterator<Item = u32> {
-    let first = counter.count();
-    let counted = counter.own.min(MAX_COUNTED);
-    let place = move |step| counter.place(first.wrapping_add(step));
-    let own = (0..counted).map(move |step| {
+/// The number of the worker's own places that are tried.
+fn counted(counter: Counter<'_>) -> u32 {
+    counter.own.min(MAX_COUNTED)
+}
+
+/// The place to try at this step after the count was `first`: some of the worker's own by counting on, then all others in an
+/// order that serves only this once, as ports in use are anywhere in it. `None` for those that were tried before.
+fn place(counter: Counter<'_>, first: u32, step: u32) -> Option<u32> {
+    let counted = counted(counter);
+    let own = |step| counter.place(first.wrapping_add(step));
+    let Some(other) = step.checked_sub(counted) else {
         counter.advance(first.wrapping_add(step));
-        place(step)
-    });
-    let is_counted = move |found: &u32| (0..counted).any(|step| place(step) == *found);
-    own.chain(counter.shuffled(first).filter(move |found| !is_counted(found)))
+        return Some(own(step));
+    };
+    let other = counter.shuffled(first, other);
+    (0..counted).all(|step| own(step) != other).then_some(other)
 }
 
 fn ports(ranges: &[PortRange], reserved: &[PortRange]) -> Box<[u16]> {

@@ -12,7 +12,7 @@ use std::{
 };
 use weir_testkit::{
     Namespace,
-    cluster::{NodePlan, POD_PORT},
+    cluster::{Failure, NodePlan, POD_PORT},
 };
 
 /// 64 ports, 32 for each of the two workers.
@@ -41,6 +41,22 @@ fn short_connections_of_a_client_all_have_different_ports_until_a_worker_has_use
         assert_eq!(different.len(), CONNECTIONS, "{to}: {seen:?}");
         // Who knows some of them does not know the next.
         assert!(!seen.is_sorted() && !seen.iter().rev().is_sorted(), "{to}: {seen:?}");
+    }
+}
+
+#[test]
+fn without_timestamps_every_port_serves_once_until_weirs_own_host_has_forgotten_the_connection() {
+    let Some(bed) = started() else { return };
+    let pod = bed.cluster.pod("a-1").namespace();
+    pod.set_parameter("net/ipv4/tcp_timestamps", "0").unwrap();
+    bed.serve(&Service::web("web", 10), &["a-1"]);
+    bed.wait_until_served(10);
+    let client = bed.cluster.pod("a-2");
+    for to in cluster_ips(10).map(|ip| SocketAddr::new(ip, 80)) {
+        // The client ends first, and so does weir towards the endpoint.
+        let seen: BTreeSet<u16> = (0..64).map(|_| client.tcp(to).unwrap().source.port()).collect();
+        assert_eq!(seen.len(), 64, "{to}: {seen:?}");
+        assert_eq!(client.tcp(to), Err(Failure::Reset), "{to}");
     }
 }
 

@@ -16,9 +16,6 @@ use std::{
 /// Counters of a worker. Pairs of addresses that share one only make each other's ports come again sooner.
 const COUNTERS: usize = 1024;
 
-/// Rounds of the cipher. Each two of them mix both halves.
-const ROUNDS: u32 = 4;
-
 /// An odd number without a pattern of bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -108,15 +105,14 @@ impl Counter<'_> {
         permuted(self.part + self.step * (count % self.own), self.places, self.key)
     }
 
-    /// All places in an order that is another one for each count.
-    pub(super) fn shuffled(self, count: u32) -> impl Iterator<Item = u32> {
-        let key = self.key ^ SPREAD.wrapping_mul(u64::from(count) + 1);
-        (0..self.places).map(move |number| permuted(number, self.places, key))
+    /// The place of a number, both below the number of places, in an order that is another one for each count.
+    pub(super) fn shuffled(self, count: u32, number: u32) -> u32 {
+        permuted(number, self.places, self.key ^ SPREAD.wrapping_mul(u64::from(count) + 1))
     }
 }
 
-/// Another number below `count`, by an order of all of them that follows from the key: a Feistel network over the next power of
-/// two, entered again while it leads beyond (cycle walking).
+/// Another number below `count`, by an order of all of them that follows from the key: a Feistel network of four rounds over the
+/// next power of two, entered again while it leads beyond (cycle walking).
 fn permuted(number: u32, count: u32, key: u64) -> u32 {
     let bits = u32::BITS - count.saturating_sub(1).leading_zeros();
     let low_bits = bits / 2;
@@ -124,9 +120,9 @@ fn permuted(number: u32, count: u32, key: u64) -> u32 {
     let mut number = number;
     loop {
         let (mut low, mut high) = (number & low_mask, number >> low_bits);
-        for round in (0..ROUNDS).step_by(2) {
-            low ^= mixed(high, key, round) & low_mask;
-            high ^= mixed(low, key, round + 1) & high_mask;
+        for key in [key, key.rotate_left(32)] {
+            low ^= mixed(high, key) & low_mask;
+            high ^= mixed(low, key.rotate_left(16)) & high_mask;
         }
         number = high << low_bits | low;
         if number < count {
@@ -137,9 +133,8 @@ fn permuted(number: u32, count: u32, key: u64) -> u32 {
 
 /// Mixes one half of a number with the key, as wyhash and rapidhash do: a product of twice the width, folded. That is no
 /// cipher to withstand who sees many ports of a pair. Who does is the pair's endpoint, and the key tells nothing of others.
-fn mixed(half: u32, key: u64, round: u32) -> u32 {
-    let half = u64::from(half) ^ key.rotate_left(16 * round);
-    let product = u128::from(half) * u128::from(SPREAD);
+fn mixed(half: u32, key: u64) -> u32 {
+    let product = u128::from(u64::from(half) ^ key) * u128::from(SPREAD);
     (product >> 64) as u32 ^ product as u32
 }
 
