@@ -30,7 +30,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::MissedTickBehavior,
 };
-use weir_core::{Bridges, CaptureSockets, Snapshot};
+use weir_core::{Bridges, CaptureSockets, PortSecret, Snapshot};
 
 /// Time between two looks at the addresses of this host.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
@@ -77,7 +77,8 @@ impl Proxy {
         metrics.set_limits(admission.max_connections(), descriptors.limit());
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
         let peer_questions = peer_answers::start()?;
-        let share = Share { admission, udp_flows, relay_memory, peer_questions };
+        let port_secret = PortSecret::new(rand::random());
+        let share = Share { admission, udp_flows, relay_memory, peer_questions, port_secret };
         let workers = WorkerHandle::start_all(count, &share, &metrics)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
         let (capture_sockets, capture_descriptors) = match &config.node_mode {

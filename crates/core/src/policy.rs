@@ -16,5 +16,5 @@ pub use node_ports::{Localhost, NodePortAddresses, NodePortChoice};
 pub use pods::Pods;
 pub use shortage::Shortage;
 pub use source::{SourceRules, is_hairpin};
-pub use source_ports::{NotAPortRange, PortRange, SourcePorts};
+pub use source_ports::{NotAPortRange, PortCounters, PortRange, PortSecret, SourcePortChoice, SourcePorts};
 pub use traffic::{Audience, Traffic, Verdict};

@@ -19,7 +19,7 @@ use tokio::{
     sync::{Mutex, oneshot},
     time::Instant,
 };
-use weir_core::PeerReport;
+use weir_core::{PeerReport, PortCounters, PortSecret};
 
 /// Bytes of the buffer that is lent for one read or write of a relay.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -53,6 +53,8 @@ pub(crate) struct WorkerContext {
     pub(crate) clock: Cell<Instant>,
     /// Ports of the kernel's choice as of the last tick.
     pub(crate) ephemeral_ports: Cell<EphemeralPorts>,
+    /// Source ports that come next towards endpoints which see clients' addresses.
+    pub(crate) port_counters: PortCounters,
     /// Commands to answer when the last connection has ended.
     pub(crate) drained: RefCell<Vec<oneshot::Sender<()>>>,
     /// Held while many connections are ended.
@@ -70,11 +72,14 @@ pub(crate) struct Share {
     pub(crate) relay_memory: usize,
     /// Where questions about peers go; `None` where the kernel cannot be asked.
     pub(crate) peer_questions: Option<PeerQuestions>,
+    /// Secret by which source ports are chosen, of the whole process.
+    pub(crate) port_secret: PortSecret,
 }
 
 impl WorkerContext {
     pub(crate) fn new(share: &Share, metrics: Arc<ProcessMetrics>, siblings: Siblings) -> Rc<Self> {
         let admission = share.admission.for_worker();
+        let (worker, workers) = siblings.position();
         Rc::new(Self {
             unflushed: UnflushedMetrics::new(&metrics),
             metrics,
@@ -89,6 +94,7 @@ impl WorkerContext {
             peer_watch: RefCell::new(PeerWatch::new(share.peer_questions.clone())),
             clock: Cell::new(Instant::now()),
             ephemeral_ports: Cell::new(EphemeralPorts::read()),
+            port_counters: PortCounters::new(share.port_secret, worker, workers),
             drained: RefCell::default(),
             terminating: Mutex::default(),
         })

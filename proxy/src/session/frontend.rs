@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use weir_core::{Family, Flow, FrontendKind, Origin, PortKey, Protocol, Traffic, Verdict};
+use weir_core::{Family, Flow, FrontendKind, Origin, PortCounters, PortKey, Protocol, Traffic, Verdict};
 
 /// One frontend on one worker: what all its connections have in common.
 pub(crate) struct LocalFrontend {
@@ -98,10 +98,11 @@ impl LocalFrontend {
     }
 
     /// Mark and source address of the socket that brings a client to an endpoint (semantics M1-M5). `client` is the
-    /// source of the client's packets.
+    /// source of the client's packets; `counters` are the worker's.
     pub(crate) fn egress<'a>(
         &self,
         routing: &'a RoutingTable,
+        counters: &'a PortCounters,
         client: SocketAddr,
         endpoint: SocketAddr,
     ) -> Egress<'a> {
@@ -118,7 +119,7 @@ impl LocalFrontend {
             return Egress {
                 mark,
                 source: Some(client),
-                ports: Some(&node_mode.source_ports),
+                ports: Some(node_mode.source_ports.choice(counters, client, endpoint)),
                 ..Egress::default()
             };
         }
@@ -156,7 +157,9 @@ mod tests {
         sys::marks::Marks,
     };
     use std::num::NonZeroU16;
-    use weir_core::{PerFamily, PortSpec, Service, ServiceKey, SourcePorts, SourceRules, resolve_static};
+    use weir_core::{
+        PerFamily, PortSecret, PortSpec, Service, ServiceKey, SourcePorts, SourceRules, resolve_static,
+    };
 
     /// The mark towards an endpoint for a client at this address and of this origin.
     fn mark(client: &str, origin: Origin) -> Option<u32> {
@@ -178,7 +181,8 @@ mod tests {
         let address = SocketAddr::from(([10, 96, 0, 10], 1));
         let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), Some(origin));
         let client = SocketAddr::new(client.parse().unwrap(), 40_000);
-        frontend.egress(&frontend.runtime.routing(), client, endpoint).mark
+        let counters = PortCounters::new(PortSecret::new(7), 0, 1);
+        frontend.egress(&frontend.runtime.routing(), &counters, client, endpoint).mark
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Siblings {
         self.all.get(self.index).map(|sibling| sibling.commands.clone())
     }
 
+    /// The number of this worker, and of how many.
+    pub(crate) fn position(&self) -> (usize, usize) {
+        (self.index, self.all.len())
+    }
+
     /// Counts a connection that this worker serves.
     pub(crate) fn add(&self) {
         self.all.get(self.index).map(|sibling| sibling.connections.fetch_add(1, Relaxed));

@@ -14,7 +14,7 @@ use std::{
     os::fd::AsFd,
     time::Duration,
 };
-use weir_core::{Frontend, HopLimit, Protocol, Settings, SourcePorts};
+use weir_core::{Frontend, HopLimit, Protocol, Settings, SourcePortChoice};
 
 /// Connections that may wait to be accepted; the kernel caps this at `net.core.somaxconn`.
 pub(crate) const MAX_BACKLOG: usize = 4096;
@@ -170,14 +170,14 @@ pub(crate) fn set_allowed_sources(
 }
 
 /// Mark, source address and hop limit of a socket to an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Egress<'a> {
     /// Mark of packets that leave the socket (socket(7), SO_MARK).
     pub(crate) mark: Option<u32>,
     /// Address that the endpoint is to see; port 0 means any port. `None` leaves both to the kernel.
     pub(crate) source: Option<SocketAddr>,
     /// Ports to use instead of the source's own, which is a client's (semantics M4).
-    pub(crate) ports: Option<&'a SourcePorts>,
+    pub(crate) ports: Option<SourcePortChoice<'a>>,
     /// Hop limit of packets that leave the socket; `None` for this host's own.
     pub(crate) hop_limit: Option<HopLimit>,
     /// Whether bytes wait that leave as soon as the endpoint has accepted: the handshake's ACK leaves with them.
@@ -211,7 +211,7 @@ impl Egress<'_> {
         let (Some(source), Some(ports)) = (self.source, self.ports) else { return open(self) };
         let taken =
             |error: &io::Error| matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable);
-        for port in ports.candidates(source.port(), rand::random()) {
+        for port in ports.candidates() {
             match open(Self { source: Some(SocketAddr::new(source.ip(), port)), ports: None, ..self }) {
                 Err(error) if taken(&error) => {}
                 opened => return opened,

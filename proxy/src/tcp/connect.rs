@@ -202,7 +202,8 @@ impl ConnectState {
             let failed = FailedAttempt::of(&selected, Duration::ZERO);
             return self.failed(cx, failed, now, ConnectFault::Loop);
         }
-        let egress = cx.connection.frontend.egress(routing, cx.connection.source(), selected.address);
+        let (frontend, client) = (&cx.connection.frontend, cx.connection.source());
+        let egress = frontend.egress(routing, &cx.worker.port_counters, client, selected.address);
         let bytes_wait = self.client.as_ref().is_some_and(Stream::has_bytes);
         let egress = Egress { hop_limit: self.hops.limit(), bytes_wait, ..egress };
         match Attempt::begin(selected, egress, cx.worker.ephemeral_ports.get(), now, extra) {

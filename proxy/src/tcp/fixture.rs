@@ -14,7 +14,9 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
-use weir_core::{FrontendKind, PortSpec, Protocol, Service, ServiceKey, Settings, resolve_static};
+use weir_core::{
+    FrontendKind, PortSecret, PortSpec, Protocol, Service, ServiceKey, Settings, resolve_static,
+};
 
 /// A worker and its only frontend.
 pub(crate) struct Fixture {
@@ -56,7 +58,8 @@ fn frontend_of(
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);
     let admission = Admission::new(1 << 20, DescriptorBudget::new(1 << 20));
-    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20, peer_questions };
+    let port_secret = PortSecret::new(7);
+    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20, peer_questions, port_secret };
     let worker = WorkerContext::new(&share, ProcessMetrics::register(), siblings);
     Fixture { worker, frontend }
 }

@@ -14,7 +14,9 @@ use crate::{
 };
 use std::{net::SocketAddr, num::NonZeroU16, rc::Rc, sync::Arc, time::Duration};
 use tokio::net::UdpSocket;
-use weir_core::{Frontend, FrontendKind, PortSpec, Protocol, Service, ServiceKey, resolve_static};
+use weir_core::{
+    Frontend, FrontendKind, PortSecret, PortSpec, Protocol, Service, ServiceKey, resolve_static,
+};
 
 /// A worker's UDP and a frontend of it, whose endpoint the test plays.
 pub(super) struct Fixture {
@@ -35,7 +37,8 @@ pub(super) fn bound(endpoint: &UdpSocket) -> Fixture {
 /// UDP of a worker that has nothing else.
 pub(super) fn udp() -> Rc<UdpContext> {
     let admission = Admission::new(1024, DescriptorBudget::new(4096));
-    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20, peer_questions: None };
+    let port_secret = PortSecret::new(7);
+    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20, peer_questions: None, port_secret };
     let worker = WorkerContext::new(&share, ProcessMetrics::register(), Siblings::default());
     UdpContext::new(worker, share.udp_flows)
 }

@@ -5,9 +5,8 @@ use super::{
     reply_socket::{ReplySocket, ReplySockets},
 };
 use crate::{
-    limits::admission::Admission,
     routing::routing_table::RoutingTable,
-    session::frontend::LocalFrontend,
+    session::{context::WorkerContext, frontend::LocalFrontend},
     shared::connect_fault::ConnectFault,
     sys::socket::{Egress, udp_connected},
     telemetry::close_reason::Closed,
@@ -26,13 +25,14 @@ impl FlowSockets {
     /// Opens the sockets of a client's flow to an endpoint. `None` if one of them cannot be opened.
     pub(super) fn open(
         reply_sockets: &ReplySockets,
-        admission: &Admission,
+        worker: &WorkerContext,
         frontend: &LocalFrontend,
         routing: &RoutingTable,
         client: SocketAddr,
         endpoint: SocketAddr,
     ) -> Option<Self> {
-        let egress = frontend.egress(routing, client, endpoint);
+        let admission = &worker.admission;
+        let egress = frontend.egress(routing, &worker.port_counters, client, endpoint);
         let sockets = upstream(endpoint, egress).and_then(|upstream| {
             let reply_socket = reply_sockets.get(&admission.descriptors, frontend, routing)?;
             Ok(reply_socket.map(|reply_socket| Self { upstream, reply_socket }))

@@ -237,8 +237,7 @@ impl Sessions {
         }
         let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;
         let endpoint = selected.address;
-        let sockets =
-            FlowSockets::open(&self.reply_sockets, &worker.admission, frontend, routing, client, endpoint)?;
+        let sockets = FlowSockets::open(&self.reply_sockets, worker, frontend, routing, client, endpoint)?;
         let flow =
             Rc::new(UdpFlow::new(client, selected, sockets, frontend, routing, permits, refused_before));
         self.start(udp, frontend, &flow);

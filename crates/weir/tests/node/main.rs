@@ -29,6 +29,7 @@ mod passing;
 mod policies;
 mod reach;
 mod restarts;
+mod reused_ports;
 mod safety;
 mod same_bridge;
 mod source_ports;
