@@ -2,12 +2,16 @@
 
 use crate::{
     limits::descriptor_budget::{DescriptorBudget, DescriptorPermit},
-    sys::pipe::Pipe,
+    sys::pipe::{LARGE_PIPE_BYTES, PIPE_BYTES, Pipe},
 };
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// Pipes that one worker opens at most, with two descriptors each. Directions that get none copy.
 const MAX_PIPES: usize = 128;
+
+/// Pipes of these that are large. A user without privileges may have 64 MiB in pipes altogether, whichever programs have
+/// them, and then gets tiny ones (pipe(7), pipe-user-pages-soft).
+const MAX_LARGE_PIPES: usize = 8;
 
 /// The pipes of one worker. Most directions that need a pipe need it for a moment, so few are shared by many.
 #[derive(Debug)]
@@ -48,7 +52,8 @@ impl PipePool {
             return None;
         }
         let permit = self.descriptors.acquire(2)?;
-        let pipe = Pipe::open().ok()?;
+        let is_large = self.open.borrow().len() < MAX_LARGE_PIPES;
+        let pipe = Pipe::open(if is_large { LARGE_PIPE_BYTES } else { PIPE_BYTES }).ok()?;
         self.open.borrow_mut().push(permit);
         Some(pipe)
     }

@@ -9,8 +9,11 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-/// Bytes that a pipe is asked to hold. The kernel gives unprivileged processes less when they have many pipes
-/// (pipe(7)).
+/// Bytes that a large pipe is asked to hold, half of what the kernel gives to anybody (pipe(7), pipe-max-size): other
+/// connections of a worker wait while a pipe is filled and drained, half a millisecond for this many bytes.
+pub(crate) const LARGE_PIPE_BYTES: usize = 512 * 1024;
+
+/// Bytes that any other pipe is asked to hold.
 pub(crate) const PIPE_BYTES: usize = 256 * 1024;
 
 /// A pipe that bytes of one direction go through.
@@ -23,11 +26,11 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    /// Opens an empty pipe.
-    pub(crate) fn open() -> io::Result<Self> {
+    /// Opens an empty pipe that is asked to hold this number of bytes.
+    pub(crate) fn open(bytes: usize) -> io::Result<Self> {
         let (reader, writer) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)?;
-        // A smaller pipe works, too.
-        let _ = fcntl_setpipe_size(&writer, PIPE_BYTES);
+        // A smaller pipe works, too: the kernel may give less, and gives unprivileged users with many pipes no more.
+        let _ = fcntl_setpipe_size(&writer, bytes);
         Ok(Self { reader, writer, held: 0 })
     }
 
@@ -42,7 +45,8 @@ impl Pipe {
     /// Only for an empty pipe: with a full one splice(2) fails as with nothing to read.
     pub(crate) fn fill(&mut self, from: impl AsFd) -> io::Result<usize> {
         debug_assert!(self.is_empty());
-        self.held = retry(|| splice(&from, None, &self.writer, None, PIPE_BYTES, SpliceFlags::NONBLOCK))?;
+        self.held =
+            retry(|| splice(&from, None, &self.writer, None, LARGE_PIPE_BYTES, SpliceFlags::NONBLOCK))?;
         Ok(self.held)
     }
 

@@ -5,7 +5,7 @@ use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
     limits::descriptor_budget::DescriptorBudget,
     sys::{
-        pipe::{PIPE_BYTES, Pipe},
+        pipe::{LARGE_PIPE_BYTES, Pipe},
         tcp::Rest,
     },
 };
@@ -299,7 +299,9 @@ fn one_look_at_an_endless_stream_is_bounded() {
     let pipes = some_pipes();
     let mut context = Context::from_waker(Waker::noop());
     // Large reads, and single bytes: neither may hold up the other connections of a worker.
-    for (given, most) in [(usize::MAX, MAX_BURST_BYTES + PIPE_BYTES as u64), (1, MAX_BURST_READS as u64)] {
+    for (given, most) in
+        [(usize::MAX, MAX_BURST_BYTES + LARGE_PIPE_BYTES as u64), (1, MAX_BURST_READS as u64)]
+    {
         let mut from = TestSource::new(vec![7; 40 << 20], vec![given; 10_000]);
         let (mut to, mut half) = (TestSink::default(), Half::default());
         for _ in 0..50 {
