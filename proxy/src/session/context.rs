@@ -76,7 +76,7 @@ impl WorkerContext {
     pub(crate) fn new(share: &Share, metrics: Arc<ProcessMetrics>, siblings: Siblings) -> Rc<Self> {
         let admission = share.admission.for_worker();
         Rc::new(Self {
-            unflushed: UnflushedMetrics::new(&metrics),
+            unflushed: UnflushedMetrics::new(),
             metrics,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             pipes: PipePool::new(Arc::clone(&admission.descriptors)),

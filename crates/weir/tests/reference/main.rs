@@ -14,3 +14,4 @@ mod families;
 mod metrics;
 mod page;
 mod scrape;
+mod series;
