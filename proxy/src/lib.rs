@@ -42,7 +42,7 @@ pub use sys::{
 pub use telemetry::{
     close_reason::Closed,
     details::{Details, WantedDetails},
-    endpoint_view::{EndpointState, EndpointView},
+    endpoint_reading::{EndpointReading, EndpointStanding},
     histogram::{Bounds, HistogramReading},
     metric_families::METRIC_FAMILIES,
     port_families::{ENDPOINT_FAMILIES, EndpointFamily, PORT_FAMILIES, PortFamily, PortReading},

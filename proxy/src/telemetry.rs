@@ -2,7 +2,7 @@
 
 pub(crate) mod close_reason;
 pub(crate) mod details;
-pub(crate) mod endpoint_view;
+pub(crate) mod endpoint_reading;
 pub(crate) mod histogram;
 pub(crate) mod log_limiter;
 pub(crate) mod metric_families;

@@ -2,7 +2,7 @@
 
 use super::{
     close_reason::Closed,
-    endpoint_view::{EndpointState, EndpointView},
+    endpoint_reading::{EndpointReading, EndpointStanding},
     histogram::HistogramReading,
     port_series::{CheckResult, PortCount, PortSeries, ReasonCount},
 };
@@ -49,9 +49,9 @@ pub struct EndpointFamily {
     /// The metric.
     pub family: MetricFamily,
     /// The value of an endpoint; `None` without one.
-    pub read: fn(&EndpointView<'_>) -> Option<f64>,
+    pub read: fn(&EndpointReading<'_>) -> Option<f64>,
     /// The value of the last label of the family; `None` for a family without it.
-    pub label: Option<fn(&EndpointView<'_>) -> &'static str>,
+    pub label: Option<fn(&EndpointReading<'_>) -> &'static str>,
 }
 
 /// Every metric of Service ports.
@@ -295,13 +295,13 @@ fn by_direction(series: &PortSeries, counts: [PortCount; 2], show: &mut dyn FnMu
 }
 
 fn states(series: &PortSeries, show: &mut dyn FnMut(PortReading<'_>)) {
-    let mut counts = [0; EndpointState::ALL.len()];
+    let mut counts = [0; EndpointStanding::ALL.len()];
     series.for_each_endpoint(&mut |view| {
         if let Some(count) = counts.get_mut(view.state as usize) {
             *count += 1;
         }
     });
-    for (state, count) in EndpointState::ALL.into_iter().zip(counts) {
+    for (state, count) in EndpointStanding::ALL.into_iter().zip(counts) {
         show(PortReading::Of(state.as_str(), count));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     close_reason::Closed,
-    endpoint_view::PortView,
+    endpoint_reading::ReadPort,
     histogram::LocalHistogram,
     port_directory::{Member, PortDirectory},
     port_series::{PortCount, PortSeries, ReasonCount},
@@ -25,7 +25,7 @@ pub(crate) struct PortMetrics {
     number: NonZeroU16,
     directory: Arc<PortDirectory>,
     /// The port as it is now.
-    view: OnceLock<Weak<dyn PortView>>,
+    view: OnceLock<Weak<dyn ReadPort>>,
     member: OnceLock<Member>,
     retired: AtomicBool,
 }
@@ -48,7 +48,7 @@ impl PortMetrics {
     }
 
     /// Says how the port can be looked at. To be called before the port is in use.
-    pub(crate) fn attach(&self, view: Weak<dyn PortView>) {
+    pub(crate) fn attach(&self, view: Weak<dyn ReadPort>) {
         let _ = self.view.set(view);
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     close_reason::Closed,
-    endpoint_view::{EndpointView, PortView},
+    endpoint_reading::{EndpointReading, ReadPort},
     histogram::{CONNECT_TIMES, CONNECTIONS, HistogramReading, SharedHistogram},
 };
 use std::{
@@ -104,7 +104,7 @@ pub struct PortSeries {
     pub(super) connect_times: SharedHistogram,
     pub(super) durations: SharedHistogram,
     /// The port as it is now, in each family.
-    views: Mutex<Vec<Weak<dyn PortView>>>,
+    views: Mutex<Vec<Weak<dyn ReadPort>>>,
 }
 
 impl PortSeries {
@@ -186,7 +186,7 @@ impl PortSeries {
     }
 
     /// Calls `look` with every endpoint that is in some state, in both families.
-    pub fn for_each_endpoint(&self, look: &mut dyn FnMut(EndpointView<'_>)) {
+    pub fn for_each_endpoint(&self, look: &mut dyn FnMut(EndpointReading<'_>)) {
         self.for_each_view(|view| view.for_each_endpoint(look));
     }
 
@@ -216,18 +216,28 @@ impl PortSeries {
     }
 
     /// Adds the port as it is in one family, and forgets those that are gone.
-    pub(super) fn attach(&self, view: Weak<dyn PortView>) {
+    pub(super) fn attach(&self, view: Weak<dyn ReadPort>) {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         views.retain(|view| view.strong_count() > 0);
         views.push(view);
     }
 
-    fn for_each_view(&self, mut look: impl FnMut(&dyn PortView)) {
+    fn for_each_view(&self, mut look: impl FnMut(&dyn ReadPort)) {
         let views = self.views.lock().unwrap_or_else(PoisonError::into_inner).clone();
         views.iter().filter_map(Weak::upgrade).for_each(|view| look(&*view));
     }
 
     fn reason(&self, what: ReasonCount, reason: Closed) -> Option<&AtomicU64> {
         self.reasons.get(what as usize)?.get(reason as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_port_in_use_takes_little_memory() {
+        assert!(size_of::<PortSeries>() <= 1280, "{}", size_of::<PortSeries>());
     }
 }

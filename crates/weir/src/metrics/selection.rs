@@ -31,7 +31,7 @@ impl ServicePattern {
 pub(crate) struct SeriesLimits {
     /// Names of Services; `None` for all.
     pub(crate) pattern: Option<ServicePattern>,
-    /// Services at most. Those in use come first, in the order of their first use.
+    /// Services at most. Those in use come first, in the order of their first use, then others by name.
     pub(crate) max_services: usize,
     /// Whether every endpoint has series.
     pub(crate) endpoints: bool,
@@ -66,7 +66,9 @@ impl<'a> Selection<'a> {
             return selection;
         }
         let (mut seen, mut chosen) = (HashSet::with_capacity(total), HashSet::new());
-        let served = served.services().map(|service| &service.key);
+        // In an order that is the same at each scrape, so that no series comes and goes.
+        let mut served: Vec<&ServiceKey> = served.services().map(|service| &service.key).collect();
+        served.sort_unstable();
         for key in in_use.map(|series| &series.key().service).chain(served) {
             if !seen.insert(key) {
                 continue;
@@ -97,7 +99,7 @@ mod tests {
     fn snapshot(names: &[&str]) -> Snapshot {
         let mut snapshot = Snapshot::default();
         for name in names {
-            let service = Service::new(ServiceKey::new("shop", name), [10, 0, 0, 1].into(), vec![]);
+            let service = Service::new(ServiceKey::new("shop", *name), [10, 0, 0, 1].into(), vec![]);
             snapshot.insert(Arc::new(resolve_static(&service, &[])));
         }
         snapshot
@@ -110,7 +112,7 @@ mod tests {
         let limits = SeriesLimits { pattern, max_services, endpoints: false };
         let served = snapshot(&names);
         let selection = Selection::new(&limits, std::iter::empty(), &served);
-        let is_chosen = |name: &&'static str| selection.has(&ServiceKey::new("shop", name));
+        let is_chosen = |name: &&'static str| selection.has(&ServiceKey::new("shop", *name));
         let chosen = names.into_iter().filter(is_chosen).collect();
         (chosen, [selection.not_matching, selection.over_limit])
     }

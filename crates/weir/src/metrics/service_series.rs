@@ -3,7 +3,7 @@
 use super::{families::LEFT_OUT, labels, selection::Selection, text::Text};
 use std::sync::Arc;
 use weir_proxy::{
-    ENDPOINT_FAMILIES, EndpointFamily, EndpointView, PORT_FAMILIES, PortFamily, PortReading, PortSeries,
+    ENDPOINT_FAMILIES, EndpointFamily, EndpointReading, PORT_FAMILIES, PortFamily, PortReading, PortSeries,
 };
 
 /// Endpoints with series at most, of all Services together.
@@ -65,7 +65,7 @@ pub(super) fn write_left_out(text: &mut Text, selection: &Selection<'_>, endpoin
     out.value("what=\"endpoint\",reason=\"limit\"", endpoints);
 }
 
-fn of_endpoint(port: &str, EndpointView { endpoint, .. }: &EndpointView<'_>) -> String {
+fn of_endpoint(port: &str, EndpointReading { endpoint, .. }: &EndpointReading<'_>) -> String {
     let [node, zone] =
         [&endpoint.node, &endpoint.zone].map(|name| labels::value(name.as_deref().unwrap_or_default()));
     format!("{port},endpoint=\"{}\",node=\"{node}\",zone=\"{zone}\"", endpoint.address)

@@ -39,7 +39,7 @@ mod tests {
                 let (put, in_force) = watch::channel(0);
                 let steps = async {
                     for generation in [1, 2] {
-                        publish.send_replace(Snapshot { generation, ..Snapshot::default() });
+                        publish.send_modify(|snapshot| snapshot.generation = generation);
                         tokio::time::sleep(Duration::from_millis(1500)).await;
                         put.send_replace(generation);
                         tokio::time::sleep(Duration::from_secs(60)).await;

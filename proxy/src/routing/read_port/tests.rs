@@ -56,8 +56,8 @@ fn an_endpoint_is_ready_until_it_fails_is_down_or_terminates_and_in_no_state_if_
         seen.sort_unstable_by_key(|(address, ..)| *address);
         seen
     };
-    let (ready, ejected) = (EndpointState::Ready, EndpointState::Ejected);
-    let (down, draining) = (EndpointState::Down, EndpointState::Draining);
+    let (ready, ejected) = (EndpointStanding::Ready, EndpointStanding::Ejected);
+    let (down, draining) = (EndpointStanding::Down, EndpointStanding::Draining);
     let states = [(1, ready, 0), (2, ejected, 0), (3, down, 0), (4, ready, 0), (5, draining, 2)];
     assert_eq!(seen(), states.map(|(host, state, live)| (address(host), state, live)));
     drop((runtime, leases));

@@ -5,7 +5,7 @@ use weir_core::{Endpoint, Load};
 
 /// State of an endpoint of a Service port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndpointState {
+pub enum EndpointStanding {
     /// New clients get it.
     Ready,
     /// Connections to it failed: it gets none for a while, unless too few others are left.
@@ -16,7 +16,7 @@ pub enum EndpointState {
     Draining,
 }
 
-impl EndpointState {
+impl EndpointStanding {
     /// All states.
     pub const ALL: [Self; 4] = [Self::Ready, Self::Ejected, Self::Down, Self::Draining];
 
@@ -43,21 +43,21 @@ impl EndpointState {
 
 /// An endpoint of a Service port at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct EndpointView<'a> {
+pub struct EndpointReading<'a> {
     /// What EndpointSlices say of it.
     pub endpoint: &'a Endpoint,
     /// Its state.
-    pub state: EndpointState,
+    pub state: EndpointStanding,
     /// What this node knows of its address, whichever Services use it.
     pub load: &'a Load,
 }
 
 /// A Service port in one family, for whoever only looks.
-pub(crate) trait PortView: fmt::Debug + Send + Sync {
+pub(crate) trait ReadPort: fmt::Debug + Send + Sync {
     /// Clients that wait for an endpoint with room.
     fn waiting(&self) -> u32;
 
     /// Calls `look` with every endpoint that is in some state. An endpoint that is not ready and not terminating, or that
     /// no policy lets this node use, is in none.
-    fn for_each_endpoint(&self, look: &mut dyn FnMut(EndpointView<'_>));
+    fn for_each_endpoint(&self, look: &mut dyn FnMut(EndpointReading<'_>));
 }
