@@ -1,7 +1,7 @@
 //! What can an operator ask a running weir over HTTP? The admin server: `/metrics` and `/proxyMode`.
 
 use super::{
-    compress::{accepts_gzip, gzip},
+    compress::{Gzip, accepts_gzip},
     reply::{Reply, TEXT, not_found, reply},
     server::Server,
 };
@@ -70,27 +70,29 @@ async fn answer<B>(request: hyper::Request<B>, Admin { metrics, in_node_mode }: 
 async fn render(sources: Sources, takes_gzip: bool) -> Reply {
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     let rendering = tokio::task::spawn_blocking(move || {
-        let text = sources.render();
-        let packed = takes_gzip.then(|| gzip(text.as_bytes()).ok()).flatten();
-        packed.ok_or(text)
+        if takes_gzip {
+            let mut gzip = Gzip::new();
+            sources.render(&mut |chunk| gzip.write(chunk));
+            return gzip.finish();
+        }
+        let mut text = String::new();
+        sources.render(&mut |chunk| text.push_str(chunk));
+        Ok(text.into_bytes())
     });
     let mut reply = match rendering.await {
-        Ok(Ok(packed)) => {
-            let mut reply = reply(StatusCode::OK, PROMETHEUS, packed);
-            reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            reply
-        }
-        Ok(Err(text)) => reply(StatusCode::OK, PROMETHEUS, text),
-        Err(error) => {
-            return reply(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                TEXT,
-                format!("cannot render metrics: {error}\n"),
-            );
-        }
+        Ok(Ok(body)) => reply(StatusCode::OK, PROMETHEUS, body),
+        Ok(Err(error)) => return failed(&error),
+        Err(error) => return failed(&error),
     };
+    if takes_gzip {
+        reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     reply
+}
+
+fn failed(error: &dyn std::error::Error) -> Reply {
+    reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("cannot render metrics: {error}\n"))
 }
 
 #[cfg(test)]
@@ -122,7 +124,8 @@ mod tests {
         let recorder = metrics::recorder().unwrap();
         ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("weir_test_total").increment(3));
         let (_, served) = watch::channel(Snapshot::default());
-        let (readings, limits) = (Arc::new(OnceLock::new()), SeriesLimits::default());
+        let (readings, limits) =
+            (Arc::new(OnceLock::new()), SeriesLimits { pattern: None, max_services: 1, endpoints: false });
         let metrics = Sources { recorded: recorder.handle(), served, readings, limits };
         answer(request, Admin { metrics, in_node_mode }).await
     }

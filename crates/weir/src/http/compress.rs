@@ -20,11 +20,25 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     weight_of("gzip").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
 }
 
-/// Compresses quickly. Not for a thread that has anything else to do: a megabyte takes some milliseconds.
-pub(crate) fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
-    encoder.write_all(body)?;
-    encoder.finish()
+/// An answer that is compressed as it is made: quickly, as most answers are made anew for each client. Not for a thread that has
+/// anything else to do: a megabyte takes some milliseconds.
+pub(crate) struct Gzip(GzEncoder<Vec<u8>>);
+
+impl Gzip {
+    pub(crate) fn new() -> Self {
+        Self(GzEncoder::new(Vec::new(), Compression::fast()))
+    }
+
+    /// Adds a part of the answer.
+    pub(crate) fn write(&mut self, part: &str) {
+        // A vector takes everything.
+        let _ = self.0.write_all(part.as_bytes());
+    }
+
+    /// The compressed answer.
+    pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
+        self.0.finish()
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +62,9 @@ mod tests {
     #[test]
     fn what_is_compressed_is_smaller_and_comes_out_as_it_went_in() {
         let text = "weir_endpoints{namespace=\"default\"} 1\n".repeat(1000);
-        let packed = gzip(text.as_bytes()).unwrap();
+        let mut gzip = Gzip::new();
+        text.split_inclusive('\n').for_each(|line| gzip.write(line));
+        let packed = gzip.finish().unwrap();
         assert!(packed.len() < text.len() / 10, "{}", packed.len());
         let mut unpacked = String::new();
         flate2::read::GzDecoder::new(&*packed).read_to_string(&mut unpacked).unwrap();

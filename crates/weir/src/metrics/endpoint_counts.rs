@@ -6,9 +6,9 @@ use super::{families::ENDPOINTS, labels, selection::Selection, text::Text};
 use weir_core::{PortKey, ServicePort, Snapshot};
 
 /// Writes the counts of a Snapshot.
-pub(super) fn write(text: &mut Text, served: &Snapshot, selection: &Selection<'_>) {
+pub(super) fn write(text: &mut Text<'_>, served: &Snapshot, selection: &Selection<'_>) {
     let mut out = text.family(&ENDPOINTS);
-    let chosen = served.services().filter(|service| selection.has(&service.key));
+    let chosen = served.services().filter(|service| selection.matches(&service.key));
     for port in chosen.flat_map(|service| &service.ports) {
         for (traffic, endpoints) in [("cluster", &port.cluster), ("local", &port.local)] {
             if let Some(endpoints) = endpoints {
@@ -53,10 +53,10 @@ mod tests {
                 "\nweir_endpoints{{namespace=\"default\",service=\"a\\\"b\",port=\"{port}\",protocol=\"TCP\",family=\"IPv4\",traffic=\"cluster\"}} 2\n"
             )
         };
-        let selection = Selection::new(&SeriesLimits::default(), std::iter::empty(), &snapshot);
-        let mut text = Text::default();
-        write(&mut text, &snapshot, &selection);
-        let text = text.finish();
+        let (limits, mut text) =
+            (SeriesLimits { pattern: None, max_services: 1, endpoints: false }, String::new());
+        let selection = Selection::new(&limits, &[], &snapshot);
+        write(&mut Text::new(&mut |chunk| text.push_str(chunk)), &snapshot, &selection);
         assert!(text.contains(&of("80")) && text.contains(&of("https")), "{text}");
         assert!(
             text.starts_with("# HELP weir_endpoints ") && text.contains("\n# TYPE weir_endpoints gauge\n")

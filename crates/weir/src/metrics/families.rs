@@ -53,7 +53,7 @@ pub(super) const LEFT_OUT: MetricFamily = MetricFamily::gauge(
     "weir_metrics_left_out",
     &["what", "reason"],
     "Services and endpoints without series, by what they are (service, endpoint) and by reason: name \
-     (--metrics-services) or limit (--metrics-max-services; 10000 endpoints)",
+     (--metrics-services), or limit (Services in use by --metrics-max-services; 10000 endpoints)",
 );
 pub(super) const WORKER_BUSY: MetricFamily = MetricFamily::counter(
     "weir_worker_busy_seconds_total",

@@ -1,7 +1,7 @@
 //! Which Services have series? The number of series must not follow the number of Services without an end.
 
 use regex::{Regex, RegexBuilder};
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 use weir_core::{ServiceKey, Snapshot};
 use weir_proxy::PortSeries;
 
@@ -31,69 +31,56 @@ impl ServicePattern {
 pub(crate) struct SeriesLimits {
     /// Names of Services; `None` for all.
     pub(crate) pattern: Option<ServicePattern>,
-    /// Services at most. Those in use come first, in the order of their first use, then others by name.
+    /// Services in use at most, in the order of their first use.
     pub(crate) max_services: usize,
     /// Whether every endpoint has series.
     pub(crate) endpoints: bool,
 }
 
-impl Default for SeriesLimits {
-    fn default() -> Self {
-        Self { pattern: None, max_services: 10_000, endpoints: false }
-    }
-}
-
-/// The Services that have series in one scrape.
+/// What has series in one scrape.
 pub(super) struct Selection<'a> {
-    /// Chosen Services; `None` for all.
-    chosen: Option<HashSet<&'a ServiceKey>>,
-    /// Services left out because of their names.
+    pattern: Option<&'a ServicePattern>,
+    /// Service ports in use that have series.
+    pub(super) chosen: Vec<&'a PortSeries>,
+    /// Services without series because of their names.
     pub(super) not_matching: usize,
-    /// Services left out because there are too many.
+    /// Services in use without series because there are too many.
     pub(super) over_limit: usize,
 }
 
 impl<'a> Selection<'a> {
-    /// Chooses among Services in use and the others of a Snapshot.
-    pub(super) fn new(
-        limits: &SeriesLimits,
-        in_use: impl Iterator<Item = &'a PortSeries>,
-        served: &'a Snapshot,
-    ) -> Self {
-        let mut selection = Self { chosen: None, not_matching: 0, over_limit: 0 };
-        let total = served.services().count();
-        if limits.pattern.is_none() && total <= limits.max_services {
-            return selection;
+    /// Chooses among ports in use, and the Services of a Snapshot.
+    pub(super) fn new(limits: &'a SeriesLimits, in_use: &'a [Arc<PortSeries>], served: &Snapshot) -> Self {
+        let pattern = limits.pattern.as_ref();
+        let mut selection = Self { pattern, chosen: Vec::new(), not_matching: 0, over_limit: 0 };
+        if pattern.is_some() {
+            selection.not_matching =
+                served.services().filter(|service| !selection.matches(&service.key)).count();
         }
-        let (mut seen, mut chosen) = (HashSet::with_capacity(total), HashSet::new());
-        // In an order that is the same at each scrape, so that no series comes and goes.
-        let mut served: Vec<&ServiceKey> = served.services().map(|service| &service.key).collect();
-        served.sort_unstable();
-        for key in in_use.map(|series| &series.key().service).chain(served) {
-            if !seen.insert(key) {
-                continue;
-            }
-            if limits.pattern.as_ref().is_some_and(|pattern| !pattern.matches(key)) {
-                selection.not_matching += 1;
-            } else if chosen.len() >= limits.max_services {
-                selection.over_limit += 1;
+        let matching = in_use.iter().filter(|series| selection.matches(&series.key().service));
+        let (mut services, mut chosen) = (HashSet::new(), Vec::with_capacity(in_use.len()));
+        let mut over_limit = HashSet::new();
+        for series in matching {
+            let service = &series.key().service;
+            if services.contains(service) || services.len() < limits.max_services {
+                services.insert(service);
+                chosen.push(&**series);
             } else {
-                chosen.insert(key);
+                over_limit.insert(service);
             }
         }
-        Self { chosen: Some(chosen), ..selection }
+        Self { chosen, over_limit: over_limit.len(), ..selection }
     }
 
-    /// Whether a Service has series.
-    pub(super) fn has(&self, service: &ServiceKey) -> bool {
-        self.chosen.as_ref().is_none_or(|chosen| chosen.contains(service))
+    /// Whether a Service has series by its name.
+    pub(super) fn matches(&self, service: &ServiceKey) -> bool {
+        self.pattern.is_none_or(|pattern| pattern.matches(service))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use weir_core::{Service, resolve_static};
 
     fn snapshot(names: &[&str]) -> Snapshot {
@@ -105,25 +92,17 @@ mod tests {
         snapshot
     }
 
-    /// The chosen Services, and how many are left out by their names and by the limit.
-    fn chosen(pattern: Option<&str>, max_services: usize) -> (Vec<&'static str>, [usize; 2]) {
-        let names = ["a", "b", "web-1", "web-2", "web-3"];
-        let pattern = pattern.map(|pattern| ServicePattern::new(pattern).unwrap());
-        let limits = SeriesLimits { pattern, max_services, endpoints: false };
-        let served = snapshot(&names);
-        let selection = Selection::new(&limits, std::iter::empty(), &served);
-        let is_chosen = |name: &&'static str| selection.has(&ServiceKey::new("shop", *name));
-        let chosen = names.into_iter().filter(is_chosen).collect();
-        (chosen, [selection.not_matching, selection.over_limit])
-    }
-
     #[test]
-    fn services_are_chosen_by_their_whole_name_and_up_to_a_number_and_the_others_are_counted() {
-        assert_eq!(chosen(None, 5), (vec!["a", "b", "web-1", "web-2", "web-3"], [0, 0]));
-        assert_eq!(chosen(None, 2), (vec!["a", "b"], [0, 3]));
-        assert_eq!(chosen(Some("shop/web-.*"), 9), (vec!["web-1", "web-2", "web-3"], [2, 0]));
-        assert_eq!(chosen(Some("shop/web-.*"), 1), (vec!["web-1"], [2, 2]));
-        assert_eq!(chosen(Some("web-1|shop/a"), 9), (vec!["a"], [4, 0]));
+    fn services_without_series_because_of_their_whole_name_are_counted() {
+        let served = snapshot(&["a", "b", "web-1", "web-2", "web-3"]);
+        let left_out = |pattern: Option<&str>| {
+            let pattern = pattern.map(|pattern| ServicePattern::new(pattern).unwrap());
+            let limits = SeriesLimits { pattern, max_services: 1, endpoints: false };
+            Selection::new(&limits, &[], &served).not_matching
+        };
+        let patterns =
+            [None, Some(""), Some("shop/web-.*"), Some("web-1|shop/a"), Some("shop/web"), Some(".*")];
+        assert_eq!(patterns.map(left_out), [0, 5, 2, 4, 5, 0]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What does a scrape show of the Services in use? Read from the data plane's counts when somebody asks.
 
 use super::{families::LEFT_OUT, labels, selection::Selection, text::Text};
-use std::sync::Arc;
 use weir_proxy::{
     ENDPOINT_FAMILIES, EndpointFamily, EndpointReading, PORT_FAMILIES, PortFamily, PortReading, PortSeries,
 };
@@ -10,16 +9,15 @@ use weir_proxy::{
 const MAX_ENDPOINTS: usize = 10_000;
 
 /// Service ports in use, each with its labels.
-pub(super) struct ServiceSeries(Vec<(Arc<PortSeries>, String)>);
+pub(super) struct ServiceSeries<'a>(Vec<(&'a PortSeries, String)>);
 
-impl ServiceSeries {
-    pub(super) fn new(in_use: &[Arc<PortSeries>], selection: &Selection<'_>) -> Self {
-        let chosen = in_use.iter().filter(|series| selection.has(&series.key().service));
-        Self(chosen.map(|series| (Arc::clone(series), labels::of_port(series))).collect())
+impl<'a> ServiceSeries<'a> {
+    pub(super) fn new(selection: &Selection<'a>) -> Self {
+        Self(selection.chosen.iter().map(|&series| (series, labels::of_port(series))).collect())
     }
 
     /// Writes the metrics of Service ports.
-    pub(super) fn write(&self, text: &mut Text) {
+    pub(super) fn write(&self, text: &mut Text<'_>) {
         for PortFamily { family, read } in PORT_FAMILIES {
             let mut out = text.family(family);
             let label = family.labels.last().copied().unwrap_or_default();
@@ -34,7 +32,7 @@ impl ServiceSeries {
     }
 
     /// Writes the metrics of single endpoints; returns how many endpoints were left out.
-    pub(super) fn write_endpoints(&self, text: &mut Text) -> usize {
+    pub(super) fn write_endpoints(&self, text: &mut Text<'_>) -> usize {
         let mut left_out = 0;
         for EndpointFamily { family, read, label } in ENDPOINT_FAMILIES {
             let mut out = text.family(family);
@@ -58,7 +56,7 @@ impl ServiceSeries {
 }
 
 /// Writes how much has no series.
-pub(super) fn write_left_out(text: &mut Text, selection: &Selection<'_>, endpoints: usize) {
+pub(super) fn write_left_out(text: &mut Text<'_>, selection: &Selection<'_>, endpoints: usize) {
     let mut out = text.family(&LEFT_OUT);
     out.value("what=\"service\",reason=\"name\"", selection.not_matching);
     out.value("what=\"service\",reason=\"limit\"", selection.over_limit);

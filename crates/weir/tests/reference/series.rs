@@ -78,12 +78,18 @@ fn services_without_series_are_left_out_by_name_or_number_and_counted() {
         let admin = free(Ipv4Addr::LOCALHOST).to_string();
         let weir = Weir::ready(&manifests, &[&["--admin-address", &admin][..], &flags].concat());
         // The first that is used has series.
-        assert_eq!(greeting(shop).unwrap(), "a");
-        assert_eq!(greeting(web).unwrap(), "a");
         let scrape = || get(admin.parse().unwrap(), "/metrics").unwrap_or_default();
+        assert_eq!(greeting(shop).unwrap(), "a");
         wait_for("shop", || metric(&scrape(), "weir_connections_opened_total", "\"shop\"") == 1.0);
+        assert_eq!(greeting(web).unwrap(), "a");
+        let left_out_at_all = || metric(&scrape(), "weir_metrics_left_out", "what=\"service\"");
+        wait_for("web", || left_out_at_all() == 1.0);
         let text = scrape();
-        assert!(!text.contains("service=\"web\""), "{text}");
+        let of_web = |line: &&str| line.contains("service=\"web\"");
+        let shown: Vec<&str> = text.lines().filter(of_web).collect();
+        // The limit is for Services in use; every Service has weir_endpoints.
+        assert_eq!(shown.len(), usize::from(reason == "limit"), "{shown:?}");
+        assert!(shown.iter().all(|line| line.starts_with("weir_endpoints{")), "{shown:?}");
         let left_out =
             |reason| metric(&text, "weir_metrics_left_out", &format!("what=\"service\",reason=\"{reason}\""));
         assert_eq!((left_out(reason), left_out("name") + left_out("limit")), (1.0, 1.0), "{text}");

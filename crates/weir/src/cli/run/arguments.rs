@@ -122,8 +122,9 @@ pub(super) struct ProcessArgs {
     #[arg(long, value_name = "REGEX", value_parser = values::service_pattern)]
     pub(super) metrics_services: Option<ServicePattern>,
 
-    /// Services at most that have series of their own in metrics, those in use first; weir_metrics_left_out counts others
-    #[arg(long, value_name = "N", default_value = "10000")]
+    /// Services in use at most that have series of their own in metrics, in the order of their first use;
+    /// weir_metrics_left_out counts the others
+    #[arg(long, value_name = "N", default_value = "2000")]
     pub(super) metrics_max_services: u32,
 
     /// Log filter, as in info or warn,weir_proxy=debug (also $WEIR_LOG)
