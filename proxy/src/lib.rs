@@ -45,7 +45,7 @@ pub use telemetry::{
     endpoint_reading::{EndpointReading, EndpointStanding},
     histogram::{Bounds, HistogramReading},
     metric_families::METRIC_FAMILIES,
-    port_families::{ENDPOINT_FAMILIES, EndpointFamily, PORT_FAMILIES, PortFamily, PortReading},
+    port_families::{ENDPOINT_FAMILIES, EndpointFamily, PORT_FAMILIES, PortFamily, PortReading, ShowReading},
     port_series::{CheckResult, PortCount, PortSeries, ReasonCount},
     readings::Readings,
 };

@@ -155,7 +155,7 @@ mod tests {
     fn durations_are_counted_once_in_the_first_bucket_that_has_room_for_them_and_flushed_once() {
         let (local, shared) = (LocalHistogram::new(CONNECTIONS), SharedHistogram::new(CONNECTIONS));
         let millis = [0, 10, 11, 100, 1000, 86_400_000, 86_400_001];
-        millis.map(|millis| local.record(Duration::from_millis(millis)));
+        millis.iter().for_each(|&millis| local.record(Duration::from_millis(millis)));
         local.flush(&shared);
         local.flush(&shared);
         let reading = shared.read();

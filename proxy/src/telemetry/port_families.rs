@@ -28,8 +28,11 @@ pub struct PortFamily {
     /// The metric.
     pub family: MetricFamily,
     /// Calls a closure with each value of a port; not at all if the metric says nothing of it.
-    pub read: fn(&PortSeries, &mut dyn FnMut(PortReading<'_>)),
+    pub read: fn(&PortSeries, ShowReading<'_>),
 }
+
+/// What is called with each value of a Service port.
+pub type ShowReading<'a> = &'a mut dyn FnMut(PortReading<'_>);
 
 /// A value of a Service port.
 #[derive(Clone, Copy, Debug)]
@@ -270,31 +273,31 @@ fn of(series: &PortSeries, protocol: Protocol, show: impl FnOnce()) {
     }
 }
 
-fn tcp_count(series: &PortSeries, what: PortCount, show: &mut dyn FnMut(PortReading<'_>)) {
+fn tcp_count(series: &PortSeries, what: PortCount, show: ShowReading<'_>) {
     of(series, Protocol::Tcp, || show(PortReading::One(series.count(what))));
 }
 
-fn udp_count(series: &PortSeries, what: PortCount, show: &mut dyn FnMut(PortReading<'_>)) {
+fn udp_count(series: &PortSeries, what: PortCount, show: ShowReading<'_>) {
     of(series, Protocol::Udp, || show(PortReading::One(series.count(what))));
 }
 
 /// Of the reasons most never occur.
-fn by_reason(series: &PortSeries, what: ReasonCount, show: &mut dyn FnMut(PortReading<'_>)) {
+fn by_reason(series: &PortSeries, what: ReasonCount, show: ShowReading<'_>) {
     let count = |reason: Closed| (reason.as_str(), series.count_by_reason(what, reason));
     nonzero(Closed::ALL.into_iter().map(count), show);
 }
 
-fn nonzero(counts: impl Iterator<Item = (&'static str, u64)>, show: &mut dyn FnMut(PortReading<'_>)) {
+fn nonzero(counts: impl Iterator<Item = (&'static str, u64)>, show: ShowReading<'_>) {
     counts.filter(|(_, count)| *count > 0).for_each(|(label, count)| show(PortReading::Of(label, count)));
 }
 
-fn by_direction(series: &PortSeries, counts: [PortCount; 2], show: &mut dyn FnMut(PortReading<'_>)) {
+fn by_direction(series: &PortSeries, counts: [PortCount; 2], show: ShowReading<'_>) {
     for (direction, count) in ["to_endpoint", "to_client"].into_iter().zip(counts) {
         show(PortReading::Of(direction, series.count(count)));
     }
 }
 
-fn states(series: &PortSeries, show: &mut dyn FnMut(PortReading<'_>)) {
+fn states(series: &PortSeries, show: ShowReading<'_>) {
     let mut counts = [0; EndpointStanding::ALL.len()];
     series.for_each_endpoint(&mut |view| {
         if let Some(count) = counts.get_mut(view.state as usize) {

@@ -1,7 +1,10 @@
 //! Does a scrape show what is in use, with what is asked for, and no longer than that?
 
 use crate::common::{Weir, free, get, greeter, greeting, manifest, metric, wait_for};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    io::Read,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+};
 
 /// Manifests of two Services with one endpoint, on a node and in a zone.
 fn two_services(endpoint: SocketAddr) -> ([SocketAddr; 2], [String; 2]) {
@@ -65,6 +68,28 @@ fn endpoints_are_shown_with_node_and_zone_if_that_is_asked_for_and_leave_with_th
     let scrape = || get(brief, "/metrics").unwrap_or_default();
     wait_for("the client", || metric(&scrape(), "weir_connections_opened_total", "") == 1.0);
     assert!(!scrape().contains("\nweir_endpoint_state"), "not asked for");
+}
+
+#[test]
+fn clients_that_wait_for_an_endpoint_with_room_are_shown_for_their_service() {
+    let a = greeter("a");
+    let ([web, _], [of_web, of_shop]) = two_services(a.address());
+    let limited =
+        "{name: web, annotations: {weir.dev/max-connections-per-endpoint: \"1\", weir.dev/queue: \"5\"}}";
+    let manifests = format!("{}---\n{of_shop}", of_web.replace("{name: web}", limited));
+    let admin = free(Ipv4Addr::LOCALHOST);
+    let _weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
+    let waiting = |service: &str| {
+        let text = get(admin, "/metrics").unwrap_or_default();
+        metric(&text, "weir_queue_waiting{", &format!("service=\"{service}\""))
+    };
+    let mut served = TcpStream::connect(web).unwrap();
+    served.read_exact(&mut [0]).unwrap();
+    let queued = [(); 2].map(|()| TcpStream::connect(web).unwrap());
+    wait_for("two that wait", || waiting("web") == 2.0);
+    drop(queued);
+    wait_for("nobody", || waiting("web") == 0.0);
+    assert_eq!(waiting("shop"), 0.0);
 }
 
 #[test]
