@@ -69,3 +69,35 @@ fn with_types(mut text: String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::exporter, *};
+    use std::num::NonZeroUsize;
+    use weir_proxy::{Config, Proxy};
+
+    #[tokio::test]
+    async fn endpoints_are_shown_while_somebody_asks_for_details_and_workers_from_the_start_of_the_data_plane()
+     {
+        let sources = Sources {
+            recorded: exporter::recorder().unwrap().handle(),
+            served: watch::channel(Snapshot::default()).1,
+            readings: Arc::default(),
+            limits: SeriesLimits { pattern: None, max_services: 1, endpoints: false },
+        };
+        let shown = || {
+            let mut text = String::new();
+            sources.render(&mut |chunk| text.push_str(chunk));
+            text
+        };
+        assert!(shown().contains("\nprocess_threads ") && !shown().contains("weir_worker_busy"));
+        let proxy = Proxy::start(Config::with_workers(NonZeroUsize::new(2).unwrap())).unwrap();
+        sources.readings.set(proxy.readings()).unwrap();
+        assert!(shown().contains("\nweir_worker_busy_seconds_total{worker=\"1\"} "), "{}", shown());
+        assert!(!sources.has_endpoints());
+        let wanted = sources.readings.get().unwrap().details().want();
+        assert!(sources.has_endpoints());
+        drop(wanted);
+        assert!(!sources.has_endpoints());
+    }
+}
