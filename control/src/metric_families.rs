@@ -96,6 +96,17 @@ pub(crate) const LAST_QUEUED: MetricFamily = MetricFamily::gauge(
 )
 .in_unit(UnixSeconds);
 
+pub(crate) const REQUESTS: MetricFamily = MetricFamily::counter(
+    "rest_client_requests_total",
+    &["code", "method", "host"],
+    "Requests to the API server, by HTTP status (<error> without an answer), method and host",
+);
+pub(crate) const REQUEST_DURATION: MetricFamily = MetricFamily::durations(
+    "rest_client_request_duration_seconds",
+    &["verb", "host"],
+    "Time until the API server begins to answer a request, by method and host",
+);
+
 /// Every metric that this crate registers.
 pub const METRIC_FAMILIES: &[MetricFamily] = &[
     EVENTS,
@@ -116,4 +127,6 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     ENDPOINT_CHANGES,
     ENDPOINT_CHANGES_PENDING,
     LAST_QUEUED,
+    REQUESTS,
+    REQUEST_DURATION,
 ];

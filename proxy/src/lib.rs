@@ -39,4 +39,13 @@ pub use sys::{
     host::interface_addresses, marks::Marks, port_holders::listeners_at,
     sock_diag::availability as sock_diag_availability,
 };
-pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};
+pub use telemetry::{
+    close_reason::Closed,
+    details::{Details, WantedDetails},
+    endpoint_reading::{EndpointReading, EndpointStanding},
+    histogram::{Bounds, HistogramReading},
+    metric_families::METRIC_FAMILIES,
+    port_families::{ENDPOINT_FAMILIES, EndpointFamily, PORT_FAMILIES, PortFamily, PortReading, ShowReading},
+    port_series::{CheckResult, PortCount, PortSeries, ReasonCount},
+    readings::Readings,
+};

@@ -15,7 +15,7 @@ use crate::{
         hand_over::{HandOver, HandOverRequest},
     },
     sys::{host, socket::backlog},
-    telemetry::{close_reason::Closed, metrics::ProcessMetrics},
+    telemetry::{close_reason::Closed, metrics::ProcessMetrics, readings::Readings},
     worker::{
         clock::Clock,
         handle::{WorkerHandle, answers},
@@ -110,6 +110,12 @@ impl Proxy {
     /// Budget of descriptors, for listeners beside the data plane that grow in number with Services.
     pub fn descriptors(&self) -> &Arc<DescriptorBudget> {
         &self.descriptors
+    }
+
+    /// What the data plane counts, for other threads.
+    pub fn readings(&self) -> Readings {
+        let workers = self.reconciler.workers().iter().map(|worker| worker.runtime().clone()).collect();
+        Readings::new(Arc::clone(self.reconciler.directory()), workers)
     }
 
     /// Ports on localhost that receive captured packets; none outside of node mode.

@@ -7,6 +7,7 @@ mod config_error;
 mod credentials;
 mod data;
 mod request;
+mod request_metrics;
 mod shared_client;
 mod tls;
 mod transport;

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 #[cfg(test)]
 pub(crate) mod client;
+mod compress;
 mod connections;
 mod probes;
 mod reply;

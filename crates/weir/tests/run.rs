@@ -48,6 +48,11 @@ fn metrics_tell_what_was_relayed_and_how_it_ended() {
         format!("weir_connections_opened_total{of_web}}} 1"),
         format!("weir_connections_closed_total{of_web},reason=\"finished\"}} 1"),
         format!("weir_connections_active{of_web}}} 0"),
+        format!("weir_connection_duration_seconds_count{of_web}}} 1"),
+        format!("weir_connect_duration_seconds_bucket{of_web},le=\"10\"}} 1"),
+        format!("weir_connect_attempts_total{of_web},result=\"connected\"}} 1"),
+        format!("weir_service_endpoints{of_web},state=\"ready\"}} 1"),
+        format!("weir_queue_waiting{of_web}}} 0"),
         format!("weir_bytes_total{of_web},direction=\"to_client\"}} 1"),
         format!("weir_endpoints{of_web},family=\"IPv4\",traffic=\"cluster\"}} 1"),
         format!("weir_udp_flows{of_dns}}} 1"),
@@ -198,18 +203,24 @@ fn an_endpoint_that_refuses_is_ejected_logged_and_counted_and_clients_do_not_not
     let [service, admin] = [9, 1].map(|last| free(Ipv4Addr::new(127, 0, 0, last)));
     let manifest = manifest(service, &[a.address(), refusing]);
     let weir = Weir::ready(&manifest, &["--admin-address", &admin.to_string()]);
-    let ejected = "\nweir_endpoint_ejections_total 1";
+    let port = service.port();
+    let of_web = format!("{{namespace=\"default\",service=\"web\",port=\"{port}\",protocol=\"TCP\"");
+    let ejected = &format!("\nweir_endpoint_ejections_total{of_web}}} 1");
     wait_for("the ejection", || {
         assert_eq!(greeting(service).unwrap(), "a");
-        get(admin, "/metrics").is_some_and(|text| text.contains(ejected))
+        get(admin, "/metrics").is_some_and(|text| text.contains(ejected.as_str()))
     });
     let said = format!("endpoint={refusing} service=default/web port={} reason=refused", service.port());
     wait_for("the line", || weir.log().contains(&said));
     let log = weir.log();
     assert!(log.contains("endpoint ejected") && log.matches(&said).count() == 1, "{log}");
-    let metrics = get(admin, "/metrics").unwrap();
-    assert!(metrics.contains("\nweir_connect_attempts_total{result=\"connect_refused\"} 3"), "{metrics}");
-    assert!(metrics.contains("\nweir_connects_retried_total 3"), "{metrics}");
+    for line in [
+        format!("weir_connect_attempts_total{of_web},result=\"connect_refused\"}} 3"),
+        format!("weir_connects_retried_total{of_web}}} 3"),
+        format!("weir_service_endpoints{of_web},state=\"ejected\"}} 1"),
+    ] {
+        wait_for(&line, || get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}"))));
+    }
 }
 
 #[test]
@@ -262,7 +273,8 @@ fn what_would_come_back_to_weir_is_refused_and_counted() {
         format!("weir_connections_closed_total{},reason=\"loop_refused\"}} 1", port("web", "TCP")),
         format!("weir_udp_datagrams_dropped_total{}}} 1", port("udp-web", "UDP")),
         format!("weir_udp_flows_opened_total{}}} 0", port("udp-web", "UDP")),
-        "weir_connect_attempts_total{result=\"loop_refused\"} 2".to_owned(),
+        format!("weir_connect_attempts_total{},result=\"loop_refused\"}} 1", port("web", "TCP")),
+        format!("weir_connect_attempts_total{},result=\"loop_refused\"}} 1", port("udp-web", "UDP")),
     ] {
         wait_for(&line, || get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}"))));
     }
@@ -286,7 +298,11 @@ fn an_endpoint_that_checks_find_down_gets_no_client_until_they_find_it_up() {
     let weir = Weir::ready(&manifests, &["--admin-address", &admin.to_string()]);
     let shows = |line: &str| get(admin, "/metrics").is_some_and(|text| text.contains(&format!("\n{line}")));
     wait_for("the end of b", || shows("weir_endpoints_down 1"));
-    assert!(shows("weir_health_checks_total{result=\"refused\"} "), "why");
+    // Of both Services the first by name is told of the checks, before anybody has connected.
+    let of_other =
+        format!("{{namespace=\"default\",service=\"other\",port=\"{}\",protocol=\"TCP\"", other.port());
+    assert!(shows(&format!("weir_health_checks_total{of_other},result=\"refused\"}} ")), "why");
+    assert!(shows(&format!("weir_service_endpoints{of_other},state=\"down\"}} 1")), "where");
     wait_for("the line", || weir.log().contains("endpoint is down: its checks fail"));
 
     // It is up again only after a hundred checks, since the stricter Service wants that.

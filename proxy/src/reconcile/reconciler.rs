@@ -21,7 +21,7 @@ use crate::{
     },
     shared::{command::RemovedEndpoints, config::Config},
     sys::{host, socket::Egress},
-    telemetry::metrics::FrontendGauges,
+    telemetry::{metrics::FrontendGauges, port_directory::PortDirectory},
     worker::handle::{self, WorkerHandle},
 };
 use std::{
@@ -56,6 +56,7 @@ pub(crate) struct Reconciler {
     bridges: Bridges,
     mistakes: Mistakes,
     gauges: FrontendGauges,
+    directory: Arc<PortDirectory>,
 }
 
 impl Reconciler {
@@ -65,6 +66,7 @@ impl Reconciler {
         descriptors: Arc<DescriptorBudget>,
     ) -> Self {
         let map_loopback = (config.map_loopback && config.node_mode.is_none()).then(host::lowest_port);
+        let directory = Arc::<PortDirectory>::default();
         let mark = config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_endpoints);
         let mut reconciler = Self {
             sockets: Sockets::new(workers, &config, descriptors),
@@ -74,7 +76,7 @@ impl Reconciler {
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
-            checks: HealthChecks::new(Egress { mark, ..Egress::default() }),
+            checks: HealthChecks::new(Egress { mark, ..Egress::default() }, &directory),
             health_report: HealthReport::default(),
             runtimes: HashMap::new(),
             retired: Vec::new(),
@@ -84,6 +86,7 @@ impl Reconciler {
             bridges: Bridges::default(),
             mistakes: Mistakes::new(std::time::Instant::now()),
             gauges: FrontendGauges::register(),
+            directory,
         };
         reconciler.observe_node(&Snapshot::default());
         reconciler
@@ -103,6 +106,11 @@ impl Reconciler {
     /// The worker threads.
     pub(crate) fn workers(&self) -> &[WorkerHandle] {
         self.sockets.workers()
+    }
+
+    /// The Service ports in use.
+    pub(crate) fn directory(&self) -> &Arc<PortDirectory> {
+        &self.directory
     }
 
     /// Serves `snapshot` from now on. The cost depends on what differs from the Snapshot before.
@@ -230,6 +238,7 @@ impl Reconciler {
         let now = Instant::now();
         self.endpoints.sweep();
         self.services.sweep();
+        self.directory.sweep(now);
         self.retired.retain(|runtime| runtime.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
         for runtime in self.runtimes.values().cloned().chain(retired) {
@@ -253,6 +262,11 @@ impl Reconciler {
                 self.mistakes.warn_never_passing(port, self.snapshot.get(&port.key.service));
             }
             self.update_runtime(port);
+            if let Some(runtime) = self.runtimes.get(&(port.key.clone(), port.family))
+                && port.settings.health_check.is_some()
+            {
+                runtime.metrics.join();
+            }
             self.checks.update(port, &mut self.endpoints);
             self.health_report.update(port);
         }
@@ -278,9 +292,9 @@ impl Reconciler {
                 }
             }
             None => {
-                let runtime = PortRuntime::new(port, &self.node_context, &mut self.endpoints);
-                let runtime = runtime.of_service(self.services.of(&port.key.service));
-                self.runtimes.insert(key, Arc::new(runtime));
+                let runtime =
+                    PortRuntime::new(port, &self.node_context, &mut self.endpoints, &self.directory);
+                self.runtimes.insert(key, runtime.of_service(self.services.of(&port.key.service)));
             }
         }
     }

@@ -6,7 +6,10 @@ use super::{
     node_context::NodeContext,
     routing_table::RoutingTable,
 };
-use crate::{limits::service_usage::ServiceUsage, telemetry::metrics::PortMetrics};
+use crate::{
+    limits::service_usage::ServiceUsage,
+    telemetry::{port_directory::PortDirectory, port_metrics::PortMetrics},
+};
 use arc_swap::{ArcSwap, Guard};
 use std::{
     collections::HashMap,
@@ -56,9 +59,10 @@ impl PortRuntime {
         port: &Arc<ServicePort>,
         node_context: &Arc<NodeContext>,
         endpoints: &mut Endpoints,
+        directory: &Arc<PortDirectory>,
     ) -> Self {
         let routing = RoutingTable::build(port, node_context, None, endpoints);
-        let metrics = Arc::new(PortMetrics::new(port));
+        let metrics = Arc::new(PortMetrics::new(port, directory));
         Self {
             routing: ArcSwap::from_pointee(routing),
             affinity: AffinityTable::default(),
@@ -71,9 +75,12 @@ impl PortRuntime {
         }
     }
 
-    /// Makes the port part of a Service, whose usage is shared by all its runtimes.
-    pub(crate) fn of_service(self, service: Arc<ServiceUsage>) -> Self {
-        Self { service, ..self }
+    /// Makes the port part of a Service, whose usage is shared by all its runtimes; from then on it can be looked at.
+    pub(crate) fn of_service(self, service: Arc<ServiceUsage>) -> Arc<Self> {
+        let runtime = Arc::new(Self { service, ..self });
+        let weak = Arc::downgrade(&runtime);
+        runtime.metrics.attach(weak);
+        runtime
     }
 
     /// The current routing table.
@@ -104,6 +111,7 @@ impl PortRuntime {
     /// Marks the port as removed.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Relaxed);
+        self.metrics.retire();
     }
 
     /// Rule for connections to this endpoint, if it was removed; `None` if not, or if the Service keeps them.

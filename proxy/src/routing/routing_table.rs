@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    Balancer, EndpointSet, FrontendKind, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
+    Balancer, EndpointSet, FrontendKind, Load, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
     topology::{nearby, spills},
 };
 
@@ -24,6 +24,8 @@ pub(crate) struct RoutingTable {
     /// Endpoints of the cluster's list that are preferred; `None` without the setting.
     near: Option<Box<NearEndpoints>>,
     local: Option<Box<Balancer>>,
+    /// Terminating endpoints that new flows do not get; they may have connections.
+    leaving: Box<[Target]>,
     /// Networks of clients that may use load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
     /// Positions in the merged list of the port of endpoints that are serving, eligible or not, sorted by address: what
@@ -62,11 +64,21 @@ impl RoutingTable {
             let near = nearby(port.cluster.as_ref()?, &node_context.node)?;
             Some(Box::new(NearEndpoints { balancer: balancer(Some(&near), None)?, spill }))
         });
+        let cluster = balancer(port.cluster.as_ref(), previous.and_then(|routing| routing.cluster.as_ref()));
+        let local = balancer(port.local.as_ref(), previous.and_then(|routing| routing.local.as_deref()));
+        let is_chosen = |address| {
+            cluster.iter().chain(&local).any(|balancer: &Balancer| balancer.position(address).is_some())
+        };
+        let terminating = port.merged.iter().filter(|endpoint| endpoint.conditions.terminating);
+        let leaving = terminating.map(|endpoint| endpoint.address).filter(|&address| !is_chosen(address));
+        let leaving = leaving
+            .map(|address| Target { address, load: endpoints.load(port.key.protocol, address) })
+            .collect();
         Self {
             near,
-            cluster: balancer(port.cluster.as_ref(), previous.and_then(|routing| routing.cluster.as_ref())),
-            local: balancer(port.local.as_ref(), previous.and_then(|routing| routing.local.as_deref()))
-                .map(Box::new),
+            cluster,
+            local: local.map(Box::new),
+            leaving,
             guard: port.sources(FrontendKind::LoadBalancerIp, &node_context.node),
             reachable_since: reachable_since(port, previous, epoch),
             serving,
@@ -82,6 +94,15 @@ impl RoutingTable {
             Traffic::Cluster => self.cluster.as_ref(),
             Traffic::Local => self.local.as_deref(),
         }
+    }
+
+    /// What is known of an endpoint that new flows get, or got until it began to terminate.
+    pub(super) fn load(&self, address: SocketAddr) -> Option<&Load> {
+        let balancers = self.cluster.iter().chain(self.local.as_deref());
+        let chosen =
+            balancers.filter_map(|balancer| balancer.targets().get(balancer.position(address)?)).next();
+        let leaving = || self.leaving.iter().find(|target| target.address == address);
+        chosen.or_else(leaving).map(|target| &*target.load)
     }
 
     pub(super) fn choose(&self, traffic: Traffic, request: &Request<'_>) -> Option<&Target> {

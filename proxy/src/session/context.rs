@@ -81,7 +81,7 @@ impl WorkerContext {
         let admission = share.admission.for_worker();
         let (worker, workers) = siblings.position();
         Rc::new(Self {
-            unflushed: UnflushedMetrics::new(&metrics),
+            unflushed: UnflushedMetrics::new(),
             metrics,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             pipes: PipePool::new(Arc::clone(&admission.descriptors)),

@@ -6,7 +6,7 @@ use crate::{
     routing::{binding::Binding, port_runtime::PortRuntime, routing_table::RoutingTable},
     shared::connect_fault::ConnectFault,
     sys::socket::Egress,
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, port_series::ReasonCount},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -64,7 +64,7 @@ impl LocalFrontend {
 
     /// Counts a refused client, and logs at most one refusal a second.
     pub(crate) fn record_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
-        self.runtime.metrics.clients().rejected.get(reason).increment(1);
+        self.runtime.metrics.add_by_reason(ReasonCount::Rejected, reason, 1);
         self.log_rejection(admission, client, reason);
     }
 
@@ -177,7 +177,7 @@ mod tests {
             primary: PerFamily::default(),
         };
         let context = NodeContext { node_mode: Some(node_mode), ..NodeContext::default() };
-        let runtime = PortRuntime::new(&port, &Arc::new(context), &mut Endpoints::default());
+        let runtime = PortRuntime::new(&port, &Arc::new(context), &mut Endpoints::default(), &Arc::default());
         let address = SocketAddr::from(([10, 96, 0, 10], 1));
         let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), Some(origin));
         let client = SocketAddr::new(client.parse().unwrap(), 40_000);

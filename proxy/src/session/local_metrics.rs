@@ -1,32 +1,36 @@
 //! What does one worker count? Plain numbers, flushed to the metrics once a second, so that neither relaying nor opening
 //! a connection writes what another worker writes.
 
+mod counts_by_reason;
+mod local_connects;
+
 use crate::telemetry::{
     close_reason::Closed,
-    metrics::{PortMetrics, ProcessMetrics},
+    port_metrics::PortMetrics,
+    port_series::{PortCount, ReasonCount},
 };
+use counts_by_reason::CountsByReason;
+use local_connects::LocalConnects;
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
-
-/// Connect times that are kept at most before they are flushed.
-const MAX_CONNECT_TIMES: usize = 256;
 
 /// One worker's counts of one Service port since the last flush.
 #[derive(Debug)]
 pub(crate) struct LocalMetrics {
     metrics: Arc<PortMetrics>,
     opened: Cell<u64>,
-    /// Connections or flows that ended, by reason: few reasons occur.
-    ended: RefCell<Vec<(Closed, u64)>>,
+    ended: CountsByReason,
     to_endpoint: Cell<u64>,
     to_client: Cell<u64>,
     datagrams_to_endpoint: Cell<u64>,
     datagrams_to_client: Cell<u64>,
     dropped: Cell<u64>,
+    /// Counts of TCP; none before the first connection, as most frontends have none.
+    connects: OnceCell<Box<LocalConnects>>,
     dirty: Cell<bool>,
 }
 
@@ -54,58 +58,52 @@ impl LocalMetrics {
         Rc::new(Self {
             metrics,
             opened: Cell::default(),
-            ended: RefCell::default(),
+            ended: CountsByReason::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
             datagrams_to_endpoint: Cell::default(),
             datagrams_to_client: Cell::default(),
             dropped: Cell::default(),
+            connects: OnceCell::new(),
             dirty: Cell::default(),
         })
     }
 
     /// Flushes the counts to the metrics. Called once a second, and when a connection has not ended in order.
     pub(crate) fn flush(&self) {
-        let metrics = self.metrics.clients();
-        let mut more_active = self.opened.get() as f64;
-        for (reason, count) in self.ended.borrow_mut().drain(..) {
-            metrics.closed.get(reason).increment(count);
-            more_active -= count as f64;
-        }
-        if more_active != 0.0 {
-            metrics.active.increment(more_active);
-        }
-        let pairs = [
-            (&self.opened, &metrics.opened),
-            (&self.to_endpoint, &metrics.to_endpoint),
-            (&self.to_client, &metrics.to_client),
-            (&self.datagrams_to_endpoint, &metrics.datagrams_to_endpoint),
-            (&self.datagrams_to_client, &metrics.datagrams_to_client),
-            (&self.dropped, &metrics.dropped),
+        let metrics = &self.metrics;
+        let counts = [
+            (&self.opened, PortCount::Opened),
+            (&self.to_endpoint, PortCount::BytesToEndpoint),
+            (&self.to_client, PortCount::BytesToClient),
+            (&self.datagrams_to_endpoint, PortCount::DatagramsToEndpoint),
+            (&self.datagrams_to_client, PortCount::DatagramsToClient),
+            (&self.dropped, PortCount::DatagramsDropped),
         ];
-        for (counted, counter) in pairs {
-            match counted.take() {
-                0 => {}
-                count => counter.increment(count),
-            }
+        for (counted, what) in counts {
+            metrics.add(what, counted.take());
         }
+        self.ended.flush(metrics, ReasonCount::Closed);
+        if let Some(connects) = self.connects.get() {
+            connects.flush(metrics);
+        }
+    }
+
+    fn connects(&self) -> &LocalConnects {
+        self.connects.get_or_init(Box::default)
     }
 }
 
 /// Counts of one worker that are not flushed yet; dropping flushes the last ones.
 #[derive(Debug)]
 pub(crate) struct UnflushedMetrics {
-    metrics: Arc<ProcessMetrics>,
     dirty: RefCell<Vec<Rc<LocalMetrics>>>,
-    /// Times until an endpoint accepted a connection.
-    connect_times: RefCell<Vec<Duration>>,
 }
 
 impl UnflushedMetrics {
-    /// Creates counts of nothing, to be flushed to `metrics` and to those of Service ports.
-    pub(crate) fn new(metrics: &Arc<ProcessMetrics>) -> Rc<Self> {
-        let connect_times = RefCell::new(Vec::with_capacity(MAX_CONNECT_TIMES));
-        Rc::new(Self { metrics: Arc::clone(metrics), dirty: RefCell::default(), connect_times })
+    /// Creates counts of nothing.
+    pub(crate) fn new() -> Rc<Self> {
+        Rc::new(Self { dirty: RefCell::default() })
     }
 
     /// Counts relayed bytes.
@@ -139,21 +137,36 @@ impl UnflushedMetrics {
     }
 
     /// Counts an endpoint that accepted after `took`.
-    pub(crate) fn connected(&self, took: Duration) {
-        let mut connect_times = self.connect_times.borrow_mut();
-        connect_times.push(took);
-        if connect_times.len() >= MAX_CONNECT_TIMES {
-            self.metrics.connected(connect_times.drain(..));
-        }
+    pub(crate) fn connected(&self, local_metrics: &Rc<LocalMetrics>, took: Duration) {
+        local_metrics.connects().connect_times.record(took);
+        self.mark(local_metrics);
+    }
+
+    /// Counts an attempt to connect that failed.
+    pub(crate) fn not_connected(&self, local_metrics: &Rc<LocalMetrics>, reason: Closed) {
+        local_metrics.connects().failed.add(reason);
+        self.mark(local_metrics);
+    }
+
+    /// Counts an attempt to connect that begins after all earlier ones of the client have failed.
+    pub(crate) fn retried(&self, local_metrics: &Rc<LocalMetrics>) {
+        self.add(local_metrics, &local_metrics.connects().retried, 1);
+    }
+
+    /// Counts an attempt to connect that begins while an earlier one has no answer yet.
+    pub(crate) fn hedged(&self, local_metrics: &Rc<LocalMetrics>) {
+        self.add(local_metrics, &local_metrics.connects().hedged, 1);
+    }
+
+    /// Counts a TCP connection that has ended after `duration`.
+    pub(crate) fn lasted(&self, local_metrics: &Rc<LocalMetrics>, duration: Duration) {
+        local_metrics.connects().durations.record(duration);
+        self.mark(local_metrics);
     }
 
     /// Counts a connection or flow that ended.
     fn ended(&self, local_metrics: &Rc<LocalMetrics>, reason: Closed) {
-        let mut ended = local_metrics.ended.borrow_mut();
-        match ended.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => ended.push((reason, 1)),
-        }
+        local_metrics.ended.add(reason);
         self.mark(local_metrics);
     }
 
@@ -177,7 +190,6 @@ impl UnflushedMetrics {
             local_metrics.dirty.set(false);
             local_metrics.flush();
         }
-        self.metrics.connected(self.connect_times.borrow_mut().drain(..));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         socket::MAX_BACKLOG,
         tcp::{Listener, Stream},
     },
+    telemetry::port_series::PortCount,
 };
 use socket2::SockRef;
 use std::{
@@ -106,7 +107,7 @@ impl Acceptor {
                 let Some(wait) = accept_delay(&frontend) else {
                     return assign(worker, &frontend, client, peer, permit);
                 };
-                frontend.runtime.metrics.clients().delayed.increment(1);
+                frontend.runtime.metrics.add(PortCount::Delayed, 1);
                 let (worker, stop) = (Rc::clone(worker), stop.clone());
                 let assigning = async move {
                     stop.run_until_cancelled(tokio::time::sleep(wait)).await;

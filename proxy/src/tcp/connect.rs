@@ -12,7 +12,7 @@ use crate::{
     session::{connection::Connection, connection_context::ConnectionContext},
     shared::connect_fault::ConnectFault,
     sys::{socket::Egress, tcp::Stream},
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, port_series::PortCount},
 };
 use std::{
     future::poll_fn,
@@ -191,11 +191,11 @@ impl ConnectState {
     ) {
         self.attempted.push(selected.address);
         cx.connection.count_attempt();
-        let metrics = &cx.worker.metrics;
+        let (unflushed, local_metrics) = (&cx.worker.unflushed, &cx.connection.frontend.local_metrics);
         match (self.race.is_empty(), self.attempted.len()) {
             (true, 1) => {}
-            (true, _) => metrics.retried.increment(1),
-            (false, _) => metrics.hedged.increment(1),
+            (true, _) => unflushed.retried(local_metrics),
+            (false, _) => unflushed.hedged(local_metrics),
         }
         self.dial.begun(now, selected.lease.load().connect_time().mean());
         if selected.lease.load().is_forbidden() {
@@ -225,7 +225,7 @@ impl ConnectState {
             self.failed(cx, failed, now, ConnectFault::of(&error));
             return None;
         }
-        cx.worker.unflushed.connected(took);
+        cx.worker.unflushed.connected(&cx.connection.frontend.local_metrics, took);
         selected.lease.load().connected(now, took);
         if !self.race.is_empty() {
             cx.connection.frontend.runtime.landed(cx.connection.flow.client.ip(), selected.address, now);
@@ -256,13 +256,13 @@ impl ConnectState {
     ) {
         self.failure = failure.reason();
         self.dial.failed(now);
-        let metrics = &cx.worker.metrics;
-        metrics.not_connected(self.failure);
-        let service = || cx.connection.frontend.port_key();
+        let frontend = &cx.connection.frontend;
+        cx.worker.unflushed.not_connected(&frontend.local_metrics, self.failure);
+        let service = || frontend.port_key();
         tracing::debug!(endpoint = %address, service = %service(), reason = %self.failure, "endpoint not reached");
         let ConnectFault::Endpoint(failure) = failure else { return };
         if load.failed(now, took, failure) {
-            metrics.ejections.increment(1);
+            frontend.runtime.metrics.add(PortCount::Ejections, 1);
         }
     }
 
@@ -273,7 +273,6 @@ impl ConnectState {
         let mut now = Instant::now();
         let waiting =
             runtime.queue.enter(limits.queue, now, limits.queue_timeout).ok_or(Closed::QueueFull)?;
-        let _shown = cx.worker.metrics.wait();
         while let Some(left) = waiting.left(now) {
             tokio::select! {
                 biased;

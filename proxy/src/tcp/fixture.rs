@@ -54,7 +54,12 @@ fn frontend_of(
     let service = Service::new(ServiceKey::new("default", "web"), [10, 96, 0, 10].into(), vec![spec]);
     let service = Service { settings: Arc::new(settings), ..service };
     let port = Arc::clone(&resolve_static(&service, endpoints).ports[0]);
-    let runtime = PortRuntime::new(&port, &Arc::new(NodeContext::default()), &mut Endpoints::default());
+    let runtime = PortRuntime::new(
+        &port,
+        &Arc::new(NodeContext::default()),
+        &mut Endpoints::default(),
+        &Arc::default(),
+    );
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);
     let admission = Admission::new(1 << 20, DescriptorBudget::new(1 << 20));

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     session::{connection_context::ConnectionContext, local_metrics::Direction},
     sys::{peer::watch_peer, tcp::Stream},
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, port_series::PortCount},
 };
 use std::{
     future::poll_fn,
@@ -138,7 +138,7 @@ impl Relay {
                 .is_some_and(|(balancer, endpoint)| balancer.siblings_serve(endpoint, rand::random()))
         };
         if load.ended_at_once(now, siblings_serve) {
-            cx.worker.metrics.ejections.increment(1);
+            cx.connection.frontend.runtime.metrics.add(PortCount::Ejections, 1);
         }
     }
 

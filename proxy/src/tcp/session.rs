@@ -74,6 +74,7 @@ fn session(
         // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);
+        cx.worker.unflushed.lasted(&connection.frontend.local_metrics, connection.opened.elapsed());
         if reason != Closed::Finished {
             // Who looks why a client failed finds it at once.
             connection.frontend.local_metrics.flush();

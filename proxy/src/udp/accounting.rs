@@ -8,7 +8,7 @@ use super::{
 use crate::{
     session::{context::WorkerContext, frontend::LocalFrontend, local_metrics::Direction},
     sys::port_unreachable::send_port_unreachable,
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, port_series::PortCount},
 };
 use std::{
     net::SocketAddr,
@@ -47,7 +47,7 @@ pub(super) fn record_used_up(
 pub(super) fn record_endpoint_refusal(udp: &UdpContext, frontend: &LocalFrontend, flow: &UdpFlow) {
     let Some(ejected) = flow.refuse() else { return };
     if ejected {
-        udp.worker.metrics.ejections.increment(1);
+        frontend.runtime.metrics.add(PortCount::Ejections, 1);
     }
     let routing = frontend.runtime.routing();
     let client = flow.client.ip().to_canonical();

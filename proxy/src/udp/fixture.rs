@@ -49,6 +49,11 @@ pub(super) fn frontend(address: SocketAddr, endpoint: SocketAddr) -> Rc<LocalFro
     let ports = vec![PortSpec { name: "".into(), protocol: Protocol::Udp, port, node_port: None }];
     let service = Service::new(ServiceKey::new("default", "dns"), address.ip(), ports);
     let port = Arc::clone(&resolve_static(&service, &[endpoint]).ports[0]);
-    let runtime = PortRuntime::new(&port, &Arc::new(NodeContext::default()), &mut Endpoints::default());
+    let runtime = PortRuntime::new(
+        &port,
+        &Arc::new(NodeContext::default()),
+        &mut Endpoints::default(),
+        &Arc::default(),
+    );
     LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None)
 }

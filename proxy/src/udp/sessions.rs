@@ -232,7 +232,7 @@ impl Sessions {
         // With nothing else left, endpoints that refused get another chance.
         let (selected, refused_before) = pick(attempted).or_else(|| pick(&[]))?;
         if selected.lease.load().is_forbidden() {
-            worker.metrics.not_connected(Closed::LoopRefused);
+            worker.unflushed.not_connected(&frontend.local_metrics, Closed::LoopRefused);
             return None;
         }
         let permits = udp.acquire_permits(frontend, routing, flow.client.ip())?;

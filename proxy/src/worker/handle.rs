@@ -15,7 +15,7 @@ use crate::{
 };
 use std::{io, sync::Arc, thread::JoinHandle};
 use tokio::{
-    runtime::{Builder, LocalOptions},
+    runtime::{Builder, LocalOptions, RuntimeMetrics},
     sync::{mpsc, oneshot},
 };
 use weir_core::{EndpointRemoved, Protocol};
@@ -25,6 +25,7 @@ use weir_core::{EndpointRemoved, Protocol};
 pub(crate) struct WorkerHandle {
     commands: Option<mpsc::UnboundedSender<Command>>,
     thread: Option<JoinHandle<()>>,
+    runtime: RuntimeMetrics,
 }
 
 impl WorkerHandle {
@@ -43,9 +44,9 @@ impl WorkerHandle {
                 let worker = WorkerContext::new(&share, metrics, siblings);
                 event_loop::run(worker, share.udp_flows, receiver).await;
             };
-            let thread =
+            let (thread, runtime) =
                 start_thread(number, run).map_err(|source| Error::Worker { worker: number, source })?;
-            Ok(Self { commands: Some(sender), thread: Some(thread) })
+            Ok(Self { commands: Some(sender), thread: Some(thread), runtime })
         };
         senders.into_iter().zip(receivers).enumerate().map(start).collect()
     }
@@ -53,6 +54,11 @@ impl WorkerHandle {
     /// A sender of commands that does not keep the worker alive.
     pub(crate) fn commands(&self) -> Option<mpsc::WeakUnboundedSender<Command>> {
         self.commands.as_ref().map(mpsc::UnboundedSender::downgrade)
+    }
+
+    /// What the runtime of the worker counts.
+    pub(crate) fn runtime(&self) -> &RuntimeMetrics {
+        &self.runtime
     }
 
     /// Sends a command. Logs an error if the worker has ended, which only a panic does; its sockets are closed then.
@@ -105,11 +111,14 @@ pub(crate) async fn answers<T>(asked: Vec<oneshot::Receiver<T>>) -> Vec<T> {
 }
 
 /// Starts a thread that runs a worker; returns once its runtime is up.
-fn start_thread(number: usize, run: impl AsyncFnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+fn start_thread(
+    number: usize,
+    run: impl AsyncFnOnce() + Send + 'static,
+) -> io::Result<(JoinHandle<()>, RuntimeMetrics)> {
     let (ready, started) = std::sync::mpsc::channel();
     let body = move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => {
-            let _ = ready.send(Ok(()));
+            let _ = ready.send(Ok(runtime.handle().metrics()));
             runtime.block_on(run());
         }
         Err(error) => {
@@ -117,6 +126,6 @@ fn start_thread(number: usize, run: impl AsyncFnOnce() + Send + 'static) -> io::
         }
     };
     let thread = std::thread::Builder::new().name(format!("weir-worker-{number}")).spawn(body)?;
-    started.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
-    Ok(thread)
+    let runtime = started.recv().map_err(|_| io::Error::other("the thread ended at once"))??;
+    Ok((thread, runtime))
 }

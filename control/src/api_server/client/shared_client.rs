@@ -6,6 +6,7 @@ use super::{
     config,
     config_error::ConfigError,
     credentials::{Authorization, PluginCredentials, TokenFile},
+    request_metrics::RequestMetrics,
     transport::Transport,
     watch_history::WatchHistory,
     watch_rate_limiter::WatchRateLimiter,
@@ -191,6 +192,7 @@ async fn build(
     };
     let server = text(&url).into();
     let headers = impersonation.layer().map_err(|error| ConfigError::Credentials(error.to_string()))?;
+    let requests = RequestMetrics::new(&url);
     let config = Config::new(url);
     blocking(move || {
         let transport =
@@ -200,6 +202,7 @@ async fn build(
             .with_layer(&headers)
             .with_layer(&authorization)
             .with_layer(&limits)
+            .with_layer(&requests)
             .with_layer(&WatchRateLimiter::default());
         Ok((client, server))
     })

@@ -1,5 +1,6 @@
 //! How are the values of flags written?
 
+use crate::metrics::ServicePattern;
 use ipnet::IpNet;
 use std::{
     convert::Infallible,
@@ -108,6 +109,13 @@ pub(crate) fn frontend(text: &str) -> Result<Frontend, &'static str> {
 /// Parses a duration as people write it: `25s`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it as in 25s or 1m30s"))
+}
+
+/// Parses an expression for names of Services.
+pub(crate) fn service_pattern(text: &str) -> Result<ServicePattern, String> {
+    ServicePattern::new(text).map_err(|error| {
+        format!("{error}; it must match the whole of NAMESPACE/NAME, as in shop/.* or (shop|bank)/web")
+    })
 }
 
 /// Parses a size in bytes as people write it: `64MiB`, `1GiB`, `65536`.

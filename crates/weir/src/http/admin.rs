@@ -1,16 +1,18 @@
 //! What can an operator ask a running weir over HTTP? The admin server: `/metrics` and `/proxyMode`.
 
 use super::{
+    compress::{Gzip, accepts_gzip},
     reply::{Reply, TEXT, not_found, reply},
     server::Server,
 };
-use crate::metrics;
-use hyper::{Method, StatusCode, header::ALLOW, header::HeaderValue};
-use metrics_exporter_prometheus::PrometheusHandle;
+use crate::metrics::Sources;
+use hyper::{
+    Method, StatusCode,
+    header::{ALLOW, CONTENT_ENCODING, HeaderValue, VARY},
+};
 use std::net::SocketAddr;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use weir_core::Snapshot;
 
 const SERVER: Server = Server { name: "admin", alternative: "--admin-address 127.0.0.1:10267" };
 
@@ -25,27 +27,11 @@ weir: a userspace L4 load balancer for Kubernetes Services
 /// What kube-proxy answers that captures traffic as weir does in node mode, without an end of line.
 const NODE_MODE: &str = "nftables";
 
-/// Sources of the metrics page.
-#[derive(Clone)]
-pub(crate) struct Metrics {
-    /// Metrics that were recorded.
-    pub(crate) recorded: PrometheusHandle,
-    /// Snapshot that is served.
-    pub(crate) served: watch::Receiver<Snapshot>,
-}
-
-impl Metrics {
-    fn render(&self) -> String {
-        let served = self.served.borrow().clone();
-        metrics::render(&self.recorded, &served)
-    }
-}
-
 /// What the admin server tells.
 #[derive(Clone)]
 pub(crate) struct Admin {
     /// Sources of the metrics page.
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Sources,
     /// Whether weir is the proxy of a node. Only then there is a proxy mode.
     pub(crate) in_node_mode: bool,
 }
@@ -75,42 +61,88 @@ async fn answer<B>(request: hyper::Request<B>, Admin { metrics, in_node_mode }: 
         "/" => reply(StatusCode::OK, TEXT, INDEX),
         "/healthz" => reply(StatusCode::OK, TEXT, "ok"),
         "/proxyMode" => reply(StatusCode::OK, TEXT, NODE_MODE),
-        "/metrics" => render(metrics).await,
+        "/metrics" => render(metrics, accepts_gzip(&request.headers)).await,
         _ => not_found(),
     }
 }
 
-/// Renders on a thread of the blocking pool: with 10,000 Services this takes a tenth of a second.
-async fn render(metrics: Metrics) -> Reply {
+/// Renders, and compresses for a client that takes it, on a thread of the blocking pool: with many Services this takes long.
+async fn render(sources: Sources, takes_gzip: bool) -> Reply {
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
-    match tokio::task::spawn_blocking(move || metrics.render()).await {
-        Ok(text) => reply(StatusCode::OK, PROMETHEUS, text),
-        Err(error) => {
-            reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("cannot render metrics: {error}\n"))
+    let rendering = tokio::task::spawn_blocking(move || {
+        if takes_gzip {
+            let mut gzip = Gzip::new();
+            sources.render(&mut |chunk| gzip.write(chunk));
+            return gzip.finish();
         }
+        let mut text = String::new();
+        sources.render(&mut |chunk| text.push_str(chunk));
+        Ok(text.into_bytes())
+    });
+    let mut reply = match rendering.await {
+        Ok(Ok(body)) => reply(StatusCode::OK, PROMETHEUS, body),
+        Ok(Err(error)) => return failed(&error),
+        Err(error) => return failed(&error),
+    };
+    if takes_gzip {
+        reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
+    reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    reply
+}
+
+fn failed(error: &dyn std::error::Error) -> Reply {
+    reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("cannot render metrics: {error}\n"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{self, SeriesLimits};
     use http_body_util::BodyExt;
+    use hyper::header::ACCEPT_ENCODING;
+    use std::{
+        io::Read,
+        sync::{Arc, OnceLock},
+    };
+    use weir_core::Snapshot;
 
     async fn ask(method: Method, path: &str) -> (StatusCode, String) {
         ask_in(true, method, path).await
     }
 
     async fn ask_in(in_node_mode: bool, method: Method, path: &str) -> (StatusCode, String) {
-        let recorder = metrics::recorder().unwrap();
-        ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("weir_test_total").increment(3));
         let request = hyper::Request::builder().method(method).uri(path).body(()).unwrap();
-        let (_, served) = watch::channel(Snapshot::default());
-        let metrics = Metrics { recorded: recorder.handle(), served };
-        let reply = answer(request, Admin { metrics, in_node_mode }).await;
+        let reply = answered(in_node_mode, request).await;
         let status = reply.status();
         assert_eq!(reply.headers()["x-content-type-options"], "nosniff");
         let body = reply.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn answered(in_node_mode: bool, request: hyper::Request<()>) -> Reply {
+        let recorder = metrics::recorder().unwrap();
+        ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("weir_test_total").increment(3));
+        let (_, served) = watch::channel(Snapshot::default());
+        let (readings, limits) =
+            (Arc::new(OnceLock::new()), SeriesLimits { pattern: None, max_services: 1, endpoints: false });
+        let metrics = Sources { recorded: recorder.handle(), served, readings, limits };
+        answer(request, Admin { metrics, in_node_mode }).await
+    }
+
+    #[tokio::test]
+    async fn metrics_are_compressed_for_clients_that_take_it() {
+        let request = hyper::Request::builder().uri("/metrics").header(ACCEPT_ENCODING, "gzip");
+        let reply = answered(true, request.body(()).unwrap()).await;
+        let headers = reply.headers();
+        assert_eq!(
+            (&headers[CONTENT_ENCODING], &headers[VARY]),
+            (&"gzip".parse().unwrap(), &"Accept-Encoding".parse().unwrap())
+        );
+        let body = reply.into_body().collect().await.unwrap().to_bytes();
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&*body).read_to_string(&mut text).unwrap();
+        assert!(text.contains("\nweir_test_total 3\n"), "{text}");
     }
 
     #[tokio::test]

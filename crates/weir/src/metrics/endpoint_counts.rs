@@ -2,49 +2,36 @@
 //!
 //! A gauge for each port would take more memory than anything else of a Service that nobody uses.
 
-use super::families::ENDPOINTS;
-use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_line, write_type_line};
-use std::fmt::Write;
-use weir_core::{EndpointSet, PortKey, ServicePort, Snapshot};
+use super::{families::ENDPOINTS, labels, selection::Selection, text::Text};
+use weir_core::{PortKey, ServicePort, Snapshot};
 
-/// Renders the counts of a Snapshot in Prometheus' text format.
-pub(super) fn render(served: &Snapshot) -> String {
-    let mut text = String::new();
-    write_help_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.help);
-    write_type_line(&mut text, ENDPOINTS.name, None, None, ENDPOINTS.kind.as_str());
-    for port in served.services().flat_map(|service| &service.ports) {
+/// Writes the counts of a Snapshot.
+pub(super) fn write(text: &mut Text<'_>, served: &Snapshot, selection: &Selection<'_>) {
+    let mut out = text.family(&ENDPOINTS);
+    let chosen = served.services().filter(|service| selection.matches(&service.key));
+    for port in chosen.flat_map(|service| &service.ports) {
         for (traffic, endpoints) in [("cluster", &port.cluster), ("local", &port.local)] {
-            let Some(endpoints) = endpoints else { continue };
-            // Writing to a string does not fail.
-            let _ = write_line(&mut text, port, traffic, endpoints);
+            if let Some(endpoints) = endpoints {
+                out.value(&labels_of(port, traffic), endpoints.len());
+            }
         }
     }
-    text
 }
 
-fn write_line(
-    text: &mut String,
-    port: &ServicePort,
-    traffic: &str,
-    endpoints: &EndpointSet,
-) -> std::fmt::Result {
+fn labels_of(port: &ServicePort, traffic: &str) -> String {
     let PortKey { service, name, protocol } = &port.key;
-    let name = if name.is_empty() { port.port.to_string() } else { sanitize_label_value(name) };
-    writeln!(
-        text,
-        "{}{{namespace=\"{}\",service=\"{}\",port=\"{name}\",protocol=\"{protocol}\",\
-         family=\"{}\",traffic=\"{traffic}\"}} {}",
-        ENDPOINTS.name,
-        sanitize_label_value(&service.namespace),
-        sanitize_label_value(&service.name),
-        port.family.as_str(),
-        endpoints.len()
+    let name = if name.is_empty() { port.port.to_string() } else { labels::value(name) };
+    let [namespace, service] = [&service.namespace, &service.name].map(|name| labels::value(name));
+    format!(
+        "namespace=\"{namespace}\",service=\"{service}\",port=\"{name}\",protocol=\"{protocol}\",\
+         family=\"{}\",traffic=\"{traffic}\"",
+        port.family.as_str()
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::selection::SeriesLimits, *};
     use std::sync::Arc;
     use weir_core::{PortSpec, Protocol, Service, ServiceKey, resolve_static};
 
@@ -66,7 +53,10 @@ mod tests {
                 "\nweir_endpoints{{namespace=\"default\",service=\"a\\\"b\",port=\"{port}\",protocol=\"TCP\",family=\"IPv4\",traffic=\"cluster\"}} 2\n"
             )
         };
-        let text = render(&snapshot);
+        let (limits, mut text) =
+            (SeriesLimits { pattern: None, max_services: 1, endpoints: false }, String::new());
+        let selection = Selection::new(&limits, &[], &snapshot);
+        write(&mut Text::new(&mut |chunk| text.push_str(chunk)), &snapshot, &selection);
         assert!(text.contains(&of("80")) && text.contains(&of("https")), "{text}");
         assert!(
             text.starts_with("# HELP weir_endpoints ") && text.contains("\n# TYPE weir_endpoints gauge\n")

@@ -17,9 +17,6 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
 /// Upper bounds of duration histograms: kube-proxy's, 1 ms x 2^n up to 16 s.
 const DURATIONS: Scale = Scale { first: 0.001, count: 15 };
 
-/// Upper bounds of connect times: 0.1 ms x 2^n up to 13 s; a node answers itself in less than a millisecond.
-const CONNECTS: Scale = Scale { first: 0.000_1, count: 18 };
-
 /// Upper bounds of propagation times: 1 ms x 2^n up to 262 s; what waits for an API server that is away takes minutes.
 const PROPAGATIONS: Scale = Scale { first: 0.001, count: 19 };
 
@@ -81,14 +78,12 @@ fn describe(recorder: &impl Recorder, family: &MetricFamily) {
 
 /// Builds a recorder with weir's buckets and idle time.
 pub(crate) fn recorder() -> anyhow::Result<PrometheusRecorder> {
-    let connect = Matcher::Full("weir_connect_duration_seconds".to_owned());
     let propagation = Matcher::Full(PROPAGATION.name.to_owned());
     let network_programming = Matcher::Full(NETWORK_PROGRAMMING.name.to_owned());
     let builder = PrometheusBuilder::new()
         .idle_timeout(MetricKindMask::COUNTER | MetricKindMask::GAUGE, Some(IDLE_TIMEOUT))
         // Without bounds a histogram would be shown as a summary, which cannot be added up over nodes.
         .set_buckets(&DURATIONS.bounds())
-        .and_then(|builder| builder.set_buckets_for_metric(connect, &CONNECTS.bounds()))
         .and_then(|builder| builder.set_buckets_for_metric(propagation, &PROPAGATIONS.bounds()))
         .and_then(|builder| {
             builder.set_buckets_for_metric(network_programming, &network_programming_bounds())
@@ -105,11 +100,9 @@ mod tests {
         let recorder = recorder().unwrap();
         metrics::with_local_recorder(&recorder, || {
             metrics::histogram!("weir_programming_duration_seconds").record(0.003);
-            metrics::histogram!("weir_connect_duration_seconds").record(0.0003);
         });
         let text = recorder.handle().render();
         assert!(text.contains("weir_programming_duration_seconds_bucket{le=\"0.004\"} 1"), "{text}");
-        assert!(text.contains("weir_connect_duration_seconds_bucket{le=\"0.0004\"} 1"), "{text}");
     }
 
     #[test]

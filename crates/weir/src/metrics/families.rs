@@ -1,6 +1,9 @@
 //! Which metrics are there? Those of the program itself, and those of all its crates.
 
-use weir_core::MetricFamily;
+use weir_core::{
+    MetricFamily,
+    MetricUnit::{Bytes, Seconds, UnixSeconds},
+};
 
 pub(super) const BUILD_INFO: MetricFamily =
     MetricFamily::gauge("weir_build_info", &["version"], "1, with the version of weir as a label");
@@ -41,6 +44,44 @@ pub(super) const NO_LOCAL_ENDPOINTS: MetricFamily = MetricFamily::untyped(
     "Service ports with traffic policy Local whose endpoints are all on other nodes, by policy (internal, external)",
 );
 
+pub(super) const SYNC: MetricFamily = MetricFamily::durations(
+    "kubeproxy_sync_proxy_rules_duration_seconds",
+    &["ip_family"],
+    "Time from the publication of a Snapshot until it is served, in node mode by the rules too",
+);
+pub(super) const LEFT_OUT: MetricFamily = MetricFamily::gauge(
+    "weir_metrics_left_out",
+    &["what", "reason"],
+    "Services and endpoints without series, by what they are (service, endpoint) and by reason: name \
+     (--metrics-services), or limit (Services in use by --metrics-max-services; 10000 endpoints)",
+);
+pub(super) const WORKER_BUSY: MetricFamily = MetricFamily::counter(
+    "weir_worker_busy_seconds_total",
+    &["worker"],
+    "Time for which a worker thread has worked, and not waited for events",
+)
+.in_unit(Seconds);
+pub(super) const CPU: MetricFamily = MetricFamily::counter(
+    "process_cpu_seconds_total",
+    &[],
+    "Processor time of this process, in user and kernel mode",
+)
+.in_unit(Seconds);
+pub(super) const RESIDENT: MetricFamily =
+    MetricFamily::gauge("process_resident_memory_bytes", &[], "Resident memory of this process")
+        .in_unit(Bytes);
+pub(super) const VIRTUAL: MetricFamily =
+    MetricFamily::gauge("process_virtual_memory_bytes", &[], "Virtual memory of this process").in_unit(Bytes);
+pub(super) const THREADS: MetricFamily =
+    MetricFamily::gauge("process_threads", &[], "Threads of this process");
+pub(super) const OPEN_FDS: MetricFamily =
+    MetricFamily::gauge("process_open_fds", &[], "File descriptors that this process has open");
+pub(super) const MAX_FDS: MetricFamily =
+    MetricFamily::gauge("process_max_fds", &[], "File descriptors that this process may have open");
+pub(super) const START: MetricFamily =
+    MetricFamily::gauge("process_start_time_seconds", &[], "Time when this process began")
+        .in_unit(UnixSeconds);
+
 /// Metrics that the program registers itself.
 pub const METRIC_FAMILIES: &[MetricFamily] = &[
     BUILD_INFO,
@@ -52,6 +93,16 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     LIVEZ,
     NETWORK_PROGRAMMING,
     NO_LOCAL_ENDPOINTS,
+    SYNC,
+    LEFT_OUT,
+    WORKER_BUSY,
+    CPU,
+    RESIDENT,
+    VIRTUAL,
+    THREADS,
+    OPEN_FDS,
+    MAX_FDS,
+    START,
 ];
 
 /// All metrics that a scrape may show.
@@ -62,5 +113,7 @@ pub fn all_families() -> impl Iterator<Item = &'static MetricFamily> {
         weir_control::METRIC_FAMILIES,
         weir_capture::METRIC_FAMILIES,
     ];
-    tables.into_iter().flatten()
+    let ports = weir_proxy::PORT_FAMILIES.iter().map(|port| &port.family);
+    let endpoints = weir_proxy::ENDPOINT_FAMILIES.iter().map(|endpoint| &endpoint.family);
+    tables.into_iter().flatten().chain(ports).chain(endpoints)
 }

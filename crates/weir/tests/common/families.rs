@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use weir_core::{MetricFamily, MetricKind};
 
+/// Beginnings of the names of metrics.
+pub(crate) const PREFIXES: [&str; 4] = ["weir_", "kubeproxy_", "process_", "rest_client_"];
+
 /// Labels of each family of a scrape.
 type Scraped<'a> = BTreeMap<&'a str, BTreeSet<Vec<&'a str>>>;
 
@@ -28,7 +31,7 @@ fn family(name: &str) -> Option<&'static MetricFamily> {
 
 fn scraped(scrape: &str) -> Scraped<'_> {
     let mut scraped = Scraped::new();
-    for line in scrape.lines().filter(|line| line.starts_with("weir_") || line.starts_with("kubeproxy_")) {
+    for line in scrape.lines().filter(|line| PREFIXES.iter().any(|prefix| line.starts_with(prefix))) {
         let (series, _) = line.rsplit_once(' ').unwrap();
         let (name, labels) = series.split_once('{').unwrap_or((series, ""));
         let mut labels: Vec<&str> = names(labels).filter(|label| *label != "le").collect();

@@ -12,5 +12,7 @@ mod common;
 #[path = "../common/families.rs"]
 mod families;
 mod metrics;
+mod observe;
 mod page;
 mod scrape;
+mod series;

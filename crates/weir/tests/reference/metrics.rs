@@ -9,10 +9,14 @@ use weir_proxy::Closed;
 fn the_page_of_metrics_is_the_tables_of_the_crates() {
     let mut page = page::begin(
         "Metrics",
-        "weir shows these in Prometheus' text format at `/metrics` of `--admin-address` (127.0.0.1:10249). Counters of a \
-         Service port begin with its first client. Series of a Service that was deleted leave within minutes.",
+        "weir shows these in Prometheus' text format at `/metrics` of `--admin-address` (127.0.0.1:10249). Series of a \
+         Service port begin with its first client or check, and leave within ten seconds after it is gone.",
     );
+    let ports: Vec<_> = weir_proxy::PORT_FAMILIES.iter().map(|port| port.family).collect();
+    let endpoints: Vec<_> = weir_proxy::ENDPOINT_FAMILIES.iter().map(|endpoint| endpoint.family).collect();
     for (title, families) in [
+        ("Service ports in use", &*ports),
+        ("Single endpoints, with `--endpoint-metrics`", &*endpoints),
         ("The program", weir::metrics::METRIC_FAMILIES),
         ("Data plane", weir_proxy::METRIC_FAMILIES),
         ("Control plane", weir_control::METRIC_FAMILIES),

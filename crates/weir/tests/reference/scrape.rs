@@ -16,6 +16,10 @@ use weir_testkit::{ApiServer, OwnThread, UdpBehaviour, UdpServer, installed};
 /// Lets Prometheus' own linter look at a scrape, where it is installed.
 fn lint(scrape: &str) {
     if !installed("promtool") {
+        assert!(
+            std::env::var_os("WEIR_REQUIRE_NETNS").is_none(),
+            "promtool (Debian: prometheus) is not installed"
+        );
         return;
     }
     let mut promtool = Command::new("promtool");
@@ -50,7 +54,8 @@ fn whatever_is_shown_of_manifests_and_their_clients_is_in_the_tables() {
         manifest(dns, &[udp.address()]).replace("web", "dns").replace("port:", "protocol: UDP, port:"),
     ];
     let admin = free(Ipv4Addr::LOCALHOST);
-    let weir = Weir::ready(&manifests.join("---\n"), &["--admin-address", &admin.to_string()]);
+    let weir =
+        Weir::ready(&manifests.join("---\n"), &["--endpoint-metrics", "--admin-address", &admin.to_string()]);
     assert_eq!((weir.probe("/livez"), weir.probe("/healthz")), (Some(200), Some(200)));
     let mut held = Vec::new();
     wait_for("an answer and a refusal", || {
@@ -74,6 +79,16 @@ fn whatever_is_shown_of_manifests_and_their_clients_is_in_the_tables() {
             "weir_udp_datagrams_total",
             "weir_health_checks_total",
             "weir_connect_duration_seconds",
+            "weir_connection_duration_seconds",
+            "weir_connect_attempts_total",
+            "weir_service_endpoints",
+            "weir_endpoint_state",
+            "weir_endpoint_connect_seconds",
+            "weir_metrics_left_out",
+            "weir_worker_busy_seconds_total",
+            "process_cpu_seconds_total",
+            "process_start_time_seconds",
+            "kubeproxy_sync_proxy_rules_duration_seconds",
             "weir_sync_duration_seconds",
             "kubeproxy_proxy_livez_total",
             "kubeproxy_sync_proxy_rules_no_local_endpoints_total",
@@ -98,6 +113,8 @@ fn whatever_is_shown_of_an_api_server_is_in_the_tables() {
     assert_shows(
         admin,
         &[
+            "rest_client_requests_total",
+            "rest_client_request_duration_seconds",
             "weir_control_watch_errors_total",
             "weir_control_connected",
             "weir_api_server_away_since_timestamp_seconds",
@@ -126,7 +143,7 @@ fn every_name_of_a_metric_in_the_code_is_in_the_tables() {
 }
 
 fn is_name(literal: &str) -> bool {
-    let is_ours = literal.starts_with("weir_") || literal.starts_with("kubeproxy_");
+    let is_ours = crate::families::PREFIXES.iter().any(|prefix| literal.starts_with(prefix));
     let is_crate = ["weir_core", "weir_proxy", "weir_control", "weir_capture"].contains(&literal);
     is_ours && !is_crate && literal.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

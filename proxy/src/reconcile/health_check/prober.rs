@@ -6,9 +6,13 @@ use crate::{
         host, self_connect,
         socket::{Egress, tcp_connecting},
     },
+    telemetry::{
+        port_directory::{Member, PortDirectory},
+        port_series::CheckResult,
+    },
 };
-use metrics::{Counter, Gauge};
-use std::{io, net::SocketAddr, sync::Arc};
+use metrics::Gauge;
+use std::{io, net::SocketAddr, num::NonZeroU16, sync::Arc};
 use tokio::{
     io::Interest,
     net::TcpStream,
@@ -20,34 +24,26 @@ use weir_core::{ActiveCheck, ConnectFailure, Health, HealthTracker, Load, PortKe
 /// Checks that are made at the same time at most.
 const MAX_CONCURRENT_CHECKS: usize = 64;
 
-const RESULTS: &str = "weir_health_checks_total";
-
 /// Permits and metrics that all probers have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Permits for checks that are made at the same time.
     pub(super) permits: Semaphore,
     egress: Egress<'static>,
-    succeeded: Counter,
-    failed: [Counter; ConnectFailure::ALL.len()],
-    /// Checks not made for want of descriptors, ports or memory.
-    local_limit: Counter,
+    directory: Arc<PortDirectory>,
     down: Gauge,
 }
 
 impl Shared {
-    /// Registers the metrics. Connects leave this host as `egress` says.
-    pub(super) fn new(egress: Egress<'static>) -> Arc<Self> {
-        let counter = |result: &'static str| metrics::counter!(RESULTS, "result" => result);
+    /// Registers the metrics; checks are counted by Service port in `directory`. Connects leave this host as `egress` says.
+    pub(super) fn new(egress: Egress<'static>, directory: &Arc<PortDirectory>) -> Arc<Self> {
         // Descriptors of checks come from what connections leave to others, an eighth of the limit, of which half is
         // enough.
         let concurrent = (host::descriptor_limit() / 16).clamp(4, MAX_CONCURRENT_CHECKS);
         Arc::new(Self {
             permits: Semaphore::new(concurrent),
             egress,
-            succeeded: counter("succeeded"),
-            failed: ConnectFailure::ALL.map(|failure| counter(failure.as_str())),
-            local_limit: counter("local_limit"),
+            directory: Arc::clone(directory),
             down: metrics::gauge!("weir_endpoints_down"),
         })
     }
@@ -59,6 +55,8 @@ impl Shared {
 pub(super) struct CheckTerms {
     pub(super) check: ActiveCheck,
     pub(super) service: PortKey,
+    /// Number of that Service port.
+    pub(super) number: NonZeroU16,
 }
 
 /// Checks one endpoint. Dropping the prober makes the endpoint count as up.
@@ -67,11 +65,13 @@ pub(super) struct Prober {
     load: Arc<Load>,
     shared: Arc<Shared>,
     checked: HealthTracker,
+    /// Service port whose checks are counted.
+    counted: Option<Member>,
 }
 
 impl Prober {
     pub(super) fn new(endpoint: SocketAddr, load: Arc<Load>, shared: Arc<Shared>) -> Self {
-        Self { endpoint, load, shared, checked: HealthTracker::default() }
+        Self { endpoint, load, shared, checked: HealthTracker::default(), counted: None }
     }
 
     /// Health of the endpoint by its checks.
@@ -89,7 +89,10 @@ impl Prober {
                     if changed.is_err() {
                         return;
                     }
-                    due = due.min(Instant::now() + terms.borrow_and_update().check.interval);
+                    let agreed = terms.borrow_and_update();
+                    due = due.min(Instant::now() + agreed.check.interval);
+                    // A Service port that is gone is shown no longer.
+                    self.counted.take_if(|member| *member.series().key() != agreed.service);
                 }
                 () = sleep_until(due) => {
                     let agreed = terms.borrow().clone();
@@ -114,17 +117,27 @@ impl Prober {
                 ConnectFault::Endpoint(failure) => Some(failure),
                 ConnectFault::Loop => return,
                 // What this host lacks says nothing about the endpoint.
-                ConnectFault::Host | ConnectFault::SourcePorts => return shared.local_limit.increment(1),
+                ConnectFault::Host | ConnectFault::SourcePorts => {
+                    return self.count(terms, CheckResult::LocalLimit);
+                }
             },
             Err(_) => Some(ConnectFailure::TimedOut),
         };
         self.record(terms, failure);
     }
 
+    /// Counts a check for the Service port that is told of it.
+    fn count(&mut self, terms: &CheckTerms, result: CheckResult) {
+        let known = self.counted.take().filter(|member| *member.series().key() == terms.service);
+        let member = known.unwrap_or_else(|| self.shared.directory.join(&terms.service, terms.number));
+        member.series().add_check(result);
+        self.counted = Some(member);
+    }
+
     /// Records the result of a check.
     fn record(&mut self, terms: &CheckTerms, failure: Option<ConnectFailure>) {
-        let Self { endpoint, load, shared, checked } = self;
-        failure.map_or(&shared.succeeded, |failure| &shared.failed[failure as usize]).increment(1);
+        self.count(terms, failure.map_or(CheckResult::Succeeded, CheckResult::Failed));
+        let Self { endpoint, load, shared, checked, .. } = self;
         if let Some(failure) = failure {
             load.check_failed(failure);
         }

@@ -41,7 +41,7 @@ impl Simulation {
         match self.runtimes.get(&key) {
             Some(runtime) => runtime.update(port, &context, &mut self.endpoints),
             None => {
-                let runtime = PortRuntime::new(port, &context, &mut self.endpoints);
+                let runtime = PortRuntime::new(port, &context, &mut self.endpoints, &Arc::default());
                 self.runtimes.insert(key, Arc::new(runtime));
             }
         }

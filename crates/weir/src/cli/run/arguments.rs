@@ -8,6 +8,7 @@ use crate::{
         network::NetworkArgs,
         values::{self, Folder, Listen},
     },
+    metrics::ServicePattern,
     output::logging::LogFormat,
 };
 use clap::{ArgAction, Args, ValueEnum, value_parser};
@@ -112,6 +113,19 @@ pub(super) struct ProcessArgs {
     /// Address of /metrics; empty for none
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
     pub(super) admin_address: Listen,
+
+    /// Show metrics of every endpoint of the Services in use, with its node and zone
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    pub(super) endpoint_metrics: bool,
+
+    /// Services that have series of their own in metrics: an expression for the whole of NAMESPACE/NAME, as in shop/.*
+    #[arg(long, value_name = "REGEX", value_parser = values::service_pattern)]
+    pub(super) metrics_services: Option<ServicePattern>,
+
+    /// Services in use at most that have series of their own in metrics, in the order of their first use;
+    /// weir_metrics_left_out counts the others
+    #[arg(long, value_name = "N", default_value = "2000")]
+    pub(super) metrics_max_services: u32,
 
     /// Log filter, as in info or warn,weir_proxy=debug (also $WEIR_LOG)
     #[arg(long, value_name = "FILTER", default_value = "info", value_parser = log_filter)]

@@ -12,6 +12,7 @@ use crate::{
         network::ClusterNetwork,
         values::{self, Listen},
     },
+    metrics::SeriesLimits,
     output::logging::LogFormat,
 };
 use std::{
@@ -52,6 +53,8 @@ pub struct RunOptions {
     pub health_address: Option<SocketAddr>,
     /// Address of the metrics.
     pub(crate) admin_address: Option<SocketAddr>,
+    /// What may have series of metrics.
+    pub(crate) series_limits: SeriesLimits,
     /// Filter of log lines.
     pub(crate) log_level: String,
     /// Format of log lines.
@@ -154,6 +157,11 @@ impl RunArgs {
             drain_timeout: process.drain_timeout,
             health_address: process.health_address.unwrap_or(health_address).0,
             admin_address: process.admin_address.0,
+            series_limits: SeriesLimits {
+                pattern: process.metrics_services,
+                max_services: process.metrics_max_services as usize,
+                endpoints: process.endpoint_metrics,
+            },
             log_level: process.log_level,
             log_format: process.log_format,
             settings,

@@ -55,10 +55,12 @@ impl DataPlane {
         };
         let following_host = follow_host_addresses(control.host_addresses(), host_addresses.clone());
         let measuring = metrics::measure_propagation(&mut control.changes, seen.clone());
+        let syncing = metrics::measure_sync(control.snapshots.clone(), seen.clone());
         tokio::select! {
             () = serving => None,
             taken_over = capturing => taken_over,
             () = measuring => None,
+            () = syncing => None,
             () = following_host => None,
             () = metrics::show_no_local_endpoints(control.snapshots.clone()) => None,
             () = report_progress(control.status.clone(), seen, probes) => None,

@@ -53,6 +53,7 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let (accompany, accompanied) = watch::channel(is_accompanied);
     let servers = Servers::start(&options, &probes, &accompanied, to_show, exporter)?;
     let mut proxy = Proxy::start(options.proxy_config())?;
+    servers.show(proxy.readings());
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
         NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
