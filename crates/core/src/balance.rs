@@ -11,6 +11,8 @@ mod random;
 mod round_robin;
 mod target;
 pub mod topology;
+mod weighted;
+mod weights;
 
 pub use affinity::AffinityEntry;
 pub use balancer::Balancer;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_core::{
     Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, Settings, SliceEndpoint, SlicePort,
-    Snapshot, resolve,
+    Snapshot, Weight, resolve,
 };
 
 /// Name of the node that tests run on.
@@ -103,6 +103,7 @@ impl TestService {
         let port = NonZeroU16::new(address.port()).expect("a test's endpoint has a port");
         let ports = self.service.ports.iter();
         EndpointSlice {
+            weight: Weight::DEFAULT,
             name: format!("slice-{index}").into(),
             service: self.service.key.clone(),
             family: Family::of(address.ip()),

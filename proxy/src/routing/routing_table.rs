@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    Balancer, EndpointSet, FrontendKind, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
+    Balancer, Endpoint, EndpointSet, FrontendKind, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
     topology::{nearby, spills},
 };
 
@@ -50,9 +50,11 @@ impl RoutingTable {
     ) -> Self {
         let epoch = previous.map_or(0, |previous| previous.epoch + 1);
         let mut balancer = |set: Option<&EndpointSet>, before: Option<&Balancer>| {
-            let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
-            let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
-            let balancer = Balancer::build(port.settings.balance, targets, before);
+            let mut target = |endpoint: &Endpoint| {
+                let address = endpoint.address;
+                (Target { address, load: endpoints.load(port.key.protocol, address) }, endpoint.weight)
+            };
+            let balancer = Balancer::weighted(port.settings.balance, set?.iter().map(&mut target), before);
             Some(balancer.with_max_connections(port.settings.limits.connections_per_endpoint))
         };
         let serving = (0..).zip(port.merged.iter()).filter(|(_, endpoint)| endpoint.conditions.serving);
