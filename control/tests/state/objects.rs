@@ -69,7 +69,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         hints: Arc::clone(&hints),
     };
     let slice = EndpointSlice {
-        weight: Weight::DEFAULT,
+        weight: Weight::new(7),
         name: "web-1".into(),
         service: service.key.clone(),
         family: Family::V4,

@@ -64,7 +64,7 @@ fn resolved(slices: &[EndpointSlice]) -> ResolvedService {
 fn steered(slices: &[EndpointSlice], drained: &[&str]) -> ResolvedService {
     let mut overrides = Overrides::default();
     for target in drained {
-        overrides.set(target.parse().unwrap(), Override { drained: true, weight: None }).unwrap();
+        overrides.set(target.parse().unwrap(), Override { drained: true, ..Override::default() }).unwrap();
     }
     resolve_steered(&service(), slices, &node(), &overrides)
 }

@@ -3,22 +3,31 @@
 use super::steered::Steered;
 use crate::model::{Endpoint, Overridden, Protocol, Weight};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU16, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    sync::Arc,
+};
 
 /// What an operator has said of one endpoint or node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Override {
     /// Whether it is drained: it gets nothing new, whatever its weight is.
     pub drained: bool,
     /// The weight; `None` leaves that of the EndpointSlice.
     pub weight: Option<Weight>,
+    /// When it was said, in milliseconds of Unix time.
+    pub set_at: u64,
+    /// Who said it, in words for other operators.
+    pub by: Arc<str>,
 }
 
 impl Override {
     /// Whether this overrides nothing.
-    pub fn is_empty(self) -> bool {
-        self == Self::default()
+    pub fn is_empty(&self) -> bool {
+        !self.drained && self.weight.is_none()
     }
 }
 
@@ -44,13 +53,13 @@ impl Overrides {
     }
 
     /// All overrides, by their targets.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Steered, Override)> {
-        self.by_target.iter().map(|(target, said)| (target, *said))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Steered, &Override)> {
+        self.by_target.iter()
     }
 
     /// The override of a target itself; an endpoint may be overridden by that of its node, too.
-    pub fn get(&self, target: &Steered) -> Override {
-        self.by_target.get(target).copied().unwrap_or_default()
+    pub fn get(&self, target: &Steered) -> Option<&Override> {
+        self.by_target.get(target)
     }
 
     /// Sets the override of a target; an empty one removes it.
@@ -75,38 +84,53 @@ impl Overrides {
         let differs = |target: &Steered| self.by_target.get(target) != other.by_target.get(target);
         let all = self.by_target.iter().chain(&*other.by_target);
         let differing = all.filter(|(target, _)| differs(target));
-        Self { by_target: Arc::new(differing.map(|(target, said)| (target.clone(), *said)).collect()) }
+        Self { by_target: Arc::new(differing.map(|(target, said)| (target.clone(), said.clone())).collect()) }
     }
 
     /// Whether some override is about an endpoint of this address or on this node.
     pub fn concern(&self, ip: IpAddr, node: Option<&str>) -> bool {
-        let mut targets = self.by_target.keys();
-        targets.any(|target| match target {
-            Steered::Endpoint { ip: of, .. } => *of == ip,
-            Steered::Node(name) => node == Some(&**name),
-        })
+        let first = Steered::Endpoint { ip, port: None, protocol: None };
+        let next = self.by_target.range(first..).next();
+        let is_there = matches!(next, Some((Steered::Endpoint { ip: of, .. }, _)) if *of == ip);
+        is_there || node.is_some_and(|node| self.by_target.contains_key(&Steered::Node(node.into())))
     }
 
-    /// Gives an endpoint the weight that counts. A drain of the endpoint or of its node comes before any weight; of several
-    /// weights that of the most exact target counts: address, port and protocol, address and port, address, node.
-    pub(super) fn steer(&self, endpoint: &mut Endpoint, protocol: Protocol) {
-        if self.is_empty() {
-            return;
-        }
-        let ip = endpoint.address.ip();
-        let port = NonZeroU16::new(endpoint.address.port());
+    /// The override that decides for an endpoint on a node, and its target; `None` if none is about it. A drain comes before
+    /// any weight; of several weights that of the most exact target counts: address, port and protocol, address and port,
+    /// address, node.
+    pub fn deciding(
+        &self,
+        address: SocketAddr,
+        protocol: Protocol,
+        node: Option<&Arc<str>>,
+    ) -> Option<(Steered, &Override)> {
+        let (ip, port) = (address.ip(), NonZeroU16::new(address.port()));
         let targets = [
             Some(Steered::Endpoint { ip, port, protocol: Some(protocol) }),
             Some(Steered::Endpoint { ip, port, protocol: None }),
             Some(Steered::Endpoint { ip, port: None, protocol: None }),
-            endpoint.node.clone().map(Steered::Node),
+            node.map(|node| Steered::Node(Arc::clone(node))),
         ];
-        let said = targets.into_iter().flatten().filter_map(|target| self.by_target.get(&target));
-        if said.clone().any(|said| said.drained) {
-            (endpoint.weight, endpoint.overridden) = (Weight::MAINTENANCE, Some(Overridden::Drained));
-        } else if let Some(weight) = said.clone().find_map(|said| said.weight) {
-            (endpoint.weight, endpoint.overridden) = (weight, Some(Overridden::Weighted));
+        let said = targets.into_iter().flatten().filter_map(|target| {
+            let said = self.by_target.get(&target)?;
+            Some((target, said))
+        });
+        // The first of equal ones.
+        said.min_by_key(|(_, said)| !said.drained)
+    }
+
+    /// Gives an endpoint the weight that counts.
+    pub(super) fn steer(&self, endpoint: &mut Endpoint, protocol: Protocol) {
+        if self.is_empty() {
+            return;
         }
+        let deciding = self.deciding(endpoint.address, protocol, endpoint.node.as_ref());
+        let (weight, overridden) = match deciding {
+            Some((_, said)) if said.drained => (Weight::MAINTENANCE, Overridden::Drained),
+            Some((_, Override { weight: Some(weight), .. })) => (*weight, Overridden::Weighted),
+            _ => return,
+        };
+        (endpoint.weight, endpoint.overridden) = (weight, Some(overridden));
     }
 }
 
@@ -135,7 +159,7 @@ mod tests {
     fn overrides(said: &[(&str, bool, Option<u16>)]) -> Overrides {
         let mut overrides = Overrides::default();
         for (target, drained, weight) in said {
-            let said = Override { drained: *drained, weight: weight.map(Weight::new) };
+            let said = Override { drained: *drained, weight: weight.map(Weight::new), ..Override::default() };
             overrides.set(target.parse().unwrap(), said).unwrap();
         }
         overrides
@@ -187,11 +211,11 @@ mod tests {
             port: None,
             protocol: None,
         };
-        let drained = Override { drained: true, weight: None };
+        let drained = Override { drained: true, ..Override::default() };
         for number in 0..Overrides::MAX as u32 {
-            said.set(target(number), drained).unwrap();
+            said.set(target(number), drained.clone()).unwrap();
         }
-        assert_eq!(said.set(target(u32::MAX), drained), Err(TooManyOverrides));
+        assert_eq!(said.set(target(u32::MAX), drained.clone()), Err(TooManyOverrides));
         assert_eq!(said.set(target(0), Override { weight: Some(Weight::new(5)), ..drained }), Ok(()));
     }
 
