@@ -3,17 +3,19 @@
 use crate::{
     FileProblem, PublishedChanges, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource},
-    disk::{Disk, Identity},
+    blocking::blocking,
+    disk::{Disk, Folder, Identity, OverridesFile},
     driver::{self, Driver, Input, Inputs},
     file::{self, FileSource, Report},
+    overrides::{OperatorOverrides, keep_in, keeper},
     store::Store,
 };
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
-use weir_core::{Node, Snapshot};
+use weir_core::{Node, Overrides, Snapshot};
 
 /// Where objects come from.
 #[derive(Clone, Debug)]
@@ -43,6 +45,7 @@ pub struct Control {
     reloads: watch::Sender<u64>,
     /// Does not keep the driver running when its source has ended.
     inputs: mpsc::WeakSender<Input>,
+    overrides: OperatorOverrides,
 }
 
 impl Control {
@@ -54,6 +57,11 @@ impl Control {
     /// The addresses of this host, to tell the control plane of a change.
     pub fn host_addresses(&self) -> HostAddresses {
         HostAddresses(self.inputs.clone())
+    }
+
+    /// What an operator says of endpoints and nodes, to change it.
+    pub fn overrides(&self) -> OperatorOverrides {
+        self.overrides.clone()
     }
 
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
@@ -117,8 +125,11 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let reloads = watch::Sender::default();
     let (nodes_wanted, wanted) = watch::channel(None);
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
+    let mut overrides_file = None;
     match source {
         Source::File(source) => {
+            let folder = source.state_dir.clone().map(|path| Arc::new(Folder::new(path)));
+            overrides_file = folder.map(|folder| OverridesFile::new(folder, identity(String::new(), &scope)));
             first_load =
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
@@ -127,7 +138,9 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
             guards.iter_mut().for_each(|rules| rules.virtual_ips.api_server = api_server::address(&url));
             let mut restored = false;
             if let Some(folder) = source.state_dir.clone() {
-                let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());
+                let (folder, identity) = (Arc::new(Folder::new(folder)), identity(url, &scope));
+                overrides_file = Some(OverridesFile::new(Arc::clone(&folder), identity.clone()));
+                let disk = Disk::new(folder, identity, scope.defaults.clone());
                 let (found, states, task) = restore(disk, &inputs).await;
                 (restored, saving) = (found, Some((states, task)));
             }
@@ -152,7 +165,9 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
     let (brought, changes) = mpsc::channel(UNMEASURED);
-    let store = Store::new(&scope.node_name).with_guards(guards);
+    let mut store = Store::new(&scope.node_name).with_guards(guards);
+    let overrides = start_overrides(overrides_file, &weak_inputs, &mut tasks).await;
+    store.set_overrides(overrides.current());
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
     tasks.spawn(driver.run(received));
@@ -165,6 +180,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
         saving,
         reloads,
         inputs: weak_inputs,
+        overrides,
     })
 }
 
@@ -185,4 +201,20 @@ async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>
     }
     let (states, seen) = watch::channel(State::default());
     (found, states, tokio::spawn(disk.run(seen)))
+}
+
+/// Reads what an operator has said before the restart, and starts to keep what is said from now on.
+async fn start_overrides(
+    file: Option<OverridesFile>,
+    inputs: &mpsc::WeakSender<Input>,
+    tasks: &mut JoinSet<()>,
+) -> OperatorOverrides {
+    let Some(file) = file else {
+        return OperatorOverrides::new(Overrides::default(), inputs.clone(), None);
+    };
+    let kept = file.clone();
+    let overrides = blocking(move || kept.load()).await;
+    let (keeper, wanted) = keeper();
+    tasks.spawn(keep_in(file, wanted));
+    OperatorOverrides::new(overrides, inputs.clone(), Some(keeper))
 }

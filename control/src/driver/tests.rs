@@ -6,7 +6,7 @@ mod restored;
 
 use super::*;
 use crate::{
-    Object, ObjectKey,
+    Kind, Object, ObjectKey,
     driver::commit_limiter::{BURST, INTERVAL},
     translate::Translation,
 };

@@ -167,7 +167,11 @@ impl SourceArgs {
         let manifests = settings.origin("manifests");
         let api_server = ["kubeconfig", "context", "api-server"].map(|flag| settings.origin(flag));
         match manifests.cmp(api_server.iter().max().unwrap_or(&SettingOrigin::Default)) {
-            Ordering::Greater => Ok(Source::File(FileSource::new(self.manifests))),
+            // Of a folder that nobody has named, a cluster's overrides could come.
+            Ordering::Greater => Ok(Source::File(FileSource {
+                state_dir: self.state_dir.and_then(|folder| folder.0),
+                ..FileSource::new(self.manifests)
+            })),
             Ordering::Equal if manifests > SettingOrigin::Default => Err(values::usage(
                 "--manifests cannot be used together with --kubeconfig, --context or --api-server: \
                  objects come from files or from an API server",
