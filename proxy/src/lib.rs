@@ -26,6 +26,7 @@ pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use observe::{
     endpoint_state::EndpointState,
     endpoint_view::{EndpointView, Pick},
+    killer::Killer,
     observer::Observer,
     port_view::PortView,
     registry::FrontendCounts,

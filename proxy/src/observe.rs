@@ -3,6 +3,7 @@
 pub(crate) mod endpoint_state;
 pub(crate) mod endpoint_view;
 mod judge;
+pub(crate) mod killer;
 mod listing;
 pub(crate) mod observer;
 pub(crate) mod port_view;

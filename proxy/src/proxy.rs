@@ -5,7 +5,7 @@ use crate::{
         admission::Admission,
         descriptor_budget::{DescriptorBudget, DescriptorPermit},
     },
-    observe::{observer::Observer, registry::Registry},
+    observe::{killer::Killer, observer::Observer, registry::Registry},
     reconcile::{capture_sockets, reconciler::Reconciler, report::Applied},
     session::context::Share,
     shared::{
@@ -126,6 +126,11 @@ impl Proxy {
     /// Handle to what this data plane knows, for other threads.
     pub fn observer(&self) -> Observer {
         self.observer.clone()
+    }
+
+    /// Handle that ends connections and flows, for other threads.
+    pub fn killer(&self) -> Killer {
+        self.observer.killer()
     }
 
     /// Ports on localhost that receive captured packets; none outside of node mode.

@@ -108,7 +108,7 @@ fn state(
     let first = eligible.into_iter().flatten().find_map(Result::err).unwrap_or(Ineligible::NotReady);
     let state = match first {
         Ineligible::NotReady | Ineligible::TerminatedServing => EndpointState::NotReady,
-        Ineligible::Terminating => EndpointState::Draining,
+        Ineligible::Terminating | Ineligible::Drained | Ineligible::Maintenance => EndpointState::Draining,
         Ineligible::HintedForOtherNode | Ineligible::HintedForOtherZone | Ineligible::OnOtherNode => {
             EndpointState::Elsewhere
         }

@@ -2,6 +2,7 @@
 
 use super::{
     endpoint_view::EndpointView,
+    killer::Killer,
     listing::{self, SLICE},
     port_view::{self, PortView},
     registry::{FrontendCounts, Registry},
@@ -39,6 +40,11 @@ impl Observer {
         (max_connections, max_flows): (usize, usize),
     ) -> Self {
         Self { registry, workers, descriptors, max_connections, max_flows }
+    }
+
+    /// Handle that ends connections and flows.
+    pub(crate) fn killer(&self) -> Killer {
+        Killer::new(Arc::clone(&self.workers))
     }
 
     /// A Service port in one family; `None` if it is not served.

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     EndpointsRemoved { runtime: Arc<PortRuntime>, removed: RemovedEndpoints, rule: EndpointRemoved },
     /// End all connections. Answered with their number, once all were signalled.
     EndAll { reason: Closed, done: oneshot::Sender<usize> },
+    /// End the connections or flows that match. Answered with their number, once all were signalled.
+    End { of: Listed, filter: Arc<ConnectionFilter>, reason: Closed, done: oneshot::Sender<usize> },
     /// [`TICK`] has passed.
     Tick,
     /// Judge one side of a connection by what the kernel said `at` this time. `written` bytes had been written to that

@@ -63,11 +63,13 @@ pub enum Closed {
     Evicted,
     /// weir stopped before the connection ended.
     Drained,
+    /// An operator ended the connection or flow.
+    Killed,
 }
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 28] = [
+    pub const ALL: [Closed; 29] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -96,6 +98,7 @@ impl Closed {
         Self::FrontendRemoved,
         Self::Evicted,
         Self::Drained,
+        Self::Killed,
     ];
 
     /// Whether no endpoint served the client for this reason, or one failed that did.
@@ -128,7 +131,8 @@ impl Closed {
             | Self::MaxAge
             | Self::FrontendRemoved
             | Self::Evicted
-            | Self::Drained => false,
+            | Self::Drained
+            | Self::Killed => false,
         }
     }
 
@@ -163,6 +167,7 @@ impl Closed {
             Self::FrontendRemoved => "frontend_removed",
             Self::Evicted => "evicted",
             Self::Drained => "drained",
+            Self::Killed => "killed",
         }
     }
 }

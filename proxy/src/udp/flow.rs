@@ -246,6 +246,11 @@ impl UdpFlow {
         spoke(&self.from_client) && spoke(&self.from_endpoint)
     }
 
+    /// Ends the flow.
+    pub(crate) fn end(&self, reason: Closed) {
+        self.close_signal.send(reason);
+    }
+
     /// Whether the flow is asked for.
     pub(crate) fn matches(&self, filter: &ConnectionFilter) -> bool {
         let (port, client) = (self.frontend.served_port(), self.client.ip().to_canonical());

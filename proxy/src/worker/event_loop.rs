@@ -3,9 +3,9 @@
 use super::{listener::Listener, listing, tick::Ticker};
 use crate::{
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
-    shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
+    shared::command::{CaptureSocket, Command, FrontendChange, Listed, ListenerId},
     tcp::hand_over::adopt,
-    udp::{captured::CapturedSessions, context::UdpContext},
+    udp::{self, captured::CapturedSessions, context::UdpContext},
 };
 use std::{collections::HashMap, os::fd::OwnedFd, rc::Rc};
 use tokio::{
@@ -80,6 +80,16 @@ impl EventLoop {
             Command::EndAll { reason, done } => {
                 let worker = Rc::clone(worker);
                 spawn_local(async move { done.send(termination::end_all(&worker, reason).await) });
+            }
+            Command::End { of, filter, reason, done } => {
+                let udp = Rc::clone(udp);
+                spawn_local(async move {
+                    let ended = match of {
+                        Listed::Connections => termination::end_matching(&udp.worker, &filter, reason).await,
+                        Listed::Flows => udp::termination::end_matching(&udp, &filter, reason).await,
+                    };
+                    done.send(ended)
+                });
             }
             Command::EndpointsRemoved { runtime, removed, rule } => {
                 let worker = Rc::clone(worker);

@@ -172,13 +172,27 @@ impl Balancer {
             Algorithm::LeastConnections => Draw::Two,
             Algorithm::PeakEwma => Draw::TwoOrOne,
             Algorithm::Maglev(_) => return None,
+            Algorithm::Weighted(weighted) => match weighted.policy {
+                WeightedPolicy::Random | WeightedPolicy::RoundRobin(_) => Draw::One,
+                WeightedPolicy::LeastConnections => Draw::Two,
+                WeightedPolicy::PeakEwma => Draw::TwoOrOne,
+            },
+        };
+        let weights = match &self.algorithm {
+            Algorithm::Weighted(weighted) => Some(&weighted.weights),
+            _ => None,
         };
         let candidates = self.candidates(&[], self.exclusion.now(&self.targets));
         let share = |(index, target): (usize, &Target)| Share {
-            weight: f64::from(u8::from(candidates.is_allowed(index))),
-            cost: match draw {
-                Draw::TwoOrOne => f64::from(target.load.connect_time().cost(target.load.live())),
-                _ => target.load.live() as f64,
+            weight: f64::from(u8::from(candidates.is_allowed(index)))
+                * weights.map_or(1.0, |weights| weights.get(index).get().into()),
+            cost: match (draw, weights) {
+                (Draw::TwoOrOne, None) => f64::from(target.load.connect_time().cost(target.load.live())),
+                (_, None) => target.load.live() as f64,
+                (Draw::TwoOrOne, Some(weights)) => {
+                    weights.cost(index, &target.load, target.load.connect_time().cost(0).into())
+                }
+                (_, Some(weights)) => weights.cost(index, &target.load, 1.0),
             },
         };
         odds(draw, &self.targets.iter().enumerate().map(share).collect::<Vec<_>>())

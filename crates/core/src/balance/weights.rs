@@ -89,9 +89,15 @@ impl Weights {
         drawn
     }
 
-    /// The candidate of two that costs less for its weight: `time` times the connections with the new one, divided by the
-    /// weight. Up to one connection of the smallest endpoint all count the same: else idle endpoints of small weight would
-    /// always lose to larger ones, which have a smaller part of themselves in use by a connection.
+    /// Cost of choosing an endpoint: `time` times the connections with the new one, divided by the weight. Up to one connection
+    /// of the smallest endpoint all count the same: else idle endpoints of small weight would always lose to larger ones, of
+    /// which a connection takes a smaller part.
+    pub(super) fn cost(&self, index: usize, load: &Load, time: f64) -> f64 {
+        let relative = f64::from(self.least.get()) / f64::from(self.of[index].get());
+        time * ((load.live() + 1) as f64 * relative).max(1.0)
+    }
+
+    /// The candidate of two that costs less, where `time` is that of an endpoint.
     pub(super) fn cheaper(
         &self,
         candidates: &Candidates<'_>,
@@ -101,8 +107,7 @@ impl Weights {
     ) -> usize {
         let cost = |index: usize| {
             let load = &*candidates.targets[index].load;
-            let relative = f64::from(self.least.get()) / f64::from(self.of[index].get());
-            time(load) * ((load.live() + 1) as f64 * relative).max(1.0)
+            self.cost(index, load, time(load))
         };
         let (first, second) = two;
         candidates
