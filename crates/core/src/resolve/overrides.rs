@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
-    num::NonZeroU16,
     sync::Arc,
 };
 
@@ -104,14 +103,7 @@ impl Overrides {
         protocol: Protocol,
         node: Option<&Arc<str>>,
     ) -> Option<(Steered, &Override)> {
-        let (ip, port) = (address.ip(), NonZeroU16::new(address.port()));
-        let targets = [
-            Some(Steered::Endpoint { ip, port, protocol: Some(protocol) }),
-            Some(Steered::Endpoint { ip, port, protocol: None }),
-            Some(Steered::Endpoint { ip, port: None, protocol: None }),
-            node.map(|node| Steered::Node(Arc::clone(node))),
-        ];
-        let said = targets.into_iter().flatten().filter_map(|target| {
+        let said = Steered::all_of(address, protocol, node).filter_map(|target| {
             let said = self.by_target.get(&target)?;
             Some((target, said))
         });

@@ -55,6 +55,24 @@ impl Steered {
     }
 }
 
+impl Steered {
+    /// All that an endpoint can be steered by, the most exact first.
+    pub fn all_of(
+        address: SocketAddr,
+        protocol: Protocol,
+        node: Option<&Arc<str>>,
+    ) -> impl Iterator<Item = Self> {
+        let (ip, port) = (address.ip(), NonZeroU16::new(address.port()));
+        let targets = [
+            Some(Self::Endpoint { ip, port, protocol: Some(protocol) }),
+            Some(Self::Endpoint { ip, port, protocol: None }),
+            Some(Self::Endpoint { ip, port: None, protocol: None }),
+            node.map(|node| Self::Node(Arc::clone(node))),
+        ];
+        targets.into_iter().flatten()
+    }
+}
+
 impl FromStr for Steered {
     type Err = NotSteered;
 

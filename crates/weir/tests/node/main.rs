@@ -34,3 +34,4 @@ mod same_bridge;
 mod source_ports;
 mod sources;
 mod takeover;
+mod weights;
