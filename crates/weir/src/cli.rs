@@ -21,8 +21,10 @@ pub(crate) use explain::{AskedFlow, Question};
 pub use layers::variable_of;
 pub(crate) use network::ClusterNetwork;
 pub(crate) use objects::{ObjectOptions, ObjectSource};
-pub(crate) use options::Output;
-pub use options::{CleanupOptions, DemoOptions, ResolveOptions};
+pub(crate) use options::ServiceSelection;
+pub use options::{
+    CleanupOptions, CompletionOptions, DemoOptions, ManOptions, ResolveOptions, VersionOptions,
+};
 pub use parse::{Command, command, parse};
 pub(crate) use run::NodeOptions;
 pub use run::RunOptions;

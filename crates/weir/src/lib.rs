@@ -9,6 +9,7 @@
 //! | `http` | what does weir answer over HTTP itself? |
 //! | [`metrics`] | how does an operator see numbers? |
 //! | `output` | how does the program speak to people? |
+//! | `version` | which weir is this? |
 
 pub mod cli;
 pub mod commands;
@@ -17,3 +18,4 @@ mod http;
 pub mod metrics;
 mod node;
 mod output;
+mod version;

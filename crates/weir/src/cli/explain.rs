@@ -3,9 +3,9 @@
 use super::{
     network::{ClusterNetwork, NetworkArgs},
     objects::{ObjectArgs, ObjectOptions},
-    options::Output,
     values::{self, usage},
 };
+use crate::output::format::Output;
 use clap::{ArgAction, Args};
 use std::{net::IpAddr, path::PathBuf};
 use weir_core::{Family, Frontend};

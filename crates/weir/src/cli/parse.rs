@@ -7,10 +7,14 @@ use super::{
         Layer, Variables,
         config_file::{self, CONFIG},
     },
-    options::{CleanupOptions, DemoOptions, ResolveArgs, ResolveOptions},
+    options::{
+        CleanupOptions, CompletionOptions, DemoOptions, ManArgs, ManOptions, ResolveArgs, ResolveOptions,
+        VersionOptions,
+    },
     run::{EffectiveSettings, RunArgs, RunOptions},
     values::usage,
 };
+use crate::version;
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf};
 
@@ -19,7 +23,7 @@ use std::{ffi::OsString, path::PathBuf};
 /// weir reads Services and EndpointSlices from an API server or from files, listens at the Services' addresses, and
 /// spreads TCP connections and UDP flows over their endpoints. Only node mode needs privileges.
 #[derive(Debug, Parser)]
-#[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "weir", version = version::line(), arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Subcommands,
@@ -52,6 +56,14 @@ enum Subcommands {
     Doctor(Box<DoctorArgs>),
     /// Remove weir's nftables rules, policy routes, interfaces and files from this node; needs root.
     Cleanup(CleanupOptions),
+    /// Print a script with which a shell completes weir's command lines.
+    #[command(after_help = COMPLETION_NOTES)]
+    Completion(CompletionOptions),
+    /// Print a page for man(1), or write all of them to a folder.
+    #[command(after_help = MAN_NOTES)]
+    Man(ManArgs),
+    /// Print the version, the commit that it was built from, and how.
+    Version(VersionOptions),
 }
 
 const RUN_NOTES: &str = "\
@@ -104,6 +116,20 @@ Examples:
   weir doctor --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16
   kubectl -n kube-system exec POD -- weir doctor";
 
+const COMPLETION_NOTES: &str = "\
+The script asks weir itself for words whenever the Tab key is pressed. Load it anew in each shell, so that it is always that \
+of the weir that is installed.
+
+Examples:
+  source <(weir completion bash)          in ~/.bashrc
+  source <(weir completion zsh)           in ~/.zshrc, after compinit
+  weir completion fish | source           in ~/.config/fish/config.fish";
+
+const MAN_NOTES: &str = "\
+Examples:
+  weir man run | man -l -                            read a page
+  weir man --dir /usr/local/share/man/man1           install all pages, for 'man weir-run'";
+
 /// Command that weir was given, with its settings.
 #[derive(Debug)]
 pub enum Command {
@@ -119,6 +145,12 @@ pub enum Command {
     Doctor(Box<DoctorOptions>),
     /// `weir cleanup`: remove rules and routes.
     Cleanup(CleanupOptions),
+    /// `weir completion`: print a script for a shell.
+    Completion(CompletionOptions),
+    /// `weir man`: print pages for man(1).
+    Man(ManOptions),
+    /// `weir version`: print the version.
+    Version(VersionOptions),
 }
 
 /// Definition of all commands and flags.
@@ -160,6 +192,9 @@ pub fn parse(
         Subcommands::Demo(options) => Ok(Command::Demo(options)),
         Subcommands::Doctor(args) => Ok(Command::Doctor(Box::new(args.options()?))),
         Subcommands::Cleanup(options) => Ok(Command::Cleanup(options)),
+        Subcommands::Completion(options) => Ok(Command::Completion(options)),
+        Subcommands::Man(args) => Ok(Command::Man(args.options(&command)?)),
+        Subcommands::Version(options) => Ok(Command::Version(options)),
         Subcommands::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
         Subcommands::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
     }

@@ -10,12 +10,21 @@ const GAP: usize = 3;
 #[derive(Clone, Debug)]
 pub(crate) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
+    hidden: [bool; COLUMNS],
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
     /// Starts a table with these column names.
     pub(crate) fn new(header: [&str; COLUMNS]) -> Self {
-        Self { rows: vec![header.map(str::to_uppercase)] }
+        Self { rows: vec![header.map(str::to_uppercase)], hidden: [false; COLUMNS] }
+    }
+
+    /// Leaves out the columns of these names.
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        let header = &self.rows[0];
+        let is_named = |column: usize| names.iter().any(|name| name.to_uppercase() == header[column]);
+        self.hidden = std::array::from_fn(is_named);
+        self
     }
 
     /// Adds a row.
@@ -31,7 +40,8 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
             |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: [usize; COLUMNS] = std::array::from_fn(width);
         for row in &self.rows {
-            let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<0$}", width + GAP));
+            let shown = row.iter().zip(widths).zip(self.hidden).filter(|(_, hidden)| !hidden);
+            let padded = shown.map(|((cell, width), _)| format!("{cell:<0$}", width + GAP));
             writeln!(f, "{}", padded.collect::<String>().trim_end())?;
         }
         Ok(())
@@ -56,5 +66,6 @@ mod tests {
         table.push(["default/web".into(), "127.96.0.10:80".into()]);
         table.push(["a/b".into(), String::new()]);
         assert_eq!(table.to_string(), "SERVICE       ADDRESS\ndefault/web   127.96.0.10:80\na/b\n");
+        assert_eq!(table.without(&["service"]).to_string(), "ADDRESS\n127.96.0.10:80\n\n");
     }
 }

@@ -2,14 +2,13 @@
 
 use super::{answer::Answer, flows, judge::Judge, notes, text};
 use crate::{
-    cli::{AskedFlow, ExplainOptions, Output, Question},
+    cli::{AskedFlow, ExplainOptions, Question},
     commands::{
         load::load,
         problems::{findings, report},
     },
-    output::stdout,
+    output::{format::Output, stdout},
 };
-use anyhow::Context;
 use std::process::ExitCode;
 use weir_control::Loaded;
 
@@ -37,9 +36,6 @@ fn one(
     let judgement = judge.judge(flow);
     let notes = notes::notes(judge, flow, &judgement, &options.network.pods, loaded);
     let answer = Answer::of(flow, judge, &judgement, loaded, notes);
-    stdout::print(&match output {
-        Output::Json => serde_json::to_string_pretty(&answer).context("cannot write JSON")? + "\n",
-        Output::Table => text::page(&answer),
-    })?;
+    stdout::print(&output.text(&answer, |_| text::page(&answer))?)?;
     Ok(report(&findings(loaded), false))
 }
