@@ -7,6 +7,7 @@ mod execute;
 mod explain;
 mod load;
 mod names;
+mod operate;
 mod problems;
 mod resolve;
 mod run;

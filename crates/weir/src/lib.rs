@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | what can be said on the command line? |
 //! | [`commands`] | what does each command do? |
+//! | `client` | how is a weir asked that runs on this host? |
 //! | `node` | how does weir serve a whole node? |
 //! | `health` | is the proxy healthy, and is everything served? |
 //! | `http` | what does weir answer over HTTP itself? |
@@ -12,6 +13,7 @@
 //! | `version` | which weir is this? |
 
 pub mod cli;
+mod client;
 pub mod commands;
 mod health;
 mod http;

@@ -2,6 +2,8 @@
 
 pub(crate) mod format;
 pub(crate) mod logging;
+pub(crate) mod part;
+pub(crate) mod quantity;
 pub(crate) mod stdout;
 pub(crate) mod table;
 pub(crate) mod terminal;

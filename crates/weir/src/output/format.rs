@@ -3,6 +3,8 @@
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::{Value, json};
+use weir_core::is_unprintable;
 
 /// Format of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -31,14 +33,50 @@ impl Output {
         match self {
             Self::Table => Ok(page(false)),
             Self::Wide => Ok(page(true)),
-            Self::Json => Ok(serde_json::to_string_pretty(document).context("cannot write JSON")? + "\n"),
+            Self::Json => {
+                let text = serde_json::to_string_pretty(document).context("cannot write JSON")?;
+                Ok(without_commands(&text) + "\n")
+            }
             Self::Yaml => {
                 // By way of JSON's values, so that both have the same fields in the same form.
                 let value = serde_json::to_value(document).context("cannot write JSON")?;
-                serde_saphyr::to_string(&value).context("cannot write YAML")
+                yaml(&value)
             }
         }
     }
+
+    /// One of several documents that come bit by bit, for programs: a line of JSON, or a document of YAML, with its name as
+    /// `event`.
+    ///
+    /// # Errors
+    /// A document that cannot be written as YAML, which is a fault of weir.
+    pub(crate) fn line(self, event: &str, document: &Value) -> anyhow::Result<String> {
+        let named = json!({ "event": event, "data": document });
+        match self {
+            Self::Yaml => Ok(format!("---\n{}", yaml(&named)?)),
+            _ => Ok(without_commands(&named.to_string()) + "\n"),
+        }
+    }
+}
+
+/// YAML, in which commands to a terminal are escapes in quotes. Marks of direction and of no width become escapes, too, also in
+/// texts without quotes: whoever hides something by them loses what it means to programs.
+fn yaml(value: &Value) -> anyhow::Result<String> {
+    Ok(without_commands(&serde_saphyr::to_string(value).context("cannot write YAML")?))
+}
+
+/// JSON or YAML with whatever may steer a terminal as an escape, which means the same in a text in quotes.
+fn without_commands(document: &str) -> String {
+    let mut text = String::with_capacity(document.len());
+    for character in document.chars() {
+        match character {
+            '\n' => text.push(character),
+            // All of them are in the first plane, so that four digits do.
+            other if is_unprintable(other) => text += &format!("\\u{:04x}", u32::from(other)),
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -52,7 +90,8 @@ mod tests {
         text: &'static str,
     }
 
-    const DOCUMENT: Document = Document { names: ["a", "true"], none: None, text: "a: b\n\u{1b}[2J" };
+    const DOCUMENT: Document =
+        Document { names: ["a", "true"], none: None, text: "a: b\n\u{1b}[2J\u{9b}31m\u{202e}" };
 
     #[test]
     fn yaml_says_what_json_says_and_steers_no_terminal() {
@@ -62,7 +101,9 @@ mod tests {
         let [json_value, yaml_value]: [serde_json::Value; 2] =
             [serde_json::from_str(&json).unwrap(), serde_saphyr::from_str(&yaml).unwrap()];
         assert_eq!(json_value, yaml_value, "{yaml}");
-        assert!(!json.contains('\u{1b}') && !yaml.contains('\u{1b}'), "{yaml}");
+        for document in [&json, &yaml] {
+            assert!(!document.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{document:?}");
+        }
         assert!(json.ends_with("}\n") && yaml.ends_with('\n'));
     }
 

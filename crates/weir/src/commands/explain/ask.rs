@@ -7,8 +7,9 @@ use crate::{
         load::load,
         problems::{findings, report},
     },
-    output::{format::Output, stdout},
+    output::{format::Output, part::Part, stdout},
 };
+use anyhow::Context;
 use std::process::ExitCode;
 use weir_control::Loaded;
 
@@ -36,6 +37,7 @@ fn one(
     let judgement = judge.judge(flow);
     let notes = notes::notes(judge, flow, &judgement, &options.network.pods, loaded);
     let answer = Answer::of(flow, judge, &judgement, loaded, notes);
-    stdout::print(&output.text(&answer, |_| text::page(&answer))?)?;
+    let document = serde_json::to_value(&answer).context("cannot write JSON")?;
+    stdout::print(&output.text(&answer, |_| text::explanation_page(Part::of(&document)))?)?;
     Ok(report(&findings(loaded), false))
 }

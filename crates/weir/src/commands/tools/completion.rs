@@ -1,5 +1,7 @@
 //! Which words may come next on a command line? Shells ask the program itself, through a script that it prints.
 
+mod names;
+
 use crate::{
     cli::{self, CompletionOptions},
     output::stdout,
@@ -51,6 +53,7 @@ fn words(shell: &OsStr, arguments: Vec<OsString>) -> Option<String> {
         return None;
     }
     let mut words = Vec::new();
-    shell.write_complete(&mut cli::command(), line, env::current_dir().ok().as_deref(), &mut words).ok()?;
+    let mut weir = names::with_names(cli::command(), &line);
+    shell.write_complete(&mut weir, line, env::current_dir().ok().as_deref(), &mut words).ok()?;
     String::from_utf8(words).ok()
 }
