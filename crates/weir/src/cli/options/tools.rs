@@ -23,8 +23,7 @@ pub(crate) enum Shell {
     /// fish
     Fish,
     /// PowerShell
-    #[value(name = "powershell")]
-    PowerShell,
+    Powershell,
     /// Z shell
     Zsh,
 }
@@ -36,7 +35,7 @@ impl Shell {
             Self::Bash => "bash",
             Self::Elvish => "elvish",
             Self::Fish => "fish",
-            Self::PowerShell => "powershell",
+            Self::Powershell => "powershell",
             Self::Zsh => "zsh",
         }
     }

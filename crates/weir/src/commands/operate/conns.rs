@@ -21,7 +21,7 @@ pub(crate) fn conns(options: &ConnsOptions) -> anyhow::Result<ExitCode> {
     with_client(options.socket.clone(), async |client| {
         let query = query(options);
         if options.watch {
-            return follow::follow(&client, &query, options).await;
+            return Box::pin(follow::follow(&client, &query, options)).await;
         }
         let connections = match list(&client, &query, options.limit).await {
             Err(failure) if failure.is_too_many() => {

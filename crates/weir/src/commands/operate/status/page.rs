@@ -60,76 +60,71 @@ pub(super) fn page(status: &Status, wrong: &[Wrong]) -> String {
     page
 }
 
-fn lines(summary: Part<'_>, api_server: ApiServer) -> Vec<(&'static str, String)> {
-    let text = |path: &str| summary.text_or_dash(path);
-    let count = |path: &str| summary.count_or_dash(path);
-    let zone = summary.text("zone").map(|zone| format!(", zone {zone}")).unwrap_or_default();
-    let applied = age(between(summary.text("lastAppliedAt"), summary.text("time")));
-    let mut lines = vec![
-        ("node", format!("{}{zone}, {} mode", text("node"), text("mode"))),
-        (
-            "weir",
-            format!(
-                "{}, pid {}, up {} since {}",
-                text("version"),
-                count("pid"),
-                age(summary.number("uptimeSeconds")),
-                text("startedAt")
-            ),
-        ),
-        ("serving", format!("state {}, the last change {applied} ago", count("generation"))),
-        (
-            "API server",
-            match api_server {
-                ApiServer::Unknown => "none, or not known".to_owned(),
-                ApiServer::Answers => "answers".to_owned(),
-                ApiServer::AwaySince(_) => "away".to_owned(),
-            },
-        ),
-        (
-            "Services",
-            format!("{}, ports {}", count("services.services"), counts(summary.at("services"), &PORTS)),
-        ),
-        ("frontends", counts(summary.at("frontends"), &FRONTENDS)),
-        (
-            "endpoints",
-            format!("{}: {}", count("endpoints.total"), counts(summary.at("endpoints"), &ENDPOINTS)),
-        ),
-        (
-            "connections",
-            format!(
-                "{} of {}, {} waiting; opened {}, failed {}, rejected {}",
-                count("connections.active"),
-                count("connections.limit"),
-                count("connections.waiting"),
-                count("connections.openedTotal"),
-                count("connections.failedTotal"),
-                count("connections.rejectedTotal")
-            ),
-        ),
-        (
-            "flows",
-            format!(
-                "{} of {}; opened {}",
-                count("flows.active"),
-                count("flows.limit"),
-                count("flows.openedTotal")
-            ),
-        ),
-        (
-            "relayed",
-            format!(
-                "{} to endpoints, {} to clients",
-                size(summary.count("bytes.toEndpointTotal")),
-                size(summary.count("bytes.toClientTotal"))
-            ),
-        ),
-        ("descriptors", format!("{} of {}", count("descriptors.used"), count("descriptors.limit"))),
-    ];
+/// Name and value of each line.
+type Line = (&'static str, String);
+
+fn lines(summary: Part<'_>, api_server: ApiServer) -> Vec<Line> {
+    let mut lines = process(summary, api_server);
+    lines.extend(served(summary));
+    lines.extend(traffic(summary));
     if let Some(overrides) = summary.count("overrides").filter(|count| *count > 0) {
         lines.push(("overrides", format!("{overrides} by operators")));
     }
     lines
+}
+
+fn process(summary: Part<'_>, api_server: ApiServer) -> Vec<Line> {
+    let text = |path: &str| summary.text_or_dash(path);
+    let zone = summary.text("zone").map(|zone| format!(", zone {zone}")).unwrap_or_default();
+    let (pid, up) = (summary.count_or_dash("pid"), age(summary.number("uptimeSeconds")));
+    let applied = age(between(summary.text("lastAppliedAt"), summary.text("time")));
+    let api_server = match api_server {
+        ApiServer::Unknown => "none, or not known",
+        ApiServer::Answers => "answers",
+        ApiServer::AwaySince(_) => "away",
+    };
+    vec![
+        ("node", format!("{}{zone}, {} mode", text("node"), text("mode"))),
+        ("weir", format!("{}, pid {pid}, up {up} since {}", text("version"), text("startedAt"))),
+        ("serving", format!("state {}, the last change {applied} ago", summary.count_or_dash("generation"))),
+        ("API server", api_server.to_owned()),
+    ]
+}
+
+fn served(summary: Part<'_>) -> [Line; 3] {
+    let ports = counts(summary.at("services"), &PORTS);
+    let endpoints = counts(summary.at("endpoints"), &ENDPOINTS);
+    [
+        ("Services", format!("{}, ports {ports}", summary.count_or_dash("services.services"))),
+        ("frontends", counts(summary.at("frontends"), &FRONTENDS)),
+        ("endpoints", format!("{}: {endpoints}", summary.count_or_dash("endpoints.total"))),
+    ]
+}
+
+fn traffic(summary: Part<'_>) -> [Line; 4] {
+    let count = |path: &str| summary.count_or_dash(path);
+    let of_limit = |part: &str, used: &str| {
+        format!("{} of {}", count(&format!("{part}.{used}")), count(&format!("{part}.limit")))
+    };
+    let connections = format!(
+        "{}, {} waiting; opened {}, failed {}, rejected {}",
+        of_limit("connections", "active"),
+        count("connections.waiting"),
+        count("connections.openedTotal"),
+        count("connections.failedTotal"),
+        count("connections.rejectedTotal")
+    );
+    let relayed = format!(
+        "{} to endpoints, {} to clients",
+        size(summary.count("bytes.toEndpointTotal")),
+        size(summary.count("bytes.toClientTotal"))
+    );
+    [
+        ("connections", connections),
+        ("flows", format!("{}; opened {}", of_limit("flows", "active"), count("flows.openedTotal"))),
+        ("relayed", relayed),
+        ("descriptors", of_limit("descriptors", "used")),
+    ]
 }
 
 /// Counts that are not 0, with their words.
