@@ -15,8 +15,10 @@ mod parse;
 mod run;
 mod values;
 
-pub use client::{ConfigOptions, ConnsOptions, EventsOptions, LogLevelOptions, StatusOptions};
-pub(crate) use client::{ConnectionState, ServiceName};
+pub use client::{
+    ConfigOptions, ConnsOptions, EventsOptions, KillOptions, LogLevelOptions, StatusOptions, SteeringOptions,
+};
+pub(crate) use client::{ConnectionState, ServiceName, SteeringChange};
 pub(crate) use doctor::ANSWER_TIMEOUT;
 pub use doctor::DoctorOptions;
 pub(crate) use explain::{AskedFlow, Question, Target};

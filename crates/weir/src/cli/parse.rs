@@ -4,8 +4,9 @@ mod notes;
 
 use super::{
     client::{
-        ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, EventsArgs, EventsOptions, LogLevelArgs,
-        LogLevelOptions, RuntimeDirArgs, StatusArgs, StatusOptions,
+        ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, DrainArgs, EventsArgs, EventsOptions, KillArgs,
+        KillOptions, LogLevelArgs, LogLevelOptions, RuntimeDirArgs, StatusArgs, StatusOptions,
+        SteeringChange, SteeringOptions, WeightArgs,
     },
     doctor::{DoctorArgs, DoctorOptions},
     explain::{ExplainArgs, ExplainOptions, RunningExplainOptions, is_about_objects},
@@ -23,8 +24,8 @@ use super::{
 use crate::version;
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use notes::{
-    COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, EVENTS_NOTES, EXAMPLES, EXPLAIN_NOTES, LOG_LEVEL_NOTES,
-    MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES,
+    COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, DRAIN_NOTES, EVENTS_NOTES, EXAMPLES, EXPLAIN_NOTES,
+    KILL_NOTES, LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES, WEIGHT_NOTES,
 };
 use std::{ffi::OsString, path::PathBuf};
 
@@ -66,6 +67,17 @@ enum Subcommands {
     /// Tell or set the log filter of the weir of this host.
     #[command(after_help = LOG_LEVEL_NOTES)]
     LogLevel(LogLevelArgs),
+    /// Give an endpoint, or those on a node, no new connections at the weir of this host; what there is goes on.
+    #[command(after_help = DRAIN_NOTES)]
+    Drain(DrainArgs),
+    /// Give an endpoint or a node that was drained new connections again.
+    Undrain(DrainArgs),
+    /// Set how large a share of new connections an endpoint gets at the weir of this host.
+    #[command(after_help = WEIGHT_NOTES)]
+    Weight(WeightArgs),
+    /// End connections of the weir of this host with a reset.
+    #[command(after_help = KILL_NOTES)]
+    Kill(Box<KillArgs>),
     /// Check whether this host is fit for node mode; changes nothing.
     #[command(after_help = DOCTOR_NOTES)]
     Doctor(Box<DoctorArgs>),
@@ -104,6 +116,10 @@ pub enum Command {
     Config(ConfigOptions),
     /// `weir log-level`: tell or set the log filter.
     LogLevel(LogLevelOptions),
+    /// `weir drain`, `weir undrain` and `weir weight`: steer endpoints.
+    Steer(SteeringOptions),
+    /// `weir kill`: end connections.
+    Kill(Box<KillOptions>),
     /// `weir doctor`: check this host.
     Doctor(Box<DoctorOptions>),
     /// `weir cleanup`: remove rules and routes.
@@ -186,6 +202,10 @@ fn checked(
         Subcommands::Events(args) => Command::Events(args.options()?),
         Subcommands::Config(args) => Command::Config(args.options()?),
         Subcommands::LogLevel(args) => Command::LogLevel(args.options()?),
+        Subcommands::Drain(args) => Command::Steer(args.options(SteeringChange::Drain)?),
+        Subcommands::Undrain(args) => Command::Steer(args.options(SteeringChange::Undrain)?),
+        Subcommands::Weight(args) => Command::Steer(args.options()?),
+        Subcommands::Kill(args) => Command::Kill(Box::new(args.options()?)),
         Subcommands::Doctor(args) => Command::Doctor(Box::new(args.options()?)),
         Subcommands::Cleanup(options) => Command::Cleanup(options),
         Subcommands::Completion(options) => Command::Completion(options),
@@ -201,7 +221,8 @@ const DOCTOR: &str = "doctor";
 const EXPLAIN: &str = "explain";
 
 /// Commands that ask a running weir.
-const ASKING: [&str; 6] = ["status", "conns", EXPLAIN, "events", "config", "log-level"];
+const ASKING: [&str; 10] =
+    ["status", "conns", EXPLAIN, "events", "config", "log-level", "drain", "undrain", "weight", "kill"];
 
 #[cfg(test)]
 mod tests;

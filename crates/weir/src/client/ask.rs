@@ -60,6 +60,17 @@ impl Client {
         self.json(request).await
     }
 
+    /// Answer to a change that adds something or does something.
+    pub(crate) async fn post(&self, query: &Query, change: &Value) -> Result<Value, Failure> {
+        let request = request(Method::POST, query, "application/json", Bytes::from(change.to_string()));
+        self.json(request).await
+    }
+
+    /// Answer to a removal.
+    pub(crate) async fn delete(&self, query: &Query) -> Result<Value, Failure> {
+        self.json(request(Method::DELETE, query, "application/json", Bytes::new())).await
+    }
+
     /// Text of an answer outside of the API.
     pub(crate) async fn text(&self, query: &Query) -> Result<String, Failure> {
         let request = request(Method::GET, query, "*/*", Bytes::new());

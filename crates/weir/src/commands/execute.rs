@@ -26,6 +26,8 @@ pub fn execute(command: Command) -> ExitCode {
         Command::Events(options) => operate::events(&options),
         Command::Config(options) => operate::config(&options),
         Command::LogLevel(options) => operate::log_level(&options),
+        Command::Steer(options) => operate::steer(&options),
+        Command::Kill(options) => operate::kill(&options),
         Command::Completion(options) => tools::completion(options),
         Command::Man(options) => tools::man(&options),
         Command::Version(options) => tools::version(&options),

@@ -10,3 +10,4 @@ mod failures;
 mod server;
 mod settings;
 mod status;
+mod steering;

@@ -16,7 +16,7 @@ fn the_page_of_annotations_is_the_table_of_their_parser() {
         [name, annotation.values(), annotation.default(), annotation.meaning.to_owned()]
     });
     page::table(&mut page, ["annotation", "values", "default", "meaning"], rows);
-    page.push_str("\n## Of EndpointSlices\n\n");
+    page.push_str("\n## Of EndpointSlices\n");
     let rows = SLICE_ANNOTATIONS.iter().map(|annotation| {
         let name = format!("`{ANNOTATION_PREFIX}{}`", annotation.name);
         [name, annotation.values.to_owned(), annotation.default.to_owned(), annotation.meaning.to_owned()]

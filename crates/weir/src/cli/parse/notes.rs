@@ -86,6 +86,25 @@ Examples:
   weir log-level                                        the filter that is set
   weir log-level warn,weir_proxy=debug --for 10m        more lines for a while";
 
+pub(super) const DRAIN_NOTES: &str = "\
+It lasts until 'weir undrain', over a restart where there is a --state-dir.
+
+Examples:
+  weir drain 10.244.2.3:8080                            one endpoint
+  weir drain node-b                                     every endpoint on a node
+  weir conns --node node-b                              what is still there";
+
+pub(super) const WEIGHT_NOTES: &str = "\
+Examples:
+  weir weight 10.244.2.3:8080 10                        a tenth of what others get
+  weir weight 10.244.2.3:8080 default                   that of the EndpointSlice again";
+
+pub(super) const KILL_NOTES: &str = "\
+Examples:
+  weir kill 0-4711                                      one connection, by its id in weir conns -o wide
+  weir kill svc/web -n shop --older 1h                  old connections of a Service
+  weir kill --client 10.244.1.0/24                      those of a network's clients";
+
 pub(super) const DOCTOR_NOTES: &str = "\
 Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code is 1 if anything failed. \
 Run it as weir will run: as root, with the network of the host, and with the flags of 'weir run' that it knows. Their WEIR_* \

@@ -140,6 +140,17 @@ fn the_state_is_kept_unless_its_folder_is_empty() {
 }
 
 #[test]
+fn with_files_only_a_folder_that_is_named_keeps_what_operators_say() {
+    let folder = |flags: &[&str]| {
+        let Source::File(source) = run(flags, &[], "").unwrap().source else { panic!() };
+        source.state_dir.map(|path| path.display().to_string())
+    };
+    assert_eq!(folder(&["--manifests", "a"]), None);
+    assert_eq!(folder(&["--manifests", "a", "--state-dir", "/flag"]).as_deref(), Some("/flag"));
+    assert_eq!(folder(&["--manifests", "a", "--state-dir="]), None);
+}
+
+#[test]
 fn bad_values_name_the_variable_or_the_file_and_key() {
     let problem = run(&[], &[("WEIR_WORKERS", "many")], "").unwrap_err();
     assert!(problem.starts_with("error: variable WEIR_WORKERS: invalid value 'many'"), "{problem}");

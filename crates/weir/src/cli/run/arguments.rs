@@ -47,7 +47,8 @@ pub(super) struct SourceArgs {
     #[arg(long, value_name = "URL")]
     pub(super) api_server: Option<String>,
 
-    /// Folder for the last known state, which is served when the API server cannot be reached at the start; empty for none
+    /// Folder for the last known state, which is served when the API server cannot be reached at the start, and for run-time
+    /// overrides; with --manifests for these only, and only if it is named; empty for none
     /// [default: /var/lib/weir as root, else $XDG_STATE_HOME/weir, else ~/.local/state/weir]
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<Folder>,
