@@ -128,8 +128,10 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let mut overrides_file = None;
     match source {
         Source::File(source) => {
-            let folder = source.state_dir.clone().map(|path| Arc::new(Folder::new(path)));
-            overrides_file = folder.map(|folder| OverridesFile::new(folder, identity(String::new(), &scope)));
+            overrides_file = source
+                .state_dir
+                .clone()
+                .map(|path| OverridesFile::new(Arc::new(Folder::new(path)), identity(String::new(), &scope)));
             first_load =
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
@@ -144,21 +146,12 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 let (found, states, task) = restore(disk, &inputs).await;
                 (restored, saving) = (found, Some((states, task)));
             }
-            match restored {
-                true => {
-                    let reloads = reloads.subscribe();
-                    tasks.spawn(api_server::start_with_retries(
-                        source,
-                        scope.clone(),
-                        inputs,
-                        reloads,
-                        wanted,
-                    ));
-                }
-                false => {
-                    let reloads = reloads.subscribe();
-                    api_server::start(source, &scope, &inputs, &reloads, &wanted, &mut tasks).await?;
-                }
+            let reloads = reloads.subscribe();
+            if restored {
+                let scope = scope.clone();
+                tasks.spawn(api_server::start_with_retries(source, scope, inputs, reloads, wanted));
+            } else {
+                api_server::start(source, &scope, &inputs, &reloads, &wanted, &mut tasks).await?;
             }
         }
     }

@@ -71,9 +71,13 @@ fn table(answer: Part<'_>) -> String {
             weight(endpoint),
         ]);
     }
-    // Only a running weir knows these.
-    let is_live = answer.items("endpoints").any(|endpoint| endpoint.has("state"));
-    if is_live { table.coloured() } else { table.without(&header[5..]).to_string() }
+    // Only a running weir knows these; objects say a weight where it is not the default.
+    let has = |key: &str| answer.items("endpoints").any(|endpoint| endpoint.has(key));
+    match (has("state"), has("weight")) {
+        (true, _) => table.coloured(),
+        (false, true) => table.without(&header[5..8]).to_string(),
+        (false, false) => table.without(&header[5..]).to_string(),
+    }
 }
 
 fn eligible(endpoint: Part<'_>) -> String {
