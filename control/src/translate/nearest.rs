@@ -6,7 +6,7 @@ use crate::model::MAX_TEXT_CHARS;
 const MAX_COMPARED: usize = 200;
 
 /// Known word that is nearest to a word: a third of its characters may be wrong, missing or too many. Case does not count.
-pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     if word.is_empty() || word.len() > MAX_TEXT_CHARS {
         return None;
     }

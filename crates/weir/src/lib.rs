@@ -2,6 +2,7 @@
 //!
 //! | module | question |
 //! |---|---|
+//! | `admin` | what does a running weir tell its operators, and how do they steer it? |
 //! | [`cli`] | what can be said on the command line? |
 //! | [`commands`] | what does each command do? |
 //! | `node` | how does weir serve a whole node? |
@@ -10,6 +11,7 @@
 //! | [`metrics`] | how does an operator see numbers? |
 //! | `output` | how does the program speak to people? |
 
+mod admin;
 pub mod cli;
 pub mod commands;
 mod health;

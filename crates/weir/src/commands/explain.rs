@@ -6,6 +6,8 @@ mod flows;
 mod judge;
 mod mapped;
 mod notes;
+mod running;
 mod text;
 
 pub(crate) use ask::explain;
+pub(crate) use running::RunningExplainer;
