@@ -62,6 +62,8 @@ pub(crate) struct Driver {
     states: Option<watch::Sender<State>>,
     /// Whoever waits for a Snapshot with the overrides that were set last.
     overriding: Vec<oneshot::Sender<u64>>,
+    /// Objects that the published Snapshot follows from, for those who look.
+    objects: watch::Sender<State>,
 }
 
 impl Driver {
@@ -89,7 +91,13 @@ impl Driver {
             nodes_wanted: watch::Sender::default(),
             states,
             overriding: Vec::new(),
+            objects: watch::Sender::default(),
         }
+    }
+
+    /// The objects that the published Snapshot follows from, before guards.
+    pub(crate) fn objects(&self) -> watch::Receiver<State> {
+        self.objects.subscribe()
     }
 
     /// Runs until all senders of inputs are gone.
@@ -205,6 +213,8 @@ impl Driver {
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.metrics.generation.set(commit.snapshot.generation as f64);
+            // First the objects: who sees the Snapshot finds those of it, or later ones.
+            self.objects.send_replace(self.store.state());
             self.snapshots.send_replace(commit.snapshot.clone());
         }
         self.answer_overriding(commit.snapshot.generation);

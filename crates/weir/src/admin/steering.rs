@@ -1,0 +1,5 @@
+//! How does an operator steer a running weir? Only through the Unix socket.
+
+pub(super) mod kill;
+pub(super) mod override_form;
+pub(super) mod overrides;
