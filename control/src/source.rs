@@ -5,7 +5,7 @@ use crate::{
     api_server::{self, ConfigError, KubeSource},
     blocking::blocking,
     disk::{Disk, Folder, Identity, OverridesFile},
-    driver::{self, Driver, Input, Inputs},
+    driver::{self, Driver, Input, Inputs, NodesWanted},
     file::{self, FileSource, Report},
     overrides::{OperatorOverrides, keep_in, keeper},
     store::Store,
@@ -130,10 +130,8 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let mut overrides_file = None;
     match source {
         Source::File(source) => {
-            overrides_file = source
-                .state_dir
-                .clone()
-                .map(|path| OverridesFile::new(Arc::new(Folder::new(path)), identity(String::new(), &scope)));
+            let folder = source.state_dir.clone().map(|path| Arc::new(Folder::new(path)));
+            overrides_file = folder.map(|folder| OverridesFile::new(folder, identity(String::new(), &scope)));
             first_load =
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
@@ -148,21 +146,15 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 let (found, states, task) = restore(disk, &inputs).await;
                 (restored, saving) = (found, Some((states, task)));
             }
-            let reloads = reloads.subscribe();
-            if restored {
-                let scope = scope.clone();
-                tasks.spawn(api_server::start_with_retries(source, scope, inputs, reloads, wanted));
-            } else {
-                api_server::start(source, &scope, &inputs, &reloads, &wanted, &mut tasks).await?;
-            }
+            let asked = (reloads.subscribe(), wanted);
+            watch_api_server(source, &scope, inputs, asked, restored, &mut tasks).await?;
         }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
     let (brought, changes) = mpsc::channel(UNMEASURED);
     let mut store = Store::new(&scope.node_name).with_guards(guards);
-    let overrides = start_overrides(overrides_file, &weak_inputs, &mut tasks).await;
-    store.set_overrides(overrides.current());
+    let overrides = start_overrides(overrides_file, &weak_inputs, &mut store, &mut tasks).await;
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
     let objects = driver.objects();
@@ -179,6 +171,22 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
         inputs: weak_inputs,
         overrides,
     })
+}
+
+/// Starts to watch an API server. With a restored state it may be away, and so may what gives the credentials.
+async fn watch_api_server(
+    source: KubeSource,
+    scope: &Scope,
+    inputs: Inputs,
+    (reloads, nodes_wanted): (watch::Receiver<u64>, watch::Receiver<NodesWanted>),
+    restored: bool,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ConfigError> {
+    if !restored {
+        return api_server::start(source, scope, &inputs, &reloads, &nodes_wanted, tasks).await;
+    }
+    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, reloads, nodes_wanted));
+    Ok(())
 }
 
 /// Identity of the weir that the state is saved for.
@@ -204,6 +212,7 @@ async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>
 async fn start_overrides(
     file: Option<OverridesFile>,
     inputs: &mpsc::WeakSender<Input>,
+    store: &mut Store,
     tasks: &mut JoinSet<()>,
 ) -> OperatorOverrides {
     let Some(file) = file else {
@@ -211,6 +220,7 @@ async fn start_overrides(
     };
     let kept = file.clone();
     let overrides = blocking(move || kept.load()).await;
+    store.set_overrides(overrides.clone());
     let (keeper, wanted) = keeper();
     tasks.spawn(keep_in(file, wanted));
     OperatorOverrides::new(overrides, inputs.clone(), Some(keeper))

@@ -10,6 +10,7 @@ mod guard;
 mod knowledge;
 mod leases;
 mod metrics_page;
+mod override_form;
 mod overview;
 mod page;
 mod query;

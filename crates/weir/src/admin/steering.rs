@@ -1,5 +1,4 @@
 //! How does an operator steer a running weir? Only through the Unix socket.
 
 pub(super) mod kill;
-pub(super) mod override_form;
 pub(super) mod overrides;

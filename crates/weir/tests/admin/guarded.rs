@@ -57,8 +57,12 @@ fn a_long_answer_is_compressed_for_those_who_ask() {
 #[test]
 fn an_address_that_others_can_reach_is_refused_without_certificates_unless_it_is_wanted() {
     let run = |flags: &[&str]| {
-        let output =
-            Command::new(WEIR).args(["run", "--manifests", "/nowhere"]).args(flags).output().unwrap();
+        let output = Command::new(WEIR)
+            .env_clear()
+            .args(["run", "--manifests", "/nowhere"])
+            .args(flags)
+            .output()
+            .unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let (code, said) = run(&["--admin-address", "0.0.0.0:10249"]);

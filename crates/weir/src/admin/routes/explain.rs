@@ -4,8 +4,8 @@ use super::super::{
     api_error::ApiError,
     asked::{Asked, json},
     clock::Clock,
+    override_form::OverrideForm,
     overview::{Overview, Port},
-    steering::override_form::OverrideForm,
 };
 use crate::{cli::AskedFlow, http::Reply};
 use serde_json::{Map, Value, json as value};

@@ -1,6 +1,6 @@
 //! How is an override told?
 
-use super::super::clock::Time;
+use super::clock::Time;
 use serde::Serialize;
 use std::{
     collections::HashMap,
