@@ -19,6 +19,10 @@ fn pick(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(policy.as_str(), endpoints), |bencher| {
                 bencher.iter(|| picks.pick(black_box(&[])).map(|target| target.address));
             });
+            let mut picks = Picks::weighted(policy, endpoints);
+            group.bench_function(BenchmarkId::new(format!("{policy} by weight"), endpoints), |bencher| {
+                bencher.iter(|| picks.pick(black_box(&[])).map(|target| target.address));
+            });
         }
     }
 }

@@ -9,16 +9,17 @@ use weir_core::Policy;
 fn a_pick_allocates_nothing() {
     for policy in Policy::ALL {
         for endpoints in [0, 1, 10, 1_000] {
-            let mut picks = Picks::new(policy, endpoints);
-            let tried: Vec<_> =
-                picks.balancer.targets().iter().map(|target| target.address).take(2).collect();
-            for tried in [&[], &tried[..]] {
-                let counted = measure(|| {
-                    for _ in 0..1_000 {
-                        black_box(picks.pick(tried));
-                    }
-                });
-                assert_eq!(counted.count_total, 0, "{policy}, {endpoints} endpoints, tried {tried:?}");
+            for mut picks in [Picks::new(policy, endpoints), Picks::weighted(policy, endpoints)] {
+                let tried: Vec<_> =
+                    picks.balancer.targets().iter().map(|target| target.address).take(2).collect();
+                for tried in [&[], &tried[..]] {
+                    let counted = measure(|| {
+                        for _ in 0..1_000 {
+                            black_box(picks.pick(tried));
+                        }
+                    });
+                    assert_eq!(counted.count_total, 0, "{policy}, {endpoints} endpoints, tried {tried:?}");
+                }
             }
         }
     }

@@ -8,15 +8,19 @@ mod debounce;
 mod folder;
 mod format;
 mod metrics;
+mod overrides;
 
 pub use format::{
     Identity, IdentityMismatch, MAX_BODY_BYTES, SCHEMA, StateError, StateMetadata, decode, encode,
 };
 
+pub(crate) use folder::Folder;
+pub(crate) use overrides::OverridesFile;
+
 use self::metrics::Metrics;
 use crate::{Event, State, blocking::blocking};
 use debounce::Save;
-use folder::{Folder, ReadError, WriteError};
+use folder::{ReadError, WriteError};
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -53,14 +57,8 @@ enum LoadError {
 }
 
 impl Disk {
-    pub(crate) fn new(folder: PathBuf, identity: Identity, defaults: Settings) -> Self {
-        Self {
-            folder: Arc::new(Folder::new(folder)),
-            identity,
-            defaults: Arc::new(defaults),
-            metrics: Metrics::register(),
-            failing: None,
-        }
+    pub(crate) fn new(folder: Arc<Folder>, identity: Identity, defaults: Settings) -> Self {
+        Self { folder, identity, defaults: Arc::new(defaults), metrics: Metrics::register(), failing: None }
     }
 
     /// Takes the folder's lock, if it is free, and reads the state file. Problems are logged and do not keep

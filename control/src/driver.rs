@@ -5,14 +5,14 @@ mod commit_limiter;
 mod input;
 mod kube_proxy_metrics;
 mod log;
-mod log_budget;
-mod log_deduplicator;
 mod metrics;
 mod nodes_wanted;
 mod outage;
+mod overriding;
 mod propagation;
 mod restored;
 mod status;
+mod watches;
 
 pub use clock_reading::ClockReading;
 pub(crate) use input::{Input, Inputs, channel};
@@ -21,7 +21,7 @@ pub use propagation::{EndpointChange, PublishedChanges};
 pub use status::{Status, WatchState};
 
 use self::metrics::Metrics;
-use crate::{Commit, Event, FileProblem, Kind, Object, State, Store, disk, translate::Translation};
+use crate::{Commit, Event, FileProblem, Object, State, Store, disk, translate::Translation};
 use commit_limiter::CommitLimiter;
 use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMetrics;
@@ -33,7 +33,7 @@ use std::{sync::Arc, time::SystemTime};
 use tokio::{
     sync::{
         mpsc::{self, error::TrySendError},
-        watch,
+        oneshot, watch,
     },
     time::{Instant, sleep_until},
 };
@@ -60,6 +60,10 @@ pub(crate) struct Driver {
     nodes_wanted: watch::Sender<NodesWanted>,
     /// Sender of the states to be saved; `None` without a state folder.
     states: Option<watch::Sender<State>>,
+    /// Whoever waits for a Snapshot with the overrides that were set last.
+    overriding: Vec<oneshot::Sender<u64>>,
+    /// Objects that the published Snapshot follows from, for those who look.
+    objects: watch::Sender<State>,
 }
 
 impl Driver {
@@ -86,7 +90,14 @@ impl Driver {
             restored: None,
             nodes_wanted: watch::Sender::default(),
             states,
+            overriding: Vec::new(),
+            objects: watch::Sender::default(),
         }
+    }
+
+    /// The objects that the published Snapshot follows from, before guards.
+    pub(crate) fn objects(&self) -> watch::Receiver<State> {
+        self.objects.subscribe()
     }
 
     /// Runs until all senders of inputs are gone.
@@ -169,6 +180,7 @@ impl Driver {
                     self.store.set_host_addresses(addresses);
                     self.pending = true;
                 }
+                Input::Overrides { overrides, done } => self.set_overrides(overrides, done),
                 Input::Watch(kind, state) => self.observe_watch(kind, state),
             }
         }
@@ -201,8 +213,11 @@ impl Driver {
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.metrics.generation.set(commit.snapshot.generation as f64);
+            // First the objects: who sees the Snapshot finds those of it, or later ones.
+            self.objects.send_replace(self.store.state());
             self.snapshots.send_replace(commit.snapshot.clone());
         }
+        self.answer_overriding(commit.snapshot.generation);
         self.want_nodes();
         self.publish_changes(&commit);
         if let Some(restored) = self.restored.take_if(|restored| restored.is_replaced()) {
@@ -270,29 +285,6 @@ impl Driver {
             changed
         });
         new.iter().for_each(|problem| self.metrics.file_problem(problem));
-    }
-
-    fn observe_watch(&mut self, kind: Kind, state: WatchState) {
-        self.metrics.watch(kind, &state);
-        self.log.watch(kind, &state);
-        let now = ClockReading::now();
-        self.outage.observe(kind, &state, now.monotonic);
-        self.metrics.outage_since(self.outage.unix_time(now));
-        self.status.send_if_modified(|status| {
-            let since = self.outage.since();
-            let changed = status.watches.get(&kind) != Some(&state) || status.outage_since != since;
-            status.watches.insert(kind, state);
-            status.outage_since = since;
-            changed
-        });
-    }
-
-    fn log_outage(&mut self) {
-        let now = ClockReading::now();
-        self.outage.log(now, self.snapshots.borrow().generation > 0);
-        // The start of an outage is computed from the current time of day: the gauge follows a clock that was
-        // set.
-        self.metrics.outage_since(self.outage.unix_time(now));
     }
 }
 

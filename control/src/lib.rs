@@ -12,6 +12,7 @@ mod driver;
 pub mod file;
 mod metric_families;
 mod model;
+mod overrides;
 pub mod source;
 pub mod store;
 pub mod translate;
@@ -26,5 +27,6 @@ pub use metric_families::METRIC_FAMILIES;
 pub use model::{
     Event, FileProblem, Kind, LeftOut, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection,
 };
+pub use overrides::{Changed, Ended, Kept, OperatorOverrides};
 pub use source::{Control, Credentials, HostAddresses, Source, StartError, start};
 pub use store::{Commit, Refusals, State, Store};

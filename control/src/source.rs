@@ -3,17 +3,19 @@
 use crate::{
     FileProblem, PublishedChanges, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource},
-    disk::{Disk, Identity},
-    driver::{self, Driver, Input, Inputs},
+    blocking::blocking,
+    disk::{Disk, Folder, Identity, OverridesFile},
+    driver::{self, Driver, Input, Inputs, NodesWanted},
     file::{self, FileSource, Report},
+    overrides::{OperatorOverrides, keep_in, keeper},
     store::Store,
 };
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
-use weir_core::{Node, Snapshot};
+use weir_core::{Node, Overrides, Snapshot};
 
 /// Where objects come from.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Control {
     /// Changes of endpoints that each Snapshot brings, to measure their propagation. Bounded: changes that
     /// nobody receives are dropped.
     pub changes: mpsc::Receiver<PublishedChanges>,
+    /// Objects that the Snapshot follows from, before guards; cheap to clone.
+    pub objects: watch::Receiver<State>,
     /// Findings of the first load of manifests; `None` for an API server.
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,
@@ -43,6 +47,7 @@ pub struct Control {
     reloads: watch::Sender<u64>,
     /// Does not keep the driver running when its source has ended.
     inputs: mpsc::WeakSender<Input>,
+    overrides: OperatorOverrides,
 }
 
 impl Control {
@@ -54,6 +59,11 @@ impl Control {
     /// The addresses of this host, to tell the control plane of a change.
     pub fn host_addresses(&self) -> HostAddresses {
         HostAddresses(self.inputs.clone())
+    }
+
+    /// What an operator says of endpoints and nodes, to change it.
+    pub fn overrides(&self) -> OperatorOverrides {
+        self.overrides.clone()
     }
 
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
@@ -117,8 +127,11 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let reloads = watch::Sender::default();
     let (nodes_wanted, wanted) = watch::channel(None);
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
+    let mut overrides_file = None;
     match source {
         Source::File(source) => {
+            let folder = source.state_dir.clone().map(|path| Arc::new(Folder::new(path)));
+            overrides_file = folder.map(|folder| OverridesFile::new(folder, identity(String::new(), &scope)));
             first_load =
                 Some(file::start(source, &scope, inputs, &mut tasks).await.map_err(StartError::Manifests)?);
         }
@@ -127,45 +140,53 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
             guards.iter_mut().for_each(|rules| rules.virtual_ips.api_server = api_server::address(&url));
             let mut restored = false;
             if let Some(folder) = source.state_dir.clone() {
-                let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());
+                let (folder, identity) = (Arc::new(Folder::new(folder)), identity(url, &scope));
+                overrides_file = Some(OverridesFile::new(Arc::clone(&folder), identity.clone()));
+                let disk = Disk::new(folder, identity, scope.defaults.clone());
                 let (found, states, task) = restore(disk, &inputs).await;
                 (restored, saving) = (found, Some((states, task)));
             }
-            match restored {
-                true => {
-                    let reloads = reloads.subscribe();
-                    tasks.spawn(api_server::start_with_retries(
-                        source,
-                        scope.clone(),
-                        inputs,
-                        reloads,
-                        wanted,
-                    ));
-                }
-                false => {
-                    let reloads = reloads.subscribe();
-                    api_server::start(source, &scope, &inputs, &reloads, &wanted, &mut tasks).await?;
-                }
-            }
+            let asked = (reloads.subscribe(), wanted);
+            watch_api_server(source, &scope, inputs, asked, restored, &mut tasks).await?;
         }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
     let (status, status_seen) = watch::channel(Status::default());
     let (brought, changes) = mpsc::channel(UNMEASURED);
-    let store = Store::new(&scope.node_name).with_guards(guards);
+    let mut store = Store::new(&scope.node_name).with_guards(guards);
+    let overrides = start_overrides(overrides_file, &weak_inputs, &mut store, &mut tasks).await;
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
+    let objects = driver.objects();
     tasks.spawn(driver.run(received));
     Ok(Control {
         snapshots: published,
         status: status_seen,
         changes,
+        objects,
         first_load,
         tasks,
         saving,
         reloads,
         inputs: weak_inputs,
+        overrides,
     })
+}
+
+/// Starts to watch an API server. With a restored state it may be away, and so may what gives the credentials.
+async fn watch_api_server(
+    source: KubeSource,
+    scope: &Scope,
+    inputs: Inputs,
+    (reloads, nodes_wanted): (watch::Receiver<u64>, watch::Receiver<NodesWanted>),
+    restored: bool,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ConfigError> {
+    if !restored {
+        return api_server::start(source, scope, &inputs, &reloads, &nodes_wanted, tasks).await;
+    }
+    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, reloads, nodes_wanted));
+    Ok(())
 }
 
 /// Identity of the weir that the state is saved for.
@@ -185,4 +206,22 @@ async fn restore(mut disk: Disk, inputs: &Inputs) -> (bool, watch::Sender<State>
     }
     let (states, seen) = watch::channel(State::default());
     (found, states, tokio::spawn(disk.run(seen)))
+}
+
+/// Reads what an operator has said before the restart, and starts to keep what is said from now on.
+async fn start_overrides(
+    file: Option<OverridesFile>,
+    inputs: &mpsc::WeakSender<Input>,
+    store: &mut Store,
+    tasks: &mut JoinSet<()>,
+) -> OperatorOverrides {
+    let Some(file) = file else {
+        return OperatorOverrides::new(Overrides::default(), inputs.clone(), None);
+    };
+    let kept = file.clone();
+    let overrides = blocking(move || kept.load()).await;
+    store.set_overrides(overrides.clone());
+    let (keeper, wanted) = keeper();
+    tasks.spawn(keep_in(file, wanted));
+    OperatorOverrides::new(overrides, inputs.clone(), Some(keeper))
 }

@@ -8,6 +8,7 @@ mod interner;
 mod judged;
 mod lists;
 mod node_ports;
+mod overrides;
 mod refusals;
 mod state;
 
@@ -24,7 +25,9 @@ use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
-use weir_core::{EndpointSlice, Node, Service, ServiceKey, Snapshot, guards::GuardRules, resolve};
+use weir_core::{
+    EndpointSlice, Node, Overrides, Service, ServiceKey, Snapshot, guards::GuardRules, resolve_steered,
+};
 
 /// All translated objects, and the [`Snapshot`] that follows from them.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Store {
     /// Guard that refuses addresses; `None`: the objects are the operator's own.
     guard: Option<Guard>,
     interner: Interner,
+    /// What an operator has said of endpoints and nodes.
+    overrides: Overrides,
     snapshot: Snapshot,
 }
 
@@ -52,6 +57,7 @@ impl Store {
             stale: Stale::default(),
             guard: None,
             interner: Interner::default(),
+            overrides: Overrides::default(),
             snapshot,
         }
     }
@@ -135,13 +141,13 @@ impl Store {
             self.guard.iter_mut().for_each(|guard| guard.forget_service(key));
             return snapshot.remove(key).is_some();
         };
-        let node = &self.state.node;
+        let (node, overrides) = (&self.state.node, &self.overrides);
         let resolved = match &mut self.guard {
             Some(guard) => {
                 let (service, slices) = guard.guarded(service, parts.slices(), node, &snapshot.service_cidrs);
-                resolve(&service, slices.iter().map(|slice| &**slice), node)
+                resolve_steered(&service, slices.iter().map(|slice| &**slice), node, overrides)
             }
-            None => resolve(service, parts.slices(), node),
+            None => resolve_steered(service, parts.slices(), node, overrides),
         };
         if snapshot.get(key).is_some_and(|known| **known == resolved) {
             return false;

@@ -10,10 +10,9 @@ mod slice;
 mod translation;
 
 pub(crate) use metadata::key;
-pub use nearest::did_you_mean;
-pub(crate) use nearest::nearest;
+pub use nearest::{did_you_mean, nearest};
 pub use problems::Problems;
-pub use settings::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
+pub use settings::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation, SLICE_ANNOTATIONS, SliceAnnotation};
 pub(crate) use slice::SERVICE_NAME;
 pub(crate) use translation::translate_with;
 pub use translation::{Translate, Translation, translate};

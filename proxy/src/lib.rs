@@ -10,6 +10,7 @@
 
 mod buffers;
 mod limits;
+mod observe;
 mod proxy;
 mod reconcile;
 mod routing;
@@ -22,17 +23,27 @@ mod udp;
 mod worker;
 
 pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
+pub use observe::{
+    endpoint_state::EndpointState,
+    endpoint_view::{EndpointView, Pick},
+    killer::Killer,
+    observer::Observer,
+    port_view::PortView,
+    registry::FrontendCounts,
+    watching::{ConnectionChanges, Watch},
+};
 pub use proxy::{Drained, Proxy};
 pub use reconcile::{
     bind_failure::BindFailure,
     plan::mapping::LoopbackMapping,
     report::{Applied, FrontendRow, FrontendState},
 };
-pub use shared::command::ConnectionInfo;
 pub use shared::{
     bridges::SetBridges,
     config::{Config, NodeMode},
+    connection_info::{ConnectionEnd, ConnectionFilter, ConnectionId, ConnectionInfo, FlowInfo, ServedPort},
     error::Error,
+    event_log::{Event, EventKind, EventLog, Occurrence},
     hand_over::{HandOver, ListeningSocket},
 };
 pub use sys::{
@@ -40,7 +51,7 @@ pub use sys::{
     sock_diag::availability as sock_diag_availability,
 };
 pub use telemetry::{
-    close_reason::Closed,
+    close_reason::{Closed, UnknownReason},
     details::{Details, WantedDetails},
     endpoint_reading::{EndpointReading, EndpointStanding},
     histogram::{Bounds, HistogramReading},
@@ -48,4 +59,5 @@ pub use telemetry::{
     port_families::{ENDPOINT_FAMILIES, EndpointFamily, PORT_FAMILIES, PortFamily, PortReading, ShowReading},
     port_series::{CheckResult, PortCount, PortSeries, ReasonCount},
     readings::Readings,
+    totals::PortTotals,
 };

@@ -5,6 +5,5 @@ pub(crate) mod binding;
 pub(crate) mod endpoints;
 pub(crate) mod node_context;
 pub(crate) mod port_runtime;
-mod read_port;
 pub(crate) mod routing_table;
 pub(crate) mod self_addresses;

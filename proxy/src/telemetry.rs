@@ -12,3 +12,4 @@ pub(crate) mod port_families;
 pub(crate) mod port_metrics;
 pub(crate) mod port_series;
 pub(crate) mod readings;
+pub(crate) mod totals;

@@ -14,3 +14,4 @@ mod reply_socket;
 pub(crate) mod requests;
 mod scratch;
 pub(crate) mod sessions;
+pub(crate) mod termination;

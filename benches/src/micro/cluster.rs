@@ -8,6 +8,7 @@ use std::{
 use weir_control::{Event, Kind, Object, ObjectKey};
 use weir_core::{
     Conditions, EndpointSlice, Family, PortSpec, Protocol, Service, ServiceKey, SliceEndpoint, SlicePort,
+    Weight,
 };
 
 const ENDPOINTS: u32 = 10;
@@ -62,6 +63,7 @@ fn slice(index: u32, ready: bool) -> Event {
     };
     let object = ObjectKey::new(Kind::EndpointSlice, Arc::clone(&service.namespace), Arc::clone(&name));
     let slice = EndpointSlice {
+        weight: Weight::DEFAULT,
         name,
         service,
         family: Family::V4,

@@ -1,7 +1,7 @@
 //! Which endpoints are there to choose from, and for which flows? (pick.rs, no_allocation.rs)
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
-use weir_core::{Balancer, Flow, Lease, Load, Policy, Protocol, Request, Target};
+use weir_core::{Balancer, Flow, Lease, Load, Policy, Protocol, Request, Target, Weight};
 
 /// Number of flows: enough to reach all of a Maglev table again and again, and few enough to stay in the cache.
 const FLOWS: usize = 4096;
@@ -20,6 +20,16 @@ pub struct Picks {
 impl Picks {
     /// A balancer of this policy over so many endpoints, each with up to three live connections.
     pub fn new(policy: Policy, endpoints: usize) -> Self {
+        Self::with(endpoints, |targets| Balancer::build(policy, targets, None))
+    }
+
+    /// The same with weights of 1 to 5 by turns.
+    pub fn weighted(policy: Policy, endpoints: usize) -> Self {
+        let weights = (1..=5).map(Weight::new).cycle();
+        Self::with(endpoints, |targets| Balancer::weighted(policy, targets.into_iter().zip(weights), None))
+    }
+
+    fn with(endpoints: usize, build: impl FnOnce(Vec<Target>) -> Balancer) -> Self {
         let mut entropy = Xorshift::default();
         let mut leases = Vec::new();
         let mut target = |index| {
@@ -29,13 +39,7 @@ impl Picks {
         };
         let targets = (0u32..).take(endpoints).map(&mut target).collect();
         let flows = (0..FLOWS).map(|_| (flow(entropy.next()), entropy.next())).collect();
-        Self {
-            balancer: Balancer::build(policy, targets, None),
-            now: Instant::now(),
-            flows,
-            next: 0,
-            _leases: leases,
-        }
+        Self { balancer: build(targets), now: Instant::now(), flows, next: 0, _leases: leases }
     }
 
     /// Places the next flow on an endpoint that is not among `tried`.

@@ -123,7 +123,11 @@ impl Listing {
                 Some(Input::Watch(kind, state)) => self.observe(kind, state)?,
                 // None of them comes from a watch.
                 Some(
-                    Input::Manifests { .. } | Input::Saved(_) | Input::Nodes(_) | Input::HostAddresses(_),
+                    Input::Manifests { .. }
+                    | Input::Saved(_)
+                    | Input::Nodes(_)
+                    | Input::HostAddresses(_)
+                    | Input::Overrides { .. },
                 ) => {}
                 None => return Err(ListError::Failed("the watches have ended".to_owned())),
             }

@@ -1,4 +1,4 @@
-//! How are bytes kept in a folder so that they are whole after any crash, and written by one weir only?
+//! How are files kept in a folder so that they are whole after any crash, and written by one weir only?
 
 use super::format::MAX_FILE_BYTES;
 use rustix::{fs::OFlags, io::Errno};
@@ -10,9 +10,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Folder with one state file, written by the holder of the folder's lock.
+/// Name of the state file.
+const STATE: &str = "state";
+
+/// Folder with the state file and others, written by the holder of the folder's lock.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     file: PathBuf,
     /// Locked file. The kernel unlocks it when it is dropped, or the process ends in whatever way.
@@ -21,18 +24,18 @@ pub(super) struct Folder {
 
 /// Reason why a state file cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(crate) enum ReadError {
     #[error("it is not a regular file")]
     NotAFile,
-    #[error("it is larger than {} MiB", MAX_FILE_BYTES >> 20)]
-    TooLarge,
+    #[error("it is larger than {} MiB", .0 >> 20)]
+    TooLarge(u64),
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] io::Error),
 }
 
 /// Reason why nothing was written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
+pub(crate) enum WriteError {
     #[error("another weir holds {} and saves there", .0.display())]
     InUse(PathBuf),
     #[error("cannot {what} {}: {source}", path.display())]
@@ -40,8 +43,8 @@ pub(super) enum WriteError {
 }
 
 impl Folder {
-    pub(super) fn new(path: PathBuf) -> Self {
-        let file = path.join("state");
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let file = path.join(STATE);
         Self { path, file, lock: Mutex::default() }
     }
 
@@ -50,11 +53,22 @@ impl Folder {
         &self.file
     }
 
-    /// Reads the state file; `None` when there is none. Anything else in its place neither blocks nor is
-    /// followed.
+    /// Path of a file of this name.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Reads the state file; `None` when there is none.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, ReadError> {
+        self.read_file(STATE, MAX_FILE_BYTES)
+    }
+
+    /// Reads a file of at most `most` bytes; `None` when there is none. Anything else in its place neither blocks nor is
+    /// followed.
+    pub(super) fn read_file(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(&self.file);
+        let path = self.path_of(name);
+        let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -67,18 +81,23 @@ impl Folder {
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
         }
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(ReadError::TooLarge);
+        if metadata.len() > most {
+            return Err(ReadError::TooLarge(most));
         }
         let mut bytes = Vec::with_capacity(metadata.len() as usize);
-        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
     /// Replaces the state file by `bytes`, or leaves it as it was. The bytes are on disk when this returns.
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.write_file(STATE, bytes)
+    }
+
+    /// Replaces a file by `bytes`, or leaves it as it was. The bytes are on disk when this returns.
+    pub(super) fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
         self.lock()?;
-        let new = self.path.join("state.new");
+        let (file_path, new) = (self.path_of(name), self.path.join(format!("{name}.new")));
         // An interrupted write may have left a file; a link may be a trap.
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -89,7 +108,7 @@ impl Folder {
         let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
         let mut file = created.map_err(failed("create", &new))?;
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed("write", &new))?;
-        fs::rename(&new, &self.file).map_err(failed("replace", &self.file))?;
+        fs::rename(&new, &file_path).map_err(failed("replace", &file_path))?;
         let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
         synced.map_err(failed("write", &self.path))
     }
@@ -210,7 +229,7 @@ mod tests {
         let folder = temporary.folder();
         folder.write(b"").unwrap();
         File::options().write(true).open(folder.file()).unwrap().set_len(MAX_FILE_BYTES + 1).unwrap();
-        assert!(matches!(folder.read(), Err(ReadError::TooLarge)));
+        assert!(matches!(folder.read(), Err(ReadError::TooLarge(_))));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::{clock_reading::ClockReading, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
 use std::{collections::BTreeSet, net::IpAddr};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use weir_core::Overrides;
 
 /// Message of a source to the driver.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub(crate) enum Input {
     Nodes(Result<Vec<IpAddr>, String>),
     /// Addresses of this host's interfaces, when they have changed.
     HostAddresses(BTreeSet<IpAddr>),
+    /// What an operator says of endpoints and nodes from now on. Answered with the generation of the Snapshot that contains it; with
+    /// 0 if there is none yet.
+    Overrides { overrides: Overrides, done: oneshot::Sender<u64> },
     /// State of the watch of one kind.
     Watch(Kind, WatchState),
 }

@@ -1,13 +1,14 @@
 //! What is logged of objects, manifests and watches? Each problem once, until it changes.
 
-use super::{
-    log_budget::{LogBudget, Weight},
-    log_deduplicator::{LogDeduplicator, WatchLogDeduplicator},
-};
+mod budget;
+mod deduplicator;
+
 use crate::{
     Event, FileProblem, Kind, LeftOut, Problem, Refusals, WatchState,
     model::{grouped, shown},
 };
+use budget::{LogBudget, Weight};
+use deduplicator::{LogDeduplicator, WatchLogDeduplicator};
 use std::path::Path;
 use tokio::time::Instant;
 use tracing::{info, warn};

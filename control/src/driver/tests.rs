@@ -6,7 +6,7 @@ mod restored;
 
 use super::*;
 use crate::{
-    Object, ObjectKey,
+    Kind, Object, ObjectKey,
     driver::commit_limiter::{BURST, INTERVAL},
     translate::Translation,
 };
@@ -14,7 +14,7 @@ use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use tokio::time::{advance, timeout};
 use weir_core::{
     Conditions, EndpointSlice, Family, PortSpec, Protocol, ResolvedService, Service, ServiceKey,
-    SliceEndpoint, SlicePort,
+    SliceEndpoint, SlicePort, Weight,
 };
 
 struct Rig {
@@ -92,6 +92,7 @@ fn put_slice(number: u16, address: [u8; 4]) -> Event {
     let port = SlicePort { name: "".into(), protocol: Protocol::Tcp, port: NonZeroU16::new(80).unwrap() };
     let name: Arc<str> = format!("web-{number}-a").into();
     let slice = EndpointSlice {
+        weight: Weight::DEFAULT,
         name: Arc::clone(&name),
         service,
         family: Family::V4,

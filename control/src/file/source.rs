@@ -17,12 +17,14 @@ pub struct FileSource {
     pub poll_interval: Duration,
     /// Whether the kernel is asked to tell of changes (inotify).
     pub notified: bool,
+    /// Folder in which overrides are kept over a restart; `None` for none. Objects are not kept: they are in the files.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl FileSource {
     /// Creates a source whose changes are noticed through inotify, else once a second.
     pub fn new(paths: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
         let paths = paths.into_iter().map(Into::into).collect();
-        Self { paths, poll_interval: Duration::from_secs(1), notified: true }
+        Self { paths, poll_interval: Duration::from_secs(1), notified: true, state_dir: None }
     }
 }

@@ -90,7 +90,7 @@ impl<T: ?Sized + Eq + Hash> Pool<T> {
 mod tests {
     use super::*;
     use std::num::NonZeroU16;
-    use weir_core::{Conditions, Family, Protocol, SliceEndpoint, SlicePort};
+    use weir_core::{Conditions, Family, Protocol, SliceEndpoint, SlicePort, Weight};
 
     fn slice(name: &str, zone: &str) -> Object {
         let port = SlicePort { name: "http".into(), protocol: Protocol::Tcp, port: NonZeroU16::MIN };
@@ -103,6 +103,7 @@ mod tests {
             hints: Arc::new(Hints { zones: [zone.into()].into(), nodes: Box::default() }),
         };
         Object::EndpointSlice(EndpointSlice {
+            weight: Weight::DEFAULT,
             name: name.into(),
             service: ServiceKey::new("default", "web"),
             family: Family::V4,

@@ -5,9 +5,9 @@ mod annotations;
 mod shown;
 mod values;
 
-pub(super) use annotation::EXTERNAL_IPS;
 pub use annotation::{ANNOTATION_PREFIX, Annotation};
-pub use annotations::ANNOTATIONS;
+pub(super) use annotation::{EXTERNAL_IPS, WEIGHT};
+pub use annotations::{ANNOTATIONS, SLICE_ANNOTATIONS, SliceAnnotation};
 
 use super::{nearest::nearest, problems::Problems};
 use crate::model::quoted;
@@ -27,6 +27,9 @@ pub(super) fn settings(
         let Some(name) = key.strip_prefix(ANNOTATION_PREFIX) else { continue };
         let field = format_args!("metadata.annotations[{key}]");
         match annotations::find(name) {
+            None if name == WEIGHT => {
+                problems.add(field, "is an annotation of EndpointSlices, and means nothing on a Service");
+            }
             None => problems.add_with(field, || {
                 let nearest = nearest(name, &annotations::names());
                 let nearest = nearest.map(|name| format!(" (did you mean {ANNOTATION_PREFIX}{name}?)"));

@@ -1,5 +1,7 @@
 //! Which endpoints does a discovery/v1 EndpointSlice list, and for which Service? (semantics S5, E1-E4, O1-O4, R1)
 
+mod weight;
+
 use super::{
     metadata::{check_name, labels, optional_name, text},
     nearest::did_you_mean,
@@ -80,6 +82,7 @@ fn slice(object: &ApiSlice, problems: &mut Problems) -> Result<EndpointSlice, Pr
         family,
         ports: ports(object, problems)?,
         endpoints,
+        weight: weight::weight(&object.metadata, problems),
     })
 }
 

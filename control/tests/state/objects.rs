@@ -15,7 +15,7 @@ use weir_control::{
 use weir_core::{
     ActiveCheck, Conditions, CreationTime, EndpointRemoved, EndpointSlice, Family, Hints, Limits,
     NoLocalEndpoints, Node, PerFamily, Policy, PortSpec, Protocol, ProxyProtocol, Service, ServiceKey,
-    Settings, SliceEndpoint, SlicePort,
+    Settings, SliceEndpoint, SlicePort, Weight,
 };
 
 pub(crate) const NODE: &str = "node-a";
@@ -69,6 +69,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         hints: Arc::clone(&hints),
     };
     let slice = EndpointSlice {
+        weight: Weight::new(7),
         name: "web-1".into(),
         service: service.key.clone(),
         family: Family::V4,
@@ -273,7 +274,14 @@ fn slice() -> impl Strategy<Value = EndpointSlice> {
             hints,
         });
     let family = prop_oneof![Just(Family::V4), Just(Family::V6)];
-    (name(), key(), family, vec(port, 0..3), vec(endpoint, 0..6)).prop_map(
-        |(name, service, family, ports, endpoints)| EndpointSlice { name, service, family, ports, endpoints },
+    (name(), key(), family, vec(port, 0..3), vec(endpoint, 0..6), any::<u16>()).prop_map(
+        |(name, service, family, ports, endpoints, weight)| EndpointSlice {
+            name,
+            service,
+            family,
+            ports,
+            endpoints,
+            weight: Weight::new(weight),
+        },
     )
 }

@@ -6,11 +6,14 @@ mod candidates;
 mod exclusion;
 mod least_connections;
 mod maglev;
+mod odds;
 mod peak_ewma;
 mod random;
 mod round_robin;
 mod target;
 pub mod topology;
+mod weighted;
+mod weights;
 
 pub use affinity::AffinityEntry;
 pub use balancer::Balancer;

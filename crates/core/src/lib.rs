@@ -50,19 +50,20 @@ pub use metric_family::{MetricFamily, MetricKind, MetricUnit};
 pub use model::{
     ActiveCheck, BridgeNetwork, Bridges, Capabilities, Capability, CapturePorts, CaptureSockets, Conditions,
     CreationTime, Endpoint, EndpointRemoved, EndpointSet, EndpointSlice, Family, Flow, Frontend,
-    FrontendKind, Hints, LAST_BRIDGED_SERVER_PORT, Limits, NoLocalEndpoints, Node, NotARatio, Origin,
-    PerFamily, Policy, PortKey, PortSpec, Printable, Protocol, ProxyProtocol, Ratio, Service, ServiceKey,
-    Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, address, is_unprintable,
+    FrontendKind, Hints, LAST_BRIDGED_SERVER_PORT, Limits, NoLocalEndpoints, Node, NotARatio, NotAWeight,
+    Origin, Overridden, PerFamily, Policy, PortKey, PortSpec, Printable, Protocol, ProxyProtocol, Ratio,
+    Service, ServiceKey, Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, Weight, address,
+    is_unprintable,
 };
 pub use policy::{
-    Audience, EndpointUse, Localhost, NodePortAddresses, NodePortChoice, NotAPortRange, Pods, PortCounters,
-    PortRange, PortSecret, Shortage, SourcePortChoice, SourcePorts, SourceRules, Traffic, Unused, Verdict,
-    guards, is_hairpin, verdict,
+    Audience, EndpointUse, ListRule, Localhost, NodePortAddresses, NodePortChoice, NotAPortRange, Pods,
+    PortCounters, PortRange, PortSecret, Shortage, SourcePortChoice, SourcePorts, SourceRules, Traffic,
+    Unused, Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
     Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,
-    PortReport, Rank, ResolveReport, ResolvedService, ServicePort, SharedMap, Snapshot, claims, resolve,
-    resolve_static,
+    NotSteered, Override, Overrides, PortReport, Rank, ResolveReport, ResolvedService, ServicePort,
+    SharedMap, Snapshot, Steered, TooManyOverrides, claims, resolve, resolve_static, resolve_steered,
 };
 pub use tcp::{
     ConnectSchedule, ConnectStep, Liveness, MAX_CONNECT_ATTEMPTS, MAX_RACING_ATTEMPTS, PeerReport,

@@ -13,6 +13,7 @@ mod printable;
 mod ratio;
 mod service;
 mod settings;
+mod weight;
 
 pub use bridges::{BridgeNetwork, Bridges, LAST_BRIDGED_SERVER_PORT};
 pub use capabilities::{Capabilities, Capability};
@@ -29,3 +30,4 @@ pub use service::{CreationTime, PortKey, PortSpec, Protocol, Service, ServiceKey
 pub use settings::{
     ActiveCheck, EndpointRemoved, Limits, NoLocalEndpoints, Policy, ProxyProtocol, Settings, UnknownPolicy,
 };
+pub use weight::{NotAWeight, Overridden, Weight};

@@ -1,12 +1,13 @@
 //! Which Services does a test give to the data plane or to the rules, without a control plane that makes Snapshots?
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use weir_core::{
     Conditions, EndpointSlice, Family, Node, PortSpec, Protocol, Service, Settings, SliceEndpoint, SlicePort,
-    Snapshot, resolve,
+    Snapshot, Weight, resolve,
 };
 
 /// Name of the node that tests run on.
@@ -19,12 +20,14 @@ pub struct TestService {
     pub service: Service,
     /// Address, conditions and node name of each endpoint.
     pub endpoints: Vec<(SocketAddr, Conditions, &'static str)>,
+    /// Weights of endpoints that have another one than the default.
+    pub weights: HashMap<SocketAddr, Weight>,
 }
 
 impl TestService {
     /// A Service without endpoints.
     pub fn new(service: Service) -> Self {
-        Self { service, endpoints: Vec::new() }
+        Self { service, endpoints: Vec::new(), weights: HashMap::new() }
     }
 
     /// Gives the Service ready endpoints on [`NODE`] instead of those that it has.
@@ -38,6 +41,13 @@ impl TestService {
     #[must_use]
     pub fn on_node(mut self, node: &'static str) -> Self {
         self.endpoints.iter_mut().for_each(|(_, _, on)| *on = node);
+        self
+    }
+
+    /// Gives an endpoint a weight.
+    #[must_use]
+    pub fn with_weight(mut self, endpoint: SocketAddr, weight: u16) -> Self {
+        self.weights.insert(endpoint, Weight::new(weight));
         self
     }
 
@@ -103,6 +113,7 @@ impl TestService {
         let port = NonZeroU16::new(address.port()).expect("a test's endpoint has a port");
         let ports = self.service.ports.iter();
         EndpointSlice {
+            weight: self.weights.get(&address).copied().unwrap_or_default(),
             name: format!("slice-{index}").into(),
             service: self.service.key.clone(),
             family: Family::of(address.ip()),

@@ -8,12 +8,14 @@ use super::{
     health_report::HealthReport,
     node_ports,
     node_view::{self, NodeView},
+    occurrences::{tell_endpoints, tell_services},
     plan::{self, Plan, PlanContext, loopback::Loopback},
     report::{Applied, FrontendRow, Mistakes},
     sockets::{Desired, Sockets},
 };
 use crate::{
     limits::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsages},
+    observe::registry::{FrontendCounts, Registry},
     routing::{
         endpoints::Endpoints,
         node_context::NodeContext,
@@ -56,7 +58,7 @@ pub(crate) struct Reconciler {
     bridges: Bridges,
     mistakes: Mistakes,
     gauges: FrontendGauges,
-    directory: Arc<PortDirectory>,
+    registry: Arc<Registry>,
 }
 
 impl Reconciler {
@@ -64,9 +66,9 @@ impl Reconciler {
         config: Config,
         workers: Vec<WorkerHandle>,
         descriptors: Arc<DescriptorBudget>,
+        registry: Arc<Registry>,
     ) -> Self {
         let map_loopback = (config.map_loopback && config.node_mode.is_none()).then(host::lowest_port);
-        let directory = Arc::<PortDirectory>::default();
         let mark = config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_endpoints);
         let mut reconciler = Self {
             sockets: Sockets::new(workers, &config, descriptors),
@@ -76,7 +78,7 @@ impl Reconciler {
             snapshot: Snapshot::default(),
             endpoints: Endpoints::default(),
             services: ServiceUsages::default(),
-            checks: HealthChecks::new(Egress { mark, ..Egress::default() }, &directory),
+            checks: HealthChecks::new(Egress { mark, ..Egress::default() }, &registry.directory),
             health_report: HealthReport::default(),
             runtimes: HashMap::new(),
             retired: Vec::new(),
@@ -86,7 +88,7 @@ impl Reconciler {
             bridges: Bridges::default(),
             mistakes: Mistakes::new(std::time::Instant::now()),
             gauges: FrontendGauges::register(),
-            directory,
+            registry,
         };
         reconciler.observe_node(&Snapshot::default());
         reconciler
@@ -110,7 +112,7 @@ impl Reconciler {
 
     /// The Service ports in use.
     pub(crate) fn directory(&self) -> &Arc<PortDirectory> {
-        &self.directory
+        &self.registry.directory
     }
 
     /// Serves `snapshot` from now on. The cost depends on what differs from the Snapshot before.
@@ -125,6 +127,7 @@ impl Reconciler {
         changes.changed.iter().for_each(&mut affect);
         self.assign_loopback(&changes).iter().filter_map(|key| snapshot.get(key)).for_each(affect);
 
+        tell_services(&self.registry.events, &changes, &self.snapshot);
         let mut touched = HashSet::new();
         for key in &changes.removed {
             self.retire(key, None);
@@ -221,6 +224,7 @@ impl Reconciler {
         let listening = open + unbound.map(|family| self.known_frontends.listening(family)).sum::<usize>();
         let without = self.plan.len().saturating_sub(listening + failed);
         self.gauges.set(listening, failed, without);
+        self.registry.set_frontends(FrontendCounts { listening, failed, no_endpoints: without });
     }
 
     /// Time at which a socket is to be tried again; `None` if all are open.
@@ -230,7 +234,8 @@ impl Reconciler {
 
     /// Logs which endpoints and Service ports have failed or work again since the last call.
     pub(crate) fn report_health(&mut self) {
-        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints);
+        let events = &self.registry.events;
+        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints, events);
     }
 
     /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
@@ -238,7 +243,7 @@ impl Reconciler {
         let now = Instant::now();
         self.endpoints.sweep();
         self.services.sweep();
-        self.directory.sweep(now);
+        self.registry.directory.sweep(now);
         self.retired.retain(|runtime| runtime.strong_count() > 0);
         let retired = self.retired.iter().filter_map(Weak::upgrade);
         for runtime in self.runtimes.values().cloned().chain(retired) {
@@ -281,8 +286,10 @@ impl Reconciler {
                 self.mistakes.warn_unsupported(port, self.snapshot.get(&port.key.service));
             }
             Some(runtime) => {
-                let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
+                let before = Arc::clone(&runtime.routing().port);
+                let removed = termination::removed_addresses(&before.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
+                tell_endpoints(&self.registry.events, &before, port, &removed, &mut self.endpoints);
                 if !removed.is_empty() {
                     handle::send_removed(
                         self.sockets.workers(),
@@ -293,8 +300,10 @@ impl Reconciler {
             }
             None => {
                 let runtime =
-                    PortRuntime::new(port, &self.node_context, &mut self.endpoints, &self.directory);
-                self.runtimes.insert(key, runtime.of_service(self.services.of(&port.key.service)));
+                    PortRuntime::new(port, &self.node_context, &mut self.endpoints, &self.registry.directory);
+                let runtime = runtime.of_service(self.services.of(&port.key.service));
+                self.registry.add(key.clone(), &runtime);
+                self.runtimes.insert(key, runtime);
             }
         }
     }
@@ -309,6 +318,7 @@ impl Reconciler {
             }
             self.checks.remove(&(port.key.clone(), port.family));
             self.health_report.remove(port);
+            self.registry.remove(&(port.key.clone(), port.family));
             if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
                 runtime.retire();
                 handle::send_removed(self.sockets.workers(), &runtime, RemovedEndpoints::Port);

@@ -7,7 +7,8 @@ use std::{
     sync::Arc,
 };
 use weir_core::{
-    Balancer, EndpointSet, FrontendKind, Load, Ratio, Request, ServicePort, Target, Traffic, is_hairpin,
+    Balancer, Endpoint, EndpointSet, FrontendKind, Load, Ratio, Request, ServicePort, Target, Traffic,
+    is_hairpin,
     topology::{nearby, spills},
 };
 
@@ -52,9 +53,11 @@ impl RoutingTable {
     ) -> Self {
         let epoch = previous.map_or(0, |previous| previous.epoch + 1);
         let mut balancer = |set: Option<&EndpointSet>, before: Option<&Balancer>| {
-            let target = |address| Target { address, load: endpoints.load(port.key.protocol, address) };
-            let targets = set?.iter().map(|endpoint| endpoint.address).map(target).collect();
-            let balancer = Balancer::build(port.settings.balance, targets, before);
+            let mut target = |endpoint: &Endpoint| {
+                let address = endpoint.address;
+                (Target { address, load: endpoints.load(port.key.protocol, address) }, endpoint.weight)
+            };
+            let balancer = Balancer::weighted(port.settings.balance, set?.iter().map(&mut target), before);
             Some(balancer.with_max_connections(port.settings.limits.connections_per_endpoint))
         };
         let serving = (0..).zip(port.merged.iter()).filter(|(_, endpoint)| endpoint.conditions.serving);
@@ -97,7 +100,7 @@ impl RoutingTable {
     }
 
     /// What is known of an endpoint that new flows get, or got until it began to terminate.
-    pub(super) fn load(&self, address: SocketAddr) -> Option<&Load> {
+    pub(crate) fn load(&self, address: SocketAddr) -> Option<&Load> {
         let balancers = self.cluster.iter().chain(self.local.as_deref());
         let chosen =
             balancers.filter_map(|balancer| balancer.targets().get(balancer.position(address)?)).next();

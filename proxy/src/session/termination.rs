@@ -5,7 +5,9 @@
 
 use super::{connection::Connection, context::WorkerContext};
 use crate::{
-    routing::port_runtime::PortRuntime, shared::command::RemovedEndpoints, telemetry::close_reason::Closed,
+    routing::port_runtime::PortRuntime,
+    shared::{command::RemovedEndpoints, connection_info::ConnectionFilter},
+    telemetry::close_reason::Closed,
 };
 use std::sync::Arc;
 use weir_core::EndpointRemoved;
@@ -26,6 +28,23 @@ pub(crate) async fn end_all(worker: &WorkerContext, reason: Closed) -> usize {
         connection.close_signal.send(reason);
         count += 1;
         true
+    };
+    in_bursts(worker, end).await;
+    count
+}
+
+/// Ends the connections that match; returns their number.
+pub(crate) async fn end_matching(worker: &WorkerContext, filter: &ConnectionFilter, reason: Closed) -> usize {
+    let mut count = 0;
+    let end = |connection: &Connection| {
+        let matches = filter.id.is_none_or(|id| id.number == connection.id) && connection.matches(filter);
+        // One that ends already is not told again.
+        let ends = matches && connection.close_signal.reason().is_none();
+        if ends {
+            connection.close_signal.send(reason);
+            count += 1;
+        }
+        ends
     };
     in_bursts(worker, end).await;
     count

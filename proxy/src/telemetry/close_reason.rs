@@ -1,6 +1,6 @@
 //! Why did a connection or a UDP flow end? One word, the same in logs, metrics and the API.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Reason why a connection or a UDP flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,11 +63,13 @@ pub enum Closed {
     Evicted,
     /// weir stopped before the connection ended.
     Drained,
+    /// An operator ended the connection or flow.
+    Killed,
 }
 
 impl Closed {
     /// All reasons.
-    pub const ALL: [Closed; 28] = [
+    pub const ALL: [Closed; 29] = [
         Self::Finished,
         Self::ClientReset,
         Self::EndpointReset,
@@ -96,7 +98,43 @@ impl Closed {
         Self::FrontendRemoved,
         Self::Evicted,
         Self::Drained,
+        Self::Killed,
     ];
+
+    /// Whether no endpoint served the client for this reason, or one failed that did.
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::EndpointReset
+            | Self::EndpointTimeout
+            | Self::NoEndpoints
+            | Self::ConnectRefused
+            | Self::ConnectTimeout
+            | Self::ConnectUnreachable
+            | Self::LoopRefused
+            | Self::QueueFull
+            | Self::QueueTimeout
+            | Self::LocalLimit
+            | Self::NoSourcePort => true,
+            Self::Finished
+            | Self::ClientReset
+            | Self::ClientTimeout
+            | Self::IdleTimeout
+            | Self::HalfClosedTimeout
+            | Self::HopLimit
+            | Self::ClientGone
+            | Self::ProxyProtocolError
+            | Self::SourceDenied
+            | Self::OverCapacity
+            | Self::ServiceLimit
+            | Self::ClientLimit
+            | Self::EndpointRemoved
+            | Self::MaxAge
+            | Self::FrontendRemoved
+            | Self::Evicted
+            | Self::Drained
+            | Self::Killed => false,
+        }
+    }
 
     /// The word in logs, metrics and the API.
     pub fn as_str(self) -> &'static str {
@@ -129,9 +167,23 @@ impl Closed {
             Self::FrontendRemoved => "frontend_removed",
             Self::Evicted => "evicted",
             Self::Drained => "drained",
+            Self::Killed => "killed",
         }
     }
 }
+
+impl FromStr for Closed {
+    type Err = UnknownReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReason> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownReason)
+    }
+}
+
+/// The error of a text that names no reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no close reason")]
+pub struct UnknownReason;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,13 +6,14 @@ use weir_core::{Endpoint, Load};
 /// State of an endpoint of a Service port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointStanding {
-    /// New clients get it.
+    /// New clients get it, as soon as it has room.
     Ready,
     /// Connections to it failed: it gets none for a while, unless too few others are left.
     Ejected,
     /// Active checks fail, or weir itself answers at its address.
     Down,
-    /// It is terminating: its connections go on, and new clients get it only if no endpoint is ready.
+    /// It is terminating, or an operator drains it: its connections go on, and it gets no new clients but terminating ones if
+    /// no endpoint is ready.
     Draining,
 }
 
@@ -27,16 +28,6 @@ impl EndpointStanding {
             Self::Ejected => "ejected",
             Self::Down => "down",
             Self::Draining => "draining",
-        }
-    }
-
-    /// State of an endpoint that clients get, or got until it began to terminate.
-    pub(crate) fn of(endpoint: &Endpoint, load: &Load) -> Self {
-        match () {
-            () if endpoint.conditions.terminating => Self::Draining,
-            () if load.is_down() || load.is_forbidden() => Self::Down,
-            () if load.is_ejected() => Self::Ejected,
-            () => Self::Ready,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which Service ports are in use? Those with a client or a check since weir began, until they are gone.
 
-use super::port_series::PortSeries;
+use super::{port_series::PortSeries, totals::PortTotals};
 use std::{
     collections::HashMap,
     num::NonZeroU16,
@@ -10,7 +10,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use weir_core::PortKey;
+use weir_core::{PortKey, Protocol};
 
 /// Time for which the last counts of a port that is gone can still be read: long enough for workers to flush them, and less
 /// than the ten seconds after which nothing of it may be shown.
@@ -27,6 +27,8 @@ struct Ports {
     entries: HashMap<PortKey, Entry>,
     /// Ports that have joined so far.
     joined: u64,
+    /// What TCP and UDP ports have served that are forgotten.
+    gone: [PortTotals; 2],
 }
 
 #[derive(Debug)]
@@ -84,6 +86,14 @@ impl PortDirectory {
         listed.into_iter().map(|(_, series)| series).collect()
     }
 
+    /// What all TCP ports and all UDP ports have served, also those that are gone.
+    pub(crate) fn totals(&self) -> [PortTotals; 2] {
+        let ports = self.ports();
+        let mut totals = ports.gone;
+        ports.entries.values().for_each(|entry| add_totals(&mut totals, &entry.series));
+        totals
+    }
+
     /// Forgets ports that are gone, for the case that nobody lists.
     pub(crate) fn sweep(&self, now: Instant) {
         self.ports().forget_gone(now);
@@ -97,8 +107,19 @@ impl PortDirectory {
 impl Ports {
     fn forget_gone(&mut self, now: Instant) {
         let is_kept = |left: Instant| now.saturating_duration_since(left) < LAST_READINGS;
-        self.entries.retain(|_, entry| entry.left_at.is_none_or(is_kept));
+        let Self { entries, gone, .. } = self;
+        entries.retain(|_, entry| {
+            let stays = entry.left_at.is_none_or(is_kept);
+            if !stays {
+                add_totals(gone, &entry.series);
+            }
+            stays
+        });
     }
+}
+
+fn add_totals([tcp, udp]: &mut [PortTotals; 2], series: &PortSeries) {
+    *(if series.protocol() == Protocol::Udp { udp } else { tcp }) += series.totals();
 }
 
 impl Member {
@@ -163,6 +184,18 @@ mod tests {
         assert_eq!([counted(), counted()], [1, 2]);
         directory.sweep(Instant::now() + LAST_READINGS);
         assert_eq!(counted(), 1);
+    }
+
+    #[test]
+    fn what_ports_have_served_stays_in_the_totals_when_they_are_forgotten() {
+        let directory = Arc::<PortDirectory>::default();
+        for _ in 0..2 {
+            let member = directory.join(&key("web"), NonZeroU16::MIN);
+            member.series().add(PortCount::Opened, 2);
+            drop(member);
+            directory.sweep(Instant::now() + LAST_READINGS);
+        }
+        assert_eq!(directory.totals().map(|totals| totals.opened), [4, 0]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{
     histogram::LocalHistogram,
     port_directory::{Member, PortDirectory},
     port_series::{PortCount, PortSeries, ReasonCount},
+    totals::PortTotals,
 };
 use std::{
     num::NonZeroU16,
@@ -45,6 +46,16 @@ impl PortMetrics {
     /// Key of the Service port.
     pub(crate) fn key(&self) -> &PortKey {
         &self.key
+    }
+
+    /// Number of the Service port.
+    pub(crate) fn number(&self) -> NonZeroU16 {
+        self.number
+    }
+
+    /// What the port has served so far, in both families.
+    pub(crate) fn totals(&self) -> PortTotals {
+        self.member.get().map_or_else(PortTotals::default, |member| member.series().totals())
     }
 
     /// Says how the port can be looked at. To be called before the port is in use.

@@ -4,6 +4,7 @@ use super::{
     close_reason::Closed,
     endpoint_reading::{EndpointReading, ReadPort},
     histogram::{CONNECT_TIMES, CONNECTIONS, HistogramReading, SharedHistogram},
+    totals::PortTotals,
 };
 use std::{
     borrow::Cow,
@@ -157,10 +158,30 @@ impl PortSeries {
 
     /// Connections or flows that are open.
     pub fn active(&self) -> u64 {
+        self.totals().active()
+    }
+
+    /// What the port has served so far.
+    pub fn totals(&self) -> PortTotals {
+        let (mut closed, mut failed, mut rejected) = (0, 0, 0);
         // What has ended is read first: it was opened before.
-        let ended: u64 =
-            Closed::ALL.iter().map(|&reason| self.count_by_reason(ReasonCount::Closed, reason)).sum();
-        self.count(PortCount::Opened).saturating_sub(ended)
+        for reason in Closed::ALL {
+            let ended = self.count_by_reason(ReasonCount::Closed, reason);
+            closed += ended;
+            failed += if reason.is_failure() { ended } else { 0 };
+            rejected += self.count_by_reason(ReasonCount::Rejected, reason);
+        }
+        PortTotals {
+            opened: self.count(PortCount::Opened),
+            closed,
+            failed,
+            rejected,
+            to_endpoint: self.count(PortCount::BytesToEndpoint),
+            to_client: self.count(PortCount::BytesToClient),
+            datagrams_to_endpoint: self.count(PortCount::DatagramsToEndpoint),
+            datagrams_to_client: self.count(PortCount::DatagramsToClient),
+            dropped: self.count(PortCount::DatagramsDropped),
+        }
     }
 
     /// Active checks with one result.
@@ -235,6 +256,24 @@ impl PortSeries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_among_what_ended_and_the_rest_is_open() {
+        let key = PortKey {
+            service: weir_core::ServiceKey::new("default", "web"),
+            name: "".into(),
+            protocol: Protocol::Tcp,
+        };
+        let series = PortSeries::new(&key, NonZeroU16::MIN);
+        series.add(PortCount::Opened, 5);
+        series.add(PortCount::BytesToClient, 7);
+        series.add_by_reason(ReasonCount::Closed, Closed::Finished, 2);
+        series.add_by_reason(ReasonCount::Closed, Closed::ConnectRefused, 1);
+        series.add_by_reason(ReasonCount::Rejected, Closed::ClientLimit, 1);
+        let totals = series.totals();
+        assert_eq!((totals.opened, totals.closed, totals.failed, totals.rejected), (5, 3, 1, 1));
+        assert_eq!((totals.to_client, totals.active()), (7, 2));
+    }
 
     #[test]
     fn a_service_port_in_use_takes_little_memory() {

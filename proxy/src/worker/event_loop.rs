@@ -1,13 +1,18 @@
 //! How does a worker carry out its commands?
 
-use super::{listener::Listener, tick::Ticker};
+use super::{listener::Listener, listing, tick::Ticker};
 use crate::{
+    limits::service_usage::ServiceUsage,
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
-    shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
+    shared::{
+        command::{CaptureSocket, Command, FrontendChange, Listed, ListenerId},
+        connection_info::ConnectionFilter,
+    },
     tcp::hand_over::adopt,
-    udp::{captured::CapturedSessions, context::UdpContext},
+    telemetry::close_reason::Closed,
+    udp::{self, captured::CapturedSessions, context::UdpContext},
 };
-use std::{collections::HashMap, os::fd::OwnedFd, rc::Rc};
+use std::{collections::HashMap, net::IpAddr, os::fd::OwnedFd, rc::Rc, sync::Arc};
 use tokio::{
     sync::{mpsc, oneshot},
     task::{JoinHandle, spawn_local},
@@ -81,6 +86,10 @@ impl EventLoop {
                 let worker = Rc::clone(worker);
                 spawn_local(async move { done.send(termination::end_all(&worker, reason).await) });
             }
+            Command::End { of, filter, reason, done } => {
+                let udp = Rc::clone(udp);
+                spawn_local(async move { done.send(end(&udp, of, &filter, reason).await) });
+            }
             Command::EndpointsRemoved { runtime, removed, rule } => {
                 let worker = Rc::clone(worker);
                 spawn_local(async move { termination::end_removed(&worker, &runtime, &removed, rule).await });
@@ -90,16 +99,18 @@ impl EventLoop {
                 worker.judge_peer(connection, side, written, at, &report);
             }
             Command::Adopt(handed_over) => adopt(worker, handed_over),
-            Command::EvictFlow { service, client, left } => {
-                let evicted = udp.flows.borrow_mut().evict_of(&service, client);
-                if !evicted {
-                    worker.siblings.pass_on(service, client, left);
-                }
-            }
+            Command::EvictFlow { service, client, left } => evict_of(udp, service, client, left),
             Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
-            Command::List { done } => {
-                let connections = worker.connections.borrow();
-                let _ = done.send(connections.iter().map(|connection| connection.info()).collect());
+            Command::CountFlows { done } => drop(done.send(udp.flows.borrow().len())),
+            Command::Numbers { of, from, done } => drop(done.send(listing::numbers(udp, of, from))),
+            Command::Describe { numbers, filter, done } => {
+                let _ = done.send(listing::connections(worker, &numbers, &filter));
+            }
+            Command::DescribeFlows { numbers, filter, done } => {
+                let _ = done.send(listing::flows(udp, &numbers, &filter));
+            }
+            Command::Closed { from, max, done } => {
+                let _ = done.send(worker.closed.borrow().slice(worker.siblings.index(), from, max));
             }
         }
     }
@@ -162,6 +173,22 @@ impl EventLoop {
         let capturing = self.capture_sockets.extract_if(.., |listener| listener.is_tcp());
         let tcp = listening.map(|(_, listener)| listener).chain(capturing);
         answer_when_closed(tcp.map(|listener| listener.close(&self.udp)).collect(), done);
+    }
+}
+
+/// Ends the flow of a client that has been idle for longest, or has another worker do so.
+fn evict_of(udp: &UdpContext, service: Arc<ServiceUsage>, client: IpAddr, left: usize) {
+    let evicted = udp.flows.borrow_mut().evict_of(&service, client);
+    if !evicted {
+        udp.worker.siblings.pass_on(service, client, left);
+    }
+}
+
+/// Ends connections or flows; returns their number.
+async fn end(udp: &Rc<UdpContext>, of: Listed, filter: &ConnectionFilter, reason: Closed) -> usize {
+    match of {
+        Listed::Connections => termination::end_matching(&udp.worker, filter, reason).await,
+        Listed::Flows => udp::termination::end_matching(udp, filter, reason).await,
     }
 }
 

@@ -8,6 +8,9 @@ pub const ANNOTATION_PREFIX: &str = "weir.dev/";
 /// Name of the annotation that gives external IPs, without [`ANNOTATION_PREFIX`].
 pub(in crate::translate) const EXTERNAL_IPS: &str = "external-ips";
 
+/// Name of the annotation of an EndpointSlice that gives the weight of its endpoints, without [`ANNOTATION_PREFIX`].
+pub(in crate::translate) const WEIGHT: &str = "weight";
+
 /// An annotation of a Service.
 #[derive(Debug)]
 pub struct Annotation {

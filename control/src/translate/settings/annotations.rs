@@ -2,7 +2,7 @@
 //! reference (`docs/reference/annotations.md`) is written from.
 
 use super::{
-    annotation::{Annotation, EXTERNAL_IPS},
+    annotation::{Annotation, EXTERNAL_IPS, WEIGHT},
     shown::{code, numbers, or, time, times, word, words},
     values::{count, duration, endpoint_removed, networks, number, one_of, parse},
 };
@@ -252,6 +252,29 @@ pub static ANNOTATIONS: [Annotation; 24] = [
                   `--max-udp-flows-per-client` sets it for all Services.",
     },
 ];
+
+/// An annotation of an EndpointSlice, for its endpoints.
+#[derive(Debug)]
+pub struct SliceAnnotation {
+    /// Name without [`ANNOTATION_PREFIX`](super::ANNOTATION_PREFIX).
+    pub name: &'static str,
+    /// Values that are accepted, as Markdown.
+    pub values: &'static str,
+    /// The value that counts without the annotation, as Markdown.
+    pub default: &'static str,
+    /// What the annotation does.
+    pub meaning: &'static str,
+}
+
+/// Every annotation of EndpointSlices.
+pub static SLICE_ANNOTATIONS: [SliceAnnotation; 1] = [SliceAnnotation {
+    name: WEIGHT,
+    values: "`0` to `65535`",
+    default: "`100`",
+    meaning: "Share of new connections and UDP flows that each endpoint of the slice gets, relative to the other endpoints of \
+              the Service. `0` is maintenance: they get nothing new, and what they have goes on. Without it, \
+              `service.cilium.io/weight` is read.",
+}];
 
 fn set<T>(setting: &mut T, value: Result<T, String>) -> Result<(), String> {
     *setting = value?;

@@ -2,7 +2,8 @@ use super::{ranges::Networks, *};
 use proptest::prelude::*;
 use std::{num::NonZeroU16, sync::Arc};
 use weir_core::{
-    Conditions, EndpointSlice, Family, NoLocalEndpoints, PortSpec, Service, SliceEndpoint, SlicePort, resolve,
+    Conditions, EndpointSlice, Family, NoLocalEndpoints, PortSpec, Service, SliceEndpoint, SlicePort, Weight,
+    resolve,
 };
 
 /// What decides about rules, in few values, so that Services get in each other's way.
@@ -88,6 +89,7 @@ impl Wanted {
             hints: Arc::default(),
         };
         EndpointSlice {
+            weight: Weight::DEFAULT,
             name: "slice".into(),
             service: service.key.clone(),
             family: Family::V4,

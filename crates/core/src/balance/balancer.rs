@@ -5,13 +5,22 @@ use super::{
     exclusion::{Exclusion, ExclusionCache},
     least_connections,
     maglev::Maglev,
+    odds::{Draw, Share, odds},
     peak_ewma, random,
     round_robin::RoundRobin,
     target::{Request, Target},
     topology::SetLoad,
+    weighted::{Weighted, WeightedPolicy},
+    weights::Weights,
 };
-use crate::{health, model::Policy};
-use std::{net::SocketAddr, num::NonZeroU32};
+use crate::{
+    health,
+    model::{Policy, Weight},
+};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU16, NonZeroU32},
+};
 
 /// Endpoints that are looked at to judge one of their siblings.
 const MAX_SIBLINGS: usize = 16;
@@ -24,6 +33,8 @@ pub struct Balancer {
     /// Indexes into `targets`, sorted by address, to find one endpoint among many.
     by_address: Box<[u32]>,
     algorithm: Algorithm,
+    /// The sum of the endpoints' weights.
+    weight: u64,
     /// Live connections that one endpoint may have; `None` is no limit.
     max_connections: Option<NonZeroU32>,
     exclusion: ExclusionCache,
@@ -36,25 +47,42 @@ enum Algorithm {
     LeastConnections,
     PeakEwma,
     Maglev(Maglev),
+    /// Any policy but `maglev`, where endpoints differ in weight.
+    Weighted(Box<Weighted>),
 }
 
 impl Balancer {
-    /// Builds a balancer for `targets`, which are in list order (semantics E5). A rotation goes on where that of
-    /// `previous`, the balancer before a change of the set, was.
+    /// Builds a balancer for `targets`, which are in list order (semantics E5) and of one weight. A rotation goes on where
+    /// that of `previous`, the balancer before a change of the set, was.
     pub fn build(policy: Policy, targets: Vec<Target>, previous: Option<&Balancer>) -> Self {
-        let algorithm = match policy {
-            Policy::Random => Algorithm::Random,
-            Policy::RoundRobin => {
-                Algorithm::RoundRobin(RoundRobin::starting_at(previous.map_or(0, Self::rotation)))
-            }
-            Policy::LeastConnections => Algorithm::LeastConnections,
-            Policy::PeakEwma => Algorithm::PeakEwma,
-            Policy::Maglev => Algorithm::Maglev(Maglev::build(&targets)),
-        };
+        let weight = targets.len() as u64 * u64::from(Weight::DEFAULT.get());
+        Self::with(policy, targets, None, weight, previous)
+    }
+
+    /// Builds a balancer like [`Self::build`] for targets of these weights. Those of weight 0 are left out.
+    pub fn weighted(
+        policy: Policy,
+        targets: impl IntoIterator<Item = (Target, Weight)>,
+        previous: Option<&Balancer>,
+    ) -> Self {
+        let in_choice = |(target, weight): (Target, Weight)| Some((target, weight.in_choice()?));
+        let (targets, of): (Vec<Target>, Vec<NonZeroU16>) = targets.into_iter().filter_map(in_choice).unzip();
+        let weight = of.iter().map(|weight| u64::from(weight.get())).sum();
+        Self::with(policy, targets, Weights::differing(of.iter().copied()), weight, previous)
+    }
+
+    fn with(
+        policy: Policy,
+        targets: Vec<Target>,
+        weights: Option<Weights>,
+        weight: u64,
+        previous: Option<&Balancer>,
+    ) -> Self {
+        let algorithm = Algorithm::of(policy, &targets, weights, previous.map_or(0, Self::rotation));
         let mut by_address: Box<[u32]> = (0u32..).take(targets.len()).collect();
         by_address.sort_unstable_by_key(|&index| targets[index as usize].address);
         let exclusion = ExclusionCache::new(&targets);
-        Self { targets: targets.into(), by_address, algorithm, max_connections: None, exclusion }
+        Self { targets: targets.into(), by_address, algorithm, weight, max_connections: None, exclusion }
     }
 
     /// Sets how many live connections an endpoint may have: with as many, no more flows are given to it. `None` is no limit.
@@ -97,7 +125,7 @@ impl Balancer {
     /// Counts the live connections of all endpoints, in time linear in their number.
     pub fn set_load(&self) -> SetLoad {
         let live = self.targets.iter().map(|target| target.load.live()).sum();
-        SetLoad { endpoints: self.targets.len(), live }
+        SetLoad { endpoints: self.targets.len(), weight: self.weight as usize, live }
     }
 
     fn choose(&self, candidates: &Candidates<'_>, request: &Request<'_>) -> Option<usize> {
@@ -107,6 +135,7 @@ impl Balancer {
             Algorithm::LeastConnections => least_connections::pick(candidates, request.entropy),
             Algorithm::PeakEwma => peak_ewma::pick(candidates, request.entropy),
             Algorithm::Maglev(table) => table.pick(candidates, request.flow.hash()),
+            Algorithm::Weighted(weighted) => weighted.pick(candidates, request.entropy),
         }
     }
 
@@ -133,6 +162,40 @@ impl Balancer {
         let failing = target.load.is_ejected() || target.load.is_unusable();
         failing
             && !self.exclusion.now(&self.targets).is_some_and(|exclusion| exclusion.excludes(&target.load))
+    }
+
+    /// Chance of each endpoint, in list order, to get the next new flow, as things are at this moment; `None` where that depends on
+    /// the client, or where there are too many.
+    pub fn odds(&self) -> Option<Vec<f64>> {
+        let draw = match &self.algorithm {
+            Algorithm::Random | Algorithm::RoundRobin(_) => Draw::One,
+            Algorithm::LeastConnections => Draw::Two,
+            Algorithm::PeakEwma => Draw::TwoOrOne,
+            Algorithm::Maglev(_) => return None,
+            Algorithm::Weighted(weighted) => match weighted.policy {
+                WeightedPolicy::Random | WeightedPolicy::RoundRobin(_) => Draw::One,
+                WeightedPolicy::LeastConnections => Draw::Two,
+                WeightedPolicy::PeakEwma => Draw::TwoOrOne,
+            },
+        };
+        let weights = match &self.algorithm {
+            Algorithm::Weighted(weighted) => Some(&weighted.weights),
+            _ => None,
+        };
+        let candidates = self.candidates(&[], self.exclusion.now(&self.targets));
+        let share = |(index, target): (usize, &Target)| Share {
+            weight: f64::from(u8::from(candidates.is_allowed(index)))
+                * weights.map_or(1.0, |weights| weights.get(index).get().into()),
+            cost: match (draw, weights) {
+                (Draw::TwoOrOne, None) => f64::from(target.load.connect_time().cost(target.load.live())),
+                (_, None) => target.load.live() as f64,
+                (Draw::TwoOrOne, Some(weights)) => {
+                    weights.cost(index, &target.load, target.load.connect_time().cost(0).into())
+                }
+                (_, Some(weights)) => weights.cost(index, &target.load, 1.0),
+            },
+        };
+        odds(draw, &self.targets.iter().enumerate().map(share).collect::<Vec<_>>())
     }
 
     /// Whether affinity may give a client the endpoint at `position` of the list: it was not tried, and is neither excluded
@@ -166,7 +229,30 @@ impl Balancer {
     fn rotation(&self) -> usize {
         match &self.algorithm {
             Algorithm::RoundRobin(rotation) => rotation.next(),
+            Algorithm::Weighted(weighted) => weighted.rotation(),
             _ => 0,
+        }
+    }
+}
+
+impl Algorithm {
+    /// The algorithm of a policy for endpoints of these weights; `None`: they do not differ. A rotation begins at its
+    /// `rotation`th pick.
+    fn of(policy: Policy, targets: &[Target], weights: Option<Weights>, rotation: usize) -> Self {
+        let weighted = |weights, policy| Self::Weighted(Box::new(Weighted { weights, policy }));
+        match (policy, weights) {
+            (Policy::Maglev, weights) => Self::Maglev(Maglev::build(targets, weights.as_ref())),
+            (Policy::Random, None) => Self::Random,
+            (Policy::Random, Some(weights)) => weighted(weights, WeightedPolicy::Random),
+            (Policy::RoundRobin, None) => Self::RoundRobin(RoundRobin::starting_at(rotation)),
+            (Policy::RoundRobin, Some(weights)) => {
+                let rotation = RoundRobin::weighted(rotation, &weights);
+                weighted(weights, WeightedPolicy::RoundRobin(rotation))
+            }
+            (Policy::LeastConnections, None) => Self::LeastConnections,
+            (Policy::LeastConnections, Some(weights)) => weighted(weights, WeightedPolicy::LeastConnections),
+            (Policy::PeakEwma, None) => Self::PeakEwma,
+            (Policy::PeakEwma, Some(weights)) => weighted(weights, WeightedPolicy::PeakEwma),
         }
     }
 }

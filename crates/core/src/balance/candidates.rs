@@ -60,16 +60,20 @@ impl Candidates<'_> {
     /// after one such end it takes part only half of the time, after two a quarter, after three an eighth, unless both did.
     pub(super) fn cheaper<C: PartialOrd>(
         &self,
-        (first, second): (usize, usize),
+        two: (usize, usize),
         entropy: u64,
         cost: impl Fn(&Load) -> C,
     ) -> usize {
+        let (first, second) = two;
         let [one, other] = [first, second].map(|index| &*self.targets[index].load);
-        let [of_one, of_other] = [one, other].map(|load| load.ends().in_a_row());
-        if of_one != of_other && next(entropy) & ((1 << of_one.max(of_other)) - 1) != 0 {
-            return if of_other < of_one { second } else { first };
-        }
-        if cost(other) < cost(one) { second } else { first }
+        self.fewer_ends(two, entropy).unwrap_or_else(|| if cost(other) < cost(one) { second } else { first })
+    }
+
+    /// The candidate of two that ended fewer connections at once without a byte; `None` if their costs decide.
+    pub(super) fn fewer_ends(&self, (first, second): (usize, usize), entropy: u64) -> Option<usize> {
+        let [one, other] = [first, second].map(|index| self.targets[index].load.ends().in_a_row());
+        let decides = one != other && next(entropy) & ((1 << one.max(other)) - 1) != 0;
+        decides.then_some(if other < one { second } else { first })
     }
 
     /// A random candidate other than `but`, found by drawing so that not each of many endpoints has to be looked at.
@@ -90,7 +94,7 @@ impl Candidates<'_> {
 }
 
 /// More random bits from random bits (SplitMix64, Steele et al. 2014).
-fn next(entropy: u64) -> u64 {
+pub(super) fn next(entropy: u64) -> u64 {
     let mut bits = entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -2,9 +2,11 @@
 //! (policy `maglev`)
 //!
 //! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, section 3.4. Every
-//! endpoint has its own permutation of the table's slots; endpoints take turns claiming the next free slot of theirs.
+//! endpoint has its own permutation of the table's slots; endpoints take turns claiming the next free slot of theirs. One of
+//! a smaller weight misses turns (as in Envoy and Katran): permutations do not depend on weights, so a change of one moves few
+//! flows that need not move.
 
-use super::{candidates::Candidates, target::Target};
+use super::{candidates::Candidates, target::Target, weights::Weights};
 use crate::model::{address_bytes, stable_hasher};
 use std::hash::Hasher;
 
@@ -27,7 +29,7 @@ pub(super) struct Maglev {
 }
 
 impl Maglev {
-    pub(super) fn build(targets: &[Target]) -> Self {
+    pub(super) fn build(targets: &[Target], weights: Option<&Weights>) -> Self {
         if targets.is_empty() {
             return Self { table: Box::default() };
         }
@@ -35,14 +37,21 @@ impl Maglev {
         let mut walks: Vec<Walk> = targets.iter().map(|target| Walk::of(target, size)).collect();
         let mut table = vec![EMPTY; size];
         let mut filled = 0;
+        let mut turns = weights.map(Turns::new);
         'fill: loop {
             for (index, walk) in (0u32..).zip(&mut walks) {
+                if turns.as_mut().is_some_and(|turns| !turns.has(index as usize)) {
+                    continue;
+                }
                 let slot = walk.next_free(&table);
                 table[slot] = index;
                 filled += 1;
                 if filled == size {
                     break 'fill;
                 }
+            }
+            if let Some(turns) = &mut turns {
+                turns.round += 1;
             }
         }
         Self { table: table.into() }
@@ -61,6 +70,34 @@ impl Maglev {
 fn table_size(endpoints: usize) -> usize {
     let wanted = endpoints.saturating_mul(MIN_SLOTS_PER_ENDPOINT);
     TABLE_SIZES.into_iter().find(|&size| size >= wanted).unwrap_or(TABLE_SIZES[TABLE_SIZES.len() - 1])
+}
+
+/// Rounds in which each endpoint claims a slot: all in the first one, so that each has a slot, then those of the largest
+/// weight in each, and the others in proportion to their weights.
+struct Turns<'a> {
+    weights: &'a Weights,
+    most: u64,
+    round: u64,
+    /// For each endpoint its turns so far times the largest weight.
+    taken: Vec<u64>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(weights: &'a Weights) -> Self {
+        Self { weights, most: weights.most(), round: 0, taken: Vec::new() }
+    }
+
+    /// Whether an endpoint has a turn in this round, which is taken.
+    fn has(&mut self, index: usize) -> bool {
+        if self.taken.len() <= index {
+            self.taken.resize(index + 1, 0);
+        }
+        let due = self.round * u64::from(self.weights.get(index).get()) >= self.taken[index];
+        if due {
+            self.taken[index] += self.most;
+        }
+        due
+    }
 }
 
 /// One endpoint's permutation of all slots: `slot`, then every `skip`-th.
@@ -107,7 +144,7 @@ mod tests {
     #[test]
     fn each_share_is_within_two_percent_of_the_mean_and_one_slot() {
         for count in [1, 2, 3, 7, 8, 10, 100, 128, 333, 512, 999, 1000] {
-            let table = Maglev::build(&targets(count)).table;
+            let table = Maglev::build(&targets(count), None).table;
             let mean = table.len() as f64 / f64::from(count);
             let mut shares = vec![0u32; count as usize];
             table.iter().for_each(|&index| shares[index as usize] += 1);
@@ -120,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_table_is_the_same_on_every_node_and_release() {
-        let table = Maglev::build(&targets(5)).table;
+        let table = Maglev::build(&targets(5), None).table;
         let mut hasher = stable_hasher(0);
         table.iter().for_each(|index| hasher.write(&index.to_le_bytes()));
         assert_eq!(
@@ -131,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_set_larger_than_the_largest_table_still_gives_every_pick() {
-        let table = Maglev::build(&targets(9000)).table;
+        let table = Maglev::build(&targets(9000), None).table;
         assert_eq!(table.len(), TABLE_SIZES[TABLE_SIZES.len() - 1]);
         assert!(table.iter().all(|&index| index < 9000));
     }

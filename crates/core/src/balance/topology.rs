@@ -20,17 +20,19 @@ pub fn nearby(set: &EndpointSet, node: &Node) -> Option<EndpointSet> {
 pub struct SetLoad {
     /// Number of endpoints.
     pub endpoints: usize,
+    /// Sum of the endpoints' weights.
+    pub weight: usize,
     /// Number of live connections to all endpoints together.
     pub live: usize,
 }
 
-/// Whether a flow may go further than the endpoints nearby, because those have more live connections than `spill` times the
-/// mean of all endpoints. One connection to each does not count, or the first one would go further already.
+/// Whether a flow may go further than the endpoints nearby, because those have more live connections than `spill` times what
+/// their weight is of the live connections of all endpoints: with equal weights, than `spill` times the mean of all endpoints. One connection to each does not count, or the first one would go further already.
 pub fn spills(spill: Ratio, near: SetLoad, all: SetLoad) -> bool {
-    if all.endpoints == 0 {
+    if all.weight == 0 {
         return false;
     }
-    near.live >= spill.of(all.live * near.endpoints) / all.endpoints + near.endpoints
+    near.live >= spill.of(all.live * near.weight) / all.weight + near.endpoints
 }
 
 #[cfg(test)]
@@ -66,14 +68,26 @@ mod tests {
         assert_eq!(near(&[("n1", "z1")]), None);
     }
 
+    #[test]
+    fn endpoints_nearby_keep_flows_in_proportion_to_their_weight() {
+        let spill: Ratio = "1.5".parse().unwrap();
+        let all = SetLoad { endpoints: 2, weight: 400, live: 400 };
+        let spills_from = |live, weight| spills(spill, SetLoad { endpoints: 1, weight, live }, all);
+        assert!(
+            !spills_from(450, 300) && spills_from(451, 300),
+            "three quarters of the weight, and a half more"
+        );
+        assert!(!spills_from(150, 100) && spills_from(151, 100));
+    }
+
     proptest! {
         #[test]
         fn connections_stay_near_up_to_the_ratio_and_none_are_left_without_endpoints(near_count in 1usize..5, far_count in 1usize..5, flows in 1usize..200) {
             let spill: Ratio = "1.5".parse().unwrap();
             let (mut near_live, mut all_live) = (0, 0);
             for _ in 0..flows {
-                let near = SetLoad { endpoints: near_count, live: near_live };
-                let all = SetLoad { endpoints: near_count + far_count, live: all_live };
+                let near = SetLoad { endpoints: near_count, weight: 100 * near_count, live: near_live };
+                let all = SetLoad { endpoints: near_count + far_count, weight: 100 * (near_count + far_count), live: all_live };
                 near_live += usize::from(!spills(spill, near, all));
                 all_live += 1;
             }

@@ -3,6 +3,7 @@
 use super::{
     family::Family,
     service::{Protocol, ServiceKey},
+    weight::{Overridden, Weight},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -57,12 +58,24 @@ pub struct Endpoint {
     pub zone: Option<Arc<str>>,
     /// The hints.
     pub hints: Arc<Hints>,
+    /// The weight that counts: the operator's, else that of the slice.
+    pub weight: Weight,
+    /// Whether the weight is the operator's, and how; `None` if it is that of the slice.
+    pub overridden: Option<Overridden>,
 }
 
 impl Endpoint {
     /// A ready endpoint of which only the address is known.
     pub fn ready(address: SocketAddr) -> Self {
-        Self { address, conditions: Conditions::default(), node: None, zone: None, hints: Arc::default() }
+        Self {
+            address,
+            conditions: Conditions::default(),
+            node: None,
+            zone: None,
+            hints: Arc::default(),
+            weight: Weight::DEFAULT,
+            overridden: None,
+        }
     }
 }
 
@@ -107,6 +120,8 @@ pub struct EndpointSlice {
     pub ports: Vec<SlicePort>,
     /// The `endpoints`.
     pub endpoints: Vec<SliceEndpoint>,
+    /// The weight of each of the endpoints.
+    pub weight: Weight,
 }
 
 /// The endpoints eligible for one kind of traffic: an immutable selection, sorted by the text `ip:port` (semantics E5).
@@ -157,5 +172,11 @@ mod tests {
     #[test]
     fn an_endpoint_of_a_slice_takes_one_cache_line() {
         assert_eq!(size_of::<SliceEndpoint>(), 64);
+    }
+
+    /// There are as many.
+    #[test]
+    fn weights_do_not_make_an_endpoint_larger() {
+        assert_eq!(size_of::<Endpoint>(), 80);
     }
 }

@@ -1,6 +1,8 @@
 //! Which endpoints may receive a new flow, and why not the others? (semantics R1-R6, T1-T7, P4)
+//!
+//! An endpoint of weight 0 is in maintenance: in every rule it counts like one that is not ready and not terminating.
 
-use crate::model::{Endpoint, Node};
+use crate::model::{Endpoint, Node, Overridden, Weight};
 
 /// Why an endpoint receives no new flows of a kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +19,10 @@ pub enum Ineligible {
     HintedForOtherZone,
     /// The endpoint is on another node, and the traffic policy is Local.
     OnOtherNode,
+    /// The endpoint, or its node, is drained by an operator.
+    Drained,
+    /// The weight of the endpoint is 0.
+    Maintenance,
 }
 
 impl Ineligible {
@@ -29,6 +35,8 @@ impl Ineligible {
             Self::HintedForOtherNode => "other-node-hint",
             Self::HintedForOtherZone => "other-zone-hint",
             Self::OnOtherNode => "other-node",
+            Self::Drained => "drained",
+            Self::Maintenance => "maintenance",
         }
     }
 
@@ -41,6 +49,8 @@ impl Ineligible {
             Self::HintedForOtherNode => "hinted for other nodes",
             Self::HintedForOtherZone => "hinted for other zones",
             Self::OnOtherNode => "not on this node, and the traffic policy is Local",
+            Self::Drained => "drained by an operator",
+            Self::Maintenance => "in maintenance, as the weight is 0",
         }
     }
 }
@@ -65,7 +75,7 @@ pub(crate) enum ClusterRule {
 impl ClusterRule {
     /// The rule for a list of endpoints on `node`.
     pub(crate) fn of(endpoints: &[Endpoint], node: &Node) -> Self {
-        let ready = || endpoints.iter().filter(|e| e.conditions.ready);
+        let ready = || endpoints.iter().filter(|e| is_ready(e));
         if ready().next().is_none() {
             return Self::Terminating;
         }
@@ -105,7 +115,7 @@ pub(crate) enum LocalRule {
 impl LocalRule {
     /// The rule for a list of endpoints on `node`.
     pub(crate) fn of(endpoints: &[Endpoint], node: &Node) -> Self {
-        if endpoints.iter().any(|e| e.conditions.ready && node.is_local(e.node.as_deref())) {
+        if endpoints.iter().any(|e| is_ready(e) && node.is_local(e.node.as_deref())) {
             Self::Ready
         } else {
             Self::Terminating
@@ -126,12 +136,25 @@ impl LocalRule {
 
 /// Whether some endpoint is usable on some node, even if none is usable on this one (semantics R5).
 pub(super) fn has_any(endpoints: &[Endpoint]) -> bool {
-    endpoints.iter().any(|e| e.conditions.ready || e.conditions.is_fallback())
+    endpoints.iter().any(|e| is_ready(e) || (e.conditions.is_fallback() && judge_weight(e).is_ok()))
+}
+
+/// Whether an endpoint is ready and not in maintenance.
+pub(super) fn is_ready(endpoint: &Endpoint) -> bool {
+    endpoint.conditions.ready && endpoint.weight != Weight::MAINTENANCE
+}
+
+fn judge_weight(endpoint: &Endpoint) -> Eligibility {
+    match (endpoint.weight, endpoint.overridden) {
+        (Weight::MAINTENANCE, Some(Overridden::Drained)) => Err(Ineligible::Drained),
+        (Weight::MAINTENANCE, _) => Err(Ineligible::Maintenance),
+        _ => Ok(()),
+    }
 }
 
 fn judge_ready(endpoint: &Endpoint) -> Eligibility {
     match endpoint.conditions {
-        c if c.ready => Ok(()),
+        c if c.ready => judge_weight(endpoint),
         c if c.is_fallback() => Err(Ineligible::Terminating),
         c if c.terminating => Err(Ineligible::TerminatedServing),
         _ => Err(Ineligible::NotReady),
@@ -140,7 +163,7 @@ fn judge_ready(endpoint: &Endpoint) -> Eligibility {
 
 fn judge_fallback(endpoint: &Endpoint) -> Eligibility {
     match endpoint.conditions {
-        c if c.is_fallback() => Ok(()),
+        c if c.is_fallback() || c.ready => judge_weight(endpoint),
         c if c.terminating => Err(Ineligible::TerminatedServing),
         _ => Err(Ineligible::NotReady),
     }

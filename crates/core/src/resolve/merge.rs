@@ -1,14 +1,20 @@
 //! Which endpoints does each port of a Service have, all EndpointSlices taken together? (semantics E1-E5, O1-O3)
 
-use crate::model::{Endpoint, EndpointSlice, Family, Protocol, SliceEndpoint};
+use super::overrides::Overrides;
+use crate::model::{Endpoint, EndpointSlice, Family, Protocol, SliceEndpoint, Weight};
 use std::{collections::BTreeMap, collections::HashMap, net::SocketAddr, sync::Arc};
 
 /// Merged endpoints by port name and protocol, each list sorted by the text `ip:port`.
 pub(super) type MergedPorts = BTreeMap<(Arc<str>, Protocol), Arc<[Endpoint]>>;
 
 /// Merges the slices of one Service for one family. Of two entries for one address the later one wins, unless it is
-/// terminating, so pass slices in a fixed order.
-pub(super) fn merge<'a>(slices: impl IntoIterator<Item = &'a EndpointSlice>, family: Family) -> MergedPorts {
+/// terminating, so pass slices in a fixed order. An endpoint's weight is that of its entry's slice, unless `overrides` says
+/// another one.
+pub(super) fn merge<'a>(
+    slices: impl IntoIterator<Item = &'a EndpointSlice>,
+    family: Family,
+    overrides: &Overrides,
+) -> MergedPorts {
     let mut ports: BTreeMap<(Arc<str>, Protocol), HashMap<SocketAddr, Endpoint>> = BTreeMap::new();
     for slice in slices.into_iter().filter(|slice| slice.family == family) {
         for port in &slice.ports {
@@ -20,20 +26,24 @@ pub(super) fn merge<'a>(slices: impl IntoIterator<Item = &'a EndpointSlice>, fam
                 if endpoint.conditions.terminating && merged.contains_key(&address) {
                     continue;
                 }
-                merged.insert(address, at(endpoint, address));
+                let mut merging = at(endpoint, address, slice.weight);
+                overrides.steer(&mut merging, port.protocol);
+                merged.insert(address, merging);
             }
         }
     }
     ports.into_iter().map(|(key, endpoints)| (key, sorted(endpoints))).collect()
 }
 
-fn at(endpoint: &SliceEndpoint, address: SocketAddr) -> Endpoint {
+fn at(endpoint: &SliceEndpoint, address: SocketAddr, weight: Weight) -> Endpoint {
     Endpoint {
         address,
         conditions: endpoint.conditions,
         node: endpoint.node.clone(),
         zone: endpoint.zone.clone(),
         hints: Arc::clone(&endpoint.hints),
+        weight,
+        overridden: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     eligible::{self, ClusterRule, LocalRule},
     merge::{MergedPorts, merge, sorted},
+    overrides::Overrides,
     service_port::ServicePort,
 };
 use crate::model::{
@@ -21,7 +22,7 @@ use std::{
 pub struct HealthCheck {
     /// The port on which the answer is given.
     pub node_port: NonZeroU16,
-    /// Number of distinct addresses of ready endpoints on this node.
+    /// Number of distinct addresses of ready endpoints on this node that are not in maintenance.
     pub local_endpoints: usize,
 }
 
@@ -44,7 +45,17 @@ pub fn resolve<'a>(
     slices: impl IntoIterator<Item = &'a EndpointSlice> + Clone,
     node: &Node,
 ) -> ResolvedService {
-    resolve_merged(service, node, |family| merge(slices.clone(), family))
+    resolve_steered(service, slices, node, &Overrides::default())
+}
+
+/// Resolves `service` like [`resolve`], with what an operator has said of its endpoints.
+pub fn resolve_steered<'a>(
+    service: &Service,
+    slices: impl IntoIterator<Item = &'a EndpointSlice> + Clone,
+    node: &Node,
+    overrides: &Overrides,
+) -> ResolvedService {
+    resolve_merged(service, node, |family| merge(slices.clone(), family, overrides))
 }
 
 /// Resolves `service` without Kubernetes: every port has `endpoints`, which are always ready and on no node (a static cluster
@@ -128,10 +139,11 @@ fn resolve_port(
     }
 }
 
-/// Counts distinct addresses of ready endpoints on `node`, over all slice ports (semantics H2).
+/// Counts distinct addresses of ready endpoints on `node`, over all slice ports (semantics H2). Those in maintenance do not
+/// count: a load balancer in front must send its clients to other nodes.
 fn count_local(merged: &MergedPorts, node: &Node) -> usize {
-    let ready = merged.values().flat_map(|endpoints| endpoints.iter());
-    let local = ready.filter(|e| e.conditions.ready && node.is_local(e.node.as_deref()));
+    let all = merged.values().flat_map(|endpoints| endpoints.iter());
+    let local = all.filter(|e| eligible::is_ready(e) && node.is_local(e.node.as_deref()));
     local.map(|e| e.address.ip()).collect::<HashSet<_>>().len()
 }
 

@@ -90,6 +90,20 @@ ENDPOINT          NODE     ZONE   ELIGIBLE        SOURCE
 }
 
 #[test]
+fn weights_are_shown_where_a_slice_has_another_than_the_default() {
+    let labels = "labels: { kubernetes.io/service-name: web }";
+    let heavy = WEB.replace(labels, &format!("{labels}, annotations: {{ weir.dev/weight: '300' }}"));
+    let flow =
+        ["--manifests", "-", "--node-name", "node-a", "--from", "10.244.0.1", "--to", "10.96.0.10:80/TCP"];
+    let (page, _) = texts(&weir(&flow, &heavy));
+    assert!(page.contains("ELIGIBLE        SOURCE     WEIGHT\n10.244.0.1:8080"), "{page}");
+    assert!(page.contains("replaced   300\n"), "{page}");
+    let (page, _) = texts(&weir(&flow, &heavy.replace("'300'", "'0'")));
+    let why = "of its 3 endpoints 1 is not ready, 2 are in maintenance, as the weight is 0";
+    assert!(page.contains(why) && page.contains("no: maintenance"), "{page}");
+}
+
+#[test]
 fn the_json_names_the_policy_and_the_reasons() {
     let answer = explain_json(&[
         "--from",

@@ -35,3 +35,4 @@ mod same_bridge;
 mod source_ports;
 mod sources;
 mod takeover;
+mod weights;

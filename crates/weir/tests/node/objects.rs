@@ -107,6 +107,23 @@ impl Service {
 
     /// The same, where its port is this one; further slices have names of their own.
     pub(crate) fn slices(&self, api: &ApiServer, suffix: &str, port: u16, endpoints: &[Endpoint]) {
+        self.annotated_slices(api, suffix, port, &json!({}), endpoints);
+    }
+
+    /// Makes these endpoints in slices of this weight, which have names of their own.
+    pub(crate) fn weighed(&self, api: &ApiServer, suffix: &str, weight: u16, endpoints: &[Endpoint]) {
+        let annotations = json!({ "weir.dev/weight": weight.to_string() });
+        self.annotated_slices(api, suffix, POD_PORT, &annotations, endpoints);
+    }
+
+    fn annotated_slices(
+        &self,
+        api: &ApiServer,
+        suffix: &str,
+        port: u16,
+        annotations: &Value,
+        endpoints: &[Endpoint],
+    ) {
         let ports = self.0["spec"]["ports"].as_array().unwrap().iter();
         let ports =
             ports.map(|named| json!({ "name": named["name"], "protocol": named["protocol"], "port": port }));
@@ -118,6 +135,7 @@ impl Service {
                 "metadata": {
                     "name": format!("{}-{}{suffix}", self.name(), family.to_lowercase()),
                     "labels": { "kubernetes.io/service-name": self.name() },
+                    "annotations": annotations,
                 },
                 "addressType": family, "ports": ports, "endpoints": endpoints,
             });

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Conditions, Family, FrontendKind, Hints, Origin, PortSpec, Protocol, ResolvedService, Service,
-    ServiceKey, Shortage, SliceEndpoint, SlicePort, Verdict, guards::Role, resolve,
+    ServiceKey, Shortage, SliceEndpoint, SlicePort, Verdict, Weight, guards::Role, resolve,
 };
 use proptest::prelude::*;
 
@@ -21,6 +21,7 @@ fn slice(name: &str, port: &str, family: Family, endpoints: &[(&str, Conditions,
         hints: Arc::new(Hints::default()),
     });
     EndpointSlice {
+        weight: Weight::DEFAULT,
         name: name.into(),
         service: ServiceKey::new("default", "web"),
         family,

@@ -38,7 +38,7 @@ pub fn guard_node_ports(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, Family, ServiceKey, SliceEndpoint, SlicePort};
+    use crate::model::{Conditions, Family, ServiceKey, SliceEndpoint, SlicePort, Weight};
 
     fn slice(protocol: Protocol, port: u16, ips: &[&str]) -> EndpointSlice {
         let endpoint = |text: &&str| SliceEndpoint {
@@ -51,6 +51,7 @@ mod tests {
         };
         let port = SlicePort { name: "".into(), protocol, port: NonZeroU16::new(port).unwrap() };
         EndpointSlice {
+            weight: Weight::DEFAULT,
             name: "web-1".into(),
             service: ServiceKey::new("default", "web"),
             family: Family::V4,

@@ -65,7 +65,7 @@ fn keep(refused: &mut Refused, role: Role, ip: IpAddr, reason: Option<Refusal>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conditions, PortSpec, Protocol, ServiceKey, SliceEndpoint};
+    use crate::model::{Conditions, PortSpec, Protocol, ServiceKey, SliceEndpoint, Weight};
     use std::num::NonZeroU16;
 
     fn ip(text: &str) -> IpAddr {
@@ -83,6 +83,7 @@ mod tests {
             hints: Default::default(),
         };
         let mut slice = EndpointSlice {
+            weight: Weight::DEFAULT,
             name: "web-1".into(),
             service: ServiceKey::new("default", "web"),
             family: Family::V4,

@@ -3,7 +3,10 @@
 mod modes;
 
 use super::*;
-use crate::cli::{AskedFlow, Output, Question};
+use crate::{
+    cli::{AskedFlow, Question},
+    output::format::Output,
+};
 use std::{fs, net::Ipv4Addr, num::NonZeroUsize, time::Duration};
 use weir_capture::Forwarding;
 use weir_control::Source;
@@ -56,7 +59,7 @@ fn flags_override_variables_override_the_file_overrides_defaults() {
 fn defaults_are_those_of_the_design() {
     let options = run(&["--node-name", " Node-A "], &[], "").unwrap();
     assert_eq!(options.health_address, Some("127.0.0.1:10256".parse().unwrap()));
-    assert_eq!(options.admin_address, Some("127.0.0.1:10249".parse().unwrap()));
+    assert_eq!(options.admin.address, Some("127.0.0.1:10249".parse().unwrap()));
     assert_eq!(options.drain_timeout, Duration::from_secs(25));
     assert_eq!(options.node_port_addresses, NodePortAddresses::default());
     assert_eq!(options.scope.node_name, "node-a");
@@ -134,6 +137,17 @@ fn the_state_is_kept_unless_its_folder_is_empty() {
     assert_eq!(folder(&[], &[], "state-dir: ''"), None);
     let default = crate::cli::defaults::state_dir::default().map(|path| path.display().to_string());
     assert_eq!(folder(&[], &[], ""), default);
+}
+
+#[test]
+fn with_files_only_a_folder_that_is_named_keeps_what_operators_say() {
+    let folder = |flags: &[&str]| {
+        let Source::File(source) = run(flags, &[], "").unwrap().source else { panic!() };
+        source.state_dir.map(|path| path.display().to_string())
+    };
+    assert_eq!(folder(&["--manifests", "a"]), None);
+    assert_eq!(folder(&["--manifests", "a", "--state-dir", "/flag"]).as_deref(), Some("/flag"));
+    assert_eq!(folder(&["--manifests", "a", "--state-dir="]), None);
 }
 
 #[test]

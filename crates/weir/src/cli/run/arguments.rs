@@ -1,5 +1,6 @@
 //! Which flags does `weir run` have?
 
+use super::admin::AdminArgs;
 use crate::{
     cli::{
         guards::GuardArgs,
@@ -31,6 +32,8 @@ pub(in crate::cli) struct RunArgs {
     pub(super) limits: LimitArgs,
     #[command(flatten)]
     pub(super) process: ProcessArgs,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
 }
 
 #[derive(Args, Debug)]
@@ -48,7 +51,8 @@ pub(super) struct SourceArgs {
     #[arg(long, value_name = "URL")]
     pub(super) api_server: Option<String>,
 
-    /// Folder for the last known state, which is served when the API server cannot be reached at the start; empty for none
+    /// Folder for the last known state, which is served when the API server cannot be reached at the start, and for run-time
+    /// overrides; with --manifests for these only, and only if it is named; empty for none
     /// [default: /var/lib/weir as root, else $XDG_STATE_HOME/weir, else ~/.local/state/weir]
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<Folder>,
@@ -110,10 +114,6 @@ pub(super) struct ProcessArgs {
     #[arg(long, value_name = "IP:PORT")]
     pub(super) health_address: Option<Listen>,
 
-    /// Address of /metrics; empty for none
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
-    pub(super) admin_address: Listen,
-
     /// Show metrics of every endpoint of the Services in use, with its node and zone
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(super) endpoint_metrics: bool,
@@ -154,11 +154,6 @@ pub(super) struct CaptureArgs {
     /// the kubelet starts again what ends
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(super) when_taken_over: WhenTakenOver,
-
-    /// Folder for the lock and the sockets by which weirs of one host find each other; only this user may write to it
-    /// [default: /run/weir as root, else $XDG_RUNTIME_DIR/weir]
-    #[arg(long, value_name = "DIR", value_parser = values::absolute_folder)]
-    pub(super) runtime_dir: Option<Folder>,
 
     /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else. Without the
     /// rules they go where kube-proxy or the network sends them ('weir cleanup' removes rules that were left)

@@ -1,6 +1,7 @@
 //! What follows from the flags of `weir run`? Settings that are checked together and complete.
 
 use super::{
+    admin::AdminOptions,
     arguments::{Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
     node_mode,
     settings::{EffectiveSettings, SettingOrigin},
@@ -22,7 +23,7 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
-use weir_capture::{Forwarding, RuntimeDir, marks};
+use weir_capture::{Forwarding, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, PortRange};
 use weir_proxy::{Config, Marks, NodeMode};
@@ -51,8 +52,8 @@ pub struct RunOptions {
     pub drain_timeout: Duration,
     /// Address of the probes.
     pub health_address: Option<SocketAddr>,
-    /// Address of the metrics.
-    pub(crate) admin_address: Option<SocketAddr>,
+    /// Where operators are answered.
+    pub(crate) admin: AdminOptions,
     /// What may have series of metrics.
     pub(crate) series_limits: SeriesLimits,
     /// Filter of log lines.
@@ -115,7 +116,8 @@ impl RunOptions {
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
     pub(in crate::cli) fn options(self, settings: EffectiveSettings) -> Result<RunOptions, clap::Error> {
-        let Self { source, served, network, capture, limits, process } = self;
+        let Self { source, served, network, capture, limits, process, admin } = self;
+        let admin = admin.options()?;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
             Mode::Bind => {
@@ -134,7 +136,7 @@ impl RunArgs {
                 takeover: capture.takeover,
                 forwarding: capture.forwarding.into(),
                 when_taken_over: capture.when_taken_over,
-                runtime_dir: capture.runtime_dir.map_or_else(RuntimeDir::default_path, |folder| folder.0),
+                runtime_dir: admin.runtime_dir.clone(),
                 keep_rules: capture.keep_rules,
             }),
         };
@@ -156,12 +158,12 @@ impl RunArgs {
             workers: workers(process.workers),
             drain_timeout: process.drain_timeout,
             health_address: process.health_address.unwrap_or(health_address).0,
-            admin_address: process.admin_address.0,
             series_limits: SeriesLimits {
                 pattern: process.metrics_services,
                 max_services: process.metrics_max_services as usize,
                 endpoints: process.endpoint_metrics,
             },
+            admin,
             log_level: process.log_level,
             log_format: process.log_format,
             settings,
@@ -175,7 +177,11 @@ impl SourceArgs {
         let manifests = settings.origin("manifests");
         let api_server = ["kubeconfig", "context", "api-server"].map(|flag| settings.origin(flag));
         match manifests.cmp(api_server.iter().max().unwrap_or(&SettingOrigin::Default)) {
-            Ordering::Greater => Ok(Source::File(FileSource::new(self.manifests))),
+            // Of a folder that nobody has named, a cluster's overrides could come.
+            Ordering::Greater => Ok(Source::File(FileSource {
+                state_dir: self.state_dir.and_then(|folder| folder.0),
+                ..FileSource::new(self.manifests)
+            })),
             Ordering::Equal if manifests > SettingOrigin::Default => Err(values::usage(
                 "--manifests cannot be used together with --kubeconfig, --context or --api-server: \
                  objects come from files or from an API server",

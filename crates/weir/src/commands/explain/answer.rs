@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::net::IpAddr;
 use weir_control::Loaded;
 use weir_core::{
-    EndpointUse, FrontendKind, Origin, Traffic, Unused,
+    EndpointUse, FrontendKind, Origin, Traffic, Unused, Weight,
     verdict::{Candidate, Cause, Judgement, Matched, Outcome},
 };
 
@@ -81,6 +81,9 @@ pub(super) struct EndpointAnswer<'a> {
     /// `kept` or `replaced`: whose address the endpoint would see, the client's or the node's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) source: Option<&'static str>,
+    /// Weight, where it is not the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) weight: Option<u16>,
 }
 
 impl<'a> Answer<'a> {
@@ -145,6 +148,7 @@ impl<'a> EndpointAnswer<'a> {
             reason: eligibility.err().map(|reason| reason.as_str()),
             detail: None,
             source: eligibility.is_ok().then_some(if masquerade { "replaced" } else { "kept" }),
+            weight: Some(endpoint.weight).filter(|&weight| weight != Weight::DEFAULT).map(Weight::get),
         }
     }
 }
@@ -222,6 +226,7 @@ fn left_out<'a>(matched: &Matched<'a>, loaded: &'a Loaded) -> impl Iterator<Item
                 reason: Some(why.as_str()),
                 detail: matches!(why, Unused::OtherPort(_) | Unused::Refused(_)).then(|| why.to_string()),
                 source: None,
+                weight: None,
             })
         })
         .collect();

@@ -1,0 +1,28 @@
+//! What does a route get, and what does it give?
+
+use super::{api_error::ApiError, caller::Caller, knowledge::Knowledge, query::Query};
+use crate::http::{JSON, Lifetime, Reply, reply};
+use hyper::StatusCode;
+use serde::Serialize;
+
+/// A request, as routes see it.
+pub(super) struct Asked<'a> {
+    pub(super) knowledge: &'a Knowledge,
+    pub(super) caller: &'a Caller,
+    pub(super) query: Query,
+    /// Whether server-sent events are asked for.
+    pub(super) as_stream: bool,
+    pub(super) lifetime: Option<Lifetime>,
+}
+
+/// An answer in JSON.
+pub(super) fn json(form: &impl Serialize) -> Result<Reply, ApiError> {
+    json_with(StatusCode::OK, form)
+}
+
+/// An answer in JSON with this status.
+pub(super) fn json_with(status: StatusCode, form: &impl Serialize) -> Result<Reply, ApiError> {
+    let text = serde_json::to_vec(form)
+        .map_err(|error| ApiError::internal(format!("the answer cannot be written: {error}")))?;
+    Ok(reply(status, JSON, text))
+}
