@@ -2,9 +2,10 @@
 
 use crate::{
     FileProblem, PublishedChanges, Scope, State, Status,
-    api_server::{self, ConfigError, KubeSource},
+    api_server::{self, ConfigError, KubeSource, Links},
     disk::{Disk, Identity},
     driver::{self, Driver, Input, Inputs},
+    events::EventDesk,
     file::{self, FileSource, Report},
     store::Store,
 };
@@ -13,7 +14,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
-use weir_core::{Node, Snapshot};
+use weir_core::{Findings, Node, Snapshot};
 
 /// Where objects come from.
 #[derive(Clone, Debug)]
@@ -56,6 +57,11 @@ impl Control {
         HostAddresses(self.inputs.clone())
     }
 
+    /// What the data plane finds wrong with Services, to tell the control plane of a change.
+    pub fn service_findings(&self) -> ServiceFindings {
+        ServiceFindings(self.inputs.clone())
+    }
+
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
     pub async fn end(mut self) {
         self.tasks.shutdown().await;
@@ -91,6 +97,19 @@ impl HostAddresses {
     }
 }
 
+/// What a data plane finds wrong with Services, for Events about them.
+#[derive(Clone, Debug)]
+pub struct ServiceFindings(mpsc::WeakSender<Input>);
+
+impl ServiceFindings {
+    /// Replaces what is found; without effect once the control plane has ended, and where no Events are written.
+    pub async fn set(&self, findings: Findings) {
+        if let Some(inputs) = self.0.upgrade() {
+            _ = inputs.send(Input::Findings(findings)).await;
+        }
+    }
+}
+
 /// Reason why the control plane cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -105,6 +124,9 @@ pub enum StartError {
 /// Snapshots whose changes may wait to be measured.
 const UNMEASURED: usize = 64;
 
+/// Events that may wait to be written.
+const UNWRITTEN: usize = 1;
+
 /// Starts to read objects. An API server that cannot be reached is no error: connecting is retried for ever.
 ///
 /// Call it on a tokio runtime with time and I/O enabled.
@@ -116,6 +138,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let mut saving = None;
     let reloads = watch::Sender::default();
     let (nodes_wanted, wanted) = watch::channel(None);
+    let mut desk = None;
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     match source {
         Source::File(source) => {
@@ -125,6 +148,10 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
         Source::Kube(source) => {
             let url = api_server::url(&source).await?;
             guards.iter_mut().for_each(|rules| rules.virtual_ips.api_server = api_server::address(&url));
+            let events = source.write_events.then(|| mpsc::channel(UNWRITTEN));
+            let (posts, events) = events.unzip();
+            desk = posts.map(|posts| EventDesk::new(&scope.node_name, posts));
+            let mut links = Links { reloads: reloads.subscribe(), nodes_wanted: wanted, events };
             let mut restored = false;
             if let Some(folder) = source.state_dir.clone() {
                 let disk = Disk::new(folder, identity(url, &scope), scope.defaults.clone());
@@ -133,18 +160,10 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
             }
             match restored {
                 true => {
-                    let reloads = reloads.subscribe();
-                    tasks.spawn(api_server::start_with_retries(
-                        source,
-                        scope.clone(),
-                        inputs,
-                        reloads,
-                        wanted,
-                    ));
+                    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, links));
                 }
                 false => {
-                    let reloads = reloads.subscribe();
-                    api_server::start(source, &scope, &inputs, &reloads, &wanted, &mut tasks).await?;
+                    api_server::start(source, &scope, &inputs, &mut links, &mut tasks).await?;
                 }
             }
         }
@@ -155,6 +174,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let store = Store::new(&scope.node_name).with_guards(guards);
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
+    let driver = driver.writing_events(desk);
     tasks.spawn(driver.run(received));
     Ok(Control {
         snapshots: published,

@@ -4,6 +4,7 @@ use super::{clock_reading::ClockReading, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
 use std::{collections::BTreeSet, net::IpAddr};
 use tokio::sync::mpsc;
+use weir_core::Findings;
 
 /// Message of a source to the driver.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) enum Input {
     Nodes(Result<Vec<IpAddr>, String>),
     /// Addresses of this host's interfaces, when they have changed.
     HostAddresses(BTreeSet<IpAddr>),
+    /// All that the data plane finds wrong with Services, when it has changed.
+    Findings(Findings),
     /// State of the watch of one kind.
     Watch(Kind, WatchState),
 }

@@ -1,18 +1,20 @@
 //! What is logged of objects, manifests and watches? Each problem once, until it changes.
 
-use super::{
-    log_budget::{LogBudget, Weight},
-    log_deduplicator::{LogDeduplicator, WatchLogDeduplicator},
-};
+mod budget;
+mod deduplicator;
+
 use crate::{
     Event, FileProblem, Kind, LeftOut, Problem, Refusals, WatchState,
+    events::{reason_of, reason_of_refusal},
     model::{grouped, shown},
 };
+use budget::{LogBudget, Weight};
+use deduplicator::{LogDeduplicator, WatchLogDeduplicator};
 use std::path::Path;
 use tokio::time::Instant;
 use tracing::{info, warn};
 use weir_core::{
-    Snapshot,
+    EventReason, Snapshot,
     guards::{Refusal, Role},
 };
 
@@ -51,7 +53,9 @@ impl Log {
             match weight(problem.left_out) {
                 weight if !self.budget.take(weight, now) => {}
                 Weight::Problem => {
-                    warn!(object = %problem.object, field = %problem.field, "{}", problem.message)
+                    let event =
+                        reason_of(problem).filter(|_| key.kind == Kind::Service).map(EventReason::as_str);
+                    warn!(object = %problem.object, field = %problem.field, event, "{}", problem.message)
                 }
                 Weight::Note => {
                     info!(object = %problem.object, field = %problem.field, "{}", problem.message)
@@ -75,7 +79,8 @@ impl Log {
                 continue;
             };
             if self.budget.take(Weight::Problem, now) {
-                warn!(%object, %field, "{message}");
+                let event = reason_of_refusal(role, reason).as_str();
+                warn!(%object, %field, event, "{message}");
             }
         }
     }

@@ -2,31 +2,13 @@
 
 mod draft;
 mod entry;
+mod findings;
 mod ledger;
 mod reason;
 mod writers;
 
 pub use draft::EventDraft;
+pub use findings::{FindingKey, Findings, Sentences};
 pub use ledger::EventLedger;
 pub use reason::{EventReason, EventWriter};
 pub use writers::EventWriters;
-
-use crate::model::ServiceKey;
-use std::{collections::BTreeMap, sync::Arc};
-
-/// What is wrong with one topic now: a sentence for each subject, such as an address.
-pub type Sentences = BTreeMap<Arc<str>, Arc<str>>;
-
-/// What is wrong with a Service, and with which part of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FindingKey {
-    /// The Service.
-    pub service: ServiceKey,
-    /// Reason of the Event.
-    pub reason: EventReason,
-    /// The part of the Service that this is about, such as an address: each has a sentence of its own.
-    pub subject: Arc<str>,
-}
-
-/// All that a data plane finds wrong with Services at one moment, each with a sentence.
-pub type Findings = BTreeMap<FindingKey, Arc<str>>;

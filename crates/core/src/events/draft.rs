@@ -1,6 +1,9 @@
 //! What is written of an Event, and under which name?
 
-use super::{EventReason, EventWriter, Sentences};
+use super::{
+    findings::Sentences,
+    reason::{EventReason, EventWriter},
+};
 use crate::model::{ServiceKey, stable_hasher};
 use std::{hash::Hasher, time::Duration};
 

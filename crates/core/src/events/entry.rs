@@ -1,6 +1,11 @@
 //! What was said of one topic, and what is to be said next?
 
-use super::{EventDraft, EventReason, EventWriters, Sentences, draft};
+use super::{
+    draft::{self, EventDraft},
+    findings::Sentences,
+    reason::EventReason,
+    writers::EventWriters,
+};
 use crate::{
     limits::{Quota, RateLimiter},
     model::ServiceKey,

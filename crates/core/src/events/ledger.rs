@@ -1,8 +1,11 @@
 //! Which Events are due, given what is wrong with Services? Bounded, whatever tenants write.
 
 use super::{
-    EventDraft, EventReason, EventWriter, EventWriters, Sentences,
+    draft::EventDraft,
     entry::{Entry, Plan, Topic},
+    findings::Sentences,
+    reason::{EventReason, EventWriter},
+    writers::EventWriters,
 };
 use crate::{
     limits::{Quota, RateLimiter},

@@ -4,7 +4,7 @@
 //! later, each in twice the time, if the cause is still there: the first may run no weir, or be away. An API server takes an
 //! Event of one name once, so that whoever comes too late writes nothing.
 
-use super::{EventReason, EventWriter};
+use super::reason::{EventReason, EventWriter};
 use crate::model::{ServiceKey, stable_hasher};
 use std::{collections::BTreeSet, hash::Hasher, sync::Arc, time::Duration};
 
