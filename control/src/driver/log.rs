@@ -12,9 +12,9 @@ use budget::{LogBudget, Weight};
 use deduplicator::{LogDeduplicator, WatchLogDeduplicator};
 use std::path::Path;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{field::display, info, warn};
 use weir_core::{
-    EventReason, Snapshot,
+    Snapshot,
     guards::{Refusal, Role},
 };
 
@@ -53,8 +53,7 @@ impl Log {
             match weight(problem.left_out) {
                 weight if !self.budget.take(weight, now) => {}
                 Weight::Problem => {
-                    let event =
-                        reason_of(problem).filter(|_| key.kind == Kind::Service).map(EventReason::as_str);
+                    let event = reason_of(problem).filter(|_| key.kind == Kind::Service).map(display);
                     warn!(object = %problem.object, field = %problem.field, event, "{}", problem.message)
                 }
                 Weight::Note => {
@@ -79,8 +78,8 @@ impl Log {
                 continue;
             };
             if self.budget.take(Weight::Problem, now) {
-                let event = reason_of_refusal(role, reason).as_str();
-                warn!(%object, %field, event, "{message}");
+                let event = reason_of_refusal(role, reason);
+                warn!(%object, %field, %event, "{message}");
             }
         }
     }
