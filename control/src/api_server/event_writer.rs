@@ -62,7 +62,7 @@ pub(super) async fn write_events(
             }
             Err(error) => error,
         };
-        let words = shown(&error, MAX_REFUSAL_CHARS);
+        let words = words(&error);
         if is_missing_right(&error) {
             counters.count(EventResult::Forbidden, 1);
             info!(
@@ -159,6 +159,14 @@ fn uid_text(uid: u128) -> String {
     text
 }
 
+/// What an API server, or the way to it, says about a failure.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => shown(&status.message, MAX_REFUSAL_CHARS),
+        error => shown(error, MAX_REFUSAL_CHARS),
+    }
+}
+
 fn code(error: &kube::Error) -> Option<u16> {
     match error {
         kube::Error::Api(status) => Some(status.code),
@@ -190,6 +198,7 @@ mod tests {
         let missing = "events.events.k8s.io is forbidden: User \"weir\" cannot create resource \"events\" in API group \
                        \"events.k8s.io\" in the namespace \"shop\"";
         assert!(is_missing_right(&refusal(403, missing)));
+        assert_eq!(words(&refusal(403, missing)), missing);
         for (code, message) in [
             (
                 403,

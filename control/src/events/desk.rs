@@ -12,10 +12,15 @@ use tokio::{
     sync::mpsc::{self, OwnedPermit},
     time::{Instant, sleep_until},
 };
-use weir_core::{EventLedger, EventReason, EventWriters, Findings, Sentences, ServiceKey};
+use weir_core::{
+    EventLedger, EventReason, EventWriters, FindingKey, Findings, Sentences, ServiceKey, ServicePort,
+};
 
-/// Time for which the names of nodes are not collected again.
+/// Time for which the names of nodes are not collected again when something new is to be said.
 const NODES_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The same while nothing new is to be said: a node that goes leaves to the next one what lasts.
+const LASTING_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What is wrong with the Services of an API server, and the Events that follow.
 pub(crate) struct EventDesk {
@@ -97,12 +102,19 @@ impl EventDesk {
         let differs = |(key, sentence): (&_, &_), others: &Findings| others.get(key) != Some(sentence);
         let changed = before.iter().filter(|found| differs(*found, &self.found));
         let changed = changed.chain(self.found.iter().filter(|found| differs(*found, &before)));
+        // A port that was taken out of its Service does not work again.
+        let withdrawn: Vec<_> = before.keys().filter(|key| is_gone(key, store)).collect();
         let topics: BTreeSet<_> = changed.map(|(key, _)| (key.service.clone(), key.reason)).collect();
         for (service, reason) in topics {
             let of_topic =
                 self.found.iter().filter(|(key, _)| key.service == service && key.reason == reason);
             let sentences = of_topic.map(|(key, sentence)| (Arc::clone(&key.subject), Arc::clone(sentence)));
-            self.ledger.set(now, &service, reason, sentences.collect());
+            let sentences: Sentences = sentences.collect();
+            let is_of_topic = |key: &&FindingKey| key.service == service && key.reason == reason;
+            match sentences.is_empty() && withdrawn.iter().copied().any(|key| is_of_topic(&key)) {
+                true => self.ledger.withdraw(&service, reason),
+                false => self.ledger.set(now, &service, reason, sentences),
+            }
         }
         if store.is_ready() {
             self.schedule(store);
@@ -148,12 +160,15 @@ impl EventDesk {
         if dropped > 0 {
             self.counters.count(EventResult::Dropped, dropped);
         }
-        if self.ledger.has_unscheduled() {
-            if self.nodes_known.is_none_or(|known| now.duration_since(known) >= NODES_INTERVAL) {
-                self.nodes_known = Some(now);
-                let nodes = store.ready_node_names();
-                self.ledger.set_writers(EventWriters::new(Arc::clone(&self.node), nodes));
-            }
+        let is_new = self.ledger.has_unscheduled();
+        let interval = if is_new { NODES_INTERVAL } else { LASTING_INTERVAL };
+        let is_old = self.nodes_known.is_none_or(|known| now.duration_since(known) >= interval);
+        if is_old && !self.ledger.is_empty() {
+            self.nodes_known = Some(now);
+            let nodes = store.ready_node_names();
+            self.ledger.set_writers(EventWriters::new(Arc::clone(&self.node), nodes));
+        }
+        if is_new {
             self.ledger.schedule(now.into_std());
         }
         self.look_ahead();
@@ -162,4 +177,11 @@ impl EventDesk {
     fn look_ahead(&mut self) {
         self.next_due = self.ledger.next_due(Instant::now().into_std()).map(Instant::from_std);
     }
+}
+
+/// Whether endpoints were found to fail of a port that its Service does not have any more.
+fn is_gone(key: &FindingKey, store: &Store) -> bool {
+    let is_this = |port: &Arc<ServicePort>| FindingKey::of_port(&port.key, port.family, key.reason) == *key;
+    key.reason == EventReason::EndpointsFailing
+        && !store.snapshot().get(&key.service).is_some_and(|service| service.ports.iter().any(is_this))
 }

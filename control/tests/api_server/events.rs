@@ -143,7 +143,7 @@ async fn what_the_data_plane_finds_is_an_event_of_its_node_and_its_end_another()
     let key = FindingKey {
         service: ServiceKey::new("default", "web"),
         reason: EventReason::EndpointsFailing,
-        subject: "http".into(),
+        subject: "/TCP IPv4".into(),
     };
     findings.set([(key, "the Service has no working endpoint".into())].into()).await;
     let failing = events(&server, |events| events.len() == 1).await.remove(0);
@@ -152,6 +152,23 @@ async fn what_the_data_plane_finds_is_an_event_of_its_node_and_its_end_another()
     let both = events(&server, |events| events.len() == 2).await;
     let end = both.iter().find(|event| event["type"] == "Normal").unwrap();
     assert_eq!(end["reason"], "EndpointsWork");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_out_of_its_service_is_not_said_to_work() {
+    let server = ApiServer::start().await.unwrap();
+    server.apply(service("web", 1)).unwrap();
+    let (control, _kubeconfig) = weir_on("worker-1", &server.kubeconfig()).await;
+    control.status.clone().wait_for(|status| status.ready).await.unwrap();
+    let findings = control.service_findings();
+    let (service, reason) = (ServiceKey::new("default", "web"), EventReason::EndpointsFailing);
+    let key = FindingKey { service, reason, subject: "gone/TCP IPv4".into() };
+    findings.set([(key, "the Service has no working endpoint".into())].into()).await;
+    events(&server, |events| events.len() == 1).await;
+    findings.set([].into()).await;
+    server.apply(mistaken("dns", 2, "x")).unwrap();
+    let both = events(&server, |events| events.len() == 2).await;
+    assert!(both.iter().all(|event| event["type"] == "Warning"), "{both:#?}");
 }
 
 #[tokio::test]

@@ -229,7 +229,8 @@ fn sentence((port, family): &Port, fault: &PortFault) -> String {
     match fault {
         PortFault::Empty { .. } => format!("port {name}/{protocol} ({family}): the Service has no endpoint"),
         PortFault::Fails { endpoints, reason, .. } => {
-            format!("port {name}/{protocol} ({family}), {endpoints} endpoints, {reason}: {FAILS}")
+            let s = if *endpoints == 1 { "" } else { "s" };
+            format!("port {name}/{protocol} ({family}), {endpoints} endpoint{s}, {reason}: {FAILS}")
         }
     }
 }

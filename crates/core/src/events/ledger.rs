@@ -89,6 +89,11 @@ impl EventLedger {
         }
     }
 
+    /// Forgets what is wrong with a Service for one reason, without saying that it is over.
+    pub fn withdraw(&mut self, service: &ServiceKey, reason: EventReason) {
+        self.entries.remove(&(service.clone(), reason));
+    }
+
     /// Forgets a Service that is gone.
     pub fn forget(&mut self, service: &ServiceKey) {
         for reason in EventReason::ALL {

@@ -159,7 +159,7 @@ fn a_port_that_was_said_to_fail_is_listed_until_it_is_said_to_work_or_gone() {
     assert_eq!(listed(&simulation), [""; 0]);
     runtime.unserved.begin(ConnectFailure::TimedOut);
     simulation.log();
-    let failing = "port http/TCP (IPv4), 1 endpoints, timed_out: the Service has no working endpoint: failing ones are used \
+    let failing = "port http/TCP (IPv4), 1 endpoint, timed_out: the Service has no working endpoint: failing ones are used \
                    all the same, as nothing else is left";
     assert_eq!(listed(&simulation), [failing]);
     simulation.serve("web", &[]);

@@ -3,7 +3,7 @@
 use super::Reconciler;
 use crate::reconcile::report::{FrontendRow, FrontendState};
 use std::sync::Arc;
-use weir_core::{EventReason, FindingKey, Findings, PortKey};
+use weir_core::{EventReason, FindingKey, Findings};
 
 /// Findings of one reason that are told at most; of more the first.
 const MAX_FINDINGS: usize = 256;
@@ -18,17 +18,17 @@ impl Reconciler {
         for (listen, why) in failed.into_iter().take(MAX_FINDINGS) {
             let Some(binding) = self.plan.winner(listen) else { continue };
             let row = FrontendRow::of(binding, FrontendState::Failed(why));
-            let subject = format!("{}/{}", listen.address, listen.protocol);
-            findings.insert(key(&row.port, EventReason::FrontendNotBound, &subject), row.failure(why).into());
+            let key = FindingKey {
+                service: row.port.service.clone(),
+                reason: EventReason::FrontendNotBound,
+                subject: format!("{}/{}", listen.address, listen.protocol).into(),
+            };
+            findings.insert(key, row.failure(why).into());
         }
         for ((port, family), sentence) in self.health_report.failing().take(MAX_FINDINGS) {
-            let subject = format!("{}/{} {}", port.name, port.protocol, family.as_str());
-            findings.insert(key(port, EventReason::EndpointsFailing, &subject), Arc::clone(sentence));
+            let key = FindingKey::of_port(port, *family, EventReason::EndpointsFailing);
+            findings.insert(key, Arc::clone(sentence));
         }
         findings
     }
-}
-
-fn key(port: &PortKey, reason: EventReason, subject: &str) -> FindingKey {
-    FindingKey { service: port.service.clone(), reason, subject: subject.into() }
 }
