@@ -172,6 +172,23 @@ async fn a_port_that_is_taken_out_of_its_service_is_not_said_to_work() {
 }
 
 #[tokio::test]
+async fn what_is_still_wrong_after_an_outage_is_said_then() {
+    let server = ApiServer::start().await.unwrap();
+    server.apply(service("web", 1)).unwrap();
+    let (control, _kubeconfig) = weir_on("worker-1", &server.kubeconfig()).await;
+    let mut status = control.status.clone();
+    status.wait_for(|status| status.ready).await.unwrap();
+    server.shut_down().await;
+    status.wait_for(|status| status.outage_since.is_some()).await.unwrap();
+    let service = ServiceKey::new("default", "web");
+    let key = FindingKey { service, reason: EventReason::EndpointsFailing, subject: "/TCP IPv4".into() };
+    control.service_findings().set([(key, "the Service has no working endpoint".into())].into()).await;
+    server.restart().unwrap();
+    let event = events(&server, |events| events.len() == 1).await.remove(0);
+    assert_eq!(event["reason"], "EndpointsFailing");
+}
+
+#[tokio::test]
 async fn whoever_may_not_write_events_tries_once_and_serves_all_the_same() {
     let server = ApiServer::start().await.unwrap();
     server.forbid(Resource::Events, true);
