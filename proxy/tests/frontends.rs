@@ -273,10 +273,11 @@ async fn an_address_in_use_is_found_wrong_in_the_words_of_the_log_until_it_is_se
         drop(holder);
         found.wait_for(|found| found.is_empty()).await.unwrap();
     };
+    let run = Box::pin(proxy.run(&mut snapshots, |_, _| {}));
     within(async {
         tokio::select! {
             () = looking => {}
-            () = proxy.run(&mut snapshots, |_, _| {}) => unreachable!("the sender lives"),
+            () = run => unreachable!("the sender lives"),
         }
     })
     .await;
