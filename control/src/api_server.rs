@@ -3,6 +3,7 @@
 mod api_object;
 mod backoff;
 mod client;
+mod event_writer;
 mod examine;
 mod explain;
 mod list_once;
@@ -17,4 +18,4 @@ pub(crate) use client::{address, url};
 pub use examine::{Examination, Need, Right, examine_api_server};
 pub use list_once::{ListError, load_api_server};
 pub use source::KubeSource;
-pub(crate) use start::{start, start_with_retries};
+pub(crate) use start::{Links, start, start_with_retries};

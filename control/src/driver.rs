@@ -6,35 +6,32 @@ mod input;
 mod kube_proxy_metrics;
 mod log;
 mod metrics;
-mod nodes_wanted;
 mod outage;
-mod overriding;
 mod propagation;
+mod publish;
 mod restored;
+mod service_events;
 mod status;
 mod watches;
 
 pub use clock_reading::ClockReading;
 pub(crate) use input::{Input, Inputs, channel};
-pub(crate) use nodes_wanted::NodesWanted;
 pub use propagation::{EndpointChange, PublishedChanges};
+pub(crate) use publish::NodesWanted;
 pub use status::{Status, WatchState};
 
 use self::metrics::Metrics;
-use crate::{Commit, Event, FileProblem, Object, State, Store, disk, translate::Translation};
+use crate::{Event, FileProblem, State, Store, disk, events::EventDesk, translate::Translation};
 use commit_limiter::CommitLimiter;
 use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMetrics;
 use log::{Log, services};
 use outage::Outage;
-use propagation::{PendingChanges, Unclear};
+use propagation::PendingChanges;
 use restored::RestoredState;
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 use tokio::{
-    sync::{
-        mpsc::{self, error::TrySendError},
-        oneshot, watch,
-    },
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 use tracing::{debug, info};
@@ -58,6 +55,8 @@ pub(crate) struct Driver {
     restored: Option<RestoredState>,
     /// Tells that the addresses of all Nodes are wanted.
     nodes_wanted: watch::Sender<NodesWanted>,
+    /// Events about Services; `None` where none are written.
+    events: Option<EventDesk>,
     /// Sender of the states to be saved; `None` without a state folder.
     states: Option<watch::Sender<State>>,
     /// Whoever waits for a Snapshot with the overrides that were set last.
@@ -89,6 +88,7 @@ impl Driver {
             status,
             restored: None,
             nodes_wanted: watch::Sender::default(),
+            events: None,
             states,
             overriding: Vec::new(),
             objects: watch::Sender::default(),
@@ -108,6 +108,10 @@ impl Driver {
                 received = inputs.recv_many(&mut batch, CAPACITY) => received,
                 () = self.outage.until_due() => {
                     self.log_outage();
+                    continue;
+                }
+                permit = self.until_event() => {
+                    self.send_event(permit);
                     continue;
                 }
                 () = self.log.until_summary() => {
@@ -155,7 +159,10 @@ impl Driver {
     fn receive(&mut self, batch: &mut Vec<Input>) {
         for input in batch.drain(..) {
             match input {
-                Input::Object(Translation { event, problems, triggered }, received) => {
+                Input::Object(Translation { event, problems, triggered, uid }, received) => {
+                    if let Some(events) = &mut self.events {
+                        events.translated(&event, &problems, uid);
+                    }
                     self.log
                         .problems(&event, problems)
                         .iter()
@@ -176,6 +183,7 @@ impl Driver {
                 }
                 Input::Saved(state) => self.restore(state),
                 Input::Nodes(answer) => self.receive_nodes(answer),
+                Input::Findings(findings) => self.receive_findings(findings),
                 Input::HostAddresses(addresses) => {
                     self.store.set_host_addresses(addresses);
                     self.pending = true;
@@ -218,6 +226,9 @@ impl Driver {
             self.snapshots.send_replace(commit.snapshot.clone());
         }
         self.answer_overriding(commit.snapshot.generation);
+        if let Some(events) = &mut self.events {
+            events.committed(&commit, &self.store);
+        }
         self.want_nodes();
         self.publish_changes(&commit);
         if let Some(restored) = self.restored.take_if(|restored| restored.is_replaced()) {
@@ -237,43 +248,6 @@ impl Driver {
             status.generation = commit.snapshot.generation;
             status.node_known = commit.snapshot.node.known;
         });
-    }
-
-    /// Publishes the objects to be saved, if they have changed. A restored state is not replaced by half a
-    /// list.
-    fn publish_state(&self) {
-        let Some(states) = self.states.as_ref().filter(|_| self.restored.is_none()) else { return };
-        states.send_if_modified(|known| {
-            let now = self.store.state();
-            let changed = !now.is_same(known);
-            *known = now;
-            changed
-        });
-    }
-
-    /// Records when a change of endpoints came. Slices that a first list names are no changes.
-    fn record_change(&mut self, event: &Event, triggered: Option<SystemTime>, received: ClockReading) {
-        let Event::Put(_, Object::EndpointSlice(slice)) = event else { return };
-        if self.store.is_ready()
-            && self.restored.is_none()
-            && let Err(unclear) = self.changes.record(&slice.service, slice.family, triggered, received)
-        {
-            self.metrics.unclear(unclear, 1);
-        }
-    }
-
-    /// Publishes the changes of endpoints that a commit brings. A full channel means that nobody measures: they
-    /// are counted and dropped.
-    fn publish_changes(&mut self, commit: &Commit) {
-        let changes = self.changes.take(&commit.differing);
-        if changes.is_empty() {
-            return;
-        }
-        let published_changes = PublishedChanges { generation: commit.snapshot.generation, changes };
-        if let Err(TrySendError::Full(published_changes)) = self.published_changes.try_send(published_changes)
-        {
-            self.metrics.unclear(Unclear::TooMany, published_changes.changes.len());
-        }
     }
 
     fn report_file_problems(&mut self, problems: Vec<FileProblem>) {

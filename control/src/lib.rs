@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! source -> api_server | file -> translate -> driver (store) -> watch::Receiver<Snapshot>
-//!                                  disk  <->  driver
+//!                                  disk  <->  driver -> events -> api_server
 //! ```
 
 pub mod api_server;
 mod blocking;
 pub mod disk;
 mod driver;
+mod events;
 pub mod file;
 mod metric_families;
 mod model;
@@ -28,5 +29,5 @@ pub use model::{
     Event, FileProblem, Kind, LeftOut, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection,
 };
 pub use overrides::{Changed, Ended, Kept, OperatorOverrides};
-pub use source::{Control, Credentials, HostAddresses, Source, StartError, start};
+pub use source::{Control, Credentials, HostAddresses, ServiceFindings, Source, StartError, start};
 pub use store::{Commit, Refusals, State, Store};

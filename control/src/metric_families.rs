@@ -69,6 +69,13 @@ pub(crate) const STATE_SAVES: MetricFamily = MetricFamily::counter(
 pub(crate) const STATE_BYTES: MetricFamily =
     MetricFamily::gauge("weir_state_bytes", &[], "Size of the state on disk").in_unit(Bytes);
 
+pub(crate) const SERVICE_EVENTS: MetricFamily = MetricFamily::counter(
+    "weir_control_service_events_total",
+    &["result"],
+    "Kubernetes Events about Services, by result (created, repeated as a series, known to the API server already, forbidden, \
+     failed, dropped for lack of room)",
+);
+
 pub(crate) const SERVICE_CHANGES: MetricFamily = MetricFamily::counter(
     "kubeproxy_sync_proxy_rules_service_changes_total",
     &[],
@@ -122,6 +129,7 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     STATE_SAVED,
     STATE_SAVES,
     STATE_BYTES,
+    SERVICE_EVENTS,
     SERVICE_CHANGES,
     SERVICE_CHANGES_PENDING,
     ENDPOINT_CHANGES,

@@ -2,10 +2,11 @@
 
 use crate::{
     FileProblem, PublishedChanges, Scope, State, Status,
-    api_server::{self, ConfigError, KubeSource},
+    api_server::{self, ConfigError, KubeSource, Links},
     blocking::blocking,
     disk::{Disk, Folder, Identity, OverridesFile},
-    driver::{self, Driver, Input, Inputs, NodesWanted},
+    driver::{self, Driver, Input, Inputs},
+    events::EventDesk,
     file::{self, FileSource, Report},
     overrides::{OperatorOverrides, keep_in, keeper},
     store::Store,
@@ -15,7 +16,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
-use weir_core::{Node, Overrides, Snapshot};
+use weir_core::{Findings, Node, Overrides, Snapshot};
 
 /// Where objects come from.
 #[derive(Clone, Debug)]
@@ -66,6 +67,11 @@ impl Control {
         self.overrides.clone()
     }
 
+    /// What the data plane finds wrong with Services, to tell the control plane of a change.
+    pub fn service_findings(&self) -> ServiceFindings {
+        ServiceFindings(self.inputs.clone())
+    }
+
     /// Stops the control plane; returns when the last state is saved, or cannot be saved.
     pub async fn end(mut self) {
         self.tasks.shutdown().await;
@@ -101,6 +107,19 @@ impl HostAddresses {
     }
 }
 
+/// What a data plane finds wrong with Services, for Events about them.
+#[derive(Clone, Debug)]
+pub struct ServiceFindings(mpsc::WeakSender<Input>);
+
+impl ServiceFindings {
+    /// Replaces what is found; without effect once the control plane has ended, and where no Events are written.
+    pub async fn set(&self, findings: Findings) {
+        if let Some(inputs) = self.0.upgrade() {
+            _ = inputs.send(Input::Findings(findings)).await;
+        }
+    }
+}
+
 /// Reason why the control plane cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -115,6 +134,9 @@ pub enum StartError {
 /// Snapshots whose changes may wait to be measured.
 const UNMEASURED: usize = 64;
 
+/// Events that may wait to be written.
+const UNWRITTEN: usize = 1;
+
 /// Starts to read objects. An API server that cannot be reached is no error: connecting is retried for ever.
 ///
 /// Call it on a tokio runtime with time and I/O enabled.
@@ -126,6 +148,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let mut saving = None;
     let reloads = watch::Sender::default();
     let (nodes_wanted, wanted) = watch::channel(None);
+    let mut desk = None;
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
     let mut overrides_file = None;
     match source {
@@ -138,6 +161,10 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
         Source::Kube(source) => {
             let url = api_server::url(&source).await?;
             guards.iter_mut().for_each(|rules| rules.virtual_ips.api_server = api_server::address(&url));
+            let events = source.write_events.then(|| mpsc::channel(UNWRITTEN));
+            let (posts, events) = events.unzip();
+            desk = posts.map(|posts| EventDesk::new(&scope.node_name, posts));
+            let links = Links { reloads: reloads.subscribe(), nodes_wanted: wanted, events };
             let mut restored = false;
             if let Some(folder) = source.state_dir.clone() {
                 let (folder, identity) = (Arc::new(Folder::new(folder)), identity(url, &scope));
@@ -146,8 +173,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
                 let (found, states, task) = restore(disk, &inputs).await;
                 (restored, saving) = (found, Some((states, task)));
             }
-            let asked = (reloads.subscribe(), wanted);
-            watch_api_server(source, &scope, inputs, asked, restored, &mut tasks).await?;
+            watch_api_server(source, &scope, inputs, links, restored, &mut tasks).await?;
         }
     }
     let (snapshots, published) = watch::channel(Snapshot::of(Node::named(&*scope.node_name)));
@@ -158,6 +184,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
     let objects = driver.objects();
+    let driver = driver.writing_events(desk);
     tasks.spawn(driver.run(received));
     Ok(Control {
         snapshots: published,
@@ -178,14 +205,14 @@ async fn watch_api_server(
     source: KubeSource,
     scope: &Scope,
     inputs: Inputs,
-    (reloads, nodes_wanted): (watch::Receiver<u64>, watch::Receiver<NodesWanted>),
+    mut links: Links,
     restored: bool,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ConfigError> {
     if !restored {
-        return api_server::start(source, scope, &inputs, &reloads, &nodes_wanted, tasks).await;
+        return api_server::start(source, scope, &inputs, &mut links, tasks).await;
     }
-    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, reloads, nodes_wanted));
+    tasks.spawn(api_server::start_with_retries(source, scope.clone(), inputs, links));
     Ok(())
 }
 

@@ -69,6 +69,11 @@ impl Store {
         Self { guard: rules.map(Guard::new), ..self }
     }
 
+    /// Snapshot of the last commit.
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// Applies an event to the objects. The Snapshot follows at the next [`commit`](Self::commit).
     pub fn apply(&mut self, event: Event) {
         match event {

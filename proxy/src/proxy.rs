@@ -33,7 +33,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::MissedTickBehavior,
 };
-use weir_core::{Bridges, CaptureSockets, PortSecret, Snapshot};
+use weir_core::{Bridges, CaptureSockets, Findings, PortSecret, Snapshot};
 
 /// Time between two looks at the addresses of this host.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
@@ -54,6 +54,7 @@ pub struct Proxy {
     observer: Observer,
     descriptors: Arc<DescriptorBudget>,
     capture_sockets: CaptureSockets,
+    findings: watch::Sender<Findings>,
     set_bridges: SetBridges,
     bridge_updates: mpsc::Receiver<BridgeUpdate>,
     hand_over: HandOver,
@@ -110,6 +111,7 @@ impl Proxy {
             observer,
             descriptors,
             capture_sockets,
+            findings: watch::Sender::default(),
             set_bridges,
             bridge_updates,
             hand_over,
@@ -219,10 +221,25 @@ impl Proxy {
                 Some(request) = self.hand_over_requests.recv() => self.reconciler.hand_over(request).await,
                 () = due => applied(None, self.reconciler.retry().await),
                 _ = refresh.tick() => applied(None, self.reconciler.refresh().await),
-                _ = health.tick() => self.reconciler.report_health(),
+                _ = health.tick() => self.report_health(),
                 _ = sweep.tick() => self.reconciler.sweep(),
             }
         }
+    }
+
+    /// All that the data plane finds wrong with Services, as of the last second of [`Self::run`].
+    pub fn findings(&self) -> watch::Receiver<Findings> {
+        self.findings.subscribe()
+    }
+
+    fn report_health(&mut self) {
+        self.reconciler.report_health();
+        let found = self.reconciler.findings();
+        self.findings.send_if_modified(|known| {
+            let is_new = *known != found;
+            *known = found;
+            is_new
+        });
     }
 
     /// Lists the live TCP connections of all workers.

@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UdpSocket,
 };
-use weir_core::{Audience, Protocol};
+use weir_core::{Audience, EventReason, Protocol};
 use weir_proxy::FrontendState;
 use weir_testkit::{Behaviour, TcpServer, UdpBehaviour, UdpServer};
 
@@ -252,6 +252,35 @@ async fn an_address_in_use_is_reported_and_served_once_it_is_free_while_others_s
         ("web", FrontendState::Listening(Audience::Everyone))
     );
     assert_eq!(greeting(web.address()).await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_found_wrong_in_the_words_of_the_log_until_it_is_served() {
+    let servers = greeters(&["a"]).await;
+    let web = service("web", Protocol::Tcp, "127.0.0.9").with(&addresses(&servers));
+    let holder = std::net::TcpListener::bind(web.address()).unwrap();
+    let mut proxy = proxy();
+    let mut found = proxy.findings();
+    let (_publish, mut snapshots) = tokio::sync::watch::channel(snapshot(&[&web]));
+    let looking = async {
+        let failing = found.wait_for(|found| !found.is_empty()).await.unwrap().clone();
+        let (key, sentence) = failing.first_key_value().unwrap();
+        assert_eq!((failing.len(), &*key.service.name), (1, "web"));
+        assert_eq!(key.reason, EventReason::FrontendNotBound);
+        let begins = format!("cannot serve cluster-ip {} of default/web/TCP:", web.address());
+        assert!(sentence.starts_with(&begins) && sentence.contains("in use"), "{sentence}");
+        assert!(!sentence.contains("held by"), "whoever reads Events need not know this node's processes");
+        drop(holder);
+        found.wait_for(|found| found.is_empty()).await.unwrap();
+    };
+    let run = Box::pin(proxy.run(&mut snapshots, |_, _| {}));
+    within(async {
+        tokio::select! {
+            () = looking => {}
+            () = run => unreachable!("the sender lives"),
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub(super) struct ApiObject {
 struct Metadata {
     name: Option<String>,
     namespace: Option<String>,
+    uid: Option<String>,
     resource_version: Option<String>,
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
@@ -161,6 +162,7 @@ impl Metadata {
         Ok(ObjectMeta {
             name: read.name,
             namespace: read.namespace,
+            uid: read.uid,
             resource_version: read.resource_version,
             creation_timestamp: read.creation_timestamp,
             deletion_timestamp: read.deletion_timestamp,

@@ -3,7 +3,7 @@
 use super::{
     client::{ConfigError, address, url},
     source::KubeSource,
-    start::start,
+    start::{Links, start},
 };
 use crate::{
     Event, Kind, Loaded, Problem, Scope, Store, WatchState,
@@ -98,13 +98,14 @@ impl Listing {
         let mut watches = JoinSet::new();
         // Nobody asks for the credentials to be read again while a list is awaited.
         let (_, reloads) = watch::channel(0);
-        let (nodes_wanted, wanted) = watch::channel(None);
-        start(source, scope, &inputs, &reloads, &wanted, &mut watches).await?;
+        let (wanting, nodes_wanted) = watch::channel(None);
+        let mut links = Links { reloads, nodes_wanted, events: None };
+        start(source, scope, &inputs, &mut links, &mut watches).await?;
         drop(inputs);
         self.receive(&mut received).await?;
         if self.store.would_want_nodes() {
             // Nobody else asks at the same moment.
-            nodes_wanted.send_replace(Some(0));
+            wanting.send_replace(Some(0));
             self.receive_nodes(&mut received).await;
         }
         Ok(())
@@ -127,7 +128,8 @@ impl Listing {
                     | Input::Saved(_)
                     | Input::Nodes(_)
                     | Input::HostAddresses(_)
-                    | Input::Overrides { .. },
+                    | Input::Overrides { .. }
+                    | Input::Findings(_),
                 ) => {}
                 None => return Err(ListError::Failed("the watches have ended".to_owned())),
             }

@@ -21,6 +21,8 @@ pub struct KubeSource {
     /// Longest time until an answer begins, and until a page of a list is complete; large pages may take
     /// longer, at 16 KiB a second.
     pub answer_timeout: Duration,
+    /// Whether Kubernetes Events about Services are written.
+    pub write_events: bool,
 }
 
 impl Default for KubeSource {
@@ -33,6 +35,7 @@ impl Default for KubeSource {
             state_dir: None,
             // As long as kube-apiserver itself gives a request.
             answer_timeout: Duration::from_secs(60),
+            write_events: false,
         }
     }
 }

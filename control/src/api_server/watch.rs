@@ -279,5 +279,5 @@ struct List {
 }
 
 fn without_problems(event: Event) -> Translation {
-    Translation { event, problems: Vec::new(), triggered: None }
+    Translation { event, problems: Vec::new(), triggered: None, uid: None }
 }

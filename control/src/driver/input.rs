@@ -4,7 +4,7 @@ use super::{clock_reading::ClockReading, status::WatchState};
 use crate::{Event, FileProblem, Kind, disk, translate::Translation};
 use std::{collections::BTreeSet, net::IpAddr};
 use tokio::sync::{mpsc, oneshot};
-use weir_core::Overrides;
+use weir_core::{Findings, Overrides};
 
 /// Message of a source to the driver.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) enum Input {
     /// What an operator says of endpoints and nodes from now on. Answered with the generation of the Snapshot that contains it; with
     /// 0 if there is none yet.
     Overrides { overrides: Overrides, done: oneshot::Sender<u64> },
+    /// All that the data plane finds wrong with Services, when it has changed.
+    Findings(Findings),
     /// State of the watch of one kind.
     Watch(Kind, WatchState),
 }

@@ -5,13 +5,14 @@ mod deduplicator;
 
 use crate::{
     Event, FileProblem, Kind, LeftOut, Problem, Refusals, WatchState,
+    events::{reason_of, reason_of_refusal},
     model::{grouped, shown},
 };
 use budget::{LogBudget, Weight};
 use deduplicator::{LogDeduplicator, WatchLogDeduplicator};
 use std::path::Path;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{field::display, info, warn};
 use weir_core::{
     Snapshot,
     guards::{Refusal, Role},
@@ -52,7 +53,8 @@ impl Log {
             match weight(problem.left_out) {
                 weight if !self.budget.take(weight, now) => {}
                 Weight::Problem => {
-                    warn!(object = %problem.object, field = %problem.field, "{}", problem.message)
+                    let event = reason_of(problem).filter(|_| key.kind == Kind::Service).map(display);
+                    warn!(object = %problem.object, field = %problem.field, event, "{}", problem.message)
                 }
                 Weight::Note => {
                     info!(object = %problem.object, field = %problem.field, "{}", problem.message)
@@ -76,7 +78,8 @@ impl Log {
                 continue;
             };
             if self.budget.take(Weight::Problem, now) {
-                warn!(%object, %field, "{message}");
+                let event = reason_of_refusal(role, reason);
+                warn!(%object, %field, %event, "{message}");
             }
         }
     }

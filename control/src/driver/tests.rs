@@ -75,7 +75,10 @@ impl Rig {
 }
 
 fn received(event: Event) -> Input {
-    Input::Object(Translation { event, problems: Vec::new(), triggered: None }, ClockReading::now())
+    Input::Object(
+        Translation { event, problems: Vec::new(), triggered: None, uid: None },
+        ClockReading::now(),
+    )
 }
 
 /// A slice of a Service that [`put`] makes, with one endpoint.

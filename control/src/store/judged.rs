@@ -129,6 +129,14 @@ impl Store {
         endpoints.filter_map(|endpoint| endpoint.node.as_deref()).collect::<HashSet<_>>().len()
     }
 
+    /// Names of the nodes that have an endpoint which is ready: those nodes are, too.
+    pub(crate) fn ready_node_names(&self) -> BTreeSet<Arc<str>> {
+        let endpoints = self.state.slices().flat_map(|slice| &slice.endpoints);
+        let ready = endpoints.filter(|endpoint| endpoint.conditions.ready);
+        let names: HashSet<&Arc<str>> = ready.filter_map(|endpoint| endpoint.node.as_ref()).collect();
+        names.into_iter().cloned().collect()
+    }
+
     /// All objects as they are now, without the endpoints that guards refuse because of other objects.
     pub(crate) fn guarded_state(&self) -> State {
         let mut state = self.state();

@@ -12,6 +12,15 @@ pub(crate) fn key(kind: Kind, metadata: &ObjectMeta) -> ObjectKey {
     ObjectKey::new(kind, namespace, metadata.name.as_deref().unwrap_or_default())
 }
 
+/// Uid of an object; `None` if it has none that an API server would give (RFC 9562).
+pub(super) fn uid(metadata: &ObjectMeta) -> Option<u128> {
+    let text = metadata.uid.as_deref()?;
+    let digits: String = text.chars().filter(|&char| char != '-').collect();
+    let is_uid =
+        text.len() == 36 && digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(&digits, 16).ok().filter(|_| is_uid)
+}
+
 pub(super) fn labels(metadata: &ObjectMeta) -> &BTreeMap<String, String> {
     static NONE: BTreeMap<String, String> = BTreeMap::new();
     metadata.labels.as_ref().unwrap_or(&NONE)

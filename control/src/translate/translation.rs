@@ -1,7 +1,7 @@
 //! What is a translation, and what can be translated?
 
 use super::{
-    metadata::{check_name, key},
+    metadata::{check_name, key, uid},
     problems::Problems,
 };
 use crate::{Event, Kind, Object, ObjectKey, Problem, Scope};
@@ -17,6 +17,8 @@ pub struct Translation {
     pub problems: Vec<Problem>,
     /// Time of the cause of this form of an EndpointSlice, on the clock of its author (semantics B4).
     pub triggered: Option<SystemTime>,
+    /// Uid of the object (RFC 9562); `None` without one.
+    pub uid: Option<u128>,
 }
 
 /// API object that can be translated.
@@ -58,7 +60,7 @@ pub(crate) fn translate_with<T: Translate>(object: &T, scope: &Scope, mut proble
         }
     };
     let triggered = matches!(event, Event::Put(..)).then(|| object.triggered(&mut problems)).flatten();
-    Translation { event, problems: problems.list(), triggered }
+    Translation { event, problems: problems.list(), triggered, uid: uid(object.metadata()) }
 }
 
 fn checked<T: Translate>(

@@ -87,6 +87,26 @@ impl Cluster {
         }
     }
 
+    /// Waits until the Events of a Service of a real server, as `kubectl get events` shows them, are as wanted.
+    pub(crate) async fn events_of(&self, service: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let Self::Real(_, client) = self else { return Vec::new() };
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Event"));
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &resource);
+        let of_service = ListParams::default().fields(&format!("involvedObject.name={service}"));
+        let found = async {
+            loop {
+                let listed = api.list(&of_service).await.unwrap();
+                let events = listed.items.iter().map(|event| serde_json::to_value(event).unwrap());
+                let events: Vec<Value> = events.collect();
+                if !events.is_empty() && wanted(&events) {
+                    return events;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(START_LIMIT, found).await.expect("the wanted Events")
+    }
+
     /// Deletes what a scenario left.
     pub(crate) async fn clear(&self) {
         let Self::Real(_, client) = self else { return };

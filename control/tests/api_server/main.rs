@@ -5,6 +5,7 @@
 mod cluster;
 mod configuration;
 mod credentials;
+mod events;
 mod failures;
 mod list_once;
 mod node_ports;

@@ -1,4 +1,4 @@
-//! Are the rights that weir's ClusterRole gives enough, do they only allow to read, and is each that is missing found?
+//! Are the rights that weir's ClusterRole gives enough, do they allow nothing else, and is each that is missing found?
 
 use super::{Cluster, NODE, TempFile, Watching, service};
 use serde_json::{Value, json};
@@ -12,10 +12,25 @@ fn shipped() -> Vec<Value> {
     text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect()
 }
 
+/// The same, bound to this user.
+pub(crate) fn shipped_for(user: &str) -> Vec<Value> {
+    let mut objects = shipped();
+    for object in objects.iter_mut().filter(|object| object["kind"] == "ClusterRoleBinding") {
+        object["subjects"] =
+            json!([{ "kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io" }]);
+    }
+    objects
+}
+
 #[test]
-fn the_role_names_every_kind_and_only_allows_to_list_and_watch() {
+fn the_role_only_allows_to_list_and_watch_every_kind_and_to_write_events() {
     let role = shipped().into_iter().find(|object| object["kind"] == "ClusterRole").unwrap();
     let rules = role["rules"].as_array().unwrap();
+    let (last, rules) = rules.split_last().unwrap();
+    assert_eq!(
+        *last,
+        json!({ "apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"] })
+    );
     assert!(rules.iter().all(|rule| rule["verbs"] == json!(["list", "watch"])), "{rules:?}");
     let named: Vec<&Value> = rules.iter().flat_map(|rule| rule["resources"].as_array().unwrap()).collect();
     assert_eq!(named, Kind::ALL.map(Kind::resource));
@@ -28,11 +43,7 @@ async fn whoever_has_the_role_of_a_real_api_server_sees_everything() {
     let kubeconfig = cluster.kubeconfig_of_nobody();
     let mut weir = Watching::start(&kubeconfig).await;
     weir.fails(Kind::Service, &["403 Forbidden", "ClusterRole"]).await;
-    for mut object in shipped() {
-        if object["kind"] == "ClusterRoleBinding" {
-            object["subjects"] =
-                json!([{ "kind": "User", "name": "nobody", "apiGroup": "rbac.authorization.k8s.io" }]);
-        }
+    for object in shipped_for("nobody") {
         cluster.apply(object).await;
     }
     weir.serves(&["web:80->"]).await;

@@ -14,13 +14,15 @@
 //!   -> Load           how busy is that endpoint, and does it work?                                         health
 //! ```
 //!
-//! Two folders answer what a proxy asks beside that: `limits` (who is refused, who waits, how long, how far packets may go, and which flow ends first)
-//! and `tcp` (when a connection tries the next endpoint, and when the proxy ends one). Imports go one way:
+//! Three folders answer what a proxy asks beside that: `limits` (who is refused, who waits, how long, how far packets may go, and which flow ends first),
+//! `tcp` (when a connection tries the next endpoint, and when the proxy ends one) and `events` (what is told of Services in
+//! Kubernetes Events, and by which node). Imports go one way:
 //!
 //! ```text
 //! model <- resolve <- policy
 //! model, limits <- health <- balance
 //! model, limits <- tcp
+//! model, limits <- events
 //! ```
 //!
 //! The rules that are cited as "semantics R5" are in `docs/semantics.md` of the repository, each with its source.
@@ -32,6 +34,7 @@
 //! one of the modules below.
 
 mod balance;
+mod events;
 mod health;
 mod limits;
 mod metric_family;
@@ -41,6 +44,9 @@ mod resolve;
 mod tcp;
 
 pub use balance::{AffinityEntry, Balancer, Request, Target, topology};
+pub use events::{
+    EventDraft, EventLedger, EventReason, EventWriter, EventWriters, FindingKey, Findings, Sentences,
+};
 pub use health::{
     ConnectFailure, ConnectTime, Health, HealthChanges, HealthTracker, Journal, Lease, Line, Load,
     MAX_END_AT_ONCE, MIN_FAILURES_TO_EJECT, Unserved,

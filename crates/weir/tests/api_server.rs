@@ -12,7 +12,7 @@ use std::{
     process::Command,
     time::{Duration, SystemTime},
 };
-use weir_testkit::{ApiServer, OwnThread, TcpServer, in_a_pod};
+use weir_testkit::{ApiServer, Behaviour, OwnThread, TcpServer, in_a_pod};
 
 /// An API server that holds one Service with one endpoint, and a folder with its kubeconfig.
 struct Cluster {
@@ -170,6 +170,41 @@ fn an_api_server_that_is_away_changes_no_probe_and_a_metric_says_since_when() {
     assert_eq!(greeting(cluster.service).unwrap(), "a");
     cluster.server.restart().unwrap();
     wait_for("the API server", || since() == 0.0);
+}
+
+#[test]
+fn a_service_whose_endpoints_fail_has_an_event_with_the_word_of_the_log_and_one_when_they_work_again() {
+    let cluster = Cluster::start();
+    let dead = free(Ipv4Addr::new(127, 0, 0, 2));
+    let slice = |address: SocketAddr| {
+        json!({ "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": { "name": "web-1", "labels": { "kubernetes.io/service-name": "web" } },
+            "addressType": "IPv4", "ports": [{ "name": "", "port": address.port() }],
+            "endpoints": [{ "addresses": [address.ip()], "nodeName": "node-a" }] })
+    };
+    cluster.server.apply(slice(dead)).unwrap();
+    let mut command = weir();
+    command.args(["run", "--guards=false", "--events=on", "--node-name=node-a"]);
+    command.env("KUBECONFIG", cluster.kubeconfig());
+    let weir = Weir::spawn(command, cluster.folder.clone());
+    weir.wait_until_ready();
+    let event = |reason: &str| cluster.server.events().into_iter().find(|event| event["reason"] == reason);
+    wait_for("the failure", || {
+        assert!(greeting(cluster.service).is_err());
+        event("EndpointsFailing").is_some()
+    });
+    let failing = event("EndpointsFailing").unwrap();
+    let note = failing["note"].as_str().unwrap();
+    assert!(note.starts_with("node node-a: port ") && note.contains("refused"), "{note}");
+    let sentence =
+        "the Service has no working endpoint: failing ones are used all the same, as nothing else is left";
+    assert!(note.ends_with(sentence) && weir.log().contains(sentence), "{note}");
+    assert!(weir.log().contains("event=EndpointsFailing"), "{}", weir.log());
+    assert_eq!((&failing["type"], &failing["reportingInstance"]), (&json!("Warning"), &json!("node-a")));
+    let _back = OwnThread::start(move || TcpServer::start(dead, Behaviour::Greet("a".into()))).unwrap();
+    wait_for("a client that is served", || greeting(cluster.service).is_ok());
+    wait_for("its end", || event("EndpointsWork").is_some());
+    assert_eq!(event("EndpointsWork").unwrap()["type"], "Normal");
 }
 
 /// Unix time in whole seconds.

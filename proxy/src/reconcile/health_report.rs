@@ -16,9 +16,13 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     num::NonZeroU16,
+    sync::Arc,
     time::{Duration, Instant},
 };
-use weir_core::{Balancer, Family, Journal, Line, Load, PortKey, Protocol, ServicePort, Target, Traffic};
+use tracing::field::display;
+use weir_core::{
+    Balancer, EventReason, Family, Journal, Line, Load, PortKey, Protocol, ServicePort, Target, Traffic,
+};
 
 /// A Service port in one family.
 type Port = (PortKey, Family);
@@ -38,6 +42,8 @@ pub(super) struct HealthReport {
     /// Counts of changes of endpoints, and of clients that were not served, up to which everything is known.
     seen: (u64, u64),
     ports: Journal<Port, PortFault>,
+    /// Service ports that were said to have no working endpoint, and were not said to have one again; each with a sentence.
+    failing: BTreeMap<Port, Arc<str>>,
     endpoints: Journal<(SocketAddr, Protocol), EndpointFault>,
 }
 
@@ -101,6 +107,23 @@ impl HealthReport {
         self.is_updated = true;
     }
 
+    /// Service ports that were said to have no working endpoint, each with a sentence.
+    pub(super) fn failing(&self) -> impl Iterator<Item = (&Port, &Arc<str>)> {
+        self.failing.iter()
+    }
+
+    /// Takes note of a line about a Service port.
+    fn note(&mut self, port: &Port, line: &Line<PortFault>) {
+        match line {
+            Line::Began(fault @ PortFault::Fails { .. }) | Line::Changed(fault @ PortFault::Fails { .. }) => {
+                self.failing.insert(port.clone(), sentence(port, fault).into());
+            }
+            // Without any endpoint its clients are no better off.
+            Line::Began(PortFault::Empty { .. }) | Line::Changed(PortFault::Empty { .. }) => {}
+            Line::Ended(..) => drop(self.failing.remove(port)),
+        }
+    }
+
     /// Logs what has changed at `now`, and remembers it. Costs nothing if nothing has.
     pub(super) fn look(
         &mut self,
@@ -128,6 +151,8 @@ impl HealthReport {
         let is_same = |one: &EndpointFault, other: &EndpointFault| one.state == other.state;
         let exists = |&(address, protocol): &(SocketAddr, Protocol)| endpoints.contains(protocol, address);
         let endpoints = self.endpoints.observe(now, faults.endpoints, is_same, exists);
+        self.failing.retain(|port, _| runtimes.contains_key(port));
+        ports.iter().for_each(|(port, line)| self.note(port, line));
         ports.iter().for_each(|(port, line)| events.record(events::of_port(port, line)));
         endpoints.iter().for_each(|(endpoint, line)| events.record(events::of_endpoint(endpoint, line)));
         let hidden = (ports.len() + endpoints.len()).saturating_sub(MAX_LINES);
@@ -218,6 +243,23 @@ impl EndpointFault {
     }
 }
 
+/// Words for a Service port without a working endpoint.
+const FAILS: &str =
+    "the Service has no working endpoint: failing ones are used all the same, as nothing else is left";
+
+/// Sentence that says all of a fault.
+fn sentence((port, family): &Port, fault: &PortFault) -> String {
+    let name = name_of(port, fault.number());
+    let (protocol, family) = (port.protocol, family.as_str());
+    match fault {
+        PortFault::Empty { .. } => format!("port {name}/{protocol} ({family}): the Service has no endpoint"),
+        PortFault::Fails { endpoints, reason, .. } => {
+            let s = if *endpoints == 1 { "" } else { "s" };
+            format!("port {name}/{protocol} ({family}), {endpoints} endpoint{s}, {reason}: {FAILS}")
+        }
+    }
+}
+
 fn log_port((port, family): &Port, line: &Line<PortFault>) {
     let (Line::Began(fault) | Line::Changed(fault) | Line::Ended(fault, _)) = line;
     let (service, protocol, family) = (&port.service, port.protocol, family.as_str());
@@ -225,14 +267,19 @@ fn log_port((port, family): &Port, line: &Line<PortFault>) {
     match (line, fault) {
         (Line::Ended(_, after), _) => {
             let after = rounded(*after);
-            tracing::info!(%service, %port, %protocol, %family, %after, "the Service has a working endpoint again");
+            let event =
+                matches!(fault, PortFault::Fails { .. }).then_some(display(EventReason::EndpointsWork));
+            tracing::info!(
+                event, %service, %port, %protocol, %family, %after,
+                "the Service has a working endpoint again"
+            );
         }
         (_, PortFault::Empty { .. }) => {
             tracing::warn!(%service, %port, %protocol, %family, "the Service has no endpoint: its clients are refused");
         }
         (_, PortFault::Fails { endpoints, reason, .. }) => tracing::warn!(
-            %service, %port, %protocol, %family, endpoints, %reason,
-            "the Service has no working endpoint: failing ones are used all the same, as nothing else is left"
+            event = %EventReason::EndpointsFailing,
+            %service, %port, %protocol, %family, endpoints, %reason, "{FAILS}"
         ),
     }
 }

@@ -1,5 +1,6 @@
 //! What must be served, and how do runtimes and sockets follow each Snapshot?
 
+mod findings;
 mod hand_over;
 
 use super::{

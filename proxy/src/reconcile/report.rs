@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_core::{
-    Audience, Frontend, FrontendKind, NoLocalEndpoints, PortKey, Quota, RateLimiter, ResolvedService,
-    ServicePort,
+    Audience, EventReason, Frontend, FrontendKind, NoLocalEndpoints, PortKey, Quota, RateLimiter,
+    ResolvedService, ServicePort,
 };
 
 /// Outcome of one step of reconciling.
@@ -81,6 +81,11 @@ impl FrontendRow {
             state,
         }
     }
+
+    /// Sentence that says why the frontend is not served.
+    pub(super) fn failure(&self, why: BindFailure) -> String {
+        format!("cannot serve {} {} of {}: {why}", self.kind.as_str(), self.listen, self.port)
+    }
 }
 
 /// Failures that are logged one by one; more are only counted.
@@ -111,8 +116,7 @@ pub(super) fn warn(failures: Vec<(FrontendRow, BindFailure)>) {
 
 fn tell(failures: &[(FrontendRow, BindFailure)]) {
     for (row, why) in failures.iter().take(MAX_WARNINGS) {
-        let FrontendRow { listen, port, kind, .. } = row;
-        let frontend = Frontend { protocol: port.protocol, address: *listen };
+        let frontend = Frontend { protocol: row.port.protocol, address: row.listen };
         let sockets = match why {
             BindFailure::AddressInUse => port_holders::sockets_at(frontend).unwrap_or_default(),
             _ => Vec::new(),
@@ -121,7 +125,7 @@ fn tell(failures: &[(FrontendRow, BindFailure)]) {
             [] => String::new(),
             _ => format!(" (held by {})", port_holders::named(&port_holders::holders(&sockets))),
         };
-        tracing::warn!("cannot serve {} {listen} of {port}: {why}{held}", kind.as_str());
+        tracing::warn!(event = %EventReason::FrontendNotBound, "{}{held}", row.failure(*why));
     }
     if failures.len() > MAX_WARNINGS {
         tracing::warn!(
@@ -162,7 +166,8 @@ impl Mistakes {
             return;
         }
         if let Some(others) = self.may_warn(Instant::now()) {
-            tracing::warn!(others, "{} is not served: weir does not relay SCTP", port.key);
+            let event = EventReason::ProtocolNotServed;
+            tracing::warn!(%event, others, "{} is not served: weir does not relay SCTP", port.key);
         }
     }
 

@@ -75,6 +75,11 @@ impl Retries {
         self.failed.contains_key(&listen)
     }
 
+    /// Addresses whose socket has failed, with the reason that was told.
+    pub(super) fn failures(&self) -> impl Iterator<Item = (Frontend, BindFailure)> + '_ {
+        self.failed.iter().filter_map(|(&listen, failed)| Some((listen, failed.why?)))
+    }
+
     /// Time at which the next retry is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.first().map(|&(at, _)| at)

@@ -6,6 +6,7 @@ mod opening;
 mod passing;
 
 use super::{
+    bind_failure::BindFailure,
     listener_group::{ListenOptions, ListenSpec, ListenerGroup, WantedListener},
     plan::Plan,
     report::{Applied, FrontendRow, FrontendState},
@@ -253,6 +254,11 @@ impl Sockets {
     /// Number of addresses that are open, and of those whose sockets could not be opened.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.open.len(), self.retries.len())
+    }
+
+    /// Addresses whose sockets could not be opened and that no other weir is about to let go of, with the reason.
+    pub(super) fn failures(&self) -> Vec<(Frontend, BindFailure)> {
+        self.retries.failures().filter(|(_, why)| !self.waits_for_another(why)).collect()
     }
 
     /// Whether an address is open, or was wanted to be.

@@ -14,6 +14,7 @@ fn means_the_same<T: Translate + DeserializeOwned>(object: &Value) {
     assert_eq!(part.key(T::KIND), whole.key());
     let [whole, part] = [translate(&whole, &scope), part.translate(T::KIND, &scope)];
     assert_eq!((&part.event, part.triggered), (&whole.event, whole.triggered), "{object}");
+    assert_eq!(part.uid, whole.uid, "{object}");
     assert_eq!(part.problems, whole.problems, "{object}");
 }
 

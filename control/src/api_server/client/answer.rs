@@ -84,7 +84,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let AnswerLimits { answer_timeout, watch_limit, history } = self.limits.clone();
-        if let Err(endless) = history.record_request(request.uri()) {
+        // What is written has a path of its own each time, which is not to be remembered.
+        let is_read = request.method() == http::Method::GET;
+        if let Some(Err(endless)) = is_read.then(|| history.record_request(request.uri())) {
             return Box::pin(async { Err(endless.into()) });
         }
         let uri = request.uri().clone();
@@ -96,7 +98,9 @@ where
             if !answer.status().is_success() {
                 return Err(refusal(answer, begun + answer_timeout).await.into());
             }
-            history.record_head(uri.path(), head(&answer));
+            if is_read {
+                history.record_head(uri.path(), head(&answer));
+            }
             let progress = match is_watch(&uri) {
                 true => {
                     history.record_answer(&uri);
@@ -104,7 +108,7 @@ where
                 }
                 false => BodyProgress::Page { begun, answer_timeout, received: 0 },
             };
-            Ok(answer.map(|body| progress.bound(shown(body, history, uri))))
+            Ok(answer.map(|body| progress.bound(if is_read { shown(body, history, uri) } else { body })))
         })
     }
 }

@@ -53,6 +53,13 @@ pub(in crate::api_server) struct ApiClient {
     renewal_failed: Option<(Instant, String)>,
 }
 
+impl ApiClient {
+    /// Whether this is the client that another one is a copy of.
+    pub(in crate::api_server) fn is_same(&self, other: &Self) -> bool {
+        self.epoch == other.epoch
+    }
+}
+
 impl SharedClient {
     pub(in crate::api_server) async fn new(source: KubeSource) -> Result<Self, ConfigError> {
         let source = Arc::new(source);

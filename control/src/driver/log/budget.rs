@@ -8,7 +8,7 @@ use weir_core::{Quota, RateLimiter};
 const INTERVAL: Duration = Duration::from_secs(6);
 
 /// Lines that pass at once after a quiet time.
-pub(super) const BURST: u32 = 100;
+const BURST: u32 = 100;
 
 /// Quota of lines that say that something is wrong.
 const PROBLEMS: Quota = Quota::new(INTERVAL, BURST);

@@ -1,6 +1,7 @@
 //! Until when is a restored state in force, and what is saved meanwhile?
 
 use super::*;
+use std::time::SystemTime;
 
 const SAVED: SystemTime = SystemTime::UNIX_EPOCH;
 

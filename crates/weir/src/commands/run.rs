@@ -2,6 +2,7 @@
 
 mod data_plane;
 mod end;
+mod findings;
 mod frontends;
 mod host_addresses;
 mod node_name;

@@ -185,7 +185,7 @@ fn a_udp_client_is_refused_at_once_when_nobody_listens_at_the_only_endpoint() {
         }
     }
     let said = "the Service has no working endpoint: failing ones are used all the same, as nothing else is left \
-                service=default/dead port=udp-80 protocol=UDP family=IPv4 endpoints=1 reason=refused";
+                event=EndpointsFailing service=default/dead port=udp-80 protocol=UDP family=IPv4 endpoints=1 reason=refused";
     // Asked until then: the last endpoint may have come after the last question.
     eventually("the line", true, || {
         let to = SocketAddr::new(cluster_ips(10)[0], 80);

@@ -120,7 +120,7 @@ fn endpoints_that_fail_and_are_used_all_the_same_are_said_and_the_service_withou
     simulation.load(12).set_down(true);
     let used = "WARN endpoint fails and is used all the same, as nothing else is left";
     let none = "WARN the Service has no working endpoint: failing ones are used all the same, as nothing else is left \
-                service=default/web port=http protocol=TCP family=IPv4 endpoints=2";
+                event=EndpointsFailing service=default/web port=http protocol=TCP family=IPv4 endpoints=2";
     let log = simulation.log();
     assert_eq!(log.len(), 3, "{log:#?}");
     assert!(log[0].starts_with(none), "{log:#?}");
@@ -128,8 +128,8 @@ fn endpoints_that_fail_and_are_used_all_the_same_are_said_and_the_service_withou
     assert!(log[2].starts_with(used) && log[2].ends_with("reason=refused"), "{log:#?}");
     simulation.load(12).set_down(false);
     let log = simulation.log();
-    let again = "INFO the Service has a working endpoint again service=default/web port=http protocol=TCP \
-                 family=IPv4 after=1s";
+    let again = "INFO the Service has a working endpoint again event=EndpointsWork service=default/web port=http \
+                 protocol=TCP family=IPv4 after=1s";
     assert_eq!(log[0], again, "{log:#?}");
     assert_eq!(log[1], EJECTED, "{log:#?}");
     assert!(log[2].starts_with("INFO endpoint works again endpoint=10.244.0.12:8080"), "{log:#?}");
@@ -148,6 +148,35 @@ fn a_client_that_no_endpoint_serves_in_time_is_enough_and_the_next_one_that_is_s
     assert_eq!(simulation.log(), [""; 0]);
     runtime.unserved.end();
     assert!(simulation.log()[0].starts_with("INFO the Service has a working endpoint again"));
+}
+
+#[test]
+fn a_port_that_was_said_to_fail_is_listed_until_it_is_said_to_work_or_gone() {
+    let mut simulation = Simulation::new();
+    simulation.serve("web", &[11]);
+    let runtime = Arc::clone(simulation.runtimes.values().next().unwrap());
+    let listed = |simulation: &Simulation| -> Vec<String> {
+        simulation.report.failing().map(|(_, sentence)| sentence.to_string()).collect()
+    };
+    assert_eq!(listed(&simulation), [""; 0]);
+    runtime.unserved.begin(ConnectFailure::TimedOut);
+    simulation.log();
+    let failing = "port http/TCP (IPv4), 1 endpoint, timed_out: the Service has no working endpoint: failing ones are used \
+                   all the same, as nothing else is left";
+    assert_eq!(listed(&simulation), [failing]);
+    simulation.serve("web", &[]);
+    simulation.log();
+    assert_eq!(listed(&simulation), [failing], "without an endpoint its clients are no better off");
+    simulation.serve("web", &[12]);
+    simulation.log();
+    assert_eq!(listed(&simulation), [""; 0]);
+    runtime.unserved.begin(ConnectFailure::TimedOut);
+    simulation.log();
+    assert_eq!(listed(&simulation).len(), 1);
+    simulation.runtimes.clear();
+    runtime.unserved.end();
+    simulation.log();
+    assert_eq!(listed(&simulation), [""; 0], "the port is gone");
 }
 
 #[test]

@@ -61,6 +61,20 @@ pub(super) struct SourceArgs {
     /// watched, and used instead of an API server
     #[arg(long, value_name = "PATH", value_delimiter = ',', action = ArgAction::Append)]
     pub(super) manifests: Vec<PathBuf>,
+
+    /// Whether Kubernetes Events about Services are written to the API server: annotations that are ignored, addresses that
+    /// are refused, endpoints that fail [default: on in node mode, off in bind mode]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub(super) events: Option<Events>,
+}
+
+/// Whether Events about Services are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Events {
+    /// To the API server that Services come from, unless it forbids that
+    On,
+    /// Never
+    Off,
 }
 
 #[derive(Args, Debug)]

@@ -2,7 +2,7 @@
 
 use super::{
     admin::AdminOptions,
-    arguments::{Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
+    arguments::{Events, Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
     node_mode,
     settings::{EffectiveSettings, SettingOrigin},
 };
@@ -143,7 +143,7 @@ impl RunArgs {
         let health_ip = if node.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let health_address = Listen(Some((health_ip, HEALTH_PORT).into()));
         Ok(RunOptions {
-            source: source.source(&settings)?,
+            source: source.source(&settings, node.is_some())?,
             scope: Scope {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection,
@@ -173,7 +173,9 @@ impl RunArgs {
 
 impl SourceArgs {
     /// What was set at the higher level decides: `--manifests` beats `$WEIR_KUBECONFIG`.
-    fn source(self, settings: &EffectiveSettings) -> Result<Source, clap::Error> {
+    fn source(self, settings: &EffectiveSettings, in_node_mode: bool) -> Result<Source, clap::Error> {
+        // In bind mode weir is often a guest: what a laptop cannot serve is not for everybody to read.
+        let events = self.events.unwrap_or(if in_node_mode { Events::On } else { Events::Off });
         let manifests = settings.origin("manifests");
         let api_server = ["kubeconfig", "context", "api-server"].map(|flag| settings.origin(flag));
         match manifests.cmp(api_server.iter().max().unwrap_or(&SettingOrigin::Default)) {
@@ -190,6 +192,7 @@ impl SourceArgs {
                 kubeconfig: self.kubeconfig,
                 context: self.context,
                 api_server: self.api_server,
+                write_events: events == Events::On,
                 state_dir: self.state_dir.map_or_else(state_dir::default, |folder| folder.0),
                 ..KubeSource::default()
             })),

@@ -1,6 +1,9 @@
 //! How do the control plane, the data plane and the rules work together?
 
-use super::{frontends::FrontendPrinter, host_addresses::follow_host_addresses, progress::report_progress};
+use super::{
+    findings::follow_findings, frontends::FrontendPrinter, host_addresses::follow_host_addresses,
+    progress::report_progress,
+};
 use crate::{
     admin::Knowledge,
     http::Probes,
@@ -34,6 +37,7 @@ impl DataPlane {
     pub(super) async fn run(&mut self, control: &mut Control, probes: &Probes) -> Option<TakenOver> {
         let Self { proxy, node, frontends, served: to_metrics, knowledge, host_addresses, accompanied } =
             self;
+        let proxy_findings = proxy.findings();
         let (in_force, seen) = watch::channel(0);
         let (served, mut to_capture) = watch::channel(AppliedState::default());
         let captures = node.is_some();
@@ -59,6 +63,7 @@ impl DataPlane {
             }
         };
         let following_host = follow_host_addresses(control.host_addresses(), host_addresses.clone());
+        let following_findings = follow_findings(control.service_findings(), proxy_findings);
         let measuring = metrics::measure_propagation(&mut control.changes, seen.clone());
         let syncing = metrics::measure_sync(control.snapshots.clone(), seen.clone());
         tokio::select! {
@@ -67,6 +72,7 @@ impl DataPlane {
             () = measuring => None,
             () = syncing => None,
             () = following_host => None,
+            () = following_findings => None,
             () = metrics::show_no_local_endpoints(control.snapshots.clone()) => None,
             () = report_progress(control.status.clone(), seen, probes) => None,
         }

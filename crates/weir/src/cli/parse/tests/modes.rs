@@ -2,6 +2,7 @@
 
 use super::run;
 use clap::{Args, Command};
+use weir_control::Source;
 
 /// Flags under a heading of node mode, and a value for each that the flag itself accepts.
 fn node_mode_flags() -> Vec<(String, &'static str)> {
@@ -55,6 +56,18 @@ fn several_flags_of_node_mode_are_named_together_and_where_they_are_set() {
     let problem = run(&["--takeover"], &variables, "cluster-cidr: 10.0.0.0/8").unwrap_err();
     let said = "--cluster-cidr (in the --config file), --takeover, --runtime-dir (as WEIR_RUNTIME_DIR) are for --mode node";
     assert!(problem.contains(said), "{problem}");
+}
+
+#[test]
+fn events_are_written_in_node_mode_and_where_that_is_asked_for() {
+    let writes = |flags: &[&str]| match run(flags, &[], "").unwrap().source {
+        Source::Kube(source) => source.write_events,
+        Source::File(_) => panic!("no API server"),
+    };
+    assert!(!writes(&[]) && writes(&["--events=on"]), "a guest of the cluster does not write unasked");
+    assert!(writes(&["--mode=node"]) && !writes(&["--mode=node", "--events=off"]));
+    let problem = run(&["--events=of"], &[], "").unwrap_err();
+    assert!(problem.contains("on, off"), "{problem}");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! When does an operator hear that overrides are in a Snapshot?
 
-use super::Driver;
+use crate::driver::Driver;
 use tokio::sync::oneshot;
 use weir_core::Overrides;
 
 impl Driver {
     /// Follows overrides from now on; `done` is sent the generation of the Snapshot that contains them.
-    pub(super) fn set_overrides(&mut self, overrides: Overrides, done: oneshot::Sender<u64>) {
+    pub(in crate::driver) fn set_overrides(&mut self, overrides: Overrides, done: oneshot::Sender<u64>) {
         self.store.set_overrides(overrides);
         self.pending = true;
         if self.store.is_ready() {
@@ -18,7 +18,7 @@ impl Driver {
     }
 
     /// Answers all who wait for a Snapshot with their overrides.
-    pub(super) fn answer_overriding(&mut self, generation: u64) {
+    pub(in crate::driver) fn answer_overriding(&mut self, generation: u64) {
         for done in self.overriding.drain(..) {
             _ = done.send(generation);
         }

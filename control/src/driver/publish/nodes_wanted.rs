@@ -1,6 +1,6 @@
 //! When does the driver want the addresses of all Nodes?
 
-use super::Driver;
+use crate::driver::Driver;
 use std::net::IpAddr;
 use tokio::sync::watch;
 use tracing::warn;
@@ -16,7 +16,7 @@ impl Driver {
     }
 
     /// Has all Nodes listed while an endpoint may be one of them.
-    pub(super) fn want_nodes(&self) {
+    pub(in crate::driver) fn want_nodes(&self) {
         let wants = self.store.wants_nodes();
         self.nodes_wanted.send_if_modified(|wanted| {
             let differs = wanted.is_some() != wants;
@@ -27,7 +27,7 @@ impl Driver {
         });
     }
 
-    pub(super) fn receive_nodes(&mut self, answer: Result<Vec<IpAddr>, String>) {
+    pub(in crate::driver) fn receive_nodes(&mut self, answer: Result<Vec<IpAddr>, String>) {
         match answer {
             Ok(addresses) => self.pending |= self.store.know_nodes(addresses),
             // Retries have their back-off, so that there are few lines.
