@@ -15,6 +15,8 @@ mod sync;
 mod text;
 mod upkeep;
 
+#[cfg(test)]
+pub(crate) use exporter::recorder;
 pub(crate) use exporter::{Exporter, install};
 pub(crate) use families::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS, HEALTHZ, LIVEZ};
 pub use families::{METRIC_FAMILIES, all_families};

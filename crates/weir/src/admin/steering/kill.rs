@@ -1,9 +1,8 @@
 //! How does an operator end connections?
 
-use super::super::{
-    api_error::ApiError,
-    asked::{Asked, json},
-    clock::Clock,
+use crate::admin::{
+    basics::{api_error::ApiError, clock::Clock},
+    routes::asked::{Asked, json},
 };
 use crate::http::Reply;
 use ipnet::IpNet;

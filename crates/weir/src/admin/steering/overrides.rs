@@ -1,12 +1,15 @@
 //! Which run-time overrides are there, and how does an operator set and remove them?
 
-use super::super::{
-    api_error::ApiError,
-    asked::{Asked, json, json_with},
-    clock::Clock,
-    knowledge::Knowledge,
-    override_form::{OverrideItem, count_matches},
-    routes::list::{ListForm, Metadata, Start},
+use crate::admin::{
+    basics::{api_error::ApiError, clock::Clock},
+    known::{
+        knowledge::Knowledge,
+        override_form::{OverrideItem, count_matches},
+    },
+    routes::{
+        asked::{Asked, json, json_with},
+        list::{ListForm, Metadata, Start},
+    },
 };
 use crate::http::Reply;
 use hyper::StatusCode;

@@ -16,7 +16,7 @@ use hyper::{
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Renders, and compresses for a client that takes it, on a thread of the blocking pool: with many Services this takes long.
-pub(super) async fn render(sources: Sources, headers: &HeaderMap) -> Reply {
+pub(in crate::admin) async fn render(sources: Sources, headers: &HeaderMap) -> Reply {
     let takes_gzip = accepts_gzip(headers);
     let rendering = tokio::task::spawn_blocking(move || {
         if takes_gzip {

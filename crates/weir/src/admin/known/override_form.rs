@@ -1,6 +1,6 @@
 //! How is an override told?
 
-use super::clock::Time;
+use crate::admin::basics::clock::Time;
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use weir_core::{Override, Snapshot, Steered};
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OverrideForm {
-    pub(super) id: String,
+    pub(in crate::admin) id: String,
     drain: bool,
     weight: Option<u16>,
     set_at: Time,
@@ -22,13 +22,13 @@ pub(crate) struct OverrideForm {
 /// An override in a list of them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OverrideItem {
+pub(in crate::admin) struct OverrideItem {
     #[serde(flatten)]
-    pub(super) form: OverrideForm,
+    pub(in crate::admin) form: OverrideForm,
     endpoint: Option<String>,
     node: Option<String>,
     /// Endpoints of Service ports that it concerns.
-    pub(super) matches: usize,
+    pub(in crate::admin) matches: usize,
 }
 
 impl OverrideForm {
@@ -48,7 +48,7 @@ impl OverrideForm {
 }
 
 impl OverrideItem {
-    pub(super) fn of(target: &Steered, said: &Override, matches: usize) -> Self {
+    pub(in crate::admin) fn of(target: &Steered, said: &Override, matches: usize) -> Self {
         let (endpoint, node) = match target {
             Steered::Endpoint { .. } => (Some(target.to_string()), None),
             Steered::Node(name) => (None, Some(name.to_string())),
@@ -58,7 +58,7 @@ impl OverrideItem {
 }
 
 /// Number of endpoints of Service ports that each target concerns. Looks at every endpoint once.
-pub(super) fn count_matches<'a>(
+pub(in crate::admin) fn count_matches<'a>(
     snapshot: &Snapshot,
     targets: impl Iterator<Item = &'a Steered>,
 ) -> HashMap<Steered, usize> {
