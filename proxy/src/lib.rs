@@ -17,6 +17,7 @@ mod session;
 mod shared;
 mod sys;
 mod tcp;
+mod tcp_infos;
 mod telemetry;
 mod udp;
 mod worker;
@@ -36,7 +37,17 @@ pub use shared::{
     hand_over::{HandOver, ListeningSocket},
 };
 pub use sys::{
-    host::interface_addresses, marks::Marks, port_holders::listeners_at,
-    sock_diag::availability as sock_diag_availability,
+    host::interface_addresses,
+    marks::Marks,
+    port_holders::listeners_at,
+    sock_diag::{
+        availability as sock_diag_availability,
+        tcp_info::{CongestionState, TcpInfo},
+    },
 };
-pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};
+pub use tcp_infos::{ConnectionPaths, connection_paths};
+pub use telemetry::{
+    close_reason::Closed,
+    connection_log::{ConnectionLog, Datagrams, EndedSession, EndedSessions, LeftOut, connection_log},
+    metric_families::METRIC_FAMILIES,
+};

@@ -1,20 +1,22 @@
 //! What is known of a live connection?
 
+mod account;
+
 use super::{close_signal::CloseSignal, frontend::LocalFrontend};
 use crate::{
     limits::admission::ConnectionPermit,
-    shared::command::{ConnectionInfo, TICK},
-    telemetry::close_reason::Closed,
+    shared::command::TICK,
+    telemetry::{close_reason::Closed, logged::LoggedConnection},
 };
 use std::{
     cell::{Cell, OnceCell},
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    os::fd::{AsRawFd, RawFd},
     rc::Rc,
     time::{Duration, Instant},
 };
 use tokio::time;
-use tracing::field;
 use weir_core::{
     EndpointRemoved, Flow,
     termination::{LINGER_TIMEOUT, lifetime, time_left},
@@ -40,6 +42,10 @@ pub(crate) struct Connection {
     connect_micros: Cell<Option<NonZeroU32>>,
     pub(crate) to_endpoint: Cell<u64>,
     pub(crate) to_client: Cell<u64>,
+    /// Descriptors of the sockets to the client and to the endpoint, as numbers; -1 before there are both.
+    sockets: Cell<[RawFd; 2]>,
+    /// What the connection log wants to know.
+    pub(crate) logged: LoggedConnection,
     /// Ends the task of the connection.
     pub(crate) close_signal: CloseSignal,
     peers: Cell<Peers>,
@@ -87,6 +93,8 @@ impl Connection {
             connect_micros: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
+            sockets: Cell::new([-1; 2]),
+            logged: LoggedConnection::default(),
             close_signal: CloseSignal::default(),
             peers: Cell::default(),
             idle_millis: Cell::new(as_millis(settings.idle_timeout)),
@@ -106,21 +114,24 @@ impl Connection {
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
         connection.permit.set(self.permit.take());
         connection.peers.set(self.peers.get());
+        connection.logged.continue_from(&self.logged);
         connection
+    }
+
+    /// Address of the proxy that speaks for the client; `None` for a client that connected itself.
+    pub(crate) fn spoken_for_by(&self) -> Option<IpAddr> {
+        self.spoken_for_by.get().map(|peer| **peer)
     }
 
     /// IP address of the peer: the client's, or that of the proxy that speaks for the client. Source ranges go by this
     /// address.
     pub(crate) fn peer(&self) -> IpAddr {
-        self.spoken_for_by.get().map_or(self.flow.client.ip(), |peer| **peer)
+        self.spoken_for_by().unwrap_or(self.flow.client.ip())
     }
 
     /// Address and port of the peer; port 0 for a proxy that speaks for the client.
     pub(crate) fn source(&self) -> SocketAddr {
-        match self.spoken_for_by.get() {
-            Some(peer) => SocketAddr::new(**peer, 0),
-            None => self.flow.client,
-        }
+        self.spoken_for_by().map_or(self.flow.client, |peer| SocketAddr::new(peer, 0))
     }
 
     /// Records that bytes moved or that a side ended.
@@ -216,8 +227,9 @@ impl Connection {
         self.connect_micros.set(NonZeroU32::new(micros.max(1)));
     }
 
-    fn connect_time(&self) -> Option<Duration> {
-        self.connect_micros.get().map(|micros| Duration::from_micros(micros.get().into()))
+    /// Records the sockets of a client and its endpoint.
+    pub(crate) fn record_sockets(&self, client: &impl AsRawFd, endpoint: &impl AsRawFd) {
+        self.sockets.set([client.as_raw_fd(), endpoint.as_raw_fd()]);
     }
 
     /// Records the endpoint that accepted, and applies the rule for removed endpoints if it was removed during the
@@ -266,29 +278,6 @@ impl Connection {
         match self.ends_at.get() {
             Some(ends_at) if ends_at <= now => self.ends_as.get(),
             _ => self.silent_as.get(),
-        }
-    }
-
-    /// Logs the end of the connection.
-    pub(crate) fn log_end(&self, reason: Closed) {
-        tracing::debug!(
-            client = %self.flow.client, frontend = %self.flow.frontend, service = %self.frontend.port_key(),
-            endpoint = self.endpoint.get().map(field::display), attempts = self.attempts.get(),
-            connect_time = self.connect_time().map(field::debug), duration = ?self.opened.elapsed(),
-            to_endpoint = self.to_endpoint.get(), to_client = self.to_client.get(), %reason,
-            "connection closed"
-        );
-    }
-
-    /// Copies the data of the connection for other threads.
-    pub(crate) fn info(&self) -> ConnectionInfo {
-        ConnectionInfo {
-            flow: self.flow,
-            port: self.frontend.port_key(),
-            endpoint: self.endpoint.get(),
-            opened: self.opened,
-            to_endpoint: self.to_endpoint.get(),
-            to_client: self.to_client.get(),
         }
     }
 }

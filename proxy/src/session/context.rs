@@ -8,7 +8,7 @@ use crate::{
     limits::admission::Admission,
     shared::{command::Side, peer_question::PeerQuestions},
     sys::self_connect::EphemeralPorts,
-    telemetry::metrics::ProcessMetrics,
+    telemetry::{connection_log::SessionLog, metrics::ProcessMetrics},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -49,6 +49,8 @@ pub(crate) struct WorkerContext {
     pub(crate) connections: RefCell<Connections>,
     /// Those whose peers may not have acknowledged everything.
     pub(crate) peer_watch: RefCell<PeerWatch>,
+    /// Log of connections and flows that have ended; `None` without.
+    pub(crate) log: Option<SessionLog>,
     /// Time of the last tick: exact enough for time-outs of minutes, and free to read.
     pub(crate) clock: Cell<Instant>,
     /// Ports of the kernel's choice as of the last tick.
@@ -70,6 +72,8 @@ pub(crate) struct Share {
     pub(crate) relay_memory: usize,
     /// Where questions about peers go; `None` where the kernel cannot be asked.
     pub(crate) peer_questions: Option<PeerQuestions>,
+    /// Log of connections and flows that have ended; `None` without.
+    pub(crate) log: Option<SessionLog>,
 }
 
 impl WorkerContext {
@@ -87,6 +91,7 @@ impl WorkerContext {
             draining: Cell::new(false),
             connections: RefCell::default(),
             peer_watch: RefCell::new(PeerWatch::new(share.peer_questions.clone())),
+            log: share.log.clone(),
             clock: Cell::new(Instant::now()),
             ephemeral_ports: Cell::new(EphemeralPorts::read()),
             drained: RefCell::default(),
@@ -99,6 +104,9 @@ impl WorkerContext {
         self.clock.set(Instant::now());
         self.ephemeral_ports.set(EphemeralPorts::read());
         self.unflushed.flush();
+        if let Some(log) = &self.log {
+            log.flush();
+        }
         self.pipes.close_unused();
         self.report_usage();
         self.connections.borrow_mut().tick();

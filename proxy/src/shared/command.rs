@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
+    os::fd::{OwnedFd, RawFd},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -144,6 +144,11 @@ pub struct ConnectionInfo {
     pub to_endpoint: u64,
     /// Bytes relayed to the client.
     pub to_client: u64,
+    /// Address of the proxy that speaks for the client (PROXY protocol).
+    pub via: Option<IpAddr>,
+    /// Descriptors of the sockets to the client and to the endpoint, as numbers; -1 before there are both. Either may be
+    /// closed by now, and be another file's.
+    pub(crate) sockets: [RawFd; 2],
 }
 
 impl CapturedFrontend {

@@ -56,7 +56,7 @@ fn frontend_of(
     let address = SocketAddr::from(([10, 96, 0, 10], 1));
     let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);
     let admission = Admission::new(1 << 20, DescriptorBudget::new(1 << 20));
-    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20, peer_questions };
+    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20, peer_questions, log: None };
     let worker = WorkerContext::new(&share, ProcessMetrics::register(), siblings);
     Fixture { worker, frontend }
 }

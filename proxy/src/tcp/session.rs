@@ -65,12 +65,13 @@ fn session(
             Ok(()) => serve(&cx, ConnectState::new(&cx.connection, client)).await,
             Err(reason) => {
                 let _ = client.set_zero_linger();
+                cx.log_end(reason, [Some(client), None]);
                 reason
             }
         };
         let connection = &cx.connection;
         connection.frontend.runtime.make_room();
-        connection.log_end(reason);
+        connection.trace_end(reason);
         // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);
@@ -94,7 +95,7 @@ async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> 
                 if reason == Closed::NoSourcePort {
                     frontend.record_rejection(&cx.worker.admission, cx.connection.peer(), reason);
                 }
-                return connect_state.refuse(reason);
+                return connect_state.refuse(cx, reason);
             }
         };
         let reason = relay.run(cx).await;

@@ -35,7 +35,7 @@ pub(super) fn bound(endpoint: &UdpSocket) -> Fixture {
 /// UDP of a worker that has nothing else.
 pub(super) fn udp() -> Rc<UdpContext> {
     let admission = Admission::new(1024, DescriptorBudget::new(4096));
-    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20, peer_questions: None };
+    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20, peer_questions: None, log: None };
     let worker = WorkerContext::new(&share, ProcessMetrics::register(), Siblings::default());
     UdpContext::new(worker, share.udp_flows)
 }

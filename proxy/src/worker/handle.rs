@@ -31,7 +31,7 @@ impl WorkerHandle {
     /// Starts `count` workers, each with the same share.
     pub(crate) fn start_all(
         count: usize,
-        share: &Share,
+        share: Share,
         metrics: &Arc<ProcessMetrics>,
     ) -> Result<Vec<Self>, Error> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
