@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`cli`] | what can be said on the command line? |
 //! | [`commands`] | what does each command do? |
+//! | `connection_log` | how are connections logged that have ended? |
 //! | `node` | how does weir serve a whole node? |
 //! | `health` | is the proxy healthy, and is everything served? |
 //! | `http` | what does weir answer over HTTP itself? |
@@ -12,6 +13,7 @@
 
 pub mod cli;
 pub mod commands;
+mod connection_log;
 mod health;
 mod http;
 pub mod metrics;

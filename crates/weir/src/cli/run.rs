@@ -1,6 +1,7 @@
 //! Which settings does `weir run` take?
 
 mod arguments;
+mod connection_log;
 mod node_mode;
 mod options;
 mod settings;

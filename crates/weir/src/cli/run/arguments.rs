@@ -1,5 +1,6 @@
 //! Which flags does `weir run` have?
 
+use super::connection_log::ConnectionLogArgs;
 use crate::{
     cli::{
         guards::GuardArgs,
@@ -30,6 +31,8 @@ pub(in crate::cli) struct RunArgs {
     pub(super) limits: LimitArgs,
     #[command(flatten)]
     pub(super) process: ProcessArgs,
+    #[command(flatten)]
+    pub(super) connection_log: ConnectionLogArgs,
 }
 
 #[derive(Args, Debug)]

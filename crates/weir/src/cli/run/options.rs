@@ -12,6 +12,7 @@ use crate::{
         network::ClusterNetwork,
         values::{self, Listen},
     },
+    connection_log::ConnectionLogOptions,
     output::logging::LogFormat,
 };
 use std::{
@@ -56,6 +57,8 @@ pub struct RunOptions {
     pub(crate) log_level: String,
     /// Format of log lines.
     pub(crate) log_format: LogFormat,
+    /// Settings of the connection log.
+    pub(crate) connection_log: ConnectionLogOptions,
     /// All settings as they were written.
     pub(crate) settings: EffectiveSettings,
 }
@@ -112,7 +115,7 @@ impl RunOptions {
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
     pub(in crate::cli) fn options(self, settings: EffectiveSettings) -> Result<RunOptions, clap::Error> {
-        let Self { source, served, network, capture, limits, process } = self;
+        let Self { source, served, network, capture, limits, process, connection_log } = self;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
             Mode::Bind => {
@@ -156,6 +159,7 @@ impl RunArgs {
             admin_address: process.admin_address.0,
             log_level: process.log_level,
             log_format: process.log_format,
+            connection_log: connection_log.options(),
             settings,
         })
     }

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     cli::RunOptions,
     commands::signals::Signals,
+    connection_log,
     health::Health,
     http::Probes,
     metrics,
@@ -22,7 +23,7 @@ use std::{process::ExitCode, time::Duration};
 use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 use weir_core::Snapshot;
-use weir_proxy::Proxy;
+use weir_proxy::{Config, Proxy};
 
 /// Serves Services until SIGTERM or SIGINT; then lets connections finish.
 pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
@@ -52,7 +53,8 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let is_accompanied = capture.as_ref().is_some_and(|capture| !capture.has_lock());
     let (accompany, accompanied) = watch::channel(is_accompanied);
     let servers = Servers::start(&options, &probes, &accompanied, to_show, exporter)?;
-    let mut proxy = Proxy::start(options.proxy_config())?;
+    let (connection_log, log_thread) = connection_log::start(&options.connection_log)?.unzip();
+    let mut proxy = Proxy::start(Config { connection_log, ..options.proxy_config() })?;
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
         NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
@@ -72,7 +74,7 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let host_addresses = options.scope.guard_rules.host.clone();
     let mut data_plane = DataPlane { proxy, node, frontends, served, host_addresses, accompanied };
     let after = AfterTakeover::new(options.node.as_ref());
-    let mut reload = Reload::new(options, log_filter, control.credentials());
+    let mut reload = Reload::new(options, log_filter, control.credentials(), log_thread);
     let taken_over = tokio::select! {
         reason = signals.end(async || reload.run().await) => {
             info!(
@@ -97,6 +99,9 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
         }
     }
     finish_saving(saving).await;
+    if let Some(log_thread) = reload.into_log_thread() {
+        log_thread.finish().await;
+    }
     servers.stop().await;
     Ok(())
 }
