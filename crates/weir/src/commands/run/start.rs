@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cli::RunOptions,
     commands::signals::Signals,
-    connection_log,
+    connection_log::{self, LogThread},
     health::Health,
     http::Probes,
     metrics,
@@ -98,10 +98,7 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
             Box::pin(after.run(taken_over, data_plane, &servers, longest, &mut signals)).await;
         }
     }
-    finish_saving(saving).await;
-    if let Some(log_thread) = reload.into_log_thread() {
-        log_thread.finish().await;
-    }
+    finish_writing(saving, reload.into_log_thread()).await;
     servers.stop().await;
     Ok(())
 }
@@ -115,11 +112,15 @@ fn warn_of_unknown_pods(options: &RunOptions) {
     }
 }
 
-async fn finish_saving(saving: JoinHandle<()>) {
+/// Waits until the last state and the last lines of the connection log are written, but not for long.
+async fn finish_writing(saving: JoinHandle<()>, log_thread: Option<LogThread>) {
     if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(
             "ending without saving the last state: writing takes longer than {SAVE_TIMEOUT:?}; is --state-dir on a \
              network file system?"
         );
+    }
+    if let Some(log_thread) = log_thread {
+        log_thread.finish().await;
     }
 }
