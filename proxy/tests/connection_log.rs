@@ -173,6 +173,11 @@ async fn a_flow_is_told_of_when_it_ends() {
     assert_eq!(session.datagrams, Some(Datagrams { to_endpoint: 2, to_client: 2 }));
     assert_eq!((session.bytes_to_endpoint, session.bytes_to_client, session.attempts), (10, 14, 1));
     assert!(session.first_byte.unwrap() <= session.duration && session.connect_time.is_none());
+    proxy.apply(&snapshot(&[&dns])).await;
+    client.send(b"hello").await.unwrap();
+    within(client.recv(&mut [0; 64])).await.unwrap();
+    drop(proxy);
+    assert_eq!(next(&ended).await.reason, Closed::Drained);
 }
 
 #[tokio::test]

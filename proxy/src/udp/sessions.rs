@@ -4,7 +4,7 @@ use super::{
     accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
-    ended,
+    ended::LiveFlow,
     flow::UdpFlow,
     flow_sockets::FlowSockets,
     replies,
@@ -254,16 +254,17 @@ impl Sessions {
             flow.begin_log();
         }
         let id = udp.flows.borrow_mut().add(flow);
-        let (sessions, udp) = (Rc::clone(self), Rc::clone(udp));
-        let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
+        let sessions = Rc::clone(self);
+        let live = LiveFlow::new(udp, frontend, flow);
         self.tasks.spawn_local(async move {
-            let reason = replies::forward(&udp, &frontend, &flow).await;
+            let LiveFlow { udp, frontend, flow, .. } = &live;
+            let reason = replies::forward(udp, frontend, flow).await;
             flow.close_signal.send(reason);
-            sessions.forget(&flow);
-            udp.flows.borrow_mut().remove(id, &flow);
+            sessions.forget(flow);
+            udp.flows.borrow_mut().remove(id, flow);
             tracing::debug!(client = %flow.client, frontend = %frontend.address, endpoint = %flow.endpoint, %reason, "flow ended");
-            ended::log_end(&udp.worker, &frontend, &flow, reason);
             opened.end(reason);
+            live.end(reason);
         });
     }
 
