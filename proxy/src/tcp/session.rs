@@ -71,7 +71,7 @@ fn session(
         };
         let connection = &cx.connection;
         connection.frontend.runtime.make_room();
-        connection.trace_end(reason);
+        connection.log_end(reason);
         // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);

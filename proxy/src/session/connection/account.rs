@@ -10,7 +10,7 @@ use tracing::field;
 
 impl Connection {
     /// Writes a log line about the end of the connection, for those who look for faults.
-    pub(crate) fn trace_end(&self, reason: Closed) {
+    pub(crate) fn log_end(&self, reason: Closed) {
         tracing::debug!(
             client = %self.flow.client, frontend = %self.flow.frontend, service = %self.frontend.port_key(),
             endpoint = self.endpoint.get().map(field::display), attempts = self.attempts.get(),

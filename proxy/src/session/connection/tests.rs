@@ -53,7 +53,7 @@ impl Subscriber for Recorder {
 /// Fields of the line about the end of a connection, but for the time that it took.
 fn logged(connection: &Connection, reason: Closed) -> Vec<String> {
     let recorder = Recorder::default();
-    tracing::subscriber::with_default(recorder.clone(), || connection.trace_end(reason));
+    tracing::subscriber::with_default(recorder.clone(), || connection.log_end(reason));
     let fields = recorder.0.lock().unwrap();
     assert!(fields.iter().any(|(name, _)| name == "duration"));
     let others = fields.iter().filter(|(name, _)| name != "duration");
