@@ -25,9 +25,6 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Bytes after which lines are written without gathering more.
 const MAX_BATCH_BYTES: usize = 64 << 10;
 
-/// Lines of a batch after which the next one is not waited for: there are many.
-const MANY_LINES: u64 = 1024;
-
 /// Time between two looks at what else there is to do.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -114,7 +111,7 @@ impl Writer {
         self.count_left_out(Instant::now());
     }
 
-    /// Writes the line of a session with those that wait; returns whether there were many.
+    /// Writes the line of a session with those that wait; returns whether there may be more, which are not waited for.
     fn write_batch(&mut self, first: &EndedSession) -> bool {
         if self.reopen.swap(false, Relaxed) {
             self.output.close();
@@ -125,6 +122,7 @@ impl Writer {
         {
             self.add(&session);
         }
+        let is_full = self.batch.len() >= MAX_BATCH_BYTES;
         let (batch, lines) = (mem::take(&mut self.batch), mem::take(&mut self.lines));
         match self.output.write(batch.as_bytes()) {
             Ok(()) => {
@@ -147,7 +145,7 @@ impl Writer {
         // What was allocated for one batch is used for the next.
         self.batch = batch;
         self.batch.clear();
-        lines >= MANY_LINES
+        is_full
     }
 
     fn add(&mut self, session: &EndedSession) {
