@@ -18,6 +18,7 @@ mod session;
 mod shared;
 mod sys;
 mod tcp;
+mod tcp_infos;
 mod telemetry;
 mod udp;
 mod worker;
@@ -47,11 +48,18 @@ pub use shared::{
     hand_over::{HandOver, ListeningSocket},
 };
 pub use sys::{
-    host::interface_addresses, marks::Marks, port_holders::listeners_at,
-    sock_diag::availability as sock_diag_availability,
+    host::interface_addresses,
+    marks::Marks,
+    port_holders::listeners_at,
+    sock_diag::{
+        availability as sock_diag_availability,
+        tcp_info::{CongestionState, TcpInfo},
+    },
 };
+pub use tcp_infos::{ConnectionPaths, connection_paths};
 pub use telemetry::{
     close_reason::{Closed, UnknownReason},
+    connection_log::{ConnectionLog, Datagrams, EndedSession, EndedSessions, LeftOut, connection_log},
     details::{Details, WantedDetails},
     endpoint_reading::{EndpointReading, EndpointStanding},
     histogram::{Bounds, HistogramReading},

@@ -20,6 +20,7 @@ use crate::{
     telemetry::{close_reason::Closed, metrics::ProcessMetrics, readings::Readings},
     worker::{
         clock::Clock,
+        closing,
         handle::{WorkerHandle, answers},
         peer_answers,
     },
@@ -74,7 +75,7 @@ pub struct Drained {
 impl Proxy {
     /// Starts the workers, after raising the limit of open files to the hard limit (RLIMIT_NOFILE). Fails if a thread
     /// cannot be started or, in node mode, a capture socket cannot be opened.
-    pub fn start(config: Config) -> Result<Self, Error> {
+    pub fn start(mut config: Config) -> Result<Self, Error> {
         host::raise_descriptor_limit();
         let metrics = ProcessMetrics::register();
         let count = config.workers.get();
@@ -83,10 +84,12 @@ impl Proxy {
         metrics.set_limits(admission.max_connections(), descriptors.limit());
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
         let peer_questions = peer_answers::start()?;
+        // Not kept: the log ends with the last worker.
+        let log = config.connection_log.take().map(|log| closing::start(log, &descriptors)).transpose()?;
         let port_secret = PortSecret::new(rand::random());
-        let share = Share { admission, udp_flows, relay_memory, peer_questions, port_secret };
-        let max_connections = share.admission.max_connections();
-        let (workers, siblings) = WorkerHandle::start_all(count, &share, &metrics)?;
+        let max_connections = admission.max_connections();
+        let share = Share { admission, udp_flows, relay_memory, peer_questions, port_secret, log };
+        let (workers, siblings) = WorkerHandle::start_all(count, share, &metrics)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
         let (capture_sockets, capture_descriptors) = match &config.node_mode {
             None => (CaptureSockets::default(), None),

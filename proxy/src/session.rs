@@ -7,6 +7,7 @@ pub(crate) mod connection;
 pub(crate) mod connection_context;
 pub(crate) mod connections;
 pub(crate) mod context;
+pub(crate) mod ended;
 pub(crate) mod frontend;
 pub(crate) mod local_metrics;
 pub(crate) mod peer_watch;

@@ -1,10 +1,12 @@
 //! What does an operator see of the data plane?
 
 pub(crate) mod close_reason;
+pub(crate) mod connection_log;
 pub(crate) mod details;
 pub(crate) mod endpoint_reading;
 pub(crate) mod histogram;
 pub(crate) mod log_limiter;
+pub(crate) mod logged;
 pub(crate) mod metric_families;
 pub(crate) mod metrics;
 pub(crate) mod port_directory;

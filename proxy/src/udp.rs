@@ -4,6 +4,7 @@ mod accounting;
 pub(crate) mod captured;
 pub(crate) mod context;
 mod datagrams;
+mod ended;
 #[cfg(test)]
 mod fixture;
 mod flow;

@@ -1,6 +1,7 @@
 //! What does one data-plane thread do?
 
 pub(crate) mod clock;
+pub(crate) mod closing;
 mod event_loop;
 pub(crate) mod handle;
 mod listener;

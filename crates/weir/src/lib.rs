@@ -6,6 +6,7 @@
 //! | [`cli`] | what can be said on the command line? |
 //! | [`commands`] | what does each command do? |
 //! | `client` | how is a weir asked that runs on this host? |
+//! | `connection_log` | how are connections logged that have ended? |
 //! | `node` | how does weir serve a whole node? |
 //! | `health` | is the proxy healthy, and is everything served? |
 //! | `http` | what does weir answer over HTTP itself? |
@@ -17,6 +18,7 @@ mod admin;
 pub mod cli;
 mod client;
 pub mod commands;
+mod connection_log;
 mod health;
 mod http;
 pub mod metrics;

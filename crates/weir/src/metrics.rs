@@ -18,7 +18,9 @@ mod upkeep;
 #[cfg(test)]
 pub(crate) use exporter::recorder;
 pub(crate) use exporter::{Exporter, install};
-pub(crate) use families::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS, HEALTHZ, LIVEZ};
+pub(crate) use families::{
+    CONNECTION_LOG_LINES, CONNECTION_LOG_LOST, HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS, HEALTHZ, LIVEZ,
+};
 pub use families::{METRIC_FAMILIES, all_families};
 pub(crate) use no_local_endpoints::show as show_no_local_endpoints;
 pub(crate) use propagation::measure as measure_propagation;

@@ -135,10 +135,19 @@ impl RoutingTable {
 
     /// Whether an endpoint is on this node, by its slice.
     pub(crate) fn is_on_this_node(&self, address: SocketAddr) -> bool {
+        let known = self.endpoint(address);
+        known.is_some_and(|endpoint| self.node_context.node.is_local(endpoint.node.as_deref()))
+    }
+
+    /// Name of the node that an endpoint is on, by its slice.
+    pub(crate) fn node_of(&self, address: SocketAddr) -> Option<Arc<str>> {
+        self.endpoint(address)?.node.clone()
+    }
+
+    fn endpoint(&self, address: SocketAddr) -> Option<&Endpoint> {
         let merged = &self.port.merged;
         let known = self.position_of_serving(address).map(|position| &merged[position]);
-        let known = known.or_else(|| merged.iter().find(|endpoint| endpoint.address == address));
-        known.is_some_and(|endpoint| self.node_context.node.is_local(endpoint.node.as_deref()))
+        known.or_else(|| merged.iter().find(|endpoint| endpoint.address == address))
     }
 
     /// Whether an EndpointSlice has the endpoint.

@@ -91,6 +91,7 @@ impl ClosedConnection {
             attempts: self.attempts,
             to_endpoint: self.to_endpoint,
             to_client: self.to_client,
+            sockets: [-1; 2],
             end: Some(ConnectionEnd { at: self.closed, reason: self.reason }),
         }
     }

@@ -1,23 +1,22 @@
 //! What is known of a live connection?
 
-use super::{close_signal::CloseSignal, closed_ring::ClosedConnection, frontend::LocalFrontend};
+mod account;
+
+use super::{close_signal::CloseSignal, frontend::LocalFrontend};
 use crate::{
     limits::admission::ConnectionPermit,
-    shared::{
-        command::TICK,
-        connection_info::{ConnectionFilter, ConnectionId, ConnectionInfo, ServedPort},
-    },
-    telemetry::close_reason::Closed,
+    shared::command::TICK,
+    telemetry::{close_reason::Closed, logged::LoggedConnection},
 };
 use std::{
     cell::{Cell, OnceCell},
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    os::fd::{AsRawFd, RawFd},
     rc::Rc,
     time::{Duration, Instant},
 };
 use tokio::time;
-use tracing::field;
 use weir_core::{
     EndpointRemoved, Flow,
     termination::{LINGER_TIMEOUT, lifetime, time_left},
@@ -43,6 +42,10 @@ pub(crate) struct Connection {
     connect_micros: Cell<Option<NonZeroU32>>,
     pub(crate) to_endpoint: Cell<u64>,
     pub(crate) to_client: Cell<u64>,
+    /// Descriptors of the sockets to the client and to the endpoint, as numbers; -1 before there are both.
+    sockets: Cell<[RawFd; 2]>,
+    /// What the connection log wants to know.
+    pub(crate) logged: LoggedConnection,
     /// Ends the task of the connection.
     pub(crate) close_signal: CloseSignal,
     peers: Cell<Peers>,
@@ -90,6 +93,8 @@ impl Connection {
             connect_micros: Cell::default(),
             to_endpoint: Cell::default(),
             to_client: Cell::default(),
+            sockets: Cell::new([-1; 2]),
+            logged: LoggedConnection::default(),
             close_signal: CloseSignal::default(),
             peers: Cell::default(),
             idle_millis: Cell::new(as_millis(settings.idle_timeout)),
@@ -109,21 +114,24 @@ impl Connection {
         connection.spoken_for_by.get_or_init(|| Box::new(self.peer()));
         connection.permit.set(self.permit.take());
         connection.peers.set(self.peers.get());
+        connection.logged.continue_from(&self.logged);
         connection
+    }
+
+    /// Address of the proxy that speaks for the client; `None` for a client that connected itself.
+    pub(crate) fn spoken_for_by(&self) -> Option<IpAddr> {
+        self.spoken_for_by.get().map(|peer| **peer)
     }
 
     /// IP address of the peer: the client's, or that of the proxy that speaks for the client. Source ranges go by this
     /// address.
     pub(crate) fn peer(&self) -> IpAddr {
-        self.spoken_for_by.get().map_or(self.flow.client.ip(), |peer| **peer)
+        self.spoken_for_by().unwrap_or(self.flow.client.ip())
     }
 
     /// Address and port of the peer; port 0 for a proxy that speaks for the client.
     pub(crate) fn source(&self) -> SocketAddr {
-        match self.spoken_for_by.get() {
-            Some(peer) => SocketAddr::new(**peer, 0),
-            None => self.flow.client,
-        }
+        self.spoken_for_by().map_or(self.flow.client, |peer| SocketAddr::new(peer, 0))
     }
 
     /// Records that bytes moved or that a side ended.
@@ -219,8 +227,9 @@ impl Connection {
         self.connect_micros.set(NonZeroU32::new(micros.max(1)));
     }
 
-    fn connect_time(&self) -> Option<Duration> {
-        self.connect_micros.get().map(|micros| Duration::from_micros(micros.get().into()))
+    /// Records the sockets of a client and its endpoint.
+    pub(crate) fn record_sockets(&self, client: &impl AsRawFd, endpoint: &impl AsRawFd) {
+        self.sockets.set([client.as_raw_fd(), endpoint.as_raw_fd()]);
     }
 
     /// Records the endpoint that accepted, and applies the rule for removed endpoints if it was removed during the
@@ -270,65 +279,6 @@ impl Connection {
             Some(ends_at) if ends_at <= now => self.ends_as.get(),
             _ => self.silent_as.get(),
         }
-    }
-
-    /// Logs the end of the connection.
-    pub(crate) fn log_end(&self, reason: Closed) {
-        tracing::debug!(
-            client = %self.flow.client, frontend = %self.flow.frontend, service = %self.frontend.port_key(),
-            endpoint = self.endpoint.get().map(field::display), attempts = self.attempts.get(),
-            connect_time = self.connect_time().map(field::debug), duration = ?self.opened.elapsed(),
-            to_endpoint = self.to_endpoint.get(), to_client = self.to_client.get(), %reason,
-            "connection closed"
-        );
-    }
-
-    /// Whether the connection is asked for.
-    pub(crate) fn matches(&self, filter: &ConnectionFilter) -> bool {
-        let (port, client) = (self.frontend.served_port(), self.flow.client.ip());
-        filter.matches(port, client, self.endpoint.get(), self.opened)
-    }
-
-    /// Copies the data of the connection for other threads; `worker` is the number of this one.
-    pub(crate) fn info(&self, worker: u16) -> ConnectionInfo {
-        let ServedPort { key, number } = &**self.frontend.served_port();
-        ConnectionInfo {
-            id: ConnectionId { worker, number: self.id },
-            flow: self.flow,
-            port: key.clone(),
-            port_number: *number,
-            via: self.via(),
-            endpoint: self.endpoint.get(),
-            opened: self.opened,
-            last_active: self.last_active(),
-            connect_time: self.connect_time(),
-            attempts: self.attempts.get(),
-            to_endpoint: self.to_endpoint.get(),
-            to_client: self.to_client.get(),
-            end: None,
-        }
-    }
-
-    /// What is remembered of the connection, which has ended now.
-    pub(crate) fn closed(&self, reason: Closed) -> ClosedConnection {
-        ClosedConnection {
-            number: self.id,
-            port: Rc::clone(self.frontend.served_port()),
-            flow: self.flow,
-            via: self.via(),
-            endpoint: self.endpoint.get(),
-            opened: self.opened,
-            closed: Instant::now(),
-            connect_micros: self.connect_micros.get(),
-            attempts: self.attempts.get(),
-            reason,
-            to_endpoint: self.to_endpoint.get(),
-            to_client: self.to_client.get(),
-        }
-    }
-
-    fn via(&self) -> Option<IpAddr> {
-        self.spoken_for_by.get().map(|peer| **peer)
     }
 }
 

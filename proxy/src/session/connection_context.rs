@@ -1,6 +1,7 @@
 //! What does a TCP connection need while it is served?
 
 use super::{connection::Connection, context::WorkerContext, frontend::LocalFrontend};
+use crate::telemetry::connection_log::SessionLog;
 use std::{net::SocketAddr, os::fd::AsFd, rc::Rc};
 use weir_core::Flow;
 
@@ -16,6 +17,9 @@ impl ConnectionContext {
     pub(crate) fn new(worker: &Rc<WorkerContext>, frontend: &Rc<LocalFrontend>, flow: Flow) -> Self {
         worker.siblings.add();
         let connection = worker.connections.borrow_mut().add(Rc::clone(frontend), flow);
+        if worker.log.as_ref().is_some_and(SessionLog::samples) {
+            connection.logged.begin();
+        }
         Self { connection, worker: Rc::clone(worker) }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     limits::admission::Admission,
     shared::{command::Side, peer_question::PeerQuestions},
     sys::self_connect::EphemeralPorts,
-    telemetry::metrics::ProcessMetrics,
+    telemetry::{connection_log::SessionLog, metrics::ProcessMetrics},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -52,6 +52,8 @@ pub(crate) struct WorkerContext {
     pub(crate) closed: RefCell<ClosedRing>,
     /// Those whose peers may not have acknowledged everything.
     pub(crate) peer_watch: RefCell<PeerWatch>,
+    /// Log of connections and flows that have ended; `None` without.
+    pub(crate) log: Option<SessionLog>,
     /// Time of the last tick: exact enough for time-outs of minutes, and free to read.
     pub(crate) clock: Cell<Instant>,
     /// Ports of the kernel's choice as of the last tick.
@@ -77,6 +79,8 @@ pub(crate) struct Share {
     pub(crate) peer_questions: Option<PeerQuestions>,
     /// Secret by which source ports are chosen, of the whole process.
     pub(crate) port_secret: PortSecret,
+    /// Log of connections and flows that have ended; `None` without.
+    pub(crate) log: Option<SessionLog>,
 }
 
 impl WorkerContext {
@@ -97,6 +101,7 @@ impl WorkerContext {
             connections: RefCell::default(),
             closed,
             peer_watch: RefCell::new(PeerWatch::new(share.peer_questions.clone())),
+            log: share.log.clone(),
             clock: Cell::new(Instant::now()),
             ephemeral_ports: Cell::new(EphemeralPorts::read()),
             port_counters: PortCounters::new(share.port_secret, worker, workers),
@@ -110,6 +115,9 @@ impl WorkerContext {
         self.clock.set(Instant::now());
         self.ephemeral_ports.set(EphemeralPorts::read());
         self.unflushed.flush();
+        if let Some(log) = &self.log {
+            log.flush();
+        }
         self.pipes.close_unused();
         self.report_usage();
         self.connections.borrow_mut().tick();

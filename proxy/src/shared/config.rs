@@ -1,6 +1,6 @@
 //! How is a data plane set up?
 
-use crate::sys::marks::Marks;
+use crate::{sys::marks::Marks, telemetry::connection_log::ConnectionLog};
 use std::num::NonZeroUsize;
 use weir_core::{NodePortAddresses, Pods, PortRange};
 
@@ -29,6 +29,8 @@ pub struct Config {
     /// Node mode, in which rules of this host bring packets to capture sockets; `None` binds a socket for each Service
     /// address.
     pub node_mode: Option<NodeMode>,
+    /// Log of connections and flows that have ended; `None` for none, which costs nothing.
+    pub connection_log: Option<ConnectionLog>,
 }
 
 /// Properties of the rules that bring packets of clients to the data plane (`--mode node`).
@@ -68,6 +70,7 @@ impl Config {
             listener_budget: (descriptors / 2).max(1),
             udp_flows: (descriptors / 4).clamp(1, 65_536),
             node_mode: None,
+            connection_log: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
+    os::fd::RawFd,
     str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
@@ -88,6 +89,9 @@ pub struct ConnectionInfo {
     pub to_endpoint: u64,
     /// Bytes relayed to the client.
     pub to_client: u64,
+    /// Descriptors of the sockets to the client and to the endpoint, as numbers; -1 before there are both. Either may be
+    /// closed by now, and be another file's.
+    pub(crate) sockets: [RawFd; 2],
     /// The end; `None` for a live connection.
     pub end: Option<ConnectionEnd>,
 }

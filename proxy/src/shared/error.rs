@@ -34,4 +34,9 @@ pub enum Error {
         "cannot begin to ask the kernel about silent peers; is the limit of threads or descriptors reached (ulimit -u, -n)?"
     )]
     Peers(#[source] io::Error),
+    /// The thread that closes the sockets of logged connections could not be started.
+    #[error(
+        "cannot start the thread that closes logged connections; is the limit of threads reached (ulimit -u)?"
+    )]
+    Closing(#[source] io::Error),
 }

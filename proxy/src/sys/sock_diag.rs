@@ -1,14 +1,17 @@
 //! What does the kernel know of one TCP connection? Asked over netlink (sock_diag(7)); needs no capability.
 //!
-//! TCP_INFO says the same of an own socket in one call, but no safe function offers it.
+//! It says less of a connection that has ended, and then nothing: an own socket says the same for as long as it is open, by
+//! TCP_INFO ([`tcp_info::TcpInfo::of`]).
 
+pub(crate) mod dump;
 pub(crate) mod send_queue;
+pub(crate) mod tcp_info;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_sock_diag::{
     SockDiagMessage,
     constants::{AF_INET, AF_INET6, IPPROTO_TCP, TCP_ESTABLISHED},
-    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags, nlas::Nla},
+    inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags},
 };
 use netlink_sys::{Socket, SocketAddr as NetlinkAddress, protocols::NETLINK_SOCK_DIAG};
 use socket2::SockRef;
@@ -17,17 +20,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::fd::AsFd,
     sync::OnceLock,
-    time::Duration,
 };
 use weir_core::PeerReport;
 
 /// Bytes of room for an answer; one is about 500 bytes long.
 const ANSWER_BYTES: usize = 8 << 10;
-
-/// Offsets in the kernel's `struct tcp_info`, which only ever grows at its end.
-const PROBES_OFFSET: usize = 3;
-const LAST_ACK_OFFSET: usize = 56;
-const RETRANSMITTED_OFFSET: usize = 100;
 
 /// Addresses and cookie of a connected socket, by which the kernel finds it.
 #[derive(Clone, Copy, Debug)]
@@ -111,20 +108,7 @@ impl SockDiag {
         socket_id: SocketId,
         states: StateFlags,
     ) -> io::Result<NetlinkPayload<SockDiagMessage>> {
-        let mut header = NetlinkHeader::default();
-        header.flags = flags;
-        let request = InetRequest {
-            family: if matches!(socket_id.source_address, IpAddr::V4(_)) { AF_INET } else { AF_INET6 },
-            protocol: IPPROTO_TCP,
-            extensions: ExtensionFlags::INFO,
-            states,
-            socket_id,
-        };
-        let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
-        message.finalize();
-        let mut question = vec![0; message.buffer_len()];
-        message.serialize(&mut question);
-        self.socket.send(&question, 0)?;
+        self.socket.send(&message(flags, socket_id, states), 0)?;
         self.answer.clear();
         self.socket.recv(&mut self.answer, 0)?;
         let answer = NetlinkMessage::deserialize(&self.answer)
@@ -134,6 +118,24 @@ impl SockDiag {
             payload => Ok(payload),
         }
     }
+}
+
+/// A question about TCP sockets in these states.
+fn message(flags: u16, socket_id: SocketId, states: StateFlags) -> Vec<u8> {
+    let mut header = NetlinkHeader::default();
+    header.flags = flags;
+    let request = InetRequest {
+        family: if matches!(socket_id.source_address, IpAddr::V4(_)) { AF_INET } else { AF_INET6 },
+        protocol: IPPROTO_TCP,
+        extensions: ExtensionFlags::INFO,
+        states,
+        socket_id,
+    };
+    let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+    message.finalize();
+    let mut question = vec![0; message.buffer_len()];
+    message.serialize(&mut question);
+    question
 }
 
 /// Whether the kernel can be asked about TCP connections of this network namespace. Found out once.
@@ -148,23 +150,12 @@ pub fn availability() -> Result<(), &'static str> {
 }
 
 fn report(response: &InetResponse) -> io::Result<PeerReport> {
-    let info = response.nlas.iter().find_map(|nla| match nla {
-        Nla::TcpInfo(info) => Some(info.as_slice()),
-        _ => None,
-    });
-    let info = info.ok_or(io::ErrorKind::InvalidData)?;
-    let number = |offset: usize| {
-        let bytes = info.get(offset..)?.first_chunk::<4>()?;
-        Some(u32::from_ne_bytes(*bytes))
-    };
-    let fields = (info.get(PROBES_OFFSET), number(LAST_ACK_OFFSET), number(RETRANSMITTED_OFFSET));
-    let (Some(&probes), Some(last_ack), Some(retransmitted)) = fields else {
-        return Err(io::ErrorKind::InvalidData.into());
-    };
+    let liveness = tcp_info::of_response(response).and_then(tcp_info::liveness);
+    let (probes, silence, retransmitted) = liveness.ok_or(io::ErrorKind::InvalidData)?;
     Ok(PeerReport {
         outstanding: response.header.send_queue > 0,
         established: response.header.state == TCP_ESTABLISHED,
-        silence: Duration::from_millis(last_ack.into()),
+        silence,
         retransmitted,
         probes: probes.into(),
     })
@@ -176,6 +167,7 @@ mod tests {
     use std::{
         io::Write,
         net::{TcpListener, TcpStream},
+        time::Duration,
     };
 
     fn connected(address: &str) -> (TcpStream, TcpStream) {

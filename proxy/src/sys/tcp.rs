@@ -10,7 +10,7 @@ use std::{
     future::Future,
     io::{self, ErrorKind},
     net::{self, SocketAddr},
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     pin::pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -219,6 +219,12 @@ impl Listener {
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.get_ref().as_fd()
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.get_ref().as_raw_fd()
     }
 }
 

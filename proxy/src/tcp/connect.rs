@@ -115,8 +115,9 @@ impl ConnectState {
     }
 
     /// Resets a client that no endpoint can serve. The client was accepted, so it must not see a clean end.
-    pub(super) fn refuse(self: Box<Self>, reason: Closed) -> Closed {
-        let _ = self.client.map(|client| client.set_zero_linger());
+    pub(super) fn refuse(self: Box<Self>, cx: &ConnectionContext, reason: Closed) -> Closed {
+        let _ = self.client.as_ref().map(Stream::set_zero_linger);
+        cx.log_end(reason, [self.client, None]);
         reason
     }
 

@@ -64,7 +64,8 @@ fn frontend_of(
     let frontend = LocalFrontend::at(address, FrontendKind::ClusterIp, Arc::new(runtime), None);
     let admission = Admission::new(1 << 20, DescriptorBudget::new(1 << 20));
     let port_secret = PortSecret::new(7);
-    let share = Share { admission, udp_flows: 1, relay_memory: 1 << 20, peer_questions, port_secret };
+    let share =
+        Share { admission, udp_flows: 1, relay_memory: 1 << 20, peer_questions, port_secret, log: None };
     let worker = WorkerContext::new(&share, ProcessMetrics::register(), siblings);
     Fixture { worker, frontend }
 }

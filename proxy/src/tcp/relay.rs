@@ -44,6 +44,7 @@ impl Relay {
         connected: Connected,
     ) -> Self {
         cx.connection.record_endpoint(connected.address);
+        cx.connection.record_sockets(&connected.client, &connected.upstream);
         let relay = Self {
             client: connected.client,
             upstream: connected.upstream,
@@ -105,6 +106,7 @@ impl Relay {
             let _ = self.client.set_zero_linger();
             let _ = self.upstream.set_zero_linger();
         }
+        cx.log_end(reason, [Some(self.client), Some(self.upstream)]);
         None
     }
 
@@ -145,7 +147,10 @@ impl Relay {
     /// Records that bytes moved: the endpoint is of use if they came from it, and what it was sent cannot be sent to another.
     fn record_progress(&mut self, cx: &ConnectionContext, direction: Direction) {
         match (direction, &mut self.connect_state) {
-            (Direction::ToClient, _) => self.confirm_endpoint(cx),
+            (Direction::ToClient, _) => {
+                cx.connection.logged.record_byte(cx.connection.opened);
+                self.confirm_endpoint(cx);
+            }
             (Direction::ToEndpoint, Some(connect_state)) => connect_state.may_retry = false,
             (Direction::ToEndpoint, None) => {}
         }

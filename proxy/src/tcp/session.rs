@@ -65,6 +65,7 @@ fn session(
             Ok(()) => serve(&cx, ConnectState::new(&cx.connection, client)).await,
             Err(reason) => {
                 let _ = client.set_zero_linger();
+                cx.log_end(reason, [Some(client), None]);
                 reason
             }
         };
@@ -96,7 +97,7 @@ async fn serve(cx: &ConnectionContext, mut connect_state: Box<ConnectState>) -> 
                 if reason == Closed::NoSourcePort {
                     frontend.record_rejection(&cx.worker.admission, cx.connection.peer(), reason);
                 }
-                return connect_state.refuse(reason);
+                return connect_state.refuse(cx, reason);
             }
         };
         let reason = relay.run(cx).await;

@@ -24,9 +24,11 @@ const UNREACHABLES: Quota = Quota::new(Duration::from_millis(1), 50);
 pub(super) fn record_sent(
     worker: &WorkerContext,
     frontend: &LocalFrontend,
+    flow: &UdpFlow,
     direction: Direction,
     sent: &Sent,
 ) {
+    flow.record_bytes(direction, sent.bytes);
     worker.unflushed.datagrams(&frontend.local_metrics, direction, sent.datagrams, sent.bytes);
     worker.unflushed.dropped(&frontend.local_metrics, sent.dropped);
 }

@@ -38,7 +38,14 @@ pub(super) fn bound(endpoint: &UdpSocket) -> Fixture {
 pub(super) fn udp() -> Rc<UdpContext> {
     let admission = Admission::new(1024, DescriptorBudget::new(4096));
     let port_secret = PortSecret::new(7);
-    let share = Share { admission, udp_flows: 8, relay_memory: 1 << 20, peer_questions: None, port_secret };
+    let share = Share {
+        admission,
+        udp_flows: 8,
+        relay_memory: 1 << 20,
+        peer_questions: None,
+        port_secret,
+        log: None,
+    };
     let worker = WorkerContext::new(&share, ProcessMetrics::register(), Siblings::default());
     UdpContext::new(worker, share.udp_flows)
 }

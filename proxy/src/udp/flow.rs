@@ -11,13 +11,13 @@ use crate::{
         port_runtime::{PortRuntime, Selected},
         routing_table::RoutingTable,
     },
-    session::{close_signal::CloseSignal, frontend::LocalFrontend},
+    session::{close_signal::CloseSignal, frontend::LocalFrontend, local_metrics::Direction},
     shared::connection_info::{ConnectionFilter, ConnectionId, FlowInfo},
     sys::hop_limit,
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, logged::LoggedFlow},
 };
 use std::{
-    cell::Cell,
+    cell::{Cell, OnceCell},
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
@@ -73,6 +73,8 @@ pub(crate) struct UdpFlow {
     refused: Cell<bool>,
     /// Endpoints that refused the client one after another before this one, which are tried last.
     refused_before: Box<[SocketAddr]>,
+    /// What the connection log wants to know; unset for a flow that is not logged.
+    pub(super) logged: OnceCell<Box<LoggedFlow>>,
     /// Ends the task of the flow; holds the reason afterwards.
     pub(super) close_signal: CloseSignal,
     /// Counts the flow as load of its endpoint.
@@ -131,6 +133,7 @@ impl UdpFlow {
             assured_timeout: routing.port.settings.udp_assured_timeout,
             refused: Cell::new(false),
             refused_before,
+            logged: OnceCell::new(),
             close_signal: CloseSignal::default(),
             lease: selected.lease,
             permits,
@@ -217,10 +220,38 @@ impl UdpFlow {
     /// Records datagrams that came from the endpoint.
     pub(super) fn record_replies(&self, datagrams: usize) {
         if datagrams > 0 && self.from_endpoint.get() == 0 {
+            if let Some(logged) = self.logged.get() {
+                logged.first_reply.set(Some(logged.opened.elapsed()));
+            }
             self.frontend.runtime.unserved.end();
             self.lease.load().answered(Instant::now().into_std());
         }
         self.record_datagrams(&self.from_endpoint, datagrams);
+    }
+
+    /// Records bytes that were relayed, if the flow is logged.
+    pub(super) fn record_bytes(&self, direction: Direction, bytes: usize) {
+        let Some(logged) = self.logged.get() else { return };
+        let total = match direction {
+            Direction::ToEndpoint => &logged.bytes_to_endpoint,
+            Direction::ToClient => &logged.bytes_to_client,
+        };
+        total.set(total.get() + bytes as u64);
+    }
+
+    /// Makes the connection log be told of the flow at its end.
+    pub(super) fn begin_log(&self) {
+        self.logged.get_or_init(|| Box::new(LoggedFlow::begin()));
+    }
+
+    /// Datagrams that were relayed to the endpoint, and to the client.
+    pub(super) fn datagrams(&self) -> (u32, u32) {
+        (self.from_client.get(), self.from_endpoint.get())
+    }
+
+    /// Endpoints that the client was given one after another, this one included, because those before refused.
+    pub(super) fn attempts(&self) -> usize {
+        self.refused_before.len() + 1
     }
 
     fn record_datagrams(&self, side: &Cell<u32>, datagrams: usize) {

@@ -93,7 +93,7 @@ fn forward_waiting(
     flow.record_replies(unsent.datagrams());
     let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_client());
     flow.upstream.learn(sent.longest);
-    record_sent(&udp.worker, frontend, Direction::ToClient, &sent);
+    record_sent(&udp.worker, frontend, flow, Direction::ToClient, &sent);
     udp.worker.unflushed.dropped(&frontend.local_metrics, unsent.datagrams());
     true
 }

@@ -4,6 +4,7 @@ use super::{
     accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
+    ended::LiveFlow,
     flow::UdpFlow,
     flow_sockets::FlowSockets,
     replies,
@@ -16,7 +17,7 @@ use crate::{
         frontend::LocalFrontend,
         local_metrics::{ActiveSession, Direction},
     },
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, connection_log::SessionLog},
 };
 use std::{
     cell::RefCell,
@@ -119,7 +120,7 @@ impl Sessions {
                 let sent = sender.send_all(&received.buffer, &mut unsent, &flow.to_endpoint());
                 socket.learn(sent.longest);
                 flow.record_requests(sent.datagrams);
-                record_sent(&udp.worker, frontend, Direction::ToEndpoint, &sent);
+                record_sent(&udp.worker, frontend, flow, Direction::ToEndpoint, &sent);
                 if sent.refused {
                     record_endpoint_refusal(udp, frontend, flow);
                 }
@@ -248,16 +249,21 @@ impl Sessions {
     /// Lists a flow and forwards its replies until it ends.
     fn start(self: &Rc<Self>, udp: &Rc<UdpContext>, frontend: &Rc<LocalFrontend>, flow: &Rc<UdpFlow>) {
         let opened = ActiveSession::new(&udp.worker.unflushed, &frontend.local_metrics);
+        if udp.worker.log.as_ref().is_some_and(SessionLog::samples) {
+            flow.begin_log();
+        }
         let id = udp.flows.borrow_mut().add(flow);
-        let (sessions, udp) = (Rc::clone(self), Rc::clone(udp));
-        let (frontend, flow) = (Rc::clone(frontend), Rc::clone(flow));
+        let sessions = Rc::clone(self);
+        let live = LiveFlow::new(udp, frontend, flow);
         self.tasks.spawn_local(async move {
-            let reason = replies::forward(&udp, &frontend, &flow).await;
+            let LiveFlow { udp, frontend, flow, .. } = &live;
+            let reason = replies::forward(udp, frontend, flow).await;
             flow.close_signal.send(reason);
-            sessions.forget(&flow);
-            udp.flows.borrow_mut().remove(id, &flow);
+            sessions.forget(flow);
+            udp.flows.borrow_mut().remove(id, flow);
             tracing::debug!(client = %flow.client, frontend = %frontend.address, endpoint = %flow.endpoint, %reason, "flow ended");
             opened.end(reason);
+            live.end(reason);
         });
     }
 

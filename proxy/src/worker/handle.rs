@@ -32,7 +32,7 @@ impl WorkerHandle {
     /// Starts `count` workers, each with the same share; returns them also as they see each other.
     pub(crate) fn start_all(
         count: usize,
-        share: &Share,
+        share: Share,
         metrics: &Arc<ProcessMetrics>,
     ) -> Result<(Vec<Self>, Arc<[Sibling]>), Error> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();

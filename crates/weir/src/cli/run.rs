@@ -2,6 +2,7 @@
 
 mod admin;
 mod arguments;
+mod connection_log;
 mod node_mode;
 mod options;
 mod settings;

@@ -29,6 +29,18 @@ pub(crate) const HEALTH_CHECK_FAILURES: MetricFamily = MetricFamily::counter(
     "Failed attempts to open a health-check node port",
 );
 
+pub(crate) const CONNECTION_LOG_LINES: MetricFamily = MetricFamily::counter(
+    "weir_connection_log_lines_total",
+    &[],
+    "Lines of the connection log that were written (--connection-log)",
+);
+pub(crate) const CONNECTION_LOG_LOST: MetricFamily = MetricFamily::counter(
+    "weir_connection_log_lost_total",
+    &["reason"],
+    "Lines of the connection log that were not written: beyond --connection-log-rate (rate), because writing did not keep up \
+     (room), or because it failed (failed)",
+);
+
 pub(crate) const HEALTHZ: MetricFamily =
     MetricFamily::counter("kubeproxy_proxy_healthz_total", &["code"], "Answers of /healthz, by HTTP status");
 pub(crate) const LIVEZ: MetricFamily =
@@ -89,6 +101,8 @@ pub const METRIC_FAMILIES: &[MetricFamily] = &[
     PROPAGATION,
     HEALTH_CHECK_PORTS,
     HEALTH_CHECK_FAILURES,
+    CONNECTION_LOG_LINES,
+    CONNECTION_LOG_LOST,
     HEALTHZ,
     LIVEZ,
     NETWORK_PROGRAMMING,

@@ -29,7 +29,8 @@ fn a_connection_takes_little_memory_of_its_own() {
             session(worker, frontend, client, peer, permit)
         });
     assert!(future <= 320, "the future of a connection takes {future} bytes");
-    assert!(size_of::<Connection>() <= 264, "what its worker knows takes {} bytes", size_of::<Connection>());
+    // With its two reference counts it takes one of the allocator's pieces of 320 bytes.
+    assert!(size_of::<Connection>() <= 272, "what its worker knows takes {} bytes", size_of::<Connection>());
 }
 
 async fn listening() -> (TcpListener, SocketAddr) {

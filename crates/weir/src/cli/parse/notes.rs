@@ -14,7 +14,7 @@ Instead of --drain-timeout 25s you can set WEIR_DRAIN_TIMEOUT=25s, or write 'dra
 so for each flag. Flags override variables, variables override the file.
 
 SIGTERM and SIGINT let connections finish and end weir, a second one ends it at once. SIGHUP reads the --config file and the \
-credentials again. Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.
+credentials again, and opens the connection log again. Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.
 
 Examples:
   weir run --kubeconfig ~/.kube/config --map loopback

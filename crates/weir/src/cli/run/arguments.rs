@@ -1,6 +1,6 @@
 //! Which flags does `weir run` have?
 
-use super::admin::AdminArgs;
+use super::{admin::AdminArgs, connection_log::ConnectionLogArgs};
 use crate::{
     cli::{
         guards::GuardArgs,
@@ -34,6 +34,9 @@ pub(in crate::cli) struct RunArgs {
     pub(super) process: ProcessArgs,
     #[command(flatten)]
     pub(super) admin: AdminArgs,
+
+    #[command(flatten)]
+    pub(super) connection_log: ConnectionLogArgs,
 }
 
 #[derive(Args, Debug)]

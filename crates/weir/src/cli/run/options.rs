@@ -13,6 +13,7 @@ use crate::{
         network::ClusterNetwork,
         values::{self, Listen},
     },
+    connection_log::ConnectionLogOptions,
     metrics::SeriesLimits,
     output::logging::LogFormat,
 };
@@ -60,6 +61,8 @@ pub struct RunOptions {
     pub(crate) log_level: String,
     /// Format of log lines.
     pub(crate) log_format: LogFormat,
+    /// Settings of the connection log.
+    pub(crate) connection_log: ConnectionLogOptions,
     /// All settings as they were written.
     pub(crate) settings: EffectiveSettings,
 }
@@ -116,7 +119,7 @@ impl RunOptions {
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
     pub(in crate::cli) fn options(self, settings: EffectiveSettings) -> Result<RunOptions, clap::Error> {
-        let Self { source, served, network, capture, limits, process, admin } = self;
+        let Self { source, served, network, capture, limits, process, admin, connection_log } = self;
         let admin = admin.options()?;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
@@ -166,6 +169,7 @@ impl RunArgs {
             admin,
             log_level: process.log_level,
             log_format: process.log_format,
+            connection_log: connection_log.options(),
             settings,
         })
     }

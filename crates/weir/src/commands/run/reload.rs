@@ -3,6 +3,7 @@
 use crate::{
     admin::Knowledge,
     cli::{self, Command, LIVE_SETTINGS, RunOptions},
+    connection_log::LogThread,
     output::logging::LogFilter,
 };
 use std::{env, time::Duration};
@@ -15,6 +16,8 @@ pub(super) struct Reload {
     log_filter: LogFilter,
     credentials: Credentials,
     knowledge: Knowledge,
+    /// Writes the connection log, if there is one.
+    log_thread: Option<LogThread>,
 }
 
 impl Reload {
@@ -23,8 +26,14 @@ impl Reload {
         log_filter: LogFilter,
         credentials: Credentials,
         knowledge: Knowledge,
+        log_thread: Option<LogThread>,
     ) -> Self {
-        Self { options, log_filter, credentials, knowledge }
+        Self { options, log_filter, credentials, knowledge, log_thread }
+    }
+
+    /// The thread that writes the connection log, if there is one.
+    pub(super) fn into_log_thread(self) -> Option<LogThread> {
+        self.log_thread
     }
 
     /// Time that open connections may go on at the end.
@@ -32,10 +41,13 @@ impl Reload {
         self.options.drain_timeout
     }
 
-    /// Reads credentials, the command line, the variables and the config file again. What cannot be read changes
-    /// nothing.
+    /// Opens the connection log again, and reads credentials, the command line, the variables and the config file again. What
+    /// cannot be read changes nothing.
     pub(super) async fn run(&mut self) {
         self.credentials.read_again();
+        if let Some(log_thread) = &self.log_thread {
+            log_thread.reopen();
+        }
         // The config file may be on a disk that hangs, and probes have to be answered.
         let read = tokio::task::spawn_blocking(|| cli::parse(env::args_os(), env::vars_os())).await;
         match read {

@@ -12,6 +12,7 @@ use crate::{
     admin::{Knowledge, NodeFacts},
     cli::RunOptions,
     commands::{explain::RunningExplainer, signals::Signals},
+    connection_log::{self, LogThread},
     health::Health,
     http::Probes,
     metrics::{self, Sources},
@@ -23,7 +24,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 use weir_core::Snapshot;
-use weir_proxy::Proxy;
+use weir_proxy::{Config, Proxy};
 
 /// Serves Services until SIGTERM or SIGINT; then lets connections finish.
 pub(crate) fn run(options: RunOptions) -> anyhow::Result<ExitCode> {
@@ -62,7 +63,8 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let log = (log_filter.clone(), options.log_level.clone());
     let knowledge = Knowledge::new(metrics, &probes, node_facts(&options), options.settings.clone(), log);
     let servers = Servers::start(&options, &probes, &accompanied, (&knowledge, exporter))?;
-    let mut proxy = Proxy::start(options.proxy_config())?;
+    let (connection_log, log_thread) = connection_log::start(&options.connection_log)?.unzip();
+    let mut proxy = Proxy::start(Config { connection_log, ..options.proxy_config() })?;
     let _ = readings.set(proxy.readings());
     knowledge.observe(proxy.observer());
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
@@ -95,7 +97,7 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
         accompanied,
     };
     let after = AfterTakeover::new(options.node.as_ref());
-    let mut reload = Reload::new(options, log_filter, control.credentials(), knowledge);
+    let mut reload = Reload::new(options, log_filter, control.credentials(), knowledge, log_thread);
     let taken_over = tokio::select! {
         reason = signals.end(async || reload.run().await) => {
             info!(
@@ -119,7 +121,7 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
             Box::pin(after.run(taken_over, data_plane, &servers, longest, &mut signals)).await;
         }
     }
-    finish_saving(saving).await;
+    finish_writing(saving, reload.into_log_thread()).await;
     servers.stop().await;
     Ok(())
 }
@@ -144,11 +146,15 @@ fn warn_of_unknown_pods(options: &RunOptions) {
     }
 }
 
-async fn finish_saving(saving: JoinHandle<()>) {
+/// Waits until the last state and the last lines of the connection log are written, but not for long.
+async fn finish_writing(saving: JoinHandle<()>, log_thread: Option<LogThread>) {
     if timeout(SAVE_TIMEOUT, saving).await.is_err() {
         warn!(
             "ending without saving the last state: writing takes longer than {SAVE_TIMEOUT:?}; is --state-dir on a \
              network file system?"
         );
+    }
+    if let Some(log_thread) = log_thread {
+        log_thread.finish().await;
     }
 }

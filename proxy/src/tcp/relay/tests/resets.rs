@@ -54,7 +54,7 @@ proptest! {
                 assert_eq!(reason, expected);
                 // Without a byte relayed the client would get another endpoint.
                 if let Some(connect_state) = relay.close(&cx, reason) {
-                    connect_state.refuse(reason);
+                    connect_state.refuse(&cx, reason);
                 }
             };
             tokio::join!(receive(to, &reads), relaying, send_and_reset(from, &sent, &chunks)).0
