@@ -1,6 +1,9 @@
 //! How is the state of a weir shown to people?
 
-use super::{ApiServer, MAX_PORTS, Status, wrong::Wrong};
+use super::{
+    facts::{ApiServer, MAX_PORTS, Status},
+    wrong::Wrong,
+};
 use crate::output::{
     part::Part,
     quantity::{age, between, size},
