@@ -15,7 +15,10 @@ mod parse;
 mod run;
 mod values;
 
-pub use client::{ConfigOptions, ConnsOptions, EventsOptions, LogLevelOptions, StatusOptions};
+pub use client::{
+    ConfigOptions, ConnsOptions, EndpointsOptions, EventsOptions, LogLevelOptions, ServicesOptions,
+    StatusOptions,
+};
 pub(crate) use client::{ConnectionState, ServiceName};
 pub(crate) use doctor::ANSWER_TIMEOUT;
 pub use doctor::DoctorOptions;

@@ -7,6 +7,7 @@ mod common;
 mod conns;
 mod explain;
 mod failures;
+mod lists;
 mod server;
 mod settings;
 mod status;
