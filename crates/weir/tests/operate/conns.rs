@@ -82,6 +82,22 @@ fn pages_are_read_up_to_the_limit_and_more_is_said() {
 }
 
 #[test]
+fn pages_are_one_list_in_every_format() {
+    let mut page = example("/api/v1/connections");
+    let mut answers = examples();
+    page["items"][0]["id"] = json!("second");
+    answers.insert("/api/v1/connections?state=live&limit=499&continue=p%262".into(), (200, page.to_string()));
+    page["items"][0]["id"] = json!("first");
+    page["metadata"]["continue"] = json!("p&2");
+    answers.insert("/api/v1/connections?state=live&limit=500".into(), (200, page.to_string()));
+    let server = Server::answering(answers);
+    let list: Value = serde_json::from_str(&server.shown(&["conns", "-o", "json"])).unwrap();
+    let ids: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+    assert_eq!((ids, &list["metadata"]["continue"]), (vec![&json!("first"), &json!("second")], &Value::Null));
+    assert_eq!(server.shown(&["conns"]).lines().count(), 3);
+}
+
+#[test]
 fn following_prints_what_opens_and_closes_with_reasons_until_the_stream_ends() {
     let list = example("/api/v1/connections");
     let mut closed = list["items"][0].clone();

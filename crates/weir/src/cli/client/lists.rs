@@ -54,7 +54,7 @@ impl ServicesArgs {
 /// The flags of `weir endpoints`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct EndpointsArgs {
-    /// Only endpoints of this Service
+    /// Only endpoints of this Service, as in svc/web, shop/web or svc/web:http
     #[arg(value_name = "SERVICE", value_parser = service_name)]
     service: Option<ServiceName>,
 
