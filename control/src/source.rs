@@ -35,6 +35,8 @@ pub struct Control {
     /// Changes of endpoints that each Snapshot brings, to measure their propagation. Bounded: changes that
     /// nobody receives are dropped.
     pub changes: mpsc::Receiver<PublishedChanges>,
+    /// Objects that the Snapshot follows from, before guards; cheap to clone.
+    pub objects: watch::Receiver<State>,
     /// Findings of the first load of manifests; `None` for an API server.
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,
@@ -155,11 +157,13 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let store = Store::new(&scope.node_name).with_guards(guards);
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
+    let objects = driver.objects();
     tasks.spawn(driver.run(received));
     Ok(Control {
         snapshots: published,
         status: status_seen,
         changes,
+        objects,
         first_load,
         tasks,
         saving,

@@ -10,6 +10,7 @@
 
 mod buffers;
 mod limits;
+mod observe;
 mod proxy;
 mod reconcile;
 mod routing;
@@ -22,21 +23,34 @@ mod udp;
 mod worker;
 
 pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
+pub use observe::{
+    endpoint_state::EndpointState,
+    endpoint_view::{EndpointView, Pick},
+    observer::Observer,
+    port_view::PortView,
+    registry::FrontendCounts,
+    watching::{ConnectionChanges, Watch},
+};
 pub use proxy::{Drained, Proxy};
 pub use reconcile::{
     bind_failure::BindFailure,
     plan::mapping::LoopbackMapping,
     report::{Applied, FrontendRow, FrontendState},
 };
-pub use shared::command::ConnectionInfo;
 pub use shared::{
     bridges::SetBridges,
     config::{Config, NodeMode},
+    connection_info::{ConnectionEnd, ConnectionFilter, ConnectionId, ConnectionInfo, FlowInfo, ServedPort},
     error::Error,
+    event_log::{Event, EventKind, EventLog, Occurrence},
     hand_over::{HandOver, ListeningSocket},
 };
 pub use sys::{
     host::interface_addresses, marks::Marks, port_holders::listeners_at,
     sock_diag::availability as sock_diag_availability,
 };
-pub use telemetry::{close_reason::Closed, metric_families::METRIC_FAMILIES};
+pub use telemetry::{
+    close_reason::{Closed, UnknownReason},
+    metric_families::METRIC_FAMILIES,
+    totals::PortTotals,
+};

@@ -5,12 +5,14 @@ use crate::{
         admission::Admission,
         descriptor_budget::{DescriptorBudget, DescriptorPermit},
     },
+    observe::{observer::Observer, registry::Registry},
     reconcile::{capture_sockets, reconciler::Reconciler, report::Applied},
     session::context::Share,
     shared::{
         bridges::{BridgeUpdate, SetBridges},
-        command::{Command, ConnectionInfo},
+        command::Command,
         config::Config,
+        connection_info::{ConnectionFilter, ConnectionInfo},
         error::Error,
         hand_over::{HandOver, HandOverRequest},
     },
@@ -23,6 +25,7 @@ use crate::{
     },
 };
 use std::{
+    ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -47,6 +50,8 @@ pub struct Proxy {
     /// Boxed, so that moving a [`Proxy`] moves few bytes.
     reconciler: Box<Reconciler>,
     metrics: Arc<ProcessMetrics>,
+    registry: Arc<Registry>,
+    observer: Observer,
     descriptors: Arc<DescriptorBudget>,
     capture_sockets: CaptureSockets,
     set_bridges: SetBridges,
@@ -78,7 +83,8 @@ impl Proxy {
         let (udp_flows, relay_memory) = (config.udp_flows.div_ceil(count), config.relay_memory / count);
         let peer_questions = peer_answers::start()?;
         let share = Share { admission, udp_flows, relay_memory, peer_questions };
-        let workers = WorkerHandle::start_all(count, &share, &metrics)?;
+        let max_connections = share.admission.max_connections();
+        let (workers, siblings) = WorkerHandle::start_all(count, &share, &metrics)?;
         let clock = Clock::start(workers.iter().filter_map(WorkerHandle::commands).collect())?;
         let (capture_sockets, capture_descriptors) = match &config.node_mode {
             None => (CaptureSockets::default(), None),
@@ -89,12 +95,18 @@ impl Proxy {
                 (capture_sockets, Some(permit))
             }
         };
-        let reconciler = Box::new(Reconciler::new(config, workers, Arc::clone(&descriptors)));
+        let registry = Arc::<Registry>::default();
+        let bounds = (max_connections, config.udp_flows);
+        let observer = Observer::new(Arc::clone(&registry), siblings, Arc::clone(&descriptors), bounds);
+        let reconciler =
+            Box::new(Reconciler::new(config, workers, Arc::clone(&descriptors), Arc::clone(&registry)));
         let (set_bridges, bridge_updates) = SetBridges::new();
         let (hand_over, hand_over_requests) = HandOver::new();
         Ok(Self {
             reconciler,
             metrics,
+            registry,
+            observer,
             descriptors,
             capture_sockets,
             set_bridges,
@@ -109,6 +121,11 @@ impl Proxy {
     /// Budget of descriptors, for listeners beside the data plane that grow in number with Services.
     pub fn descriptors(&self) -> &Arc<DescriptorBudget> {
         &self.descriptors
+    }
+
+    /// Handle to what this data plane knows, for other threads.
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Ports on localhost that receive captured packets; none outside of node mode.
@@ -143,8 +160,10 @@ impl Proxy {
         let started = Instant::now();
         let applied = self.reconciler.apply(snapshot).await;
         self.metrics.sync_duration.record(started.elapsed());
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.metrics.last_sync.set(now.as_secs_f64());
+        let now = SystemTime::now();
+        self.registry.set_applied(now);
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.metrics.last_sync.set(since_epoch.as_secs_f64());
         applied
     }
 
@@ -196,8 +215,13 @@ impl Proxy {
 
     /// Lists the live TCP connections of all workers.
     pub async fn connections(&self) -> Vec<ConnectionInfo> {
-        let asked = self.call_all(|done| Command::List { done });
-        answers(asked).await.into_iter().flatten().collect()
+        let mut listed = Vec::new();
+        let slice = |slice| {
+            listed.extend::<Vec<ConnectionInfo>>(slice);
+            ControlFlow::Continue(())
+        };
+        self.observer.connections(&Arc::<ConnectionFilter>::default(), None, slice).await;
+        listed
     }
 
     /// Counts the live TCP connections of each worker. The kernel spreads connections by a hash of addresses; workers

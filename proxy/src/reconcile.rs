@@ -8,6 +8,7 @@ mod health_report;
 mod listener_group;
 mod node_ports;
 mod node_view;
+mod occurrences;
 pub(crate) mod plan;
 pub(crate) mod reconciler;
 pub(crate) mod report;

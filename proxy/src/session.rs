@@ -2,6 +2,7 @@
 
 pub(crate) mod captured_frontends;
 pub(crate) mod close_signal;
+pub(crate) mod closed_ring;
 pub(crate) mod connection;
 pub(crate) mod connection_context;
 pub(crate) mod connections;

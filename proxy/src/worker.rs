@@ -4,5 +4,6 @@ pub(crate) mod clock;
 mod event_loop;
 pub(crate) mod handle;
 mod listener;
+mod listing;
 pub(crate) mod peer_answers;
 mod tick;

@@ -6,6 +6,7 @@ mod candidates;
 mod exclusion;
 mod least_connections;
 mod maglev;
+mod odds;
 mod peak_ewma;
 mod random;
 mod round_robin;

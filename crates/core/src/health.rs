@@ -4,10 +4,12 @@ mod check;
 mod connect_failure;
 mod connect_time;
 mod end_record;
+mod history;
 mod journal;
 mod load;
 mod outlier;
 mod unserved;
+mod usage;
 
 pub use check::{Health, HealthTracker};
 pub use connect_failure::ConnectFailure;

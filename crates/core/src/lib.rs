@@ -55,8 +55,8 @@ pub use model::{
     Settings, SliceEndpoint, SlicePort, UnknownPolicy, UnknownProtocol, address, is_unprintable,
 };
 pub use policy::{
-    Audience, EndpointUse, Localhost, NodePortAddresses, NodePortChoice, NotAPortRange, Pods, PortRange,
-    Shortage, SourcePorts, SourceRules, Traffic, Unused, Verdict, guards, is_hairpin, verdict,
+    Audience, EndpointUse, ListRule, Localhost, NodePortAddresses, NodePortChoice, NotAPortRange, Pods,
+    PortRange, Shortage, SourcePorts, SourceRules, Traffic, Unused, Verdict, guards, is_hairpin, verdict,
 };
 pub use resolve::{
     Changes, Claim, Claimant, Claims, Eligibility, FamilyReport, HealthCheck, HealthCheckReport, Ineligible,

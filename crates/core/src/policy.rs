@@ -12,6 +12,7 @@ mod traffic;
 pub mod verdict;
 
 pub use endpoint_use::{EndpointUse, Unused};
+pub use list_rule::ListRule;
 pub use node_ports::{Localhost, NodePortAddresses, NodePortChoice};
 pub use pods::Pods;
 pub use shortage::Shortage;

@@ -3,9 +3,14 @@
 //! Whoever finds something out only counts a change. The steering thread looks once a second, if there was one: so nothing
 //! is logged for a connection, and nothing is said twice.
 
-use crate::routing::{
-    endpoints::Endpoints,
-    port_runtime::{PortRuntime, PortRuntimes},
+mod events;
+
+use crate::{
+    routing::{
+        endpoints::Endpoints,
+        port_runtime::{PortRuntime, PortRuntimes},
+    },
+    shared::event_log::EventLog,
 };
 use std::{
     collections::BTreeMap,
@@ -66,6 +71,18 @@ enum State {
     LastResort,
 }
 
+impl State {
+    /// A sentence for people.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Spared => "endpoint fails and is used all the same, as too few others would be left",
+            Self::LastResort => "endpoint fails and is used all the same, as nothing else is left",
+            Self::Down => "endpoint is down: its checks fail",
+            Self::Ejected => "endpoint ejected: it fails, and gets no clients for a while",
+        }
+    }
+}
+
 impl HealthReport {
     /// Takes note of a Service port as it is from now on.
     pub(super) fn update(&mut self, port: &ServicePort) {
@@ -84,8 +101,14 @@ impl HealthReport {
         self.is_updated = true;
     }
 
-    /// Logs what has changed at `now`. Costs nothing if nothing has.
-    pub(super) fn look(&mut self, now: Instant, runtimes: &PortRuntimes, endpoints: &Endpoints) {
+    /// Logs what has changed at `now`, and remembers it. Costs nothing if nothing has.
+    pub(super) fn look(
+        &mut self,
+        now: Instant,
+        runtimes: &PortRuntimes,
+        endpoints: &Endpoints,
+        events: &EventLog,
+    ) {
         let seen = (endpoints.standings().count(), endpoints.unserved().count());
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let is_due = is_due(self.ports.next_look()) || is_due(self.endpoints.next_look());
@@ -105,6 +128,8 @@ impl HealthReport {
         let is_same = |one: &EndpointFault, other: &EndpointFault| one.state == other.state;
         let exists = |&(address, protocol): &(SocketAddr, Protocol)| endpoints.contains(protocol, address);
         let endpoints = self.endpoints.observe(now, faults.endpoints, is_same, exists);
+        ports.iter().for_each(|(port, line)| events.record(events::of_port(port, line)));
+        endpoints.iter().for_each(|(endpoint, line)| events.record(events::of_endpoint(endpoint, line)));
         let hidden = (ports.len() + endpoints.len()).saturating_sub(MAX_LINES);
         let room = MAX_LINES.saturating_sub(ports.len());
         ports.iter().take(MAX_LINES).for_each(|(port, line)| log_port(port, line));
@@ -222,10 +247,7 @@ fn log_endpoint(endpoint: SocketAddr, line: &Line<EndpointFault>) {
             tracing::info!(%endpoint, %service, %port, %reason, %after, "endpoint works again");
             return;
         }
-        (_, State::Spared) => "endpoint fails and is used all the same, as too few others would be left",
-        (_, State::LastResort) => "endpoint fails and is used all the same, as nothing else is left",
-        (_, State::Down) => "endpoint is down: its checks fail",
-        (_, State::Ejected) => "endpoint ejected: it fails, and gets no clients for a while",
+        (_, state) => state.as_str(),
     };
     tracing::warn!(%endpoint, %service, %port, %reason, "{what}");
 }

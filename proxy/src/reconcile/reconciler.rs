@@ -8,12 +8,14 @@ use super::{
     health_report::HealthReport,
     node_ports,
     node_view::{self, NodeView},
+    occurrences::{tell_endpoints, tell_services},
     plan::{self, Plan, PlanContext, loopback::Loopback},
     report::{Applied, FrontendRow, Mistakes},
     sockets::{Desired, Sockets},
 };
 use crate::{
     limits::{descriptor_budget::DescriptorBudget, service_usage::ServiceUsages},
+    observe::registry::{FrontendCounts, Registry},
     routing::{
         endpoints::Endpoints,
         node_context::NodeContext,
@@ -56,6 +58,7 @@ pub(crate) struct Reconciler {
     bridges: Bridges,
     mistakes: Mistakes,
     gauges: FrontendGauges,
+    registry: Arc<Registry>,
 }
 
 impl Reconciler {
@@ -63,6 +66,7 @@ impl Reconciler {
         config: Config,
         workers: Vec<WorkerHandle>,
         descriptors: Arc<DescriptorBudget>,
+        registry: Arc<Registry>,
     ) -> Self {
         let map_loopback = (config.map_loopback && config.node_mode.is_none()).then(host::lowest_port);
         let mark = config.node_mode.as_ref().map(|node_mode| node_mode.marks.to_endpoints);
@@ -84,6 +88,7 @@ impl Reconciler {
             bridges: Bridges::default(),
             mistakes: Mistakes::new(std::time::Instant::now()),
             gauges: FrontendGauges::register(),
+            registry,
         };
         reconciler.observe_node(&Snapshot::default());
         reconciler
@@ -117,6 +122,7 @@ impl Reconciler {
         changes.changed.iter().for_each(&mut affect);
         self.assign_loopback(&changes).iter().filter_map(|key| snapshot.get(key)).for_each(affect);
 
+        tell_services(&self.registry.events, &changes, &self.snapshot);
         let mut touched = HashSet::new();
         for key in &changes.removed {
             self.retire(key, None);
@@ -213,6 +219,7 @@ impl Reconciler {
         let listening = open + unbound.map(|family| self.known_frontends.listening(family)).sum::<usize>();
         let without = self.plan.len().saturating_sub(listening + failed);
         self.gauges.set(listening, failed, without);
+        self.registry.set_frontends(FrontendCounts { listening, failed, no_endpoints: without });
     }
 
     /// Time at which a socket is to be tried again; `None` if all are open.
@@ -222,7 +229,8 @@ impl Reconciler {
 
     /// Logs which endpoints and Service ports have failed or work again since the last call.
     pub(crate) fn report_health(&mut self) {
-        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints);
+        let events = &self.registry.events;
+        self.health_report.look(Instant::now(), &self.runtimes, &self.endpoints, events);
     }
 
     /// Drops endpoints and usages that nothing refers to any more, and affinity entries that have expired.
@@ -267,8 +275,10 @@ impl Reconciler {
                 self.mistakes.warn_unsupported(port, self.snapshot.get(&port.key.service));
             }
             Some(runtime) => {
-                let removed = termination::removed_addresses(&runtime.routing().port.merged, &port.merged);
+                let before = Arc::clone(&runtime.routing().port);
+                let removed = termination::removed_addresses(&before.merged, &port.merged);
                 runtime.update(port, &self.node_context, &mut self.endpoints);
+                tell_endpoints(&self.registry.events, &before, port, &removed, &mut self.endpoints);
                 if !removed.is_empty() {
                     handle::send_removed(
                         self.sockets.workers(),
@@ -279,8 +289,9 @@ impl Reconciler {
             }
             None => {
                 let runtime = PortRuntime::new(port, &self.node_context, &mut self.endpoints);
-                let runtime = runtime.of_service(self.services.of(&port.key.service));
-                self.runtimes.insert(key, Arc::new(runtime));
+                let runtime = Arc::new(runtime.of_service(self.services.of(&port.key.service)));
+                self.registry.add(key.clone(), &runtime);
+                self.runtimes.insert(key, runtime);
             }
         }
     }
@@ -295,6 +306,7 @@ impl Reconciler {
             }
             self.checks.remove(&(port.key.clone(), port.family));
             self.health_report.remove(port);
+            self.registry.remove(&(port.key.clone(), port.family));
             if let Some(runtime) = self.runtimes.remove(&(port.key.clone(), port.family)) {
                 runtime.retire();
                 handle::send_removed(self.sockets.workers(), &runtime, RemovedEndpoints::Port);

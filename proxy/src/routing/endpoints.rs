@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Weak},
+    time::Instant,
 };
 use weir_core::{Frontend, HealthChanges, Load, Protocol};
 
@@ -33,6 +34,7 @@ impl Endpoints {
         entry.upgrade().unwrap_or_else(|| {
             let load = Arc::new(Load::new(&self.standings));
             load.set_forbidden(self.self_addresses.contains(protocol, address));
+            load.mark_changed(Instant::now());
             *entry = Arc::downgrade(&load);
             load
         })

@@ -1,9 +1,12 @@
 //! What is known of a live connection?
 
-use super::{close_signal::CloseSignal, frontend::LocalFrontend};
+use super::{close_signal::CloseSignal, closed_ring::ClosedConnection, frontend::LocalFrontend};
 use crate::{
     limits::admission::ConnectionPermit,
-    shared::command::{ConnectionInfo, TICK},
+    shared::{
+        command::TICK,
+        connection_info::{ConnectionFilter, ConnectionId, ConnectionInfo, ServedPort},
+    },
     telemetry::close_reason::Closed,
 };
 use std::{
@@ -280,16 +283,52 @@ impl Connection {
         );
     }
 
-    /// Copies the data of the connection for other threads.
-    pub(crate) fn info(&self) -> ConnectionInfo {
+    /// Whether the connection is asked for.
+    pub(crate) fn matches(&self, filter: &ConnectionFilter) -> bool {
+        let (port, client) = (self.frontend.served_port(), self.flow.client.ip());
+        filter.matches(port, client, self.endpoint.get(), self.opened)
+    }
+
+    /// Copies the data of the connection for other threads; `worker` is the number of this one.
+    pub(crate) fn info(&self, worker: u16) -> ConnectionInfo {
+        let ServedPort { key, number } = &**self.frontend.served_port();
         ConnectionInfo {
+            id: ConnectionId { worker, number: self.id },
             flow: self.flow,
-            port: self.frontend.port_key(),
+            port: key.clone(),
+            port_number: *number,
+            via: self.via(),
             endpoint: self.endpoint.get(),
             opened: self.opened,
+            last_active: self.last_active(),
+            connect_time: self.connect_time(),
+            attempts: self.attempts.get(),
+            to_endpoint: self.to_endpoint.get(),
+            to_client: self.to_client.get(),
+            end: None,
+        }
+    }
+
+    /// What is remembered of the connection, which has ended now.
+    pub(crate) fn closed(&self, reason: Closed) -> ClosedConnection {
+        ClosedConnection {
+            number: self.id,
+            port: Rc::clone(self.frontend.served_port()),
+            flow: self.flow,
+            via: self.via(),
+            endpoint: self.endpoint.get(),
+            opened: self.opened,
+            closed: Instant::now(),
+            connect_micros: self.connect_micros.get(),
+            attempts: self.attempts.get(),
+            reason,
             to_endpoint: self.to_endpoint.get(),
             to_client: self.to_client.get(),
         }
+    }
+
+    fn via(&self) -> Option<IpAddr> {
+        self.spoken_for_by.get().map(|peer| **peer)
     }
 }
 

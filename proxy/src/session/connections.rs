@@ -80,6 +80,7 @@ impl Connections {
     }
 
     /// All connections.
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Rc<Connection>> {
         self.live.values()
     }

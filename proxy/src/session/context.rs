@@ -1,7 +1,8 @@
 //! What do all connections and flows of one worker use?
 
 use super::{
-    connections::Connections, local_metrics::UnflushedMetrics, peer_watch::PeerWatch, siblings::Siblings,
+    closed_ring::ClosedRing, connections::Connections, local_metrics::UnflushedMetrics,
+    peer_watch::PeerWatch, siblings::Siblings,
 };
 use crate::{
     buffers::{buffer_budget::BufferBudget, pipe_pool::PipePool},
@@ -47,6 +48,8 @@ pub(crate) struct WorkerContext {
     pub(crate) draining: Cell<bool>,
     /// The live connections.
     pub(crate) connections: RefCell<Connections>,
+    /// Those that ended last.
+    pub(crate) closed: RefCell<ClosedRing>,
     /// Those whose peers may not have acknowledged everything.
     pub(crate) peer_watch: RefCell<PeerWatch>,
     /// Time of the last tick: exact enough for time-outs of minutes, and free to read.
@@ -75,6 +78,7 @@ pub(crate) struct Share {
 impl WorkerContext {
     pub(crate) fn new(share: &Share, metrics: Arc<ProcessMetrics>, siblings: Siblings) -> Rc<Self> {
         let admission = share.admission.for_worker();
+        let closed = RefCell::new(ClosedRing::new(siblings.count()));
         Rc::new(Self {
             unflushed: UnflushedMetrics::new(&metrics),
             metrics,
@@ -86,6 +90,7 @@ impl WorkerContext {
             siblings,
             draining: Cell::new(false),
             connections: RefCell::default(),
+            closed,
             peer_watch: RefCell::new(PeerWatch::new(share.peer_questions.clone())),
             clock: Cell::new(Instant::now()),
             ephemeral_ports: Cell::new(EphemeralPorts::read()),

@@ -4,11 +4,12 @@ use super::local_metrics::LocalMetrics;
 use crate::{
     limits::admission::Admission,
     routing::{binding::Binding, port_runtime::PortRuntime, routing_table::RoutingTable},
-    shared::connect_fault::ConnectFault,
+    shared::{connect_fault::ConnectFault, connection_info::ServedPort},
     sys::socket::Egress,
-    telemetry::close_reason::Closed,
+    telemetry::{close_reason::Closed, totals::PortTotals},
 };
 use std::{
+    cell::OnceCell,
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
@@ -23,6 +24,8 @@ pub(crate) struct LocalFrontend {
     /// Service address; not always the address that is listened at (`--map loopback`).
     pub(crate) address: SocketAddr,
     pub(crate) kind: FrontendKind,
+    /// Service port, as connections that have ended name it; the worker's own copy.
+    served_port: OnceCell<Rc<ServedPort>>,
     /// Origin of all clients, by the capture socket; `None` for a bound socket, where it follows from addresses.
     pub(crate) origin: Option<Origin>,
 }
@@ -44,8 +47,16 @@ impl LocalFrontend {
             runtime,
             address,
             kind,
+            served_port: OnceCell::new(),
             origin,
         })
+    }
+
+    /// Service port behind the frontend, of which this worker counts the references alone.
+    pub(crate) fn served_port(&self) -> &Rc<ServedPort> {
+        let metrics = &self.runtime.metrics;
+        self.served_port
+            .get_or_init(|| Rc::new(ServedPort { key: metrics.key().clone(), number: metrics.number() }))
     }
 
     /// Key of the Service port behind the frontend.
@@ -64,7 +75,9 @@ impl LocalFrontend {
 
     /// Counts a refused client, and logs at most one refusal a second.
     pub(crate) fn record_rejection(&self, admission: &Admission, client: IpAddr, reason: Closed) {
-        self.runtime.metrics.clients().rejected.get(reason).increment(1);
+        let clients = self.runtime.metrics.clients();
+        clients.rejected.get(reason).increment(1);
+        clients.totals.add(&PortTotals { rejected: 1, ..PortTotals::default() });
         self.log_rejection(admission, client, reason);
     }
 

@@ -4,6 +4,7 @@
 use crate::telemetry::{
     close_reason::Closed,
     metrics::{PortMetrics, ProcessMetrics},
+    totals::PortTotals,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -68,27 +69,30 @@ impl LocalMetrics {
     pub(crate) fn flush(&self) {
         let metrics = self.metrics.clients();
         let mut more_active = self.opened.get() as f64;
+        let mut counted = PortTotals::default();
         for (reason, count) in self.ended.borrow_mut().drain(..) {
             metrics.closed.get(reason).increment(count);
+            counted.end(reason, count);
             more_active -= count as f64;
         }
         if more_active != 0.0 {
             metrics.active.increment(more_active);
         }
-        let pairs = [
-            (&self.opened, &metrics.opened),
-            (&self.to_endpoint, &metrics.to_endpoint),
-            (&self.to_client, &metrics.to_client),
-            (&self.datagrams_to_endpoint, &metrics.datagrams_to_endpoint),
-            (&self.datagrams_to_client, &metrics.datagrams_to_client),
-            (&self.dropped, &metrics.dropped),
+        let parts = [
+            (&self.opened, &metrics.opened, &mut counted.opened),
+            (&self.to_endpoint, &metrics.to_endpoint, &mut counted.to_endpoint),
+            (&self.to_client, &metrics.to_client, &mut counted.to_client),
+            (&self.datagrams_to_endpoint, &metrics.datagrams_to_endpoint, &mut counted.datagrams_to_endpoint),
+            (&self.datagrams_to_client, &metrics.datagrams_to_client, &mut counted.datagrams_to_client),
+            (&self.dropped, &metrics.dropped, &mut counted.dropped),
         ];
-        for (counted, counter) in pairs {
-            match counted.take() {
-                0 => {}
-                count => counter.increment(count),
+        for (cell, counter, total) in parts {
+            *total = cell.take();
+            if *total > 0 {
+                counter.increment(*total);
             }
         }
+        metrics.totals.add(&counted);
     }
 }
 

@@ -27,6 +27,16 @@ impl Sibling {
     pub(crate) fn new(commands: WeakUnboundedSender<Command>) -> Self {
         Self { connections: AtomicUsize::new(0), commands }
     }
+
+    /// Live connections, and those on their way to the worker.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+
+    /// Sends a command; returns whether the worker still runs.
+    pub(crate) fn send(&self, command: Command) -> bool {
+        self.commands.upgrade().is_some_and(|commands| commands.send(command).is_ok())
+    }
 }
 
 /// All workers, and the position of this one.
@@ -39,6 +49,16 @@ pub(crate) struct Siblings {
 impl Siblings {
     pub(crate) fn new(all: &Arc<[Sibling]>, index: usize) -> Self {
         Self { all: Arc::clone(all), index }
+    }
+
+    /// Number of workers; 1 where they do not know each other.
+    pub(crate) fn count(&self) -> usize {
+        self.all.len().max(1)
+    }
+
+    /// Position of this worker among them.
+    pub(crate) fn index(&self) -> u16 {
+        u16::try_from(self.index).unwrap_or(u16::MAX)
     }
 
     /// Sender of commands to this worker itself.

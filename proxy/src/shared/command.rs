@@ -1,5 +1,6 @@
 //! What can a worker be commanded? Plain data; the worker's event loop carries it out.
 
+use super::connection_info::{ConnectionFilter, ConnectionInfo, FlowInfo};
 use crate::{
     limits::{admission::ConnectionPermit, service_usage::ServiceUsage},
     routing::{binding::Binding, port_runtime::PortRuntime},
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
-use weir_core::{EndpointRemoved, Flow, Frontend, FrontendKind, Origin, PeerReport, PortKey, Protocol};
+use weir_core::{EndpointRemoved, Frontend, FrontendKind, Origin, PeerReport, Protocol};
 
 /// Time between two [`Command::Tick`]s: how often counts reach the metrics, and how late a connection that has been
 /// silent for too long may end.
@@ -60,8 +61,39 @@ pub(crate) enum Command {
     EvictFlow { service: Arc<ServiceUsage>, client: IpAddr, left: usize },
     /// Count the live TCP connections.
     Count { done: oneshot::Sender<usize> },
-    /// List the live TCP connections.
-    List { done: oneshot::Sender<Vec<ConnectionInfo>> },
+    /// Count the UDP flows.
+    CountFlows { done: oneshot::Sender<usize> },
+    /// Tell the numbers of all live connections or flows that are `from` this one or later, in any order.
+    Numbers { of: Listed, from: u64, done: oneshot::Sender<Vec<u64>> },
+    /// Describe those of these connections that live and match. Not many at once: the worker serves nobody meanwhile.
+    Describe {
+        numbers: Box<[u64]>,
+        filter: Arc<ConnectionFilter>,
+        done: oneshot::Sender<Vec<ConnectionInfo>>,
+    },
+    /// Describe those of these flows that live and match, as [`Self::Describe`].
+    DescribeFlows { numbers: Box<[u64]>, filter: Arc<ConnectionFilter>, done: oneshot::Sender<Vec<FlowInfo>> },
+    /// Describe at most `max` connections that have ended, from this one of them on.
+    Closed { from: u64, max: usize, done: oneshot::Sender<ClosedSlice> },
+}
+
+/// What a worker lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    Connections,
+    Flows,
+}
+
+/// Connections that have ended on one worker, oldest first.
+#[derive(Debug)]
+pub(crate) struct ClosedSlice {
+    pub(crate) connections: Vec<ConnectionInfo>,
+    /// Number of the first of them among all that have ended: greater than asked for if those are forgotten.
+    pub(crate) first: u64,
+    /// Number after the last of them.
+    pub(crate) next: u64,
+    /// Number of connections that have ended.
+    pub(crate) ended: u64,
 }
 
 /// A side of a connection.
@@ -127,23 +159,6 @@ pub(crate) struct HandedOver {
     pub(crate) origin: Option<Origin>,
     pub(crate) runtime: Arc<PortRuntime>,
     pub(crate) permit: ConnectionPermit,
-}
-
-/// One live connection, as listed by [`crate::Proxy::connections`].
-#[derive(Clone, Debug)]
-pub struct ConnectionInfo {
-    /// Addresses of the connection as the client sees them.
-    pub flow: Flow,
-    /// Service port behind the frontend that was dialled.
-    pub port: PortKey,
-    /// Endpoint; `None` until one has accepted.
-    pub endpoint: Option<SocketAddr>,
-    /// Time at which the client was accepted.
-    pub opened: Instant,
-    /// Bytes relayed to the endpoint.
-    pub to_endpoint: u64,
-    /// Bytes relayed to the client.
-    pub to_client: u64,
 }
 
 impl CapturedFrontend {

@@ -71,6 +71,7 @@ fn session(
         let connection = &cx.connection;
         connection.frontend.runtime.make_room();
         connection.log_end(reason);
+        cx.worker.closed.borrow_mut().push(connection.closed(reason));
         // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);

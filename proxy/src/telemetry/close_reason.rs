@@ -1,6 +1,6 @@
 //! Why did a connection or a UDP flow end? One word, the same in logs, metrics and the API.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Reason why a connection or a UDP flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +98,40 @@ impl Closed {
         Self::Drained,
     ];
 
+    /// Whether no endpoint served the client for this reason, or one failed that did.
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::EndpointReset
+            | Self::EndpointTimeout
+            | Self::NoEndpoints
+            | Self::ConnectRefused
+            | Self::ConnectTimeout
+            | Self::ConnectUnreachable
+            | Self::LoopRefused
+            | Self::QueueFull
+            | Self::QueueTimeout
+            | Self::LocalLimit
+            | Self::NoSourcePort => true,
+            Self::Finished
+            | Self::ClientReset
+            | Self::ClientTimeout
+            | Self::IdleTimeout
+            | Self::HalfClosedTimeout
+            | Self::HopLimit
+            | Self::ClientGone
+            | Self::ProxyProtocolError
+            | Self::SourceDenied
+            | Self::OverCapacity
+            | Self::ServiceLimit
+            | Self::ClientLimit
+            | Self::EndpointRemoved
+            | Self::MaxAge
+            | Self::FrontendRemoved
+            | Self::Evicted
+            | Self::Drained => false,
+        }
+    }
+
     /// The word in logs, metrics and the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,6 +166,19 @@ impl Closed {
         }
     }
 }
+
+impl FromStr for Closed {
+    type Err = UnknownReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReason> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or(UnknownReason)
+    }
+}
+
+/// The error of a text that names no reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no close reason")]
+pub struct UnknownReason;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,9 @@
 //! Which metrics does the data plane have? Those of a Service port are registered with its first client.
 
-use super::close_reason::Closed;
+use super::{
+    close_reason::Closed,
+    totals::{PortTotals, Totals},
+};
 use metrics::{Counter, Gauge, Histogram, Label};
 use std::{
     num::NonZeroU16,
@@ -37,11 +40,23 @@ pub(crate) struct ClientMetrics {
     pub(crate) datagrams_to_endpoint: Counter,
     pub(crate) datagrams_to_client: Counter,
     pub(crate) dropped: Counter,
+    /// The same counts, to be read.
+    pub(crate) totals: Totals,
 }
 
 impl PortMetrics {
     pub(crate) fn new(port: &ServicePort) -> Self {
         Self { key: port.key.clone(), port: port.port, clients: OnceLock::new() }
+    }
+
+    /// Number of the Service port.
+    pub(crate) fn number(&self) -> NonZeroU16 {
+        self.port
+    }
+
+    /// What the port has served so far.
+    pub(crate) fn totals(&self) -> PortTotals {
+        self.clients.get().map_or_else(PortTotals::default, |clients| clients.totals.read())
     }
 
     /// Key of the Service port.
@@ -99,6 +114,7 @@ impl ClientMetrics {
                 true => metrics::counter!("weir_udp_datagrams_dropped_total", labels.to_vec()),
                 false => Counter::noop(),
             },
+            totals: Totals::default(),
         }
     }
 }

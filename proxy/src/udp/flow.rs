@@ -12,6 +12,7 @@ use crate::{
         routing_table::RoutingTable,
     },
     session::{close_signal::CloseSignal, frontend::LocalFrontend},
+    shared::connection_info::{ConnectionFilter, ConnectionId, FlowInfo},
     sys::hop_limit,
     telemetry::close_reason::Closed,
 };
@@ -23,7 +24,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use weir_core::{ConnectFailure, HopLimit, Lease, MAX_CONNECT_ATTEMPTS};
+use weir_core::{ConnectFailure, HopLimit, Lease, MAX_CONNECT_ATTEMPTS, Protocol};
 
 /// Datagrams of each side after which a flow counts as a conversation, which may pause for longer.
 pub(super) const MIN_ASSURED_DATAGRAMS: u32 = 2;
@@ -62,6 +63,7 @@ pub(crate) struct UdpFlow {
     frontend: Rc<LocalFrontend>,
     /// Epoch of the routing table by which the flow was last found to be in order.
     epoch: Cell<u64>,
+    opened: Instant,
     last_active: Cell<Instant>,
     from_client: Cell<u32>,
     from_endpoint: Cell<u32>,
@@ -109,6 +111,7 @@ impl UdpFlow {
         permits: FlowPermits,
         refused_before: Box<[SocketAddr]>,
     ) -> Self {
+        let now = Instant::now();
         Self {
             client,
             endpoint: selected.address,
@@ -120,7 +123,8 @@ impl UdpFlow {
             max_segment_to_endpoint: Cell::new(usize::MAX),
             frontend: Rc::clone(frontend),
             epoch: Cell::new(routing.epoch),
-            last_active: Cell::new(Instant::now()),
+            opened: now,
+            last_active: Cell::new(now),
             from_client: Cell::new(0),
             from_endpoint: Cell::new(0),
             timeout: routing.port.settings.udp_idle_timeout,
@@ -233,8 +237,35 @@ impl UdpFlow {
 
     /// Time at which the flow has been idle for too long.
     pub(super) fn deadline(&self) -> Instant {
-        let assured = self.from_client.get() >= MIN_ASSURED_DATAGRAMS
-            && self.from_endpoint.get() >= MIN_ASSURED_DATAGRAMS;
-        self.last_active.get() + if assured { self.assured_timeout } else { self.timeout }
+        self.last_active.get() + if self.is_assured() { self.assured_timeout } else { self.timeout }
+    }
+
+    /// Whether both sides have spoken repeatedly.
+    fn is_assured(&self) -> bool {
+        let spoke = |side: &Cell<u32>| side.get() >= MIN_ASSURED_DATAGRAMS;
+        spoke(&self.from_client) && spoke(&self.from_endpoint)
+    }
+
+    /// Whether the flow is asked for.
+    pub(crate) fn matches(&self, filter: &ConnectionFilter) -> bool {
+        let (port, client) = (self.frontend.served_port(), self.client.ip().to_canonical());
+        filter.matches(port, client, Some(self.endpoint), self.opened.into_std())
+    }
+
+    /// Copies the data of the flow for other threads; `worker` is the number of this one, and `number` the flow's.
+    pub(crate) fn info(&self, worker: u16, number: u64) -> FlowInfo {
+        let port = self.frontend.served_port();
+        FlowInfo {
+            id: ConnectionId { worker, number },
+            flow: self.frontend.flow(Protocol::Udp, self.client),
+            port: port.key.clone(),
+            port_number: port.number,
+            endpoint: self.endpoint,
+            opened: self.opened.into_std(),
+            last_active: self.last_active().into_std(),
+            to_endpoint: self.from_client.get(),
+            to_client: self.from_endpoint.get(),
+            assured: self.is_assured(),
+        }
     }
 }

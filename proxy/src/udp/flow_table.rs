@@ -126,6 +126,21 @@ impl FlowTable {
         }
     }
 
+    /// Numbers of all flows.
+    pub(crate) fn ids(&self) -> Vec<u64> {
+        self.flows.keys().copied().collect()
+    }
+
+    /// Number of flows.
+    pub(crate) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// The flow with a number; `None` if it has ended.
+    pub(crate) fn get(&self, id: u64) -> Option<Rc<UdpFlow>> {
+        self.flows.get(&id).and_then(Weak::upgrade)
+    }
+
     /// Whether there is no flow.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {

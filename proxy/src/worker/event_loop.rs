@@ -1,6 +1,6 @@
 //! How does a worker carry out its commands?
 
-use super::{listener::Listener, tick::Ticker};
+use super::{listener::Listener, listing, tick::Ticker};
 use crate::{
     session::{captured_frontends::CapturedFrontends, context::WorkerContext, termination},
     shared::command::{CaptureSocket, Command, FrontendChange, ListenerId},
@@ -97,9 +97,16 @@ impl EventLoop {
                 }
             }
             Command::Count { done } => drop(done.send(worker.connections.borrow().len())),
-            Command::List { done } => {
-                let connections = worker.connections.borrow();
-                let _ = done.send(connections.iter().map(|connection| connection.info()).collect());
+            Command::CountFlows { done } => drop(done.send(udp.flows.borrow().len())),
+            Command::Numbers { of, from, done } => drop(done.send(listing::numbers(udp, of, from))),
+            Command::Describe { numbers, filter, done } => {
+                let _ = done.send(listing::connections(worker, &numbers, &filter));
+            }
+            Command::DescribeFlows { numbers, filter, done } => {
+                let _ = done.send(listing::flows(udp, &numbers, &filter));
+            }
+            Command::Closed { from, max, done } => {
+                let _ = done.send(worker.closed.borrow().slice(worker.siblings.index(), from, max));
             }
         }
     }

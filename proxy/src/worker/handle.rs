@@ -28,12 +28,12 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Starts `count` workers, each with the same share.
+    /// Starts `count` workers, each with the same share; returns them also as they see each other.
     pub(crate) fn start_all(
         count: usize,
         share: &Share,
         metrics: &Arc<ProcessMetrics>,
-    ) -> Result<Vec<Self>, Error> {
+    ) -> Result<(Vec<Self>, Arc<[Sibling]>), Error> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
         let all: Arc<[_]> = senders.iter().map(|sender| Sibling::new(sender.downgrade())).collect();
         let start = |(number, (sender, receiver))| {
@@ -47,7 +47,9 @@ impl WorkerHandle {
                 start_thread(number, run).map_err(|source| Error::Worker { worker: number, source })?;
             Ok(Self { commands: Some(sender), thread: Some(thread) })
         };
-        senders.into_iter().zip(receivers).enumerate().map(start).collect()
+        let workers: Result<Vec<Self>, Error> =
+            senders.into_iter().zip(receivers).enumerate().map(start).collect();
+        Ok((workers?, all))
     }
 
     /// A sender of commands that does not keep the worker alive.

@@ -5,6 +5,7 @@ use super::{
     exclusion::{Exclusion, ExclusionCache},
     least_connections,
     maglev::Maglev,
+    odds::{Draw, Share, odds},
     peak_ewma, random,
     round_robin::RoundRobin,
     target::{Request, Target},
@@ -133,6 +134,26 @@ impl Balancer {
         let failing = target.load.is_ejected() || target.load.is_unusable();
         failing
             && !self.exclusion.now(&self.targets).is_some_and(|exclusion| exclusion.excludes(&target.load))
+    }
+
+    /// Chance of each endpoint, in list order, to get the next new flow, as things are at this moment; `None` where that depends on
+    /// the client, or where there are too many.
+    pub fn odds(&self) -> Option<Vec<f64>> {
+        let draw = match &self.algorithm {
+            Algorithm::Random | Algorithm::RoundRobin(_) => Draw::One,
+            Algorithm::LeastConnections => Draw::Two,
+            Algorithm::PeakEwma => Draw::TwoOrOne,
+            Algorithm::Maglev(_) => return None,
+        };
+        let candidates = self.candidates(&[], self.exclusion.now(&self.targets));
+        let share = |(index, target): (usize, &Target)| Share {
+            weight: f64::from(u8::from(candidates.is_allowed(index))),
+            cost: match draw {
+                Draw::TwoOrOne => f64::from(target.load.connect_time().cost(target.load.live())),
+                _ => target.load.live() as f64,
+            },
+        };
+        odds(draw, &self.targets.iter().enumerate().map(share).collect::<Vec<_>>())
     }
 
     /// Whether affinity may give a client the endpoint at `position` of the list: it was not tried, and is neither excluded

@@ -37,6 +37,11 @@ impl ConnectTime {
         Self { peak, ..self }
     }
 
+    /// The peak; `None` while no connect has ended.
+    pub fn peak(self) -> Option<Duration> {
+        (self.peak > 0.0).then(|| Duration::from_secs_f32(self.peak / 1e6))
+    }
+
     /// The mean; `None` while no connect has succeeded.
     pub fn mean(self) -> Option<Duration> {
         (self.mean > 0.0).then(|| Duration::from_secs_f32(self.mean / 1e6))

@@ -1,16 +1,20 @@
 //! How busy is an endpoint on this node, how fast does it accept, and does it work?
 
+mod told;
+
 use super::{
     connect_failure::ConnectFailure,
     connect_time::ConnectTime,
     end_record::EndRecord,
+    history::History,
     outlier::{Cause, OutlierRecord},
+    usage::Usage,
 };
 use std::{
     sync::{
         Arc, OnceLock,
         atomic::{
-            AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
@@ -41,6 +45,11 @@ impl HealthChanges {
     pub(crate) fn millis(&self, now: Instant) -> u64 {
         now.saturating_duration_since(*self.start.get_or_init(|| now)).as_millis() as u64
     }
+
+    /// The moment that is so many milliseconds after the first that was asked for.
+    fn moment(&self, millis: u64) -> Option<Instant> {
+        self.start.get()?.checked_add(Duration::from_millis(millis))
+    }
 }
 
 /// What is known of one endpoint address. Shared by all Services and workers that use the address, and kept across
@@ -48,7 +57,7 @@ impl HealthChanges {
 #[derive(Debug, Default)]
 pub struct Load {
     changes: Arc<HealthChanges>,
-    live: AtomicUsize,
+    usage: Usage,
     /// An [`OutlierRecord`] as a word.
     record: AtomicU64,
     /// An [`EndRecord`] as a word.
@@ -63,6 +72,7 @@ pub struct Load {
     last_failure: AtomicU8,
     down: AtomicBool,
     forbidden: AtomicBool,
+    history: History,
 }
 
 impl Load {
@@ -78,19 +88,18 @@ impl Load {
 
     /// Number of TCP connections and UDP flows that are being opened or are open.
     pub fn live(&self) -> usize {
-        self.live.load(Relaxed)
+        self.usage.live()
     }
 
     /// Counts one more connection until the lease is dropped.
     pub fn lease(self: &Arc<Self>) -> Lease {
-        self.live.fetch_add(1, Relaxed);
+        self.usage.begin();
         Lease { load: Arc::clone(self) }
     }
 
     /// Counts one more connection until the lease is dropped; `None` if there are `most` already.
     pub fn lease_within(self: &Arc<Self>, most: usize) -> Option<Lease> {
-        let taken = self.live.try_update(Relaxed, Relaxed, |live| (live < most).then_some(live + 1));
-        taken.is_ok().then(|| Lease { load: Arc::clone(self) })
+        self.usage.begin_within(most).then(|| Lease { load: Arc::clone(self) })
     }
 
     /// Records that the endpoint accepted a connection after `took`. That alone re-admits no endpoint: it may end the
@@ -113,14 +122,14 @@ impl Load {
     pub fn ended_at_once(&self, now: Instant, siblings_serve: impl FnOnce() -> bool) -> bool {
         let outlier = self.update_ends(EndRecord::ended_at_once).is_suspect() && siblings_serve();
         let millis = self.changes.millis(now);
-        self.change(|record| record.ended_at_once(millis, outlier))
+        self.change(millis, |record| record.ended_at_once(millis, outlier))
     }
 
     /// Records that a client ended a connection before the endpoint had shown anything but that it accepts.
     pub fn abandoned(&self, now: Instant) {
         if !self.record().is_clean() {
             let millis = self.changes.millis(now);
-            self.change(|record| record.abandoned(millis));
+            self.change(millis, |record| record.abandoned(millis));
         }
     }
 
@@ -136,18 +145,23 @@ impl Load {
         let millis = self.changes.millis(now);
         self.last_failure.store(failure as u8 + 1, Relaxed);
         self.sample(millis, |connect_time, since| connect_time.after_failure(since, took));
-        self.change(|record| record.failed(millis))
+        self.history.failed(millis);
+        self.change(millis, |record| record.failed(millis))
     }
 
     /// Replaces the record, and counts a change of the standing; returns whether the endpoint is ejected for it.
-    fn change(&self, next: impl Fn(OutlierRecord) -> OutlierRecord) -> bool {
+    fn change(&self, millis: u64, next: impl Fn(OutlierRecord) -> OutlierRecord) -> bool {
         let before = self.update(|record| Some(next(record))).unwrap_or_default();
         let after = next(before);
         if before == after || !(before.is_ejected() || after.is_ejected()) {
             return false;
         }
         let ejected = !before.is_ejected();
+        if before.is_ejected() != after.is_ejected() {
+            self.history.changed(millis);
+        }
         if ejected {
+            self.history.ejected(millis);
             // Before the change is counted: a balancer that looks because of the count must find the rank.
             self.rank.store(self.changes.count() + 1, Relaxed);
         }
@@ -208,16 +222,6 @@ impl Load {
         self.record().is_clean()
     }
 
-    /// Whether the endpoint was last ejected because it ends connections at once.
-    pub fn ends_at_once(&self) -> bool {
-        self.record().cause() == Cause::EndsAtOnce
-    }
-
-    /// The reason of the last failed connect or check; `None` if none has failed.
-    pub fn last_failure(&self) -> Option<ConnectFailure> {
-        ConnectFailure::ALL.into_iter().find(|&failure| failure as u8 + 1 == self.last_failure.load(Relaxed))
-    }
-
     /// The smoothed connect time.
     pub fn connect_time(&self) -> ConnectTime {
         let word = self.connect_time.load(Relaxed);
@@ -249,7 +253,7 @@ impl Load {
         if self.record().is_clean() {
             return;
         }
-        self.change(|record| record.succeeded(millis));
+        self.change(millis, |record| record.succeeded(millis));
     }
 
     /// Replaces the record by `next` of it; returns the record before, or `None` if there is no next one.
@@ -281,7 +285,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.load.live.fetch_sub(1, Relaxed);
+        self.load.usage.end();
     }
 }
 

@@ -124,6 +124,11 @@ impl OutlierRecord {
         self.state != State::InUse
     }
 
+    /// Failed connects since the last success.
+    pub(super) fn failures(self) -> u8 {
+        self.failures
+    }
+
     /// Why the endpoint was last ejected.
     pub fn cause(self) -> Cause {
         self.cause

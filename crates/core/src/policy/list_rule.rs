@@ -8,24 +8,28 @@ use crate::{
 
 /// The rule of one of the two lists, found once for all endpoints of a port.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum ListRule {
+pub struct ListRule(Rule);
+
+#[derive(Clone, Copy, Debug)]
+enum Rule {
     Cluster(ClusterRule),
     Local(LocalRule),
 }
 
 impl ListRule {
-    pub(super) fn of(traffic: Traffic, endpoints: &[Endpoint], node: &Node) -> Self {
-        match traffic {
-            Traffic::Cluster => Self::Cluster(ClusterRule::of(endpoints, node)),
-            Traffic::Local => Self::Local(LocalRule::of(endpoints, node)),
-        }
+    /// The rule by which a kind of traffic chooses among `endpoints` on `node`.
+    pub fn of(traffic: Traffic, endpoints: &[Endpoint], node: &Node) -> Self {
+        Self(match traffic {
+            Traffic::Cluster => Rule::Cluster(ClusterRule::of(endpoints, node)),
+            Traffic::Local => Rule::Local(LocalRule::of(endpoints, node)),
+        })
     }
 
     /// Whether an endpoint of the list is eligible.
-    pub(super) fn judge(self, endpoint: &Endpoint, node: &Node) -> Eligibility {
-        match self {
-            Self::Cluster(rule) => rule.judge(endpoint, node),
-            Self::Local(rule) => rule.judge(endpoint, node),
+    pub fn judge(self, endpoint: &Endpoint, node: &Node) -> Eligibility {
+        match self.0 {
+            Rule::Cluster(rule) => rule.judge(endpoint, node),
+            Rule::Local(rule) => rule.judge(endpoint, node),
         }
     }
 }

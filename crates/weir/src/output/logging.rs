@@ -20,7 +20,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Filter of log lines, which can be changed while weir runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LogFilter(reload::Handle<EnvFilter, Registry>);
 
 impl LogFilter {

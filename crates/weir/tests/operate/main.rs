@@ -8,6 +8,7 @@ mod conns;
 mod explain;
 mod failures;
 mod lists;
+mod running;
 mod server;
 mod settings;
 mod status;

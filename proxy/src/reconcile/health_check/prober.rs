@@ -132,6 +132,7 @@ impl Prober {
         let (from, to, service) = (before.as_str(), checked.health().as_str(), &terms.service);
         let is_down = checked.health() == Health::Down;
         load.set_down(is_down);
+        load.mark_changed(Instant::now().into_std());
         tracing::debug!(%endpoint, %service, from, to, "checks have found another health");
         match (before == Health::Down, is_down) {
             (false, true) => shared.down.increment(1.0),

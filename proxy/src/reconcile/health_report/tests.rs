@@ -11,6 +11,7 @@ struct Simulation {
     report: HealthReport,
     runtimes: PortRuntimes,
     endpoints: Endpoints,
+    events: EventLog,
     start: Instant,
     seconds: u64,
 }
@@ -25,6 +26,7 @@ impl Simulation {
             report: HealthReport::default(),
             runtimes: PortRuntimes::default(),
             endpoints: Endpoints::default(),
+            events: EventLog::default(),
             start: Instant::now(),
             seconds: 0,
         }
@@ -75,7 +77,7 @@ impl Simulation {
         let subscriber = format.with_writer(Arc::clone(&lines)).finish();
         let now = self.now();
         tracing::subscriber::with_default(subscriber, || {
-            self.report.look(now, &self.runtimes, &self.endpoints);
+            self.report.look(now, &self.runtimes, &self.endpoints, &self.events);
         });
         lines.text().lines().map(|line| line.trim().to_owned()).collect()
     }

@@ -1,6 +1,7 @@
 //! Is every change of an endpoint's standing counted, and nothing else?
 
 use super::*;
+use std::sync::atomic::AtomicUsize;
 
 #[test]
 fn a_lease_counts_exactly_as_long_as_it_lives() {
@@ -74,4 +75,28 @@ fn a_failed_probe_leaves_its_rank_among_the_ejected() {
     assert!(load.probe(changes.millis(later)) && !load.probe(changes.millis(later)));
     assert!(!load.failed(later, Duration::ZERO, ConnectFailure::Refused));
     assert_eq!((load.is_ejected(), load.rank()), (true, 1));
+}
+
+#[test]
+fn an_operator_is_told_what_happened_to_an_endpoint_and_since_when_it_is_as_it_is() {
+    let changes = Arc::default();
+    let load = Arc::new(Load::new(&changes));
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    load.mark_changed(at(0));
+    let lease = load.lease();
+    assert_eq!((load.picked(), load.most(), load.changed()), (1, 1, Some(at(0))));
+    for second in 1..=3 {
+        load.failed(at(second), Duration::ZERO, ConnectFailure::Refused);
+    }
+    drop(lease);
+    assert_eq!((load.failures(), load.last_failed(), load.ejections()), (3, Some(at(3)), 1));
+    assert_eq!(
+        (load.last_ejected(), load.changed(), load.probe_due()),
+        (Some(at(3)), Some(at(3)), Some(at(4)))
+    );
+    assert!(load.probe(changes.millis(at(4))));
+    load.served(at(5));
+    assert_eq!((load.changed(), load.probe_due(), load.ejections()), (Some(at(5)), None, 1));
+    assert_eq!((load.live(), load.picked(), load.most()), (0, 1, 1));
 }

@@ -38,7 +38,10 @@ pub(crate) fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Whether the API server answers, as the metrics tell; a weir that shows none is not at fault.
+/// Whether the API server answers, as settings and metrics tell; a weir that tells neither is not at fault.
 async fn api_server(client: &Client) -> ApiServer {
+    if client.get(&Query::of("config")).await.is_ok_and(|config| ApiServer::is_replaced(&config)) {
+        return ApiServer::Manifests;
+    }
     client.text(&Query::outside("/metrics")).await.map_or(ApiServer::Unknown, |text| ApiServer::of(&text))
 }

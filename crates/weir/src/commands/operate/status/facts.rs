@@ -1,5 +1,6 @@
 //! What is known of a weir whose state is told?
 
+use crate::output::part::Part;
 use serde_json::{Value, json};
 
 /// Service ports that are looked at: the worst ones.
@@ -20,8 +21,10 @@ pub(super) struct Status {
 /// Whether the API server answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ApiServer {
-    /// There is none, or it cannot be told.
+    /// It cannot be told.
     Unknown,
+    /// There is none: objects are those of manifests.
+    Manifests,
     /// Both kinds of objects are watched.
     Answers,
     /// Away since this Unix time, in seconds.
@@ -29,6 +32,13 @@ pub(super) enum ApiServer {
 }
 
 impl ApiServer {
+    /// Whether settings name manifests in place of an API server.
+    pub(super) fn is_replaced(config: &Value) -> bool {
+        let is_named =
+            |setting: Part<'_>| setting.text("flag") == Some("manifests") && setting.items("value").len() > 0;
+        Part::of(config).items("settings").any(is_named)
+    }
+
     /// Whether it answers, as a scrape of the metrics tells.
     pub(super) fn of(metrics: &str) -> Self {
         let value = metrics.lines().find_map(|line| line.strip_prefix(AWAY)?.trim().parse::<f64>().ok());
@@ -43,6 +53,7 @@ impl ApiServer {
     pub(super) fn document(self) -> Value {
         match self {
             Self::Unknown => Value::Null,
+            Self::Manifests => json!({"state": "none", "awaySinceSeconds": null}),
             Self::Answers => json!({"state": "answers", "awaySinceSeconds": null}),
             Self::AwaySince(since) => json!({"state": "away", "awaySinceSeconds": since}),
         }
@@ -59,5 +70,8 @@ mod tests {
         assert_eq!(ApiServer::of(&metrics("0")), ApiServer::Answers);
         assert_eq!(ApiServer::of(&metrics("1764469740.5")), ApiServer::AwaySince(1_764_469_740.5));
         assert_eq!(ApiServer::of("other 1\n"), ApiServer::Unknown);
+        let config = |value: Value| json!({"settings": [{"flag": "manifests", "value": value}]});
+        assert!(ApiServer::is_replaced(&config(json!(["/etc/weir"]))));
+        assert!(!ApiServer::is_replaced(&config(json!([]))) && !ApiServer::is_replaced(&json!({})));
     }
 }
