@@ -67,6 +67,7 @@ fn every_command_shows_what_a_running_weir_serves() {
         shown.starts_with("nothing is wrong\n") && shown.contains("\nServices     1, ports 1 ok\n"),
         "{shown}"
     );
+    assert!(shown.contains("\nAPI server   none: "), "{shown}");
     assert!(bed.shown(&["services", "-n", "default"]).contains(&bed.web.to_string()));
     assert!(bed.shown(&["endpoints", "svc/web", "--endpoint", &endpoint]).contains("ready"));
     for format in ["table", "wide", "json", "yaml"] {
