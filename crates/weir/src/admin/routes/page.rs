@@ -13,6 +13,6 @@ weir: a userspace L4 load balancer for Kubernetes Services
 ";
 
 /// The answer at `/`.
-pub(super) fn index() -> Reply {
+pub(in crate::admin) fn index() -> Reply {
     reply(StatusCode::OK, TEXT, INDEX)
 }
