@@ -54,7 +54,7 @@ fn closed_connections_come_with_their_reasons() {
     let server = Server::with("/api/v1/connections", 200, &closed);
     let shown = server.shown(&["conns", "--state", "closed", "--reason", "endpoint_reset"]);
     assert!(shown.lines().next().unwrap().ends_with("REASON"), "{shown}");
-    assert!(shown.contains("closed   2m") && shown.contains("endpoint_reset"), "{shown}");
+    assert!(shown.contains("closed   2m") && shown.contains("1m ago   endpoint_reset"), "{shown}");
     assert!(server.asked()[0].contains("state=closed&reason=endpoint_reset"), "{:?}", server.asked());
 }
 
