@@ -16,7 +16,8 @@ mod run;
 mod values;
 
 pub use client::{
-    ConfigOptions, ConnsOptions, EventsOptions, KillOptions, LogLevelOptions, StatusOptions, SteeringOptions,
+    ConfigOptions, ConnsOptions, EndpointsOptions, EventsOptions, KillOptions, LogLevelOptions,
+    ServicesOptions, StatusOptions, SteeringOptions,
 };
 pub(crate) use client::{ConnectionState, ServiceName, SteeringChange};
 pub(crate) use doctor::ANSWER_TIMEOUT;

@@ -51,19 +51,38 @@ fn a_line_that_makes_no_sense_gets_no_words_and_no_message() {
     assert_eq!(texts(&weir_testkit::output(&mut beyond, "").unwrap()), (String::new(), String::new()));
 }
 
-#[test]
-fn bash_completes_by_the_script_of_weir_completion() {
+/// What a shell prints that runs this with weir in its path; `None` if the shell is not installed.
+fn in_shell(shell: &[&str], script: &str) -> Option<String> {
+    if !installed(shell[0]) {
+        return None;
+    }
     let folder = Path::new(WEIR).parent().unwrap();
     let path = format!("{}:{}", folder.display(), env::var("PATH").unwrap());
+    let mut command = Command::new(shell[0]);
+    let output = weir_testkit::output(command.args(&shell[1..]).arg(script).env("PATH", path), "").unwrap();
+    assert!(output.status.success(), "{shell:?}: {}", texts(&output).1);
+    Some(texts(&output).0.trim().to_owned())
+}
+
+#[test]
+fn bash_completes_by_the_script_of_weir_completion() {
     let script = r#"
         source <(weir completion bash)
         COMP_WORDS=(weir expl) COMP_CWORD=1 COMP_TYPE=9
         _clap_complete_weir weir expl weir
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
-    let output =
-        weir_testkit::output(Command::new("bash").args(["-c", script]).env("PATH", path), "").unwrap();
-    assert_eq!(texts(&output).0.trim(), "explain", "{}", texts(&output).1);
+    assert_eq!(in_shell(&["bash", "-c"], script).as_deref(), Some("explain"));
+}
+
+#[test]
+fn fish_and_zsh_take_the_script_of_weir_completion() {
+    let fish =
+        in_shell(&["fish", "--no-config", "-c"], "weir completion fish | source; complete -C 'weir expl'");
+    assert!(fish.is_none_or(|words| words.starts_with("explain\t")));
+    let script = "autoload -U compinit; compinit -u -D; source <(weir completion zsh); print $_comps[weir]";
+    let zsh = in_shell(&["zsh", "-fc"], script);
+    assert!(zsh.is_none_or(|function| function.ends_with("_weir")));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod conns;
+mod lists;
 mod service_name;
 mod socket;
 mod steering;
@@ -11,6 +12,8 @@ pub use commands::{ConfigOptions, EventsOptions, LogLevelOptions, StatusOptions}
 pub(crate) use conns::ConnectionState;
 pub(super) use conns::ConnsArgs;
 pub use conns::ConnsOptions;
+pub(super) use lists::{EndpointsArgs, ServicesArgs};
+pub use lists::{EndpointsOptions, ServicesOptions};
 pub(crate) use service_name::ServiceName;
 pub(super) use service_name::service_name;
 pub(super) use socket::{RuntimeDirArgs, SocketArgs};

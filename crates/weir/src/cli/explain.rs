@@ -9,7 +9,7 @@ use super::{
     values::{self, usage},
 };
 use crate::output::format::Output;
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, Error};
 use std::{net::IpAddr, path::PathBuf};
 use weir_core::{Family, Frontend};
 
@@ -148,6 +148,31 @@ impl ExplainArgs {
             node_addresses: self.node_addresses,
             network: self.network.network()?,
             question,
+        })
+    }
+}
+
+impl ExplainArgs {
+    /// Checks the flags together, for the running weir.
+    pub(in crate::cli) fn running(self) -> Result<RunningExplainOptions, Error> {
+        let target = match (self.target, self.to) {
+            (Some(Target::Service(service)), _) => {
+                Target::Service(service.within(self.namespace.as_deref())?)
+            }
+            (Some(target), _) if self.namespace.is_none() => target,
+            (Some(_), _) => return Err(usage("--namespace is that of a Service, as in svc/web")),
+            (None, Some(to)) => Target::Frontend(to),
+            (None, None) => {
+                return Err(usage(
+                    "say what is dialled: IP:PORT/PROTOCOL or svc/NAME, as in 10.96.0.10:80/TCP or svc/web",
+                ));
+            }
+        };
+        Ok(RunningExplainOptions {
+            socket: self.socket.socket()?,
+            from: self.from,
+            target,
+            output: self.output,
         })
     }
 }

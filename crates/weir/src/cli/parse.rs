@@ -4,9 +4,10 @@ mod notes;
 
 use super::{
     client::{
-        ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, DrainArgs, EventsArgs, EventsOptions, KillArgs,
-        KillOptions, LogLevelArgs, LogLevelOptions, RuntimeDirArgs, StatusArgs, StatusOptions,
-        SteeringChange, SteeringOptions, WeightArgs,
+        ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, DrainArgs, EndpointsArgs, EndpointsOptions,
+        EventsArgs, EventsOptions, KillArgs, KillOptions, LogLevelArgs, LogLevelOptions, RuntimeDirArgs,
+        ServicesArgs, ServicesOptions, StatusArgs, StatusOptions, SteeringChange, SteeringOptions,
+        WeightArgs,
     },
     doctor::{DoctorArgs, DoctorOptions},
     explain::{ExplainArgs, ExplainOptions, RunningExplainOptions, is_about_objects},
@@ -24,8 +25,9 @@ use super::{
 use crate::version;
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use notes::{
-    COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, DRAIN_NOTES, EVENTS_NOTES, EXAMPLES, EXPLAIN_NOTES,
-    KILL_NOTES, LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES, WEIGHT_NOTES,
+    COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, DRAIN_NOTES, ENDPOINTS_NOTES, EVENTS_NOTES, EXAMPLES,
+    EXPLAIN_NOTES, KILL_NOTES, LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES,
+    WEIGHT_NOTES,
 };
 use std::{ffi::OsString, path::PathBuf};
 
@@ -56,6 +58,11 @@ enum Subcommands {
     /// Tell how the weir of this host is, what is wrong first.
     #[command(after_help = STATUS_NOTES)]
     Status(StatusArgs),
+    /// List the Services that the weir of this host serves, and how they are.
+    Services(ServicesArgs),
+    /// List the endpoints that the weir of this host knows, and why some get no connections.
+    #[command(after_help = ENDPOINTS_NOTES)]
+    Endpoints(EndpointsArgs),
     /// List connections of the weir of this host, live or closed, or follow them.
     #[command(after_help = CONNS_NOTES)]
     Conns(Box<ConnsArgs>),
@@ -108,6 +115,10 @@ pub enum Command {
     ExplainRunning(Box<RunningExplainOptions>),
     /// `weir status`: tell how the running weir is.
     Status(StatusOptions),
+    /// `weir services`: list Service ports.
+    Services(ServicesOptions),
+    /// `weir endpoints`: list endpoints.
+    Endpoints(EndpointsOptions),
     /// `weir conns`: list connections.
     Conns(Box<ConnsOptions>),
     /// `weir events`: list what happened.
@@ -198,6 +209,8 @@ fn checked(
         Subcommands::Explain(args) if about_objects => Command::Explain(Box::new(args.options()?)),
         Subcommands::Explain(args) => Command::ExplainRunning(Box::new(args.running()?)),
         Subcommands::Status(args) => Command::Status(args.options()?),
+        Subcommands::Services(args) => Command::Services(args.options()?),
+        Subcommands::Endpoints(args) => Command::Endpoints(args.options()?),
         Subcommands::Conns(args) => Command::Conns(Box::new(args.options()?)),
         Subcommands::Events(args) => Command::Events(args.options()?),
         Subcommands::Config(args) => Command::Config(args.options()?),
@@ -221,8 +234,20 @@ const DOCTOR: &str = "doctor";
 const EXPLAIN: &str = "explain";
 
 /// Commands that ask a running weir.
-const ASKING: [&str; 10] =
-    ["status", "conns", EXPLAIN, "events", "config", "log-level", "drain", "undrain", "weight", "kill"];
+const ASKING: [&str; 12] = [
+    "status",
+    "services",
+    "endpoints",
+    "conns",
+    EXPLAIN,
+    "events",
+    "config",
+    "log-level",
+    "drain",
+    "undrain",
+    "weight",
+    "kill",
+];
 
 #[cfg(test)]
 mod tests;

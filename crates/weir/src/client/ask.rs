@@ -55,8 +55,13 @@ impl Client {
     }
 
     /// Answer to a change.
-    pub(crate) async fn put(&self, query: &Query, change: &Value) -> Result<Value, Failure> {
-        let request = request(Method::PUT, query, "application/json", Bytes::from(change.to_string()));
+    pub(crate) async fn change(
+        &self,
+        method: Method,
+        query: &Query,
+        change: &Value,
+    ) -> Result<Value, Failure> {
+        let request = request(method, query, "application/json", Bytes::from(change.to_string()));
         self.json(request).await
     }
 

@@ -22,6 +22,8 @@ pub fn execute(command: Command) -> ExitCode {
         Command::Doctor(options) => doctor(&options),
         Command::ExplainRunning(options) => operate::explain_running(&options),
         Command::Status(options) => operate::status(&options),
+        Command::Services(options) => operate::services(&options),
+        Command::Endpoints(options) => operate::endpoints(&options),
         Command::Conns(options) => operate::conns(&options),
         Command::Events(options) => operate::events(&options),
         Command::Config(options) => operate::config(&options),

@@ -54,7 +54,7 @@ fn closed_connections_come_with_their_reasons() {
     let server = Server::with("/api/v1/connections", 200, &closed);
     let shown = server.shown(&["conns", "--state", "closed", "--reason", "endpoint_reset"]);
     assert!(shown.lines().next().unwrap().ends_with("REASON"), "{shown}");
-    assert!(shown.contains("closed   2m") && shown.contains("endpoint_reset"), "{shown}");
+    assert!(shown.contains("closed   2m") && shown.contains("1m ago   endpoint_reset"), "{shown}");
     assert!(server.asked()[0].contains("state=closed&reason=endpoint_reset"), "{:?}", server.asked());
 }
 
@@ -79,6 +79,22 @@ fn pages_are_read_up_to_the_limit_and_more_is_said() {
     let (stdout, _, code) = server.run(&["conns", "--limit", "0"]);
     assert_eq!((stdout.lines().count(), code, server.asked().len()), (3, Some(0), 3));
     assert!(server.asked()[2].contains("continue=next"), "{:?}", server.asked());
+}
+
+#[test]
+fn pages_are_one_list_in_every_format() {
+    let mut page = example("/api/v1/connections");
+    let mut answers = examples();
+    page["items"][0]["id"] = json!("second");
+    answers.insert("/api/v1/connections?state=live&limit=499&continue=p%262".into(), (200, page.to_string()));
+    page["items"][0]["id"] = json!("first");
+    page["metadata"]["continue"] = json!("p&2");
+    answers.insert("/api/v1/connections?state=live&limit=500".into(), (200, page.to_string()));
+    let server = Server::answering(answers);
+    let list: Value = serde_json::from_str(&server.shown(&["conns", "-o", "json"])).unwrap();
+    let ids: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+    assert_eq!((ids, &list["metadata"]["continue"]), (vec![&json!("first"), &json!("second")], &Value::Null));
+    assert_eq!(server.shown(&["conns"]).lines().count(), 3);
 }
 
 #[test]

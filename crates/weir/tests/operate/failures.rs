@@ -67,6 +67,8 @@ fn an_object_of_which_nothing_is_known_is_shown_as_far_as_it_goes() {
             (&["conns"], 0),
             (&["conns", "-w"], 1),
             (&["events"], 0),
+            (&["services", "-o", "wide"], 0),
+            (&["endpoints"], 0),
             (&["config", "--changed"], 0),
             (&["explain", "10.0.0.1:80/TCP"], 0),
             (&["log-level"], 0),

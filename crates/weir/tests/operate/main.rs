@@ -7,6 +7,8 @@ mod common;
 mod conns;
 mod explain;
 mod failures;
+mod lists;
+mod running;
 mod server;
 mod settings;
 mod status;

@@ -19,7 +19,7 @@ pub(crate) struct Server {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-/// Answers by path: status and body; a stream if the body begins with `event:`.
+/// Answers by path, perhaps with parameters: status and body; a stream if the body begins with `event:`.
 pub(crate) type Answers = BTreeMap<String, (u16, String)>;
 
 /// The examples of docs/api.md by their paths, without parameters.
@@ -119,12 +119,16 @@ fn answer(mut stream: UnixStream, answers: &Answers, seen: &Mutex<Vec<String>>) 
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let path = request.split([' ', '?']).nth(1).unwrap_or_default().to_owned();
+    let whole = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let path = whole.split('?').next().unwrap_or_default();
     seen.lock()
         .unwrap()
         .push(format!("{request} {}", String::from_utf8(body).unwrap()).trim_end().to_owned());
-    let (status, body) =
-        answers.get(&path).cloned().unwrap_or((404, "{\"message\": \"no such route\"}".into()));
+    let (status, body) = answers
+        .get(&whole)
+        .or(answers.get(path))
+        .cloned()
+        .unwrap_or((404, "{\"message\": \"no such route\"}".into()));
     let kind = if body.starts_with("event:") { "text/event-stream" } else { "application/json" };
     let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");
     // Whoever has seen enough closes its end.

@@ -14,7 +14,7 @@ fn what_is_wrong_comes_first_then_the_node_and_its_counts() {
         "node         node-a, zone zone-1, node mode",
         "weir         0.1.0, pid 4711, up 6h since 2026-11-29T20:30:00.000Z",
         "serving      state 42, the last change 1s ago",
-        "API server   none, or not known",
+        "API server   not known",
         "Services     2, ports 2 ok, 1 degraded",
         "frontends    4 listening",
         "endpoints    5: 4 ready, 1 ejected",

@@ -52,7 +52,7 @@ impl StatusArgs {
 /// The flags of `weir events`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct EventsArgs {
-    /// Only events of this Service
+    /// Only events of this Service, as in svc/web, shop/web or svc/web:http
     #[arg(value_name = "SERVICE", value_parser = service_name)]
     service: Option<ServiceName>,
 

@@ -18,7 +18,7 @@ use std::{num::NonZeroUsize, time::Duration};
 /// The flags of `weir conns`.
 #[derive(Args, Clone, Debug)]
 pub(in crate::cli) struct ConnsArgs {
-    /// Only connections of this Service
+    /// Only connections of this Service, as in svc/web, shop/web or svc/web:http
     #[arg(value_name = "SERVICE", value_parser = service_name)]
     service: Option<ServiceName>,
 

@@ -1,6 +1,5 @@
 //! Which settings does `weir explain` take when it asks the running weir?
 
-use super::ExplainArgs;
 use crate::{
     cli::{
         client::{ServiceName, SocketArgs, service_name},
@@ -78,31 +77,6 @@ pub(in crate::cli) fn is_about_objects(matches: &ArgMatches) -> Result<bool, Err
              --context or --api-server"
         ),
     }))
-}
-
-impl ExplainArgs {
-    /// Checks the flags together, for the running weir.
-    pub(in crate::cli) fn running(self) -> Result<RunningExplainOptions, Error> {
-        let target = match (self.target, self.to) {
-            (Some(Target::Service(service)), _) => {
-                Target::Service(service.within(self.namespace.as_deref())?)
-            }
-            (Some(target), _) if self.namespace.is_none() => target,
-            (Some(_), _) => return Err(usage("--namespace is that of a Service, as in svc/web")),
-            (None, Some(to)) => Target::Frontend(to),
-            (None, None) => {
-                return Err(usage(
-                    "say what is dialled: IP:PORT/PROTOCOL or svc/NAME, as in 10.96.0.10:80/TCP or svc/web",
-                ));
-            }
-        };
-        Ok(RunningExplainOptions {
-            socket: self.socket.socket()?,
-            from: self.from,
-            target,
-            output: self.output,
-        })
-    }
 }
 
 #[cfg(test)]

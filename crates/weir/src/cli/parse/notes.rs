@@ -74,6 +74,13 @@ Examples:
   weir conns --endpoint 10.244.2.3:8080 -w              follow those of an endpoint
   weir conns --state closed --reason endpoint_reset     what endpoints have reset";
 
+pub(super) const ENDPOINTS_NOTES: &str = "\
+An endpoint of several Service ports has a line for each. More columns with -o wide.
+
+Examples:
+  weir endpoints --state ejected                        which endpoints are out, and why
+  weir endpoints svc/web -n shop -o wide                those of a Service, with times and retransmits";
+
 pub(super) const EVENTS_NOTES: &str = "\
 weir remembers the last 1,024.
 

@@ -1,17 +1,16 @@
 //! Who is connected to what? `weir conns` lists connections, or follows them.
 
+mod check;
 mod follow;
 mod rows;
 
-use super::{
-    known::{check_endpoint, check_service},
-    list::{list, note},
-};
+use super::list::{list, note};
 use crate::{
-    cli::{ConnectionState, ConnsOptions},
-    client::{Client, Query, with_client},
+    cli::ConnsOptions,
+    client::{Query, with_client},
     output::{format::Output, part::Part, stdout},
 };
+use check::check;
 pub(super) use rows::service;
 use rows::{Rows, View};
 use std::{process::ExitCode, time::Duration};
@@ -41,16 +40,6 @@ pub(crate) fn conns(options: &ConnsOptions) -> anyhow::Result<ExitCode> {
         }
         Ok(ExitCode::SUCCESS)
     })
-}
-
-/// Refuses names of which the weir knows nothing.
-async fn check(client: &Client, options: &ConnsOptions) -> anyhow::Result<()> {
-    check_service(client, options.namespace.as_deref(), options.service.as_ref()).await?;
-    // Those of closed connections may be gone, which is no mistake.
-    if options.state == ConnectionState::Live {
-        check_endpoint(client, options.endpoint.as_deref(), options.node.as_deref()).await?;
-    }
-    Ok(())
 }
 
 fn query(options: &ConnsOptions) -> Query {

@@ -5,6 +5,7 @@ use crate::{
     client::{Query, with_client},
     output::{part::Part, stdout},
 };
+use hyper::Method;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use weir_core::Printable;
@@ -15,7 +16,8 @@ pub(crate) fn log_level(options: &LogLevelOptions) -> anyhow::Result<ExitCode> {
         let query = Query::of("log-level");
         let answer = match &options.level {
             Some(level) => {
-                client.put(&query, &json!({ "level": level, "forSeconds": options.for_seconds })).await?
+                let change = json!({ "level": level, "forSeconds": options.for_seconds });
+                client.change(Method::PUT, &query, &change).await?
             }
             None => client.get(&query).await?,
         };

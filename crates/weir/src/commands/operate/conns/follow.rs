@@ -1,7 +1,7 @@
 //! How are connections followed? One line when one is opened and one when it is closed.
 
 use super::{
-    check,
+    check::check,
     rows::{Rows, View},
 };
 use crate::{

@@ -35,8 +35,8 @@ const COLUMNS: [&str; 18] = [
 ];
 
 /// Columns that only a wide view has.
-const WIDE: [&str; 8] =
-    ["id", "via", "frontend", "connect", "attempts", "rtt client/endpoint", "retransmits", "closed"];
+const WIDE: [&str; 7] =
+    ["id", "via", "frontend", "connect", "attempts", "rtt client/endpoint", "retransmits"];
 
 /// Columns that a view has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,11 @@ impl View {
     fn hidden(self) -> Vec<&'static str> {
         let mut hidden = if self.wide { Vec::new() } else { WIDE.to_vec() };
         if !self.closed {
-            hidden.extend(["closed", "reason"]);
+            hidden.push("reason");
+        }
+        // Of those that are followed it was just now.
+        if !self.closed || self.live {
+            hidden.push("closed");
         }
         if !self.live || self.closed {
             hidden.push("idle");
@@ -144,7 +148,8 @@ impl View {
                 connection.count_or_dash("detail.client.retransmits"),
                 connection.count_or_dash("detail.endpoint.retransmits")
             ),
-            age(between(connection.text("closedAt"), now)),
+            between(connection.text("closedAt"), now)
+                .map_or_else(|| "-".to_owned(), |seconds| format!("{} ago", age(Some(seconds)))),
             text("reason"),
         ]
     }

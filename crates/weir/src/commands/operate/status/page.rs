@@ -1,6 +1,9 @@
 //! How is the state of a weir shown to people?
 
-use super::{ApiServer, MAX_PORTS, Status, wrong::Wrong};
+use super::{
+    facts::{ApiServer, MAX_PORTS, Status},
+    wrong::Wrong,
+};
 use crate::output::{
     part::Part,
     quantity::{age, between, size},
@@ -79,7 +82,8 @@ fn process(summary: Part<'_>, api_server: ApiServer) -> Vec<Line> {
     let (pid, up) = (summary.count_or_dash("pid"), age(summary.number("uptimeSeconds")));
     let applied = age(between(summary.text("lastAppliedAt"), summary.text("time")));
     let api_server = match api_server {
-        ApiServer::Unknown => "none, or not known",
+        ApiServer::Unknown => "not known",
+        ApiServer::Manifests => "none: the objects are those of --manifests",
         ApiServer::Answers => "answers",
         ApiServer::AwaySince(_) => "away",
     };

@@ -1,6 +1,6 @@
 //! What is wrong right now?
 
-use super::{ApiServer, Status};
+use super::facts::{ApiServer, Status};
 use crate::{commands::operate::conns::service, output::part::Part};
 use serde_json::{Value, json};
 

@@ -25,11 +25,16 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const MAX_ITEMS: NonZeroUsize = NonZeroUsize::new(5000).expect("is not 0");
 
 /// Completes the values of these flags and arguments with names: of a command, the argument, and the kind of its names.
-const NAMED: [(&str, &str, Kind); 9] = [
+const NAMED: [(&str, &str, Kind); 14] = [
     ("conns", "service", Kind::Service),
     ("conns", "namespace", Kind::Namespace),
     ("conns", "endpoint", Kind::Endpoint),
     ("conns", "node", Kind::Node),
+    ("endpoints", "service", Kind::Service),
+    ("endpoints", "namespace", Kind::Namespace),
+    ("endpoints", "endpoint", Kind::Endpoint),
+    ("endpoints", "node", Kind::Node),
+    ("services", "namespace", Kind::Namespace),
     ("events", "service", Kind::Service),
     ("events", "namespace", Kind::Namespace),
     ("explain", "target", Kind::Service),
