@@ -54,9 +54,9 @@ fn a_drain_and_a_weight_leave_each_other_alone() {
     let drained = said(id, true, None);
     let both = said(id, true, Some(7));
     assert_eq!(asked(&["drain", endpoint], &[]), (post(true, None), "POST /api/v1/overrides".into()));
-    assert_eq!(asked(&["drain", endpoint], &[weighted.clone()]).0, post(true, Some(7)));
-    assert_eq!(asked(&["undrain", endpoint], &[both.clone()]).0, post(false, Some(7)));
-    assert_eq!(asked(&["weight", endpoint, "50"], &[drained.clone()]).0, post(true, Some(50)));
+    assert_eq!(asked(&["drain", endpoint], std::slice::from_ref(&weighted)).0, post(true, Some(7)));
+    assert_eq!(asked(&["undrain", endpoint], std::slice::from_ref(&both)).0, post(false, Some(7)));
+    assert_eq!(asked(&["weight", endpoint, "50"], std::slice::from_ref(&drained)).0, post(true, Some(50)));
     assert_eq!(asked(&["weight", endpoint, "default"], &[both]).0, post(true, None));
     let delete = (Value::Null, format!("DELETE /api/v1/overrides/{id}"));
     assert_eq!(asked(&["undrain", endpoint], &[drained]), delete);
