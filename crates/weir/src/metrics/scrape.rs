@@ -28,6 +28,15 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
+    /// Sources of a data plane that has not started yet.
+    pub(crate) fn new(
+        recorded: PrometheusHandle,
+        served: watch::Receiver<Snapshot>,
+        limits: SeriesLimits,
+    ) -> Self {
+        Self { recorded, served, readings: Arc::default(), limits }
+    }
+
     /// Renders all metrics in Prometheus' text format, in chunks. Not for a thread that has anything else to do: it reads files,
     /// and thousands of Services in use take tenths of a second.
     pub(crate) fn render(&self, pass_on: &mut dyn FnMut(&str)) {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weir_control::OperatorOverrides;
 use weir_core::{NodePortAddresses, Snapshot};
-use weir_proxy::{FrontendRow, Killer, Observer};
+use weir_proxy::{FrontendRow, Killer, Observer, Proxy};
 
 /// Sources of everything that is told. A clone is another handle to the same.
 #[derive(Clone)]
@@ -157,8 +157,9 @@ impl Knowledge {
     }
 
     /// Tells of the data plane from now on.
-    pub(crate) fn observe(&self, observer: Observer) {
-        let _ = self.0.observer.set(observer);
+    pub(crate) fn observe(&self, proxy: &Proxy) {
+        let _ = self.0.metrics.readings.set(proxy.readings());
+        let _ = self.0.observer.set(proxy.observer());
     }
 
     /// Lets operators steer endpoints and end connections from now on.

@@ -20,7 +20,7 @@ use crate::{
     output::logging::{self, LogFilter},
 };
 use anyhow::Context;
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
 use weir_control::Control;
@@ -54,35 +54,25 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let (served, to_show) = watch::channel(Snapshot::default());
     let is_accompanied = capture.as_ref().is_some_and(|capture| !capture.has_lock());
     let (accompany, accompanied) = watch::channel(is_accompanied);
-    let readings = Arc::default();
-    let metrics = Sources {
-        recorded: exporter.handle.clone(),
-        served: to_show,
-        readings: Arc::clone(&readings),
-        limits: options.series_limits.clone(),
-    };
-    let log = (log_filter.clone(), options.log_level.clone());
-    let knowledge = Knowledge::new(metrics, &probes, node_facts(&options), options.settings.clone(), log);
+    let metrics = Sources::new(exporter.handle.clone(), to_show, options.series_limits.clone());
+    let knowledge = know(&options, metrics, &probes, &log_filter);
     let servers = Servers::start(&options, &probes, &accompanied, (&knowledge, exporter))?;
     let (connection_log, log_thread) = connection_log::start(&options.connection_log)?.unzip();
     let mut proxy = Proxy::start(Config { connection_log, ..options.proxy_config() })?;
-    let _ = readings.set(proxy.readings());
-    knowledge.observe(proxy.observer());
+    knowledge.observe(&proxy);
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
         NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
     });
     let Some(mut control) = start_control(&options, &knowledge, &mut signals).await? else { return Ok(()) };
     knowledge.steer_by(control.overrides(), proxy.killer());
-    let frontends = FrontendPrinter::new(options.map_loopback);
-    let host_addresses = options.scope.guard_rules.host.clone();
     let mut data_plane = DataPlane {
         proxy,
         node,
-        frontends,
+        frontends: FrontendPrinter::new(options.map_loopback),
         served,
         knowledge: knowledge.clone(),
-        host_addresses,
+        host_addresses: options.scope.guard_rules.host.clone(),
         accompanied,
     };
     let after = AfterTakeover::new(options.node.as_ref());
@@ -103,12 +93,10 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     probes.health().set_draining();
     // The last state is written while connections end.
     let saving = tokio::spawn(control.end());
+    let longest = reload.drain_timeout();
     match taken_over {
-        None => Box::pin(drain(data_plane, reload.drain_timeout(), &mut signals)).await,
-        Some(taken_over) => {
-            let longest = reload.drain_timeout();
-            Box::pin(after.run(taken_over, data_plane, &servers, longest, &mut signals)).await;
-        }
+        None => Box::pin(drain(data_plane, longest, &mut signals)).await,
+        Some(by) => Box::pin(after.run(by, data_plane, &servers, longest, &mut signals)).await,
     }
     finish_writing(saving, reload.into_log_thread()).await;
     servers.stop().await;
@@ -137,15 +125,17 @@ async fn start_control(
     Ok(Some(control))
 }
 
-/// What the admin side is told of the node.
-fn node_facts(options: &RunOptions) -> NodeFacts {
-    NodeFacts {
+/// What the admin side knows before the data plane starts.
+fn know(options: &RunOptions, metrics: Sources, probes: &Probes, log_filter: &LogFilter) -> Knowledge {
+    let node = NodeFacts {
         in_node_mode: options.node.is_some(),
         map_loopback: options.map_loopback,
         node_port_addresses: options.node_port_addresses.clone(),
         cluster: options.node.as_ref().map(|node| node.network.clone()),
         is_exclusive: options.node.as_ref().is_some_and(|node| node.exclusive),
-    }
+    };
+    let log = (log_filter.clone(), options.log_level.clone());
+    Knowledge::new(metrics, probes, node, options.settings.clone(), log)
 }
 
 fn warn_of_unknown_pods(options: &RunOptions) {
