@@ -10,8 +10,7 @@ mod slice;
 mod translation;
 
 pub(crate) use metadata::key;
-pub use nearest::did_you_mean;
-pub(crate) use nearest::nearest;
+pub use nearest::{did_you_mean, nearest};
 pub use problems::Problems;
 pub use settings::{ANNOTATION_PREFIX, ANNOTATIONS, Annotation};
 pub(crate) use slice::SERVICE_NAME;

@@ -5,8 +5,9 @@ use crate::model::MAX_TEXT_CHARS;
 /// Words that are compared: a misspelt word beyond is shown no match.
 const MAX_COMPARED: usize = 200;
 
-/// Known word that is nearest to a word: a third of its characters may be wrong, missing or too many. Case does not count.
-pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+/// Known word that is nearest to a word: a third of its characters may be wrong, missing or too many. Case does not
+/// count. Of many words only the first 200 are looked at.
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     if word.is_empty() || word.len() > MAX_TEXT_CHARS {
         return None;
     }

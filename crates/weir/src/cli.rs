@@ -1,5 +1,6 @@
 //! What can be said on weir's command line?
 
+mod client;
 mod defaults;
 mod doctor;
 mod explain;
@@ -14,15 +15,22 @@ mod parse;
 mod run;
 mod values;
 
+pub use client::{
+    ConfigOptions, ConnsOptions, EndpointsOptions, EventsOptions, LogLevelOptions, ServicesOptions,
+    StatusOptions,
+};
+pub(crate) use client::{ConnectionState, ServiceName};
 pub(crate) use doctor::ANSWER_TIMEOUT;
 pub use doctor::DoctorOptions;
-pub use explain::ExplainOptions;
-pub(crate) use explain::{AskedFlow, Question};
+pub(crate) use explain::{AskedFlow, Question, Target};
+pub use explain::{ExplainOptions, RunningExplainOptions};
 pub use layers::variable_of;
 pub(crate) use network::ClusterNetwork;
 pub(crate) use objects::{ObjectOptions, ObjectSource};
-pub(crate) use options::Output;
-pub use options::{CleanupOptions, DemoOptions, ResolveOptions};
+pub(crate) use options::ServiceSelection;
+pub use options::{
+    CleanupOptions, CompletionOptions, DemoOptions, ManOptions, ResolveOptions, VersionOptions,
+};
 pub use parse::{Command, command, parse};
 pub(crate) use run::NodeOptions;
 pub use run::RunOptions;

@@ -6,9 +6,13 @@ mod doctor;
 mod execute;
 mod explain;
 mod load;
+mod names;
+mod operate;
 mod problems;
 mod resolve;
 mod run;
 mod signals;
+mod tools;
 
 pub use execute::execute;
+pub use tools::{answer_shell, is_asked_by_shell};

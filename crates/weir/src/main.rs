@@ -10,6 +10,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Two crates that each pick a provider panic at the first TLS handshake; whoever comes first decides.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Some(shell) = commands::is_asked_by_shell() {
+        return commands::answer_shell(&shell, env::args_os());
+    }
     match cli::parse(env::args_os(), env::vars_os()) {
         Ok(command) => commands::execute(command),
         Err(error) => {

@@ -33,11 +33,6 @@ fn help_shows_a_newcomer_what_to_type() {
 }
 
 #[test]
-fn the_version_is_the_crates() {
-    assert_eq!(stdout(&weir(&["--version"])), concat!("weir ", env!("CARGO_PKG_VERSION"), "\n"));
-}
-
-#[test]
 fn usage_errors_end_with_exit_code_2() {
     for arguments in [
         &[][..],

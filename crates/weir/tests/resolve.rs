@@ -131,6 +131,51 @@ default     web       http   TCP        node-port     192.168.0.2:30080   maglev
 }
 
 #[test]
+fn a_wide_table_has_every_endpoint_and_the_policy_of_each_address() {
+    let four = WEB.replace(
+        "- { addresses: [10.244.0.2], nodeName: node-b }",
+        "- { addresses: [10.244.0.2] }\n\
+                           - { addresses: [10.244.0.3] }\n- { addresses: [10.244.0.4] }",
+    );
+    let table = |format: &str| texts(&weir(&["--node-name", "node-a", "-o", format], &four)).0;
+    assert!(table("table").contains(" + 1 more"), "{}", table("table"));
+    let wide = table("wide");
+    assert!(wide.contains("10.244.0.3:8080,10.244.0.4:8080") && !wide.contains("more"), "{wide}");
+    let policies: Vec<&str> = wide.lines().map(|line| line.split_whitespace().nth(6).unwrap()).collect();
+    assert_eq!(policies, ["POLICY", "Cluster", "Local", "Local"]);
+}
+
+#[test]
+fn yaml_says_what_json_says() {
+    let document = |format: &str| texts(&weir(&["--node-name", "node-a", "-o", format], WEB)).0;
+    let json: Value = serde_json::from_str(&document("json")).unwrap();
+    assert_eq!(json, serde_saphyr::from_str::<Value>(&document("yaml")).unwrap());
+    assert!(document("yaml").starts_with("IPv4:"), "{}", document("yaml"));
+}
+
+#[test]
+fn one_namespace_is_shown_and_one_that_nothing_is_in_is_wrong_usage_with_the_nearest() {
+    let shop = WEB
+        .replace("name: web", "namespace: shop, name: web")
+        .replace("metadata:\n  namespace: shop, name: web", "metadata:\n  namespace: shop\n  name: web")
+        .replace("10.96.0.10", "10.96.0.11")
+        .replace("203.0.113.7", "203.0.113.8")
+        .replace("30080", "30081");
+    let both = format!("{WEB}---\n{shop}");
+    let shown = |flags: &[&str]| weir(&[&["--node-name", "node-a"], flags].concat(), &both);
+    let (all, one) = (texts(&shown(&["-A"])).0, texts(&shown(&["-n", "shop"])).0);
+    assert!(all.contains("10.96.0.10:80") && all.contains("10.96.0.11:80"), "{all}");
+    assert!(!one.contains("10.96.0.10:80") && one.contains("10.96.0.11:80"), "{one}");
+    let (json, _) = texts(&shown(&["-n", "shop", "-o", "json"]));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["IPv4"]["ports"].as_array().unwrap().len(), 1);
+    let refused = shown(&["-n", "shpo"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(texts(&refused).1.contains("did you mean \"shop\"?"), "{}", texts(&refused).1);
+    assert_eq!(shown(&["-A", "-n", "shop"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_part_that_is_left_out_is_a_warning_and_exit_code_0() {
     let output = weir(&["--node-name", "node-a", "-o", "json"], WEB);
     let (_, stderr) = texts(&output);

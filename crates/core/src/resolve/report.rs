@@ -1,7 +1,7 @@
 //! How is a Snapshot written down? The form of `weir resolve -o json` and of the golden vectors (conformance/FORMAT.md).
 
 use super::{service_port::ServicePort, snapshot::Snapshot};
-use crate::model::{EndpointSet, Family, Protocol};
+use crate::model::{EndpointSet, Family, Protocol, ServiceKey};
 use ipnet::IpNet;
 use serde::Serialize;
 use std::{net::IpAddr, num::NonZeroU16};
@@ -75,15 +75,21 @@ pub struct HealthCheckReport<'a> {
 impl<'a> ResolveReport<'a> {
     /// The report of a Snapshot.
     pub fn of(snapshot: &'a Snapshot) -> Self {
-        Self { v4: FamilyReport::of(snapshot, Family::V4), v6: FamilyReport::of(snapshot, Family::V6) }
+        Self::of_services(snapshot, |_| true)
+    }
+
+    /// The report of those Services of a Snapshot that `is_wanted`.
+    pub fn of_services(snapshot: &'a Snapshot, is_wanted: impl Fn(&ServiceKey) -> bool) -> Self {
+        let [v4, v6] = Family::ALL.map(|family| FamilyReport::of(snapshot, family, &is_wanted));
+        Self { v4, v6 }
     }
 }
 
 impl<'a> FamilyReport<'a> {
-    fn of(snapshot: &'a Snapshot, family: Family) -> Self {
+    fn of(snapshot: &'a Snapshot, family: Family, is_wanted: &dyn Fn(&ServiceKey) -> bool) -> Self {
         let mut ports = Vec::new();
         let mut health_checks = Vec::new();
-        for service in snapshot.services() {
+        for service in snapshot.services().filter(|service| is_wanted(&service.key)) {
             let health_check = *service.health_checks.get(family);
             let hc_node_port = health_check.map(|check| check.node_port);
             let of_family = service.ports.iter().filter(|port| port.family == family);

@@ -3,8 +3,8 @@
 use super::{
     defaults::node_name,
     network::{ClusterNetwork, NetworkArgs},
-    options::Output,
 };
+use crate::output::format::Output;
 use clap::Args;
 use std::{path::PathBuf, time::Duration};
 use weir_control::KubeSource;

@@ -1,25 +1,41 @@
 //! Which settings does `weir explain` take?
 
+mod running;
+
 use super::{
+    client::SocketArgs,
     network::{ClusterNetwork, NetworkArgs},
     objects::{ObjectArgs, ObjectOptions},
-    options::Output,
     values::{self, usage},
 };
-use clap::{ArgAction, Args};
+use crate::output::format::Output;
+use clap::{ArgAction, Args, Error};
 use std::{net::IpAddr, path::PathBuf};
 use weir_core::{Family, Frontend};
+
+pub use running::RunningExplainOptions;
+pub(crate) use running::Target;
+pub(super) use running::is_about_objects;
+use running::target;
 
 /// The flags of `weir explain`.
 #[derive(Args, Debug)]
 pub(super) struct ExplainArgs {
-    /// The client's address
-    #[arg(long, value_name = "IP", required_unless_present = "flows", requires = "to", value_parser = values::address)]
+    /// What the client dials: IP:PORT/PROTOCOL, as in 10.96.0.10:80/TCP, or at the running weir a Service, as in svc/web:http
+    #[arg(value_name = "TARGET", value_parser = target, conflicts_with_all = ["to", "flows"])]
+    target: Option<Target>,
+
+    /// The client's address [default: the node itself, where the running weir is asked]
+    #[arg(long, value_name = "IP", value_parser = values::address)]
     from: Option<IpAddr>,
 
     /// What the client dials, as in 10.96.0.10:80/TCP
-    #[arg(long, value_name = "IP:PORT/PROTOCOL", requires = "from", value_parser = values::frontend)]
+    #[arg(long, value_name = "IP:PORT/PROTOCOL", value_parser = values::frontend)]
     to: Option<Frontend>,
+
+    /// Namespace of the Service that is dialled
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
 
     /// A file with a flow a line, FROM and TO with a blank between, or - for standard input; answers are JSON, one a line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "output"])]
@@ -39,6 +55,9 @@ pub(super) struct ExplainArgs {
 
     #[command(flatten)]
     network: NetworkArgs,
+
+    #[command(flatten)]
+    socket: SocketArgs,
 }
 
 /// Settings of `weir explain`, checked and complete.
@@ -100,7 +119,16 @@ impl ExplainArgs {
     /// Checks the flags together.
     pub(super) fn options(self) -> Result<ExplainOptions, clap::Error> {
         let objects = self.objects.options(&self.node_addresses)?;
-        let question = match (self.flows, self.from, self.to) {
+        let to = match self.target {
+            Some(Target::Frontend(frontend)) => Some(frontend),
+            Some(Target::Service(_)) => {
+                return Err(usage(
+                    "a Service is explained at the running weir: for objects say IP:PORT/PROTOCOL",
+                ));
+            }
+            None => self.to,
+        };
+        let question = match (self.flows, self.from, to) {
             (None, Some(from), Some(to)) => {
                 // A mapped address is IPv4 for IPv6 cluster IPs, too.
                 let flow = match objects.map_loopback {
@@ -120,6 +148,31 @@ impl ExplainArgs {
             node_addresses: self.node_addresses,
             network: self.network.network()?,
             question,
+        })
+    }
+}
+
+impl ExplainArgs {
+    /// Checks the flags together, for the running weir.
+    pub(in crate::cli) fn running(self) -> Result<RunningExplainOptions, Error> {
+        let target = match (self.target, self.to) {
+            (Some(Target::Service(service)), _) => {
+                Target::Service(service.within(self.namespace.as_deref())?)
+            }
+            (Some(target), _) if self.namespace.is_none() => target,
+            (Some(_), _) => return Err(usage("--namespace is that of a Service, as in svc/web")),
+            (None, Some(to)) => Target::Frontend(to),
+            (None, None) => {
+                return Err(usage(
+                    "say what is dialled: IP:PORT/PROTOCOL or svc/NAME, as in 10.96.0.10:80/TCP or svc/web",
+                ));
+            }
+        };
+        Ok(RunningExplainOptions {
+            socket: self.socket.socket()?,
+            from: self.from,
+            target,
+            output: self.output,
         })
     }
 }

@@ -4,7 +4,7 @@ use super::{
     defaults::node_name,
     guards::GuardArgs,
     run::Map,
-    values::{node_port_choice, selection},
+    values::{node_port_choice, selection, usage},
 };
 use clap::{ArgAction, Args};
 use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, time::Duration};
@@ -20,7 +20,6 @@ pub(super) struct ObjectArgs {
     /// A file or directory with Services and EndpointSlices, or - for standard input (repeatable); required unless an API
     /// server is named, whose objects are listed once
     #[arg(long, value_name = "PATH", action = ArgAction::Append,
-        required_unless_present_any = ["kubeconfig", "context", "api_server"],
         conflicts_with_all = ["kubeconfig", "context", "api_server"])]
     manifests: Vec<PathBuf>,
 
@@ -83,6 +82,15 @@ impl ObjectArgs {
     /// Checks the flags together, for a host that is known to have these addresses. An empty `--node-name` means that no
     /// endpoint is local.
     pub(super) fn options(self, host: &[IpAddr]) -> Result<ObjectOptions, clap::Error> {
+        if self.manifests.is_empty()
+            && self.kubeconfig.is_none()
+            && self.context.is_none()
+            && self.api_server.is_none()
+        {
+            return Err(usage(
+                "name the objects to read: --manifests, or --kubeconfig, --context or --api-server",
+            ));
+        }
         let node_name = match &self.node_name {
             Some(name) => node_name::normalized(name),
             None => node_name::node_name(None),

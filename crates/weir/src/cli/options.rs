@@ -1,13 +1,21 @@
-//! Which settings do `weir demo`, `weir resolve` and `weir cleanup` take?
+//! Which settings do `weir demo`, `weir resolve`, `weir cleanup` and the commands about weir itself take?
+
+mod selection;
+mod tools;
 
 use super::{
     objects::{ObjectArgs, ObjectOptions},
     run::workers,
     values::{Folder, absolute_folder},
 };
-use clap::{Args, ValueEnum, value_parser};
+use crate::output::format::Output;
+use clap::{Args, value_parser};
 use std::{num::NonZeroUsize, path::PathBuf};
 use weir_capture::RuntimeDir;
+
+pub(crate) use selection::ServiceSelection;
+pub(super) use tools::ManArgs;
+pub use tools::{CompletionOptions, ManOptions, VersionOptions};
 
 /// Settings of `weir demo`.
 #[derive(Args, Clone, Debug)]
@@ -62,6 +70,9 @@ pub(super) struct ResolveArgs {
     #[command(flatten)]
     objects: ObjectArgs,
 
+    #[command(flatten)]
+    services: ServiceSelection,
+
     /// Exit with 1 if anything is wrong: an object or a part of one that would not be served as it is written
     #[arg(long)]
     strict: bool,
@@ -76,6 +87,8 @@ pub(super) struct ResolveArgs {
 pub struct ResolveOptions {
     /// Objects to read, and the node that they are read for.
     pub(crate) objects: ObjectOptions,
+    /// Services that are shown.
+    pub(crate) services: ServiceSelection,
     /// Whether every problem makes the exit code 1.
     pub(crate) strict: bool,
     /// Output format.
@@ -85,16 +98,11 @@ pub struct ResolveOptions {
 impl ResolveArgs {
     /// Checks the flags together.
     pub(super) fn options(self) -> Result<ResolveOptions, clap::Error> {
-        Ok(ResolveOptions { objects: self.objects.options(&[])?, strict: self.strict, output: self.output })
+        Ok(ResolveOptions {
+            objects: self.objects.options(&[])?,
+            services: self.services,
+            strict: self.strict,
+            output: self.output,
+        })
     }
-}
-
-/// Format of a result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// Columns for people
-    #[default]
-    Table,
-    /// JSON for programs
-    Json,
 }

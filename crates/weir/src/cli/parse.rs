@@ -1,17 +1,32 @@
 //! What can be said on weir's command line?
 
+mod notes;
+
 use super::{
+    client::{
+        ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, EndpointsArgs, EndpointsOptions, EventsArgs,
+        EventsOptions, LogLevelArgs, LogLevelOptions, RuntimeDirArgs, ServicesArgs, ServicesOptions,
+        StatusArgs, StatusOptions,
+    },
     doctor::{DoctorArgs, DoctorOptions},
-    explain::{ExplainArgs, ExplainOptions},
+    explain::{ExplainArgs, ExplainOptions, RunningExplainOptions, is_about_objects},
     layers::{
         Layer, Variables,
         config_file::{self, CONFIG},
     },
-    options::{CleanupOptions, DemoOptions, ResolveArgs, ResolveOptions},
+    options::{
+        CleanupOptions, CompletionOptions, DemoOptions, ManArgs, ManOptions, ResolveArgs, ResolveOptions,
+        VersionOptions,
+    },
     run::{EffectiveSettings, RunArgs, RunOptions},
     values::usage,
 };
+use crate::version;
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
+use notes::{
+    COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, ENDPOINTS_NOTES, EVENTS_NOTES, EXAMPLES, EXPLAIN_NOTES,
+    LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES,
+};
 use std::{ffi::OsString, path::PathBuf};
 
 /// A load balancer for Kubernetes Services that runs as an ordinary process.
@@ -19,20 +34,11 @@ use std::{ffi::OsString, path::PathBuf};
 /// weir reads Services and EndpointSlices from an API server or from files, listens at the Services' addresses, and
 /// spreads TCP connections and UDP flows over their endpoints. Only node mode needs privileges.
 #[derive(Debug, Parser)]
-#[command(name = "weir", version, arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "weir", version = version::line(), arg_required_else_help = true, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Subcommands,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  weir demo                                             see it work, with nothing else needed
-  weir run --kubeconfig ~/.kube/config --map loopback   reach a cluster's Services from here
-  weir run --manifests ./manifests                      serve what files say
-  weir resolve --manifests ./manifests                  print what would be served
-
-'weir run --help' explains every flag.";
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
@@ -44,65 +50,42 @@ enum Subcommands {
     /// Print what a node would serve for given objects, and why not the rest.
     #[command(after_help = RESOLVE_NOTES)]
     Resolve(Box<ResolveArgs>),
-    /// Explain what a flow gets on a node, and why, for given objects.
+    /// Explain what a flow gets, and why: at the weir of this host, or for given objects.
     #[command(after_help = EXPLAIN_NOTES)]
     Explain(Box<ExplainArgs>),
+    /// Tell how the weir of this host is, what is wrong first.
+    #[command(after_help = STATUS_NOTES)]
+    Status(StatusArgs),
+    /// List the Services that the weir of this host serves, and how they are.
+    Services(ServicesArgs),
+    /// List the endpoints that the weir of this host knows, and why some get no connections.
+    #[command(after_help = ENDPOINTS_NOTES)]
+    Endpoints(EndpointsArgs),
+    /// List connections of the weir of this host, live or closed, or follow them.
+    #[command(after_help = CONNS_NOTES)]
+    Conns(Box<ConnsArgs>),
+    /// List what happened lately at the weir of this host, or follow it.
+    #[command(after_help = EVENTS_NOTES)]
+    Events(EventsArgs),
+    /// List the settings of the weir of this host, and where each was made.
+    Config(ConfigArgs),
+    /// Tell or set the log filter of the weir of this host.
+    #[command(after_help = LOG_LEVEL_NOTES)]
+    LogLevel(LogLevelArgs),
     /// Check whether this host is fit for node mode; changes nothing.
     #[command(after_help = DOCTOR_NOTES)]
     Doctor(Box<DoctorArgs>),
     /// Remove weir's nftables rules, policy routes, interfaces and files from this node; needs root.
     Cleanup(CleanupOptions),
+    /// Print a script with which a shell completes weir's command lines.
+    #[command(after_help = COMPLETION_NOTES)]
+    Completion(CompletionOptions),
+    /// Print a page for man(1), or write all of them to a folder.
+    #[command(after_help = MAN_NOTES)]
+    Man(ManArgs),
+    /// Print the version, the commit that it was built from, and how.
+    Version(VersionOptions),
 }
-
-const RUN_NOTES: &str = "\
-Instead of --drain-timeout 25s you can set WEIR_DRAIN_TIMEOUT=25s, or write 'drain-timeout: 25s' into the --config file; \
-so for each flag. Flags override variables, variables override the file.
-
-SIGTERM and SIGINT let connections finish and end weir, a second one ends it at once. SIGHUP reads the --config file and the \
-credentials again. Exit codes: 0 ended by a signal, 1 failed, 2 wrong usage.
-
-Examples:
-  weir run --kubeconfig ~/.kube/config --map loopback
-  weir run --manifests ./manifests --service-proxy-name weir
-  weir run --mode node --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16";
-
-const RESOLVE_NOTES: &str = "\
-What is wrong goes to standard error. 'error' is an object, a document or a file that is lost, which makes the exit code 1; \
-'warning' is what would be served in part, or not as it is written: with --strict these make the exit code 1, too, and so \
-does an object of a kind that weir reads which would not be served (headless, for another proxy). Endpoints that are not \
-ready, on other nodes or not there yet are no problem.
-
-Examples:
-  weir resolve --manifests ./manifests --strict         to check manifests in CI
-  weir resolve --kubeconfig ~/.kube/config              what a node would serve
-  weir resolve --manifests ./manifests --map loopback   and at which addresses";
-
-const EXPLAIN_NOTES: &str = "\
-The answer is for weir in node mode; with --map loopback for 'weir run --map loopback' on this host. Verdicts: ACCEPT (one \
-of the eligible endpoints), REJECT (a refusal), DROP (silence), NONE (no address of a Service: the host's own rules decide). \
-For each endpoint SOURCE says whether it would see the client's address (kept) or the node's (replaced).
-
-With --flows each line that is not blank gets one line: {\"verdict\":\"REJECT\"} and so on, for ACCEPT also the endpoints: \
-\"masq\" with the source replaced, \"plain\" with the source kept. A line that cannot be read gets {\"error\":\"...\"} and \
-makes the exit code 1.
-
-Examples:
-  weir explain --manifests ./manifests --cluster-cidr 10.244.0.0/16 \\
-      --from 10.244.1.7 --to 10.96.0.10:80/TCP
-  weir explain --kubeconfig ~/.kube/config --node-name node-a \\
-      --from 10.244.1.7 --to 10.96.0.10:80/TCP
-  kubectl get services,endpointslices,nodes -A -o yaml |
-      weir explain --manifests - --node-name node-a \\
-      --from 203.0.113.9 --to 192.168.0.2:30080/TCP";
-
-const DOCTOR_NOTES: &str = "\
-Each line is ok, warn (it works, but mind this) or fail (node mode would not work). The exit code is 1 if anything failed. \
-Run it as weir will run: as root, with the network of the host, and with the flags of 'weir run' that it knows. Their WEIR_* \
-variables count, too, as in weir's Pod. It changes nothing, and asks the API server for no more than weir does.
-
-Examples:
-  weir doctor --kubeconfig weir.conf --cluster-cidr 10.244.0.0/16
-  kubectl -n kube-system exec POD -- weir doctor";
 
 /// Command that weir was given, with its settings.
 #[derive(Debug)]
@@ -115,10 +98,32 @@ pub enum Command {
     Resolve(Box<ResolveOptions>),
     /// `weir explain`: explain what flows get.
     Explain(Box<ExplainOptions>),
+    /// `weir explain`: explain what a flow gets at the running weir.
+    ExplainRunning(Box<RunningExplainOptions>),
+    /// `weir status`: tell how the running weir is.
+    Status(StatusOptions),
+    /// `weir services`: list Service ports.
+    Services(ServicesOptions),
+    /// `weir endpoints`: list endpoints.
+    Endpoints(EndpointsOptions),
+    /// `weir conns`: list connections.
+    Conns(Box<ConnsOptions>),
+    /// `weir events`: list what happened.
+    Events(EventsOptions),
+    /// `weir config`: list settings.
+    Config(ConfigOptions),
+    /// `weir log-level`: tell or set the log filter.
+    LogLevel(LogLevelOptions),
     /// `weir doctor`: check this host.
     Doctor(Box<DoctorOptions>),
     /// `weir cleanup`: remove rules and routes.
     Cleanup(CleanupOptions),
+    /// `weir completion`: print a script for a shell.
+    Completion(CompletionOptions),
+    /// `weir man`: print pages for man(1).
+    Man(ManOptions),
+    /// `weir version`: print the version.
+    Version(VersionOptions),
 }
 
 /// Definition of all commands and flags.
@@ -126,19 +131,21 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Parses the command line, for `weir run` also the `WEIR_*` variables and the `--config` file, and for `weir doctor` the
-/// variables that concern it.
+/// Parses the command line, for `weir run` also the `WEIR_*` variables and the `--config` file, and for other commands the
+/// variables that concern them.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Command, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let variables = Variables::of(environment);
     let mut command = Cli::command();
     let mut matches = command.try_get_matches_from_mut(&arguments)?;
     let mut settings = EffectiveSettings::default();
+    let asking = matches.subcommand_name().and_then(|name| ASKING.into_iter().find(|known| *known == name));
     if let Some(given) = matches.subcommand_matches(RUN) {
         let run = RunArgs::augment_args(clap::Command::new(RUN));
-        let variables = Variables::of(environment).layer(&run).map_err(usage)?;
+        let variables = variables.layer(&run).map_err(usage)?;
         let file = match given.get_one(CONFIG).cloned().or_else(|| variables.get(CONFIG).map(PathBuf::from)) {
             Some(path) => config_file::read(&path, &run)?,
             None => Layer::default(),
@@ -150,24 +157,64 @@ pub fn parse(
         }
         matches = effective;
     } else if matches.subcommand_matches(DOCTOR).is_some() {
-        let doctor = DoctorArgs::augment_args(clap::Command::new(DOCTOR));
-        let variables = Variables::of(environment).layer_of_known(&doctor).map_err(usage)?;
-        command = Cli::command().mut_subcommand(DOCTOR, |doctor| variables.apply(doctor));
+        command = with_variables(DOCTOR, &variables, DoctorArgs::augment_args)?;
+        matches = command.try_get_matches_from_mut(&arguments)?;
+    } else if let Some(asking) = asking {
+        command = with_variables(asking, &variables, RuntimeDirArgs::augment_args)?;
         matches = command.try_get_matches_from_mut(&arguments)?;
     }
-    match Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command {
-        Subcommands::Run(args) => Ok(Command::Run(Box::new(args.options(settings)?))),
-        Subcommands::Demo(options) => Ok(Command::Demo(options)),
-        Subcommands::Doctor(args) => Ok(Command::Doctor(Box::new(args.options()?))),
-        Subcommands::Cleanup(options) => Ok(Command::Cleanup(options)),
-        Subcommands::Resolve(args) => Ok(Command::Resolve(Box::new(args.options()?))),
-        Subcommands::Explain(args) => Ok(Command::Explain(Box::new(args.options()?))),
-    }
+    let about_objects = matches.subcommand_matches(EXPLAIN).map(is_about_objects).transpose()?;
+    let parsed = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?.command;
+    checked(parsed, &command, settings, about_objects == Some(true))
+}
+
+/// All commands, one of which has the variables of some of its flags in place of defaults.
+fn with_variables(
+    name: &'static str,
+    variables: &Variables,
+    flags: fn(clap::Command) -> clap::Command,
+) -> Result<clap::Command, Error> {
+    let variables = variables.layer_of_known(&flags(clap::Command::new(name))).map_err(usage)?;
+    Ok(Cli::command().mut_subcommand(name, |command| variables.apply(command)))
+}
+
+/// Checks the flags of a command together.
+fn checked(
+    parsed: Subcommands,
+    command: &clap::Command,
+    settings: EffectiveSettings,
+    about_objects: bool,
+) -> Result<Command, Error> {
+    Ok(match parsed {
+        Subcommands::Run(args) => Command::Run(Box::new(args.options(settings)?)),
+        Subcommands::Demo(options) => Command::Demo(options),
+        Subcommands::Resolve(args) => Command::Resolve(Box::new(args.options()?)),
+        Subcommands::Explain(args) if about_objects => Command::Explain(Box::new(args.options()?)),
+        Subcommands::Explain(args) => Command::ExplainRunning(Box::new(args.running()?)),
+        Subcommands::Status(args) => Command::Status(args.options()?),
+        Subcommands::Services(args) => Command::Services(args.options()?),
+        Subcommands::Endpoints(args) => Command::Endpoints(args.options()?),
+        Subcommands::Conns(args) => Command::Conns(Box::new(args.options()?)),
+        Subcommands::Events(args) => Command::Events(args.options()?),
+        Subcommands::Config(args) => Command::Config(args.options()?),
+        Subcommands::LogLevel(args) => Command::LogLevel(args.options()?),
+        Subcommands::Doctor(args) => Command::Doctor(Box::new(args.options()?)),
+        Subcommands::Cleanup(options) => Command::Cleanup(options),
+        Subcommands::Completion(options) => Command::Completion(options),
+        Subcommands::Man(args) => Command::Man(args.options(command)?),
+        Subcommands::Version(options) => Command::Version(options),
+    })
 }
 
 const RUN: &str = "run";
 
 const DOCTOR: &str = "doctor";
+
+const EXPLAIN: &str = "explain";
+
+/// Commands that ask a running weir.
+const ASKING: [&str; 8] =
+    ["status", "services", "endpoints", "conns", EXPLAIN, "events", "config", "log-level"];
 
 #[cfg(test)]
 mod tests;

@@ -94,6 +94,21 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, &'static str> {
     parse_ip(text.trim()).ok_or("must be an IP address, as in 10.244.0.1 or fd00::1")
 }
 
+/// Parses a network or an address of clients, as in `10.244.0.0/16` or `10.244.0.1`, for the admin API.
+pub(crate) fn network_or_address(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let read = parse_ip(text).map(|ip| ip.to_string()).or_else(|| Some(parse_cidr(text)?.to_string()));
+    read.ok_or("must be a network or an address, as in 10.244.0.0/16 or 10.244.0.1")
+}
+
+/// Parses an endpoint with a port or without, as in `10.244.0.1:8080` or `10.244.0.1`, for the admin API.
+pub(crate) fn address_or_socket(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let socket = || Some(text.parse::<SocketAddr>().ok()?.to_string());
+    let read = parse_ip(text).map(|ip| ip.to_string()).or_else(socket);
+    read.ok_or("must be IP or IP:PORT, as in 10.244.0.1, 10.244.0.1:8080 or [fd00::1]:8080")
+}
+
 /// Parses a frontend, as in `10.96.0.10:80/TCP`.
 pub(crate) fn frontend(text: &str) -> Result<Frontend, &'static str> {
     let read = || {
@@ -184,6 +199,17 @@ mod tests {
         assert_eq!("".parse(), Ok(Listen(None)));
         assert_eq!("[::1]:1".parse(), Ok(Listen(Some(([0, 0, 0, 0, 0, 0, 0, 1], 1).into()))));
         assert!("localhost".parse::<Listen>().is_err());
+    }
+
+    #[test]
+    fn clients_and_endpoints_are_addresses_or_more() {
+        assert_eq!(network_or_address(" 10.1.2.3/8 "), Ok("10.0.0.0/8".to_owned()));
+        assert_eq!(network_or_address("fd00::1"), Ok("fd00::1".to_owned()));
+        assert_eq!(address_or_socket("10.0.0.1"), Ok("10.0.0.1".to_owned()));
+        assert_eq!(address_or_socket("[fd00::1]:80"), Ok("[fd00::1]:80".to_owned()));
+        for wrong in ["", "web", "10.0.0.1:80:80", "10.0.0.0/33"] {
+            assert!(network_or_address(wrong).is_err() && address_or_socket(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

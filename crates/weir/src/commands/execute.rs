@@ -1,9 +1,15 @@
 //! Which command runs, and how is its failure reported?
 
-use super::{cleanup::cleanup, demo::demo, doctor::doctor, explain::explain, resolve::resolve, run::run};
-use crate::cli::Command;
+use super::{
+    cleanup::cleanup, demo::demo, doctor::doctor, explain::explain, names::UnknownName, operate,
+    resolve::resolve, run::run, tools,
+};
+use crate::{cli::Command, client::Failure};
 use std::process::ExitCode;
 use weir_core::Printable;
+
+/// Exit code of wrong usage, as clap has it.
+const WRONG_USAGE: u8 = 2;
 
 /// Runs a command to its end. An error goes to standard error, as one line.
 pub fn execute(command: Command) -> ExitCode {
@@ -14,9 +20,22 @@ pub fn execute(command: Command) -> ExitCode {
         Command::Explain(options) => explain(&options),
         Command::Cleanup(options) => cleanup(&options),
         Command::Doctor(options) => doctor(&options),
+        Command::ExplainRunning(options) => operate::explain_running(&options),
+        Command::Status(options) => operate::status(&options),
+        Command::Services(options) => operate::services(&options),
+        Command::Endpoints(options) => operate::endpoints(&options),
+        Command::Conns(options) => operate::conns(&options),
+        Command::Events(options) => operate::events(&options),
+        Command::Config(options) => operate::config(&options),
+        Command::LogLevel(options) => operate::log_level(&options),
+        Command::Completion(options) => tools::completion(options),
+        Command::Man(options) => tools::man(&options),
+        Command::Version(options) => tools::version(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {}", Printable(format_args!("{error:#}")));
-        ExitCode::FAILURE
+        let is_wrong_usage =
+            error.is::<UnknownName>() || error.downcast_ref::<Failure>().is_some_and(Failure::is_wrong_usage);
+        if is_wrong_usage { WRONG_USAGE.into() } else { ExitCode::FAILURE }
     })
 }

@@ -9,3 +9,4 @@ mod notes;
 mod text;
 
 pub(crate) use ask::explain;
+pub(crate) use text::explanation_page;

@@ -1,12 +1,9 @@
 //! Where do log lines go, and how do they look?
 
+use super::terminal::has_colours;
 use anyhow::anyhow;
 use clap::ValueEnum;
-use std::{
-    env,
-    ffi::OsStr,
-    io::{self, IsTerminal, Write},
-};
+use std::io::{self, Write};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, filter::ParseError, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
@@ -42,7 +39,7 @@ fn filter(level: &str) -> Result<EnvFilter, ParseError> {
 
 /// Sends log lines that pass `level` to standard error from now on. Standard output is for results.
 pub(crate) fn init(level: &str, format: LogFormat) -> anyhow::Result<LogFilter> {
-    let colours = coloured(env::var_os("NO_COLOR").as_deref(), io::stderr().is_terminal());
+    let colours = has_colours(&io::stderr());
     let (filter, handle) = reload::Layer::new(filter(level)?);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || OneLine { writer: io::stderr(), colours })
@@ -98,11 +95,6 @@ const ESCAPE: char = '\u{1b}';
 /// Colours and styles of the formatter (ECMA-48, SGR), after the escape character.
 const COLOURS: [&str; 9] = ["[0m", "[1m", "[2m", "[3m", "[31m", "[32m", "[33m", "[34m", "[35m"];
 
-/// Whether log lines have colours: on terminals whose user did not refuse them (no-color.org: any non-empty value).
-fn coloured(no_color: Option<&OsStr>, terminal: bool) -> bool {
-    terminal && no_color.is_none_or(OsStr::is_empty)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,13 +141,5 @@ mod tests {
         let event = || tracing::info!("Zürich");
         assert!(written(false, event).ends_with("Zürich\n"));
         assert!(written(true, event).contains("\u{1b}["), "colours stay");
-    }
-
-    #[test]
-    fn only_a_terminal_gets_colours_and_only_without_no_color() {
-        assert!(coloured(None, true));
-        assert!(coloured(Some(OsStr::new("")), true));
-        assert!(!coloured(Some(OsStr::new("1")), true));
-        assert!(!coloured(None, false));
     }
 }

@@ -68,11 +68,11 @@ fn heading(flag: &Arg) -> &str {
     flag.get_help_heading().unwrap_or_default()
 }
 
-/// The flag as it is written, such as `-o, --output FORMAT`.
+/// The flag as it is written, such as `-o, --output FORMAT`; for an argument without a flag its name.
 fn shown(flag: &Arg) -> String {
     let short = flag.get_short().map(|short| format!("-{short}, ")).unwrap_or_default();
-    let long = flag.get_long().unwrap();
     let value = flag.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
+    let Some(long) = flag.get_long() else { return format!("`{value}`") };
     let value = match (takes_value(flag), flag.is_require_equals_set()) {
         (false, _) => String::new(),
         (true, false) => format!(" {value}"),

@@ -3,7 +3,10 @@
 mod modes;
 
 use super::*;
-use crate::cli::{AskedFlow, Output, Question};
+use crate::{
+    cli::{AskedFlow, Question},
+    output::format::Output,
+};
 use std::{fs, net::Ipv4Addr, num::NonZeroUsize, time::Duration};
 use weir_capture::Forwarding;
 use weir_control::Source;

@@ -6,7 +6,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    cli::{DoctorOptions, Output},
+    cli::DoctorOptions,
     output::{stdout, table::Table},
 };
 use anyhow::Context;
@@ -22,11 +22,7 @@ pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     let subject = runtime.block_on(Subject::examine(options));
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     let checks = judge(&subject, options);
-    let text = match options.output {
-        Output::Json => serde_json::to_string_pretty(&checks).context("cannot write JSON")? + "\n",
-        Output::Table => table(&checks).to_string(),
-    };
-    stdout::print(&text)?;
+    stdout::print(&options.output.text(&checks, |_| table(&checks).to_string())?)?;
     let fails = checks.iter().any(|check| check.outcome == Outcome::Fail);
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

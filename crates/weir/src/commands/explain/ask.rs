@@ -2,12 +2,12 @@
 
 use super::{answer::Answer, flows, judge::Judge, notes, text};
 use crate::{
-    cli::{AskedFlow, ExplainOptions, Output, Question},
+    cli::{AskedFlow, ExplainOptions, Question},
     commands::{
         load::load,
         problems::{findings, report},
     },
-    output::stdout,
+    output::{format::Output, part::Part, stdout},
 };
 use anyhow::Context;
 use std::process::ExitCode;
@@ -37,9 +37,7 @@ fn one(
     let judgement = judge.judge(flow);
     let notes = notes::notes(judge, flow, &judgement, &options.network.pods, loaded);
     let answer = Answer::of(flow, judge, &judgement, loaded, notes);
-    stdout::print(&match output {
-        Output::Json => serde_json::to_string_pretty(&answer).context("cannot write JSON")? + "\n",
-        Output::Table => text::page(&answer),
-    })?;
+    let document = serde_json::to_value(&answer).context("cannot write JSON")?;
+    stdout::print(&output.text(&answer, |_| text::explanation_page(Part::of(&document)))?)?;
     Ok(report(&findings(loaded), false))
 }

@@ -5,11 +5,11 @@ use crate::commands::load::shortage;
 use weir_control::Loaded;
 use weir_core::{Audience, Claimant, Origin, Protocol, Verdict};
 
-/// Endpoints that are listed; more are counted.
+/// Endpoints that are listed, unless the table is wide; more are counted.
 const MAX_LISTED_ENDPOINTS: usize = 3;
 
 /// Endpoints that a client from outside this node gets, as text; else why there is none, and what clients see.
-pub(super) fn endpoints(loaded: &Loaded, view: &View, row: &Row) -> String {
+pub(super) fn endpoints(loaded: &Loaded, view: &View, row: &Row, wide: bool) -> String {
     let Row { port, kind, .. } = row;
     if port.key.protocol == Protocol::Sctp {
         return "none: weir does not relay SCTP".to_owned();
@@ -24,8 +24,9 @@ pub(super) fn endpoints(loaded: &Loaded, view: &View, row: &Row) -> String {
         Some(Audience::NodeOnly) => Origin::Node,
     };
     let Some(set) = port.endpoints(port.traffic(*kind, origin)) else { return String::new() };
-    let listed: Vec<String> = set.iter().take(MAX_LISTED_ENDPOINTS).map(|e| e.address.to_string()).collect();
-    let more = match set.len().saturating_sub(MAX_LISTED_ENDPOINTS) {
+    let most = if wide { set.len() } else { MAX_LISTED_ENDPOINTS };
+    let listed: Vec<String> = set.iter().take(most).map(|e| e.address.to_string()).collect();
+    let more = match set.len().saturating_sub(most) {
         0 => String::new(),
         more => format!(" + {more} more"),
     };

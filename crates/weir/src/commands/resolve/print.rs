@@ -6,17 +6,17 @@ use super::{
     view::{MappedReport, View},
 };
 use crate::{
-    cli::{Output, ResolveOptions},
+    cli::{ResolveOptions, ServiceSelection},
     commands::{
         load::load,
+        names::UnknownName,
         problems::{Finding, findings, report},
     },
     output::stdout,
 };
-use anyhow::Context;
 use serde::Serialize;
-use std::process::ExitCode;
-use weir_core::ResolveReport;
+use std::{collections::BTreeSet, process::ExitCode};
+use weir_core::{ResolveReport, Snapshot};
 
 /// What `weir resolve -o json` prints: the form of the golden vectors, and beside it what they do not say.
 #[derive(Serialize)]
@@ -35,17 +35,25 @@ struct Report<'a> {
 /// `--strict` if there is any, the exit code is 1.
 pub(crate) fn resolve(options: &ResolveOptions) -> anyhow::Result<ExitCode> {
     let loaded = load(&options.objects)?;
-    let view = View::of(&loaded.snapshot, &options.objects);
+    let mut view = View::of(&loaded.snapshot, &options.objects);
+    check_namespace(&options.services, &loaded.snapshot)?;
     let mut found = findings(&loaded);
     found.extend(doubts(&loaded, &view));
-    let text = match options.output {
-        Output::Json => {
-            let resolved = ResolveReport::of(&loaded.snapshot);
-            let report = Report { resolved, mapped: view.mapped(), problems: &found };
-            serde_json::to_string_pretty(&report).context("cannot write JSON")? + "\n"
-        }
-        Output::Table => rows::table(&loaded, &view),
-    };
-    stdout::print(&text)?;
+    // Problems are those of all: a Service of another namespace may be why an address is not this one's.
+    view.rows.retain(|row| options.services.has(&row.port.key.service));
+    let resolved = ResolveReport::of_services(&loaded.snapshot, |service| options.services.has(service));
+    let document = Report { resolved, mapped: view.mapped(), problems: &found };
+    stdout::print(&options.output.text(&document, |wide| rows::table(&loaded, &view, wide))?)?;
     Ok(report(&found, options.strict))
+}
+
+/// Refuses a namespace in which no Service is.
+fn check_namespace(services: &ServiceSelection, snapshot: &Snapshot) -> Result<(), UnknownName> {
+    let Some(wanted) = &services.namespace else { return Ok(()) };
+    let known: BTreeSet<&str> = snapshot.services().map(|service| &*service.key.namespace).collect();
+    if known.contains(&**wanted) {
+        return Ok(());
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    Err(UnknownName::new(format_args!("no Service is in the namespace {wanted:?}"), wanted, &known))
 }

@@ -84,7 +84,7 @@ fn options(cluster_cidrs: &[&str]) -> DoctorOptions {
         source: KubeSource::default(),
         node_name: "node-a".into(),
         network,
-        output: Output::Table,
+        output: crate::output::format::Output::Table,
     }
 }
 

@@ -1,0 +1,18 @@
+//! Which settings do the commands take that ask a running weir?
+
+mod commands;
+mod conns;
+mod lists;
+mod service_name;
+mod socket;
+
+pub(super) use commands::{ConfigArgs, EventsArgs, LogLevelArgs, StatusArgs};
+pub use commands::{ConfigOptions, EventsOptions, LogLevelOptions, StatusOptions};
+pub(crate) use conns::ConnectionState;
+pub(super) use conns::ConnsArgs;
+pub use conns::ConnsOptions;
+pub(super) use lists::{EndpointsArgs, ServicesArgs};
+pub use lists::{EndpointsOptions, ServicesOptions};
+pub(crate) use service_name::ServiceName;
+pub(super) use service_name::service_name;
+pub(super) use socket::{RuntimeDirArgs, SocketArgs};
