@@ -17,7 +17,7 @@ mod values;
 
 pub use client::{
     ConfigOptions, ConnsOptions, EndpointsOptions, EventsOptions, LogLevelOptions, ServicesOptions,
-    StatusOptions,
+    StatusOptions, TopOptions,
 };
 pub(crate) use client::{ConnectionState, ServiceName};
 pub(crate) use doctor::ANSWER_TIMEOUT;

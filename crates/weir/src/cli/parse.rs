@@ -6,7 +6,7 @@ use super::{
     client::{
         ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, EndpointsArgs, EndpointsOptions, EventsArgs,
         EventsOptions, LogLevelArgs, LogLevelOptions, RuntimeDirArgs, ServicesArgs, ServicesOptions,
-        StatusArgs, StatusOptions,
+        StatusArgs, StatusOptions, TopArgs, TopOptions,
     },
     doctor::{DoctorArgs, DoctorOptions},
     explain::{ExplainArgs, ExplainOptions, RunningExplainOptions, is_about_objects},
@@ -25,7 +25,7 @@ use crate::version;
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use notes::{
     COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, ENDPOINTS_NOTES, EVENTS_NOTES, EXAMPLES, EXPLAIN_NOTES,
-    LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES,
+    LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES, TOP_NOTES,
 };
 use std::{ffi::OsString, path::PathBuf};
 
@@ -56,6 +56,9 @@ enum Subcommands {
     /// Tell how the weir of this host is, what is wrong first.
     #[command(after_help = STATUS_NOTES)]
     Status(StatusArgs),
+    /// Watch the weir of this host in a terminal: Services, endpoints, connections, events.
+    #[command(after_help = TOP_NOTES)]
+    Top(TopArgs),
     /// List the Services that the weir of this host serves, and how they are.
     Services(ServicesArgs),
     /// List the endpoints that the weir of this host knows, and why some get no connections.
@@ -102,6 +105,8 @@ pub enum Command {
     ExplainRunning(Box<RunningExplainOptions>),
     /// `weir status`: tell how the running weir is.
     Status(StatusOptions),
+    /// `weir top`: watch the running weir.
+    Top(TopOptions),
     /// `weir services`: list Service ports.
     Services(ServicesOptions),
     /// `weir endpoints`: list endpoints.
@@ -192,6 +197,7 @@ fn checked(
         Subcommands::Explain(args) if about_objects => Command::Explain(Box::new(args.options()?)),
         Subcommands::Explain(args) => Command::ExplainRunning(Box::new(args.running()?)),
         Subcommands::Status(args) => Command::Status(args.options()?),
+        Subcommands::Top(args) => Command::Top(args.options()?),
         Subcommands::Services(args) => Command::Services(args.options()?),
         Subcommands::Endpoints(args) => Command::Endpoints(args.options()?),
         Subcommands::Conns(args) => Command::Conns(Box::new(args.options()?)),
@@ -213,8 +219,8 @@ const DOCTOR: &str = "doctor";
 const EXPLAIN: &str = "explain";
 
 /// Commands that ask a running weir.
-const ASKING: [&str; 8] =
-    ["status", "services", "endpoints", "conns", EXPLAIN, "events", "config", "log-level"];
+const ASKING: [&str; 9] =
+    ["status", "top", "services", "endpoints", "conns", EXPLAIN, "events", "config", "log-level"];
 
 #[cfg(test)]
 mod tests;
