@@ -60,6 +60,8 @@ pub(crate) struct Driver {
     nodes_wanted: watch::Sender<NodesWanted>,
     /// Sender of the states to be saved; `None` without a state folder.
     states: Option<watch::Sender<State>>,
+    /// Objects that the published Snapshot follows from, for those who look.
+    objects: watch::Sender<State>,
 }
 
 impl Driver {
@@ -86,7 +88,13 @@ impl Driver {
             restored: None,
             nodes_wanted: watch::Sender::default(),
             states,
+            objects: watch::Sender::default(),
         }
+    }
+
+    /// The objects that the published Snapshot follows from, before guards.
+    pub(crate) fn objects(&self) -> watch::Receiver<State> {
+        self.objects.subscribe()
     }
 
     /// Runs until all senders of inputs are gone.
@@ -201,6 +209,8 @@ impl Driver {
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.metrics.generation.set(commit.snapshot.generation as f64);
+            // First the objects: who sees the Snapshot finds those of it, or later ones.
+            self.objects.send_replace(self.store.state());
             self.snapshots.send_replace(commit.snapshot.clone());
         }
         self.want_nodes();

@@ -35,6 +35,8 @@ pub struct Control {
     /// Changes of endpoints that each Snapshot brings, to measure their propagation. Bounded: changes that
     /// nobody receives are dropped.
     pub changes: mpsc::Receiver<PublishedChanges>,
+    /// Objects that the Snapshot follows from, before guards; cheap to clone.
+    pub objects: watch::Receiver<State>,
     /// Findings of the first load of manifests; `None` for an API server.
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,
@@ -112,8 +114,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (inputs, received) = driver::channel();
     let weak_inputs = inputs.downgrade();
     let mut tasks = JoinSet::new();
-    let mut first_load = None;
-    let mut saving = None;
+    let (mut first_load, mut saving) = (None, None);
     let reloads = watch::Sender::default();
     let (nodes_wanted, wanted) = watch::channel(None);
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));
@@ -155,11 +156,13 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let store = Store::new(&scope.node_name).with_guards(guards);
     let (states, saving) = saving.unzip();
     let driver = Driver::new(store, snapshots, status, brought, states).wanting_nodes_by(nodes_wanted);
+    let objects = driver.objects();
     tasks.spawn(driver.run(received));
     Ok(Control {
         snapshots: published,
         status: status_seen,
         changes,
+        objects,
         first_load,
         tasks,
         saving,

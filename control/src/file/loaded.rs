@@ -22,6 +22,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// What a running control plane has: a Snapshot, and the objects that it follows from.
+    pub fn running(snapshot: Snapshot, state: State) -> Self {
+        Self {
+            snapshot,
+            state,
+            report: Report::default(),
+            problems: Vec::new(),
+            refusals: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// What follows from all objects of a store.
     pub(crate) fn of(mut store: Store) -> Self {
         let commit = store.commit();

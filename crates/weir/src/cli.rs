@@ -25,6 +25,7 @@ pub use doctor::DoctorOptions;
 pub(crate) use explain::{AskedFlow, Question, Target};
 pub use explain::{ExplainOptions, RunningExplainOptions};
 pub use layers::variable_of;
+pub(crate) use log_filter::log_filter;
 pub(crate) use network::ClusterNetwork;
 pub(crate) use objects::{ObjectOptions, ObjectSource};
 pub(crate) use options::ServiceSelection;
@@ -32,6 +33,6 @@ pub use options::{
     CleanupOptions, CompletionOptions, DemoOptions, ManOptions, ResolveOptions, VersionOptions,
 };
 pub use parse::{Command, command, parse};
-pub(crate) use run::NodeOptions;
 pub use run::RunOptions;
 pub(crate) use run::WhenTakenOver;
+pub(crate) use run::{AdminOptions, EffectiveSettings, LIVE_SETTINGS, NodeOptions, TlsFiles};

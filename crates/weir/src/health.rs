@@ -119,6 +119,11 @@ impl Health {
         self.answer(now, self.healthy(now) && eligible, Some(eligible))
     }
 
+    /// Whether `/readyz` says yes, and whether weir is ending.
+    pub(crate) fn standing(&self) -> (bool, bool) {
+        (self.readyz().ok, self.draining)
+    }
+
     /// Answer of `/readyz`.
     pub(crate) fn readyz(&self) -> Answer {
         let reasons = [

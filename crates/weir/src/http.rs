@@ -1,14 +1,16 @@
 //! What does weir answer over HTTP itself?
 
-pub(crate) mod admin;
 #[cfg(test)]
 pub(crate) mod client;
+pub(crate) mod compress;
 mod connections;
+mod lifetime;
 mod probes;
 mod reply;
 mod server;
 
 pub(crate) use connections::Connections;
+pub(crate) use lifetime::Lifetime;
 pub(crate) use probes::Probes;
-pub(crate) use reply::{JSON, Reply, reply};
+pub(crate) use reply::{JSON, Reply, TEXT, not_found, reply, stream};
 pub(crate) use server::{QUICK_RETRY, Server};

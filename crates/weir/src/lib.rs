@@ -2,6 +2,7 @@
 //!
 //! | module | question |
 //! |---|---|
+//! | `admin` | what does a running weir tell its operators, and how do they steer it? |
 //! | [`cli`] | what can be said on the command line? |
 //! | [`commands`] | what does each command do? |
 //! | `client` | how is a weir asked that runs on this host? |
@@ -12,6 +13,7 @@
 //! | `output` | how does the program speak to people? |
 //! | `version` | which weir is this? |
 
+mod admin;
 pub mod cli;
 mod client;
 pub mod commands;

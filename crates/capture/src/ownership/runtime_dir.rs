@@ -1,6 +1,7 @@
 //! Where do weirs of one host find each other? In a folder that only their user can write to.
 
 mod leftovers;
+mod streams;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::{
@@ -65,14 +66,23 @@ impl RuntimeDir {
     /// # Errors
     /// When the folder cannot be created or written to, is not this user's, or when others may write to it or replace it.
     pub fn open(path: &Path) -> Result<Self, RuntimeDirError> {
+        let runtime_dir = Self::open_for_sockets(path)?;
+        runtime_dir.open_lock_file().map_err(|error| RuntimeDirError {
+            path: path.to_owned(),
+            why: format!("no file can be made there: {error}"),
+        })?;
+        Ok(runtime_dir)
+    }
+
+    /// Opens the folder as [`Self::open`] does, for a weir that needs no lock.
+    ///
+    /// # Errors
+    /// When the folder cannot be created, is not this user's, or when others may write to it or replace it.
+    pub fn open_for_sockets(path: &Path) -> Result<Self, RuntimeDirError> {
         let failed = |why: String| RuntimeDirError { path: path.to_owned(), why };
         let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
         created.map_err(|error| failed(format!("it cannot be created: {error}")))?;
-        let runtime_dir = Self::of(path).map_err(failed)?;
-        runtime_dir
-            .open_lock_file()
-            .map_err(|error| failed(format!("no file can be made there: {error}")))?;
-        Ok(runtime_dir)
+        Self::of(path).map_err(failed)
     }
 
     /// Opens the folder to look for weirs; `None` if there is none that can be trusted.
@@ -150,15 +160,21 @@ impl RuntimeDir {
     /// # Errors
     /// When the socket cannot be made.
     pub fn listen(&self, name: &str) -> io::Result<OwnedFd> {
-        let (socket, name) = (message_socket()?, self.socket_name(name));
+        let socket = message_socket()?;
+        self.name_socket(&socket, &self.socket_name(name))?;
+        Ok(socket)
+    }
+
+    /// Listens on a socket, under a name in place of whoever did before.
+    fn name_socket(&self, socket: &OwnedFd, name: &str) -> io::Result<()> {
         let new = format!("{name}.{}", std::process::id());
         // Left by a process of this number that was killed just then.
         let _ = rustix::fs::unlinkat(&self.folder, &new, AtFlags::empty());
-        bind(&socket, &self.address(&new)?)?;
-        listen(&socket, BACKLOG)?;
+        bind(socket, &self.address(&new)?)?;
+        listen(socket, BACKLOG)?;
         chmodat(&self.folder, &new, Mode::from_raw_mode(0o600), AtFlags::empty())?;
-        renameat(&self.folder, &new, &self.folder, &name)?;
-        Ok(socket)
+        renameat(&self.folder, &new, &self.folder, name)?;
+        Ok(())
     }
 
     /// Connects to the socket of this name.

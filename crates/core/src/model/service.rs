@@ -6,7 +6,13 @@ use super::{
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::{fmt, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    num::NonZeroU16,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// Namespace and name of a Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,6 +50,14 @@ impl CreationTime {
     pub fn at(seconds: i64) -> Self {
         let latest = Self::UNKNOWN.0 - 1;
         Self(u32::try_from(seconds.max(0)).map_or(latest, |seconds| seconds.min(latest)))
+    }
+}
+
+impl CreationTime {
+    /// The time; `None` if the object said none.
+    pub fn time(self) -> Option<SystemTime> {
+        let since_epoch = Duration::from_secs(self.0.into());
+        (self != Self::UNKNOWN).then(|| SystemTime::UNIX_EPOCH + since_epoch)
     }
 }
 

@@ -6,7 +6,9 @@ mod flows;
 mod judge;
 mod mapped;
 mod notes;
+mod running;
 mod text;
 
 pub(crate) use ask::explain;
+pub(crate) use running::RunningExplainer;
 pub(crate) use text::explanation_page;

@@ -1,14 +1,14 @@
 //! How are the clients of weir's own HTTP servers kept from holding others up? Their connections are few, short and timed.
 
-use super::reply::Reply;
+use super::{lifetime::Lifetime, reply::Reply};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, future::ready, time::Duration};
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     task::{AbortHandle, JoinSet},
     time::timeout,
 };
@@ -16,12 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Time that a client may take to send a request's header, and that an idle connection may stay.
 pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Lifetime of a connection: a client that does not read its answer must not keep the answer in memory.
-pub(super) const CONNECTION_LIFETIME: Duration = Duration::from_secs(60);
 /// Connections that may be open; one more closes the oldest.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 /// Size of a request's header, in bytes.
-const MAX_HEADER_BYTES: usize = 16 << 10;
+const MAX_HEADER_BYTES: usize = 8 << 10;
 /// Time that answers under way may take when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -34,9 +32,24 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// Serves a client until `end`.
-    pub(crate) fn admit<H, F>(&mut self, stream: TcpStream, handler: H, end: CancellationToken)
+    /// Serves a client until `end`, as [`Self::admit_later`] does.
+    pub(crate) fn admit<S, H, F>(&mut self, stream: S, handler: H, end: CancellationToken)
     where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        H: Fn(Request<Incoming>) -> F + Send + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        self.admit_later(ready(Some((stream, handler))), end);
+    }
+
+    /// Serves a client until `end`, once its connection and the handler of its requests are there; `None` if there is nobody to
+    /// serve. A request has the connection's [`Lifetime`] among its extensions.
+    pub(crate) fn admit_later<S, H, F>(
+        &mut self,
+        connecting: impl Future<Output = Option<(S, H)>> + Send + 'static,
+        end: CancellationToken,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         H: Fn(Request<Incoming>) -> F + Send + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
@@ -48,22 +61,28 @@ impl Connections {
         {
             oldest.abort();
         }
-        let service = service_fn(move |request| {
-            let reply = handler(request);
-            async { Ok::<_, Infallible>(reply.await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(MAX_HEADER_BYTES)
-            .title_case_headers(true)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = self.graceful.watch(connection);
+        let watcher = self.graceful.watcher();
         self.oldest_first.push_back(self.tasks.spawn(async move {
-            match timeout(CONNECTION_LIFETIME, end.run_until_cancelled(connection)).await {
-                Ok(None | Some(Ok(()))) => {}
-                Ok(Some(Err(error))) => tracing::debug!(%error, "HTTP connection failed"),
-                Err(_) => tracing::debug!("HTTP connection was open for too long"),
+            let Ok(Some((stream, handler))) = timeout(HEADER_TIMEOUT, connecting).await else { return };
+            let lifetime = Lifetime::new();
+            let of_connection = lifetime.clone();
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(of_connection.clone());
+                let reply = handler(request);
+                async { Ok::<_, Infallible>(reply.await) }
+            });
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .max_buf_size(MAX_HEADER_BYTES)
+                .title_case_headers(true)
+                .serve_connection(TokioIo::new(stream), service);
+            let connection = watcher.watch(connection);
+            tokio::select! {
+                ended = end.run_until_cancelled(connection) => if let Some(Err(error)) = ended {
+                    tracing::debug!(%error, "HTTP connection failed");
+                },
+                () = lifetime.over() => tracing::debug!("HTTP connection was open for too long"),
             }
         }));
     }

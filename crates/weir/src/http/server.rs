@@ -48,7 +48,8 @@ impl Server {
         }
     }
 
-    async fn bind(self, address: SocketAddr, accompanied: watch::Receiver<bool>) -> TcpListener {
+    /// Listens at an address, which is tried until it can be bound.
+    pub(crate) async fn bind(self, address: SocketAddr, accompanied: watch::Receiver<bool>) -> TcpListener {
         let (mut reported, mut waits) = (None, false);
         loop {
             match TcpListener::bind(address).await {

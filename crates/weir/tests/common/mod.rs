@@ -69,6 +69,7 @@ impl Weir {
             .env("WEIR_WORKERS", "2")
             .env("WEIR_HEALTH_ADDRESS", health.to_string())
             .env("WEIR_ADMIN_ADDRESS", "")
+            .env("WEIR_RUNTIME_DIR", folder.join("run"))
             .env("WEIR_STATE_DIR", folder.join("state"));
         Self { program: Program::piped("weir", &mut command).unwrap(), folder, health }
     }
@@ -97,6 +98,11 @@ impl Weir {
 
     pub(crate) fn pid(&self) -> String {
         self.program.id().to_string()
+    }
+
+    /// The socket through which operators speak to weir.
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.folder.join("run/admin.sock")
     }
 
     /// The address of the probes.

@@ -11,7 +11,8 @@ use std::{
 };
 
 impl RuntimeDir {
-    /// Removes each lock file that no weir holds, of whichever network namespace, and the sockets beside it; returns the number
+    /// Removes each lock file that no weir holds, of whichever network namespace, and the sockets beside it,
+    /// and sockets for operators that nobody listens at; returns the number
     /// of files. The folder stays, which a weir may have opened.
     ///
     /// A lock file goes while it is locked here. Who had opened it before, and gets its lock afterwards, finds that the file has
@@ -30,6 +31,11 @@ impl RuntimeDir {
                     Err(Errno::NOENT) => {}
                     Err(error) => return Err(error.into()),
                 }
+            }
+        }
+        for name in names.iter().filter(|name| is_admin_socket(name)) {
+            if !self.is_answered(name) && unlinkat(&self.folder, name.as_str(), AtFlags::empty()).is_ok() {
+                removed += 1;
             }
         }
         Ok(removed)
@@ -62,4 +68,9 @@ impl RuntimeDir {
 /// Number of the network namespace that a lock file is for; `None` for other files.
 fn network_of(name: &str) -> Option<u64> {
     name.strip_prefix("capture-")?.strip_suffix(".lock")?.parse().ok()
+}
+
+/// Whether a file is a socket through which operators speak to a weir.
+fn is_admin_socket(name: &str) -> bool {
+    name.starts_with("admin") && name.ends_with(".sock")
 }

@@ -59,7 +59,7 @@ fn flags_override_variables_override_the_file_overrides_defaults() {
 fn defaults_are_those_of_the_design() {
     let options = run(&["--node-name", " Node-A "], &[], "").unwrap();
     assert_eq!(options.health_address, Some("127.0.0.1:10256".parse().unwrap()));
-    assert_eq!(options.admin_address, Some("127.0.0.1:10249".parse().unwrap()));
+    assert_eq!(options.admin.address, Some("127.0.0.1:10249".parse().unwrap()));
     assert_eq!(options.drain_timeout, Duration::from_secs(25));
     assert_eq!(options.node_port_addresses, NodePortAddresses::default());
     assert_eq!(options.scope.node_name, "node-a");

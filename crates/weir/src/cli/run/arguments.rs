@@ -1,5 +1,6 @@
 //! Which flags does `weir run` have?
 
+use super::admin::AdminArgs;
 use crate::{
     cli::{
         guards::GuardArgs,
@@ -30,6 +31,8 @@ pub(in crate::cli) struct RunArgs {
     pub(super) limits: LimitArgs,
     #[command(flatten)]
     pub(super) process: ProcessArgs,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
 }
 
 #[derive(Args, Debug)]
@@ -109,10 +112,6 @@ pub(super) struct ProcessArgs {
     #[arg(long, value_name = "IP:PORT")]
     pub(super) health_address: Option<Listen>,
 
-    /// Address of /metrics; empty for none
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:10249")]
-    pub(super) admin_address: Listen,
-
     /// Log filter, as in info or warn,weir_proxy=debug (also $WEIR_LOG)
     #[arg(long, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub(super) log_level: String,
@@ -140,11 +139,6 @@ pub(super) struct CaptureArgs {
     /// the kubelet starts again what ends
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(super) when_taken_over: WhenTakenOver,
-
-    /// Folder for the lock and the sockets by which weirs of one host find each other; only this user may write to it
-    /// [default: /run/weir as root, else $XDG_RUNTIME_DIR/weir]
-    #[arg(long, value_name = "DIR", value_parser = values::absolute_folder)]
-    pub(super) runtime_dir: Option<Folder>,
 
     /// Leave the rules in place at the end: clients are refused until weir is back, and reach nothing else. Without the
     /// rules they go where kube-proxy or the network sends them ('weir cleanup' removes rules that were left)

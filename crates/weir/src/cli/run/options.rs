@@ -1,6 +1,7 @@
 //! What follows from the flags of `weir run`? Settings that are checked together and complete.
 
 use super::{
+    admin::AdminOptions,
     arguments::{Map, Mode, RunArgs, SourceArgs, WhenTakenOver},
     node_mode,
     settings::{EffectiveSettings, SettingOrigin},
@@ -21,7 +22,7 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
-use weir_capture::{Forwarding, RuntimeDir, marks};
+use weir_capture::{Forwarding, marks};
 use weir_control::{FileSource, KubeSource, Scope, Source};
 use weir_core::{NodePortAddresses, PortRange};
 use weir_proxy::{Config, Marks, NodeMode};
@@ -50,8 +51,8 @@ pub struct RunOptions {
     pub drain_timeout: Duration,
     /// Address of the probes.
     pub health_address: Option<SocketAddr>,
-    /// Address of the metrics.
-    pub(crate) admin_address: Option<SocketAddr>,
+    /// Where operators are answered.
+    pub(crate) admin: AdminOptions,
     /// Filter of log lines.
     pub(crate) log_level: String,
     /// Format of log lines.
@@ -112,7 +113,8 @@ impl RunOptions {
 impl RunArgs {
     /// Checks the flags together and fills in what follows from the host.
     pub(in crate::cli) fn options(self, settings: EffectiveSettings) -> Result<RunOptions, clap::Error> {
-        let Self { source, served, network, capture, limits, process } = self;
+        let Self { source, served, network, capture, limits, process, admin } = self;
+        let admin = admin.options()?;
         let selection = values::selection(served.service_proxy_name);
         let node = match served.mode {
             Mode::Bind => {
@@ -131,7 +133,7 @@ impl RunArgs {
                 takeover: capture.takeover,
                 forwarding: capture.forwarding.into(),
                 when_taken_over: capture.when_taken_over,
-                runtime_dir: capture.runtime_dir.map_or_else(RuntimeDir::default_path, |folder| folder.0),
+                runtime_dir: admin.runtime_dir.clone(),
                 keep_rules: capture.keep_rules,
             }),
         };
@@ -153,7 +155,7 @@ impl RunArgs {
             workers: workers(process.workers),
             drain_timeout: process.drain_timeout,
             health_address: process.health_address.unwrap_or(health_address).0,
-            admin_address: process.admin_address.0,
+            admin,
             log_level: process.log_level,
             log_format: process.log_format,
             settings,

@@ -17,6 +17,18 @@ pub(super) enum SettingOrigin {
     Flag,
 }
 
+impl SettingOrigin {
+    /// The word for JSON.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Variable => "variable",
+            Self::Flag => "flag",
+        }
+    }
+}
+
 /// Settings by the names of their flags, as they were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EffectiveSettings(BTreeMap<String, (SettingOrigin, Vec<OsString>)>);
@@ -51,6 +63,21 @@ impl EffectiveSettings {
             others.0.get(*flag).is_none_or(|(_, other)| other != values)
         };
         self.0.iter().filter(differs).map(|(flag, _)| &**flag)
+    }
+
+    /// Every setting by the name of its flag, in order, with where it was set and its values.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &'static str, Vec<String>)> {
+        self.0.iter().map(|(flag, (origin, values))| {
+            let values = values.iter().map(|value| value.to_string_lossy().into_owned()).collect();
+            (&**flag, origin.as_str(), values)
+        })
+    }
+
+    /// Replaces the values of some flags by those of `others`.
+    pub(crate) fn take_from(&mut self, others: &Self, flags: &[&str]) {
+        for (flag, setting) in others.0.iter().filter(|(flag, _)| flags.contains(&&***flag)) {
+            self.0.insert(flag.clone(), setting.clone());
+        }
     }
 
     /// Where a setting was set.

@@ -1,14 +1,17 @@
 //! By what is a flow judged? The Snapshot that follows from all objects, and the network of the node.
 
 use super::mapped::Mapped;
-use crate::cli::{AskedFlow, ExplainOptions};
+use crate::{
+    admin::NodeFacts,
+    cli::{AskedFlow, ExplainOptions},
+};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
 use weir_core::{
-    Family, Frontend, Node, Origin, Snapshot, SourceRules,
+    Family, Frontend, Localhost, Node, Origin, Snapshot, SourceRules,
     verdict::{Cause, Index, Judgement, Network, Outcome},
 };
 
@@ -16,6 +19,8 @@ use weir_core::{
 pub(super) struct Judge {
     pub(super) index: Index,
     pub(super) mapped: Mapped,
+    /// Whether sockets at the addresses serve, so that there is no silence, and endpoints see this host.
+    binds: bool,
 }
 
 impl Judge {
@@ -44,7 +49,7 @@ impl Judge {
         let exclusive = options.objects.scope.selection.service_proxy_name.is_none();
         let service_cidrs = cluster.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied();
         snapshot.service_cidrs = service_cidrs.filter(|_| exclusive).collect();
-        Self { index: Index::of(snapshot, network), mapped: Mapped::default() }
+        Self { index: Index::of(snapshot, network), mapped: Mapped::default(), binds: false }
     }
 
     /// Judge of what this host serves with `--map loopback`, where endpoints see this host as their client.
@@ -62,13 +67,37 @@ impl Judge {
         snapshot.service_cidrs = Arc::default();
         let mapped = Mapped::of(snapshot);
         let index = Index::placed(snapshot, network, |claim, frontend| mapped.place(claim, frontend));
-        Self { index, mapped }
+        Self { index, mapped, binds: true }
+    }
+
+    /// Judge by what a weir that runs on this host serves.
+    pub(super) fn of_running(snapshot: &mut Snapshot, facts: &NodeFacts) -> Self {
+        let node = Arc::clone(&snapshot.node);
+        let mut addresses = weir_proxy::interface_addresses();
+        let local = addresses.clone();
+        addresses.extend(LOCALHOST);
+        let cluster = facts.cluster.clone().unwrap_or_default();
+        let localhost = if facts.in_node_mode { Localhost::WhereNamed } else { Localhost::LikeOthers };
+        let node_port_addresses =
+            facts.node_port_addresses.resolve(&node, &local, |ip| local.contains(&ip), localhost);
+        let sources = SourceRules::of(&cluster.pods, &node, cluster.masquerade_all || !facts.in_node_mode);
+        let network = Network { addresses, node_port_addresses, pods: cluster.pods, sources };
+        let cidrs = cluster.service_cidrs.iter().chain(&*snapshot.service_cidrs).copied();
+        // In bind mode nothing is captured, and beside another proxy other addresses are that one's.
+        snapshot.service_cidrs = cidrs.filter(|_| facts.in_node_mode && facts.is_exclusive).collect();
+        if !facts.map_loopback {
+            let index = Index::of(snapshot, network);
+            return Self { index, mapped: Mapped::default(), binds: !facts.in_node_mode };
+        }
+        let mapped = Mapped::of(snapshot);
+        let index = Index::placed(snapshot, network, |claim, frontend| mapped.place(claim, frontend));
+        Self { index, mapped, binds: true }
     }
 
     /// What a flow gets.
     pub(super) fn judge(&self, flow: AskedFlow) -> Judgement<'_> {
         let mut judgement = self.index.judge(flow.from, self.dialled(flow.to));
-        if self.mapped.is_on() {
+        if self.binds {
             // Where bind mode has nobody to connect to it has no socket, so that the kernel refuses.
             let is_claimed = matches!(judgement.cause, Cause::Frontend(_));
             if judgement.outcome == Outcome::Drop || (judgement.outcome == Outcome::None && is_claimed) {
@@ -88,7 +117,7 @@ impl Judge {
 
     /// Whether it matters if a client is recognised as a pod.
     pub(super) fn asks_for_pods(&self, judgement: &Judgement<'_>) -> bool {
-        judgement.origin == Origin::Outside && !self.mapped.is_on()
+        judgement.origin == Origin::Outside && !self.binds
     }
 }
 

@@ -33,11 +33,6 @@ impl Mapped {
         Self { mapping: Some(mapping), listens, frontends }
     }
 
-    /// Whether addresses are mapped at all.
-    pub(super) fn is_on(&self) -> bool {
-        self.mapping.is_some()
-    }
-
     /// Where a claim is served.
     pub(super) fn place(&self, claim: &Claim, frontend: Frontend) -> Frontend {
         self.mapping.as_ref().map_or(frontend, |mapping| mapping.listen(claim))

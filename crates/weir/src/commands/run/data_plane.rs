@@ -2,6 +2,7 @@
 
 use super::{frontends::FrontendPrinter, host_addresses::follow_host_addresses, progress::report_progress};
 use crate::{
+    admin::Knowledge,
     http::Probes,
     metrics,
     node::{AppliedState, NodeCapture, TakenOver},
@@ -19,6 +20,8 @@ pub(super) struct DataPlane {
     pub(super) frontends: FrontendPrinter,
     /// Snapshot that the data plane serves, for metrics.
     pub(super) served: watch::Sender<Snapshot>,
+    /// What operators are told.
+    pub(super) knowledge: Knowledge,
     /// Addresses of this host that the control plane knows of.
     pub(super) host_addresses: BTreeSet<IpAddr>,
     /// Whether another weir runs on this host, which was here first.
@@ -29,7 +32,8 @@ impl DataPlane {
     /// Serves what the control plane publishes, and reports the progress to the probes. Returns how another weir has taken
     /// over, or `None` if the control plane has ended.
     pub(super) async fn run(&mut self, control: &mut Control, probes: &Probes) -> Option<TakenOver> {
-        let Self { proxy, node, frontends, served: to_metrics, host_addresses, accompanied } = self;
+        let Self { proxy, node, frontends, served: to_metrics, knowledge, host_addresses, accompanied } =
+            self;
         let (in_force, seen) = watch::channel(0);
         let (served, mut to_capture) = watch::channel(AppliedState::default());
         let captures = node.is_some();
@@ -37,6 +41,7 @@ impl DataPlane {
         let mut snapshots = control.snapshots.clone();
         let serving = proxy.run(&mut snapshots, |snapshot, applied| {
             frontends.show(&applied.rows);
+            knowledge.note_frontends(&applied.rows);
             probes.health().set_waits_for_older(applied.failed > 0 && *accompanied.borrow());
             if let Some(snapshot) = snapshot {
                 probes.health().set_node(&snapshot.node);

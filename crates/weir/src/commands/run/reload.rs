@@ -1,26 +1,30 @@
 //! What happens at SIGHUP? Settings and credentials are read again; what can change while weir serves, changes.
 
 use crate::{
-    cli::{self, Command, RunOptions},
+    admin::Knowledge,
+    cli::{self, Command, LIVE_SETTINGS, RunOptions},
     output::logging::LogFilter,
 };
 use std::{env, time::Duration};
 use tracing::{info, warn};
 use weir_control::Credentials;
 
-/// Settings that take effect without a restart.
-const LIVE: [&str; 2] = ["drain-timeout", "log-level"];
-
 /// Settings in force.
 pub(super) struct Reload {
     options: RunOptions,
     log_filter: LogFilter,
     credentials: Credentials,
+    knowledge: Knowledge,
 }
 
 impl Reload {
-    pub(super) fn new(options: RunOptions, log_filter: LogFilter, credentials: Credentials) -> Self {
-        Self { options, log_filter, credentials }
+    pub(super) fn new(
+        options: RunOptions,
+        log_filter: LogFilter,
+        credentials: Credentials,
+        knowledge: Knowledge,
+    ) -> Self {
+        Self { options, log_filter, credentials, knowledge }
     }
 
     /// Time that open connections may go on at the end.
@@ -47,7 +51,8 @@ impl Reload {
 
     fn apply(&mut self, new: RunOptions) {
         let changed: Vec<&str> = new.settings.differing(&self.options.settings).collect();
-        let (live, later): (Vec<&str>, Vec<&str>) = changed.iter().partition(|flag| LIVE.contains(flag));
+        let (live, later): (Vec<&str>, Vec<&str>) =
+            changed.iter().partition(|flag| LIVE_SETTINGS.contains(flag));
         if let Err(error) = self.log_filter.set(&new.log_level) {
             warn!("SIGHUP: the log level stays {}: {error:#}", self.options.log_level);
         }
@@ -60,5 +65,9 @@ impl Reload {
         }
         self.options.drain_timeout = new.drain_timeout;
         self.options.log_level = new.log_level;
+        // What needs a restart is told as it is in force.
+        let mut in_force = self.options.settings.clone();
+        in_force.take_from(&new.settings, &LIVE_SETTINGS);
+        self.knowledge.reconfigure(in_force, &self.options.log_level);
     }
 }

@@ -1,21 +1,20 @@
 //! Who answers probes and operators while weir runs?
 
 use crate::{
+    admin::{AdminServer, Knowledge},
     cli::RunOptions,
-    http::{
-        Probes,
-        admin::{self, Admin, Metrics},
-    },
+    http::Probes,
     metrics::{self, Exporter},
 };
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use weir_core::Snapshot;
 
 /// Servers for probes and operators, and the upkeep of metrics.
 pub(super) struct Servers {
     stop: CancellationToken,
     tasks: TaskTracker,
+    admin: AdminServer,
+    end_admin: CancellationToken,
 }
 
 impl Servers {
@@ -23,30 +22,27 @@ impl Servers {
         options: &RunOptions,
         probes: &Probes,
         accompanied: &watch::Receiver<bool>,
-        served: watch::Receiver<Snapshot>,
-        exporter: Exporter,
+        (knowledge, exporter): (&Knowledge, Exporter),
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         if let Some(address) = options.health_address {
             tasks.spawn(probes.clone().serve(address, accompanied.clone(), stop.clone()));
         }
-        if let Some(address) = options.admin_address {
-            let metrics = Metrics { recorded: exporter.handle.clone(), served };
-            let admin = Admin { metrics, in_node_mode: options.node.is_some() };
-            tasks.spawn(admin::serve(address, accompanied.clone(), admin, stop.clone()));
-        }
         tasks.spawn(metrics::upkeep(exporter, stop.clone()));
         tasks.close();
-        Ok(Self { stop, tasks })
+        let admin = AdminServer::start(options.admin.clone(), accompanied.clone(), knowledge.clone())?;
+        Ok(Self { stop, tasks, admin, end_admin: knowledge.stop().clone() })
     }
 
     /// Closes the ports at once; answers under way are given. To be followed by [`Self::stop`].
     pub(super) fn release(&self) {
         self.stop.cancel();
+        self.end_admin.cancel();
     }
 
     pub(super) async fn stop(self) {
-        self.stop.cancel();
+        self.release();
         self.tasks.wait().await;
+        self.admin.ended().await;
     }
 }

@@ -9,8 +9,9 @@ use super::{
     servers::Servers,
 };
 use crate::{
+    admin::{Knowledge, Metrics, NodeFacts},
     cli::RunOptions,
-    commands::signals::Signals,
+    commands::{explain::RunningExplainer, signals::Signals},
     health::Health,
     http::Probes,
     metrics,
@@ -51,8 +52,12 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     let (served, to_show) = watch::channel(Snapshot::default());
     let is_accompanied = capture.as_ref().is_some_and(|capture| !capture.has_lock());
     let (accompany, accompanied) = watch::channel(is_accompanied);
-    let servers = Servers::start(&options, &probes, &accompanied, to_show, exporter)?;
+    let metrics = Metrics { recorded: exporter.handle.clone(), served: to_show };
+    let log = (log_filter.clone(), options.log_level.clone());
+    let knowledge = Knowledge::new(metrics, &probes, node_facts(&options), options.settings.clone(), log);
+    let servers = Servers::start(&options, &probes, &accompanied, (&knowledge, exporter))?;
     let mut proxy = Proxy::start(options.proxy_config())?;
+    knowledge.observe(proxy.observer());
     let node = capture.zip(options.node.as_ref()).map(|(capture, node)| {
         let node_ports = options.node_port_addresses.clone();
         NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
@@ -68,11 +73,21 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     if let (Some(_), Some(loaded)) = (&options.node, &control.first_load) {
         node_name::warn_if_unknown(&options.scope.node_name, &loaded.nodes);
     }
+    let explainer = RunningExplainer::new(knowledge.node().clone(), control.objects.clone());
+    knowledge.explain_by(Box::new(explainer));
     let frontends = FrontendPrinter::new(options.map_loopback);
     let host_addresses = options.scope.guard_rules.host.clone();
-    let mut data_plane = DataPlane { proxy, node, frontends, served, host_addresses, accompanied };
+    let mut data_plane = DataPlane {
+        proxy,
+        node,
+        frontends,
+        served,
+        knowledge: knowledge.clone(),
+        host_addresses,
+        accompanied,
+    };
     let after = AfterTakeover::new(options.node.as_ref());
-    let mut reload = Reload::new(options, log_filter, control.credentials());
+    let mut reload = Reload::new(options, log_filter, control.credentials(), knowledge);
     let taken_over = tokio::select! {
         reason = signals.end(async || reload.run().await) => {
             info!(
@@ -99,6 +114,17 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     finish_saving(saving).await;
     servers.stop().await;
     Ok(())
+}
+
+/// What the admin side is told of the node.
+fn node_facts(options: &RunOptions) -> NodeFacts {
+    NodeFacts {
+        in_node_mode: options.node.is_some(),
+        map_loopback: options.map_loopback,
+        node_port_addresses: options.node_port_addresses.clone(),
+        cluster: options.node.as_ref().map(|node| node.network.clone()),
+        is_exclusive: options.node.as_ref().is_some_and(|node| node.exclusive),
+    }
 }
 
 fn warn_of_unknown_pods(options: &RunOptions) {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::http::{
     client::{Client, get},
-    connections::{CONNECTION_LIFETIME, HEADER_TIMEOUT, MAX_CONNECTIONS},
+    connections::{HEADER_TIMEOUT, MAX_CONNECTIONS},
+    lifetime::CONNECTION_LIFETIME,
     reply::{TEXT, reply},
 };
 use hyper::StatusCode;

@@ -1,0 +1,217 @@
+//! From where does the admin side know what it tells?
+
+use crate::admin::{
+    basics::api_error::ApiError,
+    known::{
+        explaining::Explain,
+        frontends::Frontends,
+        leases::Leases,
+        metrics_page::Metrics,
+        overview::{LastOverview, Overview},
+    },
+};
+use crate::{
+    cli::{ClusterNetwork, EffectiveSettings},
+    http::Probes,
+    output::logging::LogFilter,
+};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use weir_core::{NodePortAddresses, Snapshot};
+use weir_proxy::{FrontendRow, Observer};
+
+/// Sources of everything that is told. A clone is another handle to the same.
+#[derive(Clone)]
+pub(crate) struct Knowledge(Arc<Shared>);
+
+/// What all handles share.
+pub(crate) struct Shared {
+    pub(in crate::admin) metrics: Metrics,
+    /// Snapshot that is served.
+    pub(in crate::admin) served: watch::Receiver<Snapshot>,
+    pub(in crate::admin) frontends: Frontends,
+    pub(in crate::admin) leases: Leases,
+    pub(in crate::admin) probes: Probes,
+    pub(in crate::admin) node: NodeFacts,
+    pub(in crate::admin) settings: Mutex<EffectiveSettings>,
+    pub(in crate::admin) log_level: LogLevel,
+    pub(in crate::admin) started: (SystemTime, Instant),
+    /// Set when the admin side ends.
+    pub(in crate::admin) stop: CancellationToken,
+    pub(in crate::admin) overview: LastOverview,
+    observer: OnceLock<Observer>,
+    explainer: OnceLock<Box<dyn Explain>>,
+}
+
+/// What is known of the node from flags, to judge what clients get.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeFacts {
+    /// Whether weir is the proxy of a node.
+    pub(crate) in_node_mode: bool,
+    /// Whether cluster IPs are served elsewhere.
+    pub(crate) map_loopback: bool,
+    /// Addresses where node ports are served.
+    pub(crate) node_port_addresses: NodePortAddresses,
+    /// Network of the cluster; `None` in bind mode.
+    pub(crate) cluster: Option<ClusterNetwork>,
+    /// Whether all Services of the cluster are weir's.
+    pub(crate) is_exclusive: bool,
+}
+
+/// The filter of the log, and until when an operator has set it.
+#[derive(Debug)]
+pub(in crate::admin) struct LogLevel {
+    filter: LogFilter,
+    state: Mutex<LogState>,
+}
+
+/// State of the log's filter.
+#[derive(Clone, Debug)]
+pub(in crate::admin) struct LogState {
+    /// Filter in force.
+    pub(in crate::admin) level: String,
+    /// Filter of `--log-level`.
+    pub(in crate::admin) configured: String,
+    /// When the configured one comes back; `None` if it is in force, or not to come back.
+    pub(in crate::admin) until: Option<SystemTime>,
+    /// Counts changes: whoever waits for `until` looks whether it is still theirs.
+    change: u64,
+}
+
+impl LogLevel {
+    pub(in crate::admin) fn new(filter: LogFilter, configured: String) -> Self {
+        let state = LogState { level: configured.clone(), configured, until: None, change: 0 };
+        Self { filter, state: Mutex::new(state) }
+    }
+
+    pub(in crate::admin) fn state(&self) -> LogState {
+        self.lock().clone()
+    }
+
+    /// Logs by `level` from now on; returns the number of this change.
+    pub(in crate::admin) fn set(&self, level: &str, until: Option<SystemTime>) -> anyhow::Result<u64> {
+        let mut state = self.lock();
+        self.filter.set(level)?;
+        state.level = level.to_owned();
+        state.until = until;
+        state.change += 1;
+        Ok(state.change)
+    }
+
+    /// Brings the configured filter back, if nobody has set another one since a change.
+    pub(in crate::admin) fn restore(&self, change: u64) {
+        let configured = {
+            let state = self.lock();
+            (state.change == change).then(|| state.configured.clone())
+        };
+        if let Some(configured) = configured {
+            let _ = self.set(&configured, None);
+        }
+    }
+
+    /// Notes that `--log-level` is another one, which is in force.
+    fn configure(&self, configured: &str) {
+        let mut state = self.lock();
+        state.level = configured.to_owned();
+        state.configured = configured.to_owned();
+        state.until = None;
+        state.change += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Knowledge {
+    /// Collects what is known at the start; the data plane follows by [`Self::observe`].
+    pub(crate) fn new(
+        metrics: Metrics,
+        probes: &Probes,
+        node: NodeFacts,
+        settings: EffectiveSettings,
+        (filter, level): (LogFilter, String),
+    ) -> Self {
+        Self(Arc::new(Shared {
+            served: metrics.served.clone(),
+            metrics,
+            frontends: Frontends::default(),
+            leases: Leases::default(),
+            probes: probes.clone(),
+            node,
+            settings: Mutex::new(settings),
+            log_level: LogLevel::new(filter, level),
+            started: (SystemTime::now(), Instant::now()),
+            stop: CancellationToken::new(),
+            overview: LastOverview::default(),
+            observer: OnceLock::new(),
+            explainer: OnceLock::new(),
+        }))
+    }
+
+    /// Tells of the data plane from now on.
+    pub(crate) fn observe(&self, observer: Observer) {
+        let _ = self.0.observer.set(observer);
+    }
+
+    /// Explains flows from now on.
+    pub(crate) fn explain_by(&self, explainer: Box<dyn Explain>) {
+        let _ = self.0.explainer.set(explainer);
+    }
+
+    /// What is known of the node from flags.
+    pub(crate) fn node(&self) -> &NodeFacts {
+        &self.0.node
+    }
+
+    /// Notes frontends whose state has changed.
+    pub(crate) fn note_frontends(&self, rows: &[FrontendRow]) {
+        let events = self.observer().map(Observer::events);
+        self.0.frontends.note(rows, events, SystemTime::now());
+    }
+
+    /// Set when the admin side shall end.
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// What explains flows; `None` before objects are read.
+    pub(in crate::admin) fn explainer(&self) -> Option<&dyn Explain> {
+        self.0.explainer.get().map(|explainer| &**explainer)
+    }
+
+    /// All Service ports, as they are or were a moment ago.
+    pub(in crate::admin) fn overview(&self, now: Instant) -> Result<Arc<Overview>, ApiError> {
+        let observer = self.observer().ok_or_else(ApiError::not_running)?;
+        let snapshot = self.0.served.borrow().clone();
+        Ok(self.0.overview.get((&self.0.frontends, observer), &snapshot, now))
+    }
+
+    /// Notes settings that were read again: those that have changed while weir runs, and the log's filter.
+    pub(crate) fn reconfigure(&self, settings: EffectiveSettings, log_level: &str) {
+        *self.0.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.0.log_level.configure(log_level);
+    }
+
+    /// The data plane; `None` before it runs.
+    pub(in crate::admin) fn observer(&self) -> Option<&Observer> {
+        self.0.observer.get()
+    }
+
+    /// Time since the start.
+    pub(in crate::admin) fn uptime(&self) -> Duration {
+        self.0.started.1.elapsed()
+    }
+}
+
+impl std::ops::Deref for Knowledge {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,5 @@
+//! What is told of connections and flows?
+
+pub(in crate::admin) mod flows;
+pub(in crate::admin) mod live;
+mod query;
