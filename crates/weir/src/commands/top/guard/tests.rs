@@ -59,7 +59,8 @@ fn after_a_panic_the_terminal_is_as_it_was_and_what_the_panic_says_stays_on_the_
         assert!(!raw.local_modes.contains(LocalModes::ICANON));
         guard
             .draw(|frame| {
-                drop(frame.buffer_mut().set_string(0, 0, "on the other screen", ratatui::style::Style::new()))
+                let style = ratatui::style::Style::new();
+                frame.buffer_mut().set_string(0, 0, "on the other screen", style);
             })
             .unwrap();
         guard.redraw().unwrap();

@@ -1,6 +1,6 @@
 //! How is an endpoint shown?
 
-use super::{Column, Line, SERVICE, numbers, words};
+use super::column::{Column, Line, SERVICE, numbers, words};
 use crate::{
     commands::top::{
         model::{DETAIL_WIDTH, service_port},

@@ -1,6 +1,6 @@
 //! How is an event shown?
 
-use super::{Column, SERVICE, words};
+use super::column::{Column, SERVICE, words};
 use crate::commands::top::{
     model::{clock, service_port},
     view::{style::signed, text::shown},

@@ -1,6 +1,6 @@
 //! How is a Service port shown?
 
-use super::{Column, Line, SERVICE, numbers, words};
+use super::column::{Column, Line, SERVICE, numbers, words};
 use crate::{
     commands::top::{
         model::{cluster_address, service_port},
