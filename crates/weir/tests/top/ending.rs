@@ -114,7 +114,7 @@ fn without_a_terminal_it_says_what_to_use_and_the_exit_code_is_2() {
     let (stdout, stderr) = texts(&output);
     assert_eq!((&*stdout, output.status.code()), ("", Some(2)), "{stderr}");
     assert!(stderr.contains("needs a terminal") && stderr.contains("weir status"), "{stderr}");
-    let mut dumb = Terminal::start_with((80, 24), &[], &[("TERM", "dumb")]);
+    let mut dumb = Terminal::start_with((250, 24), &[], &[("TERM", "dumb")]);
     assert_eq!(dumb.ended().code(), Some(2));
     dumb.wait_for("cannot move its cursor");
 }

@@ -18,7 +18,7 @@ fn a_real_weir_is_shown_with_its_connections_and_called_stale_when_it_is_killed(
     let weir = Weir::ready(&manifest(web, &[echo.address()]), &[]);
     let socket = weir.admin_socket().display().to_string();
     let mut terminal = Terminal::start((120, 40), &["--socket", &socket]);
-    terminal.wait_for("default/web:80/TCP");
+    terminal.wait_for(&format!("default/web:{}/TCP", web.port()));
     terminal.wait_for("nothing is wrong");
     let mut client = TcpStream::connect(web).unwrap();
     client.set_read_timeout(Some(HANG)).unwrap();

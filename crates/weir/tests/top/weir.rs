@@ -82,7 +82,7 @@ impl Node {
     pub(crate) fn new() -> Self {
         let web = ("default", "web", "http");
         let connection = |number: u64| {
-            let age = 40 * (15 - number);
+            let age = 40 * (25 - number);
             with(
                 first("/api/v1/connections"),
                 json!({

@@ -35,6 +35,7 @@ fn run_within_terminal(test: &str) -> Ran {
     command
         .args(["--exact", test, "--nocapture"])
         .env(WITHIN, "yes")
+        .env("RUST_BACKTRACE", "0")
         .stdin(stdio())
         .stdout(stdio())
         .stderr(stdio());

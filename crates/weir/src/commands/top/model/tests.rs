@@ -179,6 +179,7 @@ fn the_next_page_on_the_way_to_the_end_is_asked_for_at_once() {
     first["metadata"]["continue"] = json!("t");
     answer(&mut model, &first);
     assert_eq!(press(&mut model, "G"), Effect::Ask);
+    first["metadata"]["continue"] = json!("u");
     assert!(answer(&mut model, &first));
     assert!(!answer(&mut model, &services()));
 }

@@ -4,7 +4,7 @@ use crate::commands::top::model::help;
 
 /// What the table of keys does not say.
 const NOTES: [&str; 6] = [
-    "A filter is a part of a name, and parameters of the admin API: web state=ejected",
+    "A filter: a part of a name, parameters of the admin API (state=ejected), or",
     "of connections: a client (10.244.1.9, 10.244.1.0/24), an endpoint (IP:PORT), a",
     "Service (web, shop/web:http), and older=10m, node=NAME, reason=endpoint_reset",
     "! does not work  ~ works less well  odds: the next new connection's",
