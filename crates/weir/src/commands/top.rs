@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `model` | what is on the screen, and what must be asked? A state machine without terminal and socket |
 //! | `view` | how does it look? From the model to cells |
-//! | `keyboard`, `guard`, `shell` | keys, the terminal, and what happens when |
+//! | `keyboard`, `guard`, `asker`, `shell` | keys, the terminal, questions, and what happens when |
 
+mod asker;
 mod guard;
 mod keyboard;
 mod model;

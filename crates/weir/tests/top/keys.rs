@@ -115,16 +115,8 @@ fn round_trip_times_are_asked_for_only_while_they_are_shown() {
 
 #[test]
 fn ten_thousand_services_come_page_by_page() {
-    let mut node = Node::new();
-    let template = node.services.pop().unwrap();
-    node.services = (0..10_000)
-        .map(|number| {
-            let mut service = template.clone();
-            service["service"] = json!(format!("s{number}"));
-            service
-        })
-        .collect();
-    let server = Server::of(node);
+    let server = Server::new();
+    server.with(|state| state.many = Some(10_000));
     let terminal = Terminal::start((80, 24), &["--socket", &server.socket()]);
     terminal.wait_for("1 of 10000");
     terminal.press("G");

@@ -37,7 +37,11 @@ fn a_real_weir_is_shown_with_its_connections_and_called_stale_when_it_is_killed(
         terminal.wait_for(&address);
     }
     terminal.press("/127.0.0.0/8 older=0s\r");
-    terminal.wait_for(&address);
+    let is_filtered = |lines: &[String]| {
+        let screen = lines.concat();
+        ["/127.0.0.0/8 older=0s  by", "1 of 1", &address].iter().all(|part| screen.contains(part))
+    };
+    terminal.wait_until("the filtered list", is_filtered);
     terminal.press("\r");
     terminal.wait_for("openedAt");
     drop(client);

@@ -25,6 +25,8 @@ pub(crate) struct Server {
 /// What the server knows, and what it was asked.
 pub(crate) struct State {
     pub(crate) node: Node,
+    /// Number of Services, all like the last one, in place of those of the node.
+    pub(crate) many: Option<usize>,
     /// Whether it takes connections and says nothing.
     pub(crate) is_silent: bool,
     is_ending: bool,
@@ -43,7 +45,7 @@ impl Server {
 
     pub(crate) fn of(node: Node) -> Self {
         let (asked, known, silent) = (Vec::new(), HashSet::new(), Vec::new());
-        let state = State { node, is_silent: false, is_ending: false, asked, known, silent };
+        let state = State { node, many: None, is_silent: false, is_ending: false, asked, known, silent };
         let mut server = Self { folder: folder(), state: Arc::new(Mutex::new(state)), thread: None };
         server.begin();
         server
@@ -139,22 +141,38 @@ impl State {
                 json!({"kind": "Error", "status": 400, "message": message, "details": {"nearest": "ejected"}}),
             );
         }
+        let number = |name: &str| parameters.get(name).and_then(|value| value.parse::<usize>().ok());
+        let (start, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(100));
+        if let (Some(many), "services") = (self.many, route) {
+            let template = self.node.services.last().unwrap();
+            let service = |number: usize| {
+                let mut service = template.clone();
+                service["service"] = json!(format!("s{number}"));
+                service
+            };
+            let page = (start..many.min(start + limit)).map(service).collect();
+            return (200, list(page, many, (start + limit < many).then_some(start + limit), later));
+        }
         let is_closed = parameters.get("state").is_some_and(|state| state == "closed");
         let mut items = self.node.items(route, is_closed, later);
-        let total = items.len();
         items.retain(|item| is_wanted(item, route, &parameters));
         sort(&mut items, parameters.get("sort").map_or("", String::as_str));
         if parameters.contains_key("detail") {
             items.iter_mut().for_each(|item| item["detail"] = detail(route));
         }
-        let number = |name: &str| parameters.get(name).and_then(|value| value.parse::<usize>().ok());
-        let (start, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(100));
         let matched = items.len();
-        let next = (start + limit < matched).then(|| (start + limit).to_string());
-        let page: Vec<Value> = items.into_iter().skip(start).take(limit).collect();
-        let metadata = json!({"time": time(later), "generation": 42, "total": total, "matched": matched, "continue": next});
-        (200, json!({"metadata": metadata, "items": page}))
+        let next = (start + limit < matched).then_some(start + limit);
+        let page = items.into_iter().skip(start).take(limit).collect();
+        (200, list(page, matched, next, later))
     }
+}
+
+fn list(items: Vec<Value>, matched: usize, next: Option<usize>, later: bool) -> Value {
+    let next = next.map(|next| next.to_string());
+    json!({
+        "metadata": {"time": time(later), "generation": 42, "total": matched, "matched": matched, "continue": next},
+        "items": items,
+    })
 }
 
 fn is_wanted(item: &Value, route: &str, parameters: &HashMap<&str, String>) -> bool {

@@ -71,6 +71,13 @@ pub(super) struct Question {
     pub(super) query: Query,
 }
 
+impl Question {
+    /// Whether it is about the node as a whole.
+    pub(super) fn is_of_node(&self) -> bool {
+        self.subject == Subject::Summary
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Summary,
@@ -171,6 +178,7 @@ impl Model {
     }
 
     fn answered(&mut self, question: &Question, answer: Value) {
+        self.node.is_there(self.now);
         match question.subject {
             Subject::Summary => {
                 let is_another = self.node.answer(answer, self.now);

@@ -1,34 +1,25 @@
 //! What happens when? Keys, answers, signals and the clock reach the model here, and the screen is drawn after each.
 
 use super::{
+    asker::Asker,
     guard::TerminalGuard,
     keyboard::{Input, inputs},
-    model::{Effect, Model, Question, Trouble},
+    model::{Effect, Model},
     view::{self, Looks},
 };
-use crate::client::{Client, Failure};
+use crate::client::Client;
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ratatui::crossterm::terminal;
 use rustix::process::{Signal, getpid, kill_process};
-use serde_json::Value;
-use std::{future, pin::Pin, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 use tokio::{
     signal::unix::{self, SignalKind},
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 /// Time between two rounds of questions.
 const ROUND: Duration = Duration::from_secs(1);
-
-/// Time in which an answer must have come; the head says so then.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// Answers to some of the questions of a round, in order.
-type Answers = Vec<(Question, Result<Value, Trouble>)>;
-
-/// Questions that are being asked.
-type Round<'a> = Pin<Box<dyn Future<Output = Answers> + 'a>>;
 
 /// Shows the model until the user or a signal ends it.
 pub(super) async fn run(client: &Client, mut model: Model, looks: Looks) -> anyhow::Result<ExitCode> {
@@ -38,11 +29,11 @@ pub(super) async fn run(client: &Client, mut model: Model, looks: Looks) -> anyh
     let start = Instant::now();
     let mut ticks = interval(ROUND);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut round: Option<Round<'_>> = None;
+    let mut asker = Asker::new(client);
     loop {
         model.at(start.elapsed());
         if model.resize(terminal::size().context("the terminal has no size")?) {
-            round = Some(ask(client, &model));
+            asker.ask_at_once(model.questions());
         }
         guard.draw(|frame| view::draw(frame, &mut model, looks)).context("cannot write to the terminal")?;
         tokio::select! {
@@ -61,7 +52,7 @@ pub(super) async fn run(client: &Client, mut model: Model, looks: Looks) -> anyh
                 for effect in effects {
                     match effect {
                         Effect::Nothing => {}
-                        Effect::Ask => round = Some(ask(client, &model)),
+                        Effect::Ask => asker.ask_at_once(model.questions()),
                         Effect::Copy(text) => guard.send(&copied(&text))?,
                         Effect::Redraw => guard.redraw()?,
                         Effect::Suspend => {
@@ -75,54 +66,16 @@ pub(super) async fn run(client: &Client, mut model: Model, looks: Looks) -> anyh
                     }
                 }
             }
-            answers = answered(&mut round) => {
+            (question, answer) = asker.next() => {
                 model.at(start.elapsed());
-                let again = answers.into_iter().fold(false, |again, (question, answer)| model.answer(&question, answer) | again);
-                round = again.then(|| ask(client, &model));
+                if model.answer(&question, answer) {
+                    asker.ask_at_once(model.questions());
+                }
             }
-            _ = ticks.tick() => if round.is_none() {
-                round = Some(ask(client, &model));
-            }
-        }
-    }
-}
-
-/// Asks what the model asks, one after the other; where nobody answers the rest is not asked.
-fn ask<'a>(client: &'a Client, model: &Model) -> Round<'a> {
-    let questions = model.questions();
-    Box::pin(async move {
-        let mut answers = Answers::new();
-        for question in questions {
-            let answer = match timeout(ANSWER, client.get(&question.query)).await {
-                Ok(answer) => answer.map_err(|failure| trouble(&failure)),
-                Err(_) => Err(Trouble::Gone(format!("weir has not answered for {}s", ANSWER.as_secs()))),
-            };
-            let is_gone = matches!(answer, Err(Trouble::Gone(_)));
-            answers.push((question, answer));
-            if is_gone {
-                break;
+            _ = ticks.tick() => if asker.is_idle() {
+                asker.ask(model.questions());
             }
         }
-        answers
-    })
-}
-
-/// Waits for the answers of a round; for ever without one.
-async fn answered(round: &mut Option<Round<'_>>) -> Answers {
-    match round {
-        Some(round) => round.await,
-        None => future::pending().await,
-    }
-}
-
-fn trouble(failure: &Failure) -> Trouble {
-    let text = failure.to_string();
-    if failure.is_too_many() {
-        Trouble::TooMany(text)
-    } else if failure.is_wrong_usage() {
-        Trouble::Refused(text)
-    } else {
-        Trouble::Gone(text)
     }
 }
 

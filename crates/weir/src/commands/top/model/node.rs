@@ -15,6 +15,24 @@ const STALE: Duration = Duration::from_secs(3);
 const TOTALS: [&str; 4] =
     ["connections.openedTotal", "connections.failedTotal", "bytes.toEndpointTotal", "bytes.toClientTotal"];
 
+/// Counts of Service ports that are not as they should be, the worst first.
+const SERVICES: [(&str, &str); 5] = [
+    ("services.notBound", "not bound"),
+    ("services.failing", "failing"),
+    ("services.noEndpoints", "without endpoints"),
+    ("services.degraded", "degraded"),
+    ("services.unsupported", "unsupported"),
+];
+
+/// Counts of endpoints that get nothing although they are there.
+const ENDPOINTS: [(&str, &str); 5] = [
+    ("endpoints.ejected", "ejected"),
+    ("endpoints.down", "down"),
+    ("endpoints.full", "full"),
+    ("endpoints.loop", "loop"),
+    ("endpoints.draining", "draining"),
+];
+
 /// Node that is looked at.
 #[derive(Clone, Debug, Default)]
 pub(in crate::commands::top) struct Node {
@@ -37,9 +55,14 @@ impl Node {
         let at = between(Some("2020-01-01T00:00:00Z"), part.text("time")).unwrap_or(0.0);
         let totals = TOTALS.map(|path| part.count(path).unwrap_or(0));
         self.rates.update(at, std::iter::once((String::new(), totals)));
-        (self.answered, self.trouble) = (now, None);
+        self.is_there(now);
         self.summary = summary;
         is_another
+    }
+
+    /// Takes note of an answer, whatever it is about.
+    pub(super) fn is_there(&mut self, now: Duration) {
+        (self.answered, self.trouble) = (now, None);
     }
 
     /// Takes the reason why there is no answer.
@@ -91,24 +114,17 @@ impl Node {
                 found.push(format!("{what} {used} of {limit}"));
             }
         }
-        let mut count = |path: &str, what: &str| {
-            if let Some(count) = summary.count(path).filter(|count| *count > 0) {
-                found.push(format!("{count} {what}"));
-            }
+        let group = |what: &str, counts: &[(&str, &str)]| {
+            let count = |(path, word): &(&str, &str)| {
+                let count = summary.count(path).filter(|count| *count > 0)?;
+                Some(format!("{count} {word}"))
+            };
+            let counts: Vec<String> = counts.iter().filter_map(count).collect();
+            (!counts.is_empty()).then(|| format!("{what}: {}", counts.join(", ")))
         };
-        for (path, what) in [
-            ("services.notBound", "not bound"),
-            ("services.failing", "failing"),
-            ("services.noEndpoints", "without endpoints"),
-            ("services.degraded", "degraded"),
-            ("services.unsupported", "unsupported"),
-        ] {
-            count(path, &format!("Service ports {what}"));
-        }
-        for state in ["ejected", "down", "full", "loop", "draining"] {
-            count(&format!("endpoints.{state}"), &format!("endpoints {state}"));
-        }
-        count("overrides", "overrides");
+        found.extend(group("Service ports", &SERVICES));
+        found.extend(group("endpoints", &ENDPOINTS));
+        found.extend(group("overrides", &[("overrides", "set")]));
         found
     }
 }
@@ -162,10 +178,9 @@ mod tests {
         let expected = [
             "weir is ending",
             "descriptors 95 of 100",
-            "1 Service ports failing",
-            "2 Service ports degraded",
-            "3 endpoints ejected",
-            "1 overrides",
+            "Service ports: 1 failing, 2 degraded",
+            "endpoints: 3 ejected",
+            "overrides: 1 set",
         ];
         assert_eq!(node.wrong(), expected);
         let mut unknown = Node::default();

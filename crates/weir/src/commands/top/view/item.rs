@@ -42,7 +42,7 @@ fn service(item: Part<'_>) -> Vec<String> {
             item.number("affinitySeconds").map_or_else(|| "none".to_owned(), |seconds| age(Some(seconds))),
         ),
         format!(
-            "  traffic policy internal {}, external {}; frontends {} listening, {} failed",
+            "  policy internal {}, external {}; frontends {} listening, {} failed",
             text("internalTrafficPolicy"),
             text("externalTrafficPolicy"),
             count("frontends.listening"),
@@ -68,7 +68,10 @@ fn endpoint(item: Part<'_>) -> Vec<String> {
     };
     let picks: Vec<String> = item.items("picks").map(pick).collect();
     vec![
-        format!("{}: {}", signed(text("state")), about(Kind::Endpoints, item)),
+        match about(Kind::Endpoints, item).as_str() {
+            "-" => signed(text("state")),
+            why => format!("{}: {why}", signed(text("state"))),
+        },
         format!(
             "  of {}, node {}, zone {}, weight {}",
             service_port(item),

@@ -26,7 +26,7 @@ pub(super) const COLUMNS: [Column; 14] = [
     numbers("CONNECT", 7, 130, |line| latency(line.item.number("connectTime.meanSeconds"))),
     numbers("RTT", 6, DETAIL_WIDTH, |line| latency(line.item.number("detail.rttSeconds"))),
     numbers("RETR", 4, DETAIL_WIDTH, |line| line.count("detail.retransmits")),
-    words("WHY", 8, 100, |line| shown(&about(line.item))),
+    words("WHY", 8, 80, |line| shown(&about(line.item))),
 ];
 
 fn since(line: &Line<'_>) -> String {
