@@ -16,6 +16,9 @@ use ratatui::{
 /// Cells in front of a line, for the sign of the one that is selected.
 const MARK: usize = 1;
 
+/// Lines above and below the screen by which columns are as wide as they are.
+const NEAR: usize = 50;
+
 /// Width of a screen from which on columns stand two cells apart, else one.
 const ROOMY: u16 = 100;
 
@@ -33,8 +36,12 @@ pub(super) fn draw(
     let (list, gap) = (&*list, if area.width < ROOMY { 1 } else { 2 });
     let shown: Vec<&Column> =
         columns(list.kind, within_item).filter(|column| column.from <= area.width).collect();
+    // Widths that hang on a few more lines than are seen change little from move to move, and a long page costs no more.
+    let near = window.start.saturating_sub(NEAR);
     let lines: Vec<Vec<String>> = list
         .items()
+        .skip(near)
+        .take(window.end + NEAR - near)
         .map(|item| shown.iter().map(|column| (column.cell)(&Line { list, item })).collect())
         .collect();
     let widths = widths(&shown, &lines, usize::from(area.width).saturating_sub(MARK), gap);
@@ -50,7 +57,7 @@ pub(super) fn draw(
     let header = [Span::raw(" ")].into_iter().chain(row(&names, &|_, _| looks.header()));
     buffer.set_line(area.x, area.y, &header.collect::<Vec<_>>().into(), area.width);
     for (y, index) in (area.y + 1..area.bottom()).zip(window) {
-        let Some(cells) = lines.get(index) else { break };
+        let Some(cells) = lines.get(index - near) else { break };
         let is_selected = focused && index == list.cursor();
         let style = |name: &str, cell: &str| match name {
             "STATE" | "SEVERITY" if !is_selected => looks.state(cell.trim_start_matches(['!', '~', ' '])),
