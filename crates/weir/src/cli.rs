@@ -17,7 +17,7 @@ mod values;
 
 pub use client::{
     ConfigOptions, ConnsOptions, EndpointsOptions, EventsOptions, KillOptions, LogLevelOptions,
-    ServicesOptions, StatusOptions, SteeringOptions,
+    ServicesOptions, StatusOptions, SteeringOptions, TopOptions,
 };
 pub(crate) use client::{ConnectionState, ServiceName, SteeringChange};
 pub(crate) use doctor::ANSWER_TIMEOUT;

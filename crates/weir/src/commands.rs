@@ -13,6 +13,7 @@ mod resolve;
 mod run;
 mod signals;
 mod tools;
+mod top;
 
 pub use execute::execute;
 pub use tools::{answer_shell, is_asked_by_shell};

@@ -7,8 +7,8 @@ mod service_name;
 mod socket;
 mod steering;
 
-pub(super) use commands::{ConfigArgs, EventsArgs, LogLevelArgs, StatusArgs};
-pub use commands::{ConfigOptions, EventsOptions, LogLevelOptions, StatusOptions};
+pub(super) use commands::{ConfigArgs, EventsArgs, LogLevelArgs, StatusArgs, TopArgs};
+pub use commands::{ConfigOptions, EventsOptions, LogLevelOptions, StatusOptions, TopOptions};
 pub(crate) use conns::ConnectionState;
 pub(super) use conns::ConnsArgs;
 pub use conns::ConnsOptions;

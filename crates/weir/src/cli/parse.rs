@@ -6,8 +6,8 @@ use super::{
     client::{
         ConfigArgs, ConfigOptions, ConnsArgs, ConnsOptions, DrainArgs, EndpointsArgs, EndpointsOptions,
         EventsArgs, EventsOptions, KillArgs, KillOptions, LogLevelArgs, LogLevelOptions, RuntimeDirArgs,
-        ServicesArgs, ServicesOptions, StatusArgs, StatusOptions, SteeringChange, SteeringOptions,
-        WeightArgs,
+        ServicesArgs, ServicesOptions, StatusArgs, StatusOptions, SteeringChange, SteeringOptions, TopArgs,
+        TopOptions, WeightArgs,
     },
     doctor::{DoctorArgs, DoctorOptions},
     explain::{ExplainArgs, ExplainOptions, RunningExplainOptions, is_about_objects},
@@ -26,7 +26,7 @@ use crate::version;
 use clap::{Args, CommandFactory, Error, FromArgMatches, Parser, Subcommand};
 use notes::{
     COMPLETION_NOTES, CONNS_NOTES, DOCTOR_NOTES, DRAIN_NOTES, ENDPOINTS_NOTES, EVENTS_NOTES, EXAMPLES,
-    EXPLAIN_NOTES, KILL_NOTES, LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES,
+    EXPLAIN_NOTES, KILL_NOTES, LOG_LEVEL_NOTES, MAN_NOTES, RESOLVE_NOTES, RUN_NOTES, STATUS_NOTES, TOP_NOTES,
     WEIGHT_NOTES,
 };
 use std::{ffi::OsString, path::PathBuf};
@@ -58,6 +58,9 @@ enum Subcommands {
     /// Tell how the weir of this host is, what is wrong first.
     #[command(after_help = STATUS_NOTES)]
     Status(StatusArgs),
+    /// Watch the weir of this host in a terminal: Services, endpoints, connections, events.
+    #[command(after_help = TOP_NOTES)]
+    Top(TopArgs),
     /// List the Services that the weir of this host serves, and how they are.
     Services(ServicesArgs),
     /// List the endpoints that the weir of this host knows, and why some get no connections.
@@ -115,6 +118,8 @@ pub enum Command {
     ExplainRunning(Box<RunningExplainOptions>),
     /// `weir status`: tell how the running weir is.
     Status(StatusOptions),
+    /// `weir top`: watch the running weir.
+    Top(TopOptions),
     /// `weir services`: list Service ports.
     Services(ServicesOptions),
     /// `weir endpoints`: list endpoints.
@@ -209,6 +214,7 @@ fn checked(
         Subcommands::Explain(args) if about_objects => Command::Explain(Box::new(args.options()?)),
         Subcommands::Explain(args) => Command::ExplainRunning(Box::new(args.running()?)),
         Subcommands::Status(args) => Command::Status(args.options()?),
+        Subcommands::Top(args) => Command::Top(args.options()?),
         Subcommands::Services(args) => Command::Services(args.options()?),
         Subcommands::Endpoints(args) => Command::Endpoints(args.options()?),
         Subcommands::Conns(args) => Command::Conns(Box::new(args.options()?)),
@@ -234,8 +240,9 @@ const DOCTOR: &str = "doctor";
 const EXPLAIN: &str = "explain";
 
 /// Commands that ask a running weir.
-const ASKING: [&str; 12] = [
+const ASKING: [&str; 13] = [
     "status",
+    "top",
     "services",
     "endpoints",
     "conns",

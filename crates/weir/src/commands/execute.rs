@@ -1,8 +1,16 @@
 //! Which command runs, and how is its failure reported?
 
 use super::{
-    cleanup::cleanup, demo::demo, doctor::doctor, explain::explain, names::UnknownName, operate,
-    resolve::resolve, run::run, tools,
+    cleanup::cleanup,
+    demo::demo,
+    doctor::doctor,
+    explain::explain,
+    names::UnknownName,
+    operate,
+    resolve::resolve,
+    run::run,
+    tools,
+    top::{NoTerminal, top},
 };
 use crate::{cli::Command, client::Failure};
 use std::process::ExitCode;
@@ -22,6 +30,7 @@ pub fn execute(command: Command) -> ExitCode {
         Command::Doctor(options) => doctor(&options),
         Command::ExplainRunning(options) => operate::explain_running(&options),
         Command::Status(options) => operate::status(&options),
+        Command::Top(options) => top(&options),
         Command::Services(options) => operate::services(&options),
         Command::Endpoints(options) => operate::endpoints(&options),
         Command::Conns(options) => operate::conns(&options),
@@ -36,8 +45,9 @@ pub fn execute(command: Command) -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {}", Printable(format_args!("{error:#}")));
-        let is_wrong_usage =
-            error.is::<UnknownName>() || error.downcast_ref::<Failure>().is_some_and(Failure::is_wrong_usage);
+        let is_wrong_usage = error.is::<UnknownName>()
+            || error.is::<NoTerminal>()
+            || error.downcast_ref::<Failure>().is_some_and(Failure::is_wrong_usage);
         if is_wrong_usage { WRONG_USAGE.into() } else { ExitCode::FAILURE }
     })
 }

@@ -23,6 +23,11 @@ impl<'a> Part<'a> {
         Self(path.split('.').fold(self.0, |value, key| &value[key]))
     }
 
+    /// Document of the part by itself.
+    pub(crate) fn document(self) -> Value {
+        self.0.clone()
+    }
+
     /// Items of a list; none if there is no list.
     pub(crate) fn items(self, path: &str) -> impl ExactSizeIterator<Item = Self> + Clone + use<'a> {
         self.at(path).0.as_array().map_or(&[][..], Vec::as_slice).iter().map(Self)

@@ -1,4 +1,4 @@
-//! Which settings do `weir status`, `weir events`, `weir config` and `weir log-level` take?
+//! Which settings do `weir status`, `weir top`, `weir events`, `weir config` and `weir log-level` take?
 
 use super::{
     service_name::{ServiceName, service_name},
@@ -46,6 +46,32 @@ impl StatusArgs {
     pub(in crate::cli) fn options(self) -> Result<StatusOptions, Error> {
         let Self { services, output, socket } = self;
         Ok(StatusOptions { socket: socket.socket()?, namespace: services.namespace, output })
+    }
+}
+
+/// The flags of `weir top`.
+#[derive(Args, Clone, Debug)]
+pub(in crate::cli) struct TopArgs {
+    #[command(flatten)]
+    services: ServiceSelection,
+
+    #[command(flatten)]
+    socket: SocketArgs,
+}
+
+/// Settings of `weir top`, checked and complete.
+#[derive(Clone, Debug)]
+pub struct TopOptions {
+    /// Weir that is looked at.
+    pub(crate) socket: AdminSocket,
+    /// Namespace whose Services are looked at; `None` for all.
+    pub(crate) namespace: Option<String>,
+}
+
+impl TopArgs {
+    /// Checks the flags together.
+    pub(in crate::cli) fn options(self) -> Result<TopOptions, Error> {
+        Ok(TopOptions { socket: self.socket.socket()?, namespace: self.services.namespace })
     }
 }
 

@@ -134,3 +134,11 @@ pub(super) const MAN_NOTES: &str = "\
 Examples:
   weir man run | man -l -                            read a page
   weir man --dir /usr/local/share/man/man1           install all pages, for 'man weir-run'";
+
+pub(super) const TOP_NOTES: &str = "\
+What is wrong comes first. '?' shows the keys, 'q' ends.
+
+Examples:
+  weir top                                              everything that this node serves
+  weir top -n shop                                      one namespace
+  kubectl -n kube-system exec -it POD -- weir top       in weir's Pod";
