@@ -117,14 +117,16 @@ async fn plain(method: &Method, path: &str, knowledge: &Knowledge) -> Result<Rep
     let in_node_mode = knowledge.node.in_node_mode;
     match path {
         "/proxyMode" if !in_node_mode => Ok(not_found()),
-        "/" | "/metrics" | "/healthz" | "/proxyMode" if !matches!(*method, Method::GET | Method::HEAD) => {
+        "/metrics" | "/healthz" | "/proxyMode" if !matches!(*method, Method::GET | Method::HEAD) => {
             Err(ApiError::method("GET, HEAD"))
         }
-        "/" => Ok(page::index()),
         "/healthz" => Ok(reply(StatusCode::OK, TEXT, "ok")),
         "/proxyMode" => Ok(reply(StatusCode::OK, TEXT, NODE_MODE)),
         "/metrics" => Ok(metrics_page::render(knowledge.metrics.clone()).await),
-        _ => Err(no_route(path)),
+        _ => match page::part(path) {
+            Some(_) if !matches!(*method, Method::GET | Method::HEAD) => Err(ApiError::method("GET, HEAD")),
+            part => part.ok_or_else(|| no_route(path)),
+        },
     }
 }
 

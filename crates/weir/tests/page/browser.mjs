@@ -1,0 +1,59 @@
+// How does a test look at the page? In Debian's Chromium without a window, which asks nobody but the server under test.
+
+import assert from "node:assert/strict";
+import { mkdtemp, mkdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+/** Bound against hangs, in milliseconds. Nothing takes this long. */
+export const HANG = 30_000;
+
+const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"];
+const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** Folder of the screenshots. */
+export const SCREENSHOTS = process.env.SCREENSHOTS ?? join(tmpdir(), "weir-page-screenshots");
+
+/** Opens the page of `url`, runs `look`, and demands that nothing went wrong meanwhile. */
+export async function visit(url, { colorScheme = "light", width = 1280, height = 900, tolerated = () => false } = {}, look) {
+  const folder = await mkdtemp(join(tmpdir(), "weir-page-"));
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: EXECUTABLE, args: FLAGS, headless: true, colorScheme, viewport: { width, height }, reducedMotion: "reduce",
+  });
+  try {
+    const page = context.pages()[0] ?? (await context.newPage());
+    page.setDefaultTimeout(HANG);
+    const [wrong, elsewhere] = [[], []];
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type()) && !tolerated(message.text())) wrong.push(message.text());
+    });
+    page.on("pageerror", (error) => wrong.push(String(error)));
+    page.on("request", (request) => {
+      if (new URL(request.url()).origin !== new URL(url).origin) elsewhere.push(request.url());
+    });
+    page.on("dialog", (dialog) => {
+      wrong.push(`a dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    await page.goto(url);
+    await look(page);
+    assert.deepEqual(wrong, [], "the console has errors");
+    assert.deepEqual(elsewhere, [], "another origin was asked");
+  } finally {
+    await context.close();
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Waits until the page says that it is live. */
+export async function live(page) {
+  await page.locator("#connection [data-state=live]").waitFor();
+}
+
+/** Takes a picture of what is seen. */
+export async function picture(page, name) {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+}
