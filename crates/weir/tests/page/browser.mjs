@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** Bound against hangs, in milliseconds. Nothing takes this long. */
@@ -13,8 +14,8 @@ const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", 
   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"];
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-/** Folder of the screenshots. */
-export const SCREENSHOTS = process.env.SCREENSHOTS ?? join(tmpdir(), "weir-page-screenshots");
+/** Folder of the pictures that are taken. */
+const PICTURES = fileURLToPath(new URL("../../../../target/page/", import.meta.url));
 
 /** Opens the page of `url`, runs `look`, and demands that nothing went wrong meanwhile. */
 export async function visit(url, { colorScheme = "light", width = 1280, height = 900, tolerated = () => false } = {}, look) {
@@ -54,6 +55,6 @@ export async function live(page) {
 
 /** Takes a picture of what is seen. */
 export async function picture(page, name) {
-  await mkdir(SCREENSHOTS, { recursive: true });
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  await mkdir(PICTURES, { recursive: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
 }
