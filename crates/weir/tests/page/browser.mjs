@@ -1,8 +1,7 @@
 // How does a test look at the page? In Debian's Chromium without a window, which asks nobody but the server under test.
 
 import assert from "node:assert/strict";
-import { mkdtemp, mkdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -17,14 +16,21 @@ const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 /** Folder of the pictures that are taken. */
 const PICTURES = fileURLToPath(new URL("../../../../target/page/", import.meta.url));
 
+let browser = null;
+
+/** Ends the browser, which all tests of a file share. */
+export async function close() {
+  await browser?.close();
+  browser = null;
+}
+
 /** Opens the page of `url`, runs `look`, and demands that nothing went wrong meanwhile. */
 export async function visit(url, { colorScheme = "light", width = 1280, height = 900, tolerated = () => false } = {}, look) {
-  const folder = await mkdtemp(join(tmpdir(), "weir-page-"));
-  const context = await chromium.launchPersistentContext(folder, {
-    executablePath: EXECUTABLE, args: FLAGS, headless: true, colorScheme, viewport: { width, height }, reducedMotion: "reduce",
-  });
+  // It has a folder of its own for all that it keeps.
+  browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS, headless: true, timeout: HANG * 4 });
+  const context = await browser.newContext({ colorScheme, viewport: { width, height }, reducedMotion: "reduce" });
   try {
-    const page = context.pages()[0] ?? (await context.newPage());
+    const page = await context.newPage();
     page.setDefaultTimeout(HANG);
     const [wrong, elsewhere] = [[], []];
     page.on("console", (message) => {
@@ -44,7 +50,6 @@ export async function visit(url, { colorScheme = "light", width = 1280, height =
     assert.deepEqual(elsewhere, [], "another origin was asked");
   } finally {
     await context.close();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

@@ -82,7 +82,7 @@ export class Fake {
       state, since: at, reason: isWell ? null : "refused", message: isWell ? null : `it is ${state}`, until: null, lastResort: false,
       conditions: { ready: true, serving: true, terminating: false },
       picks: [{ traffic: "cluster", eligible: isWell, reason: isWell ? null : state, odds: isWell ? 1 / well : 0 },
-        { traffic: "local", eligible: place === 0 && isWell, reason: place === 0 ? null : "other-node", odds: place === 0 && isWell ? 1 : 0 }],
+        { traffic: "local", eligible: place === 0 && isWell, reason: place > 0 ? "other-node" : isWell ? null : state, odds: place === 0 && isWell ? 1 : 0 }],
       weight: 100, override, connections: { active: Math.floor(service.active / service.endpoints.length), max: service.active, limit: null, pickedTotal: service.active * 3 },
       failures: { total: isWell ? 0 : 3, inARow: 0, last: isWell ? null : "refused", lastAt: isWell ? null : at },
       ejections: { total: isWell ? 0 : 1, lastAt: isWell ? null : at }, connectTime: { meanSeconds: 0.0004, peakSeconds: 0.0021 },
@@ -115,7 +115,8 @@ export class Fake {
   sorted(items, word, ways) {
     if (!word) return items;
     const way = ways[word.replace(/^-/, "")];
-    const sorted = [...items].sort((a, b) => (way(a) < way(b) ? -1 : way(a) > way(b) ? 1 : 0));
+    const keyed = items.map((item) => [way(item), item]).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    const sorted = keyed.map(([, item]) => item);
     return word.startsWith("-") ? sorted.reverse() : sorted;
   }
 
@@ -145,10 +146,14 @@ export class Fake {
   }
 
   summary() {
-    const states = this.services.map((service) => this.state(service));
-    const count = (state) => states.filter((one) => one === state).length;
-    const endpoints = this.services.flatMap((service) => service.endpoints);
-    const counts = Object.fromEntries(STATES.map((state) => [LISTED[state] ?? state, endpoints.filter((one) => one.state === state).length]));
+    const [states, counts] = [{}, Object.fromEntries(STATES.map((state) => [LISTED[state] ?? state, 0]))];
+    for (const service of this.services) {
+      const state = this.state(service);
+      states[state] = (states[state] ?? 0) + 1;
+      for (const endpoint of service.endpoints) counts[LISTED[endpoint.state] ?? endpoint.state] += 1;
+    }
+    const count = (state) => states[state] ?? 0;
+    const total = Object.values(counts).reduce((sum, some) => sum + some, 0);
     const seconds = (Date.now() - this.began) / 1000;
     return {
       kind: "Summary", time: new Date().toISOString(), version: "0.1.0", node: "node-a", zone: "zone-1", mode: "node", pid: 4711,
@@ -156,7 +161,7 @@ export class Fake {
       workers: [{ worker: 0, connections: this.connections.length / 2, flows: 0 }, { worker: 1, connections: this.connections.length / 2, flows: 0 }],
       services: { services: this.services.length, ports: this.services.length, ok: count("ok"), degraded: count("degraded"), failing: count("failing"),
         noEndpoints: count("no-endpoints"), notBound: count("not-bound"), unsupported: count("unsupported") },
-      frontends: { listening: this.services.length, failed: 0, noEndpoints: 0 }, endpoints: { total: endpoints.length, ...counts },
+      frontends: { listening: this.services.length, failed: 0, noEndpoints: 0 }, endpoints: { total, ...counts },
       connections: { active: this.connections.length, limit: 65536, openedTotal: 345600 + Math.floor(seconds * 900), closedTotal: 0, failedTotal: Math.floor(seconds), rejectedTotal: 0, waiting: 0 },
       flows: { active: 1, limit: 65536, openedTotal: 10, closedTotal: 9 }, bytes: { toEndpointTotal: 1e9 + seconds * 1e6, toClientTotal: 1e10 + seconds * 2e7 },
       descriptors: { used: 31, limit: 523208 }, overrides: 0, leases: 1,

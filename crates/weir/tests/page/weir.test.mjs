@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { live, visit } from "./browser.mjs";
+import { close, live, visit } from "./browser.mjs";
 import { client, Endpoint, freePort, manifest, until, Weir } from "./weir.mjs";
 
 const EVIL = `<img src=x onerror="alert(1)">`;
@@ -20,6 +20,7 @@ before(async () => {
 });
 
 after(async () => {
+  await close();
   for (const socket of sockets) socket?.destroy();
   await weir?.stop();
   await Promise.all(endpoints.map((endpoint) => endpoint.stop().catch(() => {})));

@@ -31,7 +31,9 @@ export class SeenServices {
       const { connections, bytes: moved } = item;
       const values = [connections.active, connections.openedTotal, moved.toEndpointTotal, moved.toClientTotal,
         connections.failedTotal, connections.rejectedTotal];
-      this.store.add(name(item), this.now / 1000, values, COUNTERS);
+      const series = this.store.add(name(item), this.now / 1000, values, COUNTERS);
+      if (series.state !== undefined && series.state !== item.state) series.since = list.metadata.time;
+      series.state = item.state;
     }
   }
 
@@ -52,7 +54,7 @@ export function columns(seen) {
       (item) => `↓ ${byteRate(seen.of(item).rate(TO_CLIENT))}`,
       (item) => `↑ ${byteRate(seen.of(item).rate(TO_ENDPOINT))}`,
       (item) => `${bytes(item.bytes.toClientTotal + item.bytes.toEndpointTotal)} in all`) },
-    { label: "Failures", sort: "failures", figures: true, cell: lines(failures(seen), refusals, troubles) },
+    { label: "Failures", sort: "failures", figures: true, cell: lines(failures(seen), refusals) },
     { label: "Balancing", wide: true, cell: lines((item) => item.balance, policies, address) },
   ];
 }
@@ -78,8 +80,9 @@ function state(seen) {
       sign.set(item.state);
       put(reason, item.reason ?? "");
       show(reason, item.reason !== null);
-      put(begun, since(item.since, seen.now));
-      show(begun, Boolean(item.since));
+      const began = seen.of(item).since;
+      put(begun, since(began, seen.now));
+      show(begun, Boolean(began));
     };
   };
 }
@@ -103,7 +106,7 @@ function active(seen) {
     return (item) => {
       const { active, limit, waiting: queued } = item.connections;
       const series = seen.of(item);
-      put(number, ofLimit(active, item.connections.max ?? Math.max(series.most(ACTIVE), active), limit));
+      put(number, ofLimit(active, Math.max(series.most(ACTIVE), active), limit));
       line.set(series.line(ACTIVE, false));
       const unit = item.protocol === "UDP" ? "flows" : "";
       put(waiting, [unit, queued > 0 ? `${count(queued)} wait` : ""].filter(Boolean).join(", "));
@@ -127,14 +130,6 @@ function refusals(item) {
   const { rejectedTotal } = item.connections;
   const dropped = item.datagrams.droppedTotal;
   return [rejectedTotal > 0 ? `${count(rejectedTotal)} refused at a limit` : "", dropped > 0 ? `${count(dropped)} datagrams dropped` : ""]
-    .filter(Boolean).join(", ");
-}
-
-/** What a newer weir may tell of retries and ejections. */
-function troubles(item) {
-  const { retriesTotal } = item.connections;
-  const ejections = item.ejections?.total;
-  return [retriesTotal > 0 ? `${count(retriesTotal)} retries` : "", ejections > 0 ? `${count(ejections)} ejections` : ""]
     .filter(Boolean).join(", ");
 }
 
