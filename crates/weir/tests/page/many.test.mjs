@@ -57,10 +57,10 @@ test("10,000 Services are filtered, sorted and looked through, and never more th
       ["sort", () => page.getByRole("button", { name: "Now / most / limit" }).click(), () => services.first().getByText("service-00000").waitFor()],
       ["next page", () => page.getByRole("button", { name: "Next" }).click(), () => page.getByText("51 to 100 of 10,000").waitFor()],
       ["previous page", () => page.getByRole("button", { name: "Previous" }).click(), () => page.getByText("1 to 50 of 10,000").waitFor()],
-      ["filter", () => page.getByLabel("Filter").fill("service-0999"), () => page.getByText("1 to 10 of 10, 10,000 without filters").waitFor()],
-      ["no filter", () => page.getByLabel("Filter").fill(""), () => page.getByText("1 to 50 of 10,000").waitFor()],
-      ["state", () => page.getByLabel("State").selectOption("failing"), () => page.getByText(/^1 to \d+ of \d+, 10,000 without filters/).waitFor()],
-      ["any state", () => page.getByLabel("State").selectOption(""), () => page.getByText("1 to 50 of 10,000").waitFor()],
+      ["filter", () => page.getByLabel("Filter", { exact: true }).fill("service-0999"), () => page.getByText("1 to 10 of 10, 10,000 without filters").waitFor()],
+      ["no filter", () => page.getByLabel("Filter", { exact: true }).fill(""), () => page.getByText("1 to 50 of 10,000").waitFor()],
+      ["state", () => page.getByLabel("State", { exact: true }).selectOption("failing"), () => page.getByText(/^1 to \d+ of \d+, 10,000 without filters/).waitFor()],
+      ["any state", () => page.getByLabel("State", { exact: true }).selectOption(""), () => page.getByText("1 to 50 of 10,000").waitFor()],
       ["drill", () => services.first().getByRole("link").click(), () => page.getByRole("heading", { name: "service-00000" }).waitFor()],
     ];
     const figures = [];
@@ -221,7 +221,7 @@ test("a phone shows all without scrolling sideways, and tables remain tables", a
     await rows(page, "Service ports").first().waitFor();
     const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
     assert.ok(await fits());
-    await page.getByLabel("Sort by").selectOption("state");
+    await page.getByLabel("Sort by", { exact: true }).selectOption("state");
     await rows(page, "Service ports").first().locator("[data-state=not-bound]").waitFor();
     assert.equal(await page.getByRole("table", { name: "Service ports" }).count(), 1);
     assert.ok((await page.getByRole("row").count()) > PAGE);

@@ -57,8 +57,8 @@ export class Listing {
 
   input({ name, label, options, any, placeholder }) {
     const control = options
-      ? el("select", {}, el("option", { value: "" }, any ?? "any"), ...options.map(([value, text]) => el("option", { value }, text)))
-      : el("input", { type: "search", placeholder: placeholder ?? null, spellcheck: "false", autocomplete: "off" });
+      ? el("select", { "aria-label": label }, el("option", { value: "" }, any ?? "any"), ...options.map(([value, text]) => el("option", { value }, text)))
+      : el("input", { type: "search", "aria-label": label, placeholder: placeholder ?? null, spellcheck: "false", autocomplete: "off" });
     let typing;
     control.addEventListener("input", () => {
       clearTimeout(typing);
@@ -77,7 +77,7 @@ export class Listing {
       return [[least + sort, `${label} ▲`], [most + sort, `${label} ▼`]];
     };
     const all = [...(this.sort ? [] : [["", "what comes"]]), ...sortable.flatMap(ways)];
-    const control = el("select", {}, ...all.map(([value, text]) => el("option", { value }, text)));
+    const control = el("select", { "aria-label": "Sort by" }, ...all.map(([value, text]) => el("option", { value }, text)));
     control.addEventListener("input", () => this.turn({ sort: control.value }));
     return { control, node: el("label", { class: "sorter", hidden: sortable.length === 0 }, "Sort by", control) };
   }
