@@ -114,8 +114,7 @@ pub async fn start(source: Source, scope: Scope) -> Result<Control, StartError> 
     let (inputs, received) = driver::channel();
     let weak_inputs = inputs.downgrade();
     let mut tasks = JoinSet::new();
-    let mut first_load = None;
-    let mut saving = None;
+    let (mut first_load, mut saving) = (None, None);
     let reloads = watch::Sender::default();
     let (nodes_wanted, wanted) = watch::channel(None);
     let mut guards = scope.guards(matches!(source, Source::Kube(_)));

@@ -10,6 +10,7 @@ mod scrape;
 mod upkeep;
 
 #[cfg(test)]
+#[cfg(test)]
 pub(crate) use exporter::recorder;
 pub(crate) use exporter::{Exporter, install};
 pub(crate) use families::{HEALTH_CHECK_FAILURES, HEALTH_CHECK_PORTS, HEALTHZ, LIVEZ};

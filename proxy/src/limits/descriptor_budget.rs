@@ -11,8 +11,9 @@ use std::sync::{
 /// data plane's.
 const RESERVED_DESCRIPTORS: std::ops::RangeInclusive<usize> = 16..=512;
 
-/// Descriptors that the process has open before anything is served: standard streams, the main runtime, its servers.
-const PROCESS_DESCRIPTORS: usize = 8;
+/// Descriptors that the process has open before anything is served: standard streams, the main runtime, that of the admin side,
+/// and their servers.
+const PROCESS_DESCRIPTORS: usize = 12;
 
 /// Descriptors of a worker beside connections and flows: three of its runtime, and one of a client not yet admitted.
 const DESCRIPTORS_PER_WORKER: usize = 4;
@@ -144,9 +145,9 @@ mod tests {
 
     #[test]
     fn the_reserve_is_an_eighth_within_bounds_and_grows_with_the_workers() {
-        assert_eq!(share(64, 2), 64 - 16 - 16);
-        assert_eq!(share(1024, 2), 1024 - 128 - 16);
-        assert_eq!(share(1 << 20, 64), (1 << 20) - 512 - 264);
+        assert_eq!(share(64, 2), 64 - 16 - 20);
+        assert_eq!(share(1024, 2), 1024 - 128 - 20);
+        assert_eq!(share(1 << 20, 64), (1 << 20) - 512 - 268);
         assert_eq!(share(10, 2), 8);
     }
 

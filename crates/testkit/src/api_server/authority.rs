@@ -69,6 +69,11 @@ impl Authority {
         self.path(&format!("{}.crt", self.shown))
     }
 
+    /// The file with the private key of servers (PEM).
+    pub fn server_key(&self) -> PathBuf {
+        self.path(&format!("{}.key", self.shown))
+    }
+
     /// Makes a client certificate with a key of this kind, in the words of `openssl req -newkey`; returns the files of
     /// both (PEM).
     ///

@@ -1,6 +1,6 @@
 //! Which requests are refused before anybody looks at what they ask for?
 
-use super::{api_error::ApiError, caller::Caller};
+use crate::admin::basics::{api_error::ApiError, caller::Caller};
 use hyper::{HeaderMap, Uri, header::HOST};
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,16 +1,20 @@
 //! Which route answers a request?
 
-use super::{
-    api_error::ApiError,
-    asked::{Asked, json},
-    caller::Caller,
+use crate::admin::{
+    basics::{
+        api_error::ApiError,
+        caller::Caller,
+        query::{Query, decoded},
+    },
     guard,
-    knowledge::Knowledge,
-    metrics_page, page,
-    query::{Query, decoded},
+    known::{knowledge::Knowledge, metrics_page},
     routes::{
-        config, connections, endpoints, events, explain, flows, leases, log_level, service, services, stream,
-        summary,
+        asked::{Asked, json},
+        config,
+        connections::{flows, live as connections},
+        events, explain, leases, log_level, page,
+        services::{endpoints, ports as services, service},
+        stream, summary,
     },
 };
 use crate::http::{Lifetime, Reply, TEXT, compress::gzip, not_found, reply};
@@ -19,13 +23,12 @@ use hyper::{Method, Request, StatusCode, body::Bytes, header::ACCEPT};
 use serde::Serialize;
 
 /// All routes of the API, as they are listed.
-pub(super) const ROUTES: [&str; 13] = [
+pub(in crate::admin) const ROUTES: [&str; 12] = [
     "/api/v1/summary",
     "/api/v1/services",
     "/api/v1/services/NAMESPACE/NAME",
     "/api/v1/endpoints",
     "/api/v1/connections",
-    "/api/v1/connections/kill",
     "/api/v1/flows",
     "/api/v1/explain",
     "/api/v1/events",
@@ -49,7 +52,7 @@ struct Routes {
 }
 
 /// Answers a request.
-pub(super) async fn answer<B>(request: Request<B>, caller: Caller, knowledge: Knowledge) -> Reply
+pub(in crate::admin) async fn answer<B>(request: Request<B>, caller: Caller, knowledge: Knowledge) -> Reply
 where
     B: hyper::body::Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -157,4 +160,77 @@ where
             false => ApiError::invalid_body(format!("the body does not come: {error}")),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        admin::{Metrics, NodeFacts},
+        cli::EffectiveSettings,
+        health::Health,
+        http::Probes,
+        metrics,
+        output::logging::LogFilter,
+    };
+    use http_body_util::Empty;
+    use tokio::sync::watch;
+    use weir_core::{NodePortAddresses, Snapshot};
+
+    async fn ask(method: Method, path: &str) -> (StatusCode, String) {
+        ask_in(true, method, path).await
+    }
+
+    async fn ask_in(in_node_mode: bool, method: Method, path: &str) -> (StatusCode, String) {
+        let recorder = metrics::recorder().unwrap();
+        ::metrics::with_local_recorder(&recorder, || ::metrics::counter!("weir_test_total").increment(3));
+        let (_, served) = watch::channel(Snapshot::default());
+        let metrics = Metrics { recorded: recorder.handle(), served };
+        let node = NodeFacts {
+            in_node_mode,
+            map_loopback: false,
+            node_port_addresses: NodePortAddresses::default(),
+            cluster: None,
+            is_exclusive: true,
+        };
+        let log = (LogFilter::detached(), "info".to_owned());
+        let probes = Probes::new(Health::new(false));
+        let knowledge = Knowledge::new(metrics, &probes, node, EffectiveSettings::default(), log);
+        let request = Request::builder().method(method).uri(path).body(Empty::<Bytes>::new()).unwrap();
+        let caller = Caller::Process { uid: 0, pid: None };
+        let reply = answer(request, caller, knowledge).await;
+        let status = reply.status();
+        assert_eq!(reply.headers()["x-content-type-options"], "nosniff");
+        let body = reply.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn metrics_and_an_index_are_served() {
+        let (status, metrics) = ask(Method::GET, "/metrics").await;
+        assert_eq!(status, 200);
+        assert!(metrics.contains("\nweir_test_total 3\n"), "{metrics}");
+        assert!(ask(Method::GET, "/").await.1.contains("/metrics"));
+        assert_eq!(ask(Method::GET, "/healthz").await, (StatusCode::OK, "ok".to_owned()));
+        assert_eq!(ask(Method::GET, "/other").await.0, 404);
+        assert_eq!(ask(Method::POST, "/metrics").await.0, 405);
+    }
+
+    #[tokio::test]
+    async fn the_proxy_mode_is_told_as_kube_proxy_tells_it_and_only_in_node_mode() {
+        assert_eq!(ask(Method::GET, "/proxyMode").await, (StatusCode::OK, "nftables".to_owned()));
+        assert_eq!(ask_in(false, Method::GET, "/proxyMode").await.0, 404);
+        assert!(ask(Method::GET, "/").await.1.contains("/proxyMode"));
+    }
+
+    #[tokio::test]
+    async fn before_the_data_plane_runs_that_is_said() {
+        for path in ["summary", "services", "endpoints", "connections", "flows", "events"] {
+            let (status, said) = ask(Method::GET, &format!("/api/v1/{path}")).await;
+            assert_eq!(status, 503, "{path}: {said}");
+        }
+        let (status, routes) = ask(Method::GET, "/api/v1").await;
+        assert!(status == 200 && ROUTES.iter().all(|route| routes.contains(route)), "{routes}");
+        assert_eq!(ask(Method::GET, "/api/v2").await.0, 404);
+    }
 }

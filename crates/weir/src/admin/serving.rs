@@ -2,7 +2,15 @@
 //!
 //! A thread of its own: a long answer delays neither probes nor changes of Services.
 
-use super::{caller::Caller, knowledge::Knowledge, router, socket::AdminSocket, tls::Tls};
+mod socket;
+mod tls;
+
+use crate::admin::{
+    basics::caller::Caller,
+    known::knowledge::Knowledge,
+    router,
+    serving::{socket::AdminSocket, tls::Tls},
+};
 use crate::{
     cli::AdminOptions,
     http::{Connections, Reply, Server},

@@ -27,6 +27,12 @@ pub(crate) enum LogFormat {
 pub(crate) struct LogFilter(reload::Handle<EnvFilter, Registry>);
 
 impl LogFilter {
+    /// A filter of nothing, for tests.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        Self(reload::Layer::new(EnvFilter::default()).1)
+    }
+
     /// Logs from now on what passes `level`, a checked value of `--log-level`.
     pub(crate) fn set(&self, level: &str) -> anyhow::Result<()> {
         Ok(self.0.reload(filter(level)?)?)

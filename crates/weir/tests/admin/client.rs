@@ -1,6 +1,11 @@
 //! What does a client of the admin side see? A few lines of HTTP/1.1 over a socket of either kind.
 
 use crate::common::HANG;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -8,6 +13,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Where the admin side is asked.
@@ -15,6 +21,8 @@ use std::{
 pub(crate) enum At {
     Address(SocketAddr),
     Socket(PathBuf),
+    /// With TLS, and perhaps a certificate of the client's.
+    Tls(SocketAddr, Arc<ClientConfig>),
 }
 
 /// An answer. Header names are in lower case.
@@ -47,6 +55,14 @@ fn begin(
             let stream = TcpStream::connect(address)?;
             stream.set_read_timeout(Some(HANG))?;
             Box::new(stream)
+        }
+        At::Tls(address, config) => {
+            let stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(Some(HANG))?;
+            let name = ServerName::from(address.ip());
+            let connection =
+                ClientConnection::new(Arc::clone(config), name).map_err(std::io::Error::other)?;
+            Box::new(StreamOwned::new(connection, stream))
         }
         At::Socket(path) => {
             let stream = UnixStream::connect(path)?;
@@ -130,4 +146,21 @@ impl Events {
 /// The socket at a path.
 pub(crate) fn socket(path: &Path) -> At {
     At::Socket(path.to_owned())
+}
+
+/// What speaks TLS to servers of an authority, with a client's certificate and key in PEM if there are any.
+pub(crate) fn tls(authority: &Path, client: Option<(PathBuf, PathBuf)>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match client {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let certificates = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+            builder.with_client_auth_cert(certificates, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap()
+        }
+    })
 }

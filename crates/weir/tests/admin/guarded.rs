@@ -2,16 +2,18 @@
 
 use crate::{
     bed, client,
-    client::{At, ask, get},
+    client::{At, ask, get, tls},
     common::{WEIR, Weir, free, manifest, wait_for},
     echo,
 };
 use serde_json::json;
 use std::{
+    fs,
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
     process::Command,
 };
+use weir_testkit::Authority;
 
 #[test]
 fn a_request_for_another_host_a_large_one_and_one_that_is_not_known_are_refused() {
@@ -100,4 +102,48 @@ fn a_reader_that_does_not_read_holds_nobody_up_and_ninth_lookers_at_details_wait
     let lease = get(&bed.admin, "/api/v1/endpoints?detail=true")["lease"].clone();
     assert_eq!(lease["expiresInSeconds"], 30.0);
     assert_eq!(get(&bed.admin, "/api/v1/leases")["items"][0]["holder"], "127.0.0.1");
+}
+
+/// A key of a client.
+const P256: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+
+#[test]
+fn with_tls_only_clients_with_a_certificate_get_in_and_files_that_change_are_read_again() {
+    let (server, authority) = (echo(), Authority::new().unwrap());
+    let (web, port) = (free(Ipv4Addr::new(127, 0, 0, 9)), free(Ipv4Addr::LOCALHOST).port());
+    let (certificate, key, ca) =
+        (authority.server_certificate(), authority.server_key(), authority.certificate());
+    let file = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let flags = [
+        "--admin-address",
+        &format!("0.0.0.0:{port}"),
+        "--admin-tls-cert",
+        &file(&certificate),
+        "--admin-tls-key",
+        &file(&key),
+        "--admin-client-ca",
+        &file(&ca),
+    ];
+    let _weir = Weir::ready(&manifest(web, &[server.address()]), &flags);
+    let at = |authority: &Authority, client| {
+        At::Tls((Ipv4Addr::LOCALHOST, port).into(), tls(&authority.certificate(), client))
+    };
+    let known = at(&authority, Some(authority.client("operator", P256).unwrap()));
+    wait_for("an answer", || ask(&known, "GET /api/v1/summary", "", "").is_ok_and(|seen| seen.status == 200));
+    assert!(!ask(&at(&authority, None), "GET /metrics", "", "").is_ok_and(|seen| seen.status != 0));
+    let lease = get(&known, "/api/v1/endpoints?detail=true");
+    assert_eq!(lease["lease"]["expiresInSeconds"], 30.0);
+    let holder = get(&known, "/api/v1/leases")["items"][0]["holder"].as_str().unwrap().to_owned();
+    assert!(holder.starts_with("certificate "), "{holder}");
+    let other = Authority::new().unwrap();
+    let renewed = at(&other, Some(other.client("operator", P256).unwrap()));
+    assert!(ask(&renewed, "GET /metrics", "", "").is_err());
+    for (from, to) in
+        [(other.server_certificate(), &certificate), (other.server_key(), &key), (other.certificate(), &ca)]
+    {
+        fs::copy(from, to).unwrap();
+    }
+    wait_for("the new certificates", || {
+        ask(&renewed, "GET /api/v1/summary", "", "").is_ok_and(|seen| seen.status == 200)
+    });
 }

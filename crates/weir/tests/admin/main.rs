@@ -137,8 +137,11 @@ fn an_ejected_endpoint_is_told_with_the_reason_and_who_gets_the_next_client() {
     assert_eq!(explained["verdict"], "ACCEPT");
     let by_name = get(&bed.admin, "/api/v1/explain?service=default/web");
     assert_eq!(by_name["to"], explained["to"]);
-    let events = get(&bed.admin, "/api/v1/events?type=EndpointEjected");
-    assert_eq!(items(&events)[0]["endpoint"], dead.to_string());
+    // Health is looked at once a second.
+    wait_for("the event", || {
+        let events = get(&bed.admin, "/api/v1/events?type=EndpointEjected");
+        items(&events).iter().any(|event| event["endpoint"] == dead.to_string())
+    });
 }
 
 #[test]

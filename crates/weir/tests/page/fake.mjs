@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-const PAGE = fileURLToPath(new URL("../../src/admin/page/", import.meta.url));
+const PAGE = fileURLToPath(new URL("../../src/admin/routes/page/", import.meta.url));
 const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml" };
 const ORDER = ["not-bound", "failing", "no-endpoints", "degraded", "unsupported", "ok"];
 const STATES = ["ejected", "down", "loop", "full", "draining", "not-ready", "elsewhere", "ready"];
@@ -12,7 +12,7 @@ const LISTED = { "not-ready": "notReady" };
 
 /** The policy that weir sends with the page. */
 export async function policy() {
-  const source = await readFile(new URL("../../src/admin/page.rs", import.meta.url), "utf8");
+  const source = await readFile(new URL("../../src/admin/routes/page.rs", import.meta.url), "utf8");
   return /const POLICY: &str = "([^"]+)"/.exec(source)[1];
 }
 

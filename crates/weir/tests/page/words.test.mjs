@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byteRate, bytes, count, delay, odds, ofLimit, rate, since, span } from "../../src/admin/page/show/format.js";
-import { Series, Store } from "../../src/admin/page/show/series.js";
-import { changed, read, toService, write } from "../../src/admin/page/ask/view.js";
+import { byteRate, bytes, count, delay, odds, ofLimit, rate, since, span } from "../../src/admin/routes/page/show/format.js";
+import { Series, Store } from "../../src/admin/routes/page/show/series.js";
+import { changed, read, toService, write } from "../../src/admin/routes/page/ask/view.js";
 
 test("numbers have few digits and their unit, and what is not known is a dash", () => {
   assert.deepEqual([0, 999, 50_000].map(count), ["0", "999", "50,000"]);

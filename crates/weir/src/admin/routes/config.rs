@@ -1,9 +1,11 @@
 //! What is each setting, and where was it set?
 
-use super::super::{
-    api_error::ApiError,
-    asked::{Asked, json},
-    clock::{Clock, Time},
+use crate::admin::{
+    basics::{
+        api_error::ApiError,
+        clock::{Clock, Time},
+    },
+    routes::asked::{Asked, json},
 };
 use crate::{
     cli::{LIVE_SETTINGS, variable_of},

@@ -1,13 +1,15 @@
 //! What has happened lately?
 
-use super::{
-    super::{
+use crate::admin::{
+    basics::{
         api_error::ApiError,
-        asked::{Asked, json},
         clock::{Clock, Time},
     },
-    list::{ListForm, Metadata, Start},
-    stream::{self, Feed},
+    routes::{
+        asked::{Asked, json},
+        list::{ListForm, Metadata, Start},
+        stream::{self, Feed},
+    },
 };
 use crate::http::Reply;
 use serde::Serialize;

@@ -1,10 +1,9 @@
 //! What does a client get, and why?
 
-use super::super::{
-    api_error::ApiError,
-    asked::{Asked, json},
-    clock::Clock,
-    overview::{Overview, Port},
+use crate::admin::{
+    basics::{api_error::ApiError, clock::Clock},
+    known::overview::{Overview, Port},
+    routes::asked::{Asked, json},
 };
 use crate::{cli::AskedFlow, http::Reply};
 use serde_json::{Map, Value, json as value};
@@ -121,7 +120,7 @@ fn add_live(
     add(
         service,
         "affinitySeconds",
-        value!(any.and_then(|any| any.affinity).map(super::super::clock::seconds)),
+        value!(any.and_then(|any| any.affinity).map(crate::admin::basics::clock::seconds)),
     );
     add(service, "state", value!(port.state.as_str()));
     let known = asked.knowledge.frontends.of(&port.key.service);

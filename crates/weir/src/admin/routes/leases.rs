@@ -1,10 +1,12 @@
 //! Who looks at details?
 
-use super::super::{
-    api_error::ApiError,
-    asked::{Asked, json},
-    clock::{Clock, Time},
-    leases::{HeldForm, MAX_LEASES},
+use crate::admin::{
+    basics::{
+        api_error::ApiError,
+        clock::{Clock, Time},
+    },
+    known::leases::{HeldForm, MAX_LEASES},
+    routes::asked::{Asked, json},
 };
 use crate::http::Reply;
 use serde::Serialize;

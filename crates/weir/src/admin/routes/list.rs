@@ -1,10 +1,12 @@
 //! How is a list told, page by page?
 
-use super::super::{
-    api_error::ApiError,
-    asked::Asked,
-    clock::{Clock, Time},
-    query::Query,
+use crate::admin::{
+    basics::{
+        api_error::ApiError,
+        clock::{Clock, Time},
+        query::Query,
+    },
+    routes::asked::Asked,
 };
 use serde::Serialize;
 

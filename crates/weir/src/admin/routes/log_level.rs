@@ -1,9 +1,8 @@
 //! By which filter are lines logged, and how does an operator set another one?
 
-use super::super::{
-    api_error::ApiError,
-    asked::{Asked, json},
-    clock::Time,
+use crate::admin::{
+    basics::{api_error::ApiError, clock::Time},
+    routes::asked::{Asked, json},
 };
 use crate::{cli::log_filter, http::Reply};
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,18 @@
 //! How are server-sent events told? For as long as the client reads; what it does not read in time is dropped, not kept.
 
-use super::{
-    super::{
-        Knowledge, api_error::ApiError, asked::Asked, caller::Caller, clock::Clock, leases::LeaseForm,
-        query::Query,
+use crate::admin::{
+    basics::{api_error::ApiError, caller::Caller, clock::Clock, query::Query},
+    known::{knowledge::Knowledge, leases::LeaseForm},
+    routes::{
+        asked::Asked,
+        list::ListForm,
+        services::{
+            ports as services,
+            ports::PortForm,
+            service::{self, ServiceForm},
+        },
+        summary::{self, SummaryForm},
     },
-    list::ListForm,
-    service::{self, ServiceForm},
-    services::{self, PortForm},
-    summary::{self, SummaryForm},
 };
 use crate::http::{self, Reply};
 use hyper::body::Bytes;
@@ -27,7 +31,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const ALIVE_AFTER: Duration = Duration::from_secs(15);
 
 /// Source of the events of one stream.
-pub(super) trait Feed: Send + 'static {
+pub(in crate::admin) trait Feed: Send + 'static {
     /// The next event, as bytes to be sent; `None` if there is nothing to tell. `dropped` is what [`Self::lost`] has counted.
     fn next(&mut self, dropped: u64) -> impl Future<Output = Option<Vec<u8>>> + Send;
 
@@ -36,7 +40,11 @@ pub(super) trait Feed: Send + 'static {
 }
 
 /// An event of a kind, as bytes to be sent.
-pub(super) fn event(kind: &str, id: Option<u64>, form: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+pub(in crate::admin) fn event(
+    kind: &str,
+    id: Option<u64>,
+    form: &impl Serialize,
+) -> Result<Vec<u8>, ApiError> {
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     let mut bytes = format!("event: {kind}\n{id}data: ").into_bytes();
     serde_json::to_writer(&mut bytes, form).map_err(|error| ApiError::internal(error.to_string()))?;
@@ -45,7 +53,7 @@ pub(super) fn event(kind: &str, id: Option<u64>, form: &impl Serialize) -> Resul
 }
 
 /// Answers with a stream that begins with `first`.
-pub(super) fn start(asked: &Asked<'_>, first: Option<Vec<u8>>, mut feed: impl Feed) -> Reply {
+pub(in crate::admin) fn start(asked: &Asked<'_>, first: Option<Vec<u8>>, mut feed: impl Feed) -> Reply {
     // One event may wait until the client reads; the next is made only then.
     let (sender, parts) = mpsc::channel::<Bytes>(1);
     if let Some(first) = first {

@@ -1,13 +1,15 @@
 //! What is told of the node as a whole?
 
-use super::{
-    super::{
+use crate::admin::{
+    basics::{
         api_error::ApiError,
-        asked::{Asked, json},
         clock::{Clock, Time, seconds},
-        overview::{Overview, PortState},
     },
-    services::{BytesForm, EndpointCountsForm, FrontendCountsForm},
+    known::overview::{Overview, PortState},
+    routes::{
+        asked::{Asked, json},
+        services::ports::{BytesForm, EndpointCountsForm, FrontendCountsForm},
+    },
 };
 use crate::http::Reply;
 use serde::Serialize;

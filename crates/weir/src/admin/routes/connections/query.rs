@@ -1,12 +1,15 @@
 //! Which connections or flows are asked for?
 
-use super::super::{api_error::ApiError, asked::Asked, clock::Clock};
+use crate::admin::{
+    basics::{api_error::ApiError, clock::Clock},
+    routes::asked::Asked,
+};
 use std::{collections::HashSet, net::SocketAddr, sync::Arc};
 use weir_core::Endpoint;
 use weir_proxy::{Closed, ConnectionFilter, ConnectionId};
 
 /// Reads the filters of connections and flows.
-pub(super) fn read(asked: &Asked<'_>, clock: &Clock) -> Result<ConnectionFilter, ApiError> {
+pub(in crate::admin) fn read(asked: &Asked<'_>, clock: &Clock) -> Result<ConnectionFilter, ApiError> {
     let query = &asked.query;
     let before =
         |name| Ok::<_, ApiError>(query.duration(name)?.and_then(|age| clock.instant.checked_sub(age)));
@@ -33,7 +36,7 @@ fn endpoints_on(asked: &Asked<'_>, node: &str) -> HashSet<SocketAddr> {
 }
 
 /// The node that an endpoint of a Service port is on; `None` if that is not known.
-pub(super) fn node_of(
+pub(in crate::admin) fn node_of(
     snapshot: &weir_core::Snapshot,
     port: &weir_core::PortKey,
     endpoint: SocketAddr,
@@ -45,6 +48,6 @@ pub(super) fn node_of(
 }
 
 /// Where a page of connections or flows begins: after this one.
-pub(super) fn after(asked: &Asked<'_>) -> Result<Option<ConnectionId>, ApiError> {
+pub(in crate::admin) fn after(asked: &Asked<'_>) -> Result<Option<ConnectionId>, ApiError> {
     asked.query.parse("continue", "must be what an earlier answer gave")
 }

@@ -1,6 +1,6 @@
 //! What is asked for? Parameters of a request, each of which must be known and well written.
 
-use super::api_error::ApiError;
+use crate::admin::basics::api_error::ApiError;
 use ipnet::IpNet;
 use std::{
     net::{IpAddr, SocketAddr},

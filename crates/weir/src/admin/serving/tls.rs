@@ -21,7 +21,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The configuration that follows from the files, as they were when they were last in order.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(in crate::admin) struct Tls {
     files: TlsFiles,
     config: Arc<ServerConfig>,
     seen: Vec<Option<(SystemTime, u64)>>,
@@ -33,7 +33,7 @@ impl Tls {
     ///
     /// # Errors
     /// Says which file is not what it should be.
-    pub(super) fn read(files: TlsFiles, now: Instant) -> Result<Self, String> {
+    pub(in crate::admin) fn read(files: TlsFiles, now: Instant) -> Result<Self, String> {
         let seen = stamps(&files);
         let config = Arc::new(config(&files)?);
         Ok(Self { files, config, seen, looked: now })
@@ -41,7 +41,7 @@ impl Tls {
 
     /// The configuration for a connection that comes now. Files that have changed are read again; what is wrong with them changes
     /// nothing, and is said once.
-    pub(super) fn current(&mut self, now: Instant) -> Arc<ServerConfig> {
+    pub(in crate::admin) fn current(&mut self, now: Instant) -> Arc<ServerConfig> {
         if now.saturating_duration_since(self.looked) >= LOOK_INTERVAL {
             self.looked = now;
             let seen = stamps(&self.files);

@@ -52,7 +52,7 @@ const PARTS: &[Part] = &[
 ];
 
 /// The page, or a part of it; `None` if the path is none of them.
-pub(super) fn part(path: &str) -> Option<Reply> {
+pub(in crate::admin) fn part(path: &str) -> Option<Reply> {
     let (_, kind, text) = PARTS.iter().find(|(known, ..)| *known == path)?;
     let mut part = reply(StatusCode::OK, kind, *text);
     part.headers_mut().extend(headers());
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_file_of_the_page_is_served_and_no_folder_of_it_is_a_hall() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin/page");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin/routes/page");
         let paths = files(&folder).into_iter().map(|path| {
             assert!(path.parent().unwrap().read_dir().unwrap().count() <= 14, "{}", path.display());
             assert!(fs::read_to_string(&path).unwrap().lines().count() < 300, "{}", path.display());

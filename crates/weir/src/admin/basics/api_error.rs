@@ -17,7 +17,7 @@ const MAX_REPEATED: usize = 200;
 pub(crate) struct ApiError {
     status: StatusCode,
     allow: Option<&'static str>,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,7 +49,7 @@ impl ApiError {
             message: message.into(),
             details: Details::default(),
         };
-        Self { status, allow: None, body }
+        Self { status, allow: None, body: Box::new(body) }
     }
 
     /// The value of a parameter is no such thing.

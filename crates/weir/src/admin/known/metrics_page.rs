@@ -26,7 +26,7 @@ impl Metrics {
 }
 
 /// Renders on a thread of the blocking pool: with 10,000 Services this takes a tenth of a second.
-pub(super) async fn render(metrics: Metrics) -> Reply {
+pub(in crate::admin) async fn render(metrics: Metrics) -> Reply {
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
     match tokio::task::spawn_blocking(move || metrics.render()).await {
         Ok(text) => reply(StatusCode::OK, PROMETHEUS, text),

@@ -1,14 +1,15 @@
 //! What is told of one Service?
 
-use super::{
-    super::{
+use crate::admin::{
+    basics::{
         api_error::ApiError,
-        asked::{Asked, json},
         clock::{Clock, Time},
-        leases::LeaseForm,
     },
-    endpoints::{self, EndpointForm},
-    services::PortForm,
+    known::leases::LeaseForm,
+    routes::{
+        asked::{Asked, json},
+        services::{endpoint_form::EndpointForm, endpoints, ports::PortForm},
+    },
 };
 use crate::http::Reply;
 use serde::Serialize;
@@ -93,7 +94,10 @@ pub(crate) fn form(
 }
 
 impl FrontendForm {
-    fn of(known: &super::super::frontends::KnownFrontend, ports: &[std::sync::Arc<ServicePort>]) -> Self {
+    fn of(
+        known: &crate::admin::known::frontends::KnownFrontend,
+        ports: &[std::sync::Arc<ServicePort>],
+    ) -> Self {
         let row = &known.row;
         let number = ports.iter().find(|port| port.key == row.port).map_or(0, |port| port.port.get());
         let (state, reason) = match &row.state {

@@ -1,6 +1,6 @@
 //! Where does the Unix socket lie, and who may speak through it?
 
-use super::caller::Caller;
+use crate::admin::basics::caller::Caller;
 use crate::http::QUICK_RETRY;
 use std::{
     io,
@@ -37,7 +37,7 @@ fn file_name() -> String {
 
 /// A socket that is listened at; its file is removed on drop.
 #[derive(Debug)]
-pub(super) struct AdminSocket {
+pub(in crate::admin) struct AdminSocket {
     listener: UnixListener,
     path: PathBuf,
     inode: Option<u64>,
@@ -45,7 +45,7 @@ pub(super) struct AdminSocket {
 
 impl AdminSocket {
     /// Listens in the runtime directory, once no other weir does. What is in the way is said once, and tried again.
-    pub(super) async fn bind(runtime_dir: &Path, accompanied: watch::Receiver<bool>) -> Self {
+    pub(in crate::admin) async fn bind(runtime_dir: &Path, accompanied: watch::Receiver<bool>) -> Self {
         let (mut said, mut waits) = (None, false);
         loop {
             match Self::try_bind(runtime_dir) {
@@ -95,7 +95,7 @@ impl AdminSocket {
     }
 
     /// Accepts a client that has the rights of weir's user. Others are closed without a word.
-    pub(super) async fn accept(&self) -> (UnixStream, Caller) {
+    pub(in crate::admin) async fn accept(&self) -> (UnixStream, Caller) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) if is_trusted_peer(&stream) => {

@@ -1,13 +1,15 @@
 //! What is told of UDP flows?
 
-use super::{
-    super::{
+use crate::admin::{
+    basics::{
         api_error::ApiError,
-        asked::{Asked, json},
         clock::{Clock, Time},
     },
-    connection_query::{after, node_of, read},
-    list::{ListForm, Metadata},
+    routes::{
+        asked::{Asked, json},
+        connections::query::{after, node_of, read},
+        list::{ListForm, Metadata},
+    },
 };
 use crate::http::Reply;
 use serde::Serialize;

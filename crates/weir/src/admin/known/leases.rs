@@ -1,6 +1,6 @@
 //! Who looks at details that cost something to collect? A few, each for as long as they ask again.
 
-use super::{api_error::ApiError, caller::Caller, clock::seconds};
+use crate::admin::basics::{api_error::ApiError, caller::Caller, clock::seconds};
 use serde::Serialize;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

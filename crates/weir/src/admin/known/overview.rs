@@ -1,6 +1,6 @@
 //! What is there to tell of all Service ports? Looked at anew a few times a second at most, however many ask.
 
-use super::frontends::Frontends;
+use crate::admin::known::frontends::Frontends;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -71,7 +71,7 @@ pub(crate) struct LastOverview(Mutex<Option<(Instant, u64, Arc<Overview>)>>);
 
 impl LastOverview {
     /// What is there now, or was a moment ago.
-    pub(super) fn get(
+    pub(in crate::admin) fn get(
         &self,
         (frontends, observer): (&Frontends, &Observer),
         snapshot: &Snapshot,

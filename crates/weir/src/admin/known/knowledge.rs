@@ -1,12 +1,14 @@
 //! From where does the admin side know what it tells?
 
-use super::{
-    api_error::ApiError,
-    explaining::Explain,
-    frontends::Frontends,
-    leases::Leases,
-    metrics_page::Metrics,
-    overview::{LastOverview, Overview},
+use crate::admin::{
+    basics::api_error::ApiError,
+    known::{
+        explaining::Explain,
+        frontends::Frontends,
+        leases::Leases,
+        metrics_page::Metrics,
+        overview::{LastOverview, Overview},
+    },
 };
 use crate::{
     cli::{ClusterNetwork, EffectiveSettings},
@@ -28,19 +30,19 @@ pub(crate) struct Knowledge(Arc<Shared>);
 
 /// What all handles share.
 pub(crate) struct Shared {
-    pub(super) metrics: Metrics,
+    pub(in crate::admin) metrics: Metrics,
     /// Snapshot that is served.
-    pub(super) served: watch::Receiver<Snapshot>,
-    pub(super) frontends: Frontends,
-    pub(super) leases: Leases,
-    pub(super) probes: Probes,
-    pub(super) node: NodeFacts,
-    pub(super) settings: Mutex<EffectiveSettings>,
-    pub(super) log_level: LogLevel,
-    pub(super) started: (SystemTime, Instant),
+    pub(in crate::admin) served: watch::Receiver<Snapshot>,
+    pub(in crate::admin) frontends: Frontends,
+    pub(in crate::admin) leases: Leases,
+    pub(in crate::admin) probes: Probes,
+    pub(in crate::admin) node: NodeFacts,
+    pub(in crate::admin) settings: Mutex<EffectiveSettings>,
+    pub(in crate::admin) log_level: LogLevel,
+    pub(in crate::admin) started: (SystemTime, Instant),
     /// Set when the admin side ends.
-    pub(super) stop: CancellationToken,
-    pub(super) overview: LastOverview,
+    pub(in crate::admin) stop: CancellationToken,
+    pub(in crate::admin) overview: LastOverview,
     observer: OnceLock<Observer>,
     explainer: OnceLock<Box<dyn Explain>>,
 }
@@ -62,36 +64,36 @@ pub(crate) struct NodeFacts {
 
 /// The filter of the log, and until when an operator has set it.
 #[derive(Debug)]
-pub(super) struct LogLevel {
+pub(in crate::admin) struct LogLevel {
     filter: LogFilter,
     state: Mutex<LogState>,
 }
 
 /// State of the log's filter.
 #[derive(Clone, Debug)]
-pub(super) struct LogState {
+pub(in crate::admin) struct LogState {
     /// Filter in force.
-    pub(super) level: String,
+    pub(in crate::admin) level: String,
     /// Filter of `--log-level`.
-    pub(super) configured: String,
+    pub(in crate::admin) configured: String,
     /// When the configured one comes back; `None` if it is in force, or not to come back.
-    pub(super) until: Option<SystemTime>,
+    pub(in crate::admin) until: Option<SystemTime>,
     /// Counts changes: whoever waits for `until` looks whether it is still theirs.
     change: u64,
 }
 
 impl LogLevel {
-    pub(super) fn new(filter: LogFilter, configured: String) -> Self {
+    pub(in crate::admin) fn new(filter: LogFilter, configured: String) -> Self {
         let state = LogState { level: configured.clone(), configured, until: None, change: 0 };
         Self { filter, state: Mutex::new(state) }
     }
 
-    pub(super) fn state(&self) -> LogState {
+    pub(in crate::admin) fn state(&self) -> LogState {
         self.lock().clone()
     }
 
     /// Logs by `level` from now on; returns the number of this change.
-    pub(super) fn set(&self, level: &str, until: Option<SystemTime>) -> anyhow::Result<u64> {
+    pub(in crate::admin) fn set(&self, level: &str, until: Option<SystemTime>) -> anyhow::Result<u64> {
         let mut state = self.lock();
         self.filter.set(level)?;
         state.level = level.to_owned();
@@ -101,7 +103,7 @@ impl LogLevel {
     }
 
     /// Brings the configured filter back, if nobody has set another one since a change.
-    pub(super) fn restore(&self, change: u64) {
+    pub(in crate::admin) fn restore(&self, change: u64) {
         let configured = {
             let state = self.lock();
             (state.change == change).then(|| state.configured.clone())
@@ -178,12 +180,12 @@ impl Knowledge {
     }
 
     /// What explains flows; `None` before objects are read.
-    pub(super) fn explainer(&self) -> Option<&dyn Explain> {
+    pub(in crate::admin) fn explainer(&self) -> Option<&dyn Explain> {
         self.0.explainer.get().map(|explainer| &**explainer)
     }
 
     /// All Service ports, as they are or were a moment ago.
-    pub(super) fn overview(&self, now: Instant) -> Result<Arc<Overview>, ApiError> {
+    pub(in crate::admin) fn overview(&self, now: Instant) -> Result<Arc<Overview>, ApiError> {
         let observer = self.observer().ok_or_else(ApiError::not_running)?;
         let snapshot = self.0.served.borrow().clone();
         Ok(self.0.overview.get((&self.0.frontends, observer), &snapshot, now))
@@ -196,12 +198,12 @@ impl Knowledge {
     }
 
     /// The data plane; `None` before it runs.
-    pub(super) fn observer(&self) -> Option<&Observer> {
+    pub(in crate::admin) fn observer(&self) -> Option<&Observer> {
         self.0.observer.get()
     }
 
     /// Time since the start.
-    pub(super) fn uptime(&self) -> Duration {
+    pub(in crate::admin) fn uptime(&self) -> Duration {
         self.0.started.1.elapsed()
     }
 }

@@ -1,0 +1,287 @@
+//! What is told of TCP connections, live or closed?
+
+use crate::admin::{
+    basics::{
+        api_error::ApiError,
+        clock::{Clock, Time, seconds},
+    },
+    known::leases::LeaseForm,
+    routes::{
+        asked::{Asked, json},
+        connections::query::{after, node_of, read},
+        list::{ListForm, Metadata, Start},
+        stream::{self, Feed},
+    },
+};
+use crate::http::Reply;
+use serde::Serialize;
+use serde_json::Value;
+use std::{cmp::Reverse, ops::ControlFlow, sync::Arc};
+use weir_core::Snapshot;
+use weir_proxy::{ConnectionFilter, ConnectionInfo, Observer, Watch};
+
+const PARAMETERS: [&str; 15] = [
+    "state",
+    "namespace",
+    "service",
+    "port",
+    "client",
+    "endpoint",
+    "node",
+    "older",
+    "younger",
+    "reason",
+    "id",
+    "detail",
+    "sort",
+    "limit",
+    "continue",
+];
+
+/// Changes of each kind that a stream tells in a second.
+const MAX_CHANGES: usize = 500;
+
+/// Connections that are looked through for the greatest.
+const MAX_SORTED: usize = 1_000_000;
+
+#[derive(Serialize)]
+struct ConnectionList {
+    #[serde(flatten)]
+    list: ListForm<ConnectionForm>,
+    lease: Option<LeaseForm>,
+}
+
+/// A TCP connection.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConnectionForm {
+    id: String,
+    state: &'static str,
+    namespace: String,
+    service: String,
+    port: String,
+    protocol: &'static str,
+    client: String,
+    via: Option<String>,
+    frontend: String,
+    endpoint: Option<String>,
+    node: Option<String>,
+    opened_at: Time,
+    closed_at: Option<Time>,
+    duration_seconds: f64,
+    idle_seconds: Option<f64>,
+    connect_seconds: Option<f64>,
+    attempts: u8,
+    bytes_to_endpoint: u64,
+    bytes_to_client: u64,
+    reason: Option<&'static str>,
+    detail: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct ChangesForm {
+    time: Time,
+    opened: Vec<ConnectionForm>,
+    closed: Vec<ConnectionForm>,
+    skipped: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Live,
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SortBy {
+    Opened,
+    Closed,
+    Bytes,
+    Idle,
+    Duration,
+}
+
+const SORTS: [(&str, SortBy); 5] = [
+    ("opened", SortBy::Opened),
+    ("closed", SortBy::Closed),
+    ("bytes", SortBy::Bytes),
+    ("idle", SortBy::Idle),
+    ("duration", SortBy::Duration),
+];
+
+/// Answers the route.
+pub(crate) async fn get(asked: Asked<'_>) -> Result<Reply, ApiError> {
+    asked.query.only(&PARAMETERS)?;
+    let observer = asked.knowledge.observer().ok_or_else(ApiError::not_running)?.clone();
+    if asked.as_stream {
+        return watch(asked, observer).await;
+    }
+    json(&list(&asked, &observer).await?)
+}
+
+async fn list(asked: &Asked<'_>, observer: &Observer) -> Result<ConnectionList, ApiError> {
+    let (clock, query) = (Clock::now(), &asked.query);
+    let state =
+        query.word("state", &[("live", State::Live), ("closed", State::Closed)])?.unwrap_or(State::Live);
+    let filter = read(asked, &clock)?;
+    let default = if state == State::Live { SortBy::Opened } else { SortBy::Closed };
+    let (sort, limit) = (query.sort(&SORTS, default)?, query.limit()?);
+    let lease = match query.flag("detail")? {
+        true => Some(asked.knowledge.leases.take(asked.caller, clock.instant)?),
+        false => None,
+    };
+    let (mut found, metadata);
+    if state == State::Live && sort.by == default && !sort.is_reversed {
+        (found, metadata) = page(asked, observer, filter, limit, &clock).await?;
+    } else {
+        let start = Start::read(query)?;
+        let total;
+        (found, total) = match state {
+            State::Live => {
+                let total = observer.connections_by_worker().iter().sum();
+                (all(observer, &Arc::new(filter)).await, total)
+            }
+            State::Closed => observer.closed(&filter).await,
+        };
+        order(&mut found, sort.by);
+        if sort.is_reversed {
+            found.reverse();
+        }
+        let mut said = Metadata::of(asked, &clock, total, Some(found.len()));
+        let (items, next) = start.page(found, limit, false, |_| String::new());
+        said.next = next;
+        (found, metadata) = (items, said);
+    }
+    let snapshot = asked.knowledge.served.borrow().clone();
+    let items = found.iter().map(|info| ConnectionForm::of(info, &snapshot, &clock)).collect();
+    found.clear();
+    Ok(ConnectionList { list: ListForm { kind: "ConnectionList", metadata, items }, lease })
+}
+
+/// A page of live connections in the order of their numbers: no more are looked at than it takes to fill it.
+async fn page(
+    asked: &Asked<'_>,
+    observer: &Observer,
+    filter: ConnectionFilter,
+    limit: usize,
+    clock: &Clock,
+) -> Result<(Vec<ConnectionInfo>, Metadata), ApiError> {
+    let total = observer.connections_by_worker().iter().sum();
+    let matched = filter.is_empty().then_some(total);
+    let mut found = Vec::new();
+    let take = |slice: Vec<ConnectionInfo>| {
+        found.extend(slice);
+        if found.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    observer.connections(&Arc::new(filter), after(asked)?, take).await;
+    let mut metadata = Metadata::of(asked, clock, total, matched);
+    if found.len() > limit {
+        found.truncate(limit);
+        metadata.next = found.last().map(|last| last.id.to_string());
+    }
+    Ok((found, metadata))
+}
+
+async fn all(observer: &Observer, filter: &Arc<ConnectionFilter>) -> Vec<ConnectionInfo> {
+    let mut found = Vec::new();
+    let take = |slice: Vec<ConnectionInfo>| {
+        found.extend(slice);
+        if found.len() >= MAX_SORTED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    observer.connections(filter, None, take).await;
+    found
+}
+
+fn order(found: &mut [ConnectionInfo], by: SortBy) {
+    let end = |info: &ConnectionInfo| info.end.map_or_else(std::time::Instant::now, |end| end.at);
+    match by {
+        SortBy::Opened => found.sort_by_key(|info| info.opened),
+        SortBy::Closed => found.sort_by_key(|info| Reverse(info.end.map(|end| end.at))),
+        SortBy::Bytes => found.sort_by_key(|info| Reverse(info.to_endpoint + info.to_client)),
+        SortBy::Idle => found.sort_by_key(|info| info.last_active),
+        SortBy::Duration => {
+            found.sort_by_key(|info| Reverse(end(info).saturating_duration_since(info.opened)));
+        }
+    }
+}
+
+/// Streams a list, and then what is opened and closed.
+async fn watch(asked: Asked<'_>, observer: Observer) -> Result<Reply, ApiError> {
+    let filter = Arc::new(read(&asked, &Clock::now())?);
+    // First the place, then the list: nothing falls between the two.
+    let watch = observer.watch().await;
+    let first = stream::event("list", None, &list(&asked, &observer).await?)?;
+    let feed = Changes { watch, observer, filter, knowledge: asked.knowledge.clone() };
+    Ok(stream::start(&asked, Some(first), feed))
+}
+
+struct Changes {
+    watch: Watch,
+    observer: Observer,
+    filter: Arc<ConnectionFilter>,
+    knowledge: crate::admin::known::knowledge::Knowledge,
+}
+
+impl Feed for Changes {
+    async fn next(&mut self, dropped: u64) -> Option<Vec<u8>> {
+        let changes = self.observer.look(&mut self.watch, &self.filter, MAX_CHANGES).await;
+        if changes.opened.is_empty() && changes.closed.is_empty() && changes.skipped + dropped == 0 {
+            return None;
+        }
+        let (clock, snapshot) = (Clock::now(), self.knowledge.served.borrow().clone());
+        let forms = |found: &[ConnectionInfo]| -> Vec<ConnectionForm> {
+            found.iter().take(MAX_CHANGES).map(|info| ConnectionForm::of(info, &snapshot, &clock)).collect()
+        };
+        let beyond = |found: &[ConnectionInfo]| found.len().saturating_sub(MAX_CHANGES) as u64;
+        let changes = ChangesForm {
+            time: clock.time(),
+            opened: forms(&changes.opened),
+            closed: forms(&changes.closed),
+            skipped: changes.skipped + beyond(&changes.opened) + beyond(&changes.closed) + dropped,
+        };
+        stream::event("changes", None, &changes).ok()
+    }
+
+    async fn lost(&mut self) -> u64 {
+        let changes = self.observer.look(&mut self.watch, &self.filter, MAX_CHANGES).await;
+        (changes.opened.len() + changes.closed.len()) as u64 + changes.skipped
+    }
+}
+
+impl ConnectionForm {
+    fn of(info: &ConnectionInfo, snapshot: &Snapshot, clock: &Clock) -> Self {
+        let port = &info.port;
+        let lasted = match info.end {
+            Some(end) => end.at.saturating_duration_since(info.opened),
+            None => clock.instant.saturating_duration_since(info.opened),
+        };
+        let state = match (info.end, info.endpoint) {
+            (Some(_), _) => "closed",
+            (None, None) => "connecting",
+            (None, Some(_)) => "open",
+        };
+        Self {
+            id: info.id.to_string(),
+            state,
+            namespace: port.service.namespace.to_string(),
+            service: port.service.name.to_string(),
+            port: if port.name.is_empty() { info.port_number.to_string() } else { port.name.to_string() },
+            protocol: port.protocol.as_str(),
+            client: info.flow.client.to_string(),
+            via: info.via.map(|via| via.to_string()),
+            frontend: info.flow.frontend.to_string(),
+            endpoint: info.endpoint.map(|endpoint| endpoint.to_string()),
+            node: info.endpoint.and_then(|endpoint| node_of(snapshot, port, endpoint)),
+            opened_at: clock.at(info.opened),
+            closed_at: info.end.map(|end| clock.at(end.at)),
+            duration_seconds: seconds(lasted),
+            idle_seconds: info.end.is_none().then(|| clock.since(info.last_active)),
+            connect_seconds: info.connect_time.map(seconds),
+            attempts: info.attempts,
+            bytes_to_endpoint: info.to_endpoint,
+            bytes_to_client: info.to_client,
+            reason: info.end.map(|end| end.reason.as_str()),
+            detail: None,
+        }
+    }
+}
