@@ -19,9 +19,13 @@ export async function policy() {
 const pad = (number, width) => String(number).padStart(width, "0");
 const ip = (index) => `10.${96 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`;
 
-/** A node with `services` Services of `endpoints` endpoints each, and `connections` connections. */
+/**
+ * A node with `services` Services of `endpoints` endpoints each, and `connections` connections. With `step`, its time goes by that
+ * many milliseconds each `every` of ours.
+ */
 export class Fake {
-  constructor({ services, endpoints = 4, connections = 0 }) {
+  constructor({ services, endpoints = 4, connections = 0, every = 1000, step = null }) {
+    Object.assign(this, { every, step, passed: 0 });
     this.began = Date.now();
     this.asked = [];
     this.services = Array.from({ length: services }, (_, index) => this.service(index, endpoints));
@@ -31,9 +35,14 @@ export class Fake {
     for (const { service } of this.connections) service.active += 1;
   }
 
+  /** The time at this node. */
+  now() {
+    return this.step === null ? Date.now() : this.began + this.passed;
+  }
+
   moment(severity, type) {
     const { namespace, service } = this.services[0];
-    return { time: new Date().toISOString(), type, severity, namespace, service, port: "http", protocol: "TCP", endpoint: "10.244.0.1:8080", reason: "refused" };
+    return { time: new Date(this.now()).toISOString(), type, severity, namespace, service, port: "http", protocol: "TCP", endpoint: "10.244.0.1:8080", reason: "refused" };
   }
 
   service(index, count) {
@@ -54,8 +63,8 @@ export class Fake {
 
   port(service) {
     const { index, namespace, protocol, endpoints, active } = service;
-    const seconds = (Date.now() - this.began) / 1000;
-    const opened = Math.floor(active * 10 + seconds * (index % 7) * 3);
+    const seconds = (this.now() - this.began) / 1000;
+    const opened = Math.floor(service.opened ?? active * 10 + seconds * (index % 7) * 3);
     const counts = Object.fromEntries(STATES.map((state) => [LISTED[state] ?? state, endpoints.filter((one) => one.state === state).length]));
     const state = this.state(service);
     return {
@@ -94,14 +103,14 @@ export class Fake {
     return {
       id: `0-${index}`, state: "open", namespace: service.namespace, service: service.service, port: "http", protocol: "TCP",
       client: `10.244.9.${index % 250}:${1024 + (index % 60000)}`, via: null, frontend: `${ip(service.index + 1)}:80`, endpoint: "10.244.0.1:8080", node: "node-0",
-      openedAt: new Date(this.began - index * 10).toISOString(), closedAt: null, durationSeconds: (Date.now() - this.began) / 1000 + index / 100,
+      openedAt: new Date(this.began - index * 10).toISOString(), closedAt: null, durationSeconds: (this.now() - this.began) / 1000 + index / 100,
       idleSeconds: 0.4, connectSeconds: 0.0012, attempts: 1, bytesToEndpoint: index, bytesToClient: index * 64, reason: null,
       detail: { client: { rttSeconds: 0.0008, retransmits: 0, unackedBytes: 0 }, endpoint: null },
     };
   }
 
   metadata(total, matched, next) {
-    return { time: new Date().toISOString(), generation: 42, total, matched, continue: next };
+    return { time: new Date(this.now()).toISOString(), generation: 42, total, matched, continue: next };
   }
 
   /** A page of items, each of which is made only if it is on it. */
@@ -154,15 +163,15 @@ export class Fake {
     }
     const count = (state) => states[state] ?? 0;
     const total = Object.values(counts).reduce((sum, some) => sum + some, 0);
-    const seconds = (Date.now() - this.began) / 1000;
+    const seconds = (this.now() - this.began) / 1000;
     return {
-      kind: "Summary", time: new Date().toISOString(), version: "0.1.0", node: "node-a", zone: "zone-1", mode: "node", pid: 4711,
+      kind: "Summary", time: new Date(this.now()).toISOString(), version: "0.1.0", node: "node-a", zone: "zone-1", mode: "node", pid: 4711,
       startedAt: new Date(this.began).toISOString(), uptimeSeconds: seconds, ready: true, draining: false, generation: 42, lastAppliedAt: new Date(this.began).toISOString(),
       workers: [{ worker: 0, connections: this.connections.length / 2, flows: 0 }, { worker: 1, connections: this.connections.length / 2, flows: 0 }],
       services: { services: this.services.length, ports: this.services.length, ok: count("ok"), degraded: count("degraded"), failing: count("failing"),
         noEndpoints: count("no-endpoints"), notBound: count("not-bound"), unsupported: count("unsupported") },
       frontends: { listening: this.services.length, failed: 0, noEndpoints: 0 }, endpoints: { total, ...counts },
-      connections: { active: this.connections.length, limit: 65536, openedTotal: 345600 + Math.floor(seconds * 900), closedTotal: 0, failedTotal: Math.floor(seconds), rejectedTotal: 0, waiting: 0 },
+      connections: { active: this.active ?? this.connections.length, limit: 65536, openedTotal: 345600 + Math.floor(seconds * 900), closedTotal: 0, failedTotal: Math.floor(seconds), rejectedTotal: 0, waiting: 0 },
       flows: { active: 1, limit: 65536, openedTotal: 10, closedTotal: 9 }, bytes: { toEndpointTotal: 1e9 + seconds * 1e6, toClientTotal: 1e10 + seconds * 2e7 },
       descriptors: { used: 31, limit: 523208 }, overrides: 0, leases: 1,
     };
@@ -173,7 +182,7 @@ export class Fake {
     if (service) {
       const one = this.byName.get(`${decodeURIComponent(service[1])}/${decodeURIComponent(service[2])}`);
       const frontends = one && [{ port: "http", protocol: one.protocol, kind: "cluster-ip", address: `${ip(one.index + 1)}:80`, listen: `${ip(one.index + 1)}:80`, state: "listening", reason: null, since: new Date(this.began).toISOString() }];
-      return one && { kind: "Service", time: new Date().toISOString(), generation: 42, namespace: one.namespace, service: one.service, createdAt: null, ports: [this.port(one)], frontends, endpoints: [], lease: null };
+      return one && { kind: "Service", time: new Date(this.now()).toISOString(), generation: 42, namespace: one.namespace, service: one.service, createdAt: null, ports: [this.port(one)], frontends, endpoints: [], lease: null };
     }
     switch (path) {
       case "/api/v1/summary": return this.summary();
@@ -193,13 +202,14 @@ export class Fake {
   /** Serves at a free port; returns the address. */
   async start(port = 0) {
     const headers = { "content-security-policy": await policy(), "cache-control": "no-store" };
+    this.clock = setInterval(() => this.pass(), this.every);
     this.server = createServer(async (request, response) => {
       const { pathname, searchParams } = new URL(request.url, "http://localhost");
       this.asked.push(request.url);
       if (pathname === "/api/v1/stream") {
         response.writeHead(200, { "content-type": "text/event-stream" });
         const tell = () => response.write(`event: snapshot\ndata: ${JSON.stringify(this.snapshot(searchParams))}\n\n`);
-        const every = setInterval(tell, 1000);
+        const every = setInterval(tell, this.every);
         response.on("close", () => clearInterval(every));
         return;
       }
@@ -218,8 +228,15 @@ export class Fake {
     return `http://127.0.0.1:${this.server.address().port}/`;
   }
 
+  /** What goes on at this node as time passes; nothing unless something is given. */
+  pass() {
+    this.passed += this.step ?? 0;
+    this.happens?.(this.passed / 1000);
+  }
+
   /** Ends the server and its connections. */
   async stop() {
+    clearInterval(this.clock);
     this.server.closeAllConnections();
     await new Promise((ended) => this.server.close(ended));
   }
