@@ -58,13 +58,13 @@ async function watched(page) {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`pictures of all Services and of one, in ${colorScheme}`, async () => {
-    await visit(`${url}#/services?sort=connections`, { colorScheme, width: 1180, height: 860 }, async (page) => {
+    await visit(`${url}#/services?sort=connections`, { colorScheme, width: 1320, height: 860 }, async (page) => {
       await watched(page);
       await picture(page, `page-${colorScheme}`);
     });
-    await visit(`${url}#/services/shop/checkout`, { colorScheme, width: 1180, height: 860 }, async (page) => {
+    await visit(`${url}#/services/shop/checkout`, { colorScheme, width: 1320, height: 860 }, async (page) => {
       await watched(page);
-      await page.locator("table", { hasText: "Round trip" }).locator("tbody tr").first().waitFor();
+      await page.locator("table", { hasText: "Is it picked?" }).locator("tbody tr").first().waitFor();
       await picture(page, `service-${colorScheme}`);
     });
   });

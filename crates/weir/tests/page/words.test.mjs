@@ -37,6 +37,9 @@ test("a rate is taken over some seconds, and a counter that begins anew is no ne
   for (let time = 0; time <= 10; time += 1) series.add(time, [time * 100, time], [0]);
   assert.equal(series.rate(0), 100);
   assert.equal(series.growth(0, 60), 1000);
+  const rare = new Series();
+  for (const time of [0, 30]) rare.add(time, [time * 2], [0]);
+  assert.equal(rare.rate(0), 2);
   assert.equal(series.most(1), 10);
   series.add(11, [5, 0], [0]);
   assert.equal(series.rate(0), null, "weir was restarted");

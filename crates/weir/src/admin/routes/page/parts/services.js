@@ -54,7 +54,7 @@ export function columns(seen) {
       (item) => `↓ ${byteRate(seen.of(item).rate(TO_CLIENT))}`,
       (item) => `↑ ${byteRate(seen.of(item).rate(TO_ENDPOINT))}`,
       (item) => `${bytes(item.bytes.toClientTotal + item.bytes.toEndpointTotal)} in all`) },
-    { label: "Failures", sort: "failures", figures: true, cell: lines(failures(seen), refusals) },
+    { label: "Failures", sort: "failures", figures: true, cell: lines(failures, lately(seen), refusals) },
     { label: "Balancing", wide: true, cell: lines((item) => item.balance, policies, address) },
   ];
 }
@@ -119,10 +119,14 @@ function opened(item) {
   return `${count(item.connections.openedTotal)} in all`;
 }
 
-function failures(seen) {
+function failures(item) {
+  return count(item.connections.failedTotal);
+}
+
+function lately(seen) {
   return (item) => {
-    const lately = seen.of(item).growth(FAILED, 60);
-    return count(item.connections.failedTotal) + (lately > 0 ? ` (+${count(lately)} in 1 min)` : "");
+    const grown = seen.of(item).growth(FAILED, 60);
+    return grown > 0 ? `${count(grown)} in 1 min` : "";
   };
 }
 

@@ -30,9 +30,9 @@ export class Series {
   /** What a counter grew by each second; `null` before there are two samples. */
   rate(index, window = WINDOW) {
     const last = this.samples.at(-1);
-    const first = last && this.samples.find((sample) => sample.time >= last.time - window);
-    if (!first || first === last) return null;
-    return (last.values[index] - first.values[index]) / (last.time - first.time);
+    // Where answers are rarer than that, the one before has to do.
+    const first = this.samples.slice(0, -1).find((sample) => sample.time >= last.time - window) ?? this.samples.at(-2);
+    return first ? (last.values[index] - first.values[index]) / (last.time - first.time) : null;
   }
 
   /** What a counter grew by in this time, in seconds. */
