@@ -206,11 +206,11 @@ impl Driver {
             self.metrics.refused(&refusals.new);
             self.log.refusals(refusals);
         }
+        // Before the Snapshot: who sees that one finds its objects, or later ones.
+        self.objects.send_replace(self.store.state());
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.metrics.generation.set(commit.snapshot.generation as f64);
-            // First the objects: who sees the Snapshot finds those of it, or later ones.
-            self.objects.send_replace(self.store.state());
             self.snapshots.send_replace(commit.snapshot.clone());
         }
         self.want_nodes();

@@ -81,13 +81,9 @@ mod tests {
 
     #[test]
     fn two_hosts_are_refused_and_none_is_not() {
-        let two: HeaderMap = ["localhost", "localhost"]
-            .map(|host| (HOST, HeaderValue::from_static(host)))
-            .into_iter()
-            .collect();
-        assert_eq!(two.get_all(HOST).iter().count(), 1, "the later takes the place of the earlier here");
-        let mut two = two;
-        two.append(HOST, HeaderValue::from_static("localhost"));
+        let host = || (HOST, HeaderValue::from_static("localhost"));
+        let two: HeaderMap = [host(), host()].into_iter().collect();
+        assert_eq!(two.get_all(HOST).iter().count(), 2);
         assert!(check(&caller(false), &Uri::from_static("/"), &two).is_err());
         assert!(check(&caller(false), &Uri::from_static("/"), &HeaderMap::new()).is_ok());
     }

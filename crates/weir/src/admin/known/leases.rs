@@ -98,7 +98,9 @@ mod tests {
     #[test]
     fn the_ninth_waits_until_one_has_ended_and_who_has_one_keeps_it() {
         let (leases, start) = (Leases::default(), Instant::now());
-        (0..8).for_each(|pid| drop(leases.take(&process(pid), start).unwrap()));
+        for pid in 0..8 {
+            leases.take(&process(pid), start).unwrap();
+        }
         assert!(leases.take(&process(8), start).is_err());
         assert!(leases.take(&process(3), start).is_ok());
         assert!(leases.take(&process(8), start + LEASE).is_ok());
@@ -113,7 +115,9 @@ mod tests {
             to: ([127, 0, 0, 1], 1).into(),
             only_metrics: false,
         };
-        (1..100).for_each(|port| drop(leases.take(&anybody(port), Instant::now()).unwrap()));
+        for port in 1..100 {
+            leases.take(&anybody(port), Instant::now()).unwrap();
+        }
         assert_eq!(leases.count(Instant::now()), 1);
     }
 }

@@ -99,7 +99,7 @@ mod tests {
                 "wokers: 4",
                 [
                     "\"wokers\" (did you mean \"workers\"?)",
-                    "admin-address, allow-external-ips, allow-load-balancer-ips",
+                    "admin-tls-key, allow-external-ips, allow-load-balancer-ips",
                 ],
             ),
             ("config: x.yaml", ["\"config\"", "workers"]),

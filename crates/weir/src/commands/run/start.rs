@@ -22,6 +22,7 @@ use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
 use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
+use weir_control::Control;
 use weir_core::Snapshot;
 use weir_proxy::Proxy;
 
@@ -62,19 +63,7 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
         let node_ports = options.node_port_addresses.clone();
         NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
     });
-    let mut control = tokio::select! {
-        control = weir_control::start(options.source.clone(), options.scope.clone()) => control?,
-        // Standard input or a credential plugin may keep the start waiting.
-        reason = signals.end(async || info!("SIGHUP: ignored, weir is still starting")) => {
-            info!("{reason}: ending before any Service is served");
-            return Ok(());
-        }
-    };
-    if let (Some(_), Some(loaded)) = (&options.node, &control.first_load) {
-        node_name::warn_if_unknown(&options.scope.node_name, &loaded.nodes);
-    }
-    let explainer = RunningExplainer::new(knowledge.node().clone(), control.objects.clone());
-    knowledge.explain_by(Box::new(explainer));
+    let Some(mut control) = start_control(&options, &knowledge, &mut signals).await? else { return Ok(()) };
     let frontends = FrontendPrinter::new(options.map_loopback);
     let host_addresses = options.scope.guard_rules.host.clone();
     let mut data_plane = DataPlane {
@@ -114,6 +103,28 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
     finish_saving(saving).await;
     servers.stop().await;
     Ok(())
+}
+
+/// Begins to read objects, and to explain by them what clients get; `None` if weir was told to end meanwhile.
+async fn start_control(
+    options: &RunOptions,
+    knowledge: &Knowledge,
+    signals: &mut Signals,
+) -> anyhow::Result<Option<Control>> {
+    let control = tokio::select! {
+        control = weir_control::start(options.source.clone(), options.scope.clone()) => control?,
+        // Standard input or a credential plugin may keep the start waiting.
+        reason = signals.end(async || info!("SIGHUP: ignored, weir is still starting")) => {
+            info!("{reason}: ending before any Service is served");
+            return Ok(None);
+        }
+    };
+    if let (Some(_), Some(loaded)) = (&options.node, &control.first_load) {
+        node_name::warn_if_unknown(&options.scope.node_name, &loaded.nodes);
+    }
+    let explainer = RunningExplainer::new(knowledge.node().clone(), control.objects.clone());
+    knowledge.explain_by(Box::new(explainer));
+    Ok(Some(control))
 }
 
 /// What the admin side is told of the node.

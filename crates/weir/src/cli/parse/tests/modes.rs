@@ -17,7 +17,6 @@ fn node_mode_flags() -> Vec<(String, &'static str)> {
             "pod-interface-name-prefix" => "cali",
             "source-ports" => "1024-2048",
             "when-taken-over" => "wait",
-            "runtime-dir" => "/run/weir",
             "forwarding" => "always",
             _ => "true",
         };
@@ -29,7 +28,7 @@ fn node_mode_flags() -> Vec<(String, &'static str)> {
 #[test]
 fn every_flag_of_node_mode_is_refused_in_bind_mode_wherever_it_is_set() {
     let flags = node_mode_flags();
-    assert!(flags.len() >= 12, "{flags:?}");
+    assert!(flags.len() >= 11, "{flags:?}");
     for (flag, value) in flags {
         let variable = format!("WEIR_{}", flag.replace('-', "_").to_uppercase());
         let (given, line) = (format!("--{flag}={value}"), format!("{flag}: {value}"));
@@ -51,9 +50,9 @@ fn every_flag_of_node_mode_is_refused_in_bind_mode_wherever_it_is_set() {
 
 #[test]
 fn several_flags_of_node_mode_are_named_together_and_where_they_are_set() {
-    let variables = [("WEIR_RUNTIME_DIR", "/run/weir")];
+    let variables = [("WEIR_KEEP_RULES", "true")];
     let problem = run(&["--takeover"], &variables, "cluster-cidr: 10.0.0.0/8").unwrap_err();
-    let said = "--cluster-cidr (in the --config file), --takeover, --runtime-dir (as WEIR_RUNTIME_DIR) are for --mode node";
+    let said = "--cluster-cidr (in the --config file), --takeover, --keep-rules (as WEIR_KEEP_RULES) are for --mode node";
     assert!(problem.contains(said), "{problem}");
 }
 
