@@ -123,6 +123,22 @@ test("filter, Enter, Escape and back lead in and out, and the address says where
   });
 });
 
+test("what a client gets is explained, endpoint by endpoint", async () => {
+  const tolerated = (text) => text.includes("status of 400");
+  await visit(`${weir.url}#/services/default/web`, { tolerated }, async (page) => {
+    await live(page);
+    await page.getByLabel("Address", { exact: true }).locator("option").first().waitFor({ state: "attached" });
+    const explain = page.getByRole("button", { name: "Explain" });
+    await explain.click();
+    await page.locator("main [data-state=ACCEPT]").waitFor();
+    await page.getByRole("table", { name: "Endpoints for this client" }).getByText(/✓ yes, odds 33 %/).first().waitFor();
+    await page.getByLabel("From", { exact: true }).fill(EVIL);
+    await explain.click();
+    await page.getByText(EVIL).first().waitFor();
+    assert.equal(await page.locator("main img").count(), 0);
+  });
+});
+
 test("words of a link that weir does not know do no harm", async () => {
   await visit(`${weir.url}#/services?sort=nonsense&state=worse&continue=at%3A999`, {}, async (page) => {
     await live(page);

@@ -38,6 +38,7 @@ const PARTS: &[Part] = &[
     part!("parts/connections.js", SCRIPT),
     part!("parts/endpoints.js", SCRIPT),
     part!("parts/events.js", SCRIPT),
+    part!("parts/explain.js", SCRIPT),
     part!("parts/listing.js", SCRIPT),
     part!("parts/overview.js", SCRIPT),
     part!("parts/service.js", SCRIPT),

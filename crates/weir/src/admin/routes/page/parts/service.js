@@ -8,6 +8,7 @@ import { lines, Table } from "../show/table.js";
 import * as connections from "./connections.js";
 import * as endpoints from "./endpoints.js";
 import { Events } from "./events.js";
+import { Explain } from "./explain.js";
 import { Listing } from "./listing.js";
 import * as services from "./services.js";
 
@@ -31,11 +32,12 @@ export class ServiceView {
     this.connections = connectionListing(page, only);
     this.flows = flowListing(page, only);
     this.frontends = frontendTable();
+    this.explain = new Explain();
     this.events = new Events(only);
     this.flows.node.hidden = true;
     const back = el("p", {}, el("a", { href: "#/services" }, "← all Services"));
     this.node = el("div", {}, back, this.heading, this.gone, this.ports.node, this.details, this.endpoints.node,
-      this.connections.node, this.flows.node, this.frontends.node, this.events.node);
+      this.connections.node, this.flows.node, this.explain.node, this.frontends.node, this.events.node);
   }
 
   /** What the stream has to bring for this view; details are collected for as long as it is open. */
@@ -72,6 +74,7 @@ export class ServiceView {
       const path = `/api/v1/services/${encodeURIComponent(this.namespace)}/${encodeURIComponent(this.name)}`;
       const service = await ask(path);
       this.frontends.update(service.frontends);
+      this.explain.offer(service.frontends);
     } catch {
       // The stream says whether the Service is gone, or weir.
     }

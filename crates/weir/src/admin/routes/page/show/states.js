@@ -40,6 +40,10 @@ const STATES = {
   stale: ["stale", CROSS, "vermillion"],
   warning: ["warning", TRIANGLE, "orange"],
   info: ["info", DASH, ""],
+  ACCEPT: ["accepted", CHECK, "green"],
+  REJECT: ["rejected", CROSS, "vermillion"],
+  DROP: ["dropped", BARRED, "purple"],
+  NONE: ["none of weir's", DASH, ""],
   full_: ["nearly full", SQUARE, "yellow"],
 };
 
