@@ -64,7 +64,7 @@ for (const colorScheme of ["light", "dark"]) {
     });
     await visit(`${url}#/services/shop/checkout`, { colorScheme, width: 1320, height: 860 }, async (page) => {
       await watched(page);
-      await page.locator("table", { hasText: "Is it picked?" }).locator("tbody tr").first().waitFor();
+      await page.locator("main .listing tbody tr").first().waitFor();
       await picture(page, `service-${colorScheme}`);
     });
   });
@@ -75,7 +75,7 @@ test("pictures on a phone", async () => {
     await watched(page);
     await picture(page, "phone");
     await page.locator("main tbody th a").first().click();
-    await page.getByText("Is it picked?").waitFor({ state: "attached" });
+    await page.locator("main .listing tbody tr").first().waitFor();
     await picture(page, "phone-service");
   });
 });
