@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** Bound against hangs, in milliseconds. Nothing takes this long. */
-export const HANG = 30_000;
+export const HANG = 120_000;
 
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"];
@@ -27,7 +27,7 @@ export async function close() {
 /** Opens the page of `url`, runs `look`, and demands that nothing went wrong meanwhile. */
 export async function visit(url, { colorScheme = "light", width = 1280, height = 900, tolerated = () => false } = {}, look) {
   // It has a folder of its own for all that it keeps.
-  browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS, headless: true, timeout: HANG * 4 });
+  browser ??= await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS, headless: true, timeout: HANG });
   const context = await browser.newContext({ colorScheme, viewport: { width, height }, reducedMotion: "reduce" });
   try {
     const page = await context.newPage();
