@@ -4,6 +4,7 @@
 //! is logged for a connection, and nothing is said twice.
 
 mod events;
+mod fault;
 
 use crate::{
     routing::{
@@ -12,16 +13,9 @@ use crate::{
     },
     shared::event_log::EventLog,
 };
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    num::NonZeroU16,
-    time::{Duration, Instant},
-};
-use weir_core::{Balancer, Family, Journal, Line, Load, PortKey, Protocol, ServicePort, Target, Traffic};
-
-/// A Service port in one family.
-type Port = (PortKey, Family);
+use fault::{EndpointFault, Port, PortFault, State, rounded};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU16, time::Instant};
+use weir_core::{Journal, Line, PortKey, Protocol, ServicePort, Target, Traffic};
 
 /// Lines that one look may add to the log.
 const MAX_LINES: usize = 20;
@@ -39,48 +33,6 @@ pub(super) struct HealthReport {
     seen: (u64, u64),
     ports: Journal<Port, PortFault>,
     endpoints: Journal<(SocketAddr, Protocol), EndpointFault>,
-}
-
-/// Why clients of a Service port cannot be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PortFault {
-    /// The Service port has no endpoint.
-    Empty { number: NonZeroU16 },
-    /// None of so many endpoints works, by the failure of one of them.
-    Fails { number: NonZeroU16, endpoints: usize, reason: &'static str },
-}
-
-/// What is wrong with an endpoint, and one Service port that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct EndpointFault {
-    port: PortKey,
-    number: NonZeroU16,
-    reason: &'static str,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Connections fail: it gets none for a while.
-    Ejected,
-    /// Active checks fail.
-    Down,
-    /// It fails, and is used all the same: too few others would be left.
-    Spared,
-    /// It fails, and is used all the same: nothing else is left.
-    LastResort,
-}
-
-impl State {
-    /// A sentence for people.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Spared => "endpoint fails and is used all the same, as too few others would be left",
-            Self::LastResort => "endpoint fails and is used all the same, as nothing else is left",
-            Self::Down => "endpoint is down: its checks fail",
-            Self::Ejected => "endpoint ejected: it fails, and gets no clients for a while",
-        }
-    }
 }
 
 impl HealthReport {
@@ -191,33 +143,6 @@ fn is_failing(target: &Target) -> bool {
     target.load.is_ejected() || target.load.is_down()
 }
 
-impl PortFault {
-    fn is_same(&self, other: &Self) -> bool {
-        matches!(self, Self::Empty { .. }) == matches!(other, Self::Empty { .. })
-    }
-
-    fn number(&self) -> NonZeroU16 {
-        let (Self::Empty { number } | Self::Fails { number, .. }) = self;
-        *number
-    }
-}
-
-impl EndpointFault {
-    fn of((port, number): (&PortKey, NonZeroU16), balancer: &Balancer, target: &Target) -> Self {
-        let load: &Load = &target.load;
-        let state = match load.is_down() {
-            _ if balancer.is_last_resort(target) => State::LastResort,
-            true => State::Down,
-            false => State::Ejected,
-        };
-        let reason = match load.last_failure() {
-            _ if !load.is_down() && load.ends_at_once() => "ends_at_once",
-            failure => failure.map_or("unknown", |failure| failure.as_str()),
-        };
-        Self { port: port.clone(), number, reason, state }
-    }
-}
-
 fn log_port((port, family): &Port, line: &Line<PortFault>) {
     let (Line::Began(fault) | Line::Changed(fault) | Line::Ended(fault, _)) = line;
     let (service, protocol, family) = (&port.service, port.protocol, family.as_str());
@@ -255,11 +180,6 @@ fn log_endpoint(endpoint: SocketAddr, line: &Line<EndpointFault>) {
 /// Name of a port; its number without one.
 fn name_of(port: &PortKey, number: NonZeroU16) -> String {
     if port.name.is_empty() { number.to_string() } else { port.name.to_string() }
-}
-
-/// A time for people: to a tenth of a second.
-fn rounded(time: Duration) -> String {
-    format!("{:?}", Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / 100 * 100))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What is remembered of endpoints and Service ports that fail, and that work again?
 
-use super::{EndpointFault, Port, PortFault, State, rounded};
+use super::fault::{EndpointFault, Port, PortFault, State, rounded};
 use crate::shared::{
     connection_info::ServedPort,
     event_log::{EventKind, Occurrence},

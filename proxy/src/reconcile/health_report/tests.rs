@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::routing::node_context::NodeContext;
-use std::sync::Arc;
-use weir_core::{ConnectFailure, PortSpec, Service, ServiceKey, resolve_static};
+use std::{sync::Arc, time::Duration};
+use weir_core::{ConnectFailure, Load, PortSpec, Service, ServiceKey, resolve_static};
 use weir_testkit::LoggedText;
 
 /// Services in simulated time.
