@@ -152,16 +152,18 @@ async fn plain(head: &hyper::http::request::Parts, knowledge: &Knowledge) -> Res
     let in_node_mode = knowledge.node.in_node_mode;
     match path {
         "/proxyMode" if !in_node_mode => Ok(not_found()),
-        "/" | "/metrics" | "/healthz" | "/proxyMode"
-            if !matches!(head.method, Method::GET | Method::HEAD) =>
-        {
+        "/metrics" | "/healthz" | "/proxyMode" if !matches!(head.method, Method::GET | Method::HEAD) => {
             Err(ApiError::method("GET, HEAD"))
         }
-        "/" => Ok(page::index()),
         "/healthz" => Ok(reply(StatusCode::OK, TEXT, "ok")),
         "/proxyMode" => Ok(reply(StatusCode::OK, TEXT, NODE_MODE)),
         "/metrics" => Ok(metrics_page::render(knowledge.metrics.clone(), &head.headers).await),
-        _ => Err(no_route(path)),
+        _ => match page::part(path) {
+            Some(_) if !matches!(head.method, Method::GET | Method::HEAD) => {
+                Err(ApiError::method("GET, HEAD"))
+            }
+            part => part.ok_or_else(|| no_route(path)),
+        },
     }
 }
 

@@ -39,9 +39,10 @@ pub(crate) fn get(asked: &Asked<'_>) -> Result<Reply, ApiError> {
             return Err(ApiError::invalid("to", "", why));
         }
     };
-    let from = match query.get("from") {
-        Some(from) => from.to_owned(),
-        None => node_itself(&to).to_string(),
+    let no_address = "must be an IP address, as in 10.244.0.1 or fd00::1";
+    let from: IpAddr = match query.get("from") {
+        Some(from) => from.parse().map_err(|_| ApiError::invalid("from", from, no_address))?,
+        None => node_itself(&to),
     };
     let flow: AskedFlow =
         format!("{from} {to}").parse().map_err(|why: String| ApiError::invalid("to", &to, why))?;
