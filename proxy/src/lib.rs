@@ -18,13 +18,13 @@ mod session;
 mod shared;
 mod sys;
 mod tcp;
-mod tcp_infos;
 mod telemetry;
 mod udp;
 mod worker;
 
 pub use limits::descriptor_budget::{DescriptorBudget, DescriptorPermit};
 pub use observe::{
+    connection_paths::{ConnectionPaths, connection_paths},
     endpoint_state::EndpointState,
     endpoint_view::{EndpointView, Pick},
     killer::Killer,
@@ -56,7 +56,6 @@ pub use sys::{
         tcp_info::{CongestionState, TcpInfo},
     },
 };
-pub use tcp_infos::{ConnectionPaths, connection_paths};
 pub use telemetry::{
     close_reason::{Closed, UnknownReason},
     connection_log::{ConnectionLog, Datagrams, EndedSession, EndedSessions, LeftOut, connection_log},

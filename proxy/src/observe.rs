@@ -1,5 +1,6 @@
 //! What does the data plane tell those who look? Read from other threads, at no cost to workers but for listing.
 
+pub(crate) mod connection_paths;
 pub(crate) mod endpoint_state;
 pub(crate) mod endpoint_view;
 mod judge;

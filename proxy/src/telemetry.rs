@@ -6,7 +6,6 @@ pub(crate) mod details;
 pub(crate) mod endpoint_reading;
 pub(crate) mod histogram;
 pub(crate) mod log_limiter;
-pub(crate) mod logged;
 pub(crate) mod metric_families;
 pub(crate) mod metrics;
 pub(crate) mod port_directory;

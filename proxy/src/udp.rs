@@ -4,7 +4,6 @@ mod accounting;
 pub(crate) mod captured;
 pub(crate) mod context;
 mod datagrams;
-mod ended;
 #[cfg(test)]
 mod fixture;
 mod flow;

@@ -6,7 +6,7 @@ use super::{close_signal::CloseSignal, frontend::LocalFrontend};
 use crate::{
     limits::admission::ConnectionPermit,
     shared::command::TICK,
-    telemetry::{close_reason::Closed, logged::LoggedConnection},
+    telemetry::{close_reason::Closed, connection_log::logged::LoggedConnection},
 };
 use std::{
     cell::{Cell, OnceCell},

@@ -3,6 +3,8 @@
 //! A worker decides by chance at the beginning, and by the rate at the end. It hands what it knows to a thread, with the
 //! sockets, of which that thread asks the kernel and which it closes: [decisions](../../../docs/decisions/metrics.md).
 
+pub(crate) mod logged;
+
 use super::close_reason::Closed;
 use crate::sys::sock_diag::tcp_info::TcpInfo;
 use std::{

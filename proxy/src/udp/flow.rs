@@ -14,7 +14,7 @@ use crate::{
     session::{close_signal::CloseSignal, frontend::LocalFrontend, local_metrics::Direction},
     shared::connection_info::{ConnectionFilter, ConnectionId, FlowInfo},
     sys::hop_limit,
-    telemetry::{close_reason::Closed, logged::LoggedFlow},
+    telemetry::{close_reason::Closed, connection_log::logged::LoggedFlow},
 };
 use std::{
     cell::{Cell, OnceCell},

@@ -1,10 +1,11 @@
 //! Which flow does a client's datagram belong to, and how does it get to an endpoint?
 
+mod ended;
+
 use super::{
     accounting::{record_endpoint_refusal, record_sent, record_used_up},
     context::UdpContext,
     datagrams::{batch::ReceiveMode, batch_socket::BatchSocket, gso::Unsent},
-    ended::LiveFlow,
     flow::UdpFlow,
     flow_sockets::FlowSockets,
     replies,
@@ -19,6 +20,7 @@ use crate::{
     },
     telemetry::{close_reason::Closed, connection_log::SessionLog},
 };
+use ended::LiveFlow;
 use std::{
     cell::RefCell,
     collections::HashMap,

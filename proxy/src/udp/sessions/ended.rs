@@ -1,13 +1,12 @@
 //! How is the connection log told of the end of a flow?
 
-use super::{context::UdpContext, flow::UdpFlow};
 use crate::{
     session::frontend::LocalFrontend,
     telemetry::{
         close_reason::Closed,
-        connection_log::{Datagrams, EndedSession},
-        logged::LoggedFlow,
+        connection_log::{Datagrams, EndedSession, logged::LoggedFlow},
     },
+    udp::{context::UdpContext, flow::UdpFlow},
 };
 use std::{
     rc::Rc,
@@ -16,21 +15,25 @@ use std::{
 use weir_core::Protocol;
 
 /// A flow that lives, and is logged when dropped, if it is one that is logged.
-pub(super) struct LiveFlow {
-    pub(super) udp: Rc<UdpContext>,
-    pub(super) frontend: Rc<LocalFrontend>,
-    pub(super) flow: Rc<UdpFlow>,
+pub(in crate::udp) struct LiveFlow {
+    pub(in crate::udp) udp: Rc<UdpContext>,
+    pub(in crate::udp) frontend: Rc<LocalFrontend>,
+    pub(in crate::udp) flow: Rc<UdpFlow>,
     reason: Closed,
 }
 
 impl LiveFlow {
-    pub(super) fn new(udp: &Rc<UdpContext>, frontend: &Rc<LocalFrontend>, flow: &Rc<UdpFlow>) -> Self {
+    pub(in crate::udp) fn new(
+        udp: &Rc<UdpContext>,
+        frontend: &Rc<LocalFrontend>,
+        flow: &Rc<UdpFlow>,
+    ) -> Self {
         let (udp, frontend, flow) = (Rc::clone(udp), Rc::clone(frontend), Rc::clone(flow));
         Self { udp, frontend, flow, reason: Closed::Drained }
     }
 
     /// Ends the flow for `reason`. A flow that is dropped without a reason has ended because its worker did.
-    pub(super) fn end(mut self, reason: Closed) {
+    pub(in crate::udp) fn end(mut self, reason: Closed) {
         self.reason = reason;
     }
 
