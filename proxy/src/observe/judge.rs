@@ -48,7 +48,8 @@ impl<'a> Judge<'a> {
             Some((balancer, balancer.position(endpoint.address)?))
         });
         let load = found.iter().flatten().find_map(|&(balancer, at)| balancer.targets().get(at));
-        let load = load.map(|target| &*target.load);
+        // One that gets nothing new may have connections.
+        let load = load.map(|target| &*target.load).or_else(|| self.routing.load(endpoint.address));
         let mut refusals = [None; 2];
         for ((refusal, eligible), found) in refusals.iter_mut().zip(eligible).zip(found) {
             *refusal = eligible.map(|eligible| match (eligible, found) {

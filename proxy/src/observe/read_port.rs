@@ -16,8 +16,7 @@ impl ReadPort for PortRuntime {
         let judge = Judge::of(&routing);
         for endpoint in routing.port.merged.iter() {
             let judged = judge.judge(endpoint);
-            let load = judged.load.or_else(|| routing.load(endpoint.address));
-            if let (Some(state), Some(load)) = (standing(judged.state), load) {
+            if let (Some(state), Some(load)) = (standing(judged.state), judged.load) {
                 look(EndpointReading { endpoint, state, load });
             }
         }

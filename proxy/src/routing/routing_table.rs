@@ -8,7 +8,7 @@ use std::{
 };
 use weir_core::{
     Balancer, Endpoint, EndpointSet, FrontendKind, Load, Ratio, Request, ServicePort, Target, Traffic,
-    is_hairpin,
+    Weight, is_hairpin,
     topology::{nearby, spills},
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct RoutingTable {
     /// Endpoints of the cluster's list that are preferred; `None` without the setting.
     near: Option<Box<NearEndpoints>>,
     local: Option<Box<Balancer>>,
-    /// Terminating endpoints that new flows do not get; they may have connections.
+    /// Endpoints that new flows do not get, as they terminate or an operator says so; they may have connections.
     leaving: Box<[Target]>,
     /// Networks of clients that may use load-balancer addresses; `None` means all.
     guard: Option<Vec<IpNet>>,
@@ -72,8 +72,17 @@ impl RoutingTable {
         let is_chosen = |address| {
             cluster.iter().chain(&local).any(|balancer: &Balancer| balancer.position(address).is_some())
         };
-        let terminating = port.merged.iter().filter(|endpoint| endpoint.conditions.terminating);
-        let leaving = terminating.map(|endpoint| endpoint.address).filter(|&address| !is_chosen(address));
+        let is_left = |endpoint: &&Endpoint| {
+            endpoint.conditions.terminating
+                || endpoint.overridden.is_some()
+                || endpoint.weight == Weight::MAINTENANCE
+        };
+        let leaving = port
+            .merged
+            .iter()
+            .filter(is_left)
+            .map(|endpoint| endpoint.address)
+            .filter(|&address| !is_chosen(address));
         let leaving = leaving
             .map(|address| Target { address, load: endpoints.load(port.key.protocol, address) })
             .collect();
@@ -99,7 +108,7 @@ impl RoutingTable {
         }
     }
 
-    /// What is known of an endpoint that new flows get, or got until it began to terminate.
+    /// What is known of an endpoint that new flows get, or got until it began to terminate or was drained.
     pub(crate) fn load(&self, address: SocketAddr) -> Option<&Load> {
         let balancers = self.cluster.iter().chain(self.local.as_deref());
         let chosen =

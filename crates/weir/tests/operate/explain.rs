@@ -37,8 +37,8 @@ fn a_service_is_looked_up_where_it_was_named_without_a_namespace() {
         server.asked(),
         ["GET /api/v1/services?service=web&limit=1000", "GET /api/v1/explain?service=default/web:http"]
     );
-    server.shown(&["explain", "svc/web", "-n", "shop"]);
-    assert_eq!(server.asked()[2], "GET /api/v1/explain?service=shop/web");
+    server.shown(&["explain", "svc/web:http", "-n", "shop"]);
+    assert_eq!(server.asked()[2], "GET /api/v1/explain?service=shop/web:http");
     let mut two = example("/api/v1/services");
     let mut other = two["items"][0].clone();
     other["namespace"] = json!("shop");
@@ -46,6 +46,21 @@ fn a_service_is_looked_up_where_it_was_named_without_a_namespace() {
     let (_, stderr, code) = Server::with("/api/v1/services", 200, &two).run(&["explain", "svc/web"]);
     assert_eq!(code, Some(2));
     assert!(stderr.contains("say which, with -n (there are default, shop)"), "{stderr}");
+}
+
+#[test]
+fn of_a_service_with_several_ports_all_are_explained() {
+    let mut service = example("/api/v1/services/default/web");
+    service["ports"] = json!([{ "port": "http" }, { "port": "metrics" }]);
+    let server = Server::with("/api/v1/services/default/web", 200, &service);
+    let page = server.shown(&["explain", "svc/web", "-n", "default"]);
+    assert_eq!(page.matches("verdict   ACCEPT").count(), 2, "{page}");
+    let asked = server.asked();
+    let ports = ["http", "metrics"].map(|port| format!("GET /api/v1/explain?service=default/web:{port}"));
+    assert_eq!(asked[asked.len() - 2..], ports);
+    let json = server.shown(&["explain", "svc/web", "-n", "default", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["kind"], json["items"].as_array().unwrap().len()), (&json!("ExplanationList"), 2));
 }
 
 #[test]

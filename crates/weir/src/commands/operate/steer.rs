@@ -85,15 +85,20 @@ fn page(options: &SteeringOptions, drain: bool, weight: Option<u64>, answer: &Va
         1 => "1 endpoint of a Service port".to_owned(),
         _ => format!("{matches} endpoints of Service ports"),
     };
+    let nothing_new = if matches == 1 {
+        "gets nothing new, and keeps what it has"
+    } else {
+        "get nothing new, and keep what they have"
+    };
     match (drain, weight) {
         (true, Some(weight)) if options.change != SteeringChange::Drain => {
             format!("{target} will have weight {weight} when it is drained no longer: {endpoints}\n")
         }
-        (true, _) => format!(
-            "{target} is drained: {endpoints} get nothing new, and keep what they have ('weir undrain {target}' ends it)\n"
-        ),
+        (true, _) => {
+            format!("{target} is drained: {endpoints} {nothing_new} ('weir undrain {target}' ends it)\n")
+        }
         (false, Some(0)) => {
-            format!("{target} has weight 0: {endpoints} get nothing new, and keep what they have\n")
+            format!("{target} has weight 0: {endpoints} {nothing_new}\n")
         }
         (false, Some(weight)) => format!("{target} has weight {weight}: {endpoints}\n"),
         (false, None) => format!("{target} is as Kubernetes says again: {endpoints}\n"),
