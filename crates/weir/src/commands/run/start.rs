@@ -64,15 +64,13 @@ async fn serve(options: RunOptions, log_filter: LogFilter) -> anyhow::Result<()>
         NodeCapture::new(capture, node, node_ports, &mut proxy, &probes, accompany)
     });
     let Some(mut control) = start_control(&options, &knowledge, &mut signals).await? else { return Ok(()) };
-    let frontends = FrontendPrinter::new(options.map_loopback);
-    let host_addresses = options.scope.guard_rules.host.clone();
     let mut data_plane = DataPlane {
         proxy,
         node,
-        frontends,
+        frontends: FrontendPrinter::new(options.map_loopback),
         served,
         knowledge: knowledge.clone(),
-        host_addresses,
+        host_addresses: options.scope.guard_rules.host.clone(),
         accompanied,
     };
     let after = AfterTakeover::new(options.node.as_ref());
