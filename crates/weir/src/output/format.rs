@@ -21,6 +21,11 @@ pub(crate) enum Output {
 }
 
 impl Output {
+    /// Whether everything is shown, also what costs something to collect.
+    pub(crate) fn has_details(self) -> bool {
+        self != Self::Table
+    }
+
     /// Text of a result: the document in the wanted format, or what `page` makes for people, who may want it `wide`.
     ///
     /// # Errors

@@ -28,13 +28,14 @@ pub(crate) fn between(since: Option<&str>, now: Option<&str>) -> Option<f64> {
     Some(time(now)?.duration_since(time(since)?).ok()?.as_secs_f64())
 }
 
-/// Short length of time, as in `0.4ms`, `12ms`, `1.2s`; a dash for what is no time.
+/// Short length of time, as in `42us`, `0.4ms`, `12ms`, `1.2s`; a dash for what is no time.
 pub(crate) fn latency(seconds: Option<f64>) -> String {
     match seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
         None => "-".to_owned(),
         Some(seconds) if seconds >= 1.0 => format!("{seconds:.1}s"),
         Some(seconds) if seconds >= 0.01 => format!("{:.0}ms", seconds * 1e3),
-        Some(seconds) => format!("{:.1}ms", seconds * 1e3),
+        Some(seconds) if seconds >= 1e-4 || seconds == 0.0 => format!("{:.1}ms", seconds * 1e3),
+        Some(seconds) => format!("{:.0}us", seconds * 1e6),
     }
 }
 
@@ -91,7 +92,8 @@ mod tests {
 
     #[test]
     fn latencies_have_two_digits_or_so() {
-        let cases = [(0.0, "0.0ms"), (0.00042, "0.4ms"), (0.0121, "12ms"), (1.25, "1.2s")];
+        let cases =
+            [(0.0, "0.0ms"), (0.000_042, "42us"), (0.00042, "0.4ms"), (0.0121, "12ms"), (1.25, "1.2s")];
         for (seconds, expected) in cases {
             assert_eq!(latency(Some(seconds)), expected);
         }

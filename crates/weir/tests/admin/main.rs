@@ -5,6 +5,7 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
+mod detail;
 mod guarded;
 mod steering;
 

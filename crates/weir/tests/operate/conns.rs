@@ -45,6 +45,26 @@ fn a_wide_list_takes_a_lease_and_goes_without_where_too_many_have_one() {
 }
 
 #[test]
+fn round_trips_and_retransmits_of_both_ways_have_columns_and_programs_get_them_too() {
+    let mut list = example("/api/v1/connections");
+    let way = |rtt, retransmits| json!({"rttSeconds": rtt, "retransmits": retransmits, "unackedBytes": 0});
+    list["items"][0]["detail"] = json!({"client": way(0.0008, 3), "endpoint": way(0.0002, 41)});
+    let server = Server::with("/api/v1/connections", 200, &list);
+    let shown = server.shown(&["conns", "-o", "wide"]);
+    assert!(shown.contains("RTT CLIENT/ENDPOINT") && shown.contains("RETRANSMITS"), "{shown}");
+    assert!(shown.contains("0.8ms/0.2ms") && shown.contains("3/41"), "{shown}");
+    for format in ["json", "yaml"] {
+        let text = server.shown(&["conns", "-o", format]);
+        assert!(text.contains("retransmits"), "{text}");
+        let asked = server.asked();
+        assert!(asked.last().is_some_and(|asked| asked.contains("detail=true")), "{asked:?}");
+    }
+    list["items"][0]["detail"]["endpoint"] = Value::Null;
+    let shown = Server::with("/api/v1/connections", 200, &list).shown(&["conns", "-o", "wide"]);
+    assert!(shown.contains("0.8ms/-") && shown.contains("3/-"), "{shown}");
+}
+
+#[test]
 fn closed_connections_come_with_their_reasons() {
     let mut closed = example("/api/v1/connections");
     let connection = &mut closed["items"][0];
@@ -85,11 +105,18 @@ fn pages_are_read_up_to_the_limit_and_more_is_said() {
 fn pages_are_one_list_in_every_format() {
     let mut page = example("/api/v1/connections");
     let mut answers = examples();
+    // Documents for programs have details.
+    let queries = ["state=live", "state=live&detail=true"];
     page["items"][0]["id"] = json!("second");
-    answers.insert("/api/v1/connections?state=live&limit=499&continue=p%262".into(), (200, page.to_string()));
+    for query in queries {
+        let path = format!("/api/v1/connections?{query}&limit=499&continue=p%262");
+        answers.insert(path, (200, page.to_string()));
+    }
     page["items"][0]["id"] = json!("first");
     page["metadata"]["continue"] = json!("p&2");
-    answers.insert("/api/v1/connections?state=live&limit=500".into(), (200, page.to_string()));
+    for query in queries {
+        answers.insert(format!("/api/v1/connections?{query}&limit=500"), (200, page.to_string()));
+    }
     let server = Server::answering(answers);
     let list: Value = serde_json::from_str(&server.shown(&["conns", "-o", "json"])).unwrap();
     let ids: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();

@@ -5,8 +5,10 @@ use crate::admin::{
     known::{
         explaining::Explain,
         frontends::Frontends,
-        leases::Leases,
+        last_paths::LastPaths,
+        leases::{LeaseForm, Leases},
         overview::{LastOverview, Overview},
+        paths::Paths,
     },
 };
 use crate::{
@@ -23,7 +25,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use weir_control::OperatorOverrides;
 use weir_core::{NodePortAddresses, Snapshot};
-use weir_proxy::{FrontendRow, Killer, Observer, Proxy};
+use weir_proxy::{ConnectionInfo, FrontendRow, Killer, Observer, Proxy};
 
 /// Sources of everything that is told. A clone is another handle to the same.
 #[derive(Clone)]
@@ -44,6 +46,7 @@ pub(crate) struct Shared {
     /// Set when the admin side ends.
     pub(in crate::admin) stop: CancellationToken,
     pub(in crate::admin) overview: LastOverview,
+    paths: LastPaths,
     observer: OnceLock<Observer>,
     steering: OnceLock<(OperatorOverrides, Killer)>,
     explainer: OnceLock<Box<dyn Explain>>,
@@ -150,6 +153,7 @@ impl Knowledge {
             started: (SystemTime::now(), Instant::now()),
             stop: CancellationToken::new(),
             overview: LastOverview::default(),
+            paths: LastPaths::default(),
             observer: OnceLock::new(),
             steering: OnceLock::new(),
             explainer: OnceLock::new(),
@@ -198,6 +202,16 @@ impl Knowledge {
         let observer = self.observer().ok_or_else(ApiError::not_running)?;
         let snapshot = self.0.served.borrow().clone();
         Ok(self.0.overview.get((&self.0.frontends, observer), &snapshot, now))
+    }
+
+    /// What the kernel knows of live connections, above all of `shown`; `None` without a lease, or where it does not tell.
+    pub(in crate::admin) async fn paths(
+        &self,
+        lease: Option<LeaseForm>,
+        shown: &[ConnectionInfo],
+    ) -> Option<Arc<Paths>> {
+        lease?;
+        self.0.paths.get(self.observer()?, shown).await
     }
 
     /// Notes settings that were read again: those that have changed while weir runs, and the log's filter.

@@ -147,11 +147,15 @@ impl Snapshots {
             true => self.knowledge.leases.take(&self.caller, Clock::now().instant).ok(),
             false => None,
         };
+        let focus = match &self.focus {
+            Some(key) => service::form(&asked, key, lease).await.ok(),
+            None => None,
+        };
         Ok(SnapshotForm {
             kind: "Snapshot",
             summary: summary::form(&asked).await?,
             services: services::list(&asked)?,
-            focus: self.focus.as_ref().and_then(|key| service::form(&asked, key, lease).ok()),
+            focus,
             lease,
         })
     }

@@ -8,7 +8,7 @@ use super::list::{list, note};
 use crate::{
     cli::ConnsOptions,
     client::{Query, with_client},
-    output::{format::Output, part::Part, stdout},
+    output::{part::Part, stdout},
 };
 use check::check;
 pub(super) use rows::service;
@@ -45,7 +45,7 @@ pub(crate) fn conns(options: &ConnsOptions) -> anyhow::Result<ExitCode> {
 fn query(options: &ConnsOptions) -> Query {
     let query = without_detail(options);
     // What costs the weir something is asked for only where it is shown.
-    let with_detail = options.output == Output::Wide && !options.udp;
+    let with_detail = options.output.has_details() && !options.udp;
     if with_detail { query.with("detail", true) } else { query }
 }
 

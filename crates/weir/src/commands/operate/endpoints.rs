@@ -10,7 +10,6 @@ use crate::{
     cli::EndpointsOptions,
     client::{Query, with_client},
     output::{
-        format::Output,
         part::Part,
         quantity::{age, between, latency},
         stdout,
@@ -27,7 +26,7 @@ pub(crate) fn endpoints(options: &EndpointsOptions) -> anyhow::Result<ExitCode> 
     let shown = &options.shown;
     with_client(shown.socket.clone(), async |client| {
         let mut query = query(options);
-        if shown.output == Output::Wide {
+        if shown.output.has_details() {
             query = query.with("detail", true);
         }
         let endpoints = match list(&client, &query, shown.limit).await {

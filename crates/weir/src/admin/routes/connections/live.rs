@@ -3,9 +3,14 @@
 use crate::admin::{
     basics::{
         api_error::ApiError,
+        caller::Caller,
         clock::{Clock, Time, seconds},
     },
-    known::leases::LeaseForm,
+    known::{
+        knowledge::Knowledge,
+        leases::LeaseForm,
+        paths::{ConnectionDetail, Paths},
+    },
     routes::{
         asked::{Asked, json},
         connections::query::{after, node_of, read},
@@ -15,8 +20,7 @@ use crate::admin::{
 };
 use crate::http::Reply;
 use serde::Serialize;
-use serde_json::Value;
-use std::{cmp::Reverse, ops::ControlFlow, sync::Arc};
+use std::{cmp::Reverse, ops::ControlFlow, sync::Arc, time::Instant};
 use weir_core::Snapshot;
 use weir_proxy::{ConnectionFilter, ConnectionInfo, Observer, Watch};
 
@@ -75,7 +79,7 @@ pub(crate) struct ConnectionForm {
     bytes_to_endpoint: u64,
     bytes_to_client: u64,
     reason: Option<&'static str>,
-    detail: Option<Value>,
+    detail: Option<ConnectionDetail>,
 }
 
 #[derive(Serialize)]
@@ -130,31 +134,33 @@ async fn list(asked: &Asked<'_>, observer: &Observer) -> Result<ConnectionList, 
         true => Some(asked.knowledge.leases.take(asked.caller, clock.instant)?),
         false => None,
     };
-    let (mut found, metadata);
+    let (found, metadata);
     if state == State::Live && sort.by == default && !sort.is_reversed {
         (found, metadata) = page(asked, observer, filter, limit, &clock).await?;
     } else {
         let start = Start::read(query)?;
-        let total;
-        (found, total) = match state {
+        let (mut all, total) = match state {
             State::Live => {
                 let total = observer.connections_by_worker().iter().sum();
-                (all(observer, &Arc::new(filter)).await, total)
+                (live(observer, &Arc::new(filter)).await, total)
             }
             State::Closed => observer.closed(&filter).await,
         };
-        order(&mut found, sort.by);
+        order(&mut all, sort.by);
         if sort.is_reversed {
-            found.reverse();
+            all.reverse();
         }
-        let mut said = Metadata::of(asked, &clock, total, Some(found.len()));
-        let (items, next) = start.page(found, limit, false, |_| String::new());
+        let mut said = Metadata::of(asked, &clock, total, Some(all.len()));
+        let (items, next) = start.page(all, limit, false, |_| String::new());
         said.next = next;
         (found, metadata) = (items, said);
     }
+    // Of those that have ended there is nothing left to ask.
+    let lease_of_live = lease.filter(|_| state == State::Live);
+    let paths = asked.knowledge.paths(lease_of_live, &found).await;
     let snapshot = asked.knowledge.served.borrow().clone();
-    let items = found.iter().map(|info| ConnectionForm::of(info, &snapshot, &clock)).collect();
-    found.clear();
+    let items =
+        found.iter().map(|info| ConnectionForm::of(info, &snapshot, paths.as_deref(), &clock)).collect();
     Ok(ConnectionList { list: ListForm { kind: "ConnectionList", metadata, items }, lease })
 }
 
@@ -182,7 +188,7 @@ async fn page(
     Ok((found, metadata))
 }
 
-async fn all(observer: &Observer, filter: &Arc<ConnectionFilter>) -> Vec<ConnectionInfo> {
+async fn live(observer: &Observer, filter: &Arc<ConnectionFilter>) -> Vec<ConnectionInfo> {
     let mut found = Vec::new();
     let take = |slice: Vec<ConnectionInfo>| {
         found.extend(slice);
@@ -193,7 +199,7 @@ async fn all(observer: &Observer, filter: &Arc<ConnectionFilter>) -> Vec<Connect
 }
 
 fn order(found: &mut [ConnectionInfo], by: SortBy) {
-    let end = |info: &ConnectionInfo| info.end.map_or_else(std::time::Instant::now, |end| end.at);
+    let end = |info: &ConnectionInfo| info.end.map_or_else(Instant::now, |end| end.at);
     match by {
         SortBy::Opened => found.sort_by_key(|info| info.opened),
         SortBy::Closed => found.sort_by_key(|info| Reverse(info.end.map(|end| end.at))),
@@ -211,7 +217,13 @@ async fn watch(asked: Asked<'_>, observer: Observer) -> Result<Reply, ApiError> 
     // First the place, then the list: nothing falls between the two.
     let watch = observer.watch().await;
     let first = stream::event("list", None, &list(&asked, &observer).await?)?;
-    let feed = Changes { watch, observer, filter, knowledge: asked.knowledge.clone() };
+    let feed = Changes {
+        watch,
+        observer,
+        filter,
+        knowledge: asked.knowledge.clone(),
+        leased_by: asked.query.flag("detail")?.then(|| asked.caller.clone()),
+    };
     Ok(stream::start(&asked, Some(first), feed))
 }
 
@@ -219,19 +231,26 @@ struct Changes {
     watch: Watch,
     observer: Observer,
     filter: Arc<ConnectionFilter>,
-    knowledge: crate::admin::known::knowledge::Knowledge,
+    knowledge: Knowledge,
+    /// Whose lease the stream renews; `None` without details.
+    leased_by: Option<Caller>,
 }
 
 impl Feed for Changes {
     async fn next(&mut self, dropped: u64) -> Option<Vec<u8>> {
+        let lease = self
+            .leased_by
+            .as_ref()
+            .and_then(|caller| self.knowledge.leases.take(caller, Instant::now()).ok());
         let changes = self.observer.look(&mut self.watch, &self.filter, MAX_CHANGES).await;
         if changes.opened.is_empty() && changes.closed.is_empty() && changes.skipped + dropped == 0 {
             return None;
         }
+        let lease_of_opened = lease.filter(|_| !changes.opened.is_empty());
+        let paths = self.knowledge.paths(lease_of_opened, &changes.opened).await;
         let (clock, snapshot) = (Clock::now(), self.knowledge.served.borrow().clone());
-        let forms = |found: &[ConnectionInfo]| -> Vec<ConnectionForm> {
-            found.iter().take(MAX_CHANGES).map(|info| ConnectionForm::of(info, &snapshot, &clock)).collect()
-        };
+        let form = |info: &ConnectionInfo| ConnectionForm::of(info, &snapshot, paths.as_deref(), &clock);
+        let forms = |found: &[ConnectionInfo]| found.iter().take(MAX_CHANGES).map(form).collect();
         let beyond = |found: &[ConnectionInfo]| found.len().saturating_sub(MAX_CHANGES) as u64;
         let changes = ChangesForm {
             time: clock.time(),
@@ -249,7 +268,7 @@ impl Feed for Changes {
 }
 
 impl ConnectionForm {
-    fn of(info: &ConnectionInfo, snapshot: &Snapshot, clock: &Clock) -> Self {
+    fn of(info: &ConnectionInfo, snapshot: &Snapshot, paths: Option<&Paths>, clock: &Clock) -> Self {
         let port = &info.port;
         let lasted = match info.end {
             Some(end) => end.at.saturating_duration_since(info.opened),
@@ -281,7 +300,7 @@ impl ConnectionForm {
             bytes_to_endpoint: info.to_endpoint,
             bytes_to_client: info.to_client,
             reason: info.end.map(|end| end.reason.as_str()),
-            detail: None,
+            detail: paths.filter(|_| info.end.is_none()).and_then(|paths| paths.of_connection(info.id)),
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use crate::admin::{
     basics::clock::{Clock, Time, seconds},
-    known::{override_form::OverrideForm, overview::Port},
+    known::{override_form::OverrideForm, overview::Port, paths::EndpointDetail},
 };
 use serde::Serialize;
-use serde_json::Value;
 use std::net::IpAddr;
 use weir_core::{Conditions, Traffic};
 use weir_proxy::{EndpointState, EndpointView};
@@ -35,7 +34,7 @@ pub(crate) struct EndpointForm {
     pub(in crate::admin) failures: FailuresForm,
     ejections: EjectionsForm,
     connect_time: Option<ConnectTimeForm>,
-    detail: Option<Value>,
+    detail: Option<EndpointDetail>,
     #[serde(skip)]
     pub(in crate::admin) key: Key,
 }
@@ -101,6 +100,11 @@ impl EndpointForm {
     /// Notes the override that decides for the endpoint.
     pub(super) fn overridden(self, r#override: Option<OverrideForm>) -> Self {
         Self { r#override, ..self }
+    }
+
+    /// Notes what the kernel knows of the ways to the endpoint.
+    pub(super) fn detailed(self, detail: Option<EndpointDetail>) -> Self {
+        Self { detail, ..self }
     }
 
     pub(in crate::admin) fn of(port: &Port, view: &EndpointView, clock: &Clock) -> Self {

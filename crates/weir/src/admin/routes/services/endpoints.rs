@@ -2,7 +2,7 @@
 
 use crate::admin::{
     basics::{api_error::ApiError, clock::Clock},
-    known::{leases::LeaseForm, override_form::OverrideForm, overview::Port},
+    known::{leases::LeaseForm, override_form::OverrideForm, overview::Port, paths::Paths},
     routes::{
         asked::{Asked, json},
         list::{ListForm, Metadata, Start},
@@ -57,7 +57,7 @@ const SORTS: [(&str, SortBy); 6] = [
 ];
 
 /// Answers the route.
-pub(crate) fn get(asked: &Asked<'_>) -> Result<Reply, ApiError> {
+pub(crate) async fn get(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     let query = &asked.query;
     query.only(&PARAMETERS)?;
     let clock = Clock::now();
@@ -67,11 +67,13 @@ pub(crate) fn get(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         true => Some(asked.knowledge.leases.take(asked.caller, clock.instant)?),
         false => None,
     };
+    let paths = asked.knowledge.paths(lease, &[]).await;
     let overview = asked.knowledge.overview(clock.instant)?;
     let total = overview.ports.iter().map(Port::total).sum();
     let mut found = Vec::new();
     for port in overview.ports.iter().filter(|port| filter.has_port(port)) {
-        found.extend(of_port(asked, port, &clock)?.into_iter().filter(|endpoint| filter.has(endpoint)));
+        let of_port = of_port(asked, port, paths.as_deref(), &clock)?;
+        found.extend(of_port.into_iter().filter(|endpoint| filter.has(endpoint)));
     }
     sort_by(&mut found, sort.by);
     if sort.is_reversed {
@@ -96,8 +98,13 @@ fn sort_by(found: &mut [EndpointForm], by: SortBy) {
     }
 }
 
-/// Endpoints of a Service port, in list order.
-pub(crate) fn of_port(asked: &Asked<'_>, port: &Port, clock: &Clock) -> Result<Vec<EndpointForm>, ApiError> {
+/// Endpoints of a Service port, in list order, with what is known of the ways to them.
+pub(crate) fn of_port(
+    asked: &Asked<'_>,
+    port: &Port,
+    paths: Option<&Paths>,
+    clock: &Clock,
+) -> Result<Vec<EndpointForm>, ApiError> {
     let observer = asked.knowledge.observer().ok_or_else(ApiError::not_running)?;
     let views = port.families.iter().flat_map(|family| observer.endpoints(&family.key, family.family));
     let overrides = asked.knowledge.overrides().map(|overrides| overrides.current()).unwrap_or_default();
@@ -105,7 +112,9 @@ pub(crate) fn of_port(asked: &Asked<'_>, port: &Port, clock: &Clock) -> Result<V
         let endpoint = &view.endpoint;
         let said = overrides.deciding(endpoint.address, port.key.protocol, endpoint.node.as_ref());
         let r#override = said.map(|(target, said)| OverrideForm::of(&target, said));
-        EndpointForm::of(port, &view, clock).overridden(r#override)
+        let detail = paths.filter(|_| port.key.protocol == Protocol::Tcp);
+        let detail = detail.map(|paths| paths.to_endpoint(endpoint.address));
+        EndpointForm::of(port, &view, clock).overridden(r#override).detailed(detail)
     };
     Ok(views.map(form).collect())
 }

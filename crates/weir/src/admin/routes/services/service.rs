@@ -48,17 +48,17 @@ struct FrontendForm {
 }
 
 /// Answers the route.
-pub(crate) fn get(asked: &Asked<'_>, namespace: &str, name: &str) -> Result<Reply, ApiError> {
+pub(crate) async fn get(asked: &Asked<'_>, namespace: &str, name: &str) -> Result<Reply, ApiError> {
     asked.query.only(&["detail"])?;
     let lease = match asked.query.flag("detail")? {
         true => Some(asked.knowledge.leases.take(asked.caller, Clock::now().instant)?),
         false => None,
     };
-    json(&form(asked, &ServiceKey::new(namespace, name), lease)?)
+    json(&form(asked, &ServiceKey::new(namespace, name), lease).await?)
 }
 
 /// What is told of a Service.
-pub(crate) fn form(
+pub(crate) async fn form(
     asked: &Asked<'_>,
     key: &ServiceKey,
     lease: Option<LeaseForm>,
@@ -70,13 +70,14 @@ pub(crate) fn form(
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         return Err(ApiError::not_found("Service", &key.to_string(), &names));
     };
+    let paths = asked.knowledge.paths(lease, &[]).await;
     let overview = asked.knowledge.overview(clock.instant)?;
     let ports: Vec<_> = overview.ports.iter().filter(|port| port.key.service == *key).collect();
     let known = asked.knowledge.frontends.of(key);
     let frontends = known.iter().map(|known| FrontendForm::of(known, &service.ports)).collect();
     let mut told = Vec::new();
     for port in &ports {
-        told.extend(endpoints::of_port(asked, port, &clock)?);
+        told.extend(endpoints::of_port(asked, port, paths.as_deref(), &clock)?);
     }
     told.truncate(MAX_ENDPOINTS);
     Ok(ServiceForm {
