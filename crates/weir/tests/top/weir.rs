@@ -77,92 +77,99 @@ fn endpoint(
     item
 }
 
+/// Service ports, the worst first.
+fn services() -> Vec<Value> {
+    vec![
+        service(
+            "shop",
+            "cart",
+            "http",
+            "not-bound",
+            Some("10.96.0.8:80 is not served: the address is in use by another process"),
+            [2, 2, 0],
+        ),
+        service(
+            "shop",
+            "checkout",
+            "https",
+            "failing",
+            Some("both endpoints fail, and are used all the same"),
+            [0, 2, 3],
+        ),
+        service(
+            "shop",
+            "mail",
+            "smtp",
+            "no-endpoints",
+            Some("no endpoint is ready: clients are refused"),
+            [0, 0, 0],
+        ),
+        service("default", "web", "http", "degraded", Some("1 of 3 endpoints is ejected"), [2, 3, 12]),
+        with(service("kube-system", "kube-dns", "dns", "ok", None, [2, 2, 1]), json!({"protocol": "UDP"})),
+        service("default", "api", "grpc", "ok", None, [4, 4, 240]),
+    ]
+}
+
+/// Endpoints, the worst first.
+fn endpoints() -> Vec<Value> {
+    let web = ("default", "web", "http");
+    vec![
+        with(
+            endpoint(("shop", "checkout", "https"), "10.244.3.7:8443", "node-c", "down", 0.0, 0),
+            json!({"message": "active checks fail (timed_out)"}),
+        ),
+        endpoint(web, "10.244.1.7:8080", "node-b", "ejected", 0.0, 0),
+        endpoint(web, "10.244.2.3:8080", "node-b", "ready", 0.5, 5),
+        endpoint(web, "10.244.2.4:8080", "node-a", "ready", 0.5, 7),
+    ]
+}
+
+fn connection(number: u64) -> Value {
+    let age = 40 * (25 - number);
+    with(
+        first("/api/v1/connections"),
+        json!({
+            "id": format!("{}-{}", number % 2, 4700 + number), "client": format!("10.244.1.{}:{}", 9 + number, 43210 + number),
+            "endpoint": format!("10.244.2.{}:8080", 3 + number % 2), "durationSeconds": age, "idleSeconds": number % 5,
+            "bytesToEndpoint": 1024 * number, "bytesToClient": 65536 * number,
+        }),
+    )
+}
+
+fn closed(number: u64) -> Value {
+    with(
+        connection(number),
+        json!({"state": "closed", "closedAt": format!("2026-11-30T02:29:{:02}.000Z", 59 - number), "idleSeconds": null, "reason": if number.is_multiple_of(3) { "endpoint_reset" } else { "finished" }}),
+    )
+}
+
+/// Events, the oldest first.
+fn events() -> Vec<Value> {
+    let event = |id: u64, changes| with(first("/api/v1/events"), with(json!({"id": id}), changes));
+    vec![
+        event(
+            15,
+            json!({"time": "2026-11-30T02:12:00.000Z", "type": "EndpointsChanged", "severity": "info", "endpoint": null, "reason": null, "message": "came: 10.244.2.3:8080, 10.244.2.4:8080"}),
+        ),
+        event(
+            16,
+            json!({"time": "2026-11-30T02:20:13.000Z", "type": "ServiceEmpty", "namespace": "shop", "service": "mail", "port": "smtp", "endpoint": null, "message": "the Service has no endpoint: its clients are refused"}),
+        ),
+        event(17, json!({})),
+    ]
+}
+
 impl Node {
     /// Node with Services in several states.
     pub(crate) fn new() -> Self {
-        let web = ("default", "web", "http");
-        let connection = |number: u64| {
-            let age = 40 * (25 - number);
-            with(
-                first("/api/v1/connections"),
-                json!({
-                    "id": format!("{}-{}", number % 2, 4700 + number), "client": format!("10.244.1.{}:{}", 9 + number, 43210 + number),
-                    "endpoint": format!("10.244.2.{}:8080", 3 + number % 2), "durationSeconds": age, "idleSeconds": number % 5,
-                    "bytesToEndpoint": 1024 * number, "bytesToClient": 65536 * number,
-                }),
-            )
-        };
-        let closed = |number: u64| {
-            with(
-                connection(number),
-                json!({"state": "closed", "closedAt": format!("2026-11-30T02:29:{:02}.000Z", 59 - number), "idleSeconds": null, "reason": if number.is_multiple_of(3) { "endpoint_reset" } else { "finished" }}),
-            )
-        };
-        let event = |id: u64, changes| with(first("/api/v1/events"), with(json!({"id": id}), changes));
         Self {
             pid: 4711,
-            services: vec![
-                service(
-                    "shop",
-                    "cart",
-                    "http",
-                    "not-bound",
-                    Some("10.96.0.8:80 is not served: the address is in use by another process"),
-                    [2, 2, 0],
-                ),
-                service(
-                    "shop",
-                    "checkout",
-                    "https",
-                    "failing",
-                    Some("both endpoints fail, and are used all the same"),
-                    [0, 2, 3],
-                ),
-                service(
-                    "shop",
-                    "mail",
-                    "smtp",
-                    "no-endpoints",
-                    Some("no endpoint is ready: clients are refused"),
-                    [0, 0, 0],
-                ),
-                service(
-                    "default",
-                    "web",
-                    "http",
-                    "degraded",
-                    Some("1 of 3 endpoints is ejected"),
-                    [2, 3, 12],
-                ),
-                with(
-                    service("kube-system", "kube-dns", "dns", "ok", None, [2, 2, 1]),
-                    json!({"protocol": "UDP"}),
-                ),
-                service("default", "api", "grpc", "ok", None, [4, 4, 240]),
-            ],
-            endpoints: vec![
-                with(
-                    endpoint(("shop", "checkout", "https"), "10.244.3.7:8443", "node-c", "down", 0.0, 0),
-                    json!({"message": "active checks fail (timed_out)"}),
-                ),
-                endpoint(web, "10.244.1.7:8080", "node-b", "ejected", 0.0, 0),
-                endpoint(web, "10.244.2.3:8080", "node-b", "ready", 0.5, 5),
-                endpoint(web, "10.244.2.4:8080", "node-a", "ready", 0.5, 7),
-            ],
+            services: services(),
+            endpoints: endpoints(),
             connections: (0..12).map(connection).collect(),
             closed: (0..20).map(closed).collect(),
             flows: vec![first("/api/v1/flows")],
-            events: vec![
-                event(
-                    15,
-                    json!({"time": "2026-11-30T02:12:00.000Z", "type": "EndpointsChanged", "severity": "info", "endpoint": null, "reason": null, "message": "came: 10.244.2.3:8080, 10.244.2.4:8080"}),
-                ),
-                event(
-                    16,
-                    json!({"time": "2026-11-30T02:20:13.000Z", "type": "ServiceEmpty", "namespace": "shop", "service": "mail", "port": "smtp", "endpoint": null, "message": "the Service has no endpoint: its clients are refused"}),
-                ),
-                event(17, json!({})),
-            ],
+            events: events(),
         }
     }
 

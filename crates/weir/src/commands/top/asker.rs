@@ -12,11 +12,14 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// Answer, or why there is none.
 type Answer = Result<Value, Trouble>;
 
+/// Answer that is to come.
+type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + 'a>>;
+
 /// Asker of one weir.
 pub(super) struct Asker<'a> {
     client: &'a Client,
     waiting: VecDeque<Question>,
-    current: Option<(Question, Pin<Box<dyn Future<Output = Answer> + 'a>>)>,
+    current: Option<(Question, Answering<'a>)>,
 }
 
 impl<'a> Asker<'a> {
