@@ -80,7 +80,8 @@ impl Sources {
         self.files.keys()
     }
 
-    /// By file, the other files that it uses. To declare a module, or to re-export from it, is not to use it.
+    /// By file, the other files that it uses. To declare a module, to re-export from it, or to let it see something, is
+    /// not to use it.
     pub(crate) fn imports(&self) -> BTreeMap<Module, BTreeSet<Module>> {
         let of = |(module, file): (&Module, &File)| {
             let mut paths = Paths { found: Vec::new(), depth: 0 };
@@ -211,6 +212,8 @@ impl<'ast> Visit<'ast> for Paths {
             used(item).into_iter().for_each(|used| self.add(used.path));
         }
     }
+
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let parts: Module = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
