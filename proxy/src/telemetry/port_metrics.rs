@@ -53,9 +53,9 @@ impl PortMetrics {
         self.number
     }
 
-    /// What the port has served so far, in both families.
+    /// What the port has served so far, in both families: also if this one has had no client.
     pub(crate) fn totals(&self) -> PortTotals {
-        self.member.get().map_or_else(PortTotals::default, |member| member.series().totals())
+        self.directory.totals_of(&self.key)
     }
 
     /// Says how the port can be looked at. To be called before the port is in use.

@@ -256,7 +256,6 @@ mod tests {
     async fn the_proxy_mode_is_told_as_kube_proxy_tells_it_and_only_in_node_mode() {
         assert_eq!(ask(Method::GET, "/proxyMode").await, (StatusCode::OK, "nftables".to_owned()));
         assert_eq!(ask_in(false, Method::GET, "/proxyMode").await.0, 404);
-        assert!(ask(Method::GET, "/").await.1.contains("/proxyMode"));
     }
 
     #[tokio::test]

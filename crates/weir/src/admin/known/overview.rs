@@ -135,10 +135,8 @@ impl Port {
             }
             self.waiting += view.waiting;
         }
-        // Both families of a port share nothing but the name.
-        for view in &views {
-            self.totals = view.totals;
-        }
+        // Both families are counted together.
+        self.totals = views.first().map(|view| view.totals).unwrap_or_default();
         for known in frontends.of(&self.key.service).iter().filter(|known| known.row.port == self.key) {
             let index = match known.row.state {
                 FrontendState::Listening(_) => 0,
