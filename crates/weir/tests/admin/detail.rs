@@ -76,12 +76,18 @@ fn streams_tell_details_of_what_is_there_and_of_what_comes() {
     let mut stream = Events::open(&bed.admin, "/api/v1/connections?detail=true");
     let (_, list) = stream.next();
     assert!(is_measured(&items(&list)[0]["detail"]["client"]), "{list}");
-    let _later = client(bed.web);
-    let has_opened = |data: &Value| !data["opened"].as_array().unwrap().is_empty();
-    let changes = stream.until("changes", has_opened);
-    assert!(is_measured(&changes["opened"][0]["detail"]["endpoint"]), "{changes}");
+    // Where asking takes long, the answer is told again for longer, and has not whoever came since.
+    let mut held = vec![client(bed.web)];
+    stream.until("changes", |data| {
+        let mut opened = data["opened"].as_array().unwrap().iter();
+        let has_detail = opened.any(|connection| is_measured(&connection["detail"]["endpoint"]));
+        if !has_detail {
+            held.push(client(bed.web));
+        }
+        has_detail
+    });
     let mut page = Events::open(&bed.socket, "/api/v1/stream?focus=default/web&detail=true");
-    page.until("snapshot", |data| data["focus"]["endpoints"][0]["detail"]["sockets"] == 2);
+    page.until("snapshot", |data| data["focus"]["endpoints"][0]["detail"]["sockets"] == held.len() + 1);
     let mut plain = Events::open(&bed.admin, "/api/v1/stream?focus=default/web");
     assert_eq!(plain.until("snapshot", |_| true)["focus"]["endpoints"][0]["detail"], Value::Null);
     assert_eq!(
