@@ -11,6 +11,9 @@ import { HANG } from "./browser.mjs";
 
 const PROGRAM = process.env.WEIR ?? fileURLToPath(new URL("../../../../target/debug/weir", import.meta.url));
 
+// Variables but weir's own: those of whoever runs the tests are no settings of this weir, which refuses unknown ones.
+const foreign = (env) => Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("WEIR_")));
+
 /** A server behind weir that answers what it gets, at an address of this machine. */
 export class Endpoint {
   static async start(ip = "127.0.0.2", port = 0) {
@@ -86,7 +89,7 @@ export class Weir {
     this.log = "";
     this.program = spawn(PROGRAM, ["run", "--manifests", this.folder], {
       env: {
-        ...process.env, WEIR_WORKERS: "2", WEIR_HEALTH_ADDRESS: `127.0.0.1:${this.health}`, WEIR_ADMIN_ADDRESS: `127.0.0.1:${this.port}`,
+        ...foreign(process.env), WEIR_WORKERS: "2", WEIR_HEALTH_ADDRESS: `127.0.0.1:${this.health}`, WEIR_ADMIN_ADDRESS: `127.0.0.1:${this.port}`,
         WEIR_STATE_DIR: join(this.folder, ".state"), WEIR_RUNTIME_DIR: join(this.folder, ".run"), WEIR_NODE_NAME: "node-a",
       },
       stdio: ["ignore", "pipe", "pipe"],
