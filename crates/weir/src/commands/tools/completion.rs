@@ -35,7 +35,7 @@ pub fn is_asked_by_shell() -> Option<OsString> {
     env::var_os(ASKED_BY).filter(|shell| !shell.is_empty())
 }
 
-/// Prints the words that may come next, for the script that [`completion`] printed: after `--` among the arguments comes the
+/// Prints the words that may come next, for the script that `weir completion` printed: after `--` among the arguments comes the
 /// command line so far. Where there is nothing to say, nothing is said: the user is typing.
 pub fn answer_shell(shell: &OsStr, arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match words(shell, arguments.into_iter().collect()) {
