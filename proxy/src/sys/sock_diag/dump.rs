@@ -89,7 +89,6 @@ fn connected(response: &InetResponse) -> Option<ConnectedSocket> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::sock_diag::SocketKey;
     use std::{
         collections::HashMap,
         io::{Read, Write},
@@ -159,23 +158,5 @@ mod tests {
         let mut there = false;
         connected_sockets(Family::V4, usize::MAX, |socket| there |= socket.inode == ended).unwrap();
         assert!(!there);
-    }
-
-    /// For figures: `cargo test --release -p weir-proxy --lib one_question -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "prints figures"]
-    fn one_question_costs_little() {
-        const TIMES: u32 = 10_000;
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (near, _far) = connected_pairs(&listener, 1).remove(0);
-        let began = Instant::now();
-        (0..TIMES).for_each(|_| assert!(TcpInfo::of(&near).is_ok()));
-        println!("TCP_INFO: {:?}", began.elapsed() / TIMES);
-        let mut sock_diag = SockDiag::open().unwrap();
-        let began = Instant::now();
-        for _ in 0..TIMES {
-            sock_diag.report(&SocketKey::of(&near).unwrap()).unwrap();
-        }
-        println!("sock_diag, with the key of the socket: {:?}", began.elapsed() / TIMES);
     }
 }
