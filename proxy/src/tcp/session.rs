@@ -11,7 +11,12 @@ use crate::{
     telemetry::close_reason::Closed,
 };
 use socket2::SockRef;
-use std::{net::SocketAddr, os::fd::AsFd, rc::Rc, time::Duration};
+use std::{
+    net::SocketAddr,
+    os::fd::AsFd,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 use weir_core::Protocol;
 
 /// Gives a client a permit, or fails with the limit that is reached. A client that a proxy speaks for is counted once
@@ -72,11 +77,13 @@ fn session(
         let connection = &cx.connection;
         connection.frontend.runtime.make_room();
         connection.log_end(reason);
-        cx.worker.closed.borrow_mut().push(connection.closed(reason));
+        let now = Instant::now();
+        cx.worker.closed.borrow_mut().push(connection.closed(reason, now));
         // Before the connection is seen as ended: a client that waits for that finds room.
         drop(connection.permit.take());
         opened.end(reason);
-        cx.worker.unflushed.lasted(&connection.frontend.local_metrics, connection.opened.elapsed());
+        let lasted = now.saturating_duration_since(connection.opened);
+        cx.worker.unflushed.lasted(&connection.frontend.local_metrics, lasted);
         if reason != Closed::Finished {
             // Who looks why a client failed finds it at once.
             connection.frontend.local_metrics.flush();

@@ -51,8 +51,8 @@ impl Connection {
         }
     }
 
-    /// What is remembered of the connection, which has ended now.
-    pub(crate) fn closed(&self, reason: Closed) -> ClosedConnection {
+    /// What is remembered of the connection, which has ended `now`.
+    pub(crate) fn closed(&self, reason: Closed, now: Instant) -> ClosedConnection {
         ClosedConnection {
             number: self.id,
             port: Rc::clone(self.frontend.served_port()),
@@ -60,7 +60,7 @@ impl Connection {
             via: self.spoken_for_by(),
             endpoint: self.endpoint.get(),
             opened: self.opened,
-            closed: Instant::now(),
+            closed: now,
             connect_micros: self.connect_micros.get(),
             attempts: self.attempts.get(),
             reason,
