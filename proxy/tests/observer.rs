@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{addresses, connect, exchange, greeters, greeting, server, service, serving, snapshot, within};
+use common::{
+    addresses, connect, eventually, exchange, greeters, greeting, server, service, serving, snapshot, within,
+};
 use ipnet::IpNet;
 use std::{collections::HashSet, net::SocketAddr, ops::ControlFlow, sync::Arc};
 use tokio::{
@@ -16,16 +18,6 @@ use weir_proxy::{
     Proxy,
 };
 use weir_testkit::{Behaviour, UdpServer};
-
-/// Waits until something is so.
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let looking = async {
-        while !is_so().await {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(common::HANG, looking).await.unwrap_or_else(|_| panic!("never: {what}"));
-}
 
 fn key(protocol: Protocol) -> PortKey {
     PortKey { service: ServiceKey::new("default", "web"), name: "".into(), protocol }

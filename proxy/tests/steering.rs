@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{HANG, TestService, connect, greeters, greeting, server, service, serving, snapshot, within};
+use common::{
+    TestService, connect, eventually, greeters, greeting, server, service, serving, snapshot, within,
+};
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -40,16 +42,13 @@ fn of(service: &str) -> ConnectionFilter {
 /// Waits until so many connections have ended; returns their reasons.
 async fn closed(proxy: &Proxy, count: usize) -> Vec<Closed> {
     let observer = proxy.observer();
-    let look = async {
-        loop {
-            let (closed, _) = observer.closed(&ConnectionFilter::default()).await;
-            if closed.len() >= count {
-                return closed.iter().filter_map(|closed| Some(closed.end?.reason)).collect();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(HANG, look).await.unwrap()
+    let mut closed = Vec::new();
+    eventually("connections have ended", async || {
+        closed = observer.closed(&ConnectionFilter::default()).await.0;
+        closed.len() >= count
+    })
+    .await;
+    closed.iter().filter_map(|closed| Some(closed.end?.reason)).collect()
 }
 
 #[tokio::test]
@@ -86,12 +85,7 @@ async fn connections_that_match_are_reset_on_both_sides_and_the_others_go_on() {
     assert!(is_reset(&mut apart).await);
     assert_eq!(closed(&proxy, 3).await, [Closed::Killed; 3]);
     for server in &servers {
-        let resets = async {
-            while server.open() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(HANG, resets).await.unwrap();
+        eventually("the endpoint hears of it", async || server.open() == 0).await;
     }
 }
 

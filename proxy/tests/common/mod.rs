@@ -4,6 +4,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroUsize,
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -60,6 +61,16 @@ pub(crate) fn states(applied: &Applied) -> Vec<FrontendState> {
 /// Runs a step that must not hang.
 pub(crate) async fn within<T>(step: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANG, step).await.expect("the step hangs")
+}
+
+/// Looks again and again until something is so: no event tells of it.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(HANG, looking).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 /// Connects, or says how the client fails.
