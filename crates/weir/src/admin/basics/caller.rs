@@ -1,6 +1,6 @@
 //! Who asks? What a connection shows of who is at its other end.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, path::Path};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,11 @@ impl Caller {
     /// Whether the caller may change something.
     pub(crate) fn may_change(&self) -> bool {
         matches!(self, Self::Process { .. })
+    }
+
+    /// Whether the caller is a process that has ended, as far as this process can see it.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self, Self::Process { pid: Some(pid), .. } if !Path::new(&format!("/proc/{pid}")).exists())
     }
 
     /// Name by which leases tell callers apart.

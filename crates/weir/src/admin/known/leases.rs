@@ -52,7 +52,20 @@ impl Leases {
 
     /// Takes a lease for whom the connection shows, or renews theirs.
     pub(crate) fn take(&self, caller: &Caller, now: Instant) -> Result<LeaseForm, ApiError> {
+        self.take_unless(Caller::has_ended, caller, now)
+    }
+
+    /// Takes a lease. Where all are held, those of holders that have ended give way: a script asks by one process after another.
+    fn take_unless(
+        &self,
+        has_ended: impl Fn(&Caller) -> bool,
+        caller: &Caller,
+        now: Instant,
+    ) -> Result<LeaseForm, ApiError> {
         let mut leases = self.live(now);
+        if leases.len() >= MAX_LEASES {
+            leases.retain(|lease| !has_ended(&lease.holder));
+        }
         let ends = now + LEASE;
         // Connections of one client have ports of their own.
         let is_own = |lease: &&mut Lease| lease.holder.name() == caller.name();
@@ -102,8 +115,8 @@ mod tests {
         let (leases, start) = (Leases::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(leases.count(start), 0);
-        leases.take(&process(1), start).unwrap();
-        leases.take(&process(1), at(20)).unwrap();
+        leases.take_unless(|_| false, &process(1), start).unwrap();
+        leases.take_unless(|_| false, &process(1), at(20)).unwrap();
         assert_eq!((leases.count(at(49)), leases.count(at(50))), (1, 0));
     }
 
@@ -111,12 +124,23 @@ mod tests {
     fn the_ninth_waits_until_one_has_ended_and_who_has_one_keeps_it() {
         let (leases, start) = (Leases::default(), Instant::now());
         for pid in 0..8 {
-            leases.take(&process(pid), start).unwrap();
+            leases.take_unless(|_| false, &process(pid), start).unwrap();
         }
-        assert!(leases.take(&process(8), start).is_err());
-        assert!(leases.take(&process(3), start).is_ok());
-        assert!(leases.take(&process(8), start + LEASE).is_ok());
+        assert!(leases.take_unless(|_| false, &process(8), start).is_err());
+        assert!(leases.take_unless(|_| false, &process(3), start).is_ok());
+        assert!(leases.take_unless(|_| false, &process(8), start + LEASE).is_ok());
         assert_eq!(leases.list(start + LEASE)[0].holder, "uid 0, pid 8");
+    }
+
+    #[test]
+    fn a_process_that_has_ended_gives_its_lease_to_who_finds_none() {
+        let (leases, start) = (Leases::default(), Instant::now());
+        let ended = |caller: &Caller| caller.name() == "uid 0, pid 3";
+        for pid in 0..9 {
+            leases.take_unless(ended, &process(pid), start).unwrap();
+        }
+        assert_eq!(leases.count(start), 8);
+        assert!(leases.take_unless(ended, &process(9), start).is_err());
     }
 
     #[test]
