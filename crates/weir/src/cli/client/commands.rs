@@ -1,7 +1,7 @@
 //! Which settings do `weir status`, `weir top`, `weir events`, `weir config` and `weir log-level` take?
 
 use super::{
-    service_name::{ServiceName, service_name},
+    service_name::{ServiceName, selected, service_name},
     socket::SocketArgs,
 };
 use crate::{
@@ -127,11 +127,10 @@ pub struct EventsOptions {
 impl EventsArgs {
     /// Checks the flags together.
     pub(in crate::cli) fn options(self) -> Result<EventsOptions, Error> {
-        let namespace = self.services.namespace;
-        let service = self.service.map(|name| name.within(namespace.as_deref())).transpose()?;
+        let (service, namespace) = selected(self.service, self.services.namespace)?;
         Ok(EventsOptions {
             socket: self.socket.socket()?,
-            namespace: service.as_ref().and_then(|service| service.namespace.clone()).or(namespace),
+            namespace,
             service,
             endpoint: self.endpoint,
             kind: self.kind,

@@ -1,7 +1,7 @@
 //! Which settings does `weir conns` take?
 
 use super::{
-    service_name::{ServiceName, service_name},
+    service_name::{ServiceName, selected, service_name},
     socket::SocketArgs,
 };
 use crate::{
@@ -139,11 +139,10 @@ impl ConnsArgs {
         if self.reason.is_some() && self.state != ConnectionState::Closed {
             return Err(usage("--reason is that of closed connections: give --state closed, too"));
         }
-        let namespace = self.services.namespace;
-        let service = self.service.map(|name| name.within(namespace.as_deref())).transpose()?;
+        let (service, namespace) = selected(self.service, self.services.namespace)?;
         Ok(ConnsOptions {
             socket: self.socket.socket()?,
-            namespace: service.as_ref().and_then(|service| service.namespace.clone()).or(namespace),
+            namespace,
             service,
             client: self.client,
             endpoint: self.endpoint,

@@ -1,7 +1,7 @@
 //! Which settings do `weir services` and `weir endpoints` take?
 
 use super::{
-    service_name::{ServiceName, service_name},
+    service_name::{ServiceName, selected, service_name},
     socket::SocketArgs,
 };
 use crate::{
@@ -103,10 +103,9 @@ pub struct EndpointsOptions {
 impl EndpointsArgs {
     /// Checks the flags together.
     pub(in crate::cli) fn options(self) -> Result<EndpointsOptions, Error> {
-        let namespace = self.services.namespace;
-        let service = self.service.map(|name| name.within(namespace.as_deref())).transpose()?;
+        let (service, namespace) = selected(self.service, self.services.namespace)?;
         Ok(EndpointsOptions {
-            namespace: service.as_ref().and_then(|service| service.namespace.clone()).or(namespace),
+            namespace,
             service,
             endpoint: self.endpoint,
             node: self.node,

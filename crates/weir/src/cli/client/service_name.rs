@@ -17,6 +17,16 @@ pub(crate) struct ServiceName {
     pub(crate) port: Option<String>,
 }
 
+/// A Service, if one was given, and the namespace that is asked for: the Service's own, else that of `--namespace`.
+pub(in crate::cli) fn selected(
+    service: Option<ServiceName>,
+    namespace: Option<String>,
+) -> Result<(Option<ServiceName>, Option<String>), Error> {
+    let service = service.map(|name| name.within(namespace.as_deref())).transpose()?;
+    let own = service.as_ref().and_then(|service| service.namespace.clone());
+    Ok((service, own.or(namespace)))
+}
+
 impl ServiceName {
     /// The Service in the namespace of `--namespace`, if that was given.
     pub(in crate::cli) fn within(self, namespace: Option<&str>) -> Result<Self, Error> {

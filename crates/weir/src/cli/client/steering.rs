@@ -1,7 +1,7 @@
 //! Which settings do `weir drain`, `weir undrain`, `weir weight` and `weir kill` take?
 
 use super::{
-    service_name::{ServiceName, service_name},
+    service_name::{ServiceName, selected, service_name},
     socket::SocketArgs,
 };
 use crate::{
@@ -169,7 +169,7 @@ impl KillArgs {
                 return Err(usage("a connection is named by its id alone: leave out the other flags"));
             }
             Some(Killed::Connection(id)) => (Some(id), None),
-            Some(Killed::Service(service)) => (None, Some(service.within(namespace.as_deref())?)),
+            Some(Killed::Service(service)) => (None, Some(service)),
             None if has_filter => (None, None),
             None => {
                 return Err(usage(
@@ -178,8 +178,7 @@ impl KillArgs {
                 ));
             }
         };
-        let of_service = service.as_ref().and_then(|service| service.namespace.clone());
-        let namespace = of_service.or(namespace);
+        let (service, namespace) = selected(service, namespace)?;
         Ok(KillOptions { socket: socket.socket()?, id, service, namespace, client, endpoint, older, output })
     }
 }
