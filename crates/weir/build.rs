@@ -20,17 +20,18 @@ fn main() {
         println!("cargo:rerun-if-changed={}", file.display());
     }
     let given = env::var(COMMIT_VARIABLE).ok();
-    tell("WEIR_BUILT_FROM", commit(&package, given.as_deref()));
-    tell("WEIR_BUILT_FOR", env::var("TARGET").ok());
+    tell("BUILT_FROM", commit(&package, given.as_deref()));
+    tell("BUILT_FOR", env::var("TARGET").ok());
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    tell("WEIR_BUILT_BY", said(Command::new(rustc).arg("--version")));
+    tell("BUILT_BY", said(Command::new(rustc).arg("--version")));
     let features = env::vars().filter_map(|(name, _)| Some(name.strip_prefix("CARGO_FEATURE_")?.to_owned()));
     let mut features: Vec<String> =
         features.map(|feature| feature.to_lowercase().replace('_', "-")).collect();
     features.sort();
-    tell("WEIR_BUILT_WITH", Some(features.join(",")).filter(|features| !features.is_empty()));
+    tell("BUILT_WITH", Some(features.join(",")).filter(|features| !features.is_empty()));
 }
 
+/// Tells the compiler. Cargo sets the variable for a program that it runs, too, and what begins with `WEIR_` is a setting there.
 fn tell(variable: &str, value: Option<String>) {
     if let Some(value) = value {
         println!("cargo:rustc-env={variable}={value}");

@@ -4,16 +4,16 @@
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Commit that the program was built from; `None` where the build could not tell. Changes that were not committed do not show.
-pub(crate) const COMMIT: Option<&str> = option_env!("WEIR_BUILT_FROM");
+pub(crate) const COMMIT: Option<&str> = option_env!("BUILT_FROM");
 
 /// Target triple that the program was built for.
-pub(crate) const TARGET: Option<&str> = option_env!("WEIR_BUILT_FOR");
+pub(crate) const TARGET: Option<&str> = option_env!("BUILT_FOR");
 
 /// Compiler that built the program, as it names itself.
-pub(crate) const COMPILER: Option<&str> = option_env!("WEIR_BUILT_BY");
+pub(crate) const COMPILER: Option<&str> = option_env!("BUILT_BY");
 
 /// Cargo features that the program was built with, comma separated; `None` for none.
-pub(crate) const FEATURES: Option<&str> = option_env!("WEIR_BUILT_WITH");
+pub(crate) const FEATURES: Option<&str> = option_env!("BUILT_WITH");
 
 /// Characters of a commit that tell it from all others of a repository of this size.
 const COMMIT_CHARS: usize = 12;

@@ -57,6 +57,16 @@ impl Drop for Sources {
 }
 
 #[test]
+fn what_cargo_sets_for_a_program_that_it_runs_is_no_setting_of_weir() {
+    // Cargo gives the test what it gives `cargo run`; the others are set by whoever runs tests.
+    let of_tests = ["WEIR_REQUIRE_NETNS", "WEIR_BLESS", "WEIR_FULL"];
+    let given = std::env::vars().map(|(name, _)| name);
+    let settings: Vec<String> =
+        given.filter(|name| name.starts_with("WEIR_") && !of_tests.contains(&&**name)).collect();
+    assert!(settings.is_empty(), "weir run refuses {settings:?}");
+}
+
+#[test]
 fn the_commit_is_that_of_weirs_repository_and_not_that_of_one_around_it() {
     let own = Sources::with_package_at("crates/weir");
     let commit = own.commit();
