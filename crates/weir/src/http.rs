@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(crate) mod client;
+mod closing;
 pub(crate) mod compress;
 mod connections;
 mod lifetime;
@@ -9,8 +10,9 @@ mod probes;
 mod reply;
 mod server;
 
+pub(crate) use closing::{Closing, Listening};
 pub(crate) use connections::Connections;
 pub(crate) use lifetime::Lifetime;
 pub(crate) use probes::Probes;
 pub(crate) use reply::{JSON, Reply, TEXT, not_found, reply, stream};
-pub(crate) use server::{QUICK_RETRY, Server};
+pub(crate) use server::{QUICK_RETRY, Server, quick_pause};

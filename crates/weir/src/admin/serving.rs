@@ -13,7 +13,7 @@ use crate::admin::{
 };
 use crate::{
     cli::AdminOptions,
-    http::{Connections, Reply, Server},
+    http::{Connections, Listening, Reply, Server},
 };
 use anyhow::Context;
 use hyper::{Request, body::Incoming};
@@ -43,7 +43,7 @@ pub(crate) struct AdminServer {
 }
 
 impl AdminServer {
-    /// Starts the thread, which ends with [`Knowledge::stop`]. `accompanied` says whether another weir may have the addresses.
+    /// Starts the thread, which ends with [`Knowledge::closing`]. `accompanied` says whether another weir may have the addresses.
     ///
     /// # Errors
     /// When the thread cannot be started, or a certificate cannot be read.
@@ -61,21 +61,9 @@ impl AdminServer {
             .build()
             .context("cannot start a runtime for the admin server")?;
         let (end, ended) = oneshot::channel();
+        let listening = knowledge.closing().listening();
         let body = move || {
-            runtime.block_on(async {
-                let at_address = async {
-                    if let Some(address) = options.address {
-                        let only_metrics = options.shows_only_metrics();
-                        serve_address(address, accompanied.clone(), tls, only_metrics, &knowledge).await;
-                    }
-                };
-                let at_socket = async {
-                    if let Some(folder) = &options.runtime_dir {
-                        serve_socket(folder, accompanied.clone(), &knowledge).await;
-                    }
-                };
-                tokio::join!(at_address, at_socket);
-            });
+            runtime.block_on(serve(options, tls, accompanied, &knowledge, listening));
             // Metrics may be rendered at this moment.
             runtime.shutdown_timeout(std::time::Duration::from_millis(100));
             let _ = end.send(());
@@ -87,13 +75,34 @@ impl AdminServer {
         Ok(Self { ended, thread: Some(thread) })
     }
 
-    /// Waits for the end, after [`Knowledge::stop`] was cancelled.
+    /// Waits for the end, after [`Knowledge::closing`] has told of it.
     pub(crate) async fn ended(mut self) {
         let _ = self.ended.await;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
+}
+
+async fn serve(
+    options: AdminOptions,
+    tls: Option<Tls>,
+    accompanied: watch::Receiver<bool>,
+    knowledge: &Knowledge,
+    listening: Listening,
+) {
+    let at_address = {
+        let (only_metrics, bound) = (options.shows_only_metrics(), (accompanied.clone(), listening.clone()));
+        async move {
+            let Some(address) = options.address else { return };
+            serve_address(address, bound, tls, only_metrics, knowledge).await;
+        }
+    };
+    let at_socket = async move {
+        let Some(folder) = options.runtime_dir else { return };
+        serve_socket(&folder, (accompanied, listening), knowledge).await;
+    };
+    tokio::join!(at_address, at_socket);
 }
 
 /// Answer of a request, as it is worked out.
@@ -107,12 +116,12 @@ fn handler(caller: Caller, knowledge: &Knowledge) -> impl Fn(Request<Incoming>) 
 
 async fn serve_address(
     address: SocketAddr,
-    accompanied: watch::Receiver<bool>,
+    (accompanied, listening): (watch::Receiver<bool>, Listening),
     mut tls: Option<Tls>,
     only_metrics: bool,
     knowledge: &Knowledge,
 ) {
-    let stop = knowledge.stop();
+    let stop = &listening.stop;
     let Some(listener) = stop.run_until_cancelled(SERVER.bind(address, accompanied)).await else { return };
     let mut connections = Connections::default();
     while let Some(stream) = stop.run_until_cancelled(SERVER.accept(&listener)).await {
@@ -132,7 +141,7 @@ async fn serve_address(
             }
         }
     }
-    drop(listener);
+    drop((listener, listening));
     connections.finish().await;
 }
 
@@ -154,14 +163,18 @@ fn certified(stream: &TlsStream<TcpStream>) -> Option<Caller> {
     Some(Caller::Certificate(format!("{:016x}", hasher.finish())))
 }
 
-async fn serve_socket(folder: &Path, accompanied: watch::Receiver<bool>, knowledge: &Knowledge) {
-    let stop = knowledge.stop();
+async fn serve_socket(
+    folder: &Path,
+    (accompanied, listening): (watch::Receiver<bool>, Listening),
+    knowledge: &Knowledge,
+) {
+    let stop = &listening.stop;
     let Some(socket) = stop.run_until_cancelled(AdminSocket::bind(folder, accompanied)).await else { return };
     let mut connections = Connections::default();
     while let Some((stream, caller)) = stop.run_until_cancelled(socket.accept()).await {
         connections.admit(stream, handler(caller, knowledge), CancellationToken::new());
     }
-    drop(socket);
+    drop((socket, listening));
     connections.finish().await;
 }
 

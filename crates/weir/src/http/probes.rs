@@ -1,6 +1,7 @@
 //! Which path asks for which probe? The health server: `/livez`, `/healthz`, `/readyz`.
 
 use super::{
+    closing::Listening,
     reply::{JSON, Reply, not_found, reply},
     server::Server,
 };
@@ -15,7 +16,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use weir_core::MetricFamily;
 
 const SERVER: Server = Server { name: "health", alternative: "--health-address 127.0.0.1:10266" };
@@ -43,17 +43,17 @@ impl Probes {
         self.0.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers probes on `address` until `stop`. `accompanied` says whether another weir may have the address.
+    /// Answers probes on `address` until told to close it. `accompanied` says whether another weir may have the address.
     pub(crate) async fn serve(
         self,
         address: SocketAddr,
         accompanied: watch::Receiver<bool>,
-        stop: CancellationToken,
+        listening: Listening,
     ) {
         let handler = move |request: hyper::Request<_>| {
             std::future::ready(self.answer(request.uri().path(), ClockReading::now()))
         };
-        SERVER.serve(address, accompanied, handler, stop).await;
+        SERVER.serve(address, accompanied, handler, listening).await;
     }
 
     fn answer(&self, path: &str, now: ClockReading) -> Reply {
@@ -97,7 +97,7 @@ fn json(answer: Answer) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::client::Client;
+    use crate::http::{Closing, client::Client};
     use serde_json::Value;
     use std::{fs, net::Ipv4Addr, time::Duration};
     use tokio::net::TcpListener;
@@ -126,7 +126,7 @@ mod tests {
         let asked = start + AGE;
         let handler =
             move |request: hyper::Request<_>| std::future::ready(probes.answer(request.uri().path(), asked));
-        let server = tokio::spawn(SERVER.accept_all(listener, handler, CancellationToken::new()));
+        let server = tokio::spawn(SERVER.accept_all(listener, handler, Closing::default().listening()));
         let (method, path) = (case["method"].as_str().unwrap(), case["path"].as_str().unwrap());
         let mut seen = Client::connect(address).await.request(method, path).await;
         server.abort();

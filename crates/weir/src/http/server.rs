@@ -1,6 +1,6 @@
 //! How does one of weir's own HTTP servers listen and accept? A bind that fails is tried again for ever.
 
-use super::{connections::Connections, reply::Reply};
+use super::{closing::Listening, connections::Connections, reply::Reply};
 use hyper::{Request, body::Incoming};
 use std::{
     io::{self, ErrorKind},
@@ -31,25 +31,30 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves on `address` until `stop`. An address that cannot be bound is reported and tried again for ever; quickly and
+    /// Serves on `address` until told to close it. An address that cannot be bound is reported and tried again for ever; quickly and
     /// without a complaint while it is known that another weir has it.
     pub(crate) async fn serve<H, F>(
         self,
         address: SocketAddr,
         accompanied: watch::Receiver<bool>,
         handler: H,
-        stop: CancellationToken,
+        listening: Listening,
     ) where
         H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
-        if let Some(listener) = stop.run_until_cancelled(self.bind(address, accompanied)).await {
-            self.accept_all(listener, handler, stop).await;
+        let bound = listening.stop.run_until_cancelled(self.bind(address, accompanied)).await;
+        if let Some(listener) = bound {
+            self.accept_all(listener, handler, listening).await;
         }
     }
 
     /// Listens at an address, which is tried until it can be bound.
-    pub(crate) async fn bind(self, address: SocketAddr, accompanied: watch::Receiver<bool>) -> TcpListener {
+    pub(crate) async fn bind(
+        self,
+        address: SocketAddr,
+        mut accompanied: watch::Receiver<bool>,
+    ) -> TcpListener {
         let (mut reported, mut waits) = (None, false);
         loop {
             match TcpListener::bind(address).await {
@@ -57,12 +62,12 @@ impl Server {
                     tracing::info!(server = self.name, %address, "listening");
                     return listener;
                 }
-                Err(error) if error.kind() == ErrorKind::AddrInUse && *accompanied.borrow() => {
+                Err(error) if error.kind() == ErrorKind::AddrInUse && *accompanied.borrow_and_update() => {
                     if !waits {
                         waits = true;
                         tracing::info!(server = self.name, %address, "the earlier weir still listens here; waiting for it");
                     }
-                    sleep(QUICK_RETRY).await;
+                    quick_pause(&mut accompanied).await;
                 }
                 Err(error) => {
                     // Once per cause; the same line every few seconds would say nothing new.
@@ -92,17 +97,17 @@ impl Server {
         }
     }
 
-    /// Serves on a bound socket until `stop`.
-    pub(crate) async fn accept_all<H, F>(self, listener: TcpListener, handler: H, stop: CancellationToken)
+    /// Serves on a bound socket until told to close it.
+    pub(crate) async fn accept_all<H, F>(self, listener: TcpListener, handler: H, listening: Listening)
     where
         H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         let mut connections = Connections::default();
-        while let Some(stream) = stop.run_until_cancelled(self.accept(&listener)).await {
+        while let Some(stream) = listening.stop.run_until_cancelled(self.accept(&listener)).await {
             connections.admit(stream, handler.clone(), CancellationToken::new());
         }
-        drop(listener);
+        drop((listener, listening));
         connections.finish().await;
     }
 
@@ -121,6 +126,15 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+/// Waits until an address that an earlier weir has is worth another try: a moment, or until that weir has let go. Later ones,
+/// which try as soon as they start, do not come first then.
+pub(crate) async fn quick_pause(accompanied: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        () = sleep(QUICK_RETRY) => {}
+        Ok(()) = accompanied.changed() => {}
     }
 }
 

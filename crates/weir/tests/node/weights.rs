@@ -48,8 +48,9 @@ fn a_flow_goes_on_with_its_endpoint_while_new_clients_get_another_one() {
     let talk = node.client().converse(to).unwrap();
     assert_eq!(talk.ask().unwrap().name, "a-1");
 
-    service.weighed(api, "-one", 0, &[bed.ready("a-1")]);
+    // In this order, so that there is an endpoint at any time.
     service.weighed(api, "-two", 100, &[bed.ready("a-2")]);
+    service.weighed(api, "-one", 0, &[bed.ready("a-1")]);
     for protocol in BOTH {
         expect_names(node, protocol, to, &["a-2"]);
     }

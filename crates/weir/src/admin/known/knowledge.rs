@@ -13,7 +13,7 @@ use crate::admin::{
 };
 use crate::{
     cli::{ClusterNetwork, EffectiveSettings},
-    http::Probes,
+    http::{Closing, Probes},
     metrics::Sources,
     output::logging::LogFilter,
 };
@@ -22,7 +22,6 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use weir_control::OperatorOverrides;
 use weir_core::{NodePortAddresses, Snapshot};
 use weir_proxy::{ConnectionInfo, FrontendRow, Killer, Observer, Proxy};
@@ -43,8 +42,8 @@ pub(crate) struct Shared {
     pub(in crate::admin) settings: Mutex<EffectiveSettings>,
     pub(in crate::admin) log_level: LogLevel,
     pub(in crate::admin) started: (SystemTime, Instant),
-    /// Set when the admin side ends.
-    pub(in crate::admin) stop: CancellationToken,
+    /// Set when weir's own servers end.
+    closing: Closing,
     pub(in crate::admin) overview: LastOverview,
     paths: LastPaths,
     observer: OnceLock<Observer>,
@@ -151,7 +150,7 @@ impl Knowledge {
             settings: Mutex::new(settings),
             log_level: LogLevel::new(filter, level),
             started: (SystemTime::now(), Instant::now()),
-            stop: CancellationToken::new(),
+            closing: Closing::default(),
             overview: LastOverview::default(),
             paths: LastPaths::default(),
             observer: OnceLock::new(),
@@ -187,9 +186,9 @@ impl Knowledge {
         self.0.frontends.note(rows, events, SystemTime::now());
     }
 
-    /// Set when the admin side shall end.
-    pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.0.stop
+    /// What tells weir's own servers to end.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.0.closing
     }
 
     /// What explains flows; `None` before objects are read.

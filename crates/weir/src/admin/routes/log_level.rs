@@ -69,7 +69,7 @@ pub(crate) fn put(asked: &Asked<'_>, body: &[u8]) -> Result<Reply, ApiError> {
     if let Some(lasts) = lasts {
         let knowledge = asked.knowledge.clone();
         tokio::spawn(async move {
-            let stop = knowledge.stop.clone();
+            let stop = knowledge.closing().told();
             if stop.run_until_cancelled(tokio::time::sleep(lasts)).await.is_some() {
                 knowledge.log_level.restore(change);
             }

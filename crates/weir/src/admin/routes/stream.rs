@@ -59,7 +59,7 @@ pub(in crate::admin) fn start(asked: &Asked<'_>, first: Option<Vec<u8>>, mut fee
     if let Some(first) = first {
         let _ = sender.try_send(first.into());
     }
-    let stop = asked.knowledge.stop.clone();
+    let stop = asked.knowledge.closing().told();
     tokio::spawn(async move {
         stop.run_until_cancelled(feed_until_gone(&mut feed, sender)).await;
     });

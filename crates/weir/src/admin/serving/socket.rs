@@ -1,7 +1,7 @@
 //! Where does the Unix socket lie, and who may speak through it?
 
 use crate::admin::basics::caller::Caller;
-use crate::http::QUICK_RETRY;
+use crate::http::quick_pause;
 use std::{
     io,
     os::unix::{fs::MetadataExt, net},
@@ -45,7 +45,7 @@ pub(in crate::admin) struct AdminSocket {
 
 impl AdminSocket {
     /// Listens in the runtime directory, once no other weir does. What is in the way is said once, and tried again.
-    pub(in crate::admin) async fn bind(runtime_dir: &Path, accompanied: watch::Receiver<bool>) -> Self {
+    pub(in crate::admin) async fn bind(runtime_dir: &Path, mut accompanied: watch::Receiver<bool>) -> Self {
         let (mut said, mut waits) = (None, false);
         loop {
             match Self::try_bind(runtime_dir) {
@@ -54,7 +54,7 @@ impl AdminSocket {
                     return socket;
                 }
                 Ok(None) => {
-                    let quick = *accompanied.borrow();
+                    let quick = *accompanied.borrow_and_update();
                     if !quick && !std::mem::replace(&mut waits, true) {
                         let path = path_in(runtime_dir);
                         tracing::info!(
@@ -62,7 +62,11 @@ impl AdminSocket {
                             "another weir listens there for operators; waiting for it (--runtime-dir names another folder)"
                         );
                     }
-                    sleep(if quick { QUICK_RETRY } else { RETRY }).await;
+                    if quick {
+                        quick_pause(&mut accompanied).await;
+                    } else {
+                        sleep(RETRY).await;
+                    }
                 }
                 Err(why) => {
                     if said.as_ref() != Some(&why) {

@@ -58,7 +58,7 @@ impl AfterTakeover {
         );
         let started = Instant::now();
         data_plane.give_way().await;
-        servers.release();
+        servers.release().await;
         if let Some(released) = released {
             // The newcomer may be gone; it is too late to take anything back.
             let _ = released.send(());

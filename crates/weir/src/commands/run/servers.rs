@@ -3,18 +3,17 @@
 use crate::{
     admin::{AdminServer, Knowledge},
     cli::RunOptions,
-    http::Probes,
+    http::{Closing, Probes},
     metrics::{self, Exporter},
 };
 use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 /// Servers for probes and operators, and the upkeep of metrics.
 pub(super) struct Servers {
-    stop: CancellationToken,
+    closing: Closing,
     tasks: TaskTracker,
     admin: AdminServer,
-    end_admin: CancellationToken,
 }
 
 impl Servers {
@@ -24,24 +23,23 @@ impl Servers {
         accompanied: &watch::Receiver<bool>,
         (knowledge, exporter): (&Knowledge, Exporter),
     ) -> anyhow::Result<Self> {
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (closing, tasks) = (knowledge.closing().clone(), TaskTracker::new());
         if let Some(address) = options.health_address {
-            tasks.spawn(probes.clone().serve(address, accompanied.clone(), stop.clone()));
+            tasks.spawn(probes.clone().serve(address, accompanied.clone(), closing.listening()));
         }
-        tasks.spawn(metrics::upkeep(exporter, stop.clone()));
+        tasks.spawn(metrics::upkeep(exporter, closing.told()));
         tasks.close();
         let admin = AdminServer::start(options.admin.clone(), accompanied.clone(), knowledge.clone())?;
-        Ok(Self { stop, tasks, admin, end_admin: knowledge.stop().clone() })
+        Ok(Self { closing, tasks, admin })
     }
 
-    /// Closes the ports at once; answers under way are given. To be followed by [`Self::stop`].
-    pub(super) fn release(&self) {
-        self.stop.cancel();
-        self.end_admin.cancel();
+    /// Closes the ports; returns when they are closed. Answers under way are given. To be followed by [`Self::stop`].
+    pub(super) async fn release(&self) {
+        self.closing.close().await;
     }
 
     pub(super) async fn stop(self) {
-        self.release();
+        self.release().await;
         self.tasks.wait().await;
         self.admin.ended().await;
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::http::{
+    Closing,
     client::{Client, get},
     connections::{HEADER_TIMEOUT, MAX_CONNECTIONS},
     lifetime::CONNECTION_LIFETIME,
@@ -21,17 +22,17 @@ async fn hello(request: Request<Incoming>) -> Reply {
     reply(StatusCode::OK, TEXT, body)
 }
 
-async fn start() -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+async fn start() -> (SocketAddr, Closing, JoinHandle<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let server = tokio::spawn(SERVER.accept_all(listener, hello, stop.clone()));
-    (address, stop, server)
+    let closing = Closing::default();
+    let server = tokio::spawn(SERVER.accept_all(listener, hello, closing.listening()));
+    (address, closing, server)
 }
 
 #[tokio::test]
 async fn idle_and_dawdling_clients_do_not_keep_others_out() {
-    let (address, _stop, _server) = start().await;
+    let (address, _closing, _server) = start().await;
     let mut dawdlers = Vec::new();
     for _ in 0..MAX_CONNECTIONS + 1 {
         let mut client = Client::connect(address).await;
@@ -47,7 +48,7 @@ async fn idle_and_dawdling_clients_do_not_keep_others_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_does_not_arrive_in_time_closes_its_connection() {
-    let (address, _stop, _server) = start().await;
+    let (address, _closing, _server) = start().await;
     let mut client = Client::connect(address).await;
     client.send("GET / HTTP/1.1\r\n").await;
     let mut rest = Vec::new();
@@ -57,7 +58,7 @@ async fn a_request_that_does_not_arrive_in_time_closes_its_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_its_answer_is_cut_off() {
-    let (address, _stop, _server) = start().await;
+    let (address, _closing, _server) = start().await;
     let mut client = Client::connect(address).await;
     client.send("GET /large HTTP/1.1\r\nHost: weir\r\n\r\n").await;
     sleep(CONNECTION_LIFETIME * 2).await;
@@ -68,7 +69,7 @@ async fn a_client_that_does_not_read_its_answer_is_cut_off() {
 
 #[tokio::test]
 async fn a_large_answer_arrives_whole() {
-    let (address, _stop, _server) = start().await;
+    let (address, _closing, _server) = start().await;
     assert_eq!(get(address, "/large").await.body.len(), LARGE);
 }
 
@@ -80,7 +81,7 @@ async fn an_address_in_use_is_tried_again_until_it_is_free() {
         address,
         tokio::sync::watch::channel(false).1,
         hello,
-        CancellationToken::new(),
+        Closing::default().listening(),
     ));
     tokio::time::advance(BIND_RETRY * 3).await;
     assert!(!server.is_finished());
@@ -98,12 +99,35 @@ async fn an_address_in_use_is_tried_again_until_it_is_free() {
 
 #[tokio::test]
 async fn stop_ends_the_server_and_closes_its_socket() {
-    let (address, stop, server) = start().await;
+    let (address, closing, server) = start().await;
     let mut idle = Client::connect(address).await;
     assert_eq!(idle.request("GET", "/").await.body, "hello");
-    stop.cancel();
+    closing.close().await;
     server.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_an_earlier_weir_had_is_taken_as_soon_as_that_one_has_let_go() {
+    let holder = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = holder.local_addr().unwrap();
+    let (accompanied, company) = tokio::sync::watch::channel(true);
+    let bound = tokio::spawn(SERVER.bind(address, company));
+    sleep(QUICK_RETRY / 2).await;
+    drop(holder);
+    let freed = tokio::time::Instant::now();
+    accompanied.send_replace(false);
+    bound.await.unwrap();
+    assert_eq!(freed.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn what_is_said_to_be_closed_can_be_bound_at_once() {
+    let (address, closing, _server) = start().await;
+    let mut dawdler = Client::connect(address).await;
+    dawdler.send("GET / HTTP/1.1\r\n").await;
+    closing.close().await;
+    TcpListener::bind(address).await.unwrap();
 }
 
 #[test]

@@ -133,6 +133,13 @@ impl HealthCheckPorts {
         if *self.accompanied.borrow() { QUICK_RETRY } else { RETRY }
     }
 
+    /// Waits until it changes whether another weir runs here: a port that it had may be free now.
+    pub(super) async fn company_changes(&mut self) {
+        if self.accompanied.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+
     /// Whether a port could not be opened.
     pub(super) fn some_failed(&self) -> bool {
         !self.failed.is_empty()

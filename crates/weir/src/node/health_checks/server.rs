@@ -105,6 +105,7 @@ impl HealthCheckServer {
                     }
                 }
                 Some(client) = clients.recv() => self.serve(client, &mut connections),
+                () = self.ports.company_changes() => next_retry = Instant::now(),
                 () = sleep_until(next_retry), if self.ports.some_failed() => {
                     self.ports.retry(&self.desired);
                     next_retry = Instant::now() + self.ports.retry_after();
