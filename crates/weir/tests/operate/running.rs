@@ -1,7 +1,7 @@
 //! Do the commands agree with a weir that runs, over its own socket?
 
 use crate::{
-    common::{HANG, WEIR, Weir, free, manifest, wait_for},
+    common::{HANG, WEIR, Weir, folder, free, manifest, wait_for},
     server::finished,
 };
 use std::{
@@ -19,8 +19,11 @@ struct Bed {
 
 impl Bed {
     fn of(endpoints: &[SocketAddr]) -> Self {
-        let web = free(Ipv4Addr::new(127, 0, 0, 9));
-        let weir = Weir::ready(&manifest(web, endpoints), &[]);
+        Self::at(free(Ipv4Addr::new(127, 0, 0, 9)), endpoints, &[])
+    }
+
+    fn at(web: SocketAddr, endpoints: &[SocketAddr], flags: &[&str]) -> Self {
+        let weir = Weir::ready(&manifest(web, endpoints), flags);
         let bed = Self { weir, web };
         wait_for("the admin socket", || bed.run(&["status"]).2 == Some(0));
         bed
@@ -109,6 +112,38 @@ fn names_that_a_running_weir_does_not_know_are_wrong_usage_with_the_nearest() {
         assert_eq!((&*stdout, code), ("", Some(2)), "{arguments:?}: {stderr}");
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
     }
+}
+
+#[test]
+fn an_endpoint_stays_drained_when_weir_is_killed_and_started_again_until_that_is_undone() {
+    let (drained, other, state) = (echo(), echo(), folder());
+    let endpoints = [drained.address(), other.address()];
+    let (drained, other) = (endpoints[0].to_string(), endpoints[1].to_string());
+    let web = free(Ipv4Addr::new(127, 0, 0, 9));
+    let start = || Bed::at(web, &endpoints, &["--state-dir", state.to_str().unwrap()]);
+    // The file outlives the process, which has no chance to say more.
+    let killed = |mut bed: Bed| {
+        bed.weir.signal("KILL");
+        bed.weir.wait();
+        start()
+    };
+    let of_clients = |bed: &Bed, endpoint: &str| {
+        let clients: Vec<_> = (0..8).map(|_| bed.client()).collect();
+        let shown = bed.shown(&["conns", "--endpoint", endpoint, "-o", "json"]);
+        let count =
+            serde_json::from_str::<serde_json::Value>(&shown).unwrap()["items"].as_array().unwrap().len();
+        drop(clients);
+        count
+    };
+    let bed = start();
+    bed.shown(&["drain", &drained]);
+    let bed = killed(bed);
+    let shown = bed.shown(&["endpoints", "--endpoint", &drained]);
+    assert!(shown.contains("draining"), "{shown}");
+    assert_eq!(of_clients(&bed, &other), 8);
+    bed.shown(&["undrain", &drained]);
+    let bed = killed(bed);
+    assert_eq!(of_clients(&bed, &drained), 4);
 }
 
 #[test]
