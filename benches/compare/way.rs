@@ -27,6 +27,8 @@ pub(crate) enum Way {
     RealmTuned,
     /// weir at an address that it binds.
     Weir,
+    /// The same on a host that tracks connections, as nodes do.
+    WeirTracked,
     /// weir in node mode: the rules bring what is for the address, and the endpoint sees the client's, as with kernel NAT.
     WeirNode,
     /// The same, with packets to endpoints on the way of forwarded ones, where NetworkPolicy judges them.
@@ -35,7 +37,7 @@ pub(crate) enum Way {
 
 impl Way {
     /// All ways, in the order of the report.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Direct,
         Self::Nat,
         Self::Haproxy,
@@ -45,6 +47,7 @@ impl Way {
         Self::Realm,
         Self::RealmTuned,
         Self::Weir,
+        Self::WeirTracked,
         Self::WeirNode,
         Self::WeirNodeForwarded,
     ];
@@ -64,6 +67,7 @@ impl Way {
             Self::Realm => "realm",
             Self::RealmTuned => "realm, tuned",
             Self::Weir => "weir",
+            Self::WeirTracked => "weir, tracked",
             Self::WeirNode => "weir, node mode",
             Self::WeirNodeForwarded => "weir, node mode, forwarded",
         }
@@ -81,7 +85,7 @@ impl Way {
 
     /// Whether the process is weir.
     pub(crate) const fn is_weir(self) -> bool {
-        matches!(self, Self::Weir) || self.has_rules()
+        matches!(self, Self::Weir | Self::WeirTracked) || self.has_rules()
     }
 
     /// Whether the way is weir's node mode, whose rules outlive the process.
@@ -95,7 +99,12 @@ impl Way {
             Self::Haproxy | Self::HaproxyTuned => Some(Self::Haproxy),
             Self::Nginx | Self::NginxTuned => Some(Self::Nginx),
             Self::Realm | Self::RealmTuned => Some(Self::Realm),
-            Self::Direct | Self::Nat | Self::Weir | Self::WeirNode | Self::WeirNodeForwarded => None,
+            Self::Direct
+            | Self::Nat
+            | Self::Weir
+            | Self::WeirTracked
+            | Self::WeirNode
+            | Self::WeirNodeForwarded => None,
         }
     }
 

@@ -4,6 +4,7 @@ mod haproxy;
 mod nat;
 mod nginx;
 mod realm;
+mod tracked;
 mod weir;
 
 use super::{
@@ -45,7 +46,7 @@ impl Launch {
                 (nginx::text(way, resources, stream), arguments)
             }
             Way::Realm | Way::RealmTuned => (realm::text(way), realm::arguments(way, &path)),
-            Way::Weir => (weir::text(), vec!["run".into(), "--manifests".into(), path]),
+            Way::Weir | Way::WeirTracked => (weir::text(), vec!["run".into(), "--manifests".into(), path]),
             Way::WeirNode | Way::WeirNodeForwarded => {
                 let forwarding =
                     if way == Way::WeirNode { "--forwarding=never" } else { "--forwarding=always" };
@@ -57,9 +58,13 @@ impl Launch {
     }
 }
 
-/// Rules for kernel NAT.
-pub(crate) fn nat() -> String {
-    nat::text()
+/// Rules of the host that are part of a way, and name the table `ip compare`; `None` if there are none.
+pub(crate) fn host_rules(way: Way) -> Option<String> {
+    match way {
+        Way::Nat => Some(nat::text()),
+        Way::WeirTracked => Some(tracked::text()),
+        _ => None,
+    }
 }
 
 /// File of a way's output.
@@ -71,7 +76,8 @@ fn file(way: Way) -> PathBuf {
     let name = way.name().replace([' ', ','], "-").to_lowercase();
     // realm and weir recognise formats by the extension.
     let extension = match way {
-        Way::Realm | Way::RealmTuned | Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => "json",
+        Way::Realm | Way::RealmTuned => "json",
+        weir if weir.is_weir() => "json",
         _ => "conf",
     };
     PathBuf::from(FOLDER).join(name).with_extension(extension)

@@ -54,8 +54,8 @@ impl<'network> Proxy<'network> {
         resources: Resources,
     ) -> Result<Self> {
         let mut proxy = Self { way, network, child: None, program: None };
-        if way == Way::Nat {
-            proxy.nft(&config::nat())?;
+        if let Some(rules) = config::host_rules(way) {
+            proxy.nft(&rules)?;
         }
         if let Some(launch) = Launch::of(way, programs, resources) {
             proxy.child = Some(proxy.launch(&launch)?);
@@ -115,14 +115,14 @@ impl<'network> Proxy<'network> {
     }
 
     fn nft(&self, rules: &str) -> Result<()> {
-        let refused = "nft refused the rules for kernel NAT: does the kernel have nf_tables and NAT?";
+        let refused = "nft refused rules for NAT: does the kernel have nf_tables and NAT?";
         self.network.proxy.nft(rules).map(drop).context(refused)
     }
 }
 
 impl Drop for Proxy<'_> {
     fn drop(&mut self) {
-        if self.way == Way::Nat {
+        if config::host_rules(self.way).is_some() {
             let _ = self.nft("delete table ip compare\n");
         }
         // The ports must be free for the next one, so the orderly end, which some take their time for, is not waited for.

@@ -50,7 +50,7 @@ impl Programs {
             Way::Haproxy | Way::HaproxyTuned => self.haproxy.as_deref(),
             Way::Nginx | Way::NginxTuned => self.nginx.as_ref().map(|nginx| &*nginx.program),
             Way::Realm | Way::RealmTuned => self.realm.as_deref(),
-            Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => self.weir.as_deref(),
+            Way::Weir | Way::WeirTracked | Way::WeirNode | Way::WeirNodeForwarded => self.weir.as_deref(),
         }
     }
 
@@ -67,7 +67,9 @@ impl Programs {
                 Way::Realm | Way::RealmTuned => {
                     Err("build it from github.com/zhboner/realm and name it with --realm")
                 }
-                Way::Weir | Way::WeirNode | Way::WeirNodeForwarded => Err("name one with --weir"),
+                Way::Weir | Way::WeirTracked | Way::WeirNode | Way::WeirNodeForwarded => {
+                    Err("name one with --weir")
+                }
             };
         };
         let short = matches!(way.peer(), Some(Way::Haproxy | Way::Nginx));
