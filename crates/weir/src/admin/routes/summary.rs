@@ -73,6 +73,9 @@ struct ConnectionTotalsForm {
     closed_total: u64,
     failed_total: u64,
     rejected_total: u64,
+    delayed_total: u64,
+    retried_total: u64,
+    hedged_total: u64,
     waiting: usize,
 }
 
@@ -134,7 +137,7 @@ pub(crate) async fn form(asked: &Asked<'_>) -> Result<SummaryForm, ApiError> {
             failed: counts.failed,
             no_endpoints: counts.no_endpoints,
         },
-        endpoints: EndpointCountsForm::of(&overview.ports),
+        endpoints: EndpointCountsForm::of(&overview.ports, tcp.ejections + udp.ejections),
         connections: ConnectionTotalsForm {
             active: connections.iter().sum(),
             limit: observer.max_connections(),
@@ -142,6 +145,9 @@ pub(crate) async fn form(asked: &Asked<'_>) -> Result<SummaryForm, ApiError> {
             closed_total: tcp.closed,
             failed_total: tcp.failed,
             rejected_total: tcp.rejected,
+            delayed_total: tcp.delayed,
+            retried_total: tcp.retried,
+            hedged_total: tcp.hedged,
             waiting: observer.waiting(),
         },
         flows: flow_totals(flows.iter().sum(), observer.max_flows(), &udp),
