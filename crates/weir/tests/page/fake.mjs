@@ -170,6 +170,7 @@ export class Fake {
     return {
       kind: "Summary", time: new Date(this.now()).toISOString(), version: "0.1.0", node: "node-a", zone: "zone-1", mode: "node", pid: 4711,
       startedAt: new Date(this.began).toISOString(), uptimeSeconds: seconds, ready: true, draining: false, generation: 42, lastAppliedAt: new Date(this.began).toISOString(),
+      apiServer: { state: this.away ? "away" : "synced", awaySince: this.away ?? null, savedAt: null, watches: [{ kind: "Service", state: "connected", reason: null }] },
       workers: [{ worker: 0, connections: this.connections.length / 2, flows: 0 }, { worker: 1, connections: this.connections.length / 2, flows: 0 }],
       services: { services: this.services.length, ports: this.services.length, ok: count("ok"), degraded: count("degraded"), failing: count("failing"),
         noEndpoints: count("no-endpoints"), notBound: count("not-bound"), unsupported: count("unsupported") },

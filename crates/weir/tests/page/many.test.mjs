@@ -105,6 +105,17 @@ test("a Service says how its connects go and since when it is so, and where ther
   }
 });
 
+test("an API server that does not answer is wrong until it does", async () => {
+  await visit(`${url}#/services?filter=service-00000`, {}, async (page) => {
+    await live(page);
+    const item = page.locator("#wrong li", { hasText: "The API server does not answer" });
+    fake.away = new Date().toISOString();
+    await item.getByText(/^since \d\d:\d\d:\d\d/).waitFor();
+    fake.away = null;
+    await item.waitFor({ state: "detached" });
+  });
+});
+
 test("an endpoint that is ejected and an override are seen within a moment, and the sparkline moves", async () => {
   await visit(`${url}#/services/team-20/service-00020`, {}, async (page) => {
     await live(page);

@@ -1,5 +1,7 @@
 //! What is told of the node as a whole?
 
+mod api_server;
+
 use crate::admin::{
     basics::{
         api_error::ApiError,
@@ -12,6 +14,7 @@ use crate::admin::{
     },
 };
 use crate::http::Reply;
+use api_server::ApiServerForm;
 use serde::Serialize;
 use weir_proxy::PortTotals;
 
@@ -32,6 +35,7 @@ pub(crate) struct SummaryForm {
     draining: bool,
     generation: u64,
     last_applied_at: Option<Time>,
+    api_server: Option<ApiServerForm>,
     workers: Vec<WorkerForm>,
     services: ServiceCountsForm,
     frontends: FrontendCountsForm,
@@ -128,6 +132,7 @@ pub(crate) async fn form(asked: &Asked<'_>) -> Result<SummaryForm, ApiError> {
         draining,
         generation: snapshot.generation,
         last_applied_at: observer.applied().map(Time),
+        api_server: knowledge.api_server().map(|status| ApiServerForm::of(&status, &clock)),
         workers: workers
             .map(|(worker, (&connections, &flows))| WorkerForm { worker, connections, flows })
             .collect(),
