@@ -4,7 +4,7 @@
 mod common;
 
 use common::{WEIR, Weir, folder, free, get, greeter, greeting, metric, wait_for};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
@@ -146,7 +146,7 @@ fn without_any_the_program_says_where_it_looked() {
 }
 
 #[test]
-fn an_api_server_that_is_away_changes_no_probe_and_a_metric_says_since_when() {
+fn an_api_server_that_is_away_changes_no_probe_and_a_metric_and_the_admin_side_say_since_when() {
     let cluster = Cluster::start();
     let admin = free(Ipv4Addr::LOCALHOST);
     let mut command = weir();
@@ -158,18 +158,31 @@ fn an_api_server_that_is_away_changes_no_probe_and_a_metric_says_since_when() {
         let text = get(admin, "/metrics").unwrap();
         metric(&text, "weir_api_server_away_since_timestamp_seconds", "")
     };
+    let told = || -> Value {
+        let answer = get(admin, "/api/v1/summary").unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str::<Value>(body).unwrap()["apiServer"].take()
+    };
     wait_for("watches", || since() == 0.0);
+    wait_for("the lists", || told()["state"] == "synced");
+    let of_services = json!({"kind": "Service", "state": "connected", "reason": null});
+    let seen = told();
+    assert!(seen["watches"].as_array().unwrap().contains(&of_services), "{seen}");
+    assert_eq!((&seen["awaySince"], &seen["savedAt"]), (&Value::Null, &Value::Null));
     let before = seconds(SystemTime::now());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(cluster.server.shut_down());
     wait_for("the time since when it is away", || since() > 0.0);
     assert!((before..=seconds(SystemTime::now())).contains(&since()), "{}", since());
+    let seen = told();
+    assert!(seen["state"] == "away" && seen["awaySince"].is_string(), "{seen}");
     for path in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(weir.probe(path), Some(200), "{path}");
     }
     assert_eq!(greeting(cluster.service).unwrap(), "a");
     cluster.server.restart().unwrap();
     wait_for("the API server", || since() == 0.0);
+    wait_for("its word", || told()["state"] == "synced");
 }
 
 #[test]

@@ -5,7 +5,10 @@ use super::{
     endpoint_view::EndpointView,
     judge::{Judge, TRAFFIC},
 };
-use crate::{routing::port_runtime::PortRuntime, telemetry::totals::PortTotals};
+use crate::{
+    routing::port_runtime::PortRuntime,
+    telemetry::{histogram::HistogramReading, totals::PortTotals},
+};
 use std::sync::Arc;
 use weir_core::{Balancer, ConnectFailure, ServicePort};
 
@@ -18,6 +21,8 @@ pub struct PortView {
     pub endpoints: [usize; EndpointState::ALL.len()],
     /// What the port has served so far, in both families.
     pub totals: PortTotals,
+    /// Times until endpoints accepted, in both families; `None` before the first of a TCP port.
+    pub connect_times: Option<Box<HistogramReading>>,
     /// Clients that wait because all endpoints are full.
     pub waiting: usize,
     /// Why the last client was not served; `None` if it was.
@@ -36,10 +41,15 @@ impl PortView {
                 *count += 1;
             }
         }
+        // A port that nobody has used has nothing to read.
+        let series = runtime.metrics.series();
+        let totals = series.as_ref().map(|series| series.totals()).unwrap_or_default();
+        let connect_times = series.map(|series| series.connect_times()).filter(|times| times.count() > 0);
         Self {
             port: Arc::clone(&routing.port),
             endpoints,
-            totals: runtime.metrics.totals(),
+            totals,
+            connect_times: connect_times.map(Box::new),
             waiting: runtime.queue.len() as usize,
             unserved: runtime.unserved.failure(),
         }

@@ -1,5 +1,7 @@
 //! What does a Service port do with an endpoint at this moment?
 
+pub(crate) mod families;
+
 use std::fmt;
 use weir_core::{Endpoint, Load};
 

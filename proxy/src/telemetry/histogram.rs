@@ -129,6 +129,29 @@ impl HistogramReading {
     pub fn sum(&self) -> Duration {
         self.sum
     }
+
+    /// Mean of all durations; `None` without any.
+    pub fn mean(&self) -> Option<Duration> {
+        let count = self.count();
+        (count > 0).then(|| self.sum.div_f64(count as f64))
+    }
+
+    /// Duration below which this share of all durations is, from 0 to 1; `None` without any. As Prometheus'
+    /// `histogram_quantile`: durations are taken as spread evenly within their bucket, and those beyond the last bound as
+    /// of that bound.
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let wanted = share.clamp(0.0, 1.0) * self.count() as f64;
+        let (mut lower, mut below) = (Duration::ZERO, 0);
+        for (bound, total) in self.cumulative() {
+            let upper = bound.unwrap_or(lower);
+            if total > below && total as f64 >= wanted {
+                let part = (wanted - below as f64) / (total - below) as f64;
+                return Some(lower + (upper - lower).mul_f64(part));
+            }
+            (lower, below) = (upper, total);
+        }
+        None
+    }
 }
 
 /// Position of the bucket of a duration: the first whose bound is not less.
@@ -163,5 +186,37 @@ mod tests {
         assert_eq!(counts, [2, 4, 5, 5, 5, 5, 5, 5, 6, 7]);
         assert_eq!(reading.cumulative().last(), Some((None, 7)));
         assert_eq!((reading.count(), reading.sum()), (7, Duration::from_millis(millis.iter().sum())));
+    }
+
+    /// A reading of this many durations in each bucket of times to connect.
+    fn reading(buckets: &[u64]) -> HistogramReading {
+        let shared = SharedHistogram::new(CONNECT_TIMES);
+        buckets.iter().zip(&shared.buckets).for_each(|(&count, bucket)| bucket.store(count, Relaxed));
+        shared.read()
+    }
+
+    #[test]
+    fn a_quantile_lies_within_its_bucket_as_if_durations_were_spread_evenly_there() {
+        let reading = reading(&[0, 40, 0, 60]);
+        let quantiles = [0.0, 0.2, 0.4, 0.7, 1.0].map(|share| reading.quantile(share).unwrap().as_micros());
+        assert_eq!(quantiles, [100, 200, 300, 2_000, 3_000]);
+        assert_eq!(reading.quantile(7.0), reading.quantile(1.0));
+    }
+
+    #[test]
+    fn the_first_bucket_begins_at_nothing_and_the_last_has_but_its_lower_bound() {
+        assert_eq!(reading(&[4]).quantile(0.5), Some(Duration::from_micros(50)));
+        let mut slow = [0; MAX_BUCKETS];
+        (slow[0], slow[MAX_BUCKETS - 1]) = (1, 99);
+        assert_eq!(reading(&slow).quantile(0.5), Some(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn without_durations_there_is_no_mean_and_no_quantile() {
+        let (local, shared) = (LocalHistogram::new(CONNECT_TIMES), SharedHistogram::new(CONNECT_TIMES));
+        assert_eq!((shared.read().mean(), shared.read().quantile(0.99)), (None, None));
+        [100, 300].into_iter().for_each(|micros| local.record(Duration::from_micros(micros)));
+        local.flush(&shared);
+        assert_eq!(shared.read().mean(), Some(Duration::from_micros(200)));
     }
 }

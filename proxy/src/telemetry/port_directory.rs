@@ -86,9 +86,9 @@ impl PortDirectory {
         listed.into_iter().map(|(_, series)| series).collect()
     }
 
-    /// What a port has served, in both families; nothing if it is not in use.
-    pub(crate) fn totals_of(&self, key: &PortKey) -> PortTotals {
-        self.ports().entries.get(key).map_or_else(PortTotals::default, |entry| entry.series.totals())
+    /// Series of a port, of both families; `None` if it is not in use.
+    pub(crate) fn series_of(&self, key: &PortKey) -> Option<Arc<PortSeries>> {
+        self.ports().entries.get(key).map(|entry| Arc::clone(&entry.series))
     }
 
     /// What all TCP ports and all UDP ports have served, also those that are gone.
@@ -167,7 +167,8 @@ mod tests {
         let (b, v4, v6) = (join("b"), join("a"), join("a"));
         v4.series().add(PortCount::Opened, 2);
         assert_eq!(v6.series().count(PortCount::Opened), 2, "both families are one port");
-        assert_eq!([directory.totals_of(&key("a")).opened, directory.totals_of(&key("c")).opened], [2, 0]);
+        let opened = |name| directory.series_of(&key(name)).map(|series| series.totals().opened);
+        assert_eq!([opened("a"), opened("c")], [Some(2), None]);
         let now = Instant::now();
         assert_eq!(names(&directory, now), ["b", "a"], "in the order of their first use");
         v4.leave();

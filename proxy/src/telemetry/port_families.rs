@@ -2,24 +2,17 @@
 
 use super::{
     close_reason::Closed,
-    endpoint_reading::{EndpointReading, EndpointStanding},
+    endpoint_reading::EndpointStanding,
     histogram::HistogramReading,
     port_series::{CheckResult, PortCount, PortSeries, ReasonCount},
 };
-use weir_core::{
-    MetricFamily,
-    MetricUnit::{Bytes, Seconds},
-    Protocol,
-};
+use weir_core::{MetricFamily, MetricUnit::Bytes, Protocol};
 
 const PORT: &[&str] = &["namespace", "service", "port", "protocol"];
 const BY_REASON: &[&str] = &["namespace", "service", "port", "protocol", "reason"];
 const BY_RESULT: &[&str] = &["namespace", "service", "port", "protocol", "result"];
 const BY_STATE: &[&str] = &["namespace", "service", "port", "protocol", "state"];
 const BY_DIRECTION: &[&str] = &["namespace", "service", "port", "protocol", "direction"];
-const ENDPOINT: &[&str] = &["namespace", "service", "port", "protocol", "endpoint", "node", "zone"];
-const ENDPOINT_STATE: &[&str] =
-    &["namespace", "service", "port", "protocol", "endpoint", "node", "zone", "state"];
 
 /// A metric of Service ports. A series has the labels `namespace`, `service`, `port` and `protocol`, and at most one more,
 /// which readings name.
@@ -43,18 +36,6 @@ pub enum PortReading<'a> {
     Of(&'static str, u64),
     /// Durations.
     Durations(&'a HistogramReading),
-}
-
-/// A metric of single endpoints. A series has the labels of a Service port, and `endpoint`, `node`, `zone`, and at most one
-/// more.
-#[derive(Clone, Copy, Debug)]
-pub struct EndpointFamily {
-    /// The metric.
-    pub family: MetricFamily,
-    /// The value of an endpoint; `None` without one.
-    pub read: fn(&EndpointReading<'_>) -> Option<f64>,
-    /// The value of the last label of the family; `None` for a family without it.
-    pub label: Option<fn(&EndpointReading<'_>) -> &'static str>,
 }
 
 /// Every metric of Service ports.
@@ -231,38 +212,6 @@ pub const PORT_FAMILIES: &[PortFamily] = &[
              checks fail; draining, as they terminate",
         ),
         read: states,
-    },
-];
-
-/// Every metric of single endpoints, shown with `--endpoint-metrics` or while somebody asks for details.
-pub const ENDPOINT_FAMILIES: &[EndpointFamily] = &[
-    EndpointFamily {
-        family: MetricFamily::gauge(
-            "weir_endpoint_state",
-            ENDPOINT_STATE,
-            "1, with the state of an endpoint as a label (ready, ejected, down, draining)",
-        ),
-        read: |_| Some(1.0),
-        label: Some(|view| view.state.as_str()),
-    },
-    EndpointFamily {
-        family: MetricFamily::gauge(
-            "weir_endpoint_connections_active",
-            ENDPOINT,
-            "TCP connections and UDP flows of this node to an endpoint, whichever Service port they came through",
-        ),
-        read: |view| Some(view.load.live() as f64),
-        label: None,
-    },
-    EndpointFamily {
-        family: MetricFamily::gauge(
-            "weir_endpoint_connect_seconds",
-            ENDPOINT,
-            "Mean time until an endpoint accepts a connection, smoothed over the last eight or so",
-        )
-        .in_unit(Seconds),
-        read: |view| view.load.connect_time().mean().map(|mean| mean.as_secs_f64()),
-        label: None,
     },
 ];
 

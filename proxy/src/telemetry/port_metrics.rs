@@ -6,7 +6,6 @@ use super::{
     histogram::LocalHistogram,
     port_directory::{Member, PortDirectory},
     port_series::{PortCount, PortSeries, ReasonCount},
-    totals::PortTotals,
 };
 use std::{
     num::NonZeroU16,
@@ -53,9 +52,9 @@ impl PortMetrics {
         self.number
     }
 
-    /// What the port has served so far, in both families: also if this one has had no client.
-    pub(crate) fn totals(&self) -> PortTotals {
-        self.directory.totals_of(&self.key)
+    /// Series of the port, also if only the other family has had a client; `None` if neither has. Begins none.
+    pub(crate) fn series(&self) -> Option<Arc<PortSeries>> {
+        self.directory.series_of(&self.key)
     }
 
     /// Says how the port can be looked at. To be called before the port is in use.

@@ -176,6 +176,10 @@ impl PortSeries {
             closed,
             failed,
             rejected,
+            delayed: self.count(PortCount::Delayed),
+            retried: self.count(PortCount::Retried),
+            hedged: self.count(PortCount::Hedged),
+            ejections: self.count(PortCount::Ejections),
             to_endpoint: self.count(PortCount::BytesToEndpoint),
             to_client: self.count(PortCount::BytesToClient),
             datagrams_to_endpoint: self.count(PortCount::DatagramsToEndpoint),
@@ -267,12 +271,15 @@ mod tests {
         let series = PortSeries::new(&key, NonZeroU16::MIN);
         series.add(PortCount::Opened, 5);
         series.add(PortCount::BytesToClient, 7);
+        let attempts = [PortCount::Delayed, PortCount::Retried, PortCount::Hedged, PortCount::Ejections];
+        (10..).zip(attempts).for_each(|(count, what)| series.add(what, count));
         series.add_by_reason(ReasonCount::Closed, Closed::Finished, 2);
         series.add_by_reason(ReasonCount::Closed, Closed::ConnectRefused, 1);
         series.add_by_reason(ReasonCount::Rejected, Closed::ClientLimit, 1);
         let totals = series.totals();
         assert_eq!((totals.opened, totals.closed, totals.failed, totals.rejected), (5, 3, 1, 1));
         assert_eq!((totals.to_client, totals.active()), (7, 2));
+        assert_eq!((totals.delayed, totals.retried, totals.hedged, totals.ejections), (10, 11, 12, 13));
     }
 
     #[test]

@@ -11,6 +11,14 @@ pub struct PortTotals {
     pub failed: u64,
     /// Clients that were refused at a limit.
     pub rejected: u64,
+    /// Clients that waited because of the accept rate.
+    pub delayed: u64,
+    /// Attempts to connect begun after all earlier ones of the client had failed.
+    pub retried: u64,
+    /// Attempts to connect begun while an earlier one had no answer yet.
+    pub hedged: u64,
+    /// Ejections of endpoints.
+    pub ejections: u64,
     /// Bytes to endpoints.
     pub to_endpoint: u64,
     /// Bytes to clients.
@@ -36,6 +44,10 @@ impl std::ops::AddAssign for PortTotals {
         self.closed += other.closed;
         self.failed += other.failed;
         self.rejected += other.rejected;
+        self.delayed += other.delayed;
+        self.retried += other.retried;
+        self.hedged += other.hedged;
+        self.ejections += other.ejections;
         self.to_endpoint += other.to_endpoint;
         self.to_client += other.to_client;
         self.datagrams_to_endpoint += other.datagrams_to_endpoint;

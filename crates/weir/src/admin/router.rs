@@ -228,6 +228,7 @@ mod tests {
             node_port_addresses: NodePortAddresses::default(),
             cluster: None,
             is_exclusive: true,
+            has_api_server: false,
         };
         let log = (LogFilter::detached(), "info".to_owned());
         let probes = Probes::new(Health::new(false));

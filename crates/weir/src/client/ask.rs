@@ -76,12 +76,6 @@ impl Client {
         self.json(request(Method::DELETE, query, "application/json", Bytes::new())).await
     }
 
-    /// Text of an answer outside of the API.
-    pub(crate) async fn text(&self, query: &Query) -> Result<String, Failure> {
-        let request = request(Method::GET, query, "*/*", Bytes::new());
-        Ok(String::from_utf8_lossy(&self.bytes(request).await?).into_owned())
-    }
-
     /// Stream that answers a question.
     pub(crate) async fn follow(&self, query: &Query) -> Result<Events, Failure> {
         let request = request(Method::GET, query, "text/event-stream", Bytes::new());

@@ -15,11 +15,6 @@ impl Query {
         Self { path: format!("/api/v1/{route}"), has_parameters: false }
     }
 
-    /// Question of a path outside of the API.
-    pub(crate) fn outside(path: &str) -> Self {
-        Self { path: path.to_owned(), has_parameters: false }
-    }
-
     /// Adds a parameter.
     pub(crate) fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.path.push(if self.has_parameters { '&' } else { '?' });

@@ -63,6 +63,11 @@ impl<'a> Part<'a> {
         !self.at(path).0.is_null()
     }
 
+    /// Whether the document says something of this name, be it that there is nothing.
+    pub(crate) fn says(self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
     /// Whole number as text, else a dash.
     pub(crate) fn count_or_dash(self, path: &str) -> String {
         self.count(path).map_or_else(|| NOTHING.to_owned(), |count| count.to_string())

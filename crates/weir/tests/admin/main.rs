@@ -80,6 +80,28 @@ fn the_examples_of_the_page_are_what_a_running_weir_answers() {
 }
 
 #[test]
+fn a_service_port_tells_how_its_connects_went_and_one_that_nobody_used_has_nothing_to_tell() {
+    let (server, dead) = (echo(), free(Ipv4Addr::new(127, 0, 0, 3)));
+    let idle = manifest(free(Ipv4Addr::new(127, 0, 0, 9)), &[server.address()]).replace("web", "idle");
+    let bed = bed(&[server.address(), dead], &idle);
+    let port = |name: &str| items(&get(&bed.socket, &format!("/api/v1/services?service={name}")))[0].clone();
+    assert_eq!((&port("web")["state"], &port("web")["since"]), (&json!("ok"), &Value::Null));
+    wait_for("the ejection", || {
+        client(bed.web);
+        let port = port("web");
+        port["endpoints"]["ejectionsTotal"].as_u64() > Some(0)
+            && port["connections"]["retriedTotal"].as_u64() > Some(0)
+    });
+    let web = port("web");
+    assert_eq!(web["state"], "degraded");
+    let times = ["meanSeconds", "p50Seconds", "p99Seconds"].map(|name| web["connectTime"][name].as_f64());
+    assert!(times.iter().all(|time| *time > Some(0.0)) && times[1] <= times[2], "{web}");
+    assert!(web["connectTime"]["count"].as_u64() > Some(0), "{web}");
+    let nothing = json!({"count": 0, "meanSeconds": null, "p50Seconds": null, "p99Seconds": null});
+    assert_eq!(port("idle")["connectTime"], nothing);
+}
+
+#[test]
 fn live_and_closed_connections_are_told_page_by_page_and_filtered() {
     let server = echo();
     let bed = bed(&[server.address()], "");

@@ -15,6 +15,12 @@ default     web       http   TCP        10.96.0.10:80   degraded   2/3     12   
     assert_eq!(server.asked(), ["GET /api/v1/services?namespace=default&sort=state&limit=500"]);
     let wide = server.shown(&["services", "-o", "wide"]);
     assert!(wide.contains("30080") && wide.contains("Cluster/Cluster") && wide.contains("10.0MiB"), "{wide}");
+    let of_attempts =
+        ["RETRIED", "HEDGED", "EJECTIONS", "CONNECT P50/P99"].map(|head| wide.find(head).unwrap());
+    let line = wide.lines().nth(1).unwrap();
+    let told = of_attempts.map(|at| line[at..].split_whitespace().next().unwrap());
+    assert_eq!(told, ["3", "0", "1", "0.2ms/2.9ms"], "{wide}");
+    assert!(line.contains("degraded   20s "), "{wide}");
 }
 
 #[test]

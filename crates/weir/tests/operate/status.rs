@@ -14,7 +14,7 @@ fn what_is_wrong_comes_first_then_the_node_and_its_counts() {
         "node         node-a, zone zone-1, node mode",
         "weir         0.1.0, pid 4711, up 6h since 2026-11-29T20:30:00.000Z",
         "serving      state 42, the last change 1s ago",
-        "API server   not known",
+        "API server   answers",
         "Services     2, ports 2 ok, 1 degraded",
         "frontends    4 listening",
         "endpoints    5: 4 ready, 1 ejected",
@@ -34,14 +34,15 @@ fn nothing_wrong_is_said_and_an_api_server_that_is_away_is_wrong() {
     services["items"][0]["state"] = json!("ok");
     let mut answers = examples();
     answers.insert("/api/v1/services".into(), (200, services.to_string()));
-    let gauge = |value: &str| format!("weir_api_server_away_since_timestamp_seconds {value}\n");
-    answers.insert("/metrics".into(), (200, gauge("0")));
     let shown = Server::answering(answers.clone()).shown(&["status"]);
     assert!(shown.starts_with("nothing is wrong\n\nnode "), "{shown}");
-    assert!(shown.contains("API server   answers\n"), "{shown}");
-    answers.insert("/metrics".into(), (200, gauge("1796005800")));
+    let mut summary = example("/api/v1/summary");
+    summary["apiServer"]["state"] = json!("away");
+    summary["apiServer"]["awaySince"] = json!("2026-11-30T02:29:00.000Z");
+    answers.insert("/api/v1/summary".into(), (200, summary.to_string()));
     let shown = Server::answering(answers).shown(&["status"]);
-    assert!(shown.contains("down    API server   it has not answered for"), "{shown}");
+    let why = "down    API server   it has not answered for 1m: what is served is what was known then\n";
+    assert!(shown.contains(why) && shown.contains("API server   away\n"), "{shown}");
 }
 
 #[test]
@@ -64,6 +65,7 @@ fn an_older_weir_that_says_less_and_a_newer_one_with_other_words_are_shown_as_fa
         Server::with("/api/v1/summary", 200, &json!({"kind": "Summary", "version": "9.0.0", "node": 7}));
     let shown = server.shown(&["status"]);
     assert!(shown.contains("weir         9.0.0, pid -, up - since -"), "{shown}");
+    assert!(shown.contains("API server   not known\n"), "{shown}");
     let mut services = example("/api/v1/services");
     services["items"][0]["state"] = json!("invented\u{1b}[2J\nok");
     let shown = Server::with("/api/v1/services", 200, &services).shown(&["status"]);

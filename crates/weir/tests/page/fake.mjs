@@ -69,13 +69,16 @@ export class Fake {
     const state = this.state(service);
     return {
       namespace, service: service.service, port: "http", protocol, portNumber: 80, families: ["IPv4"], state,
+      since: service.since ?? null,
       reason: state === "ok" ? null : service.reason ?? `${endpoints.filter((one) => one.state !== "ready").length} of ${endpoints.length} endpoints do not work`,
       clusterIPs: [ip(index + 1)], nodePort: index % 5 ? null : 30000 + (index % 2768), balance: "least-connections", affinitySeconds: null,
       internalTrafficPolicy: "Cluster", externalTrafficPolicy: index % 5 ? "Cluster" : "Local",
       frontends: { listening: state === "ok" ? 1 : 0, failed: 0, noEndpoints: 0 },
-      endpoints: { total: endpoints.length, ...counts },
+      endpoints: { total: endpoints.length, ...counts, ejectionsTotal: counts.ejected },
       connections: { active, limit: index % 9 ? null : 1000, limitPerEndpoint: null, openedTotal: opened, closedTotal: opened - active,
-        failedTotal: state === "ok" ? 0 : Math.floor(seconds), rejectedTotal: 0, waiting: 0 },
+        failedTotal: state === "ok" ? 0 : Math.floor(seconds), rejectedTotal: 0, delayedTotal: 0, retriedTotal: counts.ejected * 3, hedgedTotal: counts.ejected * 2, waiting: 0 },
+      connectTime: protocol === "UDP" ? { count: 0, meanSeconds: null, p50Seconds: null, p99Seconds: null }
+        : { count: opened, meanSeconds: 0.0005, p50Seconds: 0.0004, p99Seconds: 0.0029 },
       bytes: { toEndpointTotal: opened * 700, toClientTotal: opened * 15000 },
       datagrams: { toEndpointTotal: 0, toClientTotal: 0, droppedTotal: 0 },
     };
@@ -167,11 +170,13 @@ export class Fake {
     return {
       kind: "Summary", time: new Date(this.now()).toISOString(), version: "0.1.0", node: "node-a", zone: "zone-1", mode: "node", pid: 4711,
       startedAt: new Date(this.began).toISOString(), uptimeSeconds: seconds, ready: true, draining: false, generation: 42, lastAppliedAt: new Date(this.began).toISOString(),
+      apiServer: { state: this.away ? "away" : "synced", awaySince: this.away ?? null, savedAt: null, watches: [{ kind: "Service", state: "connected", reason: null }] },
       workers: [{ worker: 0, connections: this.connections.length / 2, flows: 0 }, { worker: 1, connections: this.connections.length / 2, flows: 0 }],
       services: { services: this.services.length, ports: this.services.length, ok: count("ok"), degraded: count("degraded"), failing: count("failing"),
         noEndpoints: count("no-endpoints"), notBound: count("not-bound"), unsupported: count("unsupported") },
-      frontends: { listening: this.services.length, failed: 0, noEndpoints: 0 }, endpoints: { total, ...counts },
-      connections: { active: this.active ?? this.connections.length, limit: 65536, openedTotal: 345600 + Math.floor(seconds * 900), closedTotal: 0, failedTotal: Math.floor(seconds), rejectedTotal: 0, waiting: 0 },
+      frontends: { listening: this.services.length, failed: 0, noEndpoints: 0 }, endpoints: { total, ...counts, ejectionsTotal: counts.ejected },
+      connections: { active: this.active ?? this.connections.length, limit: 65536, openedTotal: 345600 + Math.floor(seconds * 900), closedTotal: 0, failedTotal: Math.floor(seconds),
+        rejectedTotal: 0, delayedTotal: 0, retriedTotal: Math.floor(seconds / 2), hedgedTotal: 0, waiting: 0 },
       flows: { active: 1, limit: 65536, openedTotal: 10, closedTotal: 9 }, bytes: { toEndpointTotal: 1e9 + seconds * 1e6, toClientTotal: 1e10 + seconds * 2e7 },
       descriptors: { used: 31, limit: 523208 }, overrides: 0, leases: 1,
     };

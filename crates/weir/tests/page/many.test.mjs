@@ -83,6 +83,39 @@ test("10,000 Services are filtered, sorted and looked through, and never more th
   });
 });
 
+test("a Service says how its connects go and since when it is so, and where there is room each row does, too", async () => {
+  const failing = fake.services[0];
+  failing.endpoints[1].state = "ejected";
+  failing.since = new Date().toISOString();
+  try {
+    await visit(`${url}#/services?filter=service-00000`, { width: 1600 }, async (page) => {
+      await live(page);
+      const connects = rows(page, "Service ports").first().getByText("400 µs");
+      await connects.waitFor();
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await connects.waitFor({ state: "hidden" });
+      await rows(page, "Service ports").first().getByRole("link").click();
+      const port = rows(page, "Ports").first();
+      for (const text of ["400 µs", "99 % within 2.90 ms", "3 retried, 2 hedged", "1 ejection"]) await port.getByText(text, { exact: true }).waitFor();
+      await port.getByText(/^since \d\d:\d\d:\d\d/).waitFor();
+    });
+  } finally {
+    failing.endpoints[1].state = "ready";
+    failing.since = null;
+  }
+});
+
+test("an API server that does not answer is wrong until it does", async () => {
+  await visit(`${url}#/services?filter=service-00000`, {}, async (page) => {
+    await live(page);
+    const item = page.locator("#wrong li", { hasText: "The API server does not answer" });
+    fake.away = new Date().toISOString();
+    await item.getByText(/^since \d\d:\d\d:\d\d/).waitFor();
+    fake.away = null;
+    await item.waitFor({ state: "detached" });
+  });
+});
+
 test("an endpoint that is ejected and an override are seen within a moment, and the sparkline moves", async () => {
   await visit(`${url}#/services/team-20/service-00020`, {}, async (page) => {
     await live(page);

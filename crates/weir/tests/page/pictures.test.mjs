@@ -27,6 +27,7 @@ before(async () => {
   at("shop/checkout").endpoints[3].state = "draining";
   at("shop/checkout").endpoints[3].override = { id: "node/node-3", drain: true, weight: null, setAt: new Date().toISOString(), by: "uid 0, pid 4711" };
   at("shop/checkout").reason = "1 of 4 endpoints is ejected";
+  at("shop/checkout").since = new Date().toISOString();
   for (const endpoint of at("login/tokens").endpoints) endpoint.state = "ejected";
   at("login/tokens").reason = "none of 4 endpoints works";
   for (const endpoint of at("media/video").endpoints) endpoint.state = "not-ready";

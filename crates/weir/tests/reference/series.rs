@@ -53,10 +53,12 @@ fn endpoints_are_shown_with_node_and_zone_if_that_is_asked_for_and_leave_with_th
     let state = |endpoint| format!("\nweir_endpoint_state{},state=\"ready\"}} 1\n", labels(endpoint));
     wait_for("a", || scrape().contains(&state(a.address())));
     let text = scrape();
-    assert!(
-        text.contains(&format!("\nweir_endpoint_connections_active{}}} 0\n", labels(a.address()))),
-        "{text}"
-    );
+    for (name, value) in
+        [("connections_active", 0), ("picked_total", 1), ("connect_failures_total", 0), ("ejected_total", 0)]
+    {
+        let line = format!("\nweir_endpoint_{name}{}}} {value}\n", labels(a.address()));
+        assert!(text.contains(&line), "{line}{text}");
+    }
     assert!(text.contains(&format!("\nweir_endpoint_connect_seconds{}}} 0.", labels(a.address()))), "{text}");
     weir.write(&of_b);
     wait_for("b alone", || {

@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::watch;
-use weir_control::OperatorOverrides;
+use weir_control::{OperatorOverrides, Status};
 use weir_core::{NodePortAddresses, Snapshot};
 use weir_proxy::{ConnectionInfo, FrontendRow, Killer, Observer, Proxy};
 
@@ -49,6 +49,7 @@ pub(crate) struct Shared {
     observer: OnceLock<Observer>,
     steering: OnceLock<(OperatorOverrides, Killer)>,
     explainer: OnceLock<Box<dyn Explain>>,
+    control: OnceLock<watch::Receiver<Status>>,
 }
 
 /// What is known of the node from flags, to judge what clients get.
@@ -64,6 +65,8 @@ pub(crate) struct NodeFacts {
     pub(crate) cluster: Option<ClusterNetwork>,
     /// Whether all Services of the cluster are weir's.
     pub(crate) is_exclusive: bool,
+    /// Whether objects are those of an API server, not of manifests.
+    pub(crate) has_api_server: bool,
 }
 
 /// The filter of the log, and until when an operator has set it.
@@ -156,6 +159,7 @@ impl Knowledge {
             observer: OnceLock::new(),
             steering: OnceLock::new(),
             explainer: OnceLock::new(),
+            control: OnceLock::new(),
         }))
     }
 
@@ -173,6 +177,17 @@ impl Knowledge {
     /// Explains flows from now on.
     pub(crate) fn explain_by(&self, explainer: Box<dyn Explain>) {
         let _ = self.0.explainer.set(explainer);
+    }
+
+    /// Tells how the control plane is from now on.
+    pub(crate) fn follow(&self, control: watch::Receiver<Status>) {
+        let _ = self.0.control.set(control);
+    }
+
+    /// How the control plane is that watches an API server; `None` without one.
+    pub(in crate::admin) fn api_server(&self) -> Option<Status> {
+        let status = || self.0.control.get().map(|status| status.borrow().clone()).unwrap_or_default();
+        self.0.node.has_api_server.then(status)
     }
 
     /// What is known of the node from flags.

@@ -7,10 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 use weir_core::{Family, PortKey, Protocol, ServicePort, Snapshot};
-use weir_proxy::{EndpointState, FrontendState, Observer, PortTotals, PortView};
+use weir_proxy::{EndpointState, FrontendState, HistogramReading, Observer, PortTotals, PortView};
 
 /// Time for which what was seen is told again: with 10,000 Services a look takes some ten milliseconds.
 const FRESH: Duration = Duration::from_millis(200);
+
+/// Longest time between two looks after which the later one tells when a state began.
+const WATCHED: Duration = Duration::from_secs(5);
 
 /// State of a Service port, from the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,10 +52,14 @@ pub(crate) struct Port {
     /// The port in each family that the Service has.
     pub(crate) families: Vec<Arc<ServicePort>>,
     pub(crate) state: PortState,
+    /// The look that first found the state; `None` if it may have begun while nobody looked.
+    pub(crate) since: Option<Instant>,
     /// A sentence for people; `None` if all is well.
     pub(crate) reason: Option<String>,
     pub(crate) endpoints: [usize; EndpointState::ALL.len()],
     pub(crate) totals: PortTotals,
+    /// Times until endpoints accepted; `None` before the first.
+    pub(crate) connect_times: Option<Box<HistogramReading>>,
     pub(crate) waiting: usize,
     /// Frontends that are listened at, that failed, and that have no endpoint.
     pub(crate) frontends: [usize; 3],
@@ -84,7 +91,13 @@ impl LastOverview {
         {
             return Arc::clone(overview);
         }
-        let overview = Arc::new(Overview::of(frontends, observer, snapshot));
+        let mut overview = Overview::of(frontends, observer, snapshot);
+        if let Some((made, _, before)) = &*last
+            && now.saturating_duration_since(*made) <= WATCHED
+        {
+            overview.follow(before, now);
+        }
+        let overview = Arc::new(overview);
         *last = Some((now, snapshot.generation, Arc::clone(&overview)));
         overview
     }
@@ -108,6 +121,16 @@ impl Overview {
         ports.iter_mut().for_each(|port| port.look(frontends, observer));
         Self { services, ports }
     }
+
+    /// Notes which states have begun since the look before.
+    fn follow(&mut self, before: &Self, now: Instant) {
+        for port in &mut self.ports {
+            let known = before.ports.binary_search_by(|known| known.name.cmp(&port.name));
+            let known =
+                known.ok().and_then(|at| before.ports.get(at)).filter(|known| known.state == port.state);
+            port.since = known.map_or(Some(now), |known| known.since);
+        }
+    }
 }
 
 impl Port {
@@ -118,9 +141,11 @@ impl Port {
             name,
             families: vec![Arc::clone(port)],
             state: PortState::Ok,
+            since: None,
             reason: None,
             endpoints: [0; EndpointState::ALL.len()],
             totals: PortTotals::default(),
+            connect_times: None,
             waiting: 0,
             frontends: [0; 3],
         }
@@ -136,7 +161,9 @@ impl Port {
             self.waiting += view.waiting;
         }
         // Both families are counted together.
-        self.totals = views.first().map(|view| view.totals).unwrap_or_default();
+        if let Some(view) = views.first() {
+            (self.totals, self.connect_times) = (view.totals, view.connect_times.clone());
+        }
         for known in frontends.of(&self.key.service).iter().filter(|known| known.row.port == self.key) {
             let index = match known.row.state {
                 FrontendState::Listening(_) => 0,
@@ -229,4 +256,51 @@ fn label(key: &PortKey, port: &ServicePort) -> String {
 
 fn name(key: &PortKey, port: &ServicePort) -> String {
     format!("{}:{}/{}", key.service, label(key, port), key.protocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_core::ServiceKey;
+
+    /// Ports in these states, in the order of their names.
+    fn overview(ports: &[(&str, PortState)]) -> Overview {
+        let port = |&(name, state): &(&str, PortState)| Port {
+            key: PortKey {
+                service: ServiceKey::new("default", name),
+                name: "".into(),
+                protocol: Protocol::Tcp,
+            },
+            label: "80".to_owned(),
+            name: name.to_owned(),
+            families: Vec::new(),
+            state,
+            since: None,
+            reason: None,
+            endpoints: [0; EndpointState::ALL.len()],
+            totals: PortTotals::default(),
+            connect_times: None,
+            waiting: 0,
+            frontends: [0; 3],
+        };
+        Overview { services: ports.len(), ports: ports.iter().map(port).collect() }
+    }
+
+    #[test]
+    fn a_state_has_begun_with_the_look_that_found_it_and_one_found_at_first_at_no_known_time() {
+        use PortState::{Degraded, Failing, Ok};
+        let now = Instant::now();
+        let mut last = overview(&[("a", Ok), ("b", Ok)]);
+        let states =
+            [[("a", Degraded), ("b", Ok)], [("a", Degraded), ("c", Ok)], [("a", Failing), ("c", Ok)]];
+        let mut sinces = Vec::new();
+        for (states, second) in states.iter().zip(1..) {
+            let mut next = overview(states);
+            next.follow(&last, now + Duration::from_secs(second));
+            let seconds = |port: &Port| port.since.map(|at| (at - now).as_secs());
+            sinces.push(next.ports.iter().map(seconds).collect::<Vec<_>>());
+            last = next;
+        }
+        assert_eq!(sinces, [[Some(1), None], [Some(1), Some(2)], [Some(3), Some(2)]]);
+    }
 }

@@ -1,5 +1,7 @@
 //! What is told of the node as a whole?
 
+mod api_server;
+
 use crate::admin::{
     basics::{
         api_error::ApiError,
@@ -12,6 +14,7 @@ use crate::admin::{
     },
 };
 use crate::http::Reply;
+use api_server::ApiServerForm;
 use serde::Serialize;
 use weir_proxy::PortTotals;
 
@@ -32,6 +35,7 @@ pub(crate) struct SummaryForm {
     draining: bool,
     generation: u64,
     last_applied_at: Option<Time>,
+    api_server: Option<ApiServerForm>,
     workers: Vec<WorkerForm>,
     services: ServiceCountsForm,
     frontends: FrontendCountsForm,
@@ -73,6 +77,9 @@ struct ConnectionTotalsForm {
     closed_total: u64,
     failed_total: u64,
     rejected_total: u64,
+    delayed_total: u64,
+    retried_total: u64,
+    hedged_total: u64,
     waiting: usize,
 }
 
@@ -125,6 +132,7 @@ pub(crate) async fn form(asked: &Asked<'_>) -> Result<SummaryForm, ApiError> {
         draining,
         generation: snapshot.generation,
         last_applied_at: observer.applied().map(Time),
+        api_server: knowledge.api_server().map(|status| ApiServerForm::of(&status, &clock)),
         workers: workers
             .map(|(worker, (&connections, &flows))| WorkerForm { worker, connections, flows })
             .collect(),
@@ -134,7 +142,7 @@ pub(crate) async fn form(asked: &Asked<'_>) -> Result<SummaryForm, ApiError> {
             failed: counts.failed,
             no_endpoints: counts.no_endpoints,
         },
-        endpoints: EndpointCountsForm::of(&overview.ports),
+        endpoints: EndpointCountsForm::of(&overview.ports, tcp.ejections + udp.ejections),
         connections: ConnectionTotalsForm {
             active: connections.iter().sum(),
             limit: observer.max_connections(),
@@ -142,6 +150,9 @@ pub(crate) async fn form(asked: &Asked<'_>) -> Result<SummaryForm, ApiError> {
             closed_total: tcp.closed,
             failed_total: tcp.failed,
             rejected_total: tcp.rejected,
+            delayed_total: tcp.delayed,
+            retried_total: tcp.retried,
+            hedged_total: tcp.hedged,
             waiting: observer.waiting(),
         },
         flows: flow_totals(flows.iter().sum(), observer.max_flows(), &udp),

@@ -7,12 +7,29 @@ use super::{
 use crate::{
     cli::ServicesOptions,
     client::{Query, with_client},
-    output::{part::Part, quantity::size, stdout, table::Table},
+    output::{
+        part::Part,
+        quantity::{age, between, latency, size},
+        stdout,
+        table::Table,
+    },
 };
 use std::process::ExitCode;
 
 /// Columns that only a wide table has.
-const WIDE: [&str; 6] = ["node port", "balance", "policy", "to endpoints", "to clients", "failed"];
+const WIDE: [&str; 11] = [
+    "since",
+    "node port",
+    "balance",
+    "policy",
+    "to endpoints",
+    "to clients",
+    "failed",
+    "retried",
+    "hedged",
+    "ejections",
+    "connect p50/p99",
+];
 
 /// Lists the Service ports of the running weir.
 pub(crate) fn services(options: &ServicesOptions) -> anyhow::Result<ExitCode> {
@@ -42,6 +59,7 @@ fn table(services: Part<'_>, wide: bool) -> String {
         "protocol",
         "address",
         "state",
+        "since",
         "ready",
         "connections",
         "opened",
@@ -51,8 +69,13 @@ fn table(services: Part<'_>, wide: bool) -> String {
         "to endpoints",
         "to clients",
         "failed",
+        "retried",
+        "hedged",
+        "ejections",
+        "connect p50/p99",
         "why",
     ]);
+    let now = services.text("metadata.time");
     for port in services.items("items") {
         let text = |path: &str| port.text_or_dash(path).to_owned();
         let count = |path: &str| port.count_or_dash(path);
@@ -64,6 +87,7 @@ fn table(services: Part<'_>, wide: bool) -> String {
             text("protocol"),
             addresses(port),
             text("state"),
+            age(between(port.text("since"), now)),
             format!("{}/{}", count("endpoints.ready"), count("endpoints.total")),
             of_limit(port),
             count("connections.openedTotal"),
@@ -73,6 +97,10 @@ fn table(services: Part<'_>, wide: bool) -> String {
             size(port.count("bytes.toEndpointTotal")),
             size(port.count("bytes.toClientTotal")),
             count("connections.failedTotal"),
+            count("connections.retriedTotal"),
+            count("connections.hedgedTotal"),
+            count("endpoints.ejectionsTotal"),
+            connect_times(port),
             text("reason"),
         ]);
     }
@@ -87,6 +115,15 @@ fn addresses(port: Part<'_>) -> String {
     let addresses: Vec<String> =
         port.items("clusterIPs").filter_map(|ip| ip.text("")).map(with_port).collect();
     if addresses.is_empty() { "-".to_owned() } else { addresses.join(",") }
+}
+
+/// Times within which half of all connects were accepted, and nearly all.
+fn connect_times(port: Part<'_>) -> String {
+    let time = |path: &str| port.number(path).map(|seconds| latency(Some(seconds)));
+    match (time("connectTime.p50Seconds"), time("connectTime.p99Seconds")) {
+        (Some(half), Some(most)) => format!("{half}/{most}"),
+        _ => "-".to_owned(),
+    }
 }
 
 /// Connections that are open, of those that may be.

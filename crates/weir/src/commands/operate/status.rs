@@ -6,11 +6,11 @@ mod wrong;
 
 use crate::{
     cli::StatusOptions,
-    client::{Client, Query, with_client},
+    client::{Query, with_client},
     commands::operate::known::check_service,
     output::{part::Part, stdout},
 };
-use facts::{ApiServer, MAX_PORTS, Status};
+use facts::{MAX_PORTS, Status};
 use serde_json::json;
 use std::process::ExitCode;
 use wrong::Wrong;
@@ -25,23 +25,14 @@ pub(crate) fn status(options: &StatusOptions) -> anyhow::Result<ExitCode> {
             check_service(&client, namespace, None).await?;
         }
         let summary = client.get(&Query::of("summary")).await?;
-        let status = Status { summary, ports, api_server: api_server(&client).await };
+        let status = Status { summary, ports };
         let wrong = wrong::wrong(&status);
         let document = json!({
             "kind": "Status",
             "wrong": wrong.iter().map(Wrong::document).collect::<Vec<_>>(),
-            "apiServer": status.api_server.document(),
             "summary": status.summary,
         });
         stdout::print(&options.output.text(&document, |_| page::page(&status, &wrong))?)?;
         Ok(ExitCode::SUCCESS)
     })
-}
-
-/// Whether the API server answers, as settings and metrics tell; a weir that tells neither is not at fault.
-async fn api_server(client: &Client) -> ApiServer {
-    if client.get(&Query::of("config")).await.is_ok_and(|config| ApiServer::is_replaced(&config)) {
-        return ApiServer::Manifests;
-    }
-    client.text(&Query::outside("/metrics")).await.map_or(ApiServer::Unknown, |text| ApiServer::of(&text))
 }

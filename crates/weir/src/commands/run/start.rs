@@ -23,7 +23,7 @@ use anyhow::Context;
 use std::{process::ExitCode, time::Duration};
 use tokio::{runtime::Builder, sync::watch, task::JoinHandle, time::timeout};
 use tracing::{info, warn};
-use weir_control::Control;
+use weir_control::{Control, Source};
 use weir_core::Snapshot;
 use weir_proxy::{Config, Proxy};
 
@@ -122,6 +122,7 @@ async fn start_control(
     }
     let explainer = RunningExplainer::new(knowledge.node().clone(), control.objects.clone());
     knowledge.explain_by(Box::new(explainer));
+    knowledge.follow(control.status.clone());
     Ok(Some(control))
 }
 
@@ -133,6 +134,7 @@ fn know(options: &RunOptions, metrics: Sources, probes: &Probes, log_filter: &Lo
         node_port_addresses: options.node_port_addresses.clone(),
         cluster: options.node.as_ref().map(|node| node.network.clone()),
         is_exclusive: options.node.as_ref().is_some_and(|node| node.exclusive),
+        has_api_server: matches!(options.source, Source::Kube(_)),
     };
     let log = (log_filter.clone(), options.log_level.clone());
     Knowledge::new(metrics, probes, node, options.settings.clone(), log)

@@ -3,7 +3,7 @@
 use crate::admin::{
     basics::{
         api_error::ApiError,
-        clock::{Clock, seconds},
+        clock::{Clock, Time, seconds},
         query::Query,
     },
     known::overview::{Port, PortState},
@@ -16,7 +16,7 @@ use crate::http::Reply;
 use serde::Serialize;
 use std::num::NonZeroU32;
 use weir_core::Protocol;
-use weir_proxy::{EndpointState, PortTotals};
+use weir_proxy::{EndpointState, HistogramReading, PortTotals};
 
 /// Parameters of the route.
 pub(crate) const PARAMETERS: [&str; 8] =
@@ -33,6 +33,7 @@ pub(crate) struct PortForm {
     port_number: u16,
     families: Vec<&'static str>,
     state: &'static str,
+    since: Option<Time>,
     reason: Option<String>,
     #[serde(rename = "clusterIPs")]
     cluster_ips: Vec<String>,
@@ -44,6 +45,7 @@ pub(crate) struct PortForm {
     frontends: FrontendCountsForm,
     endpoints: EndpointCountsForm,
     connections: PortConnectionsForm,
+    connect_time: ConnectTimesForm,
     bytes: BytesForm,
     datagrams: DatagramsForm,
 }
@@ -71,6 +73,7 @@ pub(crate) struct EndpointCountsForm {
     elsewhere: usize,
     #[serde(rename = "loop")]
     looping: usize,
+    ejections_total: u64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -83,7 +86,20 @@ struct PortConnectionsForm {
     closed_total: u64,
     failed_total: u64,
     rejected_total: u64,
+    delayed_total: u64,
+    retried_total: u64,
+    hedged_total: u64,
     waiting: usize,
+}
+
+/// Times until endpoints accepted.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectTimesForm {
+    count: u64,
+    mean_seconds: Option<f64>,
+    p50_seconds: Option<f64>,
+    p99_seconds: Option<f64>,
 }
 
 /// Bytes that were relayed.
@@ -158,7 +174,11 @@ pub(crate) fn list(asked: &Asked<'_>) -> Result<ListForm<PortForm>, ApiError> {
     let by_name = sort.by == SortBy::Name && !sort.is_reversed;
     let (page, next) = start.page(found, limit, by_name, |port| port.name.clone());
     metadata.next = next;
-    Ok(ListForm { kind: "ServicePortList", metadata, items: page.into_iter().map(PortForm::of).collect() })
+    Ok(ListForm {
+        kind: "ServicePortList",
+        metadata,
+        items: page.into_iter().map(|port| PortForm::of(port, &clock)).collect(),
+    })
 }
 
 #[derive(Debug)]
@@ -192,11 +212,9 @@ impl Filter {
 }
 
 impl PortForm {
-    pub(crate) fn of(port: &Port) -> Self {
+    pub(crate) fn of(port: &Port, clock: &Clock) -> Self {
         let any = port.any();
         let policy = |local: bool| if local { "Local" } else { "Cluster" };
-        let limits = any.map(|any| any.settings.limits);
-        let PortTotals { opened, closed, failed, rejected, .. } = port.totals;
         let [listening, failing, no_endpoints] = port.frontends;
         Self {
             namespace: port.key.service.namespace.to_string(),
@@ -206,6 +224,7 @@ impl PortForm {
             port_number: any.map_or(0, |any| any.port.get()),
             families: port.family_words(),
             state: port.state.as_str(),
+            since: port.since.map(|since| clock.at(since)),
             reason: port.reason.clone(),
             cluster_ips: port.families.iter().map(|port| port.cluster_ip.to_string()).collect(),
             node_port: any.and_then(|any| any.node_port).map(std::num::NonZeroU16::get),
@@ -214,19 +233,9 @@ impl PortForm {
             internal_traffic_policy: policy(any.is_some_and(|any| any.internal_local)),
             external_traffic_policy: policy(any.is_some_and(|any| any.external_local)),
             frontends: FrontendCountsForm { listening, failed: failing, no_endpoints },
-            endpoints: EndpointCountsForm::of(std::slice::from_ref(port)),
-            connections: PortConnectionsForm {
-                active: port.totals.active(),
-                limit: limits.and_then(|limits| limits.connections).map(NonZeroU32::get),
-                limit_per_endpoint: limits
-                    .and_then(|limits| limits.connections_per_endpoint)
-                    .map(NonZeroU32::get),
-                opened_total: opened,
-                closed_total: closed,
-                failed_total: failed,
-                rejected_total: rejected,
-                waiting: port.waiting,
-            },
+            endpoints: EndpointCountsForm::of(std::slice::from_ref(port), port.totals.ejections),
+            connections: PortConnectionsForm::of(port),
+            connect_time: port.connect_times.as_deref().map(ConnectTimesForm::of).unwrap_or_default(),
             bytes: BytesForm::of(&port.totals),
             datagrams: DatagramsForm {
                 to_endpoint_total: port.totals.datagrams_to_endpoint,
@@ -237,8 +246,41 @@ impl PortForm {
     }
 }
 
+impl PortConnectionsForm {
+    fn of(port: &Port) -> Self {
+        let limits = port.any().map(|any| any.settings.limits);
+        let PortTotals { opened, closed, failed, rejected, delayed, retried, hedged, .. } = port.totals;
+        Self {
+            active: port.totals.active(),
+            limit: limits.and_then(|limits| limits.connections).map(NonZeroU32::get),
+            limit_per_endpoint: limits
+                .and_then(|limits| limits.connections_per_endpoint)
+                .map(NonZeroU32::get),
+            opened_total: opened,
+            closed_total: closed,
+            failed_total: failed,
+            rejected_total: rejected,
+            delayed_total: delayed,
+            retried_total: retried,
+            hedged_total: hedged,
+            waiting: port.waiting,
+        }
+    }
+}
+
+impl ConnectTimesForm {
+    fn of(times: &HistogramReading) -> Self {
+        Self {
+            count: times.count(),
+            mean_seconds: times.mean().map(seconds),
+            p50_seconds: times.quantile(0.5).map(seconds),
+            p99_seconds: times.quantile(0.99).map(seconds),
+        }
+    }
+}
+
 impl EndpointCountsForm {
-    pub(crate) fn of(ports: &[Port]) -> Self {
+    pub(crate) fn of(ports: &[Port], ejections_total: u64) -> Self {
         let count = |state| ports.iter().map(|port| port.count(state)).sum();
         Self {
             total: ports.iter().map(Port::total).sum(),
@@ -250,6 +292,7 @@ impl EndpointCountsForm {
             not_ready: count(EndpointState::NotReady),
             elsewhere: count(EndpointState::Elsewhere),
             looping: count(EndpointState::Loop),
+            ejections_total,
         }
     }
 }

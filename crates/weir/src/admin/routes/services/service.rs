@@ -87,7 +87,7 @@ pub(crate) async fn form(
         namespace: key.namespace.to_string(),
         service: key.name.to_string(),
         created_at: service.created.time().map(Time),
-        ports: ports.into_iter().map(PortForm::of).collect(),
+        ports: ports.into_iter().map(|port| PortForm::of(port, &clock)).collect(),
         frontends,
         endpoints: told,
         lease,

@@ -1,7 +1,7 @@
 //! How is the state of a weir shown to people?
 
 use super::{
-    facts::{ApiServer, MAX_PORTS, Status},
+    facts::{MAX_PORTS, Status, api_server},
     wrong::Wrong,
 };
 use crate::output::{
@@ -57,7 +57,7 @@ pub(super) fn page(status: &Status, wrong: &[Wrong]) -> String {
         }
     };
     let summary = Part::of(&status.summary);
-    for (name, value) in lines(summary, status.api_server) {
+    for (name, value) in lines(summary) {
         let _ = writeln!(page, "{name:<13}{}", Printable(value));
     }
     page
@@ -66,8 +66,8 @@ pub(super) fn page(status: &Status, wrong: &[Wrong]) -> String {
 /// Name and value of each line.
 type Line = (&'static str, String);
 
-fn lines(summary: Part<'_>, api_server: ApiServer) -> Vec<Line> {
-    let mut lines = process(summary, api_server);
+fn lines(summary: Part<'_>) -> Vec<Line> {
+    let mut lines = process(summary);
     lines.extend(served(summary));
     lines.extend(traffic(summary));
     if let Some(overrides) = summary.count("overrides").filter(|count| *count > 0) {
@@ -76,22 +76,16 @@ fn lines(summary: Part<'_>, api_server: ApiServer) -> Vec<Line> {
     lines
 }
 
-fn process(summary: Part<'_>, api_server: ApiServer) -> Vec<Line> {
+fn process(summary: Part<'_>) -> Vec<Line> {
     let text = |path: &str| summary.text_or_dash(path);
     let zone = summary.text("zone").map(|zone| format!(", zone {zone}")).unwrap_or_default();
     let (pid, up) = (summary.count_or_dash("pid"), age(summary.number("uptimeSeconds")));
     let applied = age(between(summary.text("lastAppliedAt"), summary.text("time")));
-    let api_server = match api_server {
-        ApiServer::Unknown => "not known",
-        ApiServer::Manifests => "none: the objects are those of --manifests",
-        ApiServer::Answers => "answers",
-        ApiServer::AwaySince(_) => "away",
-    };
     vec![
         ("node", format!("{}{zone}, {} mode", text("node"), text("mode"))),
         ("weir", format!("{}, pid {pid}, up {up} since {}", text("version"), text("startedAt"))),
         ("serving", format!("state {}, the last change {applied} ago", summary.count_or_dash("generation"))),
-        ("API server", api_server.to_owned()),
+        ("API server", api_server(summary)),
     ]
 }
 

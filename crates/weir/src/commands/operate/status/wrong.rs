@@ -1,6 +1,6 @@
 //! What is wrong right now?
 
-use super::facts::{ApiServer, Status};
+use super::facts::{Status, why_away};
 use crate::{commands::operate::conns::service, output::part::Part};
 use serde_json::{Value, json};
 
@@ -43,11 +43,7 @@ pub(super) fn wrong(status: &Status) -> Vec<Wrong> {
         };
         found.push(Wrong::new("not-ready", "weir", why));
     }
-    if let ApiServer::AwaySince(since) = status.api_server {
-        let now = summary.text("time").and_then(|time| humantime::parse_rfc3339(time).ok());
-        let now = now.and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok());
-        let time = crate::output::quantity::age(now.map(|now| now.as_secs_f64() - since));
-        let why = format!("it has not answered for {time}: what is served is what was known then");
+    if let Some(why) = why_away(summary) {
         found.push(Wrong::new("down", "API server", why));
     }
     for (what, used, limit, why) in [

@@ -105,6 +105,9 @@ impl Node {
         if summary.flag("ready") == Some(false) {
             found.push("weir is not ready".to_owned());
         }
+        if summary.has("apiServer.awaySince") {
+            found.push("the API server does not answer".to_owned());
+        }
         for what in ["connections", "flows", "descriptors"] {
             let used = summary.number(&format!("{what}.active")).or(summary.number(&format!("{what}.used")));
             let limit = summary.number(&format!("{what}.limit"));

@@ -56,6 +56,14 @@ fn service(item: Part<'_>) -> Vec<String> {
             count("connections.rejectedTotal"),
             count("connections.waiting"),
         ),
+        format!(
+            "  connect half within {}, 99 % within {}; retried {}, hedged {}; ejections {}",
+            latency(item.number("connectTime.p50Seconds")),
+            latency(item.number("connectTime.p99Seconds")),
+            count("connections.retriedTotal"),
+            count("connections.hedgedTotal"),
+            count("endpoints.ejectionsTotal"),
+        ),
     ]
 }
 

@@ -26,7 +26,7 @@ export class ServiceView {
     this.gone = el("p", { class: "trouble", hidden: true }, "There is no such Service, or not any more.");
     this.details = el("p", { class: "quiet", hidden: true }, "Round trips are not shown: eight others look at details already.");
     this.ports = new Table({
-      caption: "Ports", columns: services.columns(seen).map(({ sort, ...column }) => column), key: services.name, none: "No port.", sort: () => {},
+      caption: "Ports", columns: services.columns(seen).map(({ sort, widest, ...column }) => column), key: services.name, none: "No port.", sort: () => {},
     });
     this.endpoints = endpointListing(page, only);
     this.connections = connectionListing(page, only);

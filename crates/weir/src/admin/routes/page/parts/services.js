@@ -1,7 +1,7 @@
 // What does a row about a Service port show?
 
 import { toService } from "../ask/view.js";
-import { byteRate, bytes, count, ofLimit, rate, since } from "../show/format.js";
+import { byteRate, bytes, count, delay, ofLimit, rate, since } from "../show/format.js";
 import { el, mark, put, show } from "../show/dom.js";
 import { spark, Store } from "../show/series.js";
 import { badge } from "../show/states.js";
@@ -31,9 +31,7 @@ export class SeenServices {
       const { connections, bytes: moved } = item;
       const values = [connections.active, connections.openedTotal, moved.toEndpointTotal, moved.toClientTotal,
         connections.failedTotal, connections.rejectedTotal];
-      const series = this.store.add(name(item), this.now / 1000, values, COUNTERS);
-      if (series.state !== undefined && series.state !== item.state) series.since = list.metadata.time;
-      series.state = item.state;
+      this.store.add(name(item), this.now / 1000, values, COUNTERS);
     }
   }
 
@@ -54,7 +52,8 @@ export function columns(seen) {
       (item) => `↓ ${byteRate(seen.of(item).rate(TO_CLIENT))}`,
       (item) => `↑ ${byteRate(seen.of(item).rate(TO_ENDPOINT))}`,
       (item) => `${bytes(item.bytes.toClientTotal + item.bytes.toEndpointTotal)} in all`) },
-    { label: "Failures", sort: "failures", figures: true, cell: lines(failures, lately(seen), refusals) },
+    { label: "Failures", sort: "failures", figures: true, cell: lines(failures, lately(seen), refusals, attempts, ejections) },
+    { label: "Connect time", figures: true, widest: true, cell: lines((item) => delay(item.connectTime.p50Seconds), slowest) },
     { label: "Balancing", wide: true, cell: lines((item) => item.balance, policies, address) },
   ];
 }
@@ -80,9 +79,8 @@ function state(seen) {
       sign.set(item.state);
       put(reason, item.reason ?? "");
       show(reason, item.reason !== null);
-      const began = seen.of(item).since;
-      put(begun, since(began, seen.now));
-      show(begun, Boolean(began));
+      put(begun, since(item.since, seen.now));
+      show(begun, item.since !== null);
     };
   };
 }
@@ -135,6 +133,19 @@ function refusals(item) {
   const dropped = item.datagrams.droppedTotal;
   return [rejectedTotal > 0 ? `${count(rejectedTotal)} refused at a limit` : "", dropped > 0 ? `${count(dropped)} datagrams dropped` : ""]
     .filter(Boolean).join(", ");
+}
+
+function attempts({ connections: { retriedTotal, hedgedTotal } }) {
+  return [retriedTotal > 0 ? `${count(retriedTotal)} retried` : "", hedgedTotal > 0 ? `${count(hedgedTotal)} hedged` : ""]
+    .filter(Boolean).join(", ");
+}
+
+function ejections({ endpoints: { ejectionsTotal } }) {
+  return ejectionsTotal > 0 ? `${count(ejectionsTotal)} ejection${ejectionsTotal === 1 ? "" : "s"}` : "";
+}
+
+function slowest({ connectTime: { p99Seconds } }) {
+  return p99Seconds === null ? "" : `99 % within ${delay(p99Seconds)}`;
 }
 
 function policies(item) {

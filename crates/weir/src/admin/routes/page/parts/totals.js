@@ -81,8 +81,9 @@ export class Totals {
 }
 
 function failures(connections) {
-  const { failedTotal, rejectedTotal, waiting } = connections;
-  return `${count(failedTotal)} in all, ${count(rejectedTotal)} refused at a limit` + (waiting > 0 ? `, ${count(waiting)} wait` : "");
+  const { failedTotal, rejectedTotal, retriedTotal, waiting } = connections;
+  return `${count(failedTotal)} in all, ${count(rejectedTotal)} refused at a limit`
+    + (retriedTotal > 0 ? `, ${count(retriedTotal)} connects retried` : "") + (waiting > 0 ? `, ${count(waiting)} wait` : "");
 }
 
 function kebab(key) {

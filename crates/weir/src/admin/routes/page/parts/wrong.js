@@ -2,7 +2,7 @@
 
 import { ask } from "../ask/api.js";
 import { toService, write } from "../ask/view.js";
-import { count } from "../show/format.js";
+import { count, since } from "../show/format.js";
 import { el, mark, put, reconcile } from "../show/dom.js";
 import { badge } from "../show/states.js";
 import { name } from "./services.js";
@@ -62,11 +62,12 @@ function ofPort(item) {
   return { key: name(item), state, text: `${namespace}/${service} ${port} ${protocol}`, href: toService(namespace, service), why: reason ?? "" };
 }
 
-function ofNode({ ready, draining, connections, flows, descriptors, overrides }) {
+function ofNode({ time, ready, draining, apiServer, connections, flows, descriptors, overrides }) {
   const items = [];
   const say = (key, state, text, why) => items.push({ key: `node ${key}`, state, text, href: null, why });
   if (draining) say("draining", "draining", "This weir drains", "it ends when its connections have");
   if (!ready && !draining) say("ready", "not-ready", "This weir is not ready", "it has not applied a first state yet");
+  if (apiServer?.awaySince) say("api", "down", "The API server does not answer", since(apiServer.awaySince, Date.parse(time)));
   const near = (key, what, used, limit) => {
     if (limit && used >= limit * NEARLY) say(key, "full_", `${count(used)} of ${count(limit)} ${what}`, "at the limit clients are refused");
   };

@@ -9,6 +9,7 @@ import { el, mark, put, reconcile, show } from "./dom.js";
  * @property {boolean} [grows] whether the word alone sorts the least first
  * @property {boolean} [figures] whether it is aligned to the right
  * @property {boolean} [wide] whether it is left out on a phone
+ * @property {boolean} [widest] whether it is left out on all but wide screens
  * @property {boolean} [roomy] whether it has sentences
  * @property {(cell: Element) => (item: any) => void} cell fills a cell; what it returns updates it
  */
@@ -78,7 +79,7 @@ export class Table {
 
 /** Classes of a column's cells. */
 function kind(column) {
-  return ["figures", "wide", "roomy"].filter((word) => column[word]).join(" ") || null;
+  return ["figures", "wide", "widest", "roomy"].filter((word) => column[word]).join(" ") || null;
 }
 
 /** A cell of lines of text: the first is what matters, others are quiet. */
