@@ -30,4 +30,4 @@ pub use model::{
 };
 pub use overrides::{Changed, Ended, Kept, OperatorOverrides};
 pub use source::{Control, Credentials, HostAddresses, ServiceFindings, Source, StartError, start};
-pub use store::{Commit, Refusals, State, Store};
+pub use store::{Commit, Objects, Refusals, State, Store};

@@ -6,6 +6,7 @@ mod client;
 mod common;
 mod contract;
 mod detail;
+mod explain;
 mod guarded;
 mod steering;
 
