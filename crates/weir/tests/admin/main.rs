@@ -8,6 +8,7 @@ mod contract;
 mod detail;
 mod explain;
 mod guarded;
+mod labels;
 mod steering;
 
 use client::{At, Events, ask, get, socket};

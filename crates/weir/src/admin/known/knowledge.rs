@@ -18,12 +18,13 @@ use crate::{
     output::logging::LogFilter,
 };
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::watch;
-use weir_control::OperatorOverrides;
-use weir_core::{NodePortAddresses, Snapshot};
+use weir_control::{LabelSelector, Objects, OperatorOverrides};
+use weir_core::{NodePortAddresses, ServiceKey, Snapshot};
 use weir_proxy::{ConnectionInfo, FrontendRow, Killer, Observer, Proxy};
 
 /// Sources of everything that is told. A clone is another handle to the same.
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     observer: OnceLock<Observer>,
     steering: OnceLock<(OperatorOverrides, Killer)>,
     explainer: OnceLock<Box<dyn Explain>>,
+    objects: OnceLock<watch::Receiver<Objects>>,
 }
 
 /// What is known of the node from flags, to judge what clients get.
@@ -156,6 +158,7 @@ impl Knowledge {
             observer: OnceLock::new(),
             steering: OnceLock::new(),
             explainer: OnceLock::new(),
+            objects: OnceLock::new(),
         }))
     }
 
@@ -173,6 +176,11 @@ impl Knowledge {
     /// Explains flows from now on.
     pub(crate) fn explain_by(&self, explainer: Box<dyn Explain>) {
         let _ = self.0.explainer.set(explainer);
+    }
+
+    /// Chooses Services by these objects from now on.
+    pub(crate) fn choose_from(&self, objects: watch::Receiver<Objects>) {
+        let _ = self.0.objects.set(objects);
     }
 
     /// What is known of the node from flags.
@@ -194,6 +202,14 @@ impl Knowledge {
     /// What explains flows; `None` before objects are read.
     pub(in crate::admin) fn explainer(&self) -> Option<&dyn Explain> {
         self.0.explainer.get().map(|explainer| &**explainer)
+    }
+
+    /// Services whose labels a selector chooses now; `None` before objects are read.
+    pub(in crate::admin) fn chosen(&self, selector: &LabelSelector) -> Option<HashSet<ServiceKey>> {
+        // A clone: who reads a watch for long holds up whoever writes it.
+        let state = self.0.objects.get()?.borrow().state.clone();
+        let chosen = state.services().filter(|service| selector.matches(&service.labels));
+        Some(chosen.map(|service| service.key.clone()).collect())
     }
 
     /// All Service ports, as they are or were a moment ago.

@@ -4,7 +4,6 @@ use crate::admin::{
     basics::{
         api_error::ApiError,
         clock::{Clock, seconds},
-        query::Query,
     },
     known::overview::{Port, PortState},
     routes::{
@@ -14,13 +13,13 @@ use crate::admin::{
 };
 use crate::http::Reply;
 use serde::Serialize;
-use std::num::NonZeroU32;
-use weir_core::Protocol;
+use std::{collections::HashSet, num::NonZeroU32, sync::Arc};
+use weir_core::{Protocol, ServiceKey};
 use weir_proxy::{EndpointState, PortTotals};
 
 /// Parameters of the route.
-pub(crate) const PARAMETERS: [&str; 8] =
-    ["namespace", "service", "protocol", "state", "filter", "sort", "limit", "continue"];
+pub(crate) const PARAMETERS: [&str; 9] =
+    ["namespace", "service", "labelSelector", "protocol", "state", "filter", "sort", "limit", "continue"];
 
 /// A Service port.
 #[derive(Clone, Debug, Serialize)]
@@ -136,7 +135,7 @@ pub(crate) fn get(asked: &Asked<'_>) -> Result<Reply, ApiError> {
 /// The page that is asked for; other parameters are not looked at.
 pub(crate) fn list(asked: &Asked<'_>) -> Result<ListForm<PortForm>, ApiError> {
     let clock = Clock::now();
-    let filter = Filter::read(&asked.query)?;
+    let filter = Filter::read(asked)?;
     let (sort, limit, start) =
         (asked.query.sort(&SORTS, SortBy::Name)?, asked.query.limit()?, Start::read(&asked.query)?);
     let overview = asked.knowledge.overview(clock.instant)?;
@@ -165,16 +164,19 @@ pub(crate) fn list(asked: &Asked<'_>) -> Result<ListForm<PortForm>, ApiError> {
 struct Filter {
     namespace: Option<String>,
     service: Option<String>,
+    chosen: Option<Arc<HashSet<ServiceKey>>>,
     protocol: Option<Protocol>,
     state: Option<PortState>,
     part: Option<String>,
 }
 
 impl Filter {
-    fn read(query: &Query) -> Result<Self, ApiError> {
+    fn read(asked: &Asked<'_>) -> Result<Self, ApiError> {
+        let query = &asked.query;
         Ok(Self {
             namespace: query.text("namespace"),
             service: query.text("service"),
+            chosen: asked.chosen()?,
             protocol: query.word("protocol", &PROTOCOLS)?,
             state: query.word("state", &PortState::WORDS)?,
             part: query.get("filter").map(str::to_lowercase),
@@ -185,6 +187,7 @@ impl Filter {
         let service = &port.key.service;
         self.namespace.as_deref().is_none_or(|namespace| namespace == &*service.namespace)
             && self.service.as_deref().is_none_or(|name| name == &*service.name)
+            && self.chosen.as_ref().is_none_or(|chosen| chosen.contains(service))
             && self.protocol.is_none_or(|protocol| protocol == port.key.protocol)
             && self.state.is_none_or(|state| state == port.state)
             && self.part.as_deref().is_none_or(|part| port.name.to_lowercase().contains(part))
