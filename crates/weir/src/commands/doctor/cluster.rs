@@ -96,7 +96,9 @@ fn events(outcome: &Result<(), String>) -> Check {
         Ok(()) => Check::ok(NAME, "this process may create and patch events of the group events.k8s.io"),
         Err(why) => Check::warn(
             NAME,
-            format!("{why}; without that right weir writes no Events about Services, and does everything else"),
+            format!(
+                "{why}; without that right weir writes no Events about Services, and does everything else"
+            ),
             "apply examples/deploy/base/rbac.yaml, and bind its ClusterRole to the user of this kubeconfig; or set \
              --events=off, which asks for no such right",
         ),
