@@ -1,5 +1,6 @@
 //! Which objects does an API server hold, now and after each change?
 
+mod access_review;
 mod api_object;
 mod backoff;
 mod client;

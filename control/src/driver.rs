@@ -21,7 +21,7 @@ pub(crate) use publish::NodesWanted;
 pub use status::{Status, WatchState};
 
 use self::metrics::Metrics;
-use crate::{Event, FileProblem, State, Store, disk, events::EventDesk, translate::Translation};
+use crate::{Event, FileProblem, Objects, State, Store, disk, events::EventDesk, translate::Translation};
 use commit_limiter::CommitLimiter;
 use input::CAPACITY;
 use kube_proxy_metrics::KubeProxyMetrics;
@@ -62,7 +62,7 @@ pub(crate) struct Driver {
     /// Whoever waits for a Snapshot with the overrides that were set last.
     overriding: Vec<oneshot::Sender<u64>>,
     /// Objects that the published Snapshot follows from, for those who look.
-    objects: watch::Sender<State>,
+    objects: watch::Sender<Objects>,
 }
 
 impl Driver {
@@ -95,8 +95,8 @@ impl Driver {
         }
     }
 
-    /// The objects that the published Snapshot follows from, before guards.
-    pub(crate) fn objects(&self) -> watch::Receiver<State> {
+    /// The objects that the published Snapshot follows from.
+    pub(crate) fn objects(&self) -> watch::Receiver<Objects> {
         self.objects.subscribe()
     }
 
@@ -219,7 +219,7 @@ impl Driver {
             self.log.refusals(refusals);
         }
         // Before the Snapshot: who sees that one finds its objects, or later ones.
-        self.objects.send_replace(self.store.state());
+        self.objects.send_replace(self.store.objects());
         if commit.changed {
             debug!(generation = commit.snapshot.generation, visited = commit.visited, "publishing");
             self.metrics.generation.set(commit.snapshot.generation as f64);

@@ -26,8 +26,9 @@ pub use driver::{ClockReading, EndpointChange, PublishedChanges, Status, WatchSt
 pub use file::{FileSource, Loaded, Report, load_manifests, load_manifests_with};
 pub use metric_families::METRIC_FAMILIES;
 pub use model::{
-    Event, FileProblem, Kind, LeftOut, Object, ObjectKey, Problem, SERVICE_PROXY_NAME, Scope, Selection,
+    Event, FileProblem, Kind, LabelSelector, LeftOut, MAX_SELECTOR_BYTES, Object, ObjectKey, Problem,
+    SERVICE_PROXY_NAME, Scope, Selection, SelectorError,
 };
 pub use overrides::{Changed, Ended, Kept, OperatorOverrides};
 pub use source::{Control, Credentials, HostAddresses, ServiceFindings, Source, StartError, start};
-pub use store::{Commit, Refusals, State, Store};
+pub use store::{Commit, Objects, Refusals, State, Store};

@@ -1,7 +1,7 @@
 //! Where do objects come from, and how does a source become a stream of Snapshots?
 
 use crate::{
-    FileProblem, PublishedChanges, Scope, State, Status,
+    FileProblem, Objects, PublishedChanges, Scope, State, Status,
     api_server::{self, ConfigError, KubeSource, Links},
     blocking::blocking,
     disk::{Disk, Folder, Identity, OverridesFile},
@@ -38,8 +38,8 @@ pub struct Control {
     /// Changes of endpoints that each Snapshot brings, to measure their propagation. Bounded: changes that
     /// nobody receives are dropped.
     pub changes: mpsc::Receiver<PublishedChanges>,
-    /// Objects that the Snapshot follows from, before guards; cheap to clone.
-    pub objects: watch::Receiver<State>,
+    /// Objects that the Snapshot follows from, and what guards refuse of them; cheap to clone.
+    pub objects: watch::Receiver<Objects>,
     /// Findings of the first load of manifests; `None` for an API server.
     pub first_load: Option<Report>,
     tasks: JoinSet<()>,

@@ -8,11 +8,13 @@ mod interner;
 mod judged;
 mod lists;
 mod node_ports;
+mod objects;
 mod overrides;
 mod refusals;
 mod state;
 
 pub use commit::Commit;
+pub use objects::Objects;
 pub use refusals::Refusals;
 pub use state::State;
 
@@ -106,6 +108,12 @@ impl Store {
     /// copies that Service's part.
     pub fn state(&self) -> State {
         self.state.clone()
+    }
+
+    /// All objects as they are now, with what guards refused of them at the last commit. Cheap, as the state is.
+    pub fn objects(&self) -> Objects {
+        let refused = self.guard.as_ref().map(Guard::refused).unwrap_or_default();
+        Objects { state: self.state(), refused }
     }
 
     /// Computes the Snapshot that follows from the events since the last commit.

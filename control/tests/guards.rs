@@ -111,6 +111,23 @@ fn refused_addresses_are_reported_when_they_change_and_each_address_is_new_once(
     assert_eq!(store.commit().refusals[0].new.len(), 3, "a new Service is told of again");
 }
 
+#[test]
+fn what_is_refused_now_is_told_with_the_objects_however_long_ago_it_was_reported() {
+    let mut store = Store::new("node").with_guards(Some(rules()));
+    store.apply(service());
+    store.apply(slice("a", json!([{ "addresses": ["127.0.0.1"] }])));
+    let reported = store.commit().refusals[0].refused.clone();
+    let before = store.objects();
+    assert!(store.commit().refusals.is_empty(), "nothing has changed");
+    let [told] = &store.objects().refusals()[..] else { panic!() };
+    assert_eq!((&told.refused, &*told.service.name), (&reported, "web"));
+    store.apply(gone(Kind::Service, "web"));
+    store.commit();
+    assert!(store.objects().refusals().is_empty());
+    assert_eq!(before.refusals().len(), 1, "who looks meanwhile sees what was");
+    assert!(Store::new("node").objects().refusals().is_empty());
+}
+
 /// Services and slices of every golden vector, their first addresses at times replaced by special ones.
 static OBJECTS: LazyLock<Vec<(String, Vec<Event>)>> = LazyLock::new(|| {
     let case = |case: Value| {

@@ -2,6 +2,7 @@
 //! changes nothing.
 
 use super::{
+    access_review::may_write_events,
     api_object::ApiObject,
     client::{ApiClient, ConfigError, SharedClient, url},
     explain::{Failure, explain},
@@ -27,6 +28,8 @@ pub struct Examination {
     pub version: Result<(String, Duration), String>,
     /// Rights, one for each kind that weir watches. Empty without an answer.
     pub rights: Vec<Right>,
+    /// Whether Events may be written, or why not. `None` where weir would write none, and without an answer.
+    pub events: Option<Result<(), String>>,
     /// The Node of this name; `None` if there is none or it could not be read.
     pub node: Option<Node>,
     /// Networks of Service addresses.
@@ -71,9 +74,11 @@ pub async fn examine_api_server(
         version: Err(String::new()),
         server,
         rights: Vec::new(),
+        events: None,
         node: None,
         service_cidrs: Vec::new(),
     };
+    let writes_events = source.write_events;
     let source = KubeSource { answer_timeout: limit, ..source };
     let Ok(client) = timeout(limit, SharedClient::new(source)).await else {
         examination.version = Err(format!(
@@ -90,6 +95,9 @@ pub async fn examine_api_server(
         for target in targets(scope) {
             let right = examiner.try_kind(&target, &mut examination).await;
             examination.rights.push(right);
+        }
+        if writes_events {
+            examination.events = Some(examiner.may_write_events().await);
         }
     }
     Ok(examination)
@@ -140,6 +148,11 @@ impl Examiner<'_> {
             Err(_) => Err(self.silent()),
         };
         Right { resource: target.kind.resource(), need, outcome }
+    }
+
+    async fn may_write_events(&self) -> Result<(), String> {
+        let asked = timeout(self.limit, may_write_events(&self.current.client)).await;
+        asked.unwrap_or_else(|_| Err(self.silent()))
     }
 
     async fn list_and_watch(&self, target: &Target, examination: &mut Examination) -> Result<(), String> {

@@ -18,7 +18,7 @@ use weir_core::{EndpointRemoved, EndpointSlice, Node, Service, Settings};
 const MAGIC: &[u8; 9] = b"weirstate";
 
 /// Version of the body's format. Other versions are not read.
-pub const SCHEMA: u32 = 4;
+pub const SCHEMA: u32 = 5;
 
 /// Largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: u64 = 1 << 30;

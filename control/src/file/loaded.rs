@@ -1,7 +1,7 @@
 //! What was found by reading all objects once?
 
 use super::report::Report;
-use crate::{Problem, Refusals, State, Store};
+use crate::{Objects, Problem, Refusals, State, Store};
 use weir_core::{ServiceKey, Snapshot, guards::Refused};
 
 /// All objects of a source, read once.
@@ -23,13 +23,13 @@ pub struct Loaded {
 
 impl Loaded {
     /// What a running control plane has: a Snapshot, and the objects that it follows from.
-    pub fn running(snapshot: Snapshot, state: State) -> Self {
+    pub fn running(snapshot: Snapshot, objects: Objects) -> Self {
         Self {
             snapshot,
-            state,
+            refusals: objects.refusals(),
+            state: objects.state,
             report: Report::default(),
             problems: Vec::new(),
-            refusals: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ use std::{
     net::IpAddr,
 };
 use weir_core::{
-    EndpointSlice, Node, PerFamily, Service, ServiceKey,
+    EndpointSlice, Node, PerFamily, Service, ServiceKey, SharedMap,
     guards::{GuardRules, OwnAddresses, Refused, Role, guard_service, guard_slice},
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Guard {
     /// Addresses refused because of other objects or of the host, by Service.
     by_others: HashMap<ServiceKey, Refused>,
     /// Refused addresses of each Service, as reported last.
-    reported: HashMap<ServiceKey, Refused>,
+    reported: SharedMap<Refused>,
 }
 
 impl Guard {
@@ -38,7 +38,7 @@ impl Guard {
             node_ports: NodePorts::default(),
             by_object: HashMap::new(),
             by_others: HashMap::new(),
-            reported: HashMap::new(),
+            reported: SharedMap::default(),
         }
     }
 
@@ -166,6 +166,11 @@ impl Guard {
         self.by_object.remove(key);
     }
 
+    /// Refused addresses of each Service, as of the last commit.
+    pub(super) fn refused(&self) -> SharedMap<Refused> {
+        self.reported.clone()
+    }
+
     /// Refused addresses of a Service that consists of `objects`, if they have changed since the last report.
     pub(super) fn changed_refusals(
         &mut self,
@@ -173,7 +178,7 @@ impl Guard {
         objects: impl Iterator<Item = ObjectKey>,
     ) -> Option<Refusals> {
         let Self { by_object, by_others, reported, .. } = &*self;
-        if by_object.is_empty() && by_others.is_empty() && reported.is_empty() {
+        if by_object.is_empty() && by_others.is_empty() && reported.get(service).is_none() {
             return None;
         }
         let by_others = by_others.get(service).into_iter();

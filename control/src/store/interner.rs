@@ -28,6 +28,10 @@ impl Interner {
     fn intern_service(&mut self, service: &mut Service) {
         self.intern_key(&mut service.key);
         service.ports.iter_mut().for_each(|port| self.names.intern(&mut port.name));
+        for (key, value) in &mut service.labels {
+            self.names.intern(key);
+            self.names.intern(value);
+        }
         match self.settings.iter().find(|known| **known == service.settings) {
             Some(known) => service.settings = Arc::clone(known),
             None => {

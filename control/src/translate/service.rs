@@ -72,6 +72,10 @@ fn service(object: &ApiService, scope: &Scope, problems: &mut Problems) -> Resul
         },
         ports,
         settings: Arc::new(settings),
+        labels: labels(&object.metadata)
+            .iter()
+            .map(|(key, value)| (text(Some(key)), text(Some(value))))
+            .collect(),
     })
 }
 

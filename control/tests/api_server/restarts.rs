@@ -9,7 +9,7 @@ use std::{
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
-use weir_control::{Kind, KubeSource, Source, start};
+use weir_control::{Kind, KubeSource, LabelSelector, Objects, Source, start};
 use weir_testkit::{ApiServer, Resource};
 
 /// A folder for state that is removed at the end of its test.
@@ -176,4 +176,42 @@ async fn a_credential_plugin_that_hangs_does_not_keep_the_last_state_from_being_
     let writer = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
     fs::remove_file(&pipe).unwrap();
     drop(writer);
+}
+
+/// Names of the Services that a selector chooses.
+fn chosen(weir: &Watching, selector: &str) -> Vec<String> {
+    let selector: LabelSelector = selector.parse().unwrap();
+    let state = weir.control.objects.borrow().state.clone();
+    let chosen = state.services().filter(|service| selector.matches(&service.labels));
+    let mut names: Vec<String> = chosen.map(|service| service.key.name.to_string()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn services_are_chosen_by_the_labels_that_they_have_now_or_had_before_the_restart() {
+    let (server, state) = (ApiServer::start().await.unwrap(), StateDir::new());
+    let labelled = |labels: &serde_json::Value| {
+        let mut web = service("web", 1);
+        web["metadata"]["labels"] = labels.clone();
+        web
+    };
+    server.apply(labelled(&json!({ "app": "shop", "z.example/tier": "", "a": "b" }))).unwrap();
+    server.apply(service("dns", 2)).unwrap();
+    let mut weir = state.weir(&server).await;
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    assert_eq!(chosen(&weir, "app=shop,a,z.example/tier="), ["web"]);
+    assert_eq!(chosen(&weir, "!app"), ["dns"]);
+    let generation = weir.control.snapshots.borrow().generation;
+    server.apply(labelled(&json!({ "app": "bank" }))).unwrap();
+    let is_bank = |objects: &Objects| {
+        objects.state.services().any(|service| service.labels.iter().any(|(_, value)| &**value == "bank"))
+    };
+    weir.control.objects.wait_for(is_bank).await.unwrap();
+    assert_eq!(weir.control.snapshots.borrow().generation, generation, "nothing else is served");
+    weir.control.end().await;
+    server.shut_down().await;
+    let mut weir = state.weir(&server).await;
+    weir.serves(&["dns:80->", "web:80->"]).await;
+    assert_eq!(chosen(&weir, "app in (shop,bank)"), ["web"]);
 }

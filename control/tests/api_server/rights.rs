@@ -43,10 +43,13 @@ async fn whoever_has_the_role_of_a_real_api_server_sees_everything() {
     let kubeconfig = cluster.kubeconfig_of_nobody();
     let mut weir = Watching::start(&kubeconfig).await;
     weir.fails(Kind::Service, &["403 Forbidden", "ClusterRole"]).await;
+    let events = async || examine(&kubeconfig, LIMIT).await.events.unwrap();
+    assert!(events().await.unwrap_err().contains("not allowed to create events"));
     for object in shipped_for("nobody") {
         cluster.apply(object).await;
     }
     weir.serves(&["web:80->"]).await;
+    assert_eq!(events().await, Ok(()));
     for kind in [Kind::Service, Kind::EndpointSlice, Kind::Node] {
         weir.is("connected", |status| status.watches.get(&kind) == Some(&WatchState::Connected)).await;
     }
@@ -54,7 +57,8 @@ async fn whoever_has_the_role_of_a_real_api_server_sees_everything() {
 
 async fn examine(kubeconfig: &str, limit: Duration) -> Examination {
     let kubeconfig = TempFile::new(kubeconfig);
-    let source = KubeSource { kubeconfig: Some(kubeconfig.0.clone()), ..KubeSource::default() };
+    let kubeconfig = Some(kubeconfig.0.clone());
+    let source = KubeSource { kubeconfig, write_events: true, ..KubeSource::default() };
     let scope = Scope { node_name: NODE.into(), ..Scope::default() };
     Box::pin(examine_api_server(source, &scope, limit)).await.unwrap()
 }
@@ -82,7 +86,7 @@ async fn an_examination_tells_the_version_the_node_and_the_networks_of_services(
         .unwrap();
     let examination = examine(&server.kubeconfig(), LIMIT).await;
     assert_eq!(missing(&examination), []);
-    assert_eq!(examination.rights.len(), 4);
+    assert_eq!((examination.rights.len(), &examination.events), (4, &Some(Ok(()))));
     assert_eq!(examination.version.unwrap().0, "v1.33.0-weir-testkit");
     assert_eq!(examination.server, server.url());
     let node = examination.node.unwrap();
@@ -113,11 +117,27 @@ async fn each_right_that_is_missing_is_named_with_how_much_it_is_needed() {
 }
 
 #[tokio::test]
+async fn the_right_to_write_events_is_asked_for_and_why_it_is_not_known() {
+    let server = ApiServer::start().await.unwrap();
+    let kubeconfig = server.kubeconfig();
+    let events = async || examine(&kubeconfig, LIMIT).await.events.unwrap().unwrap_err();
+    server.forbid(Resource::Events, true);
+    let said = events().await;
+    assert!(said.contains("not allowed to create events of the group events.k8s.io"), "{said}");
+    server.forbid(Resource::Events, false);
+    server.require_token("secret");
+    let said = events().await;
+    assert!(said.contains("cannot be asked whether") && said.contains("Unauthorized"), "{said}");
+    assert_eq!(server.requests(Resource::Events).writes, 0);
+}
+
+#[tokio::test]
 async fn without_an_answer_no_right_is_tried_and_credentials_that_are_refused_are_named() {
     let server = ApiServer::start().await.unwrap();
     let kubeconfig = server.kubeconfig();
     server.misbehave(Some(Misbehaviour::Silence));
     let examination = examine(&kubeconfig, Duration::from_millis(200)).await;
+    assert!(examination.events.as_ref().unwrap().is_err());
     let said = missing(&examination).into_iter().map(|(_, _, said)| said);
     assert!(
         said.clone().count() == 4 && said.clone().all(|said| said.contains("answer")),
@@ -130,6 +150,6 @@ async fn without_an_answer_no_right_is_tried_and_credentials_that_are_refused_ar
     assert!(found.iter().all(|(_, _, said)| said.contains("does not accept our credentials")), "{found:?}");
     server.shut_down().await;
     let examination = examine(&kubeconfig, LIMIT).await;
-    assert!(examination.rights.is_empty());
+    assert!(examination.rights.is_empty() && examination.events.is_none());
     assert!(examination.version.unwrap_err().contains("cannot reach the API server"));
 }

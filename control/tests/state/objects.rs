@@ -59,6 +59,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
     service.affinity = Some(Duration::from_secs(10_800));
     service.health_check_node_port = Some(two);
     service.settings = Arc::new(settings);
+    service.labels = [("app".into(), "web".into())].into();
     let hints = Arc::new(Hints { zones: [Arc::from("a")].into(), nodes: [Arc::from(NODE)].into() });
     let endpoint = |text: &str| SliceEndpoint {
         ip: ip(text),
@@ -231,10 +232,11 @@ fn service() -> impl Strategy<Value = Service> {
     );
     let flags = (any::<[bool; 2]>(), option::of(duration()), option::of(any::<NonZeroU16>()));
     let settings = prop_oneof![3 => Just(Settings::default()), 1 => settings()];
+    let labels = vec((name(), name()), 0..3);
     let created =
         prop_oneof![Just(CreationTime::UNKNOWN), any::<u32>().prop_map(|at| CreationTime::at(at.into()))];
-    (key(), created, addresses, flags, vec(port, 0..4), settings).prop_map(
-        |(key, created, addresses, flags, ports, settings)| Service {
+    (key(), created, addresses, flags, vec(port, 0..4), settings, labels).prop_map(
+        |(key, created, addresses, flags, ports, settings, labels)| Service {
             key,
             created,
             cluster_ips: addresses.0,
@@ -247,6 +249,7 @@ fn service() -> impl Strategy<Value = Service> {
             health_check_node_port: flags.2,
             ports,
             settings: Arc::new(settings),
+            labels: labels.into(),
         },
     )
 }

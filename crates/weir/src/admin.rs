@@ -9,7 +9,7 @@ mod serving;
 mod steering;
 
 pub(crate) use known::{
-    explaining::Explain,
+    explaining::{Explain, PassedOver},
     knowledge::{Knowledge, NodeFacts},
 };
 pub(crate) use serving::AdminServer;

@@ -258,6 +258,22 @@ fn a_right_that_is_missing_is_named() {
 }
 
 #[test]
+fn the_right_to_write_events_is_looked_at_where_weir_would_write_them() {
+    let Some(cluster) = Cluster::start() else { return };
+    let flags = "--node-name node-a --cluster-cidr 10.244.0.0/16";
+    line(&cluster.examine(flags), "ok", "Events");
+    cluster.api.forbid(Resource::Events, true);
+    let output = cluster.examine(flags);
+    let said = line(&output, "warn", "Events");
+    let reason = "not allowed to create events of the group events.k8s.io (no role allows it)";
+    assert!(said.contains(reason) && said.contains("does everything else"), "{said}");
+    assert_eq!(output.status.code(), Some(0));
+    let without = cluster.examine(&format!("{flags} --events=off"));
+    assert!(!text(&without.stdout).contains("Events"), "{}", text(&without.stdout));
+    assert!(cluster.api.events().is_empty(), "nothing is written");
+}
+
+#[test]
 fn an_api_server_behind_a_lost_way_is_given_up_in_time() {
     let Some(cluster) = Cluster::start() else { return };
     // Nobody answers for a neighbour that is not there, and the kernel drops what is sent to it in silence.

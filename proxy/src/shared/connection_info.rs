@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use weir_core::{Flow, PortKey};
+use weir_core::{Flow, PortKey, ServiceKey};
 
 /// Number of a connection or a flow: never used twice in one process, of connections and of flows each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +139,8 @@ pub struct ConnectionFilter {
     pub namespace: Option<String>,
     /// Name of the Service.
     pub service: Option<String>,
+    /// Services, as those with a label.
+    pub services: Option<Arc<HashSet<ServiceKey>>>,
     /// Name of the port, or its number if it has none.
     pub port: Option<String>,
     /// Network of the client's address.
@@ -158,11 +160,11 @@ pub struct ConnectionFilter {
 impl ConnectionFilter {
     /// Whether everything matches.
     pub fn is_empty(&self) -> bool {
-        let Self { id, namespace, service, port, client, endpoint, endpoints, .. } = self;
+        let Self { id, namespace, service, services, port, client, endpoint, endpoints, .. } = self;
         let names = [namespace, service, port].into_iter().all(Option::is_none);
         let addresses = client.is_none() && endpoint.is_none() && endpoints.is_none();
         let times = self.opened_before.is_none() && self.opened_after.is_none();
-        id.is_none() && names && addresses && times && self.reason.is_none()
+        id.is_none() && names && services.is_none() && addresses && times && self.reason.is_none()
     }
 
     /// Whether a connection that was described is asked for.
@@ -188,6 +190,7 @@ impl ConnectionFilter {
         };
         is(&self.namespace, &service.namespace)
             && is(&self.service, &service.name)
+            && self.services.as_ref().is_none_or(|known| known.contains(service))
             && self.port.as_deref().is_none_or(|label| port.has_label(label))
             && self.client.is_none_or(|network| network.contains(&client))
             && self.endpoint.is_none_or(is_endpoint)
@@ -223,12 +226,15 @@ mod tests {
         let (client, endpoint) = ([10, 244, 1, 9].into(), Some(([10, 244, 2, 3], 8080).into()));
         let matches = |filter: &ConnectionFilter| filter.matches(&port("http"), client, endpoint, now);
         let none = ConnectionFilter::default;
+        let chosen = |name: &str| Some(Arc::new([ServiceKey::new("default", name)].into()));
         assert!(matches(&none()) && none().is_empty());
         let later = now + Duration::from_secs(1);
         for (filter, wanted) in [
             (ConnectionFilter { namespace: Some("default".into()), ..none() }, true),
             (ConnectionFilter { namespace: Some("other".into()), ..none() }, false),
             (ConnectionFilter { service: Some("we".into()), ..none() }, false),
+            (ConnectionFilter { services: chosen("web"), ..none() }, true),
+            (ConnectionFilter { services: chosen("api"), ..none() }, false),
             (ConnectionFilter { port: Some("http".into()), ..none() }, true),
             (ConnectionFilter { port: Some("80".into()), ..none() }, false),
             (ConnectionFilter { client: Some("10.244.1.0/24".parse().unwrap()), ..none() }, true),

@@ -186,6 +186,8 @@ pub struct Service {
     pub ports: Vec<PortSpec>,
     /// The settings of weir's own, from annotations.
     pub settings: Arc<Settings>,
+    /// The labels, each with its value, sorted by key: operators choose Services by them, and nothing that is served follows.
+    pub labels: Box<[(Arc<str>, Arc<str>)]>,
 }
 
 impl Service {
@@ -206,6 +208,7 @@ impl Service {
             health_check_node_port: None,
             ports,
             settings: Arc::default(),
+            labels: Box::default(),
         }
     }
 }

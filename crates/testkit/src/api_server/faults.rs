@@ -62,6 +62,11 @@ impl Faults {
         Some((content_type, body))
     }
 
+    /// Whether requests with this token are those of a known client.
+    pub(super) fn accepts(&self, token: Option<&str>) -> bool {
+        self.token.is_none() || self.token.as_deref() == token
+    }
+
     /// Checks a request against the failures, in the order in which an API server would.
     pub(super) fn check(&mut self, target: &Target, verb: &str, token: Option<&str>) -> Result<(), Failure> {
         if self.failing.0 > 0 {
@@ -77,7 +82,7 @@ impl Faults {
         if let Some(location) = &self.redirect {
             return Err(Failure::elsewhere(location));
         }
-        if self.token.is_some() && self.token.as_deref() != token {
+        if !self.accepts(token) {
             return Err(Failure::unauthorized());
         }
         if self.forbidden.contains(&target.resource) {

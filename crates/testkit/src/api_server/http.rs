@@ -3,6 +3,7 @@
 mod answer;
 mod list;
 mod listener;
+mod review;
 mod watch;
 
 pub(super) use listener::Port;

@@ -3,6 +3,7 @@
 use super::{
     defaults::node_name,
     network::{ClusterNetwork, NetworkArgs},
+    run::Events,
 };
 use crate::output::format::Output;
 use clap::Args;
@@ -30,6 +31,10 @@ pub(super) struct DoctorArgs {
     /// Name of this node [default: $NODE_NAME, else the host name]
     #[arg(long, value_name = "NAME")]
     node_name: Option<String>,
+
+    /// Whether weir will write Kubernetes Events about Services
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "on")]
+    events: Events,
 
     #[command(flatten)]
     network: NetworkArgs,
@@ -61,6 +66,7 @@ impl DoctorArgs {
                 context: self.context,
                 api_server: self.api_server,
                 answer_timeout: ANSWER_TIMEOUT,
+                write_events: self.events == Events::On,
                 ..KubeSource::default()
             },
             node_name: node_name::node_name(self.node_name.as_deref()),

@@ -143,12 +143,14 @@ impl ExplainArgs {
             (Some(path), ..) => Question::Many(path),
             _ => return Err(usage("give --from and --to, or --flows")),
         };
-        Ok(ExplainOptions {
-            objects,
-            node_addresses: self.node_addresses,
-            network: self.network.network()?,
-            question,
-        })
+        let network = self.network.network()?;
+        if objects.map_loopback && (network.masquerade_all || !network.service_cidrs.is_empty()) {
+            return Err(usage(
+                "--service-cidr and --masquerade-all are for node mode: with --map loopback nothing is captured, and \
+                 endpoints always see this host's address",
+            ));
+        }
+        Ok(ExplainOptions { objects, node_addresses: self.node_addresses, network, question })
     }
 }
 

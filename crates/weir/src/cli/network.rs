@@ -81,6 +81,7 @@ impl NetworkArgs {
                 ))
             })
         };
+        self.check_interfaces()?;
         let pods = match self.detect_local_mode {
             // As for kube-proxy: without a network nobody is recognised.
             DetectLocalMode::ClusterCidr if self.cluster_cidr.is_empty() => Pods::Unknown,
@@ -103,5 +104,26 @@ impl NetworkArgs {
             service_cidrs: self.service_cidr,
             masquerade_all: self.masquerade_all,
         })
+    }
+
+    /// Refuses names of interfaces where pods are recognised by something else: nobody would look at them.
+    fn check_interfaces(&self) -> Result<(), clap::Error> {
+        let bridge = (&self.pod_bridge_interface, "--pod-bridge-interface", DetectLocalMode::BridgeInterface);
+        let prefix = (
+            &self.pod_interface_name_prefix,
+            "--pod-interface-name-prefix",
+            DetectLocalMode::InterfaceNamePrefix,
+        );
+        for (name, flag, mode) in [bridge, prefix] {
+            let is_given = name.as_ref().is_some_and(|name| !name.is_empty());
+            if is_given && mode != self.detect_local_mode {
+                let mode =
+                    mode.to_possible_value().map(|mode| mode.get_name().to_owned()).unwrap_or_default();
+                return Err(usage(format_args!(
+                    "{flag} is for --detect-local-mode {mode}: as it is set, pods are not recognised by it"
+                )));
+            }
+        }
+        Ok(())
     }
 }

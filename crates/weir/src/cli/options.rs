@@ -13,7 +13,7 @@ use clap::{Args, value_parser};
 use std::{num::NonZeroUsize, path::PathBuf};
 use weir_capture::RuntimeDir;
 
-pub(crate) use selection::ServiceSelection;
+pub(crate) use selection::{LabelSelection, ServiceSelection};
 pub(super) use tools::ManArgs;
 pub use tools::{CompletionOptions, ManOptions, VersionOptions};
 

@@ -9,7 +9,7 @@ mod settings;
 
 pub(crate) use admin::{AdminOptions, TlsFiles};
 pub(crate) use arguments::WhenTakenOver;
-pub(super) use arguments::{Map, RunArgs};
+pub(super) use arguments::{Events, Map, RunArgs};
 pub(crate) use options::NodeOptions;
 pub use options::RunOptions;
 pub(super) use options::workers;

@@ -6,7 +6,9 @@ mod client;
 mod common;
 mod contract;
 mod detail;
+mod explain;
 mod guarded;
+mod labels;
 mod steering;
 
 use client::{At, Events, ask, get, socket};

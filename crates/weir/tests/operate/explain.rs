@@ -17,7 +17,7 @@ kind      cluster-ip
 policy    internalTrafficPolicy Cluster
 balance   least-connections
 state     degraded, frontend listening
-verdict   ACCEPT: 2 endpoints are eligible
+verdict   ACCEPT: 2 endpoints are eligible; 1 is ejected
 
 ENDPOINT          NODE     ZONE     ELIGIBLE   SOURCE   STATE   NEXT PICK   CONNECTIONS   WEIGHT
 10.244.2.3:8080   node-b   zone-1   yes        kept     ready   50.0 %      12            100

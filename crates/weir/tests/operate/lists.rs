@@ -24,6 +24,52 @@ default     web       http   TCP        10.96.0.10:80   degraded   2/3     12   
 }
 
 #[test]
+fn services_are_chosen_by_their_labels_as_by_kubectl() {
+    let server = Server::of_examples();
+    for command in ["services", "endpoints", "conns"] {
+        server.shown(&[command, "-l", " app=web,tier in (a, b),!legacy "]);
+    }
+    server.shown(&["conns", "--udp", "--selector", "app"]);
+    let asked = server.asked();
+    let selector = "labelSelector=app%3Dweb,tier%20in%20%28a,%20b%29,%21legacy";
+    let routes = ["services", "endpoints", "connections"];
+    for (route, asked) in routes.iter().zip(&asked) {
+        assert!(asked.starts_with(&format!("GET /api/v1/{route}?{selector}&")), "{asked}");
+    }
+    assert!(asked[3].starts_with("GET /api/v1/flows?labelSelector=app&"), "{asked:?}");
+    let (_, stderr, code) = server.run(&["endpoints", "-l", "app=web,tier in a"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("at character 17: there must be values in parentheses"), "{stderr}");
+    assert_eq!(server.asked().len(), 4, "what is no selector is not asked for");
+}
+
+#[test]
+fn labels_that_no_service_has_are_noted() {
+    let nothing = json!({"metadata": {"continue": null}, "items": []});
+    for (command, path) in [
+        ("services", "services"),
+        ("endpoints", "endpoints"),
+        ("conns", "connections"),
+        ("conns", "services"),
+    ] {
+        let mut answers = crate::server::examples();
+        answers.insert(format!("/api/v1/{path}"), (200, nothing.to_string()));
+        answers.insert(
+            "/api/v1/services?labelSelector=app%3Dwbe&limit=1".to_owned(),
+            (200, nothing.to_string()),
+        );
+        let (_, stderr, code) = Server::answering(answers).run(&[command, "-l", "app=wbe"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        let is_empty = path != "services" || command == "services";
+        assert_eq!(
+            stderr == "note: weir serves no Service with the labels app=wbe\n",
+            is_empty,
+            "{stderr:?}"
+        );
+    }
+}
+
+#[test]
 fn an_endpoint_that_is_out_says_why_and_until_when() {
     let server = Server::of_examples();
     let shown = server.shown(&["endpoints", "svc/web", "--state", "ejected"]);

@@ -14,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::list::list;
+use super::review;
 use super::watch::Watch;
 use crate::api_server::faults::Misbehaviour;
 use crate::api_server::requests::{Parameters, parse_query};
@@ -36,6 +37,9 @@ pub(super) async fn answer(
         "/version" => return Ok(whole(StatusCode::OK, version().to_string())),
         _ => {}
     }
+    if request.uri().path() == review::PATH {
+        return answer_review(&state, request).await;
+    }
     let Some(target) = Target::parse(request.uri().path()) else {
         return Ok(refusal(&Failure::not_served()));
     };
@@ -49,6 +53,18 @@ pub(super) async fn answer(
         state.count_refused(&target);
         refusal(&failure)
     }))
+}
+
+async fn answer_review(state: &State, request: Request<Incoming>) -> io::Result<Response<Body>> {
+    let misbehaviour = state.faults().misbehaviour;
+    if let Some(misbehaviour) = misbehaviour {
+        return misbehave(misbehaviour).await;
+    }
+    if !state.faults().accepts(bearer_token(request.headers())) {
+        return Ok(refusal(&Failure::unauthorized()));
+    }
+    let answer = |asked: &Value| whole(StatusCode::CREATED, review::review(state, asked).to_string());
+    Ok(read(request).await.map_or_else(|failure| refusal(&failure), |asked| answer(&asked)))
 }
 
 /// An answer of no use.

@@ -7,6 +7,7 @@ use std::{
     str::FromStr,
     time::Duration,
 };
+use weir_control::{LabelSelector, SelectorError};
 use weir_core::address::{parse_cidr, parse_ip};
 
 /// Items of a page, unless asked for otherwise.
@@ -113,6 +114,15 @@ impl Query {
         self.get(name).map(read).transpose()
     }
 
+    /// Reads a selector of labels, as in `app=web,tier!=db`.
+    pub(crate) fn label_selector(&self, name: &str) -> Result<Option<LabelSelector>, ApiError> {
+        let read = |value: &str| {
+            let refused = |error: SelectorError| ApiError::invalid(name, value, error.to_string());
+            value.parse::<LabelSelector>().map_err(refused)
+        };
+        self.get(name).map(read).transpose()
+    }
+
     /// Reads an address or a network.
     pub(crate) fn network(&self, name: &str) -> Result<Option<IpNet>, ApiError> {
         let read = |value: &str| {
@@ -201,6 +211,7 @@ mod tests {
         assert!(query("limit=0").limit().is_err() && query("limit=1001").limit().is_err());
         assert!(query("limit=x").limit().is_err() && query("d=x").duration("d").is_err());
         assert!(query("f=yes").flag("f").is_err());
+        assert!(query("s=app%3D%3D%3D").label_selector("s").is_err());
         assert_eq!(Query::read(None).unwrap(), Query::default());
     }
 }

@@ -18,12 +18,13 @@ use crate::{
     output::logging::LogFilter,
 };
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::watch;
-use weir_control::{OperatorOverrides, Status};
-use weir_core::{NodePortAddresses, Snapshot};
+use weir_control::{LabelSelector, Objects, OperatorOverrides, Status};
+use weir_core::{NodePortAddresses, ServiceKey, Snapshot};
 use weir_proxy::{ConnectionInfo, FrontendRow, Killer, Observer, Proxy};
 
 /// Sources of everything that is told. A clone is another handle to the same.
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     steering: OnceLock<(OperatorOverrides, Killer)>,
     explainer: OnceLock<Box<dyn Explain>>,
     control: OnceLock<watch::Receiver<Status>>,
+    objects: OnceLock<watch::Receiver<Objects>>,
 }
 
 /// What is known of the node from flags, to judge what clients get.
@@ -160,6 +162,7 @@ impl Knowledge {
             steering: OnceLock::new(),
             explainer: OnceLock::new(),
             control: OnceLock::new(),
+            objects: OnceLock::new(),
         }))
     }
 
@@ -190,6 +193,11 @@ impl Knowledge {
         self.0.node.has_api_server.then(status)
     }
 
+    /// Chooses Services by these objects from now on.
+    pub(crate) fn choose_from(&self, objects: watch::Receiver<Objects>) {
+        let _ = self.0.objects.set(objects);
+    }
+
     /// What is known of the node from flags.
     pub(crate) fn node(&self) -> &NodeFacts {
         &self.0.node
@@ -209,6 +217,14 @@ impl Knowledge {
     /// What explains flows; `None` before objects are read.
     pub(in crate::admin) fn explainer(&self) -> Option<&dyn Explain> {
         self.0.explainer.get().map(|explainer| &**explainer)
+    }
+
+    /// Services whose labels a selector chooses now; `None` before objects are read.
+    pub(in crate::admin) fn chosen(&self, selector: &LabelSelector) -> Option<HashSet<ServiceKey>> {
+        // A clone: who reads a watch for long holds up whoever writes it.
+        let state = self.0.objects.get()?.borrow().state.clone();
+        let chosen = state.services().filter(|service| selector.matches(&service.labels));
+        Some(chosen.map(|service| service.key.clone()).collect())
     }
 
     /// All Service ports, as they are or were a moment ago.

@@ -7,6 +7,8 @@ use crate::admin::{
 use crate::http::{JSON, Lifetime, Reply, reply};
 use hyper::StatusCode;
 use serde::Serialize;
+use std::{collections::HashSet, sync::Arc};
+use weir_core::ServiceKey;
 
 /// A request, as routes see it.
 pub(in crate::admin) struct Asked<'a> {
@@ -16,6 +18,15 @@ pub(in crate::admin) struct Asked<'a> {
     /// Whether server-sent events are asked for.
     pub(in crate::admin) as_stream: bool,
     pub(in crate::admin) lifetime: Option<Lifetime>,
+}
+
+impl Asked<'_> {
+    /// Services that `labelSelector` chooses; `None` without the parameter.
+    pub(in crate::admin) fn chosen(&self) -> Result<Option<Arc<HashSet<ServiceKey>>>, ApiError> {
+        let Some(selector) = self.query.label_selector("labelSelector")? else { return Ok(None) };
+        let chosen = self.knowledge.chosen(&selector).ok_or_else(ApiError::not_running)?;
+        Ok(Some(Arc::new(chosen)))
+    }
 }
 
 /// An answer in JSON.

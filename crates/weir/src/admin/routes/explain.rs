@@ -10,8 +10,11 @@ use crate::admin::{
 };
 use crate::{cli::AskedFlow, http::Reply};
 use serde_json::{Map, Value, json as value};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use weir_core::{Family, Frontend, Traffic};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+use weir_core::{Family, Frontend, ServicePort, Traffic};
 use weir_proxy::EndpointView;
 
 /// Keys of an answer that its offline form leaves out where they do not apply.
@@ -48,7 +51,8 @@ pub(crate) fn get(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         format!("{from} {to}").parse().map_err(|why: String| ApiError::invalid("to", &to, why))?;
     let snapshot = asked.knowledge.served.borrow().clone();
     let generation = snapshot.generation;
-    let mut answer = explainer.explain(snapshot, flow).map_err(ApiError::internal)?;
+    let passed_over = |port: &ServicePort, traffic| passed_over(asked, port, traffic);
+    let mut answer = explainer.explain(snapshot, flow, &passed_over).map_err(ApiError::internal)?;
     let Value::Object(fields) = &mut answer else {
         return Err(ApiError::internal("the answer is no object"));
     };
@@ -96,6 +100,16 @@ fn node_itself(to: &str) -> IpAddr {
         true => IpAddr::V6(Ipv6Addr::LOCALHOST),
         false => IpAddr::V4(Ipv4Addr::LOCALHOST),
     }
+}
+
+/// Endpoints of a Service port that get nothing new of a kind of traffic, each with a word for why.
+fn passed_over(asked: &Asked<'_>, port: &ServicePort, traffic: Traffic) -> HashMap<SocketAddr, &'static str> {
+    let Some(observer) = asked.knowledge.observer() else { return HashMap::new() };
+    let reason = |view: EndpointView| {
+        let pick = view.picks.iter().find(|pick| pick.traffic == traffic)?;
+        Some((view.endpoint.address, pick.reason?))
+    };
+    observer.endpoints(&port.key, port.family).into_iter().filter_map(reason).collect()
 }
 
 /// Adds what only the running weir knows.
@@ -157,10 +171,6 @@ fn add_endpoint(
     clock: &Clock,
 ) {
     let pick = view.and_then(|view| view.picks.iter().find(|pick| pick.traffic == traffic));
-    if let Some(reason) = pick.and_then(|pick| pick.reason) {
-        add(endpoint, "eligible", value!(false));
-        add(endpoint, "reason", value!(reason));
-    }
     let until = view.and_then(|view| view.until).map(|until| clock.at(until));
     add(endpoint, "state", value!(view.map(|view| view.state.as_str())));
     add(endpoint, "until", serde_json::to_value(until).unwrap_or_default());

@@ -7,8 +7,8 @@ use crate::admin::{
         asked::Asked,
         list::ListForm,
         services::{
+            port_form::PortForm,
             ports as services,
-            ports::PortForm,
             service::{self, ServiceForm},
         },
         summary::{self, SummaryForm},

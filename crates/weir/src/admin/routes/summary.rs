@@ -10,7 +10,7 @@ use crate::admin::{
     known::overview::{Overview, PortState},
     routes::{
         asked::{Asked, json},
-        services::ports::{BytesForm, EndpointCountsForm, FrontendCountsForm},
+        services::port_form::{BytesForm, EndpointCountsForm, FrontendCountsForm},
     },
 };
 use crate::http::Reply;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{
-        options::ServiceSelection,
+        options::{LabelSelection, ServiceSelection},
         values::{address_or_socket, duration, network_or_address, usage},
     },
     client::AdminSocket,
@@ -24,6 +24,9 @@ pub(in crate::cli) struct ConnsArgs {
 
     #[command(flatten)]
     services: ServiceSelection,
+
+    #[command(flatten)]
+    labels: LabelSelection,
 
     /// Only connections of clients in this network, or at this address
     #[arg(long, value_name = "CIDR", value_parser = network_or_address)]
@@ -107,6 +110,8 @@ pub struct ConnsOptions {
     pub(crate) service: Option<ServiceName>,
     /// Namespace whose connections are listed; `None` for all.
     pub(crate) namespace: Option<String>,
+    /// Label selector of the Services; `None` for all.
+    pub(crate) selector: Option<String>,
     /// Network or address of clients.
     pub(crate) client: Option<String>,
     /// Endpoint, with a port or without.
@@ -143,6 +148,7 @@ impl ConnsArgs {
         Ok(ConnsOptions {
             socket: self.socket.socket()?,
             namespace,
+            selector: self.labels.selector,
             service,
             client: self.client,
             endpoint: self.endpoint,

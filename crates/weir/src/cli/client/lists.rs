@@ -5,7 +5,10 @@ use super::{
     socket::SocketArgs,
 };
 use crate::{
-    cli::{options::ServiceSelection, values::address_or_socket},
+    cli::{
+        options::{LabelSelection, ServiceSelection},
+        values::address_or_socket,
+    },
     client::AdminSocket,
     output::format::Output,
 };
@@ -17,6 +20,9 @@ use std::num::NonZeroUsize;
 pub(in crate::cli) struct ServicesArgs {
     #[command(flatten)]
     services: ServiceSelection,
+
+    #[command(flatten)]
+    labels: LabelSelection,
 
     /// Only Service ports in this state: ok, degraded, failing, no-endpoints, not-bound or unsupported
     #[arg(long, value_name = "STATE")]
@@ -35,6 +41,8 @@ pub(in crate::cli) struct ServicesArgs {
 pub struct ServicesOptions {
     /// Namespace whose Services are listed; `None` for all.
     pub(crate) namespace: Option<String>,
+    /// Label selector of the Services; `None` for all.
+    pub(crate) selector: Option<String>,
     /// State of the Service ports; `None` for all.
     pub(crate) state: Option<String>,
     /// Order.
@@ -46,8 +54,14 @@ pub struct ServicesOptions {
 impl ServicesArgs {
     /// Checks the flags together.
     pub(in crate::cli) fn options(self) -> Result<ServicesOptions, Error> {
-        let Self { services, state, sort, shown } = self;
-        Ok(ServicesOptions { namespace: services.namespace, state, sort, shown: shown.shown()? })
+        let Self { services, labels, state, sort, shown } = self;
+        Ok(ServicesOptions {
+            namespace: services.namespace,
+            selector: labels.selector,
+            state,
+            sort,
+            shown: shown.shown()?,
+        })
     }
 }
 
@@ -60,6 +74,9 @@ pub(in crate::cli) struct EndpointsArgs {
 
     #[command(flatten)]
     services: ServiceSelection,
+
+    #[command(flatten)]
+    labels: LabelSelection,
 
     /// Only this endpoint
     #[arg(long, value_name = "IP[:PORT]", value_parser = address_or_socket)]
@@ -88,6 +105,8 @@ pub struct EndpointsOptions {
     pub(crate) service: Option<ServiceName>,
     /// Namespace of the Services; `None` for all.
     pub(crate) namespace: Option<String>,
+    /// Label selector of the Services; `None` for all.
+    pub(crate) selector: Option<String>,
     /// Address of the endpoint, with a port or without.
     pub(crate) endpoint: Option<String>,
     /// Node of the endpoints.
@@ -106,6 +125,7 @@ impl EndpointsArgs {
         let (service, namespace) = selected(self.service, self.services.namespace)?;
         Ok(EndpointsOptions {
             namespace,
+            selector: self.labels.selector,
             service,
             endpoint: self.endpoint,
             node: self.node,

@@ -18,7 +18,9 @@ pub(in crate::cli) fn read(path: &Path, run: &Command) -> Result<Layer, Error> {
 }
 
 fn parse(text: &str, run: &Command) -> Result<Layer, String> {
-    let entries: Option<BTreeMap<String, Value>> = serde_saphyr::from_str(text)
+    // What YAML 1.1 takes for booleans are words of flags: on, off.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let entries: Option<BTreeMap<String, Value>> = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| format!("is not a YAML map from flags to values: {}", error.without_snippet()))?;
     let mut layer = Layer::default();
     for (key, value) in entries.unwrap_or_default() {
@@ -93,6 +95,15 @@ mod tests {
     }
 
     #[test]
+    fn on_and_off_are_the_words_of_flags() {
+        let layer = parse("events: on\nconnection-log: off\nkeep-rules: false\n", &run()).unwrap();
+        assert_eq!(
+            ["events", "connection_log", "keep_rules"].map(|id| layer.get(id).unwrap()),
+            ["on", "off", "false"]
+        );
+    }
+
+    #[test]
     fn a_bad_entry_is_refused_with_its_key_and_what_is_allowed() {
         for (text, parts) in [
             (
@@ -106,6 +117,7 @@ mod tests {
             ("workers: 300", ["workers:", "1..=256"]),
             ("workers: [1]", ["workers:", "one value"]),
             ("workers: 1.5", ["workers:", "fraction"]),
+            ("keep-rules: no", ["keep-rules:", "possible values: true, false"]),
             ("mode: kernel", ["mode:", "possible values: bind, node"]),
             ("manifests: [{}]", ["manifests:", "text or a number"]),
             ("drain-timeout: 25", ["drain-timeout:", "25s"]),

@@ -73,7 +73,7 @@ pub(super) struct SourceArgs {
 
 /// Whether Events about Services are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Events {
+pub(in crate::cli) enum Events {
     /// To the API server that Services come from, unless it forbids that
     On,
     /// Never

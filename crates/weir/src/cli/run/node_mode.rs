@@ -1,15 +1,12 @@
 //! Which flags of `weir run` mean something in node mode only?
 
-use super::{
-    arguments::CaptureArgs,
-    settings::{EffectiveSettings, SettingOrigin},
-};
-use crate::cli::{layers::variable_of, network::NetworkArgs, values};
+use super::{arguments::CaptureArgs, settings::EffectiveSettings};
+use crate::cli::{network::NetworkArgs, values};
 use clap::{Args, Command};
 
 /// Refuses flags of node mode that are set, wherever that may be, although weir binds: nobody would follow them.
 pub(super) fn check_bind_mode(settings: &EffectiveSettings) -> Result<(), clap::Error> {
-    let set: Vec<String> = flags().iter().filter_map(|flag| name_if_set(flag, settings)).collect();
+    let set: Vec<String> = flags().iter().filter_map(|flag| settings.named_if_set(flag)).collect();
     let verb = if set.len() == 1 { "is" } else { "are" };
     match set.is_empty() {
         true => Ok(()),
@@ -24,13 +21,4 @@ pub(super) fn check_bind_mode(settings: &EffectiveSettings) -> Result<(), clap::
 fn flags() -> Vec<String> {
     let groups = CaptureArgs::augment_args(NetworkArgs::augment_args(Command::new("node mode")));
     groups.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
-}
-
-fn name_if_set(flag: &str, settings: &EffectiveSettings) -> Option<String> {
-    match settings.origin(flag) {
-        SettingOrigin::Default => None,
-        SettingOrigin::File => Some(format!("--{flag} (in the --config file)")),
-        SettingOrigin::Variable => Some(format!("--{flag} (as {})", variable_of(flag))),
-        SettingOrigin::Flag => Some(format!("--{flag}")),
-    }
 }

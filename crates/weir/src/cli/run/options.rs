@@ -143,10 +143,14 @@ impl RunArgs {
                 keep_rules: capture.keep_rules,
             }),
         };
+        let source = source.source(&settings, node.is_some())?;
+        if !served.guards.are_on().unwrap_or(matches!(source, Source::Kube(_))) {
+            served.guards.check_without_guards()?;
+        }
         let health_ip = if node.is_some() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let health_address = Listen(Some((health_ip, HEALTH_PORT).into()));
         Ok(RunOptions {
-            source: source.source(&settings, node.is_some())?,
+            source,
             scope: Scope {
                 node_name: node_name::node_name(served.node_name.as_deref()),
                 selection,
@@ -183,6 +187,11 @@ impl SourceArgs {
         let manifests = settings.origin("manifests");
         let api_server = ["kubeconfig", "context", "api-server"].map(|flag| settings.origin(flag));
         match manifests.cmp(api_server.iter().max().unwrap_or(&SettingOrigin::Default)) {
+            Ordering::Greater if self.events == Some(Events::On) => Err(values::usage(format_args!(
+                "{} is for Services from an API server: with --manifests there is none to write Events to; leave it out, or \
+                 set --events=off",
+                settings.named_if_set("events").unwrap_or_default()
+            ))),
             // Of a folder that nobody has named, a cluster's overrides could come.
             Ordering::Greater => Ok(Source::File(FileSource {
                 state_dir: self.state_dir.and_then(|folder| folder.0),

@@ -1,6 +1,6 @@
 //! What is each setting of `weir run`, and where was it set?
 
-use crate::cli::layers::Layer;
+use crate::cli::layers::{Layer, variable_of};
 use clap::{ArgMatches, Command};
 use std::{collections::BTreeMap, ffi::OsString};
 
@@ -77,6 +77,16 @@ impl EffectiveSettings {
     pub(crate) fn take_from(&mut self, others: &Self, flags: &[&str]) {
         for (flag, setting) in others.0.iter().filter(|(flag, _)| flags.contains(&&***flag)) {
             self.0.insert(flag.clone(), setting.clone());
+        }
+    }
+
+    /// A flag that is set, with where if that is not the command line, for messages; `None` if it has its default.
+    pub(super) fn named_if_set(&self, flag: &str) -> Option<String> {
+        match self.origin(flag) {
+            SettingOrigin::Default => None,
+            SettingOrigin::File => Some(format!("--{flag} (in the --config file)")),
+            SettingOrigin::Variable => Some(format!("--{flag} (as {})", variable_of(flag))),
+            SettingOrigin::Flag => Some(format!("--{flag}")),
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) fn judge(subject: &Subject, node_name: &str) -> Vec<Check> {
         vec![Check::ok(NAME, format!("the API server is {}", examination.server)), api_server(examination)];
     if examination.version.is_ok() {
         checks.push(rights(&examination.rights));
+        checks.extend(examination.events.as_ref().map(events));
         checks.extend(node(examination, node_name, &subject.addresses));
     }
     checks
@@ -85,6 +86,22 @@ fn rights(rights: &[Right]) -> Check {
         Outcome::Fail => Check::fail(NAME, finding, advice),
         Outcome::Warn => Check::warn(NAME, finding, advice),
         Outcome::Ok => Check::ok(NAME, finding),
+    }
+}
+
+/// Tells whether Events may be written, on which nothing else depends.
+fn events(outcome: &Result<(), String>) -> Check {
+    const NAME: &str = "Events";
+    match outcome {
+        Ok(()) => Check::ok(NAME, "this process may create and patch events of the group events.k8s.io"),
+        Err(why) => Check::warn(
+            NAME,
+            format!(
+                "{why}; without that right weir writes no Events about Services, and does everything else"
+            ),
+            "apply examples/deploy/base/rbac.yaml, and bind its ClusterRole to the user of this kubeconfig; or set \
+             --events=off, which asks for no such right",
+        ),
     }
 }
 

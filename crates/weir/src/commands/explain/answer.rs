@@ -1,10 +1,13 @@
 //! How is a judgement written down? The form of `weir explain -o json`, which its page for people shows too.
 
 use super::judge::Judge;
-use crate::{cli::AskedFlow, commands::load::shortage};
+use crate::{admin::PassedOver, cli::AskedFlow, commands::load::shortage};
 use ipnet::IpNet;
 use serde::Serialize;
-use std::net::IpAddr;
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, SocketAddr},
+};
 use weir_control::Loaded;
 use weir_core::{
     EndpointUse, FrontendKind, Origin, Traffic, Unused, Weight,
@@ -92,13 +95,18 @@ impl<'a> Answer<'a> {
         judge: &Judge,
         judgement: &Judgement<'a>,
         loaded: &'a Loaded,
+        passed_over: &PassedOver<'_>,
         notes: Vec<String>,
     ) -> Self {
         let matched = match &judgement.cause {
             Cause::Frontend(matched) => Some(matched),
             _ => None,
         };
-        let candidates = matched.into_iter().flat_map(|matched| &matched.candidates).map(EndpointAnswer::of);
+        let passed_over =
+            matched.map(|matched| passed_over(&matched.claim.port, matched.traffic)).unwrap_or_default();
+        let candidates = matched.into_iter().flat_map(|matched| &matched.candidates);
+        let candidates = candidates.map(|candidate| EndpointAnswer::of(candidate, &passed_over));
+        let candidates: Vec<EndpointAnswer<'a>> = candidates.collect();
         let left_out = matched.into_iter().flat_map(|matched| left_out(matched, loaded));
         let listen = judge.dialled(flow.to);
         let mapped = judge
@@ -111,9 +119,9 @@ impl<'a> Answer<'a> {
             to: flow.to.to_string(),
             mapped,
             verdict: judgement.outcome.as_str(),
-            because: because(judgement, loaded),
+            because: because(judgement, loaded, &candidates),
             service: matched.map(|matched| ServiceAnswer::of(matched, judgement.origin)),
-            endpoints: candidates.chain(left_out).collect(),
+            endpoints: candidates.into_iter().chain(left_out).collect(),
             notes,
         }
     }
@@ -138,16 +146,18 @@ impl ServiceAnswer {
 }
 
 impl<'a> EndpointAnswer<'a> {
-    fn of(candidate: &Candidate<'a>) -> Self {
+    fn of(candidate: &Candidate<'a>, passed_over: &HashMap<SocketAddr, &'static str>) -> Self {
         let Candidate { endpoint, eligibility, masquerade } = *candidate;
+        let found = passed_over.get(&endpoint.address).copied();
+        let reason = eligibility.err().map(|reason| reason.as_str()).or(found);
         Self {
             address: endpoint.address.to_string(),
             node: endpoint.node.as_deref(),
             zone: endpoint.zone.as_deref(),
-            eligible: eligibility.is_ok(),
-            reason: eligibility.err().map(|reason| reason.as_str()),
+            eligible: reason.is_none(),
+            reason,
             detail: None,
-            source: eligibility.is_ok().then_some(if masquerade { "replaced" } else { "kept" }),
+            source: reason.is_none().then_some(if masquerade { "replaced" } else { "kept" }),
             weight: Some(endpoint.weight).filter(|&weight| weight != Weight::DEFAULT).map(Weight::get),
         }
     }
@@ -182,7 +192,7 @@ fn policy(matched: &Matched<'_>, origin: Origin) -> String {
     }
 }
 
-fn because(judgement: &Judgement<'_>, loaded: &Loaded) -> String {
+fn because(judgement: &Judgement<'_>, loaded: &Loaded, answers: &[EndpointAnswer<'_>]) -> String {
     let matched = match &judgement.cause {
         Cause::Frontend(matched) => matched,
         Cause::UndefinedPort => return "a cluster IP, without this port and protocol".to_owned(),
@@ -191,10 +201,7 @@ fn because(judgement: &Judgement<'_>, loaded: &Loaded) -> String {
     };
     let port = &matched.claim.port;
     match judgement.outcome {
-        Outcome::Accept => match judgement.endpoints().count() {
-            1 => "1 endpoint is eligible".to_owned(),
-            count => format!("{count} endpoints are eligible"),
-        },
+        Outcome::Accept => eligible(matched, answers),
         _ if !matched.admitted => "the client is outside loadBalancerSourceRanges".to_owned(),
         Outcome::None => {
             "no endpoint may serve here, and weir.dev/no-local-endpoints lets the packets go on".to_owned()
@@ -205,6 +212,22 @@ fn because(judgement: &Judgement<'_>, loaded: &Loaded) -> String {
             None => "no endpoint can serve, on any node".to_owned(),
         },
     }
+}
+
+/// Number of endpoints that get new connections, and of those that would but for what weir has found out, by reason.
+fn eligible(matched: &Matched<'_>, answers: &[EndpointAnswer<'_>]) -> String {
+    let verb = |count: usize| if count == 1 { "is" } else { "are" };
+    let (mut eligible, mut passed_over) = (0, BTreeMap::<&str, usize>::new());
+    let judged = matched.candidates.iter().zip(answers);
+    for (_, answer) in judged.filter(|(candidate, _)| candidate.eligibility.is_ok()) {
+        match answer.reason {
+            None => eligible += 1,
+            Some(reason) => *passed_over.entry(reason).or_default() += 1,
+        }
+    }
+    let noun = if eligible == 1 { "endpoint" } else { "endpoints" };
+    let others = passed_over.into_iter().map(|(reason, count)| format!("; {count} {} {reason}", verb(count)));
+    format!("{eligible} {noun} {} eligible{}", verb(eligible), others.collect::<String>())
 }
 
 /// Endpoints of the Service that the port leaves out, although the Service's slices list them.

@@ -10,7 +10,7 @@ use crate::{
     output::{format::Output, part::Part, stdout},
 };
 use anyhow::Context;
-use std::process::ExitCode;
+use std::{collections::HashMap, process::ExitCode};
 use weir_control::Loaded;
 
 /// Answers a question about flows. Problems of the objects go to standard error, as for `weir resolve`.
@@ -36,7 +36,8 @@ fn one(
 ) -> anyhow::Result<ExitCode> {
     let judgement = judge.judge(flow);
     let notes = notes::notes(judge, flow, &judgement, &options.network.pods, loaded);
-    let answer = Answer::of(flow, judge, &judgement, loaded, notes);
+    // Objects tell of no endpoint that fails.
+    let answer = Answer::of(flow, judge, &judgement, loaded, &|_, _| HashMap::new(), notes);
     let document = serde_json::to_value(&answer).context("cannot write JSON")?;
     stdout::print(&output.text(&answer, |_| text::explanation_page(Part::of(&document)))?)?;
     Ok(report(&findings(loaded), false))

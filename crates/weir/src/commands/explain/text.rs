@@ -138,7 +138,7 @@ mod tests {
         };
         let answer = json!({
             "from": null, "origin": "node", "to": "10.96.0.10:80/TCP", "mapped": null, "verdict": "ACCEPT",
-            "because": "1 endpoint is eligible",
+            "because": "1 endpoint is eligible; 1 is ejected",
             "service": {"namespace": "default", "name": "web\n\u{1b}[2J", "portName": "http", "kind": "cluster-ip",
                 "policy": "internalTrafficPolicy Cluster", "list": "cluster", "sourceRanges": null,
                 "balance": "least-connections", "affinitySeconds": null, "state": "degraded", "frontend": "listening"},
@@ -158,7 +158,7 @@ kind      cluster-ip
 policy    internalTrafficPolicy Cluster
 balance   least-connections
 state     degraded, frontend listening
-verdict   ACCEPT: 1 endpoint is eligible
+verdict   ACCEPT: 1 endpoint is eligible; 1 is ejected
 
 ENDPOINT      NODE     ZONE   ELIGIBLE                                     SOURCE   STATE      NEXT PICK   CONNECTIONS   WEIGHT
 10.0.0.1:80   node-b   -      yes                                          kept     ready      100.0 %     12            100

@@ -54,6 +54,7 @@ fn without_detail(options: &ConnsOptions) -> Query {
     let service = options.service.as_ref();
     let query = Query::of(if options.udp { "flows" } else { "connections" })
         .with_some("namespace", options.namespace.as_ref())
+        .with_some("labelSelector", options.selector.as_ref())
         .with_some("service", service.map(|service| &service.name))
         .with_some("port", service.and_then(|service| service.port.as_ref()))
         .with_some("client", options.client.as_ref())

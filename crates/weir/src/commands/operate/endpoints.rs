@@ -2,7 +2,7 @@
 
 use super::{
     conns::service,
-    known::{check_endpoint, check_service},
+    known::{check_endpoint, check_service, note_selector},
     list::{list, note},
     services::of_limit,
 };
@@ -39,6 +39,7 @@ pub(crate) fn endpoints(options: &EndpointsOptions) -> anyhow::Result<ExitCode> 
         if Part::of(&endpoints).items("items").len() == 0 {
             check_service(&client, options.namespace.as_deref(), options.service.as_ref()).await?;
             check_endpoint(&client, options.endpoint.as_deref(), options.node.as_deref()).await?;
+            note_selector(&client, options.selector.as_deref()).await?;
         }
         stdout::print(&shown.output.text(&endpoints, |wide| table(Part::of(&endpoints), wide))?)?;
         if let Some(note) = note(&endpoints, "endpoints") {
@@ -52,6 +53,7 @@ fn query(options: &EndpointsOptions) -> Query {
     let service = options.service.as_ref();
     Query::of("endpoints")
         .with_some("namespace", options.namespace.as_ref())
+        .with_some("labelSelector", options.selector.as_ref())
         .with_some("service", service.map(|service| &service.name))
         .with_some("port", service.and_then(|service| service.port.as_ref()))
         .with_some("endpoint", options.endpoint.as_ref())

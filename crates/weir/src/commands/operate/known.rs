@@ -9,6 +9,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, num::NonZeroUsize};
+use weir_core::Printable;
 
 /// Names that are looked at to find the nearest, at most.
 const MAX_NAMES: NonZeroUsize = NonZeroUsize::new(20_000).expect("is not 0");
@@ -61,6 +62,17 @@ fn check_names(
             ));
         }
         ports = found;
+    }
+    Ok(())
+}
+
+/// Notes that no Service has the labels that are asked for. That is no error: the Services may come.
+pub(super) async fn note_selector(client: &Client, selector: Option<&str>) -> anyhow::Result<()> {
+    let Some(selector) = selector else { return Ok(()) };
+    let query = Query::of("services").with("labelSelector", selector);
+    let chosen = list(client, &query, Some(NonZeroUsize::MIN)).await?;
+    if Part::of(&chosen).items("items").len() == 0 {
+        eprintln!("note: weir serves no Service with the labels {}", Printable(selector));
     }
     Ok(())
 }

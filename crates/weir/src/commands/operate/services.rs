@@ -1,7 +1,7 @@
 //! Which Services does the weir of this host serve, and how are they? One line for each Service port.
 
 use super::{
-    known::check_service,
+    known::{check_service, note_selector},
     list::{list, note},
 };
 use crate::{
@@ -33,15 +33,17 @@ const WIDE: [&str; 11] = [
 
 /// Lists the Service ports of the running weir.
 pub(crate) fn services(options: &ServicesOptions) -> anyhow::Result<ExitCode> {
-    let ServicesOptions { namespace, state, sort, shown } = options;
+    let ServicesOptions { namespace, selector, state, sort, shown } = options;
     with_client(shown.socket.clone(), async |client| {
         let query = Query::of("services")
             .with_some("namespace", namespace.as_ref())
+            .with_some("labelSelector", selector.as_ref())
             .with_some("state", state.as_ref())
             .with("sort", sort);
         let services = list(&client, &query, shown.limit).await?;
         if Part::of(&services).items("items").len() == 0 {
             check_service(&client, namespace.as_deref(), None).await?;
+            note_selector(&client, selector.as_deref()).await?;
         }
         stdout::print(&shown.output.text(&services, |wide| table(Part::of(&services), wide))?)?;
         if let Some(note) = note(&services, "Service ports") {

@@ -123,6 +123,7 @@ async fn start_control(
     let explainer = RunningExplainer::new(knowledge.node().clone(), control.objects.clone());
     knowledge.explain_by(Box::new(explainer));
     knowledge.follow(control.status.clone());
+    knowledge.choose_from(control.objects.clone());
     Ok(Some(control))
 }
 

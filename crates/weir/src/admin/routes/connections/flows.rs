@@ -16,9 +16,10 @@ use serde::Serialize;
 use std::{ops::ControlFlow, sync::Arc};
 use weir_proxy::FlowInfo;
 
-const PARAMETERS: [&str; 11] = [
+const PARAMETERS: [&str; 12] = [
     "namespace",
     "service",
+    "labelSelector",
     "port",
     "client",
     "endpoint",

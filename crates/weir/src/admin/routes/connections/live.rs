@@ -20,12 +20,14 @@ use crate::admin::{
 use crate::http::Reply;
 use serde::Serialize;
 use std::{cmp::Reverse, ops::ControlFlow, sync::Arc, time::Instant};
-use weir_proxy::{ConnectionFilter, ConnectionInfo, Observer, Watch};
+use weir_control::LabelSelector;
+use weir_proxy::{ConnectionChanges, ConnectionFilter, ConnectionInfo, Observer, Watch};
 
-const PARAMETERS: [&str; 15] = [
+const PARAMETERS: [&str; 16] = [
     "state",
     "namespace",
     "service",
+    "labelSelector",
     "port",
     "client",
     "endpoint",
@@ -192,6 +194,7 @@ async fn watch(asked: Asked<'_>, observer: Observer) -> Result<Reply, ApiError> 
         watch,
         observer,
         filter,
+        selector: asked.query.label_selector("labelSelector")?,
         knowledge: asked.knowledge.clone(),
         leased_by: asked.query.flag("detail")?.then(|| asked.caller.clone()),
     };
@@ -202,9 +205,22 @@ struct Changes {
     watch: Watch,
     observer: Observer,
     filter: Arc<ConnectionFilter>,
+    /// Labels of the Services that are asked for, which may become others.
+    selector: Option<LabelSelector>,
     knowledge: Knowledge,
     /// Whose lease the stream renews; `None` without details.
     leased_by: Option<Caller>,
+}
+
+impl Changes {
+    async fn look(&mut self) -> ConnectionChanges {
+        if let Some(chosen) = self.selector.as_ref().and_then(|selector| self.knowledge.chosen(selector))
+            && self.filter.services.as_deref() != Some(&chosen)
+        {
+            Arc::make_mut(&mut self.filter).services = Some(Arc::new(chosen));
+        }
+        self.observer.look(&mut self.watch, &self.filter, MAX_CHANGES).await
+    }
 }
 
 impl Feed for Changes {
@@ -213,7 +229,7 @@ impl Feed for Changes {
             .leased_by
             .as_ref()
             .and_then(|caller| self.knowledge.leases.take(caller, Instant::now()).ok());
-        let changes = self.observer.look(&mut self.watch, &self.filter, MAX_CHANGES).await;
+        let changes = self.look().await;
         if changes.opened.is_empty() && changes.closed.is_empty() && changes.skipped + dropped == 0 {
             return None;
         }
@@ -233,7 +249,7 @@ impl Feed for Changes {
     }
 
     async fn lost(&mut self) -> u64 {
-        let changes = self.observer.look(&mut self.watch, &self.filter, MAX_CHANGES).await;
+        let changes = self.look().await;
         (changes.opened.len() + changes.closed.len()) as u64 + changes.skipped
     }
 }

@@ -17,6 +17,7 @@ pub(in crate::admin) fn read(asked: &Asked<'_>, clock: &Clock) -> Result<Connect
         id: query.parse::<ConnectionId>("id", "must be the id of a connection, as in 0-4711")?,
         namespace: query.text("namespace"),
         service: query.text("service"),
+        services: asked.chosen()?,
         port: query.text("port"),
         client: query.network("client")?,
         endpoint: query.endpoint("endpoint")?,

@@ -11,13 +11,14 @@ use crate::admin::{
 };
 use crate::http::Reply;
 use serde::Serialize;
-use std::net::IpAddr;
-use weir_core::Protocol;
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use weir_core::{Protocol, ServiceKey};
 use weir_proxy::{EndpointState, EndpointView};
 
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 13] = [
     "namespace",
     "service",
+    "labelSelector",
     "port",
     "protocol",
     "state",
@@ -122,6 +123,7 @@ pub(crate) fn of_port(
 struct Filter {
     namespace: Option<String>,
     service: Option<String>,
+    chosen: Option<Arc<HashSet<ServiceKey>>>,
     port: Option<String>,
     protocol: Option<Protocol>,
     state: Option<EndpointState>,
@@ -137,6 +139,7 @@ impl Filter {
         Ok(Self {
             namespace: query.text("namespace"),
             service: query.text("service"),
+            chosen: asked.chosen()?,
             port: query.text("port"),
             protocol: query.word("protocol", &PROTOCOLS)?,
             state: query.word("state", &states)?,
@@ -150,6 +153,7 @@ impl Filter {
         let service = &port.key.service;
         self.namespace.as_deref().is_none_or(|namespace| namespace == &*service.namespace)
             && self.service.as_deref().is_none_or(|name| name == &*service.name)
+            && self.chosen.as_ref().is_none_or(|chosen| chosen.contains(service))
             && self.port.as_deref().is_none_or(|label| label == port.label)
             && self.protocol.is_none_or(|protocol| protocol == port.key.protocol)
     }

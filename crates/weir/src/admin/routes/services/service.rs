@@ -8,7 +8,7 @@ use crate::admin::{
     known::leases::LeaseForm,
     routes::{
         asked::{Asked, json},
-        services::{endpoint_form::EndpointForm, endpoints, ports::PortForm},
+        services::{endpoint_form::EndpointForm, endpoints, port_form::PortForm},
     },
 };
 use crate::http::Reply;

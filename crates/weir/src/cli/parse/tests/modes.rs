@@ -1,6 +1,6 @@
 //! Are flags of one mode refused in the other?
 
-use super::run;
+use super::{parse, run};
 use clap::{Args, Command};
 use weir_control::Source;
 
@@ -40,7 +40,12 @@ fn every_flag_of_node_mode_is_refused_in_bind_mode_wherever_it_is_set() {
                 problem.contains("is for --mode node") && problem.trim().lines().count() == 1,
                 "{problem}"
             );
-            let in_node_mode = run(&[&["--mode=node"], flags].concat(), variables, file);
+            let by = match &*flag {
+                "pod-bridge-interface" => &["--detect-local-mode=BridgeInterface"][..],
+                "pod-interface-name-prefix" => &["--detect-local-mode=InterfaceNamePrefix"],
+                _ => &[],
+            };
+            let in_node_mode = run(&[&["--mode=node"], by, flags].concat(), variables, file);
             assert!(in_node_mode.is_ok(), "{in_node_mode:?}");
         };
         is_refused(&[&given], &[], "");
@@ -80,4 +85,70 @@ fn a_runtime_folder_is_one_that_every_weir_finds_wherever_it_was_started() {
     }
     let problem = run(&["--mode=node"], &[("WEIR_RUNTIME_DIR", "weir")], "").unwrap_err();
     assert!(problem.contains("WEIR_RUNTIME_DIR") && problem.contains("absolute"), "{problem}");
+}
+
+#[test]
+fn events_that_nobody_could_be_given_are_refused_wherever_they_are_asked_for() {
+    let manifests = ["--manifests", "a"];
+    for (flags, variables, file, named) in [
+        (&["--events=on"][..], &[][..], "", "--events is for"),
+        (&[], &[("WEIR_EVENTS", "on")], "", "--events (as WEIR_EVENTS) is for"),
+        (&["--mode=node"], &[], "events: 'on'", "--events (in the --config file) is for"),
+    ] {
+        let problem = run(&[flags, &manifests].concat(), variables, file).unwrap_err();
+        assert!(problem.contains(named) && problem.contains("--manifests"), "{problem}");
+        assert!(problem.contains("--events=off") && problem.trim().lines().count() == 1, "{problem}");
+    }
+    for mode in ["--mode=bind", "--mode=node"] {
+        run(&[mode, "--manifests", "a"], &[], "").unwrap();
+        run(&[mode, "--manifests", "a", "--events=off"], &[], "events: 'on'").unwrap();
+    }
+    let api_server = run(&["--kubeconfig", "k"], &[("WEIR_MANIFESTS", "a")], "events: 'on'").unwrap();
+    assert!(matches!(api_server.source, Source::Kube(source) if source.write_events));
+}
+
+#[test]
+fn lists_for_guards_are_refused_where_guards_are_off() {
+    for flag in [
+        "--allow-external-ips=203.0.113.0/24",
+        "--allow-load-balancer-ips=203.0.113.0/24",
+        "--allow-node-endpoints",
+        "--refuse-endpoints=203.0.113.0/24",
+    ] {
+        for without in [&["--manifests", "a"][..], &["--guards=false"]] {
+            let problem = run(&[&[flag], without].concat(), &[], "").unwrap_err();
+            assert!(problem.contains("means nothing without --guards"), "{flag}: {problem}");
+        }
+        run(&[flag], &[], "").unwrap();
+        run(&[flag, "--guards", "--manifests", "a"], &[], "").unwrap();
+    }
+}
+
+#[test]
+fn an_interface_of_pods_is_refused_where_pods_are_recognised_by_something_else() {
+    for (flag, mode) in [
+        ("--pod-bridge-interface", "BridgeInterface"),
+        ("--pod-interface-name-prefix", "InterfaceNamePrefix"),
+    ] {
+        let named = format!("{flag}=cni0");
+        let problem = run(&["--mode=node", &named], &[], "").unwrap_err();
+        assert!(problem.contains(&format!("{flag} is for --detect-local-mode {mode}")), "{problem}");
+        let by_node = ["--mode=node", "--detect-local-mode=NodeCIDR", &named];
+        assert!(run(&by_node, &[], "").unwrap_err().contains(flag));
+        run(&["--mode=node", &format!("{flag}=")], &[], "").unwrap();
+        run(&["--mode=node", "--detect-local-mode", mode, &named], &[], "").unwrap();
+    }
+}
+
+#[test]
+fn flags_of_node_mode_are_refused_where_explain_is_asked_about_bind_mode() {
+    let flow =
+        ["explain", "--manifests", "m", "--map=loopback", "--from=127.0.0.1", "--to=10.96.0.10:80/TCP"];
+    for flag in ["--service-cidr=10.96.0.0/12", "--masquerade-all"] {
+        let asked = ["weir"].into_iter().chain(flow).chain([flag]);
+        let problem = parse(asked, []).unwrap_err().to_string();
+        assert!(problem.contains(flag.split('=').next().unwrap()) && problem.contains("--map"), "{problem}");
+    }
+    let pods = ["weir"].into_iter().chain(flow).chain(["--cluster-cidr=10.244.0.0/16"]);
+    assert!(parse(pods, []).is_ok(), "it says who is a pod");
 }

@@ -63,6 +63,7 @@ fn examination() -> Examination {
         server: "https://192.0.2.9:6443".into(),
         version: Ok(("v1.36.2".into(), Duration::from_millis(7))),
         rights: kinds.map(right).into(),
+        events: Some(Ok(())),
         node: Some(Node {
             internal_ips: vec!["192.0.2.1".parse().unwrap()],
             pod_cidrs: vec!["10.244.0.0/24".parse().unwrap()],

@@ -3,7 +3,7 @@
 use crate::{
     cli::{ConnectionState, ConnsOptions},
     client::Client,
-    commands::operate::known::{check_endpoint, check_service},
+    commands::operate::known::{check_endpoint, check_service, note_selector},
 };
 
 /// Refuses names of which the weir knows nothing.
@@ -13,5 +13,5 @@ pub(super) async fn check(client: &Client, options: &ConnsOptions) -> anyhow::Re
     if options.state == ConnectionState::Live {
         check_endpoint(client, options.endpoint.as_deref(), options.node.as_deref()).await?;
     }
-    Ok(())
+    note_selector(client, options.selector.as_deref()).await
 }

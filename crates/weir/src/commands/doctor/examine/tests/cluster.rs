@@ -55,6 +55,16 @@ fn the_right_that_is_missing_is_named_and_weighs_as_much_as_it_is_needed() {
 }
 
 #[test]
+fn a_missing_right_to_write_events_is_a_warning_that_says_that_nothing_else_depends_on_it() {
+    let forbidden = |examination: &mut Examination| {
+        examination.events = Some(Err("this process is not allowed to patch events".into()));
+    };
+    let said = ["not allowed to patch events", "does everything else", "rbac.yaml", "--events=off"];
+    expect_of(examined(forbidden, PODS), Outcome::Warn, "Events", &said);
+    assert_eq!(examined(|examination| examination.events = None, PODS), []);
+}
+
+#[test]
 fn a_node_of_another_name_or_other_addresses_fails() {
     let unknown = |examination: &mut Examination| examination.node = None;
     expect_of(examined(unknown, PODS), Outcome::Fail, "node name", &["no Node \"node-a\"", "--node-name"]);
