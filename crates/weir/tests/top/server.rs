@@ -6,7 +6,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fs,
     io::{BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
@@ -32,8 +32,8 @@ pub(crate) struct State {
     is_ending: bool,
     /// Questions so far, without `/api/v1/`.
     pub(crate) asked: Vec<String>,
-    /// Questions that were answered before: they get the second of two moments.
-    known: HashSet<String>,
+    /// Whether answers are those of the second of two moments, from which rates follow.
+    pub(crate) is_later: bool,
     /// Connections that are kept open in silence.
     silent: Vec<UnixStream>,
 }
@@ -44,8 +44,9 @@ impl Server {
     }
 
     pub(crate) fn of(node: Node) -> Self {
-        let (asked, known, silent) = (Vec::new(), HashSet::new(), Vec::new());
-        let state = State { node, many: None, is_silent: false, is_ending: false, asked, known, silent };
+        let (asked, silent) = (Vec::new(), Vec::new());
+        let state =
+            State { node, many: None, is_silent: false, is_ending: false, asked, is_later: false, silent };
         let mut server = Self { folder: folder(), state: Arc::new(Mutex::new(state)), thread: None };
         server.begin();
         server
@@ -122,15 +123,14 @@ fn answer(mut stream: UnixStream, state: &Mutex<State>) {
 }
 
 impl State {
-    fn reply(&mut self, asked: &str) -> (u16, Value) {
+    fn reply(&self, asked: &str) -> (u16, Value) {
         let (route, parameters) = asked.split_once('?').unwrap_or((asked, ""));
         let parameters: HashMap<&str, String> = parameters
             .split('&')
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name, decoded(value)))
             .collect();
-        // One look at the summary comes before the screen.
-        let later = !self.known.insert(asked.to_owned()) && (route != "summary" || self.asked.len() > 2);
+        let later = self.is_later;
         if route == "summary" {
             return (200, self.node.summary(later));
         }
