@@ -75,6 +75,7 @@ impl Admission {
         if !self.descriptors.begin_connection(admits) {
             return Err(Closed::OverCapacity);
         }
+        service.0.note(own + 1);
         Ok(ConnectionPermit { admission: Arc::clone(self), service, client: None })
     }
 

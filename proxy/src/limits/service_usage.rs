@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, OnceLock, Weak, atomic::AtomicUsize},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Instant,
 };
 use weir_core::{RateLimiter, ServiceKey};
@@ -17,6 +20,8 @@ pub(crate) struct ServiceUsage {
     /// TCP connections with a permit. First, beside the reference count: a connection moves both, and takes one cache line
     /// for it.
     pub(crate) connections: AtomicUsize,
+    /// The most of them at once. On the same cache line, and written only when there are more than ever.
+    most: AtomicUsize,
     /// TCP connections by client address; counted only while there is a limit.
     pub(crate) clients: ClientCounts,
     /// UDP flows by client address; counted only while there is a limit.
@@ -29,6 +34,7 @@ impl Default for ServiceUsage {
     fn default() -> Self {
         Self {
             connections: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
             clients: ClientCounts::default(),
             flows: ClientCounts::default(),
             accepts: RateLimiter::new(Instant::now()),
@@ -40,7 +46,19 @@ impl ServiceUsage {
     /// TCP connections with a permit.
     #[cfg(test)]
     pub(crate) fn live(&self) -> usize {
-        self.connections.load(std::sync::atomic::Ordering::Relaxed)
+        self.connections.load(Relaxed)
+    }
+
+    /// The most TCP connections with a permit at once, as far as [`Self::note`] was told.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Relaxed)
+    }
+
+    /// Notes how many connections have a permit now that one more was admitted.
+    pub(crate) fn note(&self, now: usize) {
+        if now > self.most.load(Relaxed) {
+            self.most.fetch_max(now, Relaxed);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct PortView {
     pub totals: PortTotals,
     /// Times until endpoints accepted, in both families; `None` before the first of a TCP port.
     pub connect_times: Option<Box<HistogramReading>>,
+    /// The most connections that the Service had at once, through all of its TCP ports; 0 of another protocol.
+    pub most_of_service: usize,
     /// Clients that wait because all endpoints are full.
     pub waiting: usize,
     /// Why the last client was not served; `None` if it was.
@@ -50,6 +52,7 @@ impl PortView {
             endpoints,
             totals,
             connect_times: connect_times.map(Box::new),
+            most_of_service: runtime.service.most(),
             waiting: runtime.queue.len() as usize,
             unserved: runtime.unserved.failure(),
         }

@@ -75,7 +75,7 @@ export class Fake {
       internalTrafficPolicy: "Cluster", externalTrafficPolicy: index % 5 ? "Cluster" : "Local",
       frontends: { listening: state === "ok" ? 1 : 0, failed: 0, noEndpoints: 0 },
       endpoints: { total: endpoints.length, ...counts, ejectionsTotal: counts.ejected },
-      connections: { active, limit: index % 9 ? null : 1000, limitPerEndpoint: null, openedTotal: opened, closedTotal: opened - active,
+      connections: { active, most: protocol === "UDP" ? null : active + 7, limit: index % 9 ? null : 1000, limitPerEndpoint: null, openedTotal: opened, closedTotal: opened - active,
         failedTotal: state === "ok" ? 0 : Math.floor(seconds), rejectedTotal: 0, delayedTotal: 0, retriedTotal: counts.ejected * 3, hedgedTotal: counts.ejected * 2, waiting: 0 },
       connectTime: protocol === "UDP" ? { count: 0, meanSeconds: null, p50Seconds: null, p99Seconds: null }
         : { count: opened, meanSeconds: 0.0005, p50Seconds: 0.0004, p99Seconds: 0.0029 },

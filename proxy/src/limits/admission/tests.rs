@@ -45,8 +45,10 @@ fn the_service_with_most_connections_is_refused_first_whichever_limit_is_near() 
         let beside: Vec<_> = (0..9).map(|_| admit(&admission, &small, &none, OTHER).unwrap()).collect();
         assert_eq!(admit(&admission, &hog, &none, CLIENT).unwrap_err(), Closed::OverCapacity);
         assert_eq!((hog.live(), small.live()), (160, 9));
+        assert_eq!((hog.most(), small.most()), (160, 9), "who was refused had none");
         drop((held, beside));
         assert_eq!((hog.live(), small.live(), admission.descriptors.used()), (0, 0, 0));
+        assert_eq!((hog.most(), small.most()), (160, 9), "the most stays");
         assert_eq!(admission.descriptors.connections(), 0);
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Port {
     pub(crate) reason: Option<String>,
     pub(crate) endpoints: [usize; EndpointState::ALL.len()],
     pub(crate) totals: PortTotals,
+    /// The most connections that the Service had at once, through all of its TCP ports.
+    pub(crate) most_of_service: usize,
     /// Times until endpoints accepted; `None` before the first.
     pub(crate) connect_times: Option<Box<HistogramReading>>,
     pub(crate) waiting: usize,
@@ -145,6 +147,7 @@ impl Port {
             reason: None,
             endpoints: [0; EndpointState::ALL.len()],
             totals: PortTotals::default(),
+            most_of_service: 0,
             connect_times: None,
             waiting: 0,
             frontends: [0; 3],
@@ -163,6 +166,7 @@ impl Port {
         // Both families are counted together.
         if let Some(view) = views.first() {
             (self.totals, self.connect_times) = (view.totals, view.connect_times.clone());
+            self.most_of_service = view.most_of_service;
         }
         for known in frontends.of(&self.key.service).iter().filter(|known| known.row.port == self.key) {
             let index = match known.row.state {
@@ -279,6 +283,7 @@ mod tests {
             reason: None,
             endpoints: [0; EndpointState::ALL.len()],
             totals: PortTotals::default(),
+            most_of_service: 0,
             connect_times: None,
             waiting: 0,
             frontends: [0; 3],

@@ -17,8 +17,9 @@ use crate::{
 use std::process::ExitCode;
 
 /// Columns that only a wide table has.
-const WIDE: [&str; 11] = [
+const WIDE: [&str; 12] = [
     "since",
+    "most",
     "node port",
     "balance",
     "policy",
@@ -64,6 +65,7 @@ fn table(services: Part<'_>, wide: bool) -> String {
         "since",
         "ready",
         "connections",
+        "most",
         "opened",
         "node port",
         "balance",
@@ -92,6 +94,7 @@ fn table(services: Part<'_>, wide: bool) -> String {
             age(between(port.text("since"), now)),
             format!("{}/{}", count("endpoints.ready"), count("endpoints.total")),
             of_limit(port),
+            count("connections.most"),
             count("connections.openedTotal"),
             count("nodePort"),
             format!("{}{}", text("balance"), affinity.unwrap_or_default()),

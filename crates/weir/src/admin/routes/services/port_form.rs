@@ -6,6 +6,7 @@ use crate::admin::{
 };
 use serde::Serialize;
 use std::num::NonZeroU32;
+use weir_core::Protocol;
 use weir_proxy::{EndpointState, HistogramReading, PortTotals};
 
 /// A Service port.
@@ -66,6 +67,8 @@ pub(crate) struct EndpointCountsForm {
 #[serde(rename_all = "camelCase")]
 struct PortConnectionsForm {
     active: u64,
+    /// Of the whole Service, as its limit is.
+    most: Option<usize>,
     limit: Option<u32>,
     limit_per_endpoint: Option<u32>,
     opened_total: u64,
@@ -145,6 +148,7 @@ impl PortConnectionsForm {
         let PortTotals { opened, closed, failed, rejected, delayed, retried, hedged, .. } = port.totals;
         Self {
             active: port.totals.active(),
+            most: (port.key.protocol == Protocol::Tcp).then_some(port.most_of_service),
             limit: limits.and_then(|limits| limits.connections).map(NonZeroU32::get),
             limit_per_endpoint: limits
                 .and_then(|limits| limits.connections_per_endpoint)

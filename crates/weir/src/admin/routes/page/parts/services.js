@@ -102,9 +102,9 @@ function active(seen) {
     const waiting = el("div", { class: "quiet" });
     cell.append(number, line.node, waiting);
     return (item) => {
-      const { active, limit, waiting: queued } = item.connections;
+      const { active, most, limit, waiting: queued } = item.connections;
       const series = seen.of(item);
-      put(number, ofLimit(active, Math.max(series.most(ACTIVE), active), limit));
+      put(number, ofLimit(active, Math.max(most ?? series.most(ACTIVE), active), limit));
       line.set(series.line(ACTIVE, false));
       const unit = item.protocol === "UDP" ? "flows" : "";
       put(waiting, [unit, queued > 0 ? `${count(queued)} wait` : ""].filter(Boolean).join(", "));
