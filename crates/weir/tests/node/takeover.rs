@@ -33,7 +33,10 @@ fn bed_of_pods(plan: NodePlan<'_>, flags: &[&str]) -> Option<Bed> {
 fn take_over(bed: &Bed, flags: &[&str]) -> Program {
     let mut newcomer = bed.spawn_weir("node-a", &[&["--takeover"], flags].concat());
     wait_for(&mut newcomer, "the earlier weir has let go");
-    wait_for(&mut newcomer, "server=\"health\"");
+    // The next one would take a port that this one has not yet.
+    for server in ["admin", "health"] {
+        wait_for(&mut newcomer, &format!("listening server=\"{server}\""));
+    }
     eventually("readiness", Some(200), || bed.probe("node-a", "/readyz"));
     newcomer
 }
