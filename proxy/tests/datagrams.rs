@@ -39,7 +39,7 @@ async fn pair(frontend: &str, endpoint: &str) -> Pair {
     );
     client.connect(service.address()).unwrap();
     client.send(b"hello").unwrap();
-    let flow = endpoint.recv_from(&mut [0; 8]).unwrap().1;
+    let flow = weir_testkit::uninterrupted(|| endpoint.recv_from(&mut [0; 8])).unwrap().1;
     Pair { client, endpoint, flow, _proxy }
 }
 
@@ -72,7 +72,7 @@ impl Pair {
 fn received(socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
     let mut buffer = vec![0; 65_536];
     let mut next = |_| {
-        let length = socket.recv(&mut buffer).unwrap();
+        let length = weir_testkit::uninterrupted(|| socket.recv(&mut buffer)).unwrap();
         buffer[..length].to_vec()
     };
     (0..count).map(&mut next).collect()
@@ -123,7 +123,7 @@ async fn the_thousand_datagrams_of_each_flow_arrive_in_order() {
         }
         let mut buffer = [0; 128];
         for _ in 0..clients.len() * sent.len() {
-            let (length, from) = endpoint.recv_from(&mut buffer).unwrap();
+            let (length, from) = weir_testkit::uninterrupted(|| endpoint.recv_from(&mut buffer)).unwrap();
             endpoint.send_to(&buffer[..length], from).unwrap();
         }
         clients.iter().for_each(|client| assert_eq!(received(client, sent.len()), sent));

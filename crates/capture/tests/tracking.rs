@@ -202,7 +202,7 @@ fn a_refusal_of_a_datagram_reaches_the_socket_that_has_the_clients_address() {
         ] {
             let socket: UdpSocket = upstream(Type::DGRAM, client, endpoint).unwrap().into();
             socket.send(b"anybody?").unwrap();
-            let refused = socket.recv(&mut [0]).unwrap_err();
+            let refused = weir_testkit::uninterrupted(|| socket.recv(&mut [0])).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "{endpoint}");
         }
     });
@@ -229,7 +229,7 @@ fn fragments_of_a_datagram_are_captured_as_one() {
                 socket.set_read_timeout(Some(PATIENCE)).unwrap();
                 socket.send_to(format!("{to:5000}").as_bytes(), to).unwrap();
                 let mut answer = [0; 100];
-                let length = socket.recv(&mut answer).unwrap();
+                let length = weir_testkit::uninterrupted(|| socket.recv(&mut answer)).unwrap();
                 String::from_utf8_lossy(&answer[..length]).into_owned()
             };
             assert_eq!(hosts.outside.run(ask).unwrap(), format!("outside {to}"));

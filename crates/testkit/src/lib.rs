@@ -33,7 +33,8 @@ pub use api_server::{
 };
 pub use machine::{Namespace, UNKNOWN_AUTHORITY, in_a_pod, installed, scaled, scaled_connections};
 pub use process::{
-    HANG, LoggedText, Program, eventually, http_get, idle, output, wait_until, without_test_settings,
+    HANG, LoggedText, Program, eventually, http_get, idle, output, uninterrupted, wait_until,
+    without_test_settings,
 };
 pub use servers::{
     Behaviour, BlackHole, OwnThread, TcpServer, UdpBehaviour, UdpServer, WAIT_LIMIT, refused_address,

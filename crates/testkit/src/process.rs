@@ -9,5 +9,5 @@ mod program;
 pub use environment::without_test_settings;
 pub use logged_text::LoggedText;
 pub use output::{http_get, output};
-pub use patience::{HANG, eventually, idle, wait_until};
+pub use patience::{HANG, eventually, idle, uninterrupted, wait_until};
 pub use program::Program;

@@ -40,7 +40,7 @@ fn metrics_tell_what_was_relayed_and_how_it_ended() {
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(HANG)).unwrap();
     client.send_to(b"hello", dns).unwrap();
-    client.recv(&mut [0; 8]).unwrap();
+    weir_testkit::uninterrupted(|| client.recv(&mut [0; 8])).unwrap();
     let port = web.port();
     let of_web = format!("{{namespace=\"default\",service=\"web\",port=\"{port}\",protocol=\"TCP\"");
     let of_dns = format!("{{namespace=\"default\",service=\"dns\",port=\"{}\",protocol=\"UDP\"", dns.port());

@@ -29,7 +29,7 @@ fn datagram(number: usize, length: usize) -> Vec<u8> {
 fn received(socket: &UdpSocket, sender: SocketAddr, count: usize) -> Vec<Vec<u8>> {
     let mut buffer = vec![0; 65_536];
     let mut next = |_| {
-        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let (length, from) = weir_testkit::uninterrupted(|| socket.recv_from(&mut buffer)).unwrap();
         assert_eq!(from, sender);
         buffer[..length].to_vec()
     };
@@ -52,7 +52,7 @@ fn gso_batches_and_large_datagrams_of_endpoints_come_from_the_dialled_port_whole
         {
             let client = socket(host, source, 0);
             client.send_to(b"ask", dns.address()).unwrap();
-            let flow = endpoint.recv_from(&mut [0; 8]).unwrap().1;
+            let flow = weir_testkit::uninterrupted(|| endpoint.recv_from(&mut [0; 8])).unwrap().1;
             for length in [0, 1, 1472, 9000, 60_000] {
                 let sent = datagram(length, length);
                 endpoint.send_to(&sent, flow).unwrap();

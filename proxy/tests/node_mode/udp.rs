@@ -156,7 +156,7 @@ fn a_flow_stays_with_an_endpoint_that_serves_and_ends_with_it_and_with_its_servi
     let exchange = |text: &[u8]| {
         client.send(text).unwrap();
         let mut buffer = [0; 64];
-        let length = client.recv(&mut buffer).unwrap();
+        let length = weir_testkit::uninterrupted(|| client.recv(&mut buffer)).unwrap();
         assert_eq!(&buffer[..length], text);
     };
     exchange(b"one");
@@ -237,14 +237,14 @@ fn an_endpoint_that_refuses_a_pod_is_left_although_it_sees_the_pods_address() {
         client.connect(frontend).unwrap();
         client.set_read_timeout(Some(crate::common::HANG)).unwrap();
         client.send(b"ask").unwrap();
-        assert_eq!(client.recv(&mut [0; 64]).unwrap(), 3);
+        assert_eq!(weir_testkit::uninterrupted(|| client.recv(&mut [0; 64])).unwrap(), 3);
         bed.apply(&[&both]);
         drop(first);
         client.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
         // Without the refusal the flow would stay where it is for as long as the client goes on.
         let answered = (0..200).any(|_| {
             client.send(b"ask").unwrap();
-            client.recv(&mut [0; 64]).is_ok()
+            weir_testkit::uninterrupted(|| client.recv(&mut [0; 64])).is_ok()
         });
         assert!(answered, "{frontend}");
     }

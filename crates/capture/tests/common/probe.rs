@@ -50,7 +50,7 @@ fn ask(to: SocketAddr) -> io::Result<String> {
     // The stand-in answers from the address that it reads.
     socket.send(to.to_string().as_bytes())?;
     let mut answer = [0; 100];
-    let length = socket.recv(&mut answer)?;
+    let length = weir_testkit::uninterrupted(|| socket.recv(&mut answer))?;
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
 

@@ -259,7 +259,11 @@ impl Conversation {
                 return Err(Failure::TimedOut);
             }
             self.socket.set_read_timeout(Some(left))?;
-            let length = self.socket.recv(&mut buffer)?;
+            let length = match self.socket.recv(&mut buffer) {
+                // For the rest of the time.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                received => received?,
+            };
             match parse(&String::from_utf8_lossy(&buffer[..length])) {
                 Some((reply, answered)) if answered == question => return Ok(reply),
                 _ => {}

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Debug,
+    io::{self, ErrorKind},
     thread,
     time::{Duration, Instant},
 };
@@ -40,7 +41,33 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Calls again what was interrupted. The kernel does not do so by itself for sockets with a time-out, also when the whole
+/// machine was stopped for a moment (signal(7)).
+///
+/// # Errors
+/// Any other error of the call.
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Lets time pass in which this thread does nothing.
 pub fn idle(time: Duration) {
     thread::park_timeout(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_interrupted_is_called_again_and_what_fails_is_not() {
+        let mut answers = [ErrorKind::Interrupted, ErrorKind::Interrupted, ErrorKind::WouldBlock].into_iter();
+        let error = uninterrupted(|| Err::<(), _>(answers.next().unwrap().into())).unwrap_err();
+        assert_eq!((error.kind(), answers.next()), (ErrorKind::WouldBlock, None));
+    }
 }

@@ -60,7 +60,7 @@ fn resolve(socket: &UdpSocket, pairs: std::ops::Range<usize>) {
     socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let mut buffer = [0; 512];
     while !waiting.is_empty() {
-        let received = socket.recv(&mut buffer);
+        let received = weir_testkit::uninterrupted(|| socket.recv(&mut buffer));
         let length = received.unwrap_or_else(|error| panic!("{} answers are lost: {error}", waiting.len()));
         let answer = String::from_utf8_lossy(&buffer[..length]);
         waiting.remove(answer.rsplit(' ').next().unwrap_or_default());

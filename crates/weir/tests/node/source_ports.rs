@@ -70,7 +70,9 @@ fn one_port_serves_for_a_service_and_directly_for_its_endpoint_in_both_orders() 
 fn ask(socket: &UdpSocket, to: SocketAddr) -> SocketAddr {
     socket.send_to(b"question", to).unwrap();
     let mut answer = [0; 200];
-    socket.recv_from(&mut answer).unwrap_or_else(|error| panic!("no answer from {to}: {error}")).1
+    weir_testkit::uninterrupted(|| socket.recv_from(&mut answer))
+        .unwrap_or_else(|error| panic!("no answer from {to}: {error}"))
+        .1
 }
 
 #[test]
