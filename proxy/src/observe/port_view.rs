@@ -23,7 +23,7 @@ pub struct PortView {
     pub totals: PortTotals,
     /// Times until endpoints accepted, in both families; `None` before the first of a TCP port.
     pub connect_times: Option<Box<HistogramReading>>,
-    /// The most connections that the Service had at once, through all of its TCP ports; 0 of another protocol.
+    /// The most connections that the Service had at once, through all of its TCP ports, whatever port this is.
     pub most_of_service: usize,
     /// Clients that wait because all endpoints are full.
     pub waiting: usize,
